@@ -1,0 +1,1 @@
+"""The state machine on one machine: interpreter, workers and the endpoint between them."""

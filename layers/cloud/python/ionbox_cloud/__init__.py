@@ -1,0 +1,1 @@
+"""Where ionbox meets storage and the workflow: keys, messages, stores and settings."""

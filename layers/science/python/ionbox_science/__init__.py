@@ -1,0 +1,1 @@
+"""Spatial metabolomics in numpy: no AWS, no environment, no logging set-up."""

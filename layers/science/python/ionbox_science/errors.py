@@ -1,0 +1,40 @@
+"""Everything the science ring can refuse, in two branches the workflow treats differently.
+
+::
+
+    IonboxError
+    └── InvalidInput            the user must act; never retried
+        ├── InvalidDataset      imzML or ibd
+        ├── InvalidDatabase     molecule table
+        ├── InvalidConfig       sidecar file or command line
+        └── InvalidFormula      a chemical formula, adduct, loss or modification
+
+The class name is what the state machine catches, so renaming a class here means renaming it in
+``statemachine/annotate.asl.json``; a test holds both directions.
+"""
+
+from __future__ import annotations
+
+
+class IonboxError(Exception):
+    """Root of every error ionbox raises on purpose."""
+
+
+class InvalidInput(IonboxError):  # noqa: N818 (the class name is what users read)
+    """What the user gave cannot be used as it is; the message says what to change."""
+
+
+class InvalidDataset(InvalidInput):
+    """The imzML or ibd file is broken, incomplete or of a kind that cannot be annotated."""
+
+
+class InvalidDatabase(InvalidInput):
+    """The molecule table has no usable header or rows that are not formulas."""
+
+
+class InvalidConfig(InvalidInput):
+    """A setting is unknown, missing, of the wrong type or out of range."""
+
+
+class InvalidFormula(InvalidInput):
+    """A formula or modifier that cannot be parsed, or an ion that would have negative counts."""
