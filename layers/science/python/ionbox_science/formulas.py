@@ -1,0 +1,212 @@
+"""Formula arithmetic: element counts, adducts, neutral losses, chemical modifications, labels.
+
+A *modifier* is what turns a molecule into an ion: chemical modification, neutral loss and adduct,
+written one after another as signed formulas (``-H+C-H2O+Na``). ``[M]+`` and ``[M]-`` are ions made
+by losing or gaining an electron only, so they leave the formula alone.
+
+Isotope labels are pseudo elements: ``Cx`` is carbon-13 in every molecule, likewise ``Nx``, ``Hx``,
+``Ox`` and ``Sx``. They count like elements here; the isotope pattern treats them as a mass shift.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidFormula
+
+ElementCounts = dict[str, int]
+
+NO_FORMULA_CHANGE = ("[M]+", "[M]-")
+"""Adducts that change the charge but not the formula."""
+
+ISOTOPE_LABELS = ("Cx", "Nx", "Hx", "Ox", "Sx")
+"""Pseudo elements that stand for a fully labelled heavy isotope."""
+
+_ELEMENT = re.compile(r"([A-Z][a-z]?)([0-9]*)")
+_STEP = re.compile(r"([+-])([^+-]+)")
+_LEADING = "CHNOPS"
+
+
+@functools.cache
+def element_masses() -> Mapping[str, float]:
+    """Return the average mass in Da of every element and isotope label ionbox knows."""
+    text = (resources.files("ionbox_science") / "data" / "elements.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    next(rows)  # header
+    return {symbol: float(mass) for symbol, mass in rows}
+
+
+def parse_formula(formula: str) -> ElementCounts:
+    """Count the elements of a formula.
+
+    Parameters
+    ----------
+    formula : str
+        Hill-like notation without brackets or charges, ``C6H12O6``. An element may stand twice.
+
+    Returns
+    -------
+    dict of str to int
+        Atoms per element, zero counts left out.
+
+    Raises
+    ------
+    InvalidFormula
+        If anything in the text is not an element with an optional count.
+    """
+    counts: ElementCounts = {}
+    position = 0
+    for match in _ELEMENT.finditer(formula):
+        if match.start() != position:
+            break
+        position = match.end()
+        element, digits = match.groups()
+        if element not in element_masses():
+            raise InvalidFormula(f"'{formula}': '{element}' is not an element")
+        counts[element] = counts.get(element, 0) + (int(digits) if digits else 1)
+    if position != len(formula):
+        raise InvalidFormula(f"'{formula}': cannot read '{formula[position:]}'")
+    counts = {element: count for element, count in counts.items() if count}
+    if not counts:
+        raise InvalidFormula(f"'{formula}': no atoms")
+    return counts
+
+
+def format_formula(counts: Mapping[str, int]) -> str:
+    """Write element counts as a formula: C, H, N, O, P, S first, then the others by name."""
+    order = sorted(counts, key=_element_rank)
+    return "".join(
+        f"{element}{counts[element] if counts[element] > 1 else ''}"
+        for element in order
+        if counts[element]
+    )
+
+
+def _element_rank(element: str) -> tuple[int, str]:
+    leading = _LEADING.find(element) if len(element) == 1 else -1
+    return (leading if leading >= 0 else len(_LEADING), element)
+
+
+def join_modifier(chem_mod: str, neutral_loss: str, adduct: str) -> str:
+    """Concatenate the three parts of a modifier; ``[M]+`` and ``[M]-`` drop out."""
+    parts = (chem_mod, neutral_loss, adduct)
+    return "".join(part for part in parts if part not in NO_FORMULA_CHANGE)
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_modifier(modifier: str) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Split a modifier into its signed steps.
+
+    Returns
+    -------
+    tuple
+        One tuple of (element, signed count) pairs per ``+`` or ``-`` step, in order.
+
+    Raises
+    ------
+    InvalidFormula
+        If the text does not start with a sign or a step is not a formula.
+    """
+    steps = []
+    position = 0
+    for match in _STEP.finditer(modifier):
+        if match.start() != position:
+            break
+        position = match.end()
+        sign = 1 if match[1] == "+" else -1
+        steps.append(tuple((e, sign * n) for e, n in parse_formula(match[2]).items()))
+    if position != len(modifier):
+        raise InvalidFormula(
+            f"'{modifier}' is not a modifier: write + or - before each part, as in +Na or -H2O"
+        )
+    return tuple(steps)
+
+
+def build_ion_formula(formula: str, modifier: str) -> str:
+    """Apply a modifier to a formula, step by step.
+
+    Raises
+    ------
+    InvalidFormula
+        If a step would take away more atoms than are there, or nothing is left at the end.
+    """
+    counts = parse_formula(formula)
+    for step in parse_modifier(modifier):
+        for element, change in step:
+            counts[element] = counts.get(element, 0) + change
+            if counts[element] < 0:
+                raise InvalidFormula(f"'{formula}' has too few {element} for '{modifier}'")
+    ion_formula = format_formula(counts)
+    if not ion_formula:
+        raise InvalidFormula(f"'{modifier}' leaves nothing of '{formula}'")
+    return ion_formula
+
+
+@dataclass(frozen=True)
+class ElementTable:
+    """Element counts of many formulas as one matrix.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Column names.
+    counts : (n_formulas, n_elements) int32
+        Atoms of each element in each formula.
+    """
+
+    elements: tuple[str, ...]
+    counts: npt.NDArray[np.int32]
+
+
+def tabulate_elements(
+    formulas: Sequence[str], further_elements: Iterable[str] = ()
+) -> ElementTable:
+    """Count the elements of many formulas.
+
+    Parameters
+    ----------
+    formulas : sequence of str
+        Formulas without modifiers.
+    further_elements : iterable of str
+        Elements that need a column even if no formula has them (those of modifiers).
+    """
+    parsed = [parse_formula(formula) for formula in formulas]
+    elements = tuple(
+        sorted({e for counts in parsed for e in counts} | set(further_elements), key=_element_rank)
+    )
+    column = {element: index for index, element in enumerate(elements)}
+    table = np.zeros((len(parsed), len(elements)), np.int32)
+    for row, counts in enumerate(parsed):
+        for element, count in counts.items():
+            table[row, column[element]] = count
+    return ElementTable(elements, table)
+
+
+def tabulate_modifiers(
+    modifiers: Sequence[str], elements: Sequence[str]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Write modifiers as rows of element changes.
+
+    Returns
+    -------
+    change : (n_modifiers, n_elements) int32
+        What the whole modifier adds.
+    needed : (n_modifiers, n_elements) int32
+        Atoms that must be present beforehand so that no step goes below zero.
+    """
+    column = {element: index for index, element in enumerate(elements)}
+    change = np.zeros((len(modifiers), len(elements)), np.int32)
+    needed = np.zeros_like(change)
+    for row, modifier in enumerate(modifiers):
+        for step in parse_modifier(modifier):
+            for element, count in step:
+                change[row, column[element]] += count
+            np.maximum(needed[row], -change[row], out=needed[row])
+    return change, needed

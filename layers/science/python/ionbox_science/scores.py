@@ -1,0 +1,289 @@
+"""Score ions: MSM = chaos × spatial × spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
+
+*spectral*: do the intensities of the isotope images follow the isotope pattern?
+*spatial*: do the isotope images look like the first one?
+*chaos*: is the first image an object or noise?
+
+Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
+that one spatial metric serves both FDR methods). A metric that cannot be computed is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.chaos import measure_chaos
+from ionbox_science.ion_images import (
+    Grid,
+    Windows,
+    drop_small_images,
+    extract_images,
+    find_windows,
+)
+from ionbox_science.spectra import Peaks
+
+N_CHAOS_LEVELS = 30
+
+_CELLS_PER_BATCH = 1 << 21  # about 16 MB of float64 images at a time
+
+Float64s = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Isotope patterns of a run of ions.
+
+    Attributes
+    ----------
+    mz : (n_ions, n_peaks) float64
+        Ascending, zero padded.
+    intensity : (n_ions, n_peaks) float32
+        Relative to a base peak of 100, zero padded.
+    is_target : (n_ions,) bool
+        Targets get all metrics, decoys stop at the first that is zero.
+    """
+
+    mz: Float64s
+    intensity: Float32s
+    is_target: npt.NDArray[np.bool_]
+
+    def take(self, ions: npt.NDArray[np.intp] | slice) -> Patterns:
+        """Select ions."""
+        return Patterns(self.mz[ions], self.intensity[ions], self.is_target[ions])
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How images are cut from the data and when they count.
+
+    Attributes
+    ----------
+    ppm : float
+        Half width of an m/z window.
+    min_px : int
+        Measured peaks an image needs.
+    """
+
+    ppm: float = 3.0
+    min_px: int = 1
+
+
+@dataclass(frozen=True)
+class IonScores:
+    """Metrics of the ions whose first isotope image is not empty; all others score zero.
+
+    Attributes
+    ----------
+    ion : (n,) int32
+        Ion number, ascending.
+    chaos, spatial, spectral, msm : (n,) float64
+        Between 0 and 1.
+    mz_error_abs : (n,) float64
+        Mean measured minus theoretical m/z of the first isotope peak, in Da.
+    mz_error_rel : (n,) float64
+        Abundance-weighted mean of the same for the further isotope peaks, less `mz_error_abs`.
+    total_intensity, min_intensity, max_intensity : (n, n_peaks) float32
+        Over the pixels that were measured.
+    mz_mean, mz_stddev : (n, n_peaks) float64
+        Intensity-weighted; the theoretical m/z and 0 where an image is empty.
+    """
+
+    ion: npt.NDArray[np.int32]
+    chaos: Float64s
+    spatial: Float64s
+    spectral: Float64s
+    msm: Float64s
+    mz_error_abs: Float64s
+    mz_error_rel: Float64s
+    total_intensity: Float32s
+    min_intensity: Float32s
+    max_intensity: Float32s
+    mz_mean: Float64s
+    mz_stddev: Float64s
+
+    @classmethod
+    def concatenate(cls, parts: list[IonScores]) -> Self:
+        """Join the scores of several runs of ions."""
+        return cls(
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls))
+        )
+
+    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
+        """Select rows."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def score_ions(
+    peaks: Peaks,
+    patterns: Patterns,
+    grid: Grid,
+    options: ImageOptions,
+    mz_range: tuple[float, float],
+) -> IonScores:
+    """Score a run of ions against the measured peaks.
+
+    Parameters
+    ----------
+    peaks : Peaks
+        Sorted by m/z; must cover the windows of all patterns.
+    patterns : Patterns
+        What to look for.
+    grid : Grid
+        Where spectra were measured.
+    options : ImageOptions
+        Window width and minimal image.
+    mz_range : (float, float)
+        Lowest and highest m/z of the whole dataset. An ion counts only if one of its isotope peaks
+        lies strictly inside, as in METASPACE.
+
+    Notes
+    -----
+    This is the hot path: cost follows the pixels of ions that were found at all.
+    """
+    windows = drop_small_images(find_windows(peaks.mz, patterns.mz, options.ppm), options.min_px)
+    found = windows.n_found > 0
+    inside = ((patterns.mz > mz_range[0]) & (patterns.mz < mz_range[1])).any(axis=1)
+    wanted = inside & found[:, 0] & (found[:, 1:].any(axis=1) | patterns.is_target)
+    n_batch = max(1, _CELLS_PER_BATCH // (patterns.mz.shape[1] * grid.n_pixels))
+    parts = [
+        _score_batch(peaks, patterns.take(ions), windows.take(ions), grid, ions)
+        for ions in _batches(np.flatnonzero(wanted), n_batch)
+    ]
+    return IonScores.concatenate(parts)
+
+
+def _batches(ions: npt.NDArray[np.intp], size: int) -> Iterator[npt.NDArray[np.intp]]:
+    """Cut a selection of ions into batches; at least one, so that there is a result to join."""
+    for start in range(0, max(len(ions), 1), size):
+        yield ions[start : start + size]
+
+
+def _score_batch(
+    peaks: Peaks, patterns: Patterns, windows: Windows, grid: Grid, ions: npt.NDArray[np.intp]
+) -> IonScores:
+    images = extract_images(peaks, windows, grid)
+    measured = images[:, :, grid.mask]
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite intensities score zero
+        spectral = measure_spectral(measured, patterns.intensity)
+        spatial = np.zeros_like(spectral)
+        go_on = (spectral > 0) | patterns.is_target
+        spatial[go_on] = measure_spatial(measured[go_on], patterns.intensity[go_on])
+    chaos = np.zeros_like(spectral)
+    go_on &= (spatial > 0) | patterns.is_target
+    chaos[go_on] = measure_chaos(images[go_on, 0], N_CHAOS_LEVELS)
+    mz_mean, mz_stddev = measure_mz(peaks, windows, patterns.mz)
+    error_abs, error_rel = compare_mz(mz_mean, patterns)
+    return IonScores(
+        ion=ions.astype(np.int32),
+        chaos=chaos,
+        spatial=spatial,
+        spectral=spectral,
+        msm=chaos * spatial * spectral,
+        mz_error_abs=error_abs,
+        mz_error_rel=error_rel,
+        total_intensity=measured.sum(axis=2, dtype=np.float64).astype(np.float32),
+        min_intensity=measured.min(axis=2),
+        max_intensity=measured.max(axis=2),
+        mz_mean=mz_mean,
+        mz_stddev=mz_stddev,
+    )
+
+
+def measure_spectral(images: Float32s, abundance: Float32s) -> Float64s:
+    """Compare isotope image intensities with the isotope pattern.
+
+    Parameters
+    ----------
+    images : (n_ions, n_peaks, n_pixels) float32
+        Intensities of the measured pixels.
+    abundance : (n_ions, n_peaks) float32
+        The isotope pattern, zero padded.
+
+    Returns
+    -------
+    (n_ions,) float64
+        1 minus the mean absolute difference of the two, each scaled to unit length, over the
+        pixels where the first image is not empty. A perfect 1 counts as 0, as in METASPACE: it
+        only occurs when there is nothing to compare.
+    """
+    present = images[:, :1] > 0
+    observed = np.sum(images, axis=2, where=present, dtype=np.float64)
+    difference = np.abs(_unit_length(abundance.astype(np.float64)) - _unit_length(observed))
+    spectral = 1 - difference.mean(axis=1)
+    return np.where(np.isfinite(spectral) & (spectral != 1.0), spectral, 0.0)
+
+
+def _unit_length(rows: Float64s) -> Float64s:
+    with np.errstate(invalid="ignore"):
+        return rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+
+
+def measure_spatial(images: Float32s, abundance: Float32s) -> Float64s:
+    """Correlate the further isotope images with the first one.
+
+    Parameters
+    ----------
+    images : (n_ions, n_peaks, n_pixels) float32
+        Intensities of the measured pixels.
+    abundance : (n_ions, n_peaks) float32
+        The isotope pattern, zero padded: the weights of the mean.
+
+    Returns
+    -------
+    (n_ions,) float64
+        Mean Pearson correlation, clipped to 0..1; 0 if the first image has fewer than two pixels.
+    """
+    centred = images - images.mean(axis=2, keepdims=True, dtype=np.float64)
+    covariance = (centred[:, :1] * centred[:, 1:]).sum(axis=2)
+    variance = (centred * centred).sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = covariance / np.sqrt(variance[:, :1] * variance[:, 1:])
+    correlation = np.where(np.isfinite(correlation), correlation, 0.0)
+    weight = abundance[:, 1:].astype(np.float64)
+    total_weight = weight.sum(axis=1)
+    defined = (total_weight > 0) & (np.count_nonzero(images[:, 0], axis=1) > 1)
+    mean = (correlation * weight).sum(axis=1) / np.where(defined, total_weight, 1.0)
+    return np.where(defined, np.clip(mean, 0.0, 1.0), 0.0)
+
+
+def measure_mz(
+    peaks: Peaks, windows: Windows, pattern_mz: Float64s
+) -> tuple[Float64s, Float64s]:
+    """Return the intensity-weighted mean and standard deviation of m/z in each window.
+
+    Returns
+    -------
+    mean, stddev : (n_ions, n_peaks) float64
+        In Da; the theoretical m/z and 0 where a window is empty.
+    """
+    window, row = windows.rows()
+    n_windows = pattern_mz.size
+    weight = peaks.intensity[row].astype(np.float64)
+    # offsets from theory keep all digits of the squares
+    offset = peaks.mz[row] - pattern_mz.ravel()[window]
+    total = np.bincount(window, weight, n_windows)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(window, weight * offset, n_windows) / total
+        spread = np.bincount(window, weight * (offset - mean[window]) ** 2, n_windows) / total
+    known = np.isfinite(mean) & np.isfinite(spread)
+    mean = np.where(known, mean, 0.0).reshape(pattern_mz.shape)
+    stddev = np.sqrt(np.where(known, spread, 0.0)).reshape(pattern_mz.shape)
+    return pattern_mz + mean, stddev
+
+
+def compare_mz(mz_mean: Float64s, patterns: Patterns) -> tuple[Float64s, Float64s]:
+    """Return (`mz_error_abs`, `mz_error_rel`) of `IonScores`: (n_ions,) float64 each, in Da."""
+    error = mz_mean - patterns.mz
+    error_abs = error[:, 0]
+    weight = patterns.intensity[:, 1:].astype(np.float64)
+    total_weight = weight.sum(axis=1)
+    relative = ((error[:, 1:] - error_abs[:, None]) * weight).sum(axis=1)
+    return error_abs, np.divide(
+        relative, total_weight, out=np.zeros_like(relative), where=total_weight > 0
+    )
