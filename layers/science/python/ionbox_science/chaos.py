@@ -80,14 +80,14 @@ def count_components(levels: npt.NDArray[np.uint8], n_levels: int) -> npt.NDArra
         roots = _merge(parent, first[edges], second[edges])
         merged[:, level] = np.bincount(image_of[roots], minlength=n_images)
     alive = born - merged
-    return alive[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return np.cumsum(alive[:, :0:-1], axis=1)[:, ::-1]
 
 
 def _merge(
     parent: npt.NDArray[np.intp], first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.intp]:
     """Connect pairs of nodes in the forest ``parent``; return the roots that ceased to be roots."""
-    absorbed = []
+    absorbed: list[npt.NDArray[np.intp]] = []
     while True:
         nodes = np.concatenate([first, second])
         while True:

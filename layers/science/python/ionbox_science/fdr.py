@@ -69,7 +69,8 @@ def _median_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
     """Median over the draws of (decoys at least as good) / (targets at least as good)."""
     n_targets = _count_at_least(targets, targets)
     rankings = [_count_at_least(draw, targets) / n_targets for draw in decoys.T]
-    return np.median(rankings, axis=0)
+    median: Float64s = np.median(rankings, axis=0)
+    return median
 
 
 def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Float64s:
@@ -91,10 +92,11 @@ def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
     by_msm = np.argsort(targets, kind="stable")
     monotone = np.empty_like(fdr)
     monotone[by_msm] = np.minimum.accumulate(fdr[by_msm])
-    return np.minimum(monotone, 1.0)
+    clipped: Float64s = np.minimum(monotone, 1.0)
+    return clipped
 
 
 def _count_at_least(scores: Float64s, thresholds: Float64s) -> Float64s:
     """Count the scores that reach each threshold; ties all count."""
     below = np.searchsorted(np.sort(scores), thresholds, side="left")
-    return (len(scores) - below).astype(np.float64)
+    return np.asarray(len(scores) - below, np.float64)

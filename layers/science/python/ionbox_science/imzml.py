@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from io import BytesIO
-from itertools import islice
+from dataclasses import dataclass, fields
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml_xml import (
+from ionbox_science.imzml_terms import (
     CENTROID,
     CHECKSUMS,
     CONTINUOUS,
@@ -25,16 +24,18 @@ from ionbox_science.imzml_xml import (
     POSITIVE,
     PROCESSED,
     PROFILE,
-    RE_EXPORT,
     TYPE_NAMES,
     UUID,
+    Head,
+)
+from ionbox_science.imzml_xml import (
+    RE_EXPORT,
     ArrayColumns,
     ArrayFormat,
     Defects,
-    Head,
-    SpectrumReader,
-    Tags,
-    read_head,
+    Document,
+    line_of_spectrum,
+    parse,
 )
 
 Int32Array = npt.NDArray[np.int32]
@@ -53,8 +54,8 @@ class ImzmlHeader:
     Attributes
     ----------
     mode : str
-        "processed" (every spectrum has its m/z array) or "continuous" (one for all), as declared;
-        inferred from the offsets where the file does not say.
+        "continuous" if all spectra share one m/z array in the ibd, else "processed", whatever the
+        file declares; a single spectrum is what it is declared to be.
     mz_dtype, intensity_dtype : numpy.dtype
         Little-endian type of the values in the ibd.
     x, y : (n_spectra,) int32, pixels
@@ -136,10 +137,8 @@ class ImzmlHeader:
     @property
     def ends(self) -> Int64Array:
         """One past the last byte that each spectrum's arrays reach, (n_spectra,) int64, bytes."""
-        mz = self.mz_offset + self.mz_count * self.mz_dtype.itemsize
-        intensity = self.intensity_offset + self.intensity_count * self.intensity_dtype.itemsize
-        mz[self.mz_count == 0] = 0
-        intensity[self.intensity_count == 0] = 0
+        mz = _ends(self.mz_offset, self.mz_count, self.mz_dtype)
+        intensity = _ends(self.intensity_offset, self.intensity_count, self.intensity_dtype)
         return np.maximum(mz, intensity)
 
     @property
@@ -159,12 +158,18 @@ class ImzmlHeader:
     @staticmethod
     def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> ImzmlHeader:
         """Rebuild the header from what `to_arrays` returned."""
-        values = json.loads(str(arrays["scalars"]))
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in json.loads(str(arrays["scalars"])).items()
+        }
         for name in ("mz_dtype", "intensity_dtype"):
             values[name] = np.dtype(values[name])
-        columns = {name: arrays[name] for name in arrays if name != "scalars"}
-        return ImzmlHeader(**values, **columns)
+        values |= {name: arrays[name] for name in arrays if name != "scalars"}
+        return ImzmlHeader(**values)
+
+
+def _ends(offset: Int64Array, count: Int64Array, value_type: np.dtype[Any]) -> Int64Array:
+    return np.where(count > 0, offset + count * value_type.itemsize, 0)
 
 
 def read_header(source: bytes, name: str) -> ImzmlHeader:
@@ -184,30 +189,191 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
         one line per kind of problem and names them all.
     """
     defects = Defects()
-    reader = None
-    head = Head({}, {}, (), None, None)
-    declared_count: str | None = None
-    if not source:
-        defects.note("xml", "the file is empty (0 bytes)", "copy or upload it again")
-    else:
-        head, reader, declared_count = _read_spectra(source, defects)
-    header = None
-    if reader is not None:
-        header = _assemble(head, reader, declared_count, defects, name)
-    if header is None:
-        sentences = defects.sentences(name, lambda index: _line_of_spectrum(source, index))
-        raise InvalidDataset("\n".join(sentences))
+    document = parse(source, defects)
+    header = None if document is None else _assemble(document, name, defects)
+    if defects or header is None:
+        lines = defects.sentences(name, lambda index: line_of_spectrum(source, index))
+        raise InvalidDataset("\n".join(lines))
     return header
 
 
-def _read_spectra(
-    source: bytes, defects: Defects
-) -> tuple[Head, SpectrumReader | None, str | None]:
-    head, reader, tags = Head({}, {}, (), None, None), None, None
-    mzml = spectra = None
-    declared_count = None
-    for event, element in _events(source, defects):
-        if event == "start":
-            if mzml is None or element.tag == tags_of(mzml).of("mzML"):
-                mzml, tags = element, Tags(element)
-    return head, reader, declared_count
+def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | None:
+    """Turn columns into a header; None where a defect leaves nothing to build it from."""
+    spectra, head = document.spectra, document.head
+    if spectra.n_spectra == 0:
+        return None
+    x = _coordinates(spectra.x, "x", defects)
+    y = _coordinates(spectra.y, "y", defects)
+    _check_grid(x, y, np.array(spectra.z), defects)
+    places = {role: _places(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    types = {role: _value_type(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    mz_type, intensity_type = types[MZ], types[INTENSITY]
+    if mz_type is None or intensity_type is None:
+        return None
+    if mz_type.kind != "f":
+        text = f"the m/z arrays are stored as {TYPE_NAMES[mz_type.str]}"
+        defects.note("m/z type", text, "export them as 32-bit or 64-bit float")
+    return ImzmlHeader(
+        mode=_mode(_declared_mode(head), *places[MZ]),
+        mz_dtype=mz_type,
+        intensity_dtype=intensity_type,
+        x=x.astype(np.int32),
+        y=y.astype(np.int32),
+        mz_offset=places[MZ][0],
+        mz_count=places[MZ][1],
+        intensity_offset=places[INTENSITY][0],
+        intensity_count=places[INTENSITY][1],
+        polarity=_declared(document, {POSITIVE: "positive", NEGATIVE: "negative"}, "mixed"),
+        spectrum_type=_declared(document, {PROFILE: "profile", CENTROID: "centroid"}, "profile"),
+        uuid=_uuid(head),
+        checksum=_checksum(head),
+        instruments=head.instruments,
+        resolving_power=head.resolving_power,
+        declared_size=head.declared_size,
+        warnings=tuple(f"{name}: {text}." for text in _oddities(document, types)),
+    )
+
+
+def _coordinates(values: array[int], axis: str, defects: Defects) -> Int64Array:
+    """Return the coordinates along one axis, those beyond int32 noted and set to 0."""
+    found = np.array(values, dtype=np.int64)
+    bad = np.abs(found) > np.iinfo(np.int32).max
+    _note_each(f"far {axis}", bad, found, f"position {axis} is {{}}, far too large", defects)
+    found[bad] = 0
+    return found
+
+
+def _check_grid(x: Int64Array, y: Int64Array, z: Int64Array, defects: Defects) -> None:
+    planes = np.unique(z)
+    if len(planes) > 1:
+        text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
+        defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
+    width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
+    if width * height > _MAX_PIXELS:
+        text = f"{len(x)} spectra span {width} x {height} pixels, so some position must be wrong"
+        defects.note("grid", text, "correct the positions, or split the dataset by region")
+
+
+def _places(role: str, columns: ArrayColumns, defects: Defects) -> tuple[Int64Array, Int64Array]:
+    """Return offsets in bytes and counts in elements, impossible ones noted."""
+    offset = _unwrap(np.array(columns.offset, dtype=np.int64))
+    count = np.array(columns.count, dtype=np.int64)
+    sorts = ("external offset", offset, _MAX_OFFSET), ("length", count, _MAX_COUNT)
+    for what, values, limit in sorts:
+        bad = (values < 0) | (values > limit)
+        text = f"the {what} of the {role} array is {{}}, which cannot be"
+        _note_each(f"impossible {role} {what}", bad, values, text, defects)
+    return offset, count
+
+
+def _unwrap(offset: Int64Array) -> Int64Array:
+    """Undo the wrap of exporters that count bytes in a signed 32-bit integer.
+
+    pyimzml does so too, but at any step from positive to negative; here only at one that a wrap
+    explains, so that a single wrong offset does not move all that follow.
+    """
+    wraps = np.diff(offset, prepend=offset[0]) < -(2**31)
+    wraps &= (offset < 0) & (offset >= -(2**31))
+    return offset + np.cumsum(wraps) * 2**32
+
+
+def _note_each(
+    kind: str, bad: npt.NDArray[np.bool_], values: Int64Array, text: str, defects: Defects
+) -> None:
+    for index in np.flatnonzero(bad):
+        defects.note(kind, text.format(values[index]), RE_EXPORT, int(index))
+
+
+def _value_type(role: str, columns: ArrayColumns, defects: Defects) -> np.dtype[Any] | None:
+    """Settle on the one type all arrays of a role have; None, and a note, where there is none."""
+    chosen: dict[str, int] = {}
+    for found, index in columns.formats.items():
+        types = found.types if len(found.types) == 1 else _fitting_types(found, columns)
+        if len(types) == 1:
+            chosen.setdefault(next(iter(types)), index)
+        elif found.unsupported is None:
+            defects.note(f"{role} type", _why_no_type(role, found), RE_EXPORT, index)
+    if len(chosen) > 1:
+        (first, _), (second, index) = list(chosen.items())[:2]
+        text = f"the {role} array is {TYPE_NAMES[second]}, but {TYPE_NAMES[first]} in others"
+        defects.note(f"{role} types", text, "export all spectra with one data type", index)
+    return np.dtype(next(iter(chosen))) if chosen else None
+
+
+def _fitting_types(found: ArrayFormat, columns: ArrayColumns) -> frozenset[str]:
+    """Of several declared types, those whose size explains every encoded length."""
+    count, encoded = np.array(columns.count), np.array(columns.encoded)
+    return frozenset(
+        t for t in found.types if np.array_equal(encoded, count * np.dtype(t).itemsize)
+    )
+
+
+def _why_no_type(role: str, found: ArrayFormat) -> str:
+    if not found.types:
+        return f"the {role} array declares no data type"
+    names = " and ".join(TYPE_NAMES[t] for t in sorted(found.types))
+    return f"the {role} array is declared as {names}, and its encoded length does not tell which"
+
+
+def _mode(declared: str | None, offset: Int64Array, count: Int64Array) -> str:
+    if len(offset) == 1:
+        return declared or "processed"
+    shared = bool((offset == offset[0]).all() and (count == count[0]).all())
+    return "continuous" if shared else "processed"
+
+
+def _declared_mode(head: Head) -> str | None:
+    modes = {CONTINUOUS: "continuous", PROCESSED: "processed"}
+    declared = [mode for accession, mode in modes.items() if accession in head.file_terms]
+    return declared[0] if len(declared) == 1 else None
+
+
+def _declared(document: Document, meanings: dict[str, str], both: str) -> str | None:
+    """Look in the spectra; if they say nothing, in fileContent; then in any parameter group."""
+    head, spectra = document.head, document.spectra
+    of_groups = {ref: {term.accession for term in head.groups[ref]} for ref in head.groups}
+    of_spectra = spectra.terms.union(*(of_groups.get(ref, set()) for ref in spectra.group_refs))
+    for terms in (of_spectra, head.file_terms.keys(), set().union(*of_groups.values())):
+        found = {meaning for accession, meaning in meanings.items() if accession in terms}
+        if found:
+            return both if len(found) > 1 else found.pop()
+    return None
+
+
+def _uuid(head: Head) -> str | None:
+    digits = re.sub(r"[{}\s-]", "", head.file_terms.get(UUID, "")).lower()
+    return digits if re.fullmatch(r"[0-9a-f]{32}", digits) else None
+
+
+def _checksum(head: Head) -> tuple[str, str] | None:
+    """Return the strongest checksum declared that has the right number of digits."""
+    for accession, algorithm in CHECKSUMS.items():
+        digits = head.file_terms.get(accession, "").strip().lower()
+        n_digits = 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size
+        if re.fullmatch(r"[0-9a-f]+", digits) and len(digits) == n_digits:
+            return algorithm, digits
+    return None
+
+
+def _oddities(document: Document, types: Mapping[str, np.dtype[Any] | None]) -> Iterator[str]:
+    """Describe what is wrong on paper but does not change what is read."""
+    spectra = document.spectra
+    if document.declared_count not in (None, str(spectra.n_spectra)):
+        yield (
+            f"the spectrum list declares {document.declared_count} spectra but has "
+            f"{spectra.n_spectra}; check that the export was complete"
+        )
+    for role, columns in spectra.arrays.items():
+        value_type = types[role]
+        if value_type is None:
+            continue
+        encoded, count = np.array(columns.encoded), np.array(columns.count)
+        wrong = np.flatnonzero((encoded >= 0) & (encoded != count * value_type.itemsize))
+        if len(wrong):
+            i = wrong[0]
+            yield (
+                f"{len(wrong)} of {spectra.n_spectra} spectra (first: spectrum index {i}) give an "
+                f"encoded length of the {role} array that is not its length times "
+                f"{value_type.itemsize} bytes ({encoded[i]} for {count[i]} values); ionbox goes "
+                "by the length"
+            )

@@ -1,89 +1,50 @@
-"""The XML side of imzML: its vocabulary, its head, and its spectra one element at a time.
+"""One walk through an imzML file: its spectra become columns, its defects sentences.
 
 pyimzml reads a sound file the same way (a test compares every file of the corpus), but it stops at
-the first defect with a bare ``TypeError``, cannot say where, and looks neither at compression nor at
-data types declared inside the arrays. Here a defect is noted and reading goes on, so that the user
-sees all of them at once. Only the list of accessions that exporters are known to confuse is
-pyimzml's.
-
-Accessions are those of the PSI-MS and imaging MS vocabularies (psi-ms.obo, imagingMS.obo) as used
-by the imzML 1.1.0 specification, https://ms-imaging.org/imzml/.
+the first defect with a bare ``TypeError``, cannot say where, and looks neither at compression nor
+at data types declared inside the arrays. Here a defect is noted and reading goes on, so that the
+user sees all of them at once.
 """
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
-from pyimzml.ontology.ontology import ACCESSION_FIX_MAPPING
+from ionbox_science.imzml_terms import (
+    ARRAY_ROLES,
+    COMPRESSIONS,
+    COUNT,
+    ENCODED,
+    EXTERNAL_DATA,
+    INTENSITY,
+    ION_MOBILITY,
+    MZ,
+    OFFSET,
+    PLACES,
+    POSITION_X,
+    POSITION_Y,
+    POSITION_Z,
+    SPECTRUM_TERMS,
+    UNSUPPORTED_TYPES,
+    VALUE_TYPES,
+    Head,
+    Tags,
+    Term,
+    read_head,
+)
 
 RE_EXPORT = "export the dataset again"
-MZ, INTENSITY = "m/z", "intensity"
-
-CENTROID, PROFILE = "MS:1000127", "MS:1000128"
-NEGATIVE, POSITIVE = "MS:1000129", "MS:1000130"
-CONTINUOUS, PROCESSED = "IMS:1000030", "IMS:1000031"
-UUID = "IMS:1000080"
-CHECKSUMS = {"IMS:1000092": "sha256", "IMS:1000091": "sha1", "IMS:1000090": "md5"}
-
-VALUE_TYPES = {
-    "MS:1000521": "<f4",
-    "MS:1000523": "<f8",
-    "MS:1000519": "<i4",
-    "MS:1000522": "<i8",
-    "IMS:1000141": "<i4",
-    "IMS:1000142": "<i8",
-}
-TYPE_NAMES = {
-    "<f4": "32-bit float",
-    "<f8": "64-bit float",
-    "<i4": "32-bit integer",
-    "<i8": "64-bit integer",
-}
-_UNSUPPORTED_TYPES = {
-    "MS:1000520": "16-bit float",
-    "MS:1001479": "null-terminated ASCII string",
-    "IMS:1100000": "8-bit integer",
-    "IMS:1100001": "16-bit integer",
-}
-_COMPRESSIONS = {
-    "MS:1000574": "zlib",
-    "MS:1002312": "MS-Numpress linear",
-    "MS:1002313": "MS-Numpress positive integer",
-    "MS:1002314": "MS-Numpress short logged float",
-    "MS:1002746": "MS-Numpress linear and zlib",
-    "MS:1002747": "MS-Numpress positive integer and zlib",
-    "MS:1002748": "MS-Numpress short logged float and zlib",
-    "MS:1003088": "truncation and zlib",
-    "MS:1003089": "truncation, delta prediction and zlib",
-    "MS:1003090": "truncation, linear prediction and zlib",
-}
-_ION_MOBILITY = {
-    "MS:1002476": "ion mobility drift time",
-    "MS:1002477": "mean drift time array",
-    "MS:1002815": "inverse reduced ion mobility",
-    "MS:1002816": "mean ion mobility array",
-    "MS:1002893": "ion mobility array",
-    "MS:1003006": "mean inverse reduced ion mobility array",
-    "MS:1003007": "raw ion mobility array",
-    "MS:1003008": "raw inverse reduced ion mobility array",
-    "MS:1003153": "raw ion mobility drift time array",
-    "MS:1003154": "deconvoluted ion mobility array",
-    "MS:1003155": "deconvoluted inverse reduced ion mobility array",
-    "MS:1003156": "deconvoluted ion mobility drift time array",
-}
-_ARRAY_ROLES = {"MS:1000514": MZ, "MS:1000515": INTENSITY}
-_EXTERNAL_DATA = "IMS:1000101"
-_OFFSET, _COUNT, _ENCODED = "IMS:1000102", "IMS:1000103", "IMS:1000104"
-_PLACES = frozenset((_OFFSET, _COUNT, _ENCODED))
-_X, _Y, _Z = "IMS:1000050", "IMS:1000051", "IMS:1000052"
-_MAX_X, _MAX_Y = "IMS:1000042", "IMS:1000043"
-_SPECTRUM_TERMS = frozenset((CENTROID, PROFILE, NEGATIVE, POSITIVE))
-_SERIAL_NUMBER = "MS:1000529"
-_RESOLVING_POWERS = ("MS:1000800", "MS:1000234", "MS:1000011")
+_READABLE = "save it as UTF-8 or ISO-8859-1"
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white space
 
 
 class Defects:
@@ -112,124 +73,6 @@ class Defects:
             more = f", and {others} more like it" if others else ""
             lines.append(f"{name}{place}: {text}{more}; {advice}.")
         return lines
-
-
-class Tags:
-    """The element names of one file, with the XML namespace its root uses."""
-
-    def __init__(self, root: Element) -> None:
-        self.namespace = root.tag[: root.tag.rfind("}") + 1]
-        self.cv_param = self.of("cvParam")
-        self.group_ref = self.of("referenceableParamGroupRef")
-        self.scan_list = self.of("scanList")
-        self.scan = self.of("scan")
-        self.array_list = self.of("binaryDataArrayList")
-        self.array = self.of("binaryDataArray")
-
-    def of(self, *path: str) -> str:
-        """Qualify a path of element names."""
-        return "/".join(self.namespace + step for step in path)
-
-
-@dataclass(frozen=True)
-class Term:
-    """One cvParam."""
-
-    accession: str
-    name: str
-    value: str
-
-    @staticmethod
-    def of(element: Element) -> Term:
-        """Read a cvParam, with the accession its name says where exporters confuse the two."""
-        accession, name = element.get("accession", ""), element.get("name", "")
-        accession = ACCESSION_FIX_MAPPING.get((accession, name), accession)
-        return Term(accession, name, element.get("value", ""))
-
-
-@dataclass(frozen=True)
-class Head:
-    """What an imzML says before its first spectrum."""
-
-    file_terms: dict[str, str]  # accession -> value, of fileContent
-    groups: dict[str, tuple[Term, ...]]  # referenceable parameter groups by id
-    instruments: tuple[str, ...]
-    resolving_power: float | None
-    declared_size: tuple[int, int] | None  # pixels in x and y
-
-
-def read_head(mzml: Element, tags: Tags) -> Head:
-    """Read the children of ``<mzML>`` that come before ``<run>``."""
-    groups = {
-        group.get("id", ""): tuple(Term.of(child) for child in group.iterfind(tags.cv_param))
-        for group in mzml.iterfind(tags.of("referenceableParamGroupList", "*"))
-    }
-    content = mzml.find(tags.of("fileDescription", "fileContent"))
-    file_terms = {} if content is None else _terms(content, tags, groups)
-    configurations = mzml.findall(tags.of("instrumentConfigurationList", "instrumentConfiguration"))
-    return Head(
-        file_terms=file_terms,
-        groups=groups,
-        instruments=tuple(dict.fromkeys(_instrument_names(configurations, tags, groups))),
-        resolving_power=_resolving_power(configurations, tags),
-        declared_size=_declared_size(mzml, tags, groups),
-    )
-
-
-def _terms(element: Element, tags: Tags, groups: dict[str, tuple[Term, ...]]) -> dict[str, str]:
-    """Values by accession, of the element's own cvParams and the groups it refers to."""
-    found = {}
-    for ref in element.iterfind(tags.group_ref):
-        found.update({term.accession: term.value for term in groups.get(ref.get("ref", ""), ())})
-    for child in element.iterfind(tags.cv_param):
-        term = Term.of(child)
-        found[term.accession] = term.value
-    return found
-
-
-def _instrument_names(
-    configurations: list[Element], tags: Tags, groups: dict[str, tuple[Term, ...]]
-) -> Iterable[str]:
-    """Names and values that may tell the model or the analyzer, in file order."""
-    for configuration in configurations:
-        for ref in configuration.iterfind(tags.group_ref):
-            for term in groups.get(ref.get("ref", ""), ()):
-                yield from filter(None, (term.name, term.value))
-        for child in configuration:
-            described = child.tag in (tags.cv_param, tags.of("userParam"))
-            if described and child.get("accession") != _SERIAL_NUMBER:
-                yield from filter(None, (child.get("name"), child.get("value")))
-        for child in configuration.iterfind(tags.of("componentList", "analyzer", "cvParam")):
-            yield from filter(None, (child.get("name"),))
-
-
-def _resolving_power(configurations: list[Element], tags: Tags) -> float | None:
-    for configuration in configurations:
-        values = {child.get("accession"): child.get("value") for child in configuration.iter()}
-        for accession in _RESOLVING_POWERS:
-            try:
-                power = float(values.get(accession) or "")
-            except ValueError:
-                continue
-            if 0 < power < float("inf"):
-                return power
-    return None
-
-
-def _declared_size(
-    mzml: Element, tags: Tags, groups: dict[str, tuple[Term, ...]]
-) -> tuple[int, int] | None:
-    """Pixels in x and y; with several scan settings the largest, for each may be one region."""
-    sizes = []
-    for settings in mzml.iterfind(tags.of("scanSettingsList", "scanSettings")):
-        terms = _terms(settings, tags, groups)
-        try:
-            sizes.append((int(terms[_MAX_X]), int(terms[_MAX_Y])))
-        except (KeyError, ValueError):
-            continue
-    if not sizes:
-        return None
-    return max(x for x, _ in sizes), max(y for _, y in sizes)
 
 
 @dataclass(frozen=True)
@@ -273,7 +116,7 @@ class SpectrumReader:
         for child in spectrum:
             tag = child.tag
             if tag == tags.cv_param:
-                if child.get("accession") in _SPECTRUM_TERMS:
+                if child.get("accession") in SPECTRUM_TERMS:
                     self.terms.add(Term.of(child).accession)
             elif tag == tags.group_ref:
                 self.group_refs.add(child.get("ref", ""))
@@ -297,7 +140,7 @@ class SpectrumReader:
         except ValueError:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, not a whole number")
             return 0
-        if not -(2**63) <= value < 2**63:
+        if not -(2**63) < value < 2**63:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, far too large")
             return 0
         return value
@@ -307,12 +150,12 @@ class SpectrumReader:
         if scan is not None:
             cv_param = self._tags.cv_param
             position = {c.get("accession"): c.get("value") for c in scan if c.tag == cv_param}
-        if not _ION_MOBILITY.keys().isdisjoint(position):
-            self._note_mobility(next(_ION_MOBILITY[a] for a in position if a in _ION_MOBILITY))
+        if not ION_MOBILITY.keys().isdisjoint(position):
+            self._note_mobility(next(ION_MOBILITY[a] for a in position if a in ION_MOBILITY))
         advice = "plain mzML has no pixel positions, convert it to imzML with its position file"
-        self.x.append(self._whole_number(position.get(_X), "position x", advice))
-        self.y.append(self._whole_number(position.get(_Y), "position y", advice))
-        z = position.get(_Z)
+        self.x.append(self._whole_number(position.get(POSITION_X), "position x", advice))
+        self.y.append(self._whole_number(position.get(POSITION_Y), "position y", advice))
+        z = position.get(POSITION_Z)
         self.z.append(1 if z is None else self._whole_number(z, "position z"))
 
     def _add_arrays(self, arrays: Iterable[Element]) -> None:
@@ -331,9 +174,9 @@ class SpectrumReader:
             columns.formats.setdefault(array_format, self.n_spectra)
             self._append(
                 columns,
-                self._whole_number(places.get(_OFFSET), f"external offset of the {role} array"),
-                self._whole_number(places.get(_COUNT), f"length of the {role} array"),
-                self._whole_number(places.get(_ENCODED, "-1"), f"encoded length ({role} array)"),
+                self._whole_number(places.get(OFFSET), f"external offset of the {role} array"),
+                self._whole_number(places.get(COUNT), f"length of the {role} array"),
+                _number_or_unknown(places.get(ENCODED)),
             )
 
     @staticmethod
@@ -350,7 +193,7 @@ class SpectrumReader:
         for child in element:
             if child.tag == tags.cv_param:
                 accession = child.get("accession")
-                if accession in _PLACES:
+                if accession in PLACES:
                     places[accession] = child.get("value")
                 else:
                     term = Term.of(child)
@@ -368,12 +211,12 @@ class SpectrumReader:
         values = {term.accession: term.value for term in terms}
         unknown = [group for group in groups if group not in self._head.groups]
         return ArrayFormat(
-            role=_first(values, _ARRAY_ROLES),
+            role=_first(values, ARRAY_ROLES),
             types=frozenset(VALUE_TYPES[a] for a in values if a in VALUE_TYPES),
-            unsupported=_first(values, _UNSUPPORTED_TYPES),
-            compression=_first(values, _COMPRESSIONS),
-            mobility=_first(values, _ION_MOBILITY),
-            inline=values.get(_EXTERNAL_DATA, "true").lower() == "false",
+            unsupported=_first(values, UNSUPPORTED_TYPES),
+            compression=_first(values, COMPRESSIONS),
+            mobility=_first(values, ION_MOBILITY),
+            inline=values.get(EXTERNAL_DATA, "true").lower() == "false",
             unknown_group=unknown[0] if unknown else None,
         )
 
@@ -402,6 +245,11 @@ class SpectrumReader:
         self._note("mobility", f"carries ion mobility ({term}), which ionbox does not read", advice)
 
 
+def _number_or_unknown(text: str | None) -> int:
+    """Read a number nothing depends on; -1 where there is none."""
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else -1
+
+
 def _first(values: Iterable[str], names: dict[str, str]) -> str | None:
     return next((names[accession] for accession in values if accession in names), None)
 
@@ -409,3 +257,76 @@ def _first(values: Iterable[str], names: dict[str, str]) -> str | None:
 def _quoted(text: str) -> str:
     """Show a value of unknown length and content on one line."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file as read, before it is understood as a whole."""
+
+    head: Head
+    spectra: SpectrumReader
+    declared_count: str | None
+
+
+def parse(source: bytes, defects: Defects) -> Document | None:
+    """Walk through the file once; every spectrum is dropped as soon as it has been read."""
+    root = mzml = document = None
+    for event, element in _events(source, defects):
+        if document is None:
+            if event == "start":
+                root = element if root is None else root
+                mzml = element if _local_name(element) == "mzML" else mzml
+                if mzml is not None and _local_name(element) == "spectrumList":
+                    tags, spectrum_list = Tags(mzml), element
+                    spectrum_tag = tags.of("spectrum")
+                    head = read_head(mzml, tags)
+                    spectra = SpectrumReader(tags, head, defects)
+                    document = Document(head, spectra, element.get("count"))
+        elif event == "end" and element.tag == spectrum_tag:
+            spectra.add(element)
+            spectrum_list.clear()
+    if not defects and (document is None or document.spectra.n_spectra == 0):
+        defects.note("no spectra", _why_no_spectra(root, mzml), "give the imzML of a dataset")
+    return document
+
+
+def _events(source: bytes, defects: Defects) -> Iterator[tuple[str, Element]]:
+    """Yield parser events up to the end, or up to where the XML breaks, which is noted."""
+    if not source:
+        defects.note("xml", "the file is empty (0 bytes)", "copy or upload it again")
+        return
+    try:
+        yield from ElementTree.iterparse(BytesIO(source), events=("start", "end"))
+    except ElementTree.ParseError as error:
+        defects.note("xml", *_why_no_xml(source, error))
+    except (LookupError, ValueError) as error:
+        defects.note("xml", f"the text encoding cannot be read ({error})", _READABLE)
+
+
+def _why_no_xml(source: bytes, error: ElementTree.ParseError) -> tuple[str, str]:
+    if not source[:1024].lstrip(_BEFORE_XML).startswith(b"<"):
+        return f"this is not XML ({error})", "give the imzML file of the pair"
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]:
+        return f"the text encoding cannot be read ({error})", _READABLE
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]:
+        advice = "correct that place (a stray < or &, or a letter outside the declared encoding)"
+        return f"the XML is damaged ({error})", advice
+    text = f"the XML breaks off ({error}; the file has {len(source)} bytes)"
+    return text, "it may be cut off, copy or upload it again"
+
+
+def _local_name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _why_no_spectra(root: Element | None, mzml: Element | None) -> str:
+    if root is not None and mzml is None:
+        return f"the XML is <{_local_name(root)}>, not <mzML>, so this is not an imzML file"
+    return "the file has no spectra"
+
+
+def line_of_spectrum(source: bytes, index: int) -> int | None:
+    """Find the line a spectrum starts on; only for messages, ElementTree does not know it."""
+    starts = re.finditer(rb"<(?:\w+:)?spectrum[\s/>]", source)
+    start = next(islice(starts, index, None), None)
+    return None if start is None else source.count(b"\n", 0, start.start()) + 1

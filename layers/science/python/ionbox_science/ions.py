@@ -12,11 +12,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ionbox_science.columns import ArrayRecord
 from ionbox_science.formulas import (
     ElementTable,
     build_ion_formula,
@@ -79,7 +80,7 @@ class IonRule:
 
 
 @dataclass(frozen=True)
-class IonTable:
+class IonTable(ArrayRecord):
     """All ions of one database under one rule.
 
     Ions are numbered by ascending average mass, so that a run of ions needs a narrow m/z range.
@@ -119,7 +120,7 @@ class IonTable:
         """Number of distinct ion formulas."""
         return len(self.ion_formula_index)
 
-    def ion_formulas(self, ions: slice | npt.NDArray[np.intp]) -> list[str]:
+    def ion_formulas(self, ions: slice | npt.NDArray[np.integer[Any]]) -> list[str]:
         """Write the ion formulas of a selection of ions."""
         pairs = zip(
             self.formulas[self.ion_formula_index[ions]].tolist(),
@@ -282,7 +283,8 @@ def _find_possible(
     for modifier in range(len(change)):
         columns = np.flatnonzero(needed[modifier])
         possible[:, modifier] = (counts[:, columns] >= needed[modifier, columns]).all(axis=1)
-    return possible & (n_atoms[:, None] + change.sum(axis=1) > 0)
+    possible &= n_atoms[:, None] + change.sum(axis=1) > 0
+    return possible
 
 
 def _same_ions(

@@ -9,7 +9,10 @@ METASPACE's users were annotated with it, and results stay comparable.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -90,7 +93,7 @@ def sigma_from_resolving_power(
     true conversion, and ``isocalc_sigma`` overrides it for comparisons with METASPACE.
     """
     exponent = {"orbitrap": 0.5, "fticr": 1.0, "tof": 0.0}[analyzer]
-    at_reference = resolving_power * (at_mz / REFERENCE_MZ) ** exponent
+    at_reference: float = resolving_power * (at_mz / REFERENCE_MZ) ** exponent
     return round(REFERENCE_MZ / at_reference / FWHM_PER_SIGMA, 6)
 
 
@@ -114,10 +117,7 @@ def generate_patterns(
         Abundance relative to a base peak of 100, padded likewise. An ion without a pattern (only
         labels, or too many isotopologues to enumerate) is a row of zeros.
     """
-    # cpyMSpec is slow to import and only this function needs it
-    from cpyMSpec import InstrumentModel
-
-    instrument = InstrumentModel(model.analyzer, model.resolving_power)
+    instrument = _cpymspec().InstrumentModel(model.analyzer, model.resolving_power)
     mz = np.zeros((len(ion_formulas), model.n_peaks))
     intensity = np.zeros((len(ion_formulas), model.n_peaks), np.float32)
     for row, ion_formula in enumerate(ion_formulas):
@@ -131,13 +131,11 @@ def _generate_pattern(
     ion_formula: str, instrument: Any, model: IsotopeModel
 ) -> list[tuple[float, float]]:
     """Return (m/z, abundance) of the most intense peaks, by ascending m/z."""
-    from cpyMSpec import isotopePattern
-
     unlabelled, label_mass = _split_labels(ion_formula)
     if not unlabelled:
         return []
     try:
-        fine_structure = isotopePattern(unlabelled, _MIN_ABUNDANCE)
+        fine_structure = _cpymspec().isotopePattern(unlabelled, _MIN_ABUNDANCE)
     except Exception as error:
         # cpyMSpec raises no other class. "too many isotopic combinations", "the number is too big":
         # METASPACE drops these ions as well
@@ -150,6 +148,14 @@ def _generate_pattern(
     shift = label_mass / abs(model.charge)
     masses = [mass + shift for mass in centroids.masses]
     return sorted(zip(masses, centroids.intensities, strict=True))
+
+
+@functools.cache
+def _cpymspec() -> Any:
+    """Import cpyMSpec on first use: it is slow to load and leaves a file open while doing so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        return importlib.import_module("cpyMSpec")
 
 
 def _split_labels(ion_formula: str) -> tuple[str, float]:

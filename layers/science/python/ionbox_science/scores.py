@@ -11,13 +11,13 @@ that one spatial metric serves both FDR methods). A metric that cannot be comput
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.chaos import measure_chaos
+from ionbox_science.columns import Columns
 from ionbox_science.ion_images import (
     Grid,
     Windows,
@@ -36,7 +36,7 @@ Float32s = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Patterns:
+class Patterns(Columns):
     """Isotope patterns of a run of ions.
 
     Attributes
@@ -52,10 +52,6 @@ class Patterns:
     mz: Float64s
     intensity: Float32s
     is_target: npt.NDArray[np.bool_]
-
-    def take(self, ions: npt.NDArray[np.intp] | slice) -> Patterns:
-        """Select ions."""
-        return Patterns(self.mz[ions], self.intensity[ions], self.is_target[ions])
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class ImageOptions:
 
 
 @dataclass(frozen=True)
-class IonScores:
+class IonScores(Columns):
     """Metrics of the ions whose first isotope image is not empty; all others score zero.
 
     Attributes
@@ -106,17 +102,6 @@ class IonScores:
     max_intensity: Float32s
     mz_mean: Float64s
     mz_stddev: Float64s
-
-    @classmethod
-    def concatenate(cls, parts: list[IonScores]) -> Self:
-        """Join the scores of several runs of ions."""
-        return cls(
-            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls))
-        )
-
-    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
-        """Select rows."""
-        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def score_ions(
@@ -213,7 +198,7 @@ def measure_spectral(images: Float32s, abundance: Float32s) -> Float64s:
         only occurs when there is nothing to compare.
     """
     present = images[:, :1] > 0
-    observed = np.sum(images, axis=2, where=present, dtype=np.float64)
+    observed: Float64s = np.sum(images, axis=2, where=present, dtype=np.float64)
     difference = np.abs(_unit_length(abundance.astype(np.float64)) - _unit_length(observed))
     spectral = 1 - difference.mean(axis=1)
     return np.where(np.isfinite(spectral) & (spectral != 1.0), spectral, 0.0)
@@ -221,7 +206,8 @@ def measure_spectral(images: Float32s, abundance: Float32s) -> Float64s:
 
 def _unit_length(rows: Float64s) -> Float64s:
     with np.errstate(invalid="ignore"):
-        return rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+        unit: Float64s = rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+        return unit
 
 
 def measure_spatial(images: Float32s, abundance: Float32s) -> Float64s:
@@ -252,9 +238,7 @@ def measure_spatial(images: Float32s, abundance: Float32s) -> Float64s:
     return np.where(defined, np.clip(mean, 0.0, 1.0), 0.0)
 
 
-def measure_mz(
-    peaks: Peaks, windows: Windows, pattern_mz: Float64s
-) -> tuple[Float64s, Float64s]:
+def measure_mz(peaks: Peaks, windows: Windows, pattern_mz: Float64s) -> tuple[Float64s, Float64s]:
     """Return the intensity-weighted mean and standard deviation of m/z in each window.
 
     Returns

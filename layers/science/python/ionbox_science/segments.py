@@ -13,8 +13,10 @@ little-endian, without gaps, so that the peaks of any m/z window are three range
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +66,7 @@ def cut_segments(sorted_peaks: Peaks, bounds: Float64s) -> Iterator[Peaks]:
     """Yield the peaks of each segment; views, no copies."""
     cuts = np.searchsorted(sorted_peaks.mz, bounds.astype(sorted_peaks.mz.dtype), side="left")
     edges = [0, *cuts.tolist(), len(sorted_peaks.mz)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         rows = slice(start, stop)
         yield Peaks(sorted_peaks.mz[rows], sorted_peaks.intensity[rows], sorted_peaks.pixel[rows])
 
@@ -114,8 +116,13 @@ class SegmentLayout:
 def encode_segment(peaks: Peaks) -> list[memoryview]:
     """Return the columns of a segment as bytes, in the order they are stored."""
     columns = SegmentLayout(len(peaks.mz), peaks.mz.dtype).columns
-    values = (peaks.mz, peaks.intensity, peaks.pixel, index_segment(peaks))
+    values: list[npt.NDArray[Any]] = [
+        peaks.mz,
+        peaks.intensity,
+        peaks.pixel,
+        index_segment(peaks),
+    ]
     return [
-        np.ascontiguousarray(value, dtype).data.cast("B") if len(value) else memoryview(b"")
+        np.ascontiguousarray(value, dtype).data.cast("B") if value.size else memoryview(b"")
         for value, (_, dtype) in zip(values, columns.values(), strict=True)
     ]

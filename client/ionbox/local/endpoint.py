@@ -1,0 +1,172 @@
+"""A small HTTP endpoint that is Lambda and S3 to the state machine's interpreter.
+
+It answers the two requests that the interpreter sends on behalf of a state machine: calling a
+function, and reading the object that holds a Map's items. The interpreter waits for an answer
+without limit and never asks twice (a test holds it to that), so a slow function is called once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ionbox.local.errors import UnknownFunction
+from ionbox.local.events import ItemsRead, Listener, ignore
+from ionbox.local.runtime import Answer, error_answer
+
+Invoke = Callable[[str, str], Answer]
+
+# Step Functions refuses more between two states; a run that passes here must pass there.
+MAX_MESSAGE_BYTES = 256 * 1024
+
+_INVOKE = ("/2015-03-31/functions/", "/invocations")
+
+
+class Endpoint:
+    """Serves functions and objects on a free port of this machine until closed.
+
+    Parameters
+    ----------
+    invoke
+        Calls a function: name or ARN, event as JSON text.
+    buckets
+        The folder that stands for each bucket.
+    listener
+        Is told how many items a Map has read, from objects named ``…/items/<state>.json``.
+    """
+
+    def __init__(
+        self, invoke: Invoke, buckets: Mapping[str, Path], *, listener: Listener = ignore
+    ) -> None:
+        self._server = _Server(invoke, buckets, listener)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening and wait for the requests in progress."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that closing waits for them
+    request_queue_size = 1024  # a Map opens many connections at once
+
+    def __init__(self, invoke: Invoke, buckets: Mapping[str, Path], listener: Listener) -> None:
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
+        self.invoke = invoke
+        self.buckets = buckets
+        self.listener = listener
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    # HTTP/1.0 (the default) closes each connection: the interpreter makes a new client per call.
+    server: _Server
+    timeout = 10  # for reading a request, not for answering it
+
+    def do_POST(self) -> None:
+        payload = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        path = urlsplit(self.path).path
+        if not (path.startswith(_INVOKE[0]) and path.endswith(_INVOKE[1])):
+            self._refuse(HTTPStatus.NOT_FOUND, "UnknownOperationException", f"No such: {path}")
+            return
+        try:
+            answer = self._invoke(path.removeprefix(_INVOKE[0]).removesuffix(_INVOKE[1]), payload)
+        except UnknownFunction as error:
+            self._refuse(HTTPStatus.NOT_FOUND, "ResourceNotFoundException", str(error))
+            return
+        failed = {"X-Amz-Function-Error": "Unhandled"} if answer.error else {}
+        headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
+        self._send(HTTPStatus.OK, answer.payload.encode(), headers | failed)
+
+    def _invoke(self, function: str, payload: str) -> Answer:
+        if len(payload.encode()) > MAX_MESSAGE_BYTES:
+            return _too_large("input", function, payload)
+        answer = self.server.invoke(function, payload)
+        if answer.error is None and len(answer.payload.encode()) > MAX_MESSAGE_BYTES:
+            return _too_large("output", function, answer.payload)
+        return answer
+
+    def do_GET(self) -> None:
+        bucket, _, key = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
+        path = self._object_path(bucket, key)
+        if path is None or not path.is_file():
+            self._send(HTTPStatus.NOT_FOUND, _no_such_key(key), {"Content-Type": "application/xml"})
+            return
+        body = path.read_bytes()
+        self._announce_items(key, body)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "ETag": f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"',
+            "Last-Modified": formatdate(path.stat().st_mtime, usegmt=True),
+        }
+        self._send(HTTPStatus.OK, body, headers)
+
+    def _object_path(self, bucket: str, key: str) -> Path | None:
+        folder = self.server.buckets.get(bucket)
+        if folder is None:
+            return None
+        path = (folder / key).resolve()
+        return path if path.is_relative_to(folder.resolve()) else None
+
+    def _announce_items(self, key: str, body: bytes) -> None:
+        *_, folder, name = ("", *key.split("/"))
+        if folder == "items" and name.endswith(".json"):
+            state = name.removesuffix(".json")
+            self.server.listener(ItemsRead(state, len(json.loads(body))))
+
+    def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
+        body = json.dumps({"Type": "User", "Message": message}).encode()
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code}
+        self._send(status, body, headers)
+
+    def _send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        request_id = str(uuid.uuid4())
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("x-amzn-RequestId", request_id)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: standard error belongs to the progress display."""
+
+
+def _too_large(what: str, function: str, payload: str) -> Answer:
+    message = (
+        f"The {what} of {unquote(function)} has {len(payload.encode())} bytes, more than the "
+        f"{MAX_MESSAGE_BYTES} that Step Functions passes on."
+    )
+    # On AWS this is States.DataLimitExceeded; moto refuses such names from a function, and the
+    # message with them.
+    return error_answer("DataLimitExceeded", message, "")
+
+
+def _no_such_key(key: str) -> bytes:
+    from xml.sax.saxutils import escape
+
+    message = f"The specified key does not exist.</Message><Key>{escape(key)}</Key>"
+    return f"<Error><Code>NoSuchKey</Code><Message>{message}</Error>".encode()

@@ -1,0 +1,70 @@
+"""What happens during a run, as seen by whoever wants to show it.
+
+Listeners are called from the threads that do the work: they must be quick and thread-safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One finished call of a function.
+
+    Attributes
+    ----------
+    state : str
+        The function's key in the functions table, which is also its state's name.
+    function : str
+        The name it was called by.
+    queued_s : float
+        Time it waited for a worker and for memory.
+    started : float
+        Unix time at which a worker took it.
+    duration_s : float
+        From there to the answer.
+    error : str or None
+        Error name as the state machine sees it, None when the call succeeded.
+    worker_pid : int
+        The process that ran it.
+    """
+
+    state: str
+    function: str
+    queued_s: float
+    started: float
+    duration_s: float
+    error: str | None
+    worker_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A worker took a call."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished:
+    """A call was answered, or its worker died."""
+
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRead:
+    """A Map read its items, so their number is known."""
+
+    state: str
+    n_items: int
+
+
+Event = CallStarted | CallFinished | ItemsRead
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,295 @@
+"""Run the state machine on this machine, from its input to its result.
+
+The interpreter is moto's, inside this process. It believes it talks to AWS: an endpoint of ours
+stands for Lambda and S3, and a pool of worker processes runs the handlers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ionbox.local.definition import (
+    WORK_BUCKET,
+    adapt_to_machine,
+    fill_placeholders,
+    placeholder_values,
+)
+from ionbox.local.endpoint import Endpoint
+from ionbox.local.errors import InterpreterDied, InvalidDefinition
+from ionbox.local.events import CallRecord, Listener, ignore
+from ionbox.local.functions import ACCOUNT, IONBOX, REGION, Project, read_functions
+from ionbox.local.pool import WorkerPool
+from ionbox.local.runtime import Stores, handler_environment
+
+_POLL_S = 0.05
+_GRACE_S = 5.0  # for the interpreter's threads to end after their calls were answered
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
+_RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and hangs at the limit
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """How an execution ended.
+
+    Attributes
+    ----------
+    status : str
+        SUCCEEDED, FAILED, TIMED_OUT or ABORTED, as Step Functions has it.
+    output : object
+        The last state's output, parsed; None unless it succeeded.
+    error, cause : str or None
+        Error name and cause; None unless it failed.
+    calls : tuple of CallRecord
+        Every finished call of a function, in the order in which they finished.
+    """
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    calls: tuple[CallRecord, ...]
+
+
+def run_execution(
+    name: str,
+    execution_input: Mapping[str, Any],
+    *,
+    stores: Stores,
+    log: Path,
+    project: Project = IONBOX,
+    n_workers: int | None = None,
+    memory_mb: int | None = None,
+    listener: Listener = ignore,
+) -> ExecutionResult:
+    """Run one execution and wait for its end.
+
+    Parameters
+    ----------
+    name
+        The execution's name, which the state machine sees as ``$$.Execution.Name``.
+    execution_input
+        Its input.
+    stores
+        Where the handlers find and leave their objects; ``work`` must be a ``file://`` URL,
+        because the items of Maps are read from there.
+    log
+        File that receives what handlers print; it is appended to.
+    project
+        The state machine and its functions.
+    n_workers, memory_mb
+        Limits of the worker pool; None for what the machine has.
+    listener
+        Is told what happens meanwhile, from other threads.
+
+    Raises
+    ------
+    InvalidDefinition
+        When the state machine cannot be filled in or the interpreter refuses it.
+    KeyboardInterrupt
+        When interrupted. The execution has been stopped and its workers are dead by then, and
+        everything that was finished is still in the stores.
+    """
+    functions = read_functions(project)
+    filled = fill_placeholders(
+        project.definition.read_text(encoding="utf-8"), placeholder_values(functions)
+    )
+    buckets = {WORK_BUCKET: _folder(stores.work)}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    pool = WorkerPool(
+        functions,
+        environment=handler_environment(stores),
+        log=log,
+        n_workers=n_workers,
+        memory_mb=memory_mb,
+        listener=listener,
+    )
+    with (
+        pool,
+        Endpoint(pool.invoke, buckets, listener=listener) as endpoint,
+        _interpreter(endpoint.url) as client,
+        _quiet_end(pool),
+    ):
+        definition = adapt_to_machine(filled, pool.n_workers)
+        return _execute(client, name, definition, execution_input, pool)
+
+
+def _folder(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise InvalidDefinition(f"A local run keeps its work in a folder; {url} is none.")
+    return Path(unquote(parts.path))
+
+
+def _execute(
+    client: Any,
+    name: str,
+    definition: str,
+    execution_input: Mapping[str, Any],
+    pool: WorkerPool,
+) -> ExecutionResult:
+    arn = _create_machine(client, definition)
+    execution = client.start_execution(
+        stateMachineArn=arn, name=name, input=json.dumps(execution_input)
+    )["executionArn"]
+    try:
+        end = _wait(client, execution)
+    except BaseException:
+        # Whatever ends the waiting (most likely Ctrl-C) must not leave it running.
+        _stop(client, execution)
+        raise
+    if end["status"] == "SUCCEEDED":
+        end |= _failed_children(client, execution)
+    output = _parse_output(end["output"]) if end["status"] == "SUCCEEDED" else None
+    return ExecutionResult(end["status"], output, end.get("error"), end.get("cause"), pool.calls)
+
+
+def _create_machine(client: Any, definition: str) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        machine = client.create_state_machine(name="ionbox", definition=definition, roleArn=_ROLE)
+    except ClientError as error:
+        reason = error.response["Error"]["Message"].partition(" in definition '")[0]
+        raise InvalidDefinition(f"The interpreter refuses the state machine: {reason}") from error
+    arn: str = machine["stateMachineArn"]
+    return arn
+
+
+def _wait(client: Any, execution: str) -> dict[str, Any]:
+    while True:
+        alive = _interpreter_alive()
+        end: dict[str, Any] = client.describe_execution(executionArn=execution)
+        if end["status"] != "RUNNING":
+            return end
+        if not alive:
+            raise InterpreterDied(
+                "The state machine's interpreter stopped without a result. This is a bug; the "
+                "same command again resumes from what is stored."
+            )
+        time.sleep(_POLL_S)
+
+
+def _parse_output(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # moto does not quote an output that is one string
+
+
+def _stop(client: Any, execution: str) -> None:
+    while _interpreter_alive():
+        # moto cannot stop an execution that has not entered its first state yet.
+        if client.get_execution_history(executionArn=execution)["events"]:
+            client.stop_execution(executionArn=execution)
+            return
+        time.sleep(_POLL_S)
+
+
+def _failed_children(client: Any, execution: str) -> dict[str, Any]:
+    # moto's distributed Map succeeds whatever its children did; AWS's would have failed thus.
+    for run in client.list_map_runs(executionArn=execution)["mapRuns"]:
+        counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+        n_bad = counts["failed"] + counts["timedOut"] + counts["aborted"]
+        if n_bad:
+            label = run["mapRunArn"].rpartition("/")[2].partition(":")[0]
+            return {
+                "status": "FAILED",
+                "error": "States.ExceedToleratedFailureThreshold",
+                "cause": f"{n_bad} of {counts['total']} items of Map {label} failed.",
+            }
+    return {}
+
+
+# --- moto ---
+
+
+@contextlib.contextmanager
+def _interpreter(endpoint_url: str) -> Iterator[Any]:
+    """Start moto with Lambda and S3 at our endpoint; yields a Step Functions client."""
+    import boto3
+    from moto import mock_aws
+
+    # Errors of states are the state machine's business; moto would print each of them.
+    logging.getLogger("moto").addHandler(logging.NullHandler())
+    with (
+        _recursion_limit(_RECURSION_LIMIT),
+        _aws_environment(endpoint_url),
+        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+    ):
+        # The default session loads its parts lazily and without a lock: before the threads start.
+        for service in ("lambda", "s3"):
+            boto3.client(service, region_name=REGION).close()
+        client = boto3.client("stepfunctions", region_name=REGION)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextlib.contextmanager
+def _aws_environment(endpoint_url: str) -> Iterator[None]:
+    """Hide the user's AWS settings (profiles, endpoints, proxies) from the interpreter."""
+    kept = dict(os.environ)
+    for name in [name for name in kept if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_ENDPOINT_URL_LAMBDA": endpoint_url,
+        "AWS_ENDPOINT_URL_S3": endpoint_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": REGION,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+@contextlib.contextmanager
+def _recursion_limit(limit: int) -> Iterator[None]:
+    kept = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(kept, limit))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(kept)
+
+
+@contextlib.contextmanager
+def _quiet_end(pool: WorkerPool) -> Iterator[None]:
+    """Answer all calls and let the interpreter's threads end while moto is still there."""
+    try:
+        yield
+    finally:
+        pool.close()
+        deadline = time.monotonic() + _GRACE_S
+        for thread in _interpreter_threads():
+            # One that sleeps before a retry may stay: a daemon that finds the execution stopped.
+            thread.join(max(0.0, deadline - time.monotonic()))
+        _interpreter_threads().clear()
+
+
+def _interpreter_threads() -> list[threading.Thread]:
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    threads: list[threading.Thread] = TMP_THREADS
+    return threads
+
+
+def _interpreter_alive() -> bool:
+    return any(thread.is_alive() for thread in list(_interpreter_threads()))

@@ -1,0 +1,322 @@
+"""Worker processes that run handlers side by side, within the machine's cores and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from ionbox.local.events import CallFinished, CallRecord, CallStarted, Listener, ignore
+from ionbox.local.functions import Function, find_function
+from ionbox.local.runtime import Answer, Call, error_answer
+
+_EXIT_S = 5.0
+_MEMORY_SHARE = 0.8  # of what is available: the rest is for the page cache and this process
+
+
+def default_workers() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_memory_mb() -> int:
+    """Return how much memory the workers may take together, in MB."""
+    return int(_MEMORY_SHARE * _available_memory_mb())
+
+
+def _available_memory_mb() -> float:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1024
+    # Elsewhere only the total is cheap to know; about half of it is usually in use.
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20 / 2
+
+
+class Worker:
+    """One worker process. Used by one thread at a time, except for `kill`.
+
+    Parameters
+    ----------
+    environment
+        All environment variables of the process.
+    log
+        File that receives what handlers print.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        with log.open("ab") as log_file:
+            self._process = subprocess.Popen(
+                # -P: a file in the user's folder must not shadow a module
+                [sys.executable, "-P", "-m", "ionbox.local.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                env=environment,
+                # Ctrl-C is for the runner, which then stops the workers in order; and a session
+                # of its own makes what a handler started killable with it.
+                start_new_session=True,
+            )
+        self._timed_out = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def call(self, call: Call) -> Answer:
+        """Run one call; a worker that dies or is too slow gives an error as Lambda's would be."""
+        killer = threading.Timer(call.timeout_s, self._kill_late)
+        killer.daemon = True
+        killer.start()
+        try:
+            line = self._exchange(json.dumps(asdict(call)).encode() + b"\n")
+        finally:
+            killer.cancel()
+            killer.join()  # from here on it cannot hit the worker's next call
+        if line.endswith(b"\n"):
+            return Answer(**json.loads(line))
+        return self._death(call)
+
+    def _exchange(self, line: bytes) -> bytes:
+        calls, answers = self._pipes()
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
+            calls.write(line)
+            calls.flush()
+        return answers.readline()
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+    def _kill_late(self) -> None:
+        self._timed_out = True
+        self.kill()
+
+    def _death(self, call: Call) -> Answer:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_S)  # the pipe closes a moment before the process is gone
+        self.kill()
+        status = self._process.wait()
+        if self._timed_out:
+            text = f"Task timed out after {call.timeout_s:.2f} seconds"
+            error = "Sandbox.Timedout"
+        else:
+            text = f"Runtime exited {_exit_reason(status)}"
+            error = "Runtime.ExitError"
+        message = f"RequestId: {call.request_id} Error: {text}"
+        return error_answer(error, message, call.request_id)
+
+    def kill(self) -> None:
+        """Kill the process and what it started; harmless when they are dead already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def dispose(self) -> None:
+        """Kill the process, wait for its end and close the pipes."""
+        self.kill()
+        self._process.wait()
+        calls, answers = self._pipes()
+        with contextlib.suppress(BrokenPipeError):
+            calls.close()
+        answers.close()
+
+
+def _exit_reason(status: int) -> str:
+    if status == 0:
+        return "without providing a reason"
+    if status > 0:
+        return f"with error: exit status {status}"
+    name = signal.strsignal(-status) or f"signal {-status}"
+    return f"with error: signal: {name.lower()}"
+
+
+class WorkerPool:
+    """Runs calls first come, first served, as many at once as cores and memory allow.
+
+    A call whose function wants more memory than the whole budget runs alone. Workers are started
+    when first needed, and replaced when they die.
+
+    Parameters
+    ----------
+    functions
+        Functions by name.
+    environment
+        Variables the handlers need, on top of this process's own.
+    log
+        File that receives what handlers print.
+    n_workers
+        Calls at once; None for the number of cores.
+    memory_mb
+        What the running calls' functions may want together; None for what the machine has.
+    listener
+        Is told when calls start and finish.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        n_workers: int | None = None,
+        memory_mb: int | None = None,
+        listener: Listener = ignore,
+    ) -> None:
+        self.n_workers = n_workers or default_workers()
+        self.memory_mb = memory_mb or default_memory_mb()
+        self._functions = functions
+        self._environment = {**os.environ, **environment}
+        self._log = log
+        self._listener = listener
+        self._changed = threading.Condition()
+        # all below is guarded by _changed
+        self._waiting: deque[object] = deque()
+        self._n_running = 0
+        self._running_mb = 0
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._calls: list[CallRecord] = []
+        self._closed = False
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """Finished calls, in the order in which they finished."""
+        with self._changed:
+            return tuple(self._calls)
+
+    def invoke(self, reference: str, payload: str) -> Answer:
+        """Call a function and wait for its answer; may be used from many threads.
+
+        Parameters
+        ----------
+        reference
+            The function's name or ARN.
+        payload
+            The event as JSON text.
+
+        Raises
+        ------
+        UnknownFunction
+            When the table has no such function.
+        """
+        function = find_function(self._functions, reference)
+        call = Call.of(function, str(uuid.uuid4()), payload)
+        queued = time.monotonic()
+        with self._admitted(function.memory_mb), self._worker() as worker:
+            if worker is None:
+                message = f"RequestId: {call.request_id} Error: The run was stopped"
+                return error_answer("Runtime.ExitError", message, call.request_id)
+            return self._run(worker, function, call, time.monotonic() - queued)
+
+    def _run(self, worker: Worker, function: Function, call: Call, queued_s: float) -> Answer:
+        self._listener(CallStarted(function.state))
+        started, clock = time.time(), time.monotonic()
+        answer = worker.call(call)
+        record = CallRecord(
+            state=function.state,
+            function=function.name,
+            queued_s=queued_s,
+            started=started,
+            duration_s=time.monotonic() - clock,
+            error=answer.error,
+            worker_pid=worker.pid,
+        )
+        with self._changed:
+            if self._closed:
+                return answer  # killed by closing: not the call's own failure
+            self._calls.append(record)
+        self._listener(CallFinished(record))
+        return answer
+
+    @contextlib.contextmanager
+    def _admitted(self, memory_mb: int) -> Iterator[None]:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            self._changed.wait_for(
+                lambda: self._closed or (self._waiting[0] is ticket and self._fits(memory_mb))
+            )
+            self._waiting.remove(ticket)
+            self._n_running += 1
+            self._running_mb += memory_mb
+            self._changed.notify_all()  # the next in line may fit beside this one
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._n_running -= 1
+                self._running_mb -= memory_mb
+                self._changed.notify_all()
+
+    def _fits(self, memory_mb: int) -> bool:
+        if self._n_running == 0:
+            return True
+        return self._n_running < self.n_workers and self._running_mb + memory_mb <= self.memory_mb
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator[Worker | None]:
+        worker = self._take_worker()
+        try:
+            yield worker
+        finally:
+            if worker is not None:
+                self._give_back(worker)
+
+    def _take_worker(self) -> Worker | None:
+        with self._changed:
+            if self._closed:
+                return None
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    break
+                worker.dispose()
+            else:
+                worker = Worker(self._environment, self._log)
+            self._busy.add(worker)
+            return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._changed:
+            self._busy.remove(worker)
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+                return
+        worker.dispose()
+
+    def close(self) -> None:
+        """Kill all workers and wait until every call has been answered."""
+        with self._changed:
+            self._closed = True
+            for worker in self._busy:
+                worker.kill()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._n_running == 0 and not self._waiting)
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.dispose()

@@ -1,0 +1,206 @@
+"""What Lambda's Python runtime does around a handler: load it, call it, answer result or error.
+
+Standard library only: this is imported by every worker process, which should start in no time.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ionbox.local.functions import REGION, Function
+
+# One thread per worker: the pool runs as many workers as there are cores.
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the handlers find and leave their objects.
+
+    Attributes
+    ----------
+    inbox, work, results : str
+        URLs such as ``file:///home/me/run``.
+    """
+
+    inbox: str
+    work: str
+    results: str
+
+
+def handler_environment(stores: Stores) -> dict[str, str]:
+    """Return the environment variables every function sees, whichever it is."""
+    return {
+        "IONBOX_INBOX": stores.inbox,
+        "IONBOX_WORK": stores.work,
+        "IONBOX_RESULTS": stores.results,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "POWERTOOLS_SERVICE_NAME": "ionbox",
+        "POWERTOOLS_METRICS_NAMESPACE": "ionbox",
+    } | dict.fromkeys(_ONE_THREAD, "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one function, with everything a worker needs to know.
+
+    Attributes
+    ----------
+    function, arn : str
+        The name and ARN it was called by.
+    handler : str
+        Path of the file that defines ``lambda_handler``.
+    memory_mb : int
+        The function's memory size.
+    timeout_s : float
+        The function's time limit.
+    request_id : str
+        Appears in logs and error messages.
+    payload : str
+        The event as JSON text.
+    """
+
+    function: str
+    arn: str
+    handler: str
+    memory_mb: int
+    timeout_s: float
+    request_id: str
+    payload: str
+
+    @classmethod
+    def of(cls, function: Function, request_id: str, payload: str) -> Call:
+        return cls(
+            function=function.name,
+            arn=function.arn,
+            handler=str(function.handler),
+            memory_mb=function.memory_mb,
+            timeout_s=function.timeout_s,
+            request_id=request_id,
+            payload=payload,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call came to.
+
+    Attributes
+    ----------
+    error : str or None
+        Error name as Step Functions sees it; None when the handler returned.
+    payload : str
+        JSON text: what the handler returned, or ``errorType``, ``errorMessage`` and so on.
+    """
+
+    error: str | None
+    payload: str
+
+
+class LambdaContext:
+    """The second argument of a handler, with the attributes it has on Lambda."""
+
+    function_version = "$LATEST"
+    identity = None
+    client_context = None
+
+    def __init__(self, call: Call) -> None:
+        self.function_name = call.function
+        self.invoked_function_arn = call.arn
+        self.memory_limit_in_mb = str(call.memory_mb)  # a string on Lambda, too
+        self.aws_request_id = call.request_id
+        self.log_group_name = f"/aws/lambda/{call.function}"
+        self.log_stream_name = call.request_id
+        self._deadline = time.monotonic() + call.timeout_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, round(1000 * (self._deadline - time.monotonic())))
+
+
+Handler = Callable[[Any, LambdaContext], Any]
+
+
+class RuntimeFault(Exception):  # noqa: N818 (Lambda's own word; not one of our errors)
+    """The runtime could not call the handler or could not send what it returned."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+def answer_call(call: Call) -> Answer:
+    """Run a call in this process and answer as Lambda would, whatever the handler raises."""
+    os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
+    os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory_mb)
+    try:
+        handler = load_handler(call.handler)
+        return Answer(None, _to_json(handler(json.loads(call.payload), LambdaContext(call))))
+    except Exception as error:  # noqa: BLE001 (as Lambda does: any error becomes the call's answer)
+        return error_answer(_error_type(error), str(error), call.request_id, error.__traceback__)
+
+
+def error_answer(
+    error_type: str, message: str, request_id: str, trace: TracebackType | None = None
+) -> Answer:
+    """Return an error in the form in which Lambda answers it."""
+    # The first frame is answer_call's own.
+    frames = traceback.format_tb(trace.tb_next) if trace and trace.tb_next else []
+    payload: Mapping[str, Any] = {
+        "errorMessage": message,
+        "errorType": error_type,
+        "requestId": request_id,
+        "stackTrace": frames,
+    }
+    return Answer(error_type, json.dumps(payload))
+
+
+@functools.cache
+def load_handler(path: str) -> Handler:
+    """Import a handler file, once per process, and return its ``lambda_handler``."""
+    name = f"{Path(path).parent.name}_handler"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, FileNotFoundError) as error:
+        message = f"Unable to import module '{path}': {error}"
+        raise RuntimeFault("Runtime.ImportModuleError", message) from error
+    except SyntaxError as error:
+        message = f"Syntax error in module '{path}': {error}"
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", message) from error
+    handler: Handler | None = getattr(module, "lambda_handler", None)
+    if handler is None:
+        raise RuntimeFault("Runtime.HandlerNotFound", f"'{path}' defines no lambda_handler")
+    return handler
+
+
+def _to_json(result: object) -> str:
+    try:
+        return json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        message = f"Unable to marshal response: {error}"
+        raise RuntimeFault("Runtime.MarshalError", message) from error
+
+
+def _error_type(error: Exception) -> str:
+    return error.error_type if isinstance(error, RuntimeFault) else type(error).__name__

@@ -1,0 +1,54 @@
+"""A worker process: takes one call after the other and answers each as Lambda would.
+
+The pool starts it as ``python -m ionbox.local.worker``. Calls come in on what was standard input
+and answers leave on what was standard output, one JSON line each; handlers see an empty standard
+input, and whatever they print goes to the run's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from ionbox.local.runtime import Call, answer_call
+
+
+def main() -> None:
+    """Answer calls until the pool closes the pipe."""
+    calls, answers = _take_over_pipes()
+    queue: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
+    while True:
+        answer = answer_call(Call(**json.loads(queue.get())))
+        sys.stdout.flush()
+        answers.write(json.dumps(asdict(answer)).encode() + b"\n")
+        answers.flush()
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    # Duplicates are not inherited: processes that a handler starts cannot hold the pipes open.
+    calls = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # the pool made standard error the log file
+    os.close(nothing)
+    return calls, answers
+
+
+def _read_calls(calls: BinaryIO, queue: SimpleQueue[bytes]) -> None:
+    for line in calls:
+        queue.put(line)
+    # The pool is gone, perhaps killed: nobody wants the call in progress any more. A thread that
+    # waits for this works on every system; Linux's parent-death signal is tied to the *thread*
+    # that started the worker, and pool threads are short-lived.
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

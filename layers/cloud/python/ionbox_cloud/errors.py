@@ -1,0 +1,52 @@
+"""What can go wrong between states, on top of the science ring's refusals.
+
+::
+
+    IonboxError                 (ionbox_science.errors)
+    ├── InvalidInput            (ionbox_science.errors) the user must act; never retried
+    ├── TransientError          worth trying again; every task of the state machine retries it
+    │   └── StoreUnavailable    object storage did not answer properly
+    └── InternalError           a mistake of ours; stops the run with what is known
+        ├── InvalidMessage      a state got something else than its message
+        ├── MissingObject       an object an earlier state must have written is not there
+        ├── MissingOutput       a Map item left neither output nor failure record
+        └── ItemFailure         a Map item failed; raised again under the name it failed with
+"""
+
+from __future__ import annotations
+
+from ionbox_science.errors import IonboxError
+
+
+class TransientError(IonboxError):
+    """The same call may well succeed later."""
+
+
+class StoreUnavailable(TransientError):  # noqa: N818 (the name is what operators read)
+    """Object storage refused or dropped a request after its own retries."""
+
+
+class InternalError(IonboxError):
+    """Something that should not happen, whatever the input."""
+
+
+class InvalidMessage(InternalError):  # noqa: N818
+    """A message lacks a field, has one too many, or one of the wrong type."""
+
+
+class MissingObject(InternalError):  # noqa: N818
+    """An object that must exist does not."""
+
+
+class MissingOutput(InternalError):  # noqa: N818
+    """A Map item ended without output and without a record of its failure."""
+
+
+class ItemFailure(InternalError):  # noqa: N818
+    """A Map item failed; subclasses made on the fly carry the recorded error name."""
+
+    @staticmethod
+    def named(name: str, message: str) -> ItemFailure:
+        """Make a failure whose class name, and so its name in the state machine, is ``name``."""
+        failure: ItemFailure = type(name, (ItemFailure,), {})(message)
+        return failure

@@ -1,0 +1,80 @@
+"""Planning a Map's items and gathering its outcome.
+
+AWS hides which item of a distributed Map failed and how, and the local interpreter reports success
+whatever happened. So each item's failure is recorded as an object, and the state after the Map
+looks at what is really there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ionbox_cloud import keys
+from ionbox_cloud.errors import ItemFailure, MissingOutput
+from ionbox_cloud.messages import (
+    ImageItem,
+    ItemFailureReport,
+    ItemList,
+    MapItem,
+    PatternItem,
+    ScoreItem,
+)
+from ionbox_cloud.store import Store
+
+Item = TypeVar("Item", PatternItem, ScoreItem, ImageItem)
+
+
+def plan_items(work: Store, state: str, execution_id: str, items: Sequence[MapItem]) -> ItemList:
+    """Write the list a Map works on."""
+    key = keys.items(execution_id, state)
+    work.write_json(key, [item.to_json() for item in items])
+    return ItemList(len(items), key)
+
+
+def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) -> list[Item]:
+    """Make sure that every item of a Map has its output.
+
+    Returns
+    -------
+    list
+        The items, in order.
+
+    Raises
+    ------
+    ItemFailure
+        The first recorded failure in item order, under the class name it failed with.
+    MissingOutput
+        If an item left neither output nor record.
+    """
+    items = [
+        item_type.from_json(value) for value in work.read_json(keys.items(execution_id, state))
+    ]
+    failed = work.list(keys.failures(execution_id, state))
+    if failed:
+        report = ItemFailureReport.from_json(work.read_json(failed[0]))
+        item = next(item for item in items if item.item == report.item)
+        raise ItemFailure.named(
+            report.error.Error,
+            f"{state} item {item.item} ({item.describe()}): {describe_cause(report.error.Cause)}"
+            + (f" ({len(failed)} items failed)" if len(failed) > 1 else ""),
+        )
+    folders = {item.output_key.rpartition("/")[0] for item in items}
+    present = {key for folder in folders for key in work.list(folder)}
+    for item in items:
+        if item.output_key not in present:
+            raise MissingOutput(
+                f"{state} item {item.item} ({item.describe()}) ended without output "
+                f"'{item.output_key}'; run again, finished items are kept"
+            )
+    return items
+
+
+def describe_cause(cause: str) -> str:
+    """Return the message in an error's cause, which Lambda wraps in JSON."""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return str(message)

@@ -1,0 +1,91 @@
+"""What every handler does around its one step: parse the message, log, measure, answer."""
+
+from __future__ import annotations
+
+import functools
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aws_lambda_powertools import Logger
+
+from ionbox_cloud import keys
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.messages import Message
+from ionbox_cloud.settings import Settings
+from ionbox_cloud.store import Stores, open_stores
+
+logger = Logger(service="ionbox")
+
+In = TypeVar("In", bound=Message)
+
+Step = Callable[[In, Stores], Message]
+
+
+@dataclass(frozen=True)
+class CallRecord(JsonRecord):
+    """What one call cost; ``item`` is 0 for states that are not Maps.
+
+    ``peak_memory_mb`` is the highest resident memory of the worker so far, ``rung_mb`` what it was
+    given.
+    """
+
+    state: str
+    item: int
+    duration_s: float
+    cpu_s: float
+    peak_memory_mb: float
+    rung_mb: int
+
+
+def state_handler(
+    state: str, message_type: type[In]
+) -> Callable[[Step[In]], Callable[[dict[str, Any], Any], dict[str, Any]]]:
+    """Make a Lambda handler from a step that takes a message and the stores.
+
+    Parameters
+    ----------
+    state : str
+        Name of the state in the state machine.
+    message_type : type
+        What the state receives.
+    """
+
+    def decorate(step: Step[In]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+        @functools.wraps(step)
+        def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            message = message_type.from_json(event)
+            execution_id = getattr(message, "execution_id", "")
+            logger.append_keys(
+                state=state,
+                execution_id=execution_id,
+                run_id=getattr(message, "run_id", None),
+                item=getattr(message, "item", None),
+            )
+            stores = open_stores(Settings.from_environment())
+            started, cpu_started = time.perf_counter(), time.process_time()
+            answer = step(message, stores)
+            record = CallRecord(
+                state=state,
+                item=getattr(message, "item", 0),
+                duration_s=round(time.perf_counter() - started, 4),
+                cpu_s=round(time.process_time() - cpu_started, 4),
+                peak_memory_mb=round(peak_memory_mb(), 1),
+                rung_mb=int(context.memory_limit_in_mb),
+            )
+            stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
+            logger.info("done", extra={"record": record.to_json()})
+            return answer.to_json()
+
+        return lambda_handler
+
+    return decorate
+
+
+def peak_memory_mb() -> float:
+    """Return the highest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

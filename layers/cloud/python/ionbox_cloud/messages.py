@@ -1,0 +1,192 @@
+"""What travels between states: ids, keys and counts, never data.
+
+One frozen type per message. Messages arrive as JSON and are refused if a field is missing, unknown
+or of another type, so that a mistake in the state machine shows where it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ionbox_cloud.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class Message(JsonRecord):
+    """Base of all messages."""
+
+
+@dataclass(frozen=True)
+class DatasetFiles(Message):
+    """A dataset in the inbox: its name for people and the keys of its files.
+
+    ``sidecar_key`` is the optional config file that was dropped beside it.
+    """
+
+    name: str
+    imzml_key: str
+    ibd_key: str
+    sidecar_key: str | None
+
+
+@dataclass(frozen=True)
+class DatabaseFile(Message):
+    """A molecule table in the inbox: its name for people and its key."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class RunRequest(Message):
+    """Input of an execution: what to annotate, with what, and settings that beat the sidecar's."""
+
+    dataset: DatasetFiles
+    databases: tuple[DatabaseFile, ...]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PlanRequest(Message):
+    """To PlanRun."""
+
+    execution_id: str
+    request: RunRequest
+
+
+@dataclass(frozen=True)
+class RunRef(Message):
+    """To every state that works on the whole run: the attempt and what it computes."""
+
+    execution_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class PlannedRun(Message):
+    """From PlanRun: the run, and the choices the state machine makes.
+
+    ``sort`` is how to make the segments: ``lambda``, or ``reuse`` if they exist.
+    """
+
+    execution_id: str
+    run_id: str
+    published: bool
+    sort: str
+
+
+@dataclass(frozen=True)
+class ItemList(Message):
+    """From a state that plans a Map: how many items, and the key of the list."""
+
+    n_items: int
+    items_key: str
+
+
+@dataclass(frozen=True)
+class PatternItem(Message):
+    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database."""
+
+    execution_id: str
+    run_id: str
+    item: int
+    output_key: str
+    patterns_id: str
+    chunk: int
+    start: int
+    stop: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"isotope patterns of ions {self.start}-{self.stop}"
+
+
+@dataclass(frozen=True)
+class ScoreItem(Message):
+    """To AnnotateSegments: score ions ``start`` to ``stop`` of a database of the run."""
+
+    execution_id: str
+    run_id: str
+    item: int
+    output_key: str
+    database: int
+    start: int
+    stop: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"scores of ions {self.start}-{self.stop} of database {self.database}"
+
+
+@dataclass(frozen=True)
+class ImageItem(Message):
+    """To RenderImages: draw ions ``start`` to ``stop`` of the run's image list."""
+
+    execution_id: str
+    run_id: str
+    item: int
+    output_key: str
+    start: int
+    stop: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"images of ions {self.start}-{self.stop}"
+
+
+MapItem = PatternItem | ScoreItem | ImageItem
+
+
+@dataclass(frozen=True)
+class SortedDataset(Message):
+    """From SegmentSpectra."""
+
+    n_peaks: int
+    n_segments: int
+
+
+@dataclass(frozen=True)
+class PublishedRun(Message):
+    """From PublishResults: the folder in the results bucket, and rows of ``annotations.csv``."""
+
+    results_key: str
+    n_annotations: int
+
+
+@dataclass(frozen=True)
+class ErrorOutput(Message):
+    """An error as the state machine reports it: class name, and cause as text or JSON."""
+
+    Error: str
+    Cause: str
+
+
+@dataclass(frozen=True)
+class ItemFailureReport(Message):
+    """To RecordFailure: which item of which Map failed, and how."""
+
+    execution_id: str
+    state: str
+    item: int
+    error: ErrorOutput
+
+
+@dataclass(frozen=True)
+class RunFailureReport(Message):
+    """To ReportFailure.
+
+    ``kind`` is ``invalid_input`` (the user must act) or ``failed``; ``run_id`` is empty if the run
+    failed before it was planned.
+    """
+
+    execution_id: str
+    run_id: str
+    kind: str
+    request: RunRequest
+    error: ErrorOutput
+
+
+@dataclass(frozen=True)
+class Done(Message):
+    """From a state that has nothing to pass on."""

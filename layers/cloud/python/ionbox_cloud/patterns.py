@@ -1,0 +1,67 @@
+"""Isotope patterns as objects: chunks of ions in order of mass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.scores import Patterns
+
+from ionbox_cloud import keys
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.store import Store
+from ionbox_cloud.work_items import IONS_PER_CHUNK
+
+
+@dataclass(frozen=True)
+class ChunkSummary(JsonRecord):
+    """Says that a chunk is complete, and which m/z its patterns span (0 if it has none)."""
+
+    start: int
+    stop: int
+    mz_min: float
+    mz_max: float
+
+
+def write_chunk(
+    work: Store,
+    patterns_id: str,
+    chunk: int,
+    start: int,
+    mz: npt.NDArray[np.float64],
+    intensity: npt.NDArray[np.float32],
+) -> None:
+    """Write the patterns of a chunk, then its summary."""
+    work.write_arrays(keys.pattern_chunk(patterns_id, chunk), {"mz": mz, "intensity": intensity})
+    real = mz[mz > 0]
+    summary = ChunkSummary(
+        start,
+        start + len(mz),
+        float(real.min(initial=np.inf)) if real.size else 0.0,
+        float(real.max(initial=0.0)),
+    )
+    work.write_json(keys.pattern_chunk_summary(patterns_id, chunk), summary.to_json())
+
+
+def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSummary]:
+    """Read the summaries of all chunks."""
+    n_chunks = -(-n_ions // IONS_PER_CHUNK)
+    return [
+        ChunkSummary.from_json(work.read_json(keys.pattern_chunk_summary(patterns_id, chunk)))
+        for chunk in range(n_chunks)
+    ]
+
+
+def read_patterns(
+    work: Store, patterns_id: str, is_target: npt.NDArray[np.bool_], start: int, stop: int
+) -> Patterns:
+    """Read the patterns of ions ``start`` to ``stop``."""
+    chunks = range(start // IONS_PER_CHUNK, -(-stop // IONS_PER_CHUNK))
+    arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
+    rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
+    return Patterns(
+        mz=np.concatenate([chunk["mz"] for chunk in arrays])[rows],
+        intensity=np.concatenate([chunk["intensity"] for chunk in arrays])[rows],
+        is_target=is_target[start:stop],
+    )

@@ -1,0 +1,192 @@
+"""Reading and writing objects: the same calls on S3, a local folder and memory.
+
+Writes are atomic: an object is there whole or not at all. Nothing else in ionbox touches storage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import MemoryStore, ObjectStore, from_url
+
+from ionbox_cloud.errors import MissingObject, StoreUnavailable
+from ionbox_cloud.settings import Settings
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """What storage says of an object: size in bytes and a tag that changes with its content."""
+
+    n_bytes: int
+    etag: str
+
+
+class Store:
+    """One bucket or folder.
+
+    Parameters
+    ----------
+    objects : ObjectStore
+        An obstore store.
+    """
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``."""
+        if url.startswith("memory:"):
+            return cls(MemoryStore())
+        if url.startswith("file:"):
+            return cls(from_url(url, automatic_cleanup=True, mkdir=True))
+        return cls(from_url(url))
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The underlying obstore store, for libraries that speak it (zarr)."""
+        return self._objects
+
+    def read(self, key: str) -> bytes:
+        """Read a whole object."""
+        with _named_errors(key):
+            return bytes(obstore.get(self._objects, key).bytes())
+
+    def read_range(self, key: str, offset: int, n_bytes: int) -> memoryview:
+        """Read ``n_bytes`` from ``offset``; no copy is made."""
+        if n_bytes == 0:
+            return memoryview(b"")
+        with _named_errors(key):
+            return memoryview(obstore.get_range(self._objects, key, start=offset, length=n_bytes))
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        """Read several (offset, n_bytes) ranges of an object at once, in parallel."""
+        wanted = [(offset, n_bytes) for offset, n_bytes in ranges if n_bytes]
+        if not wanted:
+            return [memoryview(b"") for _ in ranges]
+        with _named_errors(key):
+            found = iter(
+                obstore.get_ranges(
+                    self._objects,
+                    key,
+                    starts=[offset for offset, _ in wanted],
+                    lengths=[n_bytes for _, n_bytes in wanted],
+                )
+            )
+        return [memoryview(next(found)) if n_bytes else memoryview(b"") for _, n_bytes in ranges]
+
+    def iterate(self, key: str, chunk_bytes: int = 16 << 20) -> Iterator[memoryview]:
+        """Read an object from beginning to end in pieces."""
+        with _named_errors(key):
+            for chunk in obstore.get(self._objects, key).stream(min_chunk_size=chunk_bytes):
+                yield memoryview(chunk)
+
+    def write(self, key: str, data: bytes | Sequence[memoryview]) -> None:
+        """Write an object, given whole or in consecutive pieces; replaces what was there."""
+        with _named_errors(key):
+            if isinstance(data, bytes):
+                obstore.put(self._objects, key, data)
+            else:
+                obstore.put(self._objects, key, iter([bytes(piece) for piece in data]))
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless it exists; say whether it was written."""
+        try:
+            with _named_errors(key):
+                obstore.put(self._objects, key, data, mode="create")
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        return True
+
+    def facts(self, key: str) -> ObjectFacts | None:
+        """Return size and tag of an object, None if there is none."""
+        try:
+            with _named_errors(key):
+                meta = obstore.head(self._objects, key)
+        except MissingObject:
+            return None
+        return ObjectFacts(meta["size"], meta["e_tag"] or "")
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object."""
+        return self.facts(key) is not None
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix (a folder), sorted."""
+        with _named_errors(prefix):
+            found = obstore.list(self._objects, prefix.rstrip("/"))
+            return sorted(meta["path"] for batch in found for meta in batch)
+
+    def read_json(self, key: str) -> Any:
+        """Read a JSON object."""
+        return json.loads(self.read(key))
+
+    def write_json(self, key: str, value: Any) -> None:
+        """Write JSON that people may read."""
+        self.write(key, encode_json(value))
+
+    def read_arrays(self, key: str) -> Arrays:
+        """Read named arrays."""
+        with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
+            return dict(archive)
+
+    def write_arrays(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write named arrays as one ``.npz`` object; equal arrays make equal bytes."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        self.write(key, buffer.getvalue())
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The three places objects live; see `Settings`."""
+
+    inbox: Store
+    work: Store
+    results: Store
+
+    @classmethod
+    def open(cls, settings: Settings) -> Stores:
+        """Open all three."""
+        return cls(
+            Store.open(settings.inbox_url),
+            Store.open(settings.work_url),
+            Store.open(settings.results_url),
+        )
+
+
+@functools.cache
+def open_stores(settings: Settings) -> Stores:
+    """Open the stores once per process."""
+    return Stores.open(settings)
+
+
+def encode_json(value: Any) -> bytes:
+    """Write a value as JSON with sorted keys, so that equal values make equal bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+@contextlib.contextmanager
+def _named_errors(key: str) -> Iterator[None]:
+    """Turn the library's errors into ours, with the key in the message."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingObject(f"no object '{key}'") from error
+    except (AlreadyExistsError, PreconditionError):
+        raise
+    except BaseError as error:
+        reason = str(error).split("\n", 1)[0]
+        raise StoreUnavailable(f"object '{key}': {reason}") from error

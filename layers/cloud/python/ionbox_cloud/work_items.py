@@ -1,0 +1,89 @@
+"""How work is cut into Map items: from counts alone, so that every attempt cuts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ionbox_science.errors import InvalidDataset
+
+IONS_PER_CHUNK = 4096
+"""Ions per chunk of isotope patterns: one to two seconds of work."""
+
+IONS_PER_SCORE_ITEM = 8192
+PEAKS_PER_SCORE_ITEM = 30_000_000
+IMAGE_CELLS_PER_ITEM = 16_000_000
+"""Values of an item of images (64 MB), and so of a chunk of ``ion_images.zarr``."""
+
+SORT_MEMORY_MB = 10240
+"""Memory of the largest Lambda."""
+
+_MB = 1 << 20
+_BASE_MEMORY_MB = 300  # interpreter, libraries, read buffers
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Ions ``start`` to ``stop`` of a database, and how many measured peaks lie in their range."""
+
+    start: int
+    stop: int
+    n_peaks: int
+
+
+def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut ``n`` things into runs of at most ``size``."""
+    for start in range(0, n, size):
+        yield start, min(n, start + size)
+
+
+def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
+    """Predict the memory of sorting a dataset at once: columns, their sorted copy, the order."""
+    return _BASE_MEMORY_MB + n_peaks * (2 * (mz_bytes + 8) + 8) // _MB
+
+
+def choose_sort(n_peaks: int, mz_bytes: int, name: str) -> str:
+    """Choose how to sort a dataset into segments.
+
+    Raises
+    ------
+    InvalidDataset
+        If the dataset does not fit the one way there is so far.
+    """
+    needed = sort_memory_mb(n_peaks, mz_bytes)
+    if needed > SORT_MEMORY_MB:
+        raise InvalidDataset(
+            f"{name}: sorting its {n_peaks:,} peaks takes {needed:,} MB, more than the "
+            f"{SORT_MEMORY_MB:,} MB of one worker; this version cannot sort in parts yet. "
+            "Crop the dataset or remove noise peaks"
+        )
+    return "lambda"
+
+
+def cut_score_items(chunks: Sequence[Chunk]) -> list[tuple[int, int]]:
+    """Cut the ions of a database into (start, stop) items.
+
+    Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
+    holds too many peaks is split.
+    """
+    items: list[tuple[int, int]] = []
+    start = stop = n_peaks = 0
+    for chunk in chunks:
+        full = stop - start + chunk.stop - chunk.start > IONS_PER_SCORE_ITEM
+        if stop > start and (full or n_peaks + chunk.n_peaks > PEAKS_PER_SCORE_ITEM):
+            items.append((start, stop))
+            start, n_peaks = stop, 0
+        stop, n_peaks = chunk.stop, n_peaks + chunk.n_peaks
+        if n_peaks > PEAKS_PER_SCORE_ITEM:
+            n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
+            size = max(1, -(-(stop - start) // n_parts))
+            items += [(start + a, start + b) for a, b in cut(stop - start, size)]
+            start, n_peaks = stop, 0
+    if stop > start:
+        items.append((start, stop))
+    return items
+
+
+def images_per_chunk(n_isotopes: int, n_pixels: int) -> int:
+    """Return how many ions share a chunk of the image array."""
+    return max(1, IMAGE_CELLS_PER_ITEM // (n_isotopes * n_pixels))

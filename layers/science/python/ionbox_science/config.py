@@ -1,0 +1,412 @@
+"""What a user asks for, and what runs.
+
+Settings come in layers: command line, config file, the imzML's own words, the defaults here.
+`resolve_config` turns them into a `RunConfig` in which nothing is optional; it is stored beside the
+results and decides the run's identity.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ionbox_science.errors import InvalidConfig, InvalidFormula
+from ionbox_science.fdr import FDR_METHODS, FdrMethod
+from ionbox_science.formulas import NO_FORMULA_CHANGE, parse_modifier
+from ionbox_science.ions import DecoyRule, IonRule, decoy_adducts
+from ionbox_science.isotope_patterns import (
+    ANALYZERS,
+    REFERENCE_MZ,
+    Analyzer,
+    IsotopeModel,
+    sigma_from_resolving_power,
+)
+from ionbox_science.scores import ImageOptions
+
+Polarity = Literal["positive", "negative"]
+
+DEFAULT_ADDUCTS: Mapping[Polarity, tuple[str, ...]] = {
+    "positive": ("+H", "+Na", "+K"),
+    "negative": ("-H", "+Cl"),
+}
+
+ANALYZER_NAMES: Mapping[Analyzer, tuple[str, ...]] = {
+    "orbitrap": ("orbitrap", "exactive", "exploris", "hf-x", "uhmr"),
+    "fticr": ("fticr", "ft-icr", "ftms", "ft-ms", "fourier transform ion cyclotron"),
+    "tof": ("tof", "time-of-flight", "mrt", "synapt", "xevo"),
+}
+"""What an instrument's name contains if it has the analyzer. Source: METASPACE's submission form
+and the PSI-MS vocabulary, 2026-11."""
+
+_POLARITY_NAMES: Mapping[str, Polarity] = {
+    "positive": "positive",
+    "+": "positive",
+    "negative": "negative",
+    "-": "negative",
+}
+
+_DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
+    "metaspace-v1": "per-target-ion",
+    "metaspace-v3": "per-formula",
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides the result besides the dataset and the databases.
+
+    Attributes
+    ----------
+    polarity : {"positive", "negative"}
+        Decides the charge.
+    analyzer : {"orbitrap", "fticr", "tof"}
+        Mass analyzer.
+    isocalc_sigma : float
+        Standard deviation of a peak at m/z 200, in Da.
+    adducts, neutral_losses, chem_mods : tuple of str
+        Ions to look for.
+    ppm : float
+        Half width of an m/z window.
+    isotope_peaks : int
+        Isotope images per ion.
+    decoys : int
+        Decoys per target ion.
+    fdr_method : {"metaspace-v1", "metaspace-v3"}
+        How FDR is estimated.
+    min_px : int
+        Measured peaks an ion image needs.
+    accept_profile : bool
+        Annotate data that says it is not centroided.
+    skip_bad_rows : bool
+        Leave unusable rows of databases out instead of refusing them.
+    """
+
+    polarity: Polarity
+    analyzer: Analyzer
+    isocalc_sigma: float
+    adducts: tuple[str, ...]
+    neutral_losses: tuple[str, ...] = ()
+    chem_mods: tuple[str, ...] = ()
+    ppm: float = 3.0
+    isotope_peaks: int = 4
+    decoys: int = 20
+    fdr_method: FdrMethod = "metaspace-v3"
+    min_px: int = 1
+    accept_profile: bool = False
+    skip_bad_rows: bool = False
+
+    @property
+    def ion_rule(self) -> IonRule:
+        """Which ions to look for."""
+        return IonRule(
+            self.adducts,
+            self.neutral_losses,
+            self.chem_mods,
+            self.decoys,
+            _DECOY_RULES[self.fdr_method],
+        )
+
+    @property
+    def isotope_model(self) -> IsotopeModel:
+        """What their isotope patterns look like."""
+        charge = 1 if self.polarity == "positive" else -1
+        return IsotopeModel(self.analyzer, self.isocalc_sigma, self.isotope_peaks, charge)
+
+    @property
+    def image_options(self) -> ImageOptions:
+        """How their images are cut from the data."""
+        return ImageOptions(self.ppm, self.min_px)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the config as plain JSON values."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RunConfig:
+        """Read back what `to_json` wrote."""
+        fields: dict[str, Any] = {
+            key: tuple(item) if isinstance(item, list) else item for key, item in value.items()
+        }
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class FileWords:
+    """What the imzML says about how it was acquired; None where it is silent."""
+
+    polarity: Polarity | None = None
+    analyzer: Analyzer | None = None
+    resolving_power: float | None = None
+
+
+def match_analyzer(name: str) -> Analyzer | None:
+    """Recognise an analyzer in an instrument's name, whatever its case."""
+    lower = name.lower()
+    return next(
+        (
+            analyzer
+            for analyzer, parts in ANALYZER_NAMES.items()
+            if any(part in lower for part in parts)
+        ),
+        None,
+    )
+
+
+def resolve_config(
+    layers: Sequence[tuple[str, Mapping[str, Any]]], words: FileWords
+) -> tuple[RunConfig, list[str]]:
+    """Decide what runs.
+
+    Parameters
+    ----------
+    layers : sequence of (source, settings)
+        Strongest first, for example ``("command line", {...}), ("run.json", {...})``. The source
+        is named in messages.
+    words : FileWords
+        What the imzML says; weaker than any layer.
+
+    Returns
+    -------
+    config : RunConfig
+    warnings : list of str
+        Where a layer contradicts the file's own word.
+
+    Raises
+    ------
+    InvalidConfig
+        All problems at once: unknown keys with the nearest known one, values of the wrong type or
+        out of range, keys that are missing.
+    """
+    problems: list[str] = []
+    asked = _merge(layers, problems)
+    warnings: list[str] = []
+    polarity = _resolve_polarity(asked, words, problems, warnings)
+    analyzer = _resolve_analyzer(asked, words, problems, warnings)
+    sigma = _resolve_sigma(asked, words, analyzer, problems)
+    values: dict[str, Any] = {}
+    for key, kind in _KINDS.items():
+        if key in asked:
+            values[key] = _checked(key, asked[key], kind, problems)
+    values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
+    _check_charge(values["adducts"], polarity, problems)
+    if problems or polarity is None or analyzer is None or sigma is None:
+        raise InvalidConfig("\n".join(problems))
+    return RunConfig(polarity, analyzer, sigma, **values), warnings
+
+
+def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
+    """Return a sentence for each key that is not a setting."""
+    return [
+        f"{source}: unknown setting '{key}'" + _suggest(key)
+        for key in settings
+        if key not in SETTINGS
+    ]
+
+
+def _suggest(key: str) -> str:
+    near = difflib.get_close_matches(key, SETTINGS, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(sorted(SETTINGS))}"
+
+
+def _merge(
+    layers: Sequence[tuple[str, Mapping[str, Any]]], problems: list[str]
+) -> dict[str, tuple[str, Any]]:
+    """Return (source, value) of each setting from the strongest layer that has it."""
+    asked: dict[str, tuple[str, Any]] = {}
+    for source, settings in layers:
+        problems += check_keys(settings, source)
+        for key, value in settings.items():
+            if value is not None and key in SETTINGS:
+                asked.setdefault(key, (source, value))
+    return asked
+
+
+def _resolve_polarity(
+    asked: Mapping[str, tuple[str, Any]],
+    words: FileWords,
+    problems: list[str],
+    warnings: list[str],
+) -> Polarity | None:
+    if "polarity" not in asked:
+        if words.polarity is None:
+            problems.append("polarity: the imzML does not say; give positive or negative")
+        return words.polarity
+    source, value = asked["polarity"]
+    polarity = _POLARITY_NAMES.get(str(value).lower())
+    if polarity is None:
+        problems.append(f"polarity ({source}): '{value}' is neither positive nor negative")
+    elif words.polarity not in (None, polarity):
+        warnings.append(f"polarity: {polarity} ({source}) overrides the imzML's {words.polarity}")
+    return polarity
+
+
+def _resolve_analyzer(
+    asked: Mapping[str, tuple[str, Any]],
+    words: FileWords,
+    problems: list[str],
+    warnings: list[str],
+) -> Analyzer | None:
+    if "analyzer" not in asked:
+        if words.analyzer is None:
+            problems.append(f"analyzer: the imzML does not say; give one of {', '.join(ANALYZERS)}")
+        return words.analyzer
+    source, value = asked["analyzer"]
+    analyzer = match_analyzer(str(value))
+    if analyzer is None:
+        problems.append(
+            f"analyzer ({source}): '{value}' is not known; give one of {', '.join(ANALYZERS)}"
+        )
+    elif words.analyzer not in (None, analyzer):
+        warnings.append(f"analyzer: {analyzer} ({source}) overrides the imzML's {words.analyzer}")
+    return analyzer
+
+
+def _resolve_sigma(
+    asked: Mapping[str, tuple[str, Any]],
+    words: FileWords,
+    analyzer: Analyzer | None,
+    problems: list[str],
+) -> float | None:
+    n_problems = len(problems)
+    values = {
+        key: _checked(key, asked[key], _POSITIVE, problems) for key in _WIDTH_KEYS if key in asked
+    }
+    if len(problems) > n_problems or analyzer is None:
+        return None
+    if "isocalc_sigma" in values:
+        return float(values["isocalc_sigma"])
+    resolving_power = values.get("resolving_power", words.resolving_power)
+    if resolving_power is None:
+        problems.append(
+            "resolving_power: the imzML does not say; give the instrument's resolving power "
+            f"(at m/z {REFERENCE_MZ:g}, or at resolving_power_mz)"
+        )
+        return None
+    at_mz = float(values.get("resolving_power_mz", REFERENCE_MZ))
+    return sigma_from_resolving_power(analyzer, float(resolving_power), at_mz)
+
+
+def _checked(key: str, asked: tuple[str, Any], kind: _Kind, problems: list[str]) -> Any:
+    """Return a value in its final type, or note the problem and return None."""
+    source, value = asked
+    try:
+        return kind.convert(value)
+    except (TypeError, ValueError, InvalidFormula) as error:
+        reason = f" ({error})" if isinstance(error, InvalidFormula) else ""
+        problems.append(f"{key} ({source}): expected {kind.words}, got {value!r}{reason}")
+        return None
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a setting must be: in words for messages, and as a check that returns its final type."""
+
+    words: str
+    convert: Callable[[Any], Any]
+
+
+def _convert_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _convert_positive(value: Any) -> float:
+    if isinstance(value, bool) or not 0 < float(value) < float("inf"):
+        raise ValueError
+    return float(value)
+
+
+def _whole_number(lowest: int, highest: int | None = None) -> _Kind:
+    def convert(value: Any) -> int:
+        number = int(value)
+        too_large = highest is not None and number > highest
+        if isinstance(value, bool) or number != float(value) or number < lowest or too_large:
+            raise ValueError
+        return number
+
+    end = "or more" if highest is None else f"to {highest}"
+    return _Kind(f"a whole number, {lowest} {end}", convert)
+
+
+def _choice(values: Sequence[str]) -> _Kind:
+    def convert(value: Any) -> Any:
+        if value not in values:
+            raise ValueError
+        return value
+
+    return _Kind(" or ".join(values), convert)
+
+
+def _convert_modifiers(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    modifiers = tuple(dict.fromkeys(value))
+    if not all(parse_modifier(modifier) for modifier in modifiers):
+        raise ValueError
+    return modifiers
+
+
+def _convert_adducts(value: Any) -> tuple[str, ...]:
+    _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
+    if isinstance(value, str) or not value:
+        raise TypeError
+    return tuple(dict.fromkeys(value))
+
+
+_POSITIVE = _Kind("a positive number", _convert_positive)
+_FLAG = _Kind("true or false", _convert_flag)
+_MODIFIERS = _Kind("a list of signed formulas such as -H2O", _convert_modifiers)
+
+_KINDS: Mapping[str, _Kind] = {
+    "adducts": _Kind("a list of signed formulas such as +H", _convert_adducts),
+    "neutral_losses": _MODIFIERS,
+    "chem_mods": _MODIFIERS,
+    "ppm": _POSITIVE,
+    "isotope_peaks": _whole_number(2, 16),
+    "decoys": _whole_number(1, len(decoy_adducts())),
+    "fdr_method": _choice(FDR_METHODS),
+    "min_px": _whole_number(1),
+    "accept_profile": _FLAG,
+    "skip_bad_rows": _FLAG,
+}
+
+_WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
+
+SETTINGS = frozenset({*_KINDS, *_WIDTH_KEYS, "databases", "polarity", "analyzer"})
+"""Every key a config file may have. ``databases`` is for whoever starts the run."""
+
+
+def _check_charge(
+    adducts: tuple[str, ...] | None, polarity: Polarity | None, problems: list[str]
+) -> None:
+    wrong = {"positive": "[M]-", "negative": "[M]+"}.get(polarity or "")
+    if adducts and wrong in adducts:
+        problems.append(f"adducts: {wrong} cannot be seen in {polarity} mode")
+
+
+def translate_lithops(
+    dataset_config: Mapping[str, Any], database_config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Read a Lithops-METASPACE pair (``ds_config.json``, ``db_config.json``) as our settings.
+
+    Its paths are left out: the dataset and the databases come from the command line. The adduct
+    ``""`` is a radical ion, and its ``modifiers`` are neutral losses.
+    """
+    polarity = _POLARITY_NAMES.get(str(dataset_config.get("polarity", "")).lower())
+    radical = "[M]-" if polarity == "negative" else "[M]+"
+    settings = {
+        "polarity": dataset_config.get("polarity"),
+        "isocalc_sigma": dataset_config.get("isocalc_sigma"),
+        "analyzer": dataset_config.get("instrument", "orbitrap"),
+        "decoys": dataset_config.get("num_decoys"),
+        "ppm": dataset_config.get("ppm"),
+        "adducts": [adduct or radical for adduct in database_config.get("adducts", [])] or None,
+        "neutral_losses": [loss for loss in database_config.get("modifiers", []) if loss] or None,
+    }
+    return {key: value for key, value in settings.items() if value is not None}

@@ -1,0 +1,152 @@
+import json
+import threading
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+import pytest
+from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint
+from ionbox.local.errors import UnknownFunction
+from ionbox.local.events import ItemsRead
+from ionbox.local.runtime import Answer, error_answer
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
+
+
+@pytest.fixture
+def work(tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def endpoint(work, asked, events):
+    def invoke(function, payload):
+        asked.append((function, payload))
+        match payload:
+            case "null":
+                raise UnknownFunction("no such function")
+            case '"fail"':
+                return error_answer("InvalidDataset", "no spectra", "r-1")
+            case '"long"':
+                return Answer(None, json.dumps("x" * MAX_MESSAGE_BYTES))
+        return Answer(None, payload)
+
+    with Endpoint(invoke, {"work": work}, listener=events.append) as served:
+        yield served
+
+
+def post(endpoint, body, function="echo"):
+    url = f"{endpoint.url}/2015-03-31/functions/{function}/invocations"
+    with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
+        return response.headers, json.load(response)
+
+
+def get(endpoint, path):
+    with urllib.request.urlopen(f"{endpoint.url}/{path}") as response:
+        return response.headers, response.read()
+
+
+def refusal(ask, *arguments):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(*arguments)
+    with refused.value as error:
+        return error.code, error.headers, error.read()
+
+
+def test_a_function_is_invoked_by_name_or_encoded_arn(endpoint, asked):
+    headers, answer = post(endpoint, {"a": 1}, quote(ARN, safe=""))
+    assert answer == {"a": 1}
+    assert headers["x-amzn-RequestId"]
+    assert headers["X-Amz-Function-Error"] is None
+    assert asked == [(quote(ARN, safe=""), '{"a": 1}')]
+
+
+def test_a_failed_call_is_answered_with_200_and_an_error_header(endpoint):
+    headers, answer = post(endpoint, "fail")
+    assert headers["X-Amz-Function-Error"] == "Unhandled"
+    assert (answer["errorType"], answer["errorMessage"]) == ("InvalidDataset", "no spectra")
+
+
+def test_an_unknown_function_is_a_404_as_lambdas(endpoint):
+    code, headers, body = refusal(post, endpoint, None)
+    assert code == 404
+    assert headers["x-amzn-ErrorType"] == "ResourceNotFoundException"
+    assert json.loads(body) == {"Type": "User", "Message": "no such function"}
+
+
+@pytest.mark.parametrize("body", ["long", "x" * MAX_MESSAGE_BYTES])
+def test_what_step_functions_would_not_pass_on_fails_here_too(endpoint, body):
+    headers, answer = post(endpoint, body)
+    assert headers["X-Amz-Function-Error"] == "Unhandled"
+    assert answer["errorType"] == "DataLimitExceeded"
+    assert "262146 bytes, more than the 262144" in answer["errorMessage"]
+
+
+def test_an_object_is_served_with_its_etag(endpoint, work, events):
+    (work / "a b.txt").write_bytes(b"hello")
+    headers, body = get(endpoint, "work/a%20b.txt")
+    assert body == b"hello"
+    assert headers["ETag"] == '"5d41402abc4b2a76b9719d911017c592"'
+    assert events == []
+
+
+def test_the_number_of_a_maps_items_is_announced(endpoint, work, events):
+    (work / "runs/r/items").mkdir(parents=True)
+    (work / "runs/r/items/SegmentSpectra.json").write_text("[1, 2, 3]")
+    get(endpoint, "work/runs/r/items/SegmentSpectra.json")
+    assert events == [ItemsRead("SegmentSpectra", 3)]
+
+
+@pytest.mark.parametrize("path", ["work/none", "work/../secret", "other/key", "work/", ""])
+def test_what_is_no_object_of_the_bucket_is_a_404(endpoint, work, path):
+    (work.parent / "secret").write_text("not yours")
+    code, _, body = refusal(get, endpoint, quote(path))
+    assert code == 404
+    assert b"<Code>NoSuchKey</Code>" in body
+
+
+def test_the_interpreters_client_waits_for_ever_and_asks_once():
+    # A client with botocore's defaults gives up after 60 s and asks again. The interpreter's does
+    # neither; should moto change that, a function that takes minutes would run twice at once.
+    from moto import mock_aws
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    with mock_aws():
+        client = boto_client_for("us-east-1", "lambda")
+        config = client.meta.config
+        client.close()
+    assert config.read_timeout > 900
+    assert config.retries["total_max_attempts"] == 1
+
+
+def test_closing_waits_for_the_requests_in_progress(work, new_threads):
+    going, go, answers = threading.Event(), threading.Event(), []
+
+    def invoke(function, payload):
+        going.set()
+        go.wait()
+        return Answer(None, payload)
+
+    endpoint = Endpoint(invoke, {"work": work})
+    caller = threading.Thread(target=lambda: answers.append(post(endpoint, 1)[1]))
+    caller.start()
+    going.wait()
+    closer = threading.Thread(target=endpoint.close)
+    closer.start()
+    go.set()
+    closer.join()
+    caller.join()
+    assert answers == [1]
+    assert new_threads() == []

@@ -1,0 +1,70 @@
+"""A handler that does what its event says; the toy project has it under many names."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+class InvalidDataset(Exception):  # noqa: N818 (named like the real one)
+    pass
+
+
+def lambda_handler(event, context):
+    event = event if isinstance(event, dict) else {"value": event}
+    for name, act in ACTS.items():
+        if name in event:
+            act(event[name])
+    return {
+        "value": event.get("value"),
+        "pid": os.getpid(),
+        "function": context.function_name,
+        "environment": {name: os.environ.get(name) for name in event.get("environment", [])},
+        "context": {name: getattr(context, name) for name in event.get("context", [])},
+        "remaining_ms": context.get_remaining_time_in_millis(),
+        "stdin": sys.stdin.read() if event.get("read_stdin") else None,
+        "text": "x" * event.get("n_characters", 0),
+        "anything": {1, 2} if event.get("no_json") else None,
+    }
+
+
+def append_line(path):
+    with Path(path).open("a") as lines:
+        lines.write(f"{os.getpid()}\n")
+
+
+def await_file(path):
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+def start_child(pid_file):
+    child = subprocess.Popen(["sleep", "60"])
+    Path(pid_file).write_text(str(child.pid))
+
+
+def end(how):
+    if how == "raise":
+        raise InvalidDataset("no spectra")
+    if how == "memory":
+        raise MemoryError("wanted 9 GB")
+    if how == "exit":
+        sys.exit(3)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "segfault":
+        ctypes.string_at(0)
+
+
+# In the order in which they are done.
+ACTS = {
+    "append_line": append_line,
+    "print": print,
+    "start_child": start_child,
+    "await_file": await_file,
+    "sleep_s": time.sleep,
+    "end": end,
+}

@@ -1,0 +1,133 @@
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ionbox.local.events import ignore
+from ionbox.local.functions import Function, Project, read_functions
+from ionbox.local.machine import ExecutionResult, run_execution
+from ionbox.local.pool import WorkerPool
+from ionbox.local.runtime import Stores, handler_environment
+
+TOY_HANDLER = Path(__file__).with_name("toy_handler.py")
+
+
+@dataclass
+class Toy:
+    """A project in a temporary folder whose functions are all copies of the toy handler."""
+
+    root: Path
+
+    @property
+    def project(self) -> Project:
+        return Project.at(self.root)
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(*((self.root / name).as_uri() for name in ("inbox", "work", "results")))
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.txt"
+
+    def functions(self, **entries) -> dict[str, Function]:
+        """Write a functions table; ``Echo={"timeout_s": 1}`` overrides the defaults."""
+        table = {}
+        for state, entry in entries.items():
+            folder = re.sub("(?<!^)([A-Z])", r"_\1", state).lower()
+            handler = self.project.handlers / folder / "handler.py"
+            handler.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOY_HANDLER, handler)
+            defaults = {"handler": f"{folder}/handler.py", "rungs_mb": [100], "timeout_s": 30}
+            table[state] = defaults | entry
+        self.project.table.parent.mkdir(exist_ok=True)
+        self.project.table.write_text(json.dumps({"Comment": "toys", "functions": table}))
+        return read_functions(self.project)
+
+    def pool(self, *, n_workers=2, memory_mb=10_000, listener=ignore, **entries) -> WorkerPool:
+        return WorkerPool(
+            self.functions(**(entries or {"Echo": {}})),
+            environment=handler_environment(self.stores),
+            log=self.log,
+            n_workers=n_workers,
+            memory_mb=memory_mb,
+            listener=listener,
+        )
+
+    def items(self, state: str, items: list) -> str:
+        """Write a Map's items; returns their key in the work bucket."""
+        key = f"runs/r/items/{state}.json"
+        path = self.root / "work" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(items))
+        return key
+
+    def run(self, states: dict, event: dict, entries=None, **options) -> ExecutionResult:
+        """Run a state machine that starts at its first state."""
+        self.functions(**(entries or {"Echo": {}}))
+        machine = options.pop("machine", {}) | {"StartAt": next(iter(states)), "States": states}
+        self.project.definition.write_text(json.dumps(machine))
+        options = {"name": "run-1", "n_workers": 2} | options
+        return run_execution(
+            options.pop("name"),
+            event,
+            stores=self.stores,
+            log=self.log,
+            project=self.project,
+            **options,
+        )
+
+
+def task(function="Echo", **fields) -> dict:
+    """A Task that hands its input to a function."""
+    end = {} if "Next" in fields else {"End": True}
+    parameters = {"FunctionName": f"${{{function}}}", "Payload.$": "$"}
+    resource = "arn:aws:states:::lambda:invoke"
+    return {"Type": "Task", "Resource": resource, "Parameters": parameters} | fields | end
+
+
+def distributed_map(states: dict | None = None, **fields) -> dict:
+    """A Map over the items at ``$.key``."""
+    states = states or {"Call": task(OutputPath="$.Payload.value")}
+    end = {} if "Next" in fields else {"End": True}
+    return (
+        {
+            "Type": "Map",
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": "${WorkBucket}", "Key.$": "$.key"},
+            },
+            "MaxConcurrency": 40,
+            "ItemProcessor": {
+                "ProcessorConfig": {
+                    "Mode": "DISTRIBUTED",
+                    "ExecutionType": "${ChildExecutionType}",
+                },
+                "StartAt": next(iter(states)),
+                "States": states,
+            },
+        }
+        | fields
+        | end
+    )
+
+
+def wait_until(condition, timeout_s=20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def process_runs(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
