@@ -14,10 +14,11 @@
                              item-<n>.npz              their metrics
                              manifest.json             written last: all items are there
              runs/<run>/plan.json                      what was asked, resolved
-                        annotations.npz                rows of annotations.csv
+                        annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
              executions/<execution>/items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
+                                    images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
 
     results  segments/<segments>/segment-<n>.bin       peaks of one m/z range
@@ -93,9 +94,9 @@ def run_plan(run_id: str) -> str:
     return f"runs/{run_id}/plan.json"
 
 
-def run_annotations(run_id: str) -> str:
-    """Return the key of a run's annotated rows."""
-    return f"runs/{run_id}/annotations.npz"
+def run_annotations(run_id: str, database: int) -> str:
+    """Return the key of a database's annotated rows in a run."""
+    return f"runs/{run_id}/annotations-{database:03}.npz"
 
 
 def run_images(run_id: str) -> str:
@@ -106,6 +107,11 @@ def run_images(run_id: str) -> str:
 def items(execution_id: str, state: str) -> str:
     """Return the key of the list a Map works on."""
     return f"executions/{execution_id}/items/{state}.json"
+
+
+def image_record(execution_id: str, item: int) -> str:
+    """Return the key of what says that the images of an item are written."""
+    return f"executions/{execution_id}/images/{item:05}.json"
 
 
 def failures(execution_id: str, state: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ def read_patterns(
     work: Store, patterns_id: str, is_target: npt.NDArray[np.bool_], start: int, stop: int
 ) -> Patterns:
     """Read the patterns of ions ``start`` to ``stop``."""
-    chunks = range(start // IONS_PER_CHUNK, -(-stop // IONS_PER_CHUNK))
+    chunks = range(start // IONS_PER_CHUNK, max(1, -(-stop // IONS_PER_CHUNK)))
     arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
     rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
     return Patterns(
@@ -65,3 +66,21 @@ def read_patterns(
         intensity=np.concatenate([chunk["intensity"] for chunk in arrays])[rows],
         is_target=is_target[start:stop],
     )
+
+
+def read_patterns_of(
+    work: Store,
+    patterns_id: str,
+    is_target: npt.NDArray[np.bool_],
+    ions: npt.NDArray[np.integer[Any]],
+) -> Patterns:
+    """Read the patterns of chosen ions, in the order given."""
+    chosen, place = np.unique(ions, return_inverse=True)
+    parts = [read_patterns(work, patterns_id, is_target, 0, 0)]
+    for chunk in np.unique(chosen // IONS_PER_CHUNK).tolist():
+        start = chunk * IONS_PER_CHUNK
+        of_chunk = chosen[(chosen >= start) & (chosen < start + IONS_PER_CHUNK)]
+        stop = int(of_chunk[-1]) + 1
+        whole = read_patterns(work, patterns_id, is_target, start, stop)
+        parts.append(whole.take(of_chunk - start))
+    return Patterns.concatenate(parts).take(place)

@@ -42,8 +42,9 @@ class Store:
         An obstore store.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, url: str = "memory://") -> None:
         self._objects = objects
+        self._url = url
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -51,13 +52,14 @@ class Store:
         if url.startswith("memory:"):
             return cls(MemoryStore())
         if url.startswith("file:"):
-            return cls(from_url(url, automatic_cleanup=True, mkdir=True))
-        return cls(from_url(url))
+            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url)
+        return cls(from_url(url), url)
 
-    @property
-    def objects(self) -> ObjectStore:
-        """The underlying obstore store, for libraries that speak it (zarr)."""
-        return self._objects
+    def objects_below(self, folder: str) -> ObjectStore:
+        """Open a folder as an obstore store of its own, for libraries that speak it (zarr)."""
+        if self._url.startswith("memory:"):
+            return self._objects
+        return Store.open(f"{self._url}/{folder}")._objects
 
     def read(self, key: str) -> bytes:
         """Read a whole object."""

@@ -90,6 +90,15 @@ def window_bounds(
     return pattern_mz - half_width, pattern_mz + half_width
 
 
+def pattern_range(pattern_mz: npt.NDArray[np.float64], ppm: float) -> tuple[float, float]:
+    """Return the m/z range that holds the windows of all patterns; (0, 0) if there are none."""
+    real = pattern_mz[pattern_mz > 0]
+    if not real.size:
+        return 0.0, 0.0
+    lowest, highest = window_bounds(np.array([real.min(), real.max()]), ppm)
+    return float(lowest[0]), float(highest[1])
+
+
 def find_windows(
     sorted_mz: npt.NDArray[np.floating], pattern_mz: npt.NDArray[np.float64], ppm: float
 ) -> Windows:

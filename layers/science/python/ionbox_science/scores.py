@@ -110,6 +110,7 @@ def score_ions(
     grid: Grid,
     options: ImageOptions,
     mz_range: tuple[float, float],
+    first_ion: int = 0,
 ) -> IonScores:
     """Score a run of ions against the measured peaks.
 
@@ -126,6 +127,8 @@ def score_ions(
     mz_range : (float, float)
         Lowest and highest m/z of the whole dataset. An ion counts only if one of its isotope peaks
         lies strictly inside, as in METASPACE.
+    first_ion : int
+        Number of the first ion of the run.
 
     Notes
     -----
@@ -137,7 +140,7 @@ def score_ions(
     wanted = inside & found[:, 0] & (found[:, 1:].any(axis=1) | patterns.is_target)
     n_batch = max(1, _CELLS_PER_BATCH // (patterns.mz.shape[1] * grid.n_pixels))
     parts = [
-        _score_batch(peaks, patterns.take(ions), windows.take(ions), grid, ions)
+        _score_batch(peaks, patterns.take(ions), windows.take(ions), grid, ions + first_ion)
         for ions in _batches(np.flatnonzero(wanted), n_batch)
     ]
     return IonScores.concatenate(parts)

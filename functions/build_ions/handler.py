@@ -1,0 +1,53 @@
+"""BuildIons: enumerate targets and decoys of each database, and list the patterns still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ionbox_cloud import keys
+from ionbox_cloud.gather import plan_items
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import ItemList, PatternItem, RunRef
+from ionbox_cloud.run_plan import PlannedDatabase, read_plan
+from ionbox_cloud.store import Stores
+from ionbox_cloud.work_items import IONS_PER_CHUNK, cut
+from ionbox_science.config import RunConfig
+from ionbox_science.databases import parse_database
+from ionbox_science.ions import IonTable, build_ions
+
+
+@state_handler("BuildIons", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+    """Write ion tables that do not exist yet; answer with the chunks of patterns to compute."""
+    plan = read_plan(stores.work, message.run_id)
+    missing: dict[str, tuple[str, int, int, int]] = {}
+    for database in plan.databases:
+        if stores.work.exists(keys.patterns_manifest(database.patterns_id)):
+            continue
+        n_ions = _ensure_ions(stores, database, plan.run_config)
+        present = set(stores.work.list(keys.patterns(database.patterns_id)))
+        for chunk, (start, stop) in _chunks(n_ions):
+            output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
+            if output_key not in present:
+                missing[output_key] = (database.patterns_id, chunk, start, stop)
+    items = [
+        PatternItem(message.execution_id, message.run_id, item, output_key, *work)
+        for item, (output_key, work) in enumerate(missing.items())
+    ]
+    return plan_items(stores.work, "GenerateIsotopePatterns", message.execution_id, items)
+
+
+def _chunks(n_ions: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    return enumerate(cut(n_ions, IONS_PER_CHUNK))
+
+
+def _ensure_ions(stores: Stores, database: PlannedDatabase, config: RunConfig) -> int:
+    """Return the number of ions of a database; build its ion table if there is none."""
+    key = keys.ions(database.patterns_id)
+    if stores.work.exists(key):
+        return IonTable.from_arrays(stores.work.read_arrays(key)).n_ions
+    data = stores.work.read(keys.database(database.content_id))
+    molecules = parse_database(data, database.name, skip_bad_rows=config.skip_bad_rows)
+    table = build_ions(molecules.unique_formulas(), config.ion_rule)
+    stores.work.write_arrays(key, table.to_arrays())
+    return table.n_ions

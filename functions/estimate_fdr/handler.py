@@ -1,0 +1,74 @@
+"""EstimateFdr: rank targets against decoys, per database; list the ions to draw."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.gather import gather, plan_items
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.images import create_images, list_images, read_image_list
+from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
+from ionbox_cloud.patterns import read_patterns_of
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
+from ionbox_cloud.store import Stores
+from ionbox_cloud.work_items import cut, images_per_chunk
+from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.ions import IonTable
+from ionbox_science.scores import IonScores
+
+
+@state_handler("EstimateFdr", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+    """Write the annotations of each database; answer with the images to draw."""
+    gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
+    plan = read_plan(stores.work, message.run_id)
+    found = [
+        _annotate_database(stores, plan, index, database)
+        for index, database in enumerate(plan.databases)
+    ]
+    stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
+    images = read_image_list(stores.work, plan.run_id)
+    per_chunk = images_per_chunk(plan.run_config.isotope_peaks, plan.width * plan.height)
+    create_images(stores.results, plan, images, per_chunk)
+    items = [
+        ImageItem(
+            message.execution_id,
+            plan.run_id,
+            item,
+            keys.image_record(message.execution_id, item),
+            start,
+            stop,
+        )
+        for item, (start, stop) in enumerate(cut(len(images.mz), per_chunk))
+    ]
+    return plan_items(stores.work, "RenderImages", message.execution_id, items)
+
+
+def _annotate_database(
+    stores: Stores, plan: RunPlan, index: int, database: PlannedDatabase
+) -> Annotations:
+    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
+    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
+    scores = IonScores.concatenate(
+        [
+            IonScores.from_arrays(
+                stores.work.read_arrays(keys.score_item(database.scores_id, item))
+            )
+            for item in range(n_items)
+        ]
+    )
+    stores.work.write_json(keys.scores_manifest(database.scores_id), {"n_items": n_items})
+    ranked = rank_targets(table, scores, plan.run_config.fdr_method)
+    patterns = read_patterns_of(
+        stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]
+    )
+    annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
+    stores.work.write_arrays(keys.run_annotations(plan.run_id, index), annotations.to_arrays())
+    stores.results.write_arrays(
+        keys.results(plan.dataset_id, plan.run_id, f"diagnostics/{database.name}.npz"),
+        {
+            **{f"ions_{name}": array for name, array in table.to_arrays().items()},
+            **{f"scores_{name}": array for name, array in scores.to_arrays().items()},
+            "fdr": ranked.fdr,
+        },
+    )
+    return annotations

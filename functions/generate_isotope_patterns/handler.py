@@ -1,0 +1,23 @@
+"""GenerateIsotopePatterns: theoretical m/z and abundances of one chunk of ions."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import Done, PatternItem
+from ionbox_cloud.patterns import write_chunk
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.store import Stores
+from ionbox_science.ions import IonTable
+from ionbox_science.isotope_patterns import generate_patterns
+
+
+@state_handler("GenerateIsotopePatterns", PatternItem)
+def lambda_handler(message: PatternItem, stores: Stores) -> Done:
+    """Write the patterns of ions ``start`` to ``stop``."""
+    model = read_plan(stores.work, message.run_id).run_config.isotope_model
+    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(message.patterns_id)))
+    ion_formulas = table.ion_formulas(slice(message.start, message.stop))
+    mz, intensity = generate_patterns(ion_formulas, model)
+    write_chunk(stores.work, message.patterns_id, message.chunk, message.start, mz, intensity)
+    return Done()

@@ -1,0 +1,59 @@
+"""PlanAnnotation: join segments and patterns into balanced items of scoring."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.gather import gather, plan_items
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import ItemList, PatternItem, RunRef, ScoreItem
+from ionbox_cloud.patterns import read_summaries
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
+from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.store import Stores
+from ionbox_cloud.work_items import Chunk, cut_score_items
+from ionbox_science.ion_images import PPM
+from ionbox_science.ions import IonTable
+
+
+@state_handler("PlanAnnotation", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+    """Close the pattern caches, then list the score items that do not exist yet."""
+    gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
+    plan = read_plan(stores.work, message.run_id)
+    segments = SegmentReader(stores.results, plan.segments_id)
+    missing: dict[str, tuple[int, int, int]] = {}
+    for index, database in enumerate(plan.databases):
+        if stores.work.exists(keys.scores_manifest(database.scores_id)):
+            continue
+        cuts = _cut_database(stores, plan, database, segments)
+        stores.work.write_json(keys.scores_plan(database.scores_id), cuts)
+        present = set(stores.work.list(keys.scores(database.scores_id)))
+        for item, (start, stop) in enumerate(cuts):
+            output_key = keys.score_item(database.scores_id, item)
+            if output_key not in present:
+                missing.setdefault(output_key, (index, start, stop))
+    items = [
+        ScoreItem(message.execution_id, message.run_id, item, output_key, *work)
+        for item, (output_key, work) in enumerate(missing.items())
+    ]
+    return plan_items(stores.work, "AnnotateSegments", message.execution_id, items)
+
+
+def _cut_database(
+    stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
+) -> list[tuple[int, int]]:
+    """Cut the ions of a database by the measured peaks around them; close its pattern cache."""
+    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
+    summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)
+    stores.work.write_json(keys.patterns_manifest(database.patterns_id), {"n_ions": table.n_ions})
+    margin = plan.run_config.ppm * PPM
+    return cut_score_items(
+        [
+            Chunk(
+                summary.start,
+                summary.stop,
+                segments.count_peaks(summary.mz_min * (1 - margin), summary.mz_max * (1 + margin)),
+            )
+            for summary in summaries
+        ]
+    )

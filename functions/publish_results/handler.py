@@ -1,0 +1,91 @@
+"""PublishResults: the table, the images' overview and the run record, which is written last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ionbox_cloud import keys
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.gather import gather
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.images import write_overview
+from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
+from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.run_record import summarise_calls, versions, write_status
+from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.store import Stores
+from ionbox_science.annotation_table import AnnotatedDatabase, summarise, write_annotations
+from ionbox_science.annotations import Annotations
+from ionbox_science.databases import parse_database
+from ionbox_science.fdr import FDR_LEVELS
+
+
+@state_handler("PublishResults", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
+    """Publish a run, or say that it is published already."""
+    plan = read_plan(stores.work, message.run_id)
+    record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
+    reused = stores.results.exists(record_key)
+    if not reused:
+        gather(stores.work, "RenderImages", message.execution_id, ImageItem)
+        record = _publish(message, stores, plan)
+        stores.results.write_json(record_key, record)
+    record = stores.results.read_json(record_key)
+    answer = PublishedRun(
+        results_key=keys.results(plan.dataset_id, plan.run_id),
+        n_annotations=record["n_annotations"],
+    )
+    status = {"status": "succeeded", "reused": reused, "results": answer.results_key}
+    write_status(stores.results, message.execution_id, status)
+    return answer
+
+
+def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
+    """Write everything but the run record, and return that."""
+    config = plan.run_config
+    databases = _read_databases(stores, plan)
+    table = write_annotations(
+        plan.dataset.name, plan.dataset_id, config.polarity, config.ppm, databases
+    )
+    folder = keys.results(plan.dataset_id, plan.run_id)
+    stores.results.write(f"{folder}/annotations.csv", table)
+    header = read_stored_header(stores.work, plan.dataset_id)
+    tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
+    write_overview(stores.results, plan, tic, header.mask)
+    return {
+        "run_id": plan.run_id,
+        "dataset": {
+            "id": plan.dataset_id,
+            "name": plan.dataset.name,
+            "n_spectra": plan.n_spectra,
+            "n_peaks": plan.n_peaks,
+            "width": plan.width,
+            "height": plan.height,
+            "ibd_bytes": plan.ibd_bytes,
+            "ibd_checksum": SegmentReader(stores.results, plan.segments_id).manifest.checksum,
+        },
+        "config": plan.config,
+        "databases": [database.to_json() for database in plan.databases],
+        "warnings": list(plan.warnings),
+        "versions": versions(),
+        "n_annotations": sum(len(database.annotations.fdr) for database in databases),
+        "summary": summarise(databases, FDR_LEVELS),
+        "states": summarise_calls(stores.work, message.execution_id),
+    }
+
+
+def _read_databases(stores: Stores, plan: RunPlan) -> list[AnnotatedDatabase]:
+    skip = plan.run_config.skip_bad_rows
+    return [
+        AnnotatedDatabase(
+            parse_database(
+                stores.work.read(keys.database(database.content_id)),
+                database.name,
+                skip_bad_rows=skip,
+            ),
+            Annotations.from_arrays(
+                stores.work.read_arrays(keys.run_annotations(plan.run_id, index))
+            ),
+        )
+        for index, database in enumerate(plan.databases)
+    ]

@@ -1,0 +1,16 @@
+"""RecordFailure: write down which item of a Map failed and how, for the next state to find."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import Done, ItemFailureReport
+from ionbox_cloud.store import Stores
+
+
+@state_handler("RecordFailure", ItemFailureReport)
+def lambda_handler(message: ItemFailureReport, stores: Stores) -> Done:
+    """Write the failure of one item."""
+    key = keys.failure(message.execution_id, message.state, message.item)
+    stores.work.write_json(key, message.to_json())
+    return Done()

@@ -1,0 +1,32 @@
+"""RenderImages: isotope images of a run of annotated ions."""
+
+from __future__ import annotations
+
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.images import read_image_list, write_images
+from ionbox_cloud.messages import Done, ImageItem
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.store import Stores
+from ionbox_science.ion_images import (
+    Grid,
+    drop_small_images,
+    extract_images,
+    find_windows,
+    pattern_range,
+)
+
+
+@state_handler("RenderImages", ImageItem)
+def lambda_handler(message: ImageItem, stores: Stores) -> Done:
+    """Write images ``start`` to ``stop``; the output key says that they are all there."""
+    plan = read_plan(stores.work, message.run_id)
+    options = plan.run_config.image_options
+    mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]
+    peaks = SegmentReader(stores.results, plan.segments_id).read(*pattern_range(mz, options.ppm))
+    windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
+    grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
+    write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))
+    stores.work.write_json(message.output_key, {"n_images": len(mz)})
+    return Done()

@@ -1,0 +1,99 @@
+"""``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects.
+
+::
+
+    images            (n_ions, n_isotopes, height, width) float32
+    ion_formula       (n_ions,) string        ions by ascending m/z
+    mz                (n_ions, n_isotopes) float64, theoretical, zero padded
+    tic               (height, width) float64
+    mask              (height, width) bool    measured pixels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.annotations import Annotations
+from ionbox_science.columns import ArrayRecord
+
+from ionbox_cloud import keys
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Arrays, Store
+
+if TYPE_CHECKING:
+    import zarr
+
+
+@dataclass(frozen=True)
+class ImageList(ArrayRecord):
+    """The ions to draw: each ion formula once, by ascending m/z.
+
+    Attributes
+    ----------
+    ion_formula : (n,) str
+    mz : (n, n_isotopes) float64
+        Theoretical, zero padded.
+    """
+
+    ion_formula: npt.NDArray[np.str_]
+    mz: npt.NDArray[np.float64]
+
+
+def list_images(databases: Sequence[Annotations]) -> Arrays:
+    """List the distinct ions of all annotations."""
+    ion_formula = np.concatenate([table.ion_formula for table in databases])
+    mz = np.concatenate([table.pattern_mz for table in databases])
+    ion_formula, first = np.unique(ion_formula, return_index=True)
+    order = np.argsort(mz[first, 0], kind="stable")
+    return ImageList(ion_formula[order], mz[first[order]]).to_arrays()
+
+
+def read_image_list(work: Store, run_id: str) -> ImageList:
+    """Read what `list_images` returned."""
+    return ImageList.from_arrays(work.read_arrays(keys.run_images(run_id)))
+
+
+def create_images(results: Store, plan: RunPlan, images: ImageList, per_chunk: int) -> None:
+    """Lay out the arrays of a run; writing the same layout again changes nothing."""
+    group = _open_group(results, plan)
+    shape = (*images.mz.shape, plan.height, plan.width)
+    group.require_array("images", shape=shape, chunks=(per_chunk, *shape[1:]), dtype="float32")
+    _put(group, "mz", images.mz)
+    names = group.require_array("ion_formula", shape=images.ion_formula.shape, dtype=str)
+    if images.ion_formula.size:
+        names[:] = images.ion_formula.astype(np.dtypes.StringDType())
+
+
+def write_images(
+    results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
+) -> None:
+    """Write a run of images, which must be whole chunks."""
+    array: Any = _open_group(results, plan)["images"]
+    array[start : start + len(images)] = images
+
+
+def write_overview(
+    results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]
+) -> None:
+    """Write the total ion current and the mask."""
+    group = _open_group(results, plan)
+    _put(group, "tic", tic)
+    _put(group, "mask", mask)
+
+
+def _put(group: zarr.Group, name: str, values: npt.NDArray[Any]) -> None:
+    array = group.require_array(name, shape=values.shape, chunks=values.shape, dtype=values.dtype)
+    if values.size:
+        array[...] = values
+
+
+def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
+    import zarr  # 0.2 s, and most handlers do without
+    from zarr.storage import ObjectStore
+
+    folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
+    return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")
