@@ -82,9 +82,8 @@ def _errors(problems: list[Problem]) -> list[str]:
 
 def words_of(header: ImzmlHeader) -> FileWords:
     """Return what the imzML says about how it was acquired."""
-    polarity: Polarity | None = None
-    if header.polarity == "positive" or header.polarity == "negative":
-        polarity = header.polarity
+    known: dict[str | None, Polarity] = {"positive": "positive", "negative": "negative"}
+    polarity = known.get(header.polarity)
     analyzers = [match_analyzer(name) for name in header.instruments]
     return FileWords(polarity, next(filter(None, analyzers), None), header.resolving_power)
 
