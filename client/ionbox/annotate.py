@@ -2,120 +2,82 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ionbox_cloud.messages import DatabaseFile, DatasetFiles, RunRequest
-from ionbox_science.errors import InvalidDataset
-from rich.console import Console
+from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.errors import InvalidConfig
 
-FAILED_EXIT = {"invalid_input": 1, "failed": 3}
+from ionbox.config_files import read_databases
+from ionbox.dataset_files import dropped_files, find_dataset
+from ionbox.results import Outcome, check_folder, deliver, read_outcome
 
 
 def annotate(
-    dataset: Path,
+    imzml: Path,
     databases: Sequence[Path],
     out: Path,
-    config: Mapping[str, Any],
+    config: Sequence[ConfigLayer] = (),
     *,
     work: Path,
     n_workers: int | None = None,
-) -> int:
-    """Annotate a dataset; return the exit code.
+) -> Outcome:
+    """Annotate a dataset.
 
     Parameters
     ----------
-    dataset : Path
-        The imzML file; its ibd and optional sidecar lie beside it.
+    imzml : Path
+        The imzML file; its ibd and optional sidecar config lie beside it.
     databases : sequence of Path
-        Molecule tables.
+        Molecule tables; if none, those that the config names.
     out : Path
-        Folder of the results; made or replaced.
-    config : mapping
-        Settings that beat the sidecar's.
+        Folder of the results; made, or its results replaced.
+    config : sequence of ConfigLayer
+        Settings, strongest first; all beat the sidecar's.
     work : Path
-        Caches, intermediates, logs.
+        Caches, intermediates and logs; shared by runs.
     n_workers : int or None
         Worker processes; one per core if None.
+
+    Returns
+    -------
+    Outcome
+        How the run ended. If it succeeded, its results are in ``out``.
+
+    Raises
+    ------
+    InvalidInput
+        If a file is missing or ``out`` holds something else; whatever is wrong inside the files
+        is part of the outcome.
+    KeyboardInterrupt
+        On Ctrl-C, after all workers are stopped; the same call resumes.
     """
     from ionbox.local.machine import run_execution
     from ionbox.local.progress import RunProgress
     from ionbox.local.runtime import Stores
 
+    check_folder(out)
+    dataset = find_dataset(imzml)
+    databases = databases or read_databases(config, dataset.sidecar)
+    if not databases:
+        raise InvalidConfig("databases: none given; name at least one with --database FILE")
     execution_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-    folders = {name: (work / name).resolve() for name in ("inbox", "work", "results", "logs")}
-    for folder in folders.values():
+    buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
+    for folder in (*buckets.values(), work / "logs"):
         folder.mkdir(parents=True, exist_ok=True)
-    request = _drop_files(folders["inbox"] / execution_id, dataset, databases, config)
-    stores = Stores(*(folders[name].as_uri() for name in ("inbox", "work", "results")))
-    try:
-        with RunProgress() as listener:
-            run_execution(
-                execution_id,
-                request.to_json(),
-                stores=stores,
-                log=folders["logs"] / f"{execution_id}.log",
-                n_workers=n_workers,
-                listener=listener,
-            )
-    finally:
-        shutil.rmtree(folders["inbox"] / execution_id)
-    return _deliver(folders["results"], execution_id, out)
-
-
-def _drop_files(
-    inbox: Path, dataset: Path, databases: Sequence[Path], config: Mapping[str, Any]
-) -> RunRequest:
-    """Put links to the user's files into the inbox: nothing is copied, and nothing is moved."""
-    ibd = next(
-        (
-            path
-            for path in dataset.parent.glob(f"{dataset.stem}.*")
-            if path.suffix.lower() == ".ibd"
-        ),
-        dataset.with_suffix(".ibd"),
-    )
-    if not dataset.is_file():
-        raise InvalidDataset(f"{dataset}: no such file")
-    inbox.mkdir(parents=True)
-    sidecar = dataset.with_suffix(".json")
-    for path in (dataset, ibd, sidecar, *databases):
-        if path.exists():
-            (inbox / path.name).symlink_to(path.resolve())
-    folder = inbox.name
-    return RunRequest(
-        dataset=DatasetFiles(
-            name=dataset.stem,
-            imzml_key=f"{folder}/{dataset.name}",
-            ibd_key=f"{folder}/{ibd.name}",
-            sidecar_key=f"{folder}/{sidecar.name}" if sidecar.exists() else None,
-        ),
-        databases=tuple(DatabaseFile(path.stem, f"{folder}/{path.name}") for path in databases),
-        config=dict(config),
-    )
-
-
-def _deliver(results: Path, execution_id: str, out: Path) -> int:
-    """Copy the results to the user's folder and say what was found, or what went wrong."""
-    console = Console()
-    status_path = results / "executions" / execution_id / "status.json"
-    status = json.loads(status_path.read_text())
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(status_path, out / "status.json")
-    if status["status"] != "succeeded":
-        console.print(f"[red]{status['error']}[/red]: {status['message']}\n{status['advice']}")
-        return FAILED_EXIT[status["status"]]
-    shutil.copytree(results / status["results"], out, dirs_exist_ok=True)
-    record = json.loads((out / "run.json").read_text())
-    if status["reused"]:
-        console.print("Nothing changed since an earlier run: its results are reused.")
-    for row in record["summary"]:
-        counts = ", ".join(f"{n} at {float(level):.0%}" for level, n in row["counts"].items())
-        console.print(f"{row['database']}  {row['ion']:>12}  {counts}", highlight=False)
-    console.print(f"{record['n_annotations']} annotations; results in {out}", highlight=False)
-    return 0
+    log = work / "logs" / f"{execution_id}.log"
+    inbox = buckets["inbox"] / execution_id
+    with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+        result = run_execution(
+            execution_id,
+            request.to_json(),
+            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+            log=log,
+            n_workers=n_workers,
+            listener=listener,
+        )
+    outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
+    deliver(outcome, buckets["results"], out)
+    return outcome

@@ -4,80 +4,278 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ionbox_science.errors import IonboxError
 
-INVALID, FAILED, CANCELLED = 1, 3, 130
+from ionbox import terminal
+from ionbox.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from ionbox_cloud.messages import ConfigLayer
+
+    from ionbox.results import Outcome
+
+OK, INVALID, USAGE, FAILED, CANCELLED = 0, 1, 2, 3, 130
+
+_EXIT_CODES = """\
+exit codes:
+  0 done   1 the input must be corrected   2 wrong usage   3 failed   130 cancelled
+"""
+
+_ANNOTATE_HELP = """\
+examples:
+  ionbox annotate brain.imzML --database lipids.tsv --out results
+  ionbox annotate brain.imzML --database lipids.tsv --database hmdb.tsv --out results \\
+      --polarity positive --analyzer orbitrap --resolving-power 140000 \\
+      --adduct=+H --adduct=+Na --neutral-loss=-H2O
+  ionbox annotate brain.imzML --database hmdb.tsv --out results \\
+      --config ds_config.json --config db_config.json
+
+A config file has the flags' names in snake_case, for example {"polarity": "positive", "ppm": 5}.
+A flag beats --config, which beats brain.json beside the imzML, which beats what the imzML says.
+The same command again resumes what was interrupted and reuses what is there.
+
+"""
+
+_SIGNED = {"--adduct", "--neutral-loss", "--chem-mod"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_join_signed(sys.argv[1:] if arguments is None else arguments))
     try:
-        code = options.run(options)
-    except (IonboxError, OSError) as error:
+        code: int = options.run(options)
+    except (IonboxError, LocalError, OSError) as error:
         if options.debug:
             raise
-        print(f"ionbox: {error}", file=sys.stderr)  # noqa: T201
-        code = INVALID
+        terminal.complain(str(error))
+        code = INVALID if isinstance(error, IonboxError) else FAILED
     except KeyboardInterrupt:
-        print("\nionbox: cancelled; the same command resumes from here", file=sys.stderr)  # noqa: T201
+        terminal.complain("the same command resumes from here", title="cancelled")
         code = CANCELLED
     raise SystemExit(code)
 
 
+def _join_signed(arguments: Sequence[str]) -> list[str]:
+    """Let ``--adduct -H`` mean ``--adduct=-H``, which argparse would take for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in _SIGNED and re.match(r"-[A-Z\d]", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+# --- what can be asked ---
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ionbox", description="Annotate imaging mass spectra.")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
+    )
+    parser = argparse.ArgumentParser(
+        prog="ionbox",
+        description="Annotate imaging mass spectrometry data with metabolites.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    parser.set_defaults(debug=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    lipids = commands.add_parser("lipids", help="write a lipid species database")
-    lipids.add_argument("out", type=Path)
-    lipids.set_defaults(run=_lipids)
-    simulate = commands.add_parser("simulate", help="write a realistic dataset with planted ions")
-    simulate.add_argument("out", type=Path)
-    for name, default in (
-        ("width", 80),
-        ("height", 60),
-        ("ions", 200),
-        ("noise", 300),
-        ("seed", 1),
+    for name, add, summary, examples in (
+        ("annotate", _add_annotate, "annotate a dataset", _ANNOTATE_HELP),
+        ("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK_HELP),
+        ("simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE_HELP),
+        ("lipids", _add_lipids, "write a database of lipid species", _LIPIDS_HELP),
     ):
-        simulate.add_argument(f"--{name}", type=int, default=default)
-    simulate.add_argument("--database", type=Path)
-    simulate.set_defaults(run=_simulate)
-    annotate = commands.add_parser("annotate", help="annotate a dataset")
-    annotate.add_argument("dataset", type=Path)
-    annotate.add_argument("--database", type=Path, action="append", required=True)
-    annotate.add_argument("--out", type=Path, required=True)
-    annotate.add_argument("--workers", type=int)
-    annotate.add_argument("--work", type=Path)
-    annotate.add_argument("--polarity")
-    annotate.add_argument("--analyzer")
-    annotate.add_argument("--resolving-power", type=float)
-    annotate.add_argument("--resolving-power-mz", type=float)
-    annotate.add_argument("--isocalc-sigma", type=float)
-    annotate.add_argument("--adduct", dest="adducts", action="append")
-    annotate.add_argument("--neutral-loss", dest="neutral_losses", action="append")
-    annotate.add_argument("--chem-mod", dest="chem_mods", action="append")
-    annotate.add_argument("--ppm", type=float)
-    annotate.add_argument("--isotope-peaks", type=int)
-    annotate.add_argument("--decoys", type=int)
-    annotate.add_argument("--fdr-method")
-    annotate.add_argument("--min-px", type=int)
-    annotate.add_argument("--accept-profile", action="store_true", default=None)
-    annotate.add_argument("--skip-bad-rows", action="store_true", default=None)
-    annotate.set_defaults(run=_annotate)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=examples + _EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+        add(command)
     return parser
 
 
-def _lipids(options: argparse.Namespace) -> int:
-    from ionbox.lipids import write_lipids
+def _add_annotate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add(
+        "--database",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or TSV with columns id, name, formula; may be given more than once",
+    )
+    add(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.json",
+        help="settings; or a Lithops-METASPACE pair, given as two",
+    )
+    add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    add("--work", type=Path, metavar="DIR", help="caches and logs (default: the user's cache)")
+    settings = parser.add_argument_group("settings").add_argument
+    settings("--polarity", metavar="SIGN", help="positive or negative")
+    settings("--analyzer", metavar="NAME", help="orbitrap, fticr or tof, or an instrument's name")
+    settings(
+        "--resolving-power", type=float, metavar="R", help="m/z over full width at half height"
+    )
+    settings("--resolving-power-mz", type=float, metavar="MZ", help="where R is stated (200)")
+    settings(
+        "--isocalc-sigma", type=float, metavar="DA", help="peak width at m/z 200, instead of R"
+    )
+    settings("--adduct", dest="adducts", action="append", metavar="+X", help="such as +H; repeat")
+    settings("--neutral-loss", dest="neutral_losses", action="append", metavar="-X", help="repeat")
+    settings("--chem-mod", dest="chem_mods", action="append", metavar="±X", help="repeat")
+    settings("--ppm", type=float, help="half width of an m/z window (3)")
+    settings("--isotope-peaks", type=int, metavar="N", help="2 to 16 (4)")
+    settings("--decoys", type=int, metavar="N", help="decoy adducts per target, 1 to 80 (20)")
+    settings("--fdr-method", metavar="NAME", help="metaspace-v3 (default) or metaspace-v1")
+    settings("--min-px", type=int, metavar="N", help="measured peaks an image needs (1)")
+    for name, help_text in (
+        ("--accept-profile", "annotate profile spectra as they are"),
+        ("--skip-bad-rows", "leave out database rows that are no formulas"),
+    ):
+        settings(name, action="store_true", default=None, help=help_text)
+    parser.set_defaults(run=_annotate)
 
-    print(f"{write_lipids(options.out)} lipid species in {options.out}")  # noqa: T201
-    return 0
+
+_CHECK_HELP = """\
+example:
+  ionbox check brain.imzML
+
+"""
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="DATASET.imzML")
+    parser.add_argument(
+        "--accept-profile", action="store_true", help="profile spectra are only a warning"
+    )
+    parser.set_defaults(run=_check)
+
+
+_SIMULATE_HELP = """\
+example:
+  ionbox lipids lipids.tsv
+  ionbox simulate section.imzML --database lipids.tsv --width 100 --height 100 --noise 2000
+  ionbox annotate section.imzML --database lipids.tsv --out results
+
+Beside the imzML: its .ibd, a .json config, and _truth.csv with the planted ions.
+
+"""
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("out", type=Path, metavar="OUT.imzML")
+    for name, default, help_text in (
+        ("width", 80, "pixels"),
+        ("height", 60, "pixels"),
+        ("ions", 200, "ions to plant"),
+        ("noise", 300, "further peaks per pixel"),
+        ("seed", 1, "equal seeds give equal bytes"),
+    ):
+        help_text = f"{help_text} (%(default)s)"
+        add(f"--{name}", type=int, default=default, metavar="N", help=help_text)
+    add("--database", type=Path, metavar="FILE", help="molecules to draw from (lipids)")
+    add("--polarity", choices=["positive", "negative"], default="positive")
+    add("--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap")
+    add("--resolving-power", type=float, default=140_000, metavar="R", help="at m/z 200")
+    parser.set_defaults(run=_simulate)
+
+
+_LIPIDS_HELP = """\
+example:
+  ionbox lipids lipids.tsv
+
+"""
+
+
+def _add_lipids(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", type=Path, metavar="OUT.tsv")
+    parser.set_defaults(run=_lipids)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+# --- what is done: libraries are imported where they are used, so that --help is quick ---
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from ionbox.annotate import annotate
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "ionbox"
+    outcome = annotate(
+        options.dataset,
+        options.database,
+        options.out,
+        _config_layers(options),
+        work=options.work or cache,
+        n_workers=options.workers,
+    )
+    return _show_outcome(outcome, options.out)
+
+
+def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
+    from ionbox_cloud.messages import ConfigLayer
+    from ionbox_science.config import SETTINGS
+
+    from ionbox.config_files import read_config_files
+
+    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    return [ConfigLayer("command line", given), *read_config_files(options.config)]
+
+
+def _show_outcome(outcome: Outcome, out: Path) -> int:
+    status = outcome.status
+    if not outcome.succeeded:
+        advice = status.get("advice", "")
+        if status["status"] == "invalid_input":
+            terminal.complain(status["message"], advice=advice)
+            return INVALID
+        terminal.complain(
+            status["message"], title=status["error"], advice=f"{advice} Log: {outcome.log}"
+        )
+        return FAILED
+    terminal.warn(outcome.record["warnings"])
+    terminal.show_summary(outcome.record["summary"])
+    reused = " (unchanged since an earlier run, nothing was computed)" if status["reused"] else ""
+    terminal.say(f"{outcome.record['n_annotations']:,} annotations; results in {out}{reused}")
+    return OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ionbox.check import check
+
+    report = check(options.dataset, accept_profile=options.accept_profile)
+    terminal.show_facts(report.facts)
+    terminal.warn(report.warnings)
+    for message in report.errors:
+        terminal.complain(message)
+    terminal.say(f"{options.dataset} " + ("cannot be annotated" if report.errors else "is fine"))
+    return INVALID if report.errors else OK
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -86,53 +284,35 @@ def _simulate(options: argparse.Namespace) -> int:
     from ionbox.lipids import enumerate_lipids
     from ionbox.simulate import simulate_dataset
 
-    formulas: Sequence[str] = [lipid.formula for lipid in enumerate_lipids()]
+    formulas: Sequence[str]
     if options.database:
         data = options.database.read_bytes()
         formulas = parse_database(data, options.database.stem).unique_formulas()
-    made = simulate_dataset(
-        options.out,
-        width=options.width,
-        height=options.height,
-        n_ions=options.ions,
-        n_noise_peaks=options.noise,
-        seed=options.seed,
-        formulas=formulas,
-    )
-    print(f"{made.n_pixels} pixels, {made.n_peaks:,} peaks in {made.imzml_path}")  # noqa: T201
-    return 0
-
-
-def _annotate(options: argparse.Namespace) -> int:
-    from ionbox.annotate import annotate
-
-    config = {
-        key: getattr(options, key)
-        for key in (
-            "polarity",
-            "analyzer",
-            "resolving_power",
-            "resolving_power_mz",
-            "isocalc_sigma",
-            "adducts",
-            "neutral_losses",
-            "chem_mods",
-            "ppm",
-            "isotope_peaks",
-            "decoys",
-            "fdr_method",
-            "min_px",
-            "accept_profile",
-            "skip_bad_rows",
+    else:
+        formulas = [lipid.formula for lipid in enumerate_lipids()]
+    with terminal.progress("simulating") as progress:
+        made = simulate_dataset(
+            options.out,
+            width=options.width,
+            height=options.height,
+            n_ions=options.ions,
+            n_noise_peaks=options.noise,
+            seed=options.seed,
+            formulas=formulas,
+            polarity=options.polarity,
+            analyzer=options.analyzer,
+            resolving_power=options.resolving_power,
+            progress=progress,
         )
-        if getattr(options, key) is not None
-    }
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "ionbox"
-    return annotate(
-        options.dataset,
-        options.database,
-        options.out,
-        config,
-        work=options.work or cache,
-        n_workers=options.workers,
+    terminal.say(
+        f"{made.n_pixels:,} pixels with {made.n_peaks:,} peaks, {made.n_ions:,} planted ions: "
+        f"{made.imzml_path}"
     )
+    return OK
+
+
+def _lipids(options: argparse.Namespace) -> int:
+    from ionbox.lipids import write_lipids
+
+    terminal.say(f"{write_lipids(options.out):,} lipid species: {options.out}")
+    return OK

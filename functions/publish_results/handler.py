@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.datasets import IbdChecksum, read_stored_header
 from ionbox_cloud.gather import gather
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.images import write_overview
@@ -52,6 +53,7 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
     header = read_stored_header(stores.work, plan.dataset_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(stores.results, plan, tic, header.mask)
+    checksum = SegmentReader(stores.results, plan.segments_id).manifest.checksum
     return {
         "run_id": plan.run_id,
         "dataset": {
@@ -61,17 +63,27 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
             "n_peaks": plan.n_peaks,
             "width": plan.width,
             "height": plan.height,
+            "imzml_sha256": plan.imzml_sha256,
             "ibd_bytes": plan.ibd_bytes,
-            "ibd_checksum": SegmentReader(stores.results, plan.segments_id).manifest.checksum,
+            "ibd_checksum": checksum.to_json(),
         },
         "config": plan.config,
         "databases": [database.to_json() for database in plan.databases],
-        "warnings": list(plan.warnings),
+        "warnings": [*plan.warnings, *_check_copy(checksum, plan)],
         "versions": versions(),
         "n_annotations": sum(len(database.annotations.fdr) for database in databases),
         "summary": summarise(databases, FDR_LEVELS),
         "states": summarise_calls(stores.work, message.execution_id),
     }
+
+
+def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
+    if checksum.verdict != "differs":
+        return []
+    name, algorithm = PurePosixPath(plan.dataset.ibd_key).name, checksum.algorithm.upper()
+    return [
+        f"{name}: its {algorithm} is not the one the imzML declares; compare it with the original"
+    ]
 
 
 def _read_databases(stores: Stores, plan: RunPlan) -> list[AnnotatedDatabase]:

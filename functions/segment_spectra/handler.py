@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import compare_checksum, ibd_reader, read_stored_header
+from ionbox_cloud.datasets import compute_checksum, ibd_reader, read_stored_header
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import RunRef, SortedDataset
 from ionbox_cloud.run_plan import read_plan
@@ -30,7 +30,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     stores.results.write_arrays(
         keys.tic(plan.segments_id), {"tic": tic.reshape(header.height, header.width)}
     )
-    checksum = compare_checksum(stores.inbox, ibd_key, header)
+    checksum = compute_checksum(stores.inbox, ibd_key, header)
     manifest = write_segments(
         stores.results, plan.segments_id, sort_peaks(peaks), plan.segment_bounds, checksum
     )

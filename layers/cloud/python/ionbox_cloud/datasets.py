@@ -15,7 +15,7 @@ from ionbox_science.imzml import ImzmlHeader, read_header
 from ionbox_science.spectra import ReadRange, read_peaks
 
 from ionbox_cloud import keys
-from ionbox_cloud.identity import identify_dataset
+from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import ObjectFacts, Store
 
@@ -24,16 +24,42 @@ _UUID_BYTES = 16
 
 
 @dataclass(frozen=True)
-class OpenDataset:
-    """A dataset that can be annotated.
+class Inspection:
+    """What a cheap look at a dataset shows.
 
-    ``warnings`` are sentences for the user.
+    Attributes
+    ----------
+    imzml : bytes
+        The imzML file.
+    header : ImzmlHeader
+        What it says.
+    ibd : ObjectFacts or None
+        The ibd, if there is one.
+    problems : tuple of Problem
+        Errors first.
     """
 
-    dataset_id: str
+    imzml: bytes
     header: ImzmlHeader
-    ibd: ObjectFacts
-    warnings: tuple[str, ...]
+    ibd: ObjectFacts | None
+    problems: tuple[Problem, ...]
+
+    def messages(self, severity: str) -> tuple[str, ...]:
+        """Return the sentences of one severity."""
+        return tuple(p.message for p in self.problems if p.severity == severity)
+
+    def require_fit(self) -> ObjectFacts:
+        """Return the ibd's facts of a dataset that can be annotated.
+
+        Raises
+        ------
+        InvalidDataset
+            All problems that prevent annotation, one per line.
+        """
+        errors = self.messages("error")
+        if self.ibd is None or errors:
+            raise InvalidDataset("\n".join(errors))
+        return self.ibd
 
 
 def ibd_reader(inbox: Store, key: str) -> ReadRange:
@@ -41,13 +67,13 @@ def ibd_reader(inbox: Store, key: str) -> ReadRange:
     return lambda offset, n_bytes: inbox.read_range(key, offset, n_bytes)
 
 
-def open_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) -> OpenDataset:
-    """Read the header, check everything that can be checked cheaply, identify the content.
+def inspect_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) -> Inspection:
+    """Read the header and check everything that can be checked cheaply.
 
     Raises
     ------
     InvalidDataset
-        All problems that prevent annotation, one per line.
+        If the imzML itself cannot be read; other problems are part of the answer.
     """
     imzml_name, ibd_name = PurePosixPath(files.imzml_key).name, PurePosixPath(files.ibd_key).name
     imzml = inbox.read(files.imzml_key)
@@ -63,21 +89,11 @@ def open_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) -> 
         ibd_uuid=bytes(read_range(0, _UUID_BYTES)) if long_enough else None,
         accept_profile=accept_profile,
     )
-    if ibd is None or _errors(problems):
-        raise InvalidDataset("\n".join(_errors(problems)))
-    problems += check_peaks(header, read_range, ibd_name=ibd_name)
-    if _errors(problems):
-        raise InvalidDataset("\n".join(_errors(problems)))
-    return OpenDataset(
-        dataset_id=identify_dataset(imzml, ibd.n_bytes, read_range),
-        header=header,
-        ibd=ibd,
-        warnings=tuple(problem.message for problem in problems),
-    )
-
-
-def _errors(problems: list[Problem]) -> list[str]:
-    return [problem.message for problem in problems if problem.severity == "error"]
+    readable = ibd is not None and ibd.n_bytes >= header.ibd_end
+    if readable and not any(p.severity == "error" for p in problems):
+        problems += check_peaks(header, read_range, ibd_name=ibd_name)
+    problems.sort(key=lambda problem: problem.severity)
+    return Inspection(imzml, header, ibd, tuple(problems))
 
 
 def words_of(header: ImzmlHeader) -> FileWords:
@@ -98,15 +114,27 @@ def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.floa
     return np.concatenate(sampled).astype(np.float64)
 
 
-def compare_checksum(inbox: Store, ibd_key: str, header: ImzmlHeader) -> str:
-    """Say whether the ibd has the checksum its imzML declares."""
-    if header.checksum is None:
-        return "not declared"
-    algorithm, declared = header.checksum
+@dataclass(frozen=True)
+class IbdChecksum(JsonRecord):
+    """The checksum of an ibd, and whether its imzML declares it.
+
+    ``verdict`` is ``matches``, ``differs`` or ``not declared``.
+    """
+
+    algorithm: str
+    digest: str
+    verdict: str
+
+
+def compute_checksum(inbox: Store, ibd_key: str, header: ImzmlHeader) -> IbdChecksum:
+    """Read an ibd and compare it with the checksum its imzML declares; SHA-256 if it has none."""
+    algorithm, declared = header.checksum or ("sha256", None)
     digest = hashlib.new(algorithm, usedforsecurity=False)
     for piece in inbox.iterate(ibd_key):
         digest.update(piece)
-    return "matches" if digest.hexdigest() == declared else "differs"
+    found = digest.hexdigest()
+    verdict = "matches" if found == declared else "differs" if declared else "not declared"
+    return IbdChecksum(algorithm, found, verdict)
 
 
 def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
@@ -22,6 +23,9 @@ logger = Logger(service="ionbox")
 
 In = TypeVar("In", bound=Message)
 
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
 Step = Callable[[In, Stores], Message]
 
 
@@ -29,8 +33,8 @@ Step = Callable[[In, Stores], Message]
 class CallRecord(JsonRecord):
     """What one call cost; ``item`` is 0 for states that are not Maps.
 
-    ``peak_memory_mb`` is the highest resident memory of the worker so far, ``rung_mb`` what it was
-    given.
+    ``peak_memory_mb`` is the highest resident memory of the worker during the call (where the
+    system cannot tell: so far), ``rung_mb`` what it was given.
     """
 
     state: str
@@ -66,6 +70,7 @@ def state_handler(
                 item=getattr(message, "item", None),
             )
             stores = open_stores(Settings.from_environment())
+            _forget_peak_memory()
             started, cpu_started = time.perf_counter(), time.process_time()
             answer = step(message, stores)
             record = CallRecord(
@@ -85,7 +90,16 @@ def state_handler(
     return decorate
 
 
+def _forget_peak_memory() -> None:
+    """Let the peak start again from what is resident now; Linux only."""
+    with contextlib.suppress(OSError):
+        _CLEAR_REFS.write_text("5")
+
+
 def peak_memory_mb() -> float:
-    """Return the highest resident memory of this process so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    """Return the highest resident memory of this process since it was last forgotten, in MB."""
+    if _STATUS.exists():
+        # not getrusage: that also remembers the process this one was started from
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / (1 << 10)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)  # macOS counts in bytes

@@ -39,12 +39,23 @@ class DatabaseFile(Message):
 
 
 @dataclass(frozen=True)
+class ConfigLayer(Message):
+    """Settings and where they come from, as messages to the user name it."""
+
+    source: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class RunRequest(Message):
-    """Input of an execution: what to annotate, with what, and settings that beat the sidecar's."""
+    """Input of an execution: what to annotate, with what.
+
+    ``config`` is strongest first; the sidecar's settings are weaker than all of it.
+    """
 
     dataset: DatasetFiles
     databases: tuple[DatabaseFile, ...]
-    config: dict[str, Any]
+    config: tuple[ConfigLayer, ...]
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,30 @@
-"""What a run is: resolved by PlanRun, read by every later state."""
+"""What a run is: decided by PlanRun, read by every later state."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from ionbox_science.config import RunConfig
+from ionbox_science.databases import MoleculeDatabase
+from ionbox_science.segments import PEAKS_PER_SEGMENT, plan_bounds
 
 from ionbox_cloud import keys
+from ionbox_cloud.accepted_request import AcceptedRequest
+from ionbox_cloud.datasets import ibd_reader, sample_mz
+from ionbox_cloud.identity import (
+    hash_content,
+    identify_dataset,
+    identify_patterns,
+    identify_run,
+    identify_scores,
+    identify_segments,
+)
 from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.messages import DatasetFiles
+from ionbox_cloud.messages import DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
+from ionbox_cloud.work_items import choose_sort
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,8 @@ class RunPlan(JsonRecord):
         Identities.
     dataset : DatasetFiles
         Names and keys in the inbox.
+    imzml_sha256 : str
+        Checksum of the imzML.
     ibd_bytes, ibd_etag
         The ibd as it was when the run was planned.
     n_spectra, n_peaks, width, height : int
@@ -55,6 +71,7 @@ class RunPlan(JsonRecord):
     dataset_id: str
     segments_id: str
     dataset: DatasetFiles
+    imzml_sha256: str
     ibd_bytes: int
     ibd_etag: str
     n_spectra: int
@@ -76,3 +93,51 @@ class RunPlan(JsonRecord):
 def read_plan(work: Store, run_id: str) -> RunPlan:
     """Read the plan of a run."""
     return RunPlan.from_json(work.read_json(keys.run_plan(run_id)))
+
+
+def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:
+    """Decide what is computed and under which names."""
+    header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
+    read_range = ibd_reader(inbox, request.dataset.ibd_key)
+    dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
+    sort = choose_sort(header.n_peaks, header.mz_dtype.itemsize, request.dataset.name)
+    sampled = sample_mz(header, read_range)
+    bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
+    segments_id = identify_segments(dataset_id, bounds)
+    databases = tuple(
+        _plan_database(molecules, data, config, segments_id)
+        for molecules, data in accepted.databases
+    )
+    contents = [(database.name, database.content_id) for database in databases]
+    return RunPlan(
+        run_id=identify_run(dataset_id, request.dataset, config, contents),
+        dataset_id=dataset_id,
+        segments_id=segments_id,
+        dataset=request.dataset,
+        imzml_sha256=hashlib.sha256(accepted.dataset.imzml).hexdigest(),
+        ibd_bytes=ibd.n_bytes,
+        ibd_etag=ibd.etag,
+        n_spectra=header.n_spectra,
+        n_peaks=header.n_peaks,
+        width=header.width,
+        height=header.height,
+        segment_bounds=tuple(bounds),
+        sort=sort,
+        config=config.to_json(),
+        databases=databases,
+        warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),
+    )
+
+
+def _plan_database(
+    molecules: MoleculeDatabase, data: bytes, config: RunConfig, segments_id: str
+) -> PlannedDatabase:
+    patterns_id = identify_patterns(molecules.unique_formulas(), config)
+    return PlannedDatabase(
+        name=molecules.name,
+        content_id=hash_content(data),
+        patterns_id=patterns_id,
+        scores_id=identify_scores(segments_id, patterns_id, config),
+        n_molecules=len(molecules.ids),
+        n_skipped=len(molecules.skipped),
+    )

@@ -18,6 +18,7 @@ from ionbox_science.segments import (
 from ionbox_science.spectra import Peaks
 
 from ionbox_cloud import keys
+from ionbox_cloud.datasets import IbdChecksum
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.store import Store
 
@@ -36,9 +37,8 @@ class SegmentsManifest(JsonRecord):
         m/z between segments.
     mz_min, mz_max : float
         Lowest and highest m/z of the dataset.
-    checksum : str
-        Whether the ibd has the checksum its imzML declares: ``matches``, ``differs`` or
-        ``not declared``.
+    checksum : IbdChecksum
+        Of the ibd they were made from.
     """
 
     mz_dtype: str
@@ -46,11 +46,15 @@ class SegmentsManifest(JsonRecord):
     bounds: tuple[float, ...]
     mz_min: float
     mz_max: float
-    checksum: str
+    checksum: IbdChecksum
 
 
 def write_segments(
-    store: Store, segments_id: str, sorted_peaks: Peaks, bounds: Sequence[float], checksum: str
+    store: Store,
+    segments_id: str,
+    sorted_peaks: Peaks,
+    bounds: Sequence[float],
+    checksum: IbdChecksum,
 ) -> SegmentsManifest:
     """Cut sorted peaks at the bounds and write them, the manifest last."""
     n_peaks = []

@@ -8,6 +8,7 @@ results and decides the run's identity.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -155,6 +156,23 @@ def match_analyzer(name: str) -> Analyzer | None:
         ),
         None,
     )
+
+
+def parse_settings(data: bytes, source: str) -> dict[str, Any]:
+    """Read a config file: a JSON object of settings.
+
+    Raises
+    ------
+    InvalidConfig
+        If it is something else.
+    """
+    try:
+        settings = json.loads(data)
+    except ValueError as error:
+        raise InvalidConfig(f"{source} is not JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise InvalidConfig(f"{source}: expected a JSON object of settings")
+    return settings
 
 
 def resolve_config(

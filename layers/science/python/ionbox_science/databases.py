@@ -142,7 +142,6 @@ def _describe_errors(errors: list[RowError], n_rows: int, name: str) -> str:
     listed = "\n".join(f"  {error}" for error in errors[:_MAX_LISTED_ROWS])
     more = len(errors) - _MAX_LISTED_ROWS
     return (
-        f"database '{name}': {len(errors)} of {n_rows} rows cannot be used:\n{listed}"
-        + (f"\n  and {more} more" if more > 0 else "")
-        + "\nCorrect them, or leave them out with --skip-bad-rows"
+        f"database '{name}': {len(errors)} of {n_rows} rows cannot be used; correct them, or leave "
+        f"them out with --skip-bad-rows:\n{listed}" + (f"\n  and {more} more" if more > 0 else "")
     )

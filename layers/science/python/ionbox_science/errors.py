@@ -15,6 +15,11 @@ The class name is what the state machine catches, so renaming a class here means
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class IonboxError(Exception):
     """Root of every error ionbox raises on purpose."""
@@ -38,3 +43,31 @@ class InvalidConfig(InvalidInput):
 
 class InvalidFormula(InvalidInput):
     """A formula or modifier that cannot be parsed, or an ion that would have negative counts."""
+
+
+class Refusals:
+    """Collects what independent checks refuse, so that the user sees all of it at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[InvalidInput] = []
+
+    def check(self, check: Callable[[], T]) -> T | None:
+        """Return what a check returns, or None if it refuses."""
+        try:
+            return check()
+        except InvalidInput as error:
+            self._errors.append(error)
+            return None
+
+    def raise_any(self) -> None:
+        """Raise what was refused: a line per problem, under the class they share or `InvalidInput`.
+
+        Raises
+        ------
+        InvalidInput
+            If any check refused.
+        """
+        if self._errors:
+            kinds = {type(error) for error in self._errors}
+            kind = kinds.pop() if len(kinds) == 1 else InvalidInput
+            raise kind("\n".join(map(str, self._errors)))

@@ -1,0 +1,73 @@
+"""Config files given on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.config import parse_settings, translate_lithops
+from ionbox_science.errors import InvalidConfig
+
+_LITHOPS_DATASET_KEYS = {"num_decoys", "isocalc_sigma", "polarity"}
+
+
+def read_config_files(paths: Sequence[Path]) -> list[ConfigLayer]:
+    """Read the config files of a run.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        None, one of ours, or the two of Lithops-METASPACE (``ds_config.json`` and
+        ``db_config.json``, in either order).
+
+    Raises
+    ------
+    InvalidConfig
+        If a file cannot be read, or two are given that are not such a pair.
+    """
+    settings = [_read_settings(path) for path in paths]
+    if len(paths) <= 1:
+        return [ConfigLayer(str(p), s) for p, s in zip(paths, settings, strict=True)]
+    pair = _find_lithops_pair(settings)
+    if pair is None:
+        raise InvalidConfig(
+            "--config: give one file, or the two of Lithops-METASPACE (ds_config.json with "
+            "num_decoys or isocalc_sigma, and db_config.json with adducts)"
+        )
+    return [ConfigLayer(" and ".join(map(str, paths)), translate_lithops(*pair))]
+
+
+def read_databases(layers: Sequence[ConfigLayer], sidecar: Path) -> list[Path]:
+    """Return the databases that config files name, the strongest one's; relative to that file."""
+    if sidecar.is_file():
+        layers = [*layers, ConfigLayer(str(sidecar), _read_settings(sidecar))]
+    for layer in layers:
+        named = layer.settings.get("databases")
+        if named is not None:
+            if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+                raise InvalidConfig(f"databases ({layer.source}): expected a list of file names")
+            return [Path(layer.source).parent / name for name in named]
+    return []
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidConfig(f"{path}: no such file") from None
+    return parse_settings(data, str(path))
+
+
+def _find_lithops_pair(
+    settings: Sequence[dict[str, Any]],
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return (dataset config, database config); older files nest each under a key of its own."""
+    inner = [s.get("dataset", s.get("molecular_db", s)) for s in settings]
+    if len(inner) != 2 or not all(isinstance(s, dict) for s in inner):
+        return None
+    for dataset, database in (inner, inner[::-1]):
+        if "adducts" in database and _LITHOPS_DATASET_KEYS & set(dataset):
+            return dataset, database
+    return None

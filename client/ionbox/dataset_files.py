@@ -1,0 +1,97 @@
+"""The files of a dataset on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
+from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
+
+
+@dataclass(frozen=True)
+class LocalDataset:
+    """An imzML, and where its ibd and its optional sidecar config are or would be."""
+
+    imzml: Path
+    ibd: Path
+    sidecar: Path
+
+
+def find_dataset(imzml: Path) -> LocalDataset:
+    """Find the files that belong to an imzML, whatever the case of their extensions.
+
+    Raises
+    ------
+    InvalidDataset
+        If there is no such file, or it is the ibd.
+    """
+    if imzml.suffix.lower() == ".ibd":
+        raise InvalidDataset(f"{imzml}: give the imzML; its ibd is found beside it")
+    if not imzml.is_file():
+        raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
+    siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
+    return LocalDataset(
+        imzml,
+        siblings.get(".ibd", imzml.with_suffix(".ibd")),
+        siblings.get(".json", imzml.with_suffix(".json")),
+    )
+
+
+def _siblings(imzml: Path) -> list[Path]:
+    """Return the files of the same name, those of the usual case last, so that they win."""
+    same_stem = (path for path in imzml.parent.iterdir() if path.stem == imzml.stem)
+    return sorted(same_stem, key=lambda path: path.suffix == path.suffix.lower())
+
+
+@contextlib.contextmanager
+def dropped_files(
+    inbox: Path, dataset: LocalDataset, databases: Sequence[Path], config: Sequence[ConfigLayer]
+) -> Iterator[RunRequest]:
+    """Link the user's files into an inbox folder for as long as a run takes.
+
+    Nothing is copied and nothing is moved.
+
+    Raises
+    ------
+    InvalidDatabase, InvalidConfig
+        If a database file does not exist, or two have the same name.
+    """
+    _check_databases(databases)
+    inbox.mkdir(parents=True)
+    try:
+        for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
+            if path.exists():
+                (inbox / path.name).symlink_to(path.resolve())
+        for path in databases:
+            (inbox / "databases").mkdir(exist_ok=True)
+            (inbox / "databases" / path.name).symlink_to(path.resolve())
+        yield RunRequest(
+            dataset=DatasetFiles(
+                name=dataset.imzml.stem,
+                imzml_key=f"{inbox.name}/{dataset.imzml.name}",
+                ibd_key=f"{inbox.name}/{dataset.ibd.name}",
+                sidecar_key=(
+                    f"{inbox.name}/{dataset.sidecar.name}" if dataset.sidecar.exists() else None
+                ),
+            ),
+            databases=tuple(
+                DatabaseFile(path.stem, f"{inbox.name}/databases/{path.name}") for path in databases
+            ),
+            config=tuple(config),
+        )
+    finally:
+        shutil.rmtree(inbox)
+
+
+def _check_databases(databases: Sequence[Path]) -> None:
+    for path in databases:
+        if not path.is_file():
+            raise InvalidDatabase(f"{path}: no such file; give the path of a CSV or TSV table")
+    names = [path.stem for path in databases]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidConfig(f"two databases are named '{name}'; rename one of the files")

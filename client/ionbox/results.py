@@ -1,0 +1,98 @@
+"""A run's outcome, and its results in the user's own folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ionbox_science.errors import InvalidConfig
+
+_LAST = "run.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    status : dict
+        ``status`` is ``succeeded``, ``invalid_input`` (the user must act) or ``failed``; in the
+        first case ``results`` is their folder and ``reused`` says that they were there before, in
+        the others there are ``error`` (class name), ``message`` and ``advice``.
+    record : dict
+        The run record (``run.json``); empty unless succeeded.
+    log : Path
+        What the workers wrote.
+    """
+
+    status: dict[str, Any]
+    record: dict[str, Any]
+    log: Path
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there are results."""
+        return bool(self.status["status"] == "succeeded")
+
+
+def read_outcome(
+    results: Path, execution_id: str, error: str | None, cause: str | None, log: Path
+) -> Outcome:
+    """Read how an execution ended, from what it wrote or else from its interpreter's error."""
+    status_path = results / "executions" / execution_id / "status.json"
+    if not status_path.is_file():
+        status = {
+            "execution_id": execution_id,
+            "status": "failed",
+            "error": error or "States.Runtime",
+            "message": cause or "the run ended without a status",
+            "advice": "Run again: finished work is kept.",
+        }
+        return Outcome(status, {}, log)
+    status = json.loads(status_path.read_text("utf-8"))
+    if status["status"] != "succeeded":
+        return Outcome(status, {}, log)
+    record = json.loads((results / status["results"] / _LAST).read_text("utf-8"))
+    return Outcome(status, record, log)
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a results folder that holds something else, before any work."""
+    if out.is_dir():
+        names = {path.name for path in out.iterdir()}
+        if names and not names & {_LAST, "status.json"}:
+            raise InvalidConfig(f"--out: {out} is not empty and no results folder; give another")
+    elif out.exists():
+        raise InvalidConfig(f"--out: {out} is a file; give a folder")
+
+
+def deliver(outcome: Outcome, results: Path, out: Path) -> None:
+    """Copy a run's results to the user's folder; after a failure only its status.
+
+    The run record goes first when old results are replaced and comes last, so a folder with a run
+    record is always whole. Files that are not ours stay.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if outcome.succeeded:
+        (out / _LAST).unlink(missing_ok=True)
+        source = results / outcome.status["results"]
+        for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
+            _replace(entry, out / entry.name)
+    text = json.dumps(outcome.status, indent=1, sort_keys=True) + "\n"
+    (out / "status.json").write_text(text, "utf-8")
+
+
+def _replace(source: Path, target: Path) -> None:
+    incoming = target.with_name(f".{target.name}.incoming")
+    for stale in (incoming, target):
+        if stale.is_dir():
+            shutil.rmtree(stale)
+    if source.is_dir():
+        shutil.copytree(source, incoming)
+    else:
+        shutil.copy2(source, incoming)
+    incoming.replace(target)

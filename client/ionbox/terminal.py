@@ -1,0 +1,82 @@
+"""What the command line shows: sentences, a summary table, problems with what to do about them.
+
+Results go to standard output, everything else to standard error. Colours appear on terminals only
+and respect NO_COLOR; the user's own text is never read as markup.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    _console().print(text)
+
+
+def warn(messages: Sequence[str]) -> None:
+    """Print warnings."""
+    console = _console(stderr=True)
+    for message in messages:
+        console.print("warning: ", style="yellow", end="")
+        console.print(message)
+
+
+def complain(message: str, *, advice: str = "", title: str = "error") -> None:
+    """Print what is wrong, a line per problem with details indented below it, and what to do."""
+    console = _console(stderr=True)
+    for line in message.splitlines():
+        if not line.startswith(" "):
+            console.print(f"{title}: ", style="bold red", end="")
+        console.print(line)
+    if advice:
+        console.print(advice)
+
+
+def show_facts(facts: Mapping[str, str]) -> None:
+    """Print names and values below each other."""
+    width = max(map(len, facts), default=0) + 2
+    for name, value in facts.items():
+        say(f"{name:<{width}}{value}")
+
+
+def show_summary(summary: Sequence[Mapping[str, Any]]) -> None:
+    """Print how many annotations there are per database and kind of ion, up to each FDR level."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not summary:
+        return
+    levels = list(summary[0]["counts"])
+    table = Table(box=None, pad_edge=False)
+    table.add_column("database")
+    table.add_column("ion")
+    for level in levels:
+        table.add_column(f"FDR ≤ {float(level):.0%}", justify="right")
+    for row in summary:
+        ion = row["ion"] if row["ion"].startswith("[") else "M" + row["ion"]
+        counts = [f"{row['counts'][level]:,}" for level in levels]
+        table.add_row(Text(row["database"]), Text(ion), *counts)
+    _console().print(table)
+
+
+@contextlib.contextmanager
+def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error while a long call runs; yields what to call with (done, all)."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

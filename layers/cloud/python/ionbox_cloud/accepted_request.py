@@ -1,0 +1,105 @@
+"""What a user asks for, checked before anything is computed."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from ionbox_science.config import RunConfig, parse_settings, resolve_config
+from ionbox_science.databases import MoleculeDatabase, parse_database
+from ionbox_science.errors import InvalidConfig, Refusals
+
+from ionbox_cloud.datasets import Inspection, inspect_dataset, words_of
+from ionbox_cloud.messages import RunRequest
+from ionbox_cloud.store import ObjectFacts, Store
+
+Layers = list[tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class AcceptedRequest:
+    """Everything the user gave, checked.
+
+    Attributes
+    ----------
+    dataset : Inspection
+        The dataset, without errors.
+    ibd : ObjectFacts
+        Its ibd.
+    config : RunConfig
+        The resolved config.
+    warnings : list of str
+        Where a setting contradicts the file's own word.
+    databases : list of (MoleculeDatabase, bytes)
+        Each with its file, in the order of the request.
+    """
+
+    dataset: Inspection
+    ibd: ObjectFacts
+    config: RunConfig
+    warnings: list[str]
+    databases: list[tuple[MoleculeDatabase, bytes]]
+
+
+def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
+    """Check dataset, config and databases.
+
+    Raises
+    ------
+    InvalidInput
+        Everything that is wrong with them, a line each; one of its subclasses if all is of a kind.
+    """
+    layers = _config_layers(request, inbox)
+    refusals = Refusals()
+    dataset = refusals.check(
+        lambda: inspect_dataset(
+            inbox, request.dataset, accept_profile=_asks(layers, "accept_profile")
+        )
+    )
+    ibd = dataset and refusals.check(dataset.require_fit)
+    resolved = dataset and refusals.check(lambda: resolve_config(layers, words_of(dataset.header)))
+    databases = refusals.check(
+        lambda: _read_databases(request, inbox, skip_bad_rows=_asks(layers, "skip_bad_rows"))
+    )
+    refusals.raise_any()
+    assert dataset and ibd and resolved and databases  # nothing was refused
+    return AcceptedRequest(dataset, ibd, *resolved, databases)
+
+
+def _config_layers(request: RunRequest, inbox: Store) -> Layers:
+    """Return the settings given with the run, then those of the sidecar."""
+    layers = [(layer.source, layer.settings) for layer in request.config]
+    sidecar_key = request.dataset.sidecar_key
+    if sidecar_key is not None:
+        name = PurePosixPath(sidecar_key).name
+        layers.append((name, parse_settings(inbox.read(sidecar_key), name)))
+    return layers
+
+
+def _asks(layers: Layers, flag: str) -> bool:
+    """Return a flag before the config is resolved; one of the wrong type is refused later."""
+    given = [settings[flag] for _, settings in layers if settings.get(flag) is not None]
+    return bool(given) and given[0] is True
+
+
+def _read_databases(
+    request: RunRequest, inbox: Store, *, skip_bad_rows: bool
+) -> list[tuple[MoleculeDatabase, bytes]]:
+    if not request.databases:
+        raise InvalidConfig("databases: none given; name at least one molecule database")
+    names = [file.name for file in request.databases]
+    if len(set(names)) < len(names):
+        raise InvalidConfig(f"databases: two have the same name ({', '.join(names)}); rename one")
+    refusals = Refusals()
+    databases = []
+    for file in request.databases:
+        data = inbox.read(file.key)
+        parsed = refusals.check(
+            functools.partial(parse_database, data, file.name, skip_bad_rows=skip_bad_rows)
+        )
+        if parsed:
+            databases.append((parsed, data))
+    refusals.raise_any()
+    return databases

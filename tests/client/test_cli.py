@@ -1,0 +1,254 @@
+"""The command as people type it: what it prints, where, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from imzml_builder import build_pair
+from ionbox.cli import main
+
+PROMISED_FLAGS = (
+    "--database --out --config --polarity --analyzer --resolving-power --resolving-power-mz "
+    "--isocalc-sigma --adduct --neutral-loss --chem-mod --ppm --isotope-peaks --decoys "
+    "--fdr-method --min-px --workers --work --accept-profile"
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ionbox(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments: object) -> Ended:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ended(int(end.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def write_dataset(folder: Path, **kind: object) -> Path:
+    pair = build_pair(**kind)  # type: ignore[arg-type] # whatever a test wants to vary
+    path = folder / "small.imzML"
+    path.write_bytes(pair.source)
+    path.with_suffix(".ibd").write_bytes(pair.ibd)
+    return path
+
+
+def write_database(folder: Path, rows: Sequence[str] = ("1\tglucose\tC6H12O6",)) -> Path:
+    path = folder / "sugars.tsv"
+    path.write_text("\n".join(["id\tname\tformula", *rows]) + "\n")
+    return path
+
+
+class TestHelp:
+    def test_names_every_command(self, ionbox) -> None:
+        ended = ionbox("--help")
+        assert ended.code == 0
+        for command in ("annotate", "check", "simulate", "lipids"):
+            assert f"\n    {command} " in ended.out
+
+    def test_of_annotate_names_every_flag_and_has_examples(self, ionbox) -> None:
+        out = ionbox("annotate", "--help").out
+        assert [flag for flag in PROMISED_FLAGS.split() if flag not in out] == []
+        assert "examples:\n  ionbox annotate" in out
+
+    def test_is_shown_without_loading_numpy(self) -> None:
+        code = (
+            "import sys; from ionbox.cli import _parser; _parser(); print('numpy' in sys.modules)"
+        )
+        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert shown.stdout == "False\n"
+
+    def test_no_command_is_a_usage_error(self, ionbox) -> None:
+        assert ionbox().code == 2
+
+
+class TestCheck:
+    def test_says_what_a_sound_dataset_is(self, ionbox, tmp_path: Path) -> None:
+        ended = ionbox("check", write_dataset(tmp_path))
+        assert (ended.code, ended.err) == (0, "")
+        for line in (
+            "spectra    3 (processed, centroid)",
+            "grid       2 x 2 pixels, 75% of them measured",
+            "peaks      9, m/z float64, intensity float32",
+            "m/z range  100.5000 to 420.0000",
+            "polarity   positive",
+        ):
+            assert line in ended.out
+
+    def test_names_file_place_and_remedy_of_a_truncated_ibd(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path)
+        ibd = dataset.with_suffix(".ibd")
+        ibd.write_bytes(ibd.read_bytes()[:-1])
+        ended = ionbox("check", dataset)
+        assert ended.code == 1
+        assert ended.err.startswith("error: small.ibd is truncated")
+        assert "spectrum index 2" in ended.err
+        assert "copy or upload it again" in ended.err
+
+    def test_profile_spectra_are_an_error_unless_accepted(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path, spectrum_type="profile")
+        assert ionbox("check", dataset).code == 1
+        accepted = ionbox("check", dataset, "--accept-profile")
+        assert accepted.code == 0
+        assert accepted.err.startswith("warning: ")
+
+    @pytest.mark.parametrize("name", ["missing.imzML", "small.ibd"])
+    def test_the_wrong_file_is_one_sentence(self, ionbox, tmp_path: Path, name: str) -> None:
+        write_dataset(tmp_path)
+        ended = ionbox("check", tmp_path / name)
+        assert ended.code == 1
+        assert len(ended.err.splitlines()) == 1
+        assert name in ended.err
+
+    def test_every_public_file_gets_facts_or_sentences(self, ionbox, reference: Path) -> None:
+        files = sorted((reference / "imzml-corpus").rglob("*.[iI][mM][zZ][mM][lL]"))
+        assert len(files) == 68
+        codes = {}
+        for path in files:
+            ended = ionbox("check", path)
+            codes[path] = ended.code
+            assert ended.code in (0, 1), path
+            assert ended.code == 0 or any(
+                line.startswith("error: ") and len(line) > 40 for line in ended.err.splitlines()
+            ), path
+        # The class expected of each file is in tests/science/test_imzml_corpus.py.
+        assert sum(code == 0 for code in codes.values()) == N_FIT_FILES
+
+
+N_FIT_FILES = 29
+
+
+class TestAnnotate:
+    def test_lists_all_problems_of_all_files_at_once(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path)
+        dataset.with_suffix(".ibd").write_bytes(b"")
+        database = write_database(tmp_path, ["1\tglucose\tC6H12O6", "2\tsalt\tNa.Cl"])
+        ended = ionbox("annotate", dataset, "--database", database, "--out", "out", "--ppm", "-1")
+        assert ended.code == 1
+        for problem in (
+            "error: small.ibd is empty",
+            "error: ppm (command line): expected a positive number",
+            "error: analyzer: the imzML does not say",
+            "error: database 'sugars': 1 of 2 rows cannot be used",
+            "  line 3: 'Na.Cl'",
+        ):
+            assert problem in ended.err
+        status = json.loads((tmp_path / "out" / "status.json").read_text())
+        assert status["status"] == "invalid_input"
+
+    def test_a_folder_of_something_else_is_left_alone(self, ionbox, tmp_path: Path) -> None:
+        (tmp_path / "thesis").mkdir()
+        (tmp_path / "thesis" / "chapter1.txt").write_text("x")
+        ended = ionbox(
+            "annotate",
+            write_dataset(tmp_path),
+            *("--database", write_database(tmp_path), "--out", "thesis"),
+        )
+        assert ended.code == 1
+        assert "thesis is not empty" in ended.err
+        assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
+
+    def test_without_a_database_it_names_the_flag(self, ionbox, tmp_path: Path) -> None:
+        ended = ionbox("annotate", write_dataset(tmp_path), "--out", "out")
+        assert ended.code == 1
+        assert "--database FILE" in ended.err
+
+    def test_ctrl_c_says_how_to_resume(self, ionbox, tmp_path: Path, monkeypatch) -> None:
+        def interrupted(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("ionbox.annotate.annotate", interrupted)
+        ended = ionbox("annotate", write_dataset(tmp_path), "--out", "out")
+        assert ended.code == 130
+        assert "the same command resumes" in ended.err
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a simulated dataset and the lipids it was drawn from."""
+    folder = tmp_path_factory.mktemp("simulated")
+
+    def run(*arguments: str) -> None:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == 0
+
+    lipids = folder / "lipids.tsv"
+    run("lipids", str(lipids))
+    lines = lipids.read_text().splitlines(keepends=True)
+    lipids.write_text("".join(lines[:1] + lines[1::20]))
+    section = ["simulate", str(folder / "section.imzML"), "--database", str(lipids)]
+    run(*section, "--width", "12", "--height", "10", "--ions", "60", "--noise", "20", "--seed", "7")
+    return folder
+
+
+class TestResults:
+    def annotate(self, ionbox, simulated: Path, *more: object) -> Ended:
+        return ionbox(
+            *("annotate", simulated / "section.imzML"),
+            *("--database", simulated / "lipids.tsv", "--out", "out", "--adduct=+H", *more),
+        )
+
+    def test_are_there_and_the_second_run_reuses_them(self, ionbox, simulated, tmp_path) -> None:
+        first = self.annotate(ionbox, simulated)
+        assert first.code == 0
+        assert "FDR ≤ 5%" in first.out
+        assert first.out.splitlines()[-1].endswith("annotations; results in out")
+        names = {path.name for path in (tmp_path / "out").iterdir()}
+        assert names == {
+            *("annotations.csv", "ion_images.zarr", "diagnostics", "run.json", "status.json")
+        }
+        second = self.annotate(ionbox, simulated)
+        assert "unchanged since an earlier run" in second.out
+        assert second.out.splitlines()[:-1] == first.out.splitlines()[:-1]
+
+    def test_a_flag_overrides_the_files_own_word_with_a_warning(self, ionbox, simulated) -> None:
+        ended = self.annotate(ionbox, simulated, "--analyzer", "fticr")
+        assert ended.code == 0
+        assert "warning: analyzer: fticr (command line) overrides" in ended.err
+
+    def test_a_pair_of_lithops_configs_is_understood(self, ionbox, simulated, tmp_path) -> None:
+        dataset_config = {"polarity": "+", "isocalc_sigma": 0.000619, "num_decoys": 5}
+        database_config = {"adducts": ["", "+H"], "modifiers": ["", "-H2O"]}
+        (tmp_path / "ds_config.json").write_text(json.dumps(dataset_config))
+        (tmp_path / "db_config.json").write_text(json.dumps(database_config))
+        ended = ionbox(
+            *("annotate", simulated / "section.imzML", "--database", simulated / "lipids.tsv"),
+            *("--out", "out", "--config", "ds_config.json", "--config", "db_config.json"),
+        )
+        assert ended.code == 0
+        config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
+        assert (config["isocalc_sigma"], config["decoys"]) == (0.000619, 5)
+        assert config["adducts"] == ["[M]+", "+H"]
+        assert config["neutral_losses"] == ["-H2O"]
+
+    def test_signed_values_need_no_equals_sign(self, ionbox, simulated, tmp_path) -> None:
+        ended = self.annotate(ionbox, simulated, "--neutral-loss", "-H2O", "--adduct", "+Na")
+        assert ended.code == 0
+        config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
+        assert (config["adducts"], config["neutral_losses"]) == (["+H", "+Na"], ["-H2O"])
+
+
+def test_colours_and_markup_stay_out_of_a_file(ionbox, tmp_path: Path) -> None:
+    (tmp_path / "[red]x.imzML").write_text("no xml")
+    ended = ionbox("check", tmp_path / "[red]x.imzML")
+    assert "\x1b[" not in ended.err + ended.out
+    assert "[red]x.imzML" in ended.err
