@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.gather import gather, plan_items
 from ionbox_cloud.handlers import state_handler
@@ -62,7 +63,10 @@ def _annotate_database(
         stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]
     )
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
-    stores.work.write_arrays(keys.run_annotations(plan.run_id, index), annotations.to_arrays())
+    stores.work.write_arrays(
+        keys.run_annotations(plan.run_id, index),
+        {**annotations.to_arrays(), "n_dropped": np.array(ranked.n_dropped)},
+    )
     stores.results.write_arrays(
         keys.results(plan.dataset_id, plan.run_id, f"diagnostics/{database.name}.npz"),
         {

@@ -44,7 +44,8 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
 def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
     """Write everything but the run record, and return that."""
     config = plan.run_config
-    databases = _read_databases(stores, plan)
+    read = [_read_database(stores, plan, index) for index in range(len(plan.databases))]
+    databases = [database for database, _ in read]
     table = write_annotations(
         plan.dataset.name, plan.dataset_id, config.polarity, config.ppm, databases
     )
@@ -68,7 +69,10 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
             "ibd_checksum": checksum.to_json(),
         },
         "config": plan.config,
-        "databases": [database.to_json() for database in plan.databases],
+        "databases": [
+            {**planned.to_json(), "n_annotations": len(found.annotations.fdr), "n_dropped": dropped}
+            for planned, (found, dropped) in zip(plan.databases, read, strict=True)
+        ],
         "warnings": [*plan.warnings, *_check_copy(checksum, plan)],
         "versions": versions(),
         "n_annotations": sum(len(database.annotations.fdr) for database in databases),
@@ -86,18 +90,13 @@ def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
     ]
 
 
-def _read_databases(stores: Stores, plan: RunPlan) -> list[AnnotatedDatabase]:
-    skip = plan.run_config.skip_bad_rows
-    return [
-        AnnotatedDatabase(
-            parse_database(
-                stores.work.read(keys.database(database.content_id)),
-                database.name,
-                skip_bad_rows=skip,
-            ),
-            Annotations.from_arrays(
-                stores.work.read_arrays(keys.run_annotations(plan.run_id, index))
-            ),
-        )
-        for index, database in enumerate(plan.databases)
-    ]
+def _read_database(stores: Stores, plan: RunPlan, index: int) -> tuple[AnnotatedDatabase, int]:
+    """Return a database with its annotations, and how many targets had an FDR of 1."""
+    planned = plan.databases[index]
+    molecules = parse_database(
+        stores.work.read(keys.database(planned.content_id)),
+        planned.name,
+        skip_bad_rows=plan.run_config.skip_bad_rows,
+    )
+    arrays = stores.work.read_arrays(keys.run_annotations(plan.run_id, index))
+    return AnnotatedDatabase(molecules, Annotations.from_arrays(arrays)), int(arrays["n_dropped"])

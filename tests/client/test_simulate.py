@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from ionbox.lipids import enumerate_lipids
+from ionbox.section import DETECTION_LIMIT, draw_section
 from ionbox.simulate import (
-    DETECTION_LIMIT,
     INTENSITY_PER_COUNT,
     SimulatedDataset,
-    draw_section,
     simulate_dataset,
 )
 from ionbox_science.errors import InvalidConfig

@@ -13,7 +13,7 @@ import functools
 import importlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +35,9 @@ REFERENCE_MZ = 200.0
 """The m/z at which sigma and resolving power are stated."""
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
+
+_FALLS_WITH_POWER: Mapping[Analyzer, float] = {"orbitrap": 0.5, "fticr": 1.0, "tof": 0.0}
+"""Resolving power goes down with this power of m/z."""
 
 _MIN_ABUNDANCE = 1e-4
 _POINTS_PER_FWHM = 25
@@ -92,9 +95,16 @@ def sigma_from_resolving_power(
     METASPACE's table halves the declared value (its "140K" gives 68,604 at m/z 200); this is the
     true conversion, and ``isocalc_sigma`` overrides it for comparisons with METASPACE.
     """
-    exponent = {"orbitrap": 0.5, "fticr": 1.0, "tof": 0.0}[analyzer]
-    at_reference: float = resolving_power * (at_mz / REFERENCE_MZ) ** exponent
+    at_reference: float = resolving_power * (at_mz / REFERENCE_MZ) ** _FALLS_WITH_POWER[analyzer]
     return round(REFERENCE_MZ / at_reference / FWHM_PER_SIGMA, 6)
+
+
+def peak_sigma(model: IsotopeModel, mz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the standard deviation in Da of a peak at each m/z: float64, same shape as ``mz``."""
+    widening: npt.NDArray[np.float64] = (mz / REFERENCE_MZ) ** (
+        1 + _FALLS_WITH_POWER[model.analyzer]
+    )
+    return model.sigma * widening
 
 
 def generate_patterns(

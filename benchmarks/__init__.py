@@ -1,0 +1,1 @@
+"""What ionbox costs, side by side with the libraries it replaces: ``python -m benchmarks``."""
