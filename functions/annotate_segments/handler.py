@@ -18,7 +18,7 @@ from ionbox_science.scores import score_ions
 @state_handler("AnnotateSegments", ScoreItem)
 def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     """Write the scores of ions ``start`` to ``stop`` of one database."""
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     options = plan.run_config.image_options
     patterns_id = plan.databases[message.database].patterns_id
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(patterns_id)))

@@ -19,7 +19,7 @@ from ionbox_science.ions import IonTable, build_ions
 @state_handler("BuildIons", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Write ion tables that do not exist yet; answer with the chunks of patterns to compute."""
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     missing: dict[str, tuple[str, int, int, int]] = {}
     for database in plan.databases:
         if stores.work.exists(keys.patterns_manifest(database.patterns_id)):

@@ -21,7 +21,7 @@ from ionbox_science.scores import IonScores
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Write the annotations of each database; answer with the images to draw."""
     gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     found = [
         _annotate_database(stores, plan, index, database)
         for index, database in enumerate(plan.databases)

@@ -15,7 +15,7 @@ from ionbox_science.isotope_patterns import generate_patterns
 @state_handler("GenerateIsotopePatterns", PatternItem)
 def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     """Write the patterns of ions ``start`` to ``stop``."""
-    model = read_plan(stores.work, message.run_id).run_config.isotope_model
+    model = read_plan(stores.work, message.execution_id).run_config.isotope_model
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(message.patterns_id)))
     ion_formulas = table.ion_formulas(slice(message.start, message.stop))
     mz, intensity = generate_patterns(ion_formulas, model)

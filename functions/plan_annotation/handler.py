@@ -19,7 +19,7 @@ from ionbox_science.ions import IonTable
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Close the pattern caches, then list the score items that do not exist yet."""
     gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     segments = SegmentReader(stores.results, plan.segments_id)
     missing: dict[str, tuple[int, int, int]] = {}
     for index, database in enumerate(plan.databases):

@@ -19,7 +19,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     stores.work.write_arrays(keys.header(plan.dataset_id), header.to_arrays())
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
-    stores.work.write_json(keys.run_plan(plan.run_id), plan.to_json())
+    stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
     sorted_already = stores.results.exists(keys.segments_manifest(plan.segments_id))
     return PlannedRun(
         execution_id=message.execution_id,

@@ -24,7 +24,7 @@ from ionbox_science.fdr import FDR_LEVELS
 @state_handler("PublishResults", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
     reused = stores.results.exists(record_key)
     if not reused:

@@ -21,7 +21,7 @@ from ionbox_science.ion_images import (
 @state_handler("RenderImages", ImageItem)
 def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     """Write images ``start`` to ``stop``; the output key says that they are all there."""
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     options = plan.run_config.image_options
     mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]
     peaks = SegmentReader(stores.results, plan.segments_id).read(*pattern_range(mz, options.ppm))

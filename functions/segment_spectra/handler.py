@@ -17,7 +17,7 @@ from ionbox_science.spectra import read_peaks, sum_intensity
 @state_handler("SegmentSpectra", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
-    plan = read_plan(stores.work, message.run_id)
+    plan = read_plan(stores.work, message.execution_id)
     ibd_key = plan.dataset.ibd_key
     ibd = stores.inbox.facts(ibd_key)
     if ibd is None or ibd.etag != plan.ibd_etag:

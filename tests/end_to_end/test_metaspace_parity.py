@@ -1,31 +1,64 @@
-"""The real state machine, handlers and files: what a user gets."""
+"""Reference datasets through the whole machine, against what METASPACE's engine answers."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from ionbox.annotate import annotate
+import pytest
+import zarr
+from laptop import Laptop, Run
+
+SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
+
+Rows = dict[tuple[str, str], dict[str, str]]
 
 
-def test_annotations_equal_those_of_metaspace(reference: Path, tmp_path: Path) -> None:
-    config = {
-        "polarity": "positive",
-        "analyzer": "Orbitrap",
-        "isocalc_sigma": 0.000619,
-    }
-    dataset = reference / "datasets" / "synth40edge.imzML"
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
+    """One for all: the isotope patterns are the same."""
+    return Laptop(tmp_path_factory.mktemp("parity"))
+
+
+def ours(run: Run) -> Rows:
+    return {(row["formula"], row["adduct"].removeprefix("M")): row for row in run.rows}
+
+
+def theirs(reference: Path, name: str) -> Rows:
+    path = reference / "metaspace-engine" / name / "results.csv"
+    with path.open(newline="") as file:
+        return {(row["formula"], row["adduct"]): row for row in csv.DictReader(file)}
+
+
+def test_annotations_equal_those_of_metaspace(reference: Path, laptop: Laptop) -> None:
     database = reference / "databases" / "hmdb2k.tsv"
-    out = tmp_path / "out"
-    assert annotate(dataset, [database], out, config, work=tmp_path / "work") == 0
-    with (out / "annotations.csv").open(newline="") as file:
-        next(file)
-        ours = {(row["formula"], row["adduct"][1:]): row for row in csv.DictReader(file)}
-    results = reference / "metaspace-engine" / "v3_edge_2k_msm" / "results.csv"
-    with results.open(newline="") as file:
-        theirs = {(row["formula"], row["adduct"]): row for row in csv.DictReader(file)}
-    assert ours.keys() == theirs.keys()
-    for ion, row in theirs.items():
-        columns = (("msm", "msm"), ("rhoChaos", "chaos"), ("rhoSpatial", "spatial"))
-        for our_name, their_name in (*columns, ("rhoSpectral", "spectral"), ("fdr", "fdr")):
-            assert abs(float(ours[ion][our_name]) - float(row[their_name])) < 1e-4, (ion, our_name)
+    dataset = reference / "datasets" / "synth40edge.imzML"
+    found = ours(laptop.annotate(dataset, [database], SETTINGS, n_workers=2).succeeded())
+    expected = theirs(reference, "v3_edge_2k_msm")
+    assert found.keys() == expected.keys()
+    columns = {
+        "msm": "msm",
+        "rhoChaos": "chaos",
+        "rhoSpatial": "spatial",
+        "rhoSpectral": "spectral",
+        "fdr": "fdr",
+    }
+    for ion, row in expected.items():
+        for our_name, their_name in columns.items():
+            error = abs(float(found[ion][our_name]) - float(row[their_name]))
+            assert error < 1e-4, (ion, our_name)
+
+
+def test_a_real_dataset_runs_through(reference: Path, laptop: Laptop) -> None:
+    database = reference / "databases" / "hmdb2k.tsv"
+    dataset = reference / "datasets" / "Untreated_3_434_tiny.imzML"
+    run = laptop.annotate(dataset, [database], SETTINGS, n_workers=2).succeeded()
+    assert run.outcome.record["dataset"]["n_spectra"] == 8
+    assert zarr.open_group(run.out / "ion_images.zarr", mode="r")["images"].shape[2:] == (4, 2)
+    found, expected = ours(run), theirs(reference, "v3_tiny_2k")
+    common = found.keys() & expected.keys()
+    assert len(common) > 50
+    for ion in common:
+        for our_name, their_name in (("rhoSpatial", "spatial"), ("rhoSpectral", "spectral")):
+            wanted = pytest.approx(float(expected[ion][their_name]), abs=1e-4)
+            assert float(found[ion][our_name]) == wanted, (ion, our_name)

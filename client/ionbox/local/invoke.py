@@ -47,7 +47,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m ionbox.local.invoke",
         description="Run one function's handler on one event, in this process.",
         epilog="Objects are in the stores that IONBOX_INBOX, IONBOX_WORK and IONBOX_RESULTS name; "
-        f"those not set are folders in ./{_FOLDER}.",
+        f"if not set, the inbox is this folder and the others lie in ./{_FOLDER}.",
     )
     parser.add_argument("function", help="function or state, such as plan_run or PlanRun")
     parser.add_argument("event", type=Path, help="JSON file with the event")
@@ -74,11 +74,14 @@ def _read_event(path: Path) -> str:
 
 
 def _stores(environment: Mapping[str, str]) -> Stores:
-    def store(name: str) -> str:
-        folder = _FOLDER.absolute() / name
-        return environment.get(f"IONBOX_{name.upper()}") or _make_folder(folder)
+    def store(name: str, folder: Path) -> str:
+        return environment.get(f"IONBOX_{name.upper()}") or _make_folder(folder.absolute())
 
-    return Stores(inbox=store("inbox"), work=store("work"), results=store("results"))
+    return Stores(
+        inbox=store("inbox", Path()),
+        work=store("work", _FOLDER / "work"),
+        results=store("results", _FOLDER / "results"),
+    )
 
 
 def _make_folder(folder: Path) -> str:

@@ -18,6 +18,9 @@ N_BLOCKS = 64
 
 BLOCK_BYTES = 64 << 10
 
+LAYOUT_VERSION = 2
+"""Grows when stored objects are laid out or cut in another way: old ones are then not read."""
+
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
 
 
@@ -27,7 +30,7 @@ def hash_content(data: bytes) -> str:
 
 
 def _hash_options(kind: str, *options: Any) -> str:
-    return hash_content(encode_json([kind, SCIENCE_VERSION, *options]))
+    return hash_content(encode_json([kind, SCIENCE_VERSION, LAYOUT_VERSION, *options]))
 
 
 def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str:

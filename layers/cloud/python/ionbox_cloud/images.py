@@ -63,8 +63,10 @@ def create_images(results: Store, plan: RunPlan, images: ImageList, per_chunk: i
     shape = (*images.mz.shape, plan.height, plan.width)
     group.require_array("images", shape=shape, chunks=(per_chunk, *shape[1:]), dtype="float32")
     _put(group, "mz", images.mz)
-    names = group.require_array("ion_formula", shape=images.ion_formula.shape, dtype=str)
+    if "ion_formula" not in group:
+        group.create_array("ion_formula", shape=images.ion_formula.shape, dtype=str)
     if images.ion_formula.size:
+        names: Any = group["ion_formula"]
         names[:] = images.ion_formula.astype(np.dtypes.StringDType())
 
 
@@ -96,4 +98,4 @@ def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     from zarr.storage import ObjectStore
 
     folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
-    return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")
+    return zarr.open_group(ObjectStore(results.objects), path=folder, mode="a")

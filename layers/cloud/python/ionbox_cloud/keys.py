@@ -13,10 +13,10 @@
              scores/<scores>/plan.json                 how the ions were cut into items
                              item-<n>.npz              their metrics
                              manifest.json             written last: all items are there
-             runs/<run>/plan.json                      what was asked, resolved
-                        annotations-<n>.npz            rows of annotations.csv, per database
+             runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-             executions/<execution>/items/<State>.json           what a Map works on
+             executions/<execution>/plan.json                    what was asked, resolved
+                                    items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
                                     images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
@@ -89,9 +89,9 @@ def scores_manifest(scores_id: str) -> str:
     return f"{scores(scores_id)}/manifest.json"
 
 
-def run_plan(run_id: str) -> str:
-    """Return the key of a run's plan."""
-    return f"runs/{run_id}/plan.json"
+def run_plan(execution_id: str) -> str:
+    """Return the key of an execution's plan."""
+    return f"executions/{execution_id}/plan.json"
 
 
 def run_annotations(run_id: str, database: int) -> str:

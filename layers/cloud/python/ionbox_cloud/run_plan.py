@@ -41,7 +41,7 @@ class PlannedDatabase(JsonRecord):
 
 @dataclass(frozen=True)
 class RunPlan(JsonRecord):
-    """Everything later states need to know; nothing in it depends on the attempt.
+    """Everything later states need to know. Only the keys in the inbox depend on the attempt.
 
     Attributes
     ----------
@@ -90,9 +90,9 @@ class RunPlan(JsonRecord):
         return RunConfig.from_json(self.config)
 
 
-def read_plan(work: Store, run_id: str) -> RunPlan:
-    """Read the plan of a run."""
-    return RunPlan.from_json(work.read_json(keys.run_plan(run_id)))
+def read_plan(work: Store, execution_id: str) -> RunPlan:
+    """Read the plan of an execution."""
+    return RunPlan.from_json(work.read_json(keys.run_plan(execution_id)))
 
 
 def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:

@@ -42,9 +42,8 @@ class Store:
         An obstore store.
     """
 
-    def __init__(self, objects: ObjectStore, url: str = "memory://") -> None:
+    def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._url = url
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -52,14 +51,13 @@ class Store:
         if url.startswith("memory:"):
             return cls(MemoryStore())
         if url.startswith("file:"):
-            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url)
-        return cls(from_url(url), url)
+            return cls(from_url(url, automatic_cleanup=True, mkdir=True))
+        return cls(from_url(url))
 
-    def objects_below(self, folder: str) -> ObjectStore:
-        """Open a folder as an obstore store of its own, for libraries that speak it (zarr)."""
-        if self._url.startswith("memory:"):
-            return self._objects
-        return Store.open(f"{self._url}/{folder}")._objects
+    @property
+    def objects(self) -> ObjectStore:
+        """The obstore store, for libraries that speak it (zarr)."""
+        return self._objects
 
     def read(self, key: str) -> bytes:
         """Read a whole object."""
@@ -70,24 +68,21 @@ class Store:
         """Read ``n_bytes`` from ``offset``; no copy is made."""
         if n_bytes == 0:
             return memoryview(b"")
-        with _named_errors(key):
+        with _named_errors(key), self._long_enough(key, offset):
             return memoryview(obstore.get_range(self._objects, key, start=offset, length=n_bytes))
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
-        """Read several (offset, n_bytes) ranges of an object at once, in parallel."""
-        wanted = [(offset, n_bytes) for offset, n_bytes in ranges if n_bytes]
-        if not wanted:
-            return [memoryview(b"") for _ in ranges]
-        with _named_errors(key):
-            found = iter(
-                obstore.get_ranges(
-                    self._objects,
-                    key,
-                    starts=[offset for offset, _ in wanted],
-                    lengths=[n_bytes for _, n_bytes in wanted],
-                )
-            )
-        return [memoryview(next(found)) if n_bytes else memoryview(b"") for _, n_bytes in ranges]
+    @contextlib.contextmanager
+    def _long_enough(self, key: str, offset: int) -> Iterator[None]:
+        """Tell an object that ends before an offset from storage that does not answer."""
+        try:
+            yield
+        except BaseError:
+            facts = self.facts(key)
+            if facts is not None and facts.n_bytes <= offset:
+                raise MissingObject(
+                    f"object '{key}' has {facts.n_bytes} bytes, none from {offset} on"
+                ) from None
+            raise
 
     def iterate(self, key: str, chunk_bytes: int = 16 << 20) -> Iterator[memoryview]:
         """Read an object from beginning to end in pieces."""

@@ -145,4 +145,6 @@ def extract_images(peaks: Peaks, windows: Windows, grid: Grid) -> npt.NDArray[np
     n_cells = windows.start.size * grid.n_pixels
     # float64 sums, rounded once
     flat = np.bincount(cell, weights=peaks.intensity[row], minlength=n_cells)
-    return flat.astype(np.float32).reshape(*windows.start.shape, *grid.mask.shape)
+    with np.errstate(over="ignore"):  # more than float32 can hold is infinite
+        rounded = flat.astype(np.float32)
+    return rounded.reshape(*windows.start.shape, *grid.mask.shape)

@@ -202,14 +202,16 @@ def measure_spectral(images: Float32s, abundance: Float32s) -> Float64s:
     """
     present = images[:, :1] > 0
     observed: Float64s = np.sum(images, axis=2, where=present, dtype=np.float64)
-    difference = np.abs(_unit_length(abundance.astype(np.float64)) - _unit_length(observed))
+    # single precision, as in METASPACE: faint images (sums below about 1e-23) count as nothing
+    unit = _unit_length(observed.astype(np.float32))
+    difference = np.abs(_unit_length(abundance.astype(np.float64)) - unit)
     spectral = 1 - difference.mean(axis=1)
     return np.where(np.isfinite(spectral) & (spectral != 1.0), spectral, 0.0)
 
 
-def _unit_length(rows: Float64s) -> Float64s:
-    with np.errstate(invalid="ignore"):
-        unit: Float64s = rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+def _unit_length(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
+        unit: npt.NDArray[np.floating] = rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
         return unit
 
 

@@ -1,0 +1,142 @@
+"""Records survive their JSON form, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import types
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin, get_type_hints
+
+import ionbox_cloud
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.messages import DatasetFiles, ItemFailureReport, Message, PatternItem, RunRequest
+
+for module in pkgutil.iter_modules(ionbox_cloud.__path__):
+    importlib.import_module(f"ionbox_cloud.{module.name}")
+
+RecordType = type[JsonRecord]
+
+
+def below(root: RecordType) -> Iterator[RecordType]:
+    for kind in root.__subclasses__():
+        yield kind
+        yield from below(kind)
+
+
+RECORDS = sorted({*below(JsonRecord)} - {Message}, key=lambda kind: kind.__name__)
+few = settings(max_examples=20)
+each_record = pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.none() | st.booleans() | st.integers() | NUMBERS | st.text(max_size=5)
+SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.text(max_size=20),
+    int: st.integers(),
+    float: NUMBERS,
+    bool: st.booleans(),
+    Any: PLAIN | st.lists(PLAIN, max_size=3),
+    type(None): st.none(),
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """All values a field of a type may have."""
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    if isinstance(kind, types.UnionType):
+        return st.one_of(*map(values, get_args(kind)))
+    if get_origin(kind) is tuple:
+        return st.lists(values(get_args(kind)[0]), max_size=3).map(tuple)
+    if get_origin(kind) is dict:
+        return st.dictionaries(st.text(max_size=5), values(get_args(kind)[1]), max_size=3)
+    fields = {name: values(field) for name, field in get_type_hints(kind).items()}
+    return st.builds(kind, **fields)
+
+
+def travel(record: JsonRecord) -> dict[str, Any]:
+    arrived: dict[str, Any] = json.loads(json.dumps(record.to_json(), allow_nan=False))
+    return arrived
+
+
+def test_all_kinds_of_records_are_looked_at() -> None:
+    names = {kind.__name__ for kind in RECORDS}
+    assert {"RunRequest", "PatternItem", "RunPlan", "SegmentsManifest", "CallRecord"} <= names
+
+
+@each_record
+@few
+@given(data=st.data())
+def test_a_record_survives_its_json_form(kind: RecordType, data: st.DataObject) -> None:
+    record = data.draw(values(kind))
+    assert kind.from_json(travel(record)) == record
+
+
+@each_record
+@few
+@given(data=st.data())
+def test_an_unknown_field_is_refused_by_name(kind: RecordType, data: st.DataObject) -> None:
+    arrived = travel(data.draw(values(kind))) | {"adduct": "+H"}
+    with pytest.raises(InvalidMessage, match=rf"^{kind.__name__}: unknown fields \['adduct'\]"):
+        kind.from_json(arrived)
+
+
+@each_record
+@few
+@given(data=st.data())
+def test_a_missing_field_is_refused_by_name(kind: RecordType, data: st.DataObject) -> None:
+    arrived = travel(data.draw(values(kind)))
+    if arrived:
+        absent = data.draw(st.sampled_from(sorted(arrived)))
+        del arrived[absent]
+        with pytest.raises(InvalidMessage, match=rf"^{kind.__name__}: .*missing \['{absent}'\]"):
+            kind.from_json(arrived)
+
+
+@each_record
+@few
+@given(data=st.data())
+def test_a_field_of_another_type_is_refused_by_name(kind: RecordType, data: st.DataObject) -> None:
+    arrived = travel(data.draw(values(kind)))
+    for name in arrived:
+        with pytest.raises(InvalidMessage):
+            kind.from_json(arrived | {name: 1j})  # no field is complex
+
+
+ITEM = PatternItem(
+    execution_id="e", run_id="r", item=1, output_key="k", patterns_id="p", chunk=0, start=0, stop=9
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"item": "1"}, "PatternItem.item: expected int, got '1'"),
+        ({"item": True}, "PatternItem.item: expected int, got True"),
+        ({"item": 1.0}, "PatternItem.item: expected int, got 1.0"),
+        ({"run_id": None}, "PatternItem.run_id: expected str, got None"),
+    ],
+)
+def test_a_refusal_names_place_and_value(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        PatternItem.from_json(travel(ITEM) | change)
+    assert str(caught.value) == words
+
+
+def test_a_refusal_inside_a_message_names_the_inner_record() -> None:
+    dataset = DatasetFiles("mouse", "in/mouse.imzML", "in/mouse.ibd", None)
+    arrived = travel(RunRequest(dataset, (), ()))
+    arrived["dataset"]["sidecar_key"] = 3
+    with pytest.raises(InvalidMessage, match=r"^DatasetFiles\.sidecar_key: expected str, got 3$"):
+        RunRequest.from_json(arrived)
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 3])
+def test_what_is_no_object_is_no_message(value: object) -> None:
+    with pytest.raises(InvalidMessage, match="ItemFailureReport: expected an object"):
+        ItemFailureReport.from_json(value)

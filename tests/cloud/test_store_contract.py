@@ -1,0 +1,220 @@
+"""One contract for all stores: what handlers may rely on wherever they run."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import numpy as np
+import obstore
+import pytest
+from ionbox_cloud.errors import MissingObject, StoreUnavailable, TransientError
+from ionbox_cloud.store import Store
+from moto.server import ThreadedMotoServer
+
+SOME_BYTES = bytes(range(256)) * 5
+
+
+class StoreContract:
+    """Tests that every kind of store passes; subclasses give the ``store``."""
+
+    def test_what_was_written_is_read(self, store: Store) -> None:
+        for data in (SOME_BYTES, b""):
+            store.write("a/b.bin", data)
+            assert store.read("a/b.bin") == data
+
+    def test_writing_replaces_what_was_there(self, store: Store) -> None:
+        store.write("key", SOME_BYTES)
+        store.write("key", b"short")
+        assert store.read("key") == b"short"
+
+    def test_pieces_are_written_one_after_the_other(self, store: Store) -> None:
+        pieces = [memoryview(SOME_BYTES)[:7], memoryview(b""), memoryview(SOME_BYTES)[7:]]
+        store.write("key", pieces)
+        assert store.read("key") == SOME_BYTES
+
+    def test_pieces_may_be_many_megabytes(self, store: Store) -> None:
+        column = np.arange(1_500_000, dtype=np.float64)
+        store.write("key", [column.data.cast("B"), memoryview(b"end")])
+        assert store.read("key") == column.tobytes() + b"end"
+
+    @pytest.mark.parametrize(
+        ("start", "stop"), [(0, 1), (0, 1280), (1279, 1280), (3, 700), (17, 17), (1280, 1280)]
+    )
+    def test_a_range_is_a_slice(self, store: Store, start: int, stop: int) -> None:
+        store.write("key", SOME_BYTES)
+        found = store.read_range("key", start, stop - start)
+        assert isinstance(found, memoryview)
+        assert found == SOME_BYTES[start:stop]
+
+    def test_a_range_beyond_the_end_gives_what_there_is(self, store: Store) -> None:
+        store.write("key", SOME_BYTES)
+        assert store.read_range("key", 1270, 100) == SOME_BYTES[1270:]
+
+    def test_a_range_past_the_end_is_a_short_object_not_storage_that_is_away(
+        self, store: Store
+    ) -> None:
+        store.write("key", SOME_BYTES)
+        with pytest.raises(MissingObject, match="'key' has 1280 bytes, none from 5000 on"):
+            store.read_range("key", 5000, 20)
+
+    def test_libraries_may_use_the_same_objects(self, store: Store) -> None:
+        obstore.put(store.objects, "results/run/images.zarr/c/0/0", b"chunk")
+        assert store.read("results/run/images.zarr/c/0/0") == b"chunk"
+
+    def test_a_range_can_be_an_array_without_a_copy(self, store: Store) -> None:
+        values = np.arange(100, dtype="<f8")
+        store.write("key", values.tobytes())
+        found = np.frombuffer(store.read_range("key", 80, 160), "<f8")
+        np.testing.assert_array_equal(found, values[10:30])
+
+    @pytest.mark.parametrize("chunk_bytes", [1, 100, 1 << 20])
+    def test_iterating_gives_all_bytes_in_order(self, store: Store, chunk_bytes: int) -> None:
+        store.write("key", SOME_BYTES)
+        assert b"".join(store.iterate("key", chunk_bytes)) == SOME_BYTES
+
+    def test_facts_tell_size_and_change(self, store: Store) -> None:
+        store.write("key", b"one")
+        first = store.facts("key")
+        assert first is not None
+        assert (first.n_bytes, store.facts("key")) == (3, first)
+        store.write("key", b"three")
+        second = store.facts("key")
+        assert second is not None
+        assert second.n_bytes == 5
+        assert second.etag != first.etag
+
+    def test_absence_is_a_fact(self, store: Store) -> None:
+        store.write("folder/key", b"")
+        assert store.facts("nothing") is None
+        assert not store.exists("nothing")
+        assert not store.exists("folder/ke")
+        assert store.exists("folder/key")
+
+    def test_json_comes_back(self, store: Store) -> None:
+        value = {"b": [1, 2.5, None, True], "a": {"ü": "€"}}
+        store.write_json("key", value)
+        assert store.read_json("key") == value
+
+    def test_equal_json_makes_equal_bytes_that_people_can_read(self, store: Store) -> None:
+        store.write_json("one", {"a": 1, "b": 2})
+        store.write_json("other", {"b": 2, "a": 1})
+        assert store.read("one") == store.read("other") == b'{\n "a": 1,\n "b": 2\n}\n'
+
+    def test_json_without_a_meaning_elsewhere_is_refused(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="JSON"):
+            store.write_json("key", float("nan"))
+        assert not store.exists("key")
+
+    def test_arrays_come_back_with_their_types(self, store: Store) -> None:
+        arrays = {
+            "mz": np.array([[1.5, 2.5]]),
+            "name": np.array(["C2H6O", "ü"]),
+            "empty": np.empty((0, 4), np.float32),
+        }
+        store.write_arrays("key.npz", arrays)
+        found = store.read_arrays("key.npz")
+        assert found.keys() == arrays.keys()
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+            assert found[name].dtype == array.dtype
+
+    def test_equal_arrays_make_equal_bytes(self, store: Store) -> None:
+        for key in ("one", "other"):
+            store.write_arrays(key, {"a": np.arange(5), "b": np.zeros((2, 2), bool)})
+        assert store.read("one") == store.read("other")
+
+    def test_only_the_first_creates(self, store: Store) -> None:
+        assert store.create("claims/key", b"first") is True
+        assert store.create("claims/key", b"second") is False
+        assert store.read("claims/key") == b"first"
+
+    def test_listing_gives_all_keys_below_a_folder_sorted(self, store: Store) -> None:
+        for key in ("run/b", "run/a/2", "run/a/1", "runs/c", "other"):
+            store.write(key, b"")
+        assert store.list("run") == ["run/a/1", "run/a/2", "run/b"]
+        assert store.list("run/") == store.list("run")
+        assert store.list("run/a") == ["run/a/1", "run/a/2"]
+        assert store.list("nothing") == []
+
+    def test_listing_has_no_limit(self, store: Store) -> None:
+        for n in range(1100):  # S3 lists 1,000 at a time
+            store.write(f"many/{n:05}", b"")
+        assert len(store.list("many")) == 1100
+
+    def test_keys_may_have_any_letters(self, store: Store) -> None:
+        key = "20261124/mouse brain #2 (50%, +ü)/tissue.imzML"
+        store.write(key, SOME_BYTES)
+        assert store.read(key) == SOME_BYTES
+        assert store.list("20261124/mouse brain #2 (50%, +ü)") == [key]
+
+    def test_reading_what_is_not_there_names_the_key(self, store: Store) -> None:
+        for read in (
+            lambda: store.read("no/such"),
+            lambda: store.read_range("no/such", 0, 4),
+            lambda: list(store.iterate("no/such")),
+            lambda: store.read_json("no/such"),
+            lambda: store.read_arrays("no/such"),
+        ):
+            with pytest.raises(MissingObject, match="no object 'no/such'"):
+                read()
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return Store.open("memory://")
+
+
+class TestFolderStore(StoreContract):
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "täglich neu" / "work"
+
+    @pytest.fixture
+    def store(self, folder: Path) -> Store:
+        return Store.open(folder.as_uri())
+
+    def test_an_object_is_an_ordinary_file(self, store: Store, folder: Path) -> None:
+        store.write_json("runs/a/plan.json", {"ppm": 3})
+        assert json.loads((folder / "runs" / "a" / "plan.json").read_text("utf-8")) == {"ppm": 3}
+
+    def test_what_storage_refuses_may_be_tried_again(self, store: Store) -> None:
+        store.write("a", b"a file, so no folder can have its name")
+        with pytest.raises(StoreUnavailable, match="object 'a/b': ") as caught:
+            store.write("a/b", b"data")
+        assert isinstance(caught.value, TransientError)
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    """An S3 to talk to, its address and credentials in the environment."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-east-1",
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+        }.items():
+            patch.setenv(name, value)
+        yield url
+    server.stop()
+
+
+class TestS3Store(StoreContract):
+    @pytest.fixture
+    def store(self, s3_server: str) -> Store:
+        bucket = f"bucket-{uuid.uuid4().hex}"
+        client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+        client.create_bucket(Bucket=bucket)
+        client.close()
+        return Store.open(f"s3://{bucket}")

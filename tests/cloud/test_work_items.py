@@ -1,0 +1,88 @@
+"""Cutting work into items, from counts alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ionbox_cloud.work_items import (
+    IMAGE_CELLS_PER_ITEM,
+    IONS_PER_CHUNK,
+    IONS_PER_SCORE_ITEM,
+    PEAKS_PER_SCORE_ITEM,
+    SORT_MEMORY_MB,
+    Chunk,
+    choose_sort,
+    cut,
+    cut_score_items,
+    images_per_chunk,
+    sort_memory_mb,
+)
+from ionbox_science.errors import InvalidDataset
+
+
+@st.composite
+def chunk_lists(draw: st.DrawFn) -> list[Chunk]:
+    """Chunks as PlanAnnotation makes them: full ones, then perhaps a smaller one."""
+    n_ions = draw(st.integers(0, 20 * IONS_PER_CHUNK))
+    n_peaks = st.sampled_from([0, 1, 1000]) | st.integers(0, 10 * PEAKS_PER_SCORE_ITEM)
+    return [Chunk(start, stop, draw(n_peaks)) for start, stop in cut(n_ions, IONS_PER_CHUNK)]
+
+
+@given(st.integers(0, 1000), st.integers(1, 100))
+def test_a_cut_has_everything_once_in_order(n: int, size: int) -> None:
+    runs = list(cut(n, size))
+    assert [i for start, stop in runs for i in range(start, stop)] == list(range(n))
+    assert all(0 < stop - start <= size for start, stop in runs)
+
+
+@given(chunk_lists())
+def test_every_ion_is_in_one_item(chunks: list[Chunk]) -> None:
+    items = cut_score_items(chunks)
+    n_ions = chunks[-1].stop if chunks else 0
+    assert (items[0][0] if items else 0) == 0
+    assert (items[-1][1] if items else 0) == n_ions
+    assert all(start < stop for start, stop in items)
+    assert all(before[1] == after[0] for before, after in pairwise(items))
+
+
+@given(chunk_lists())
+def test_no_item_is_too_large(chunks: list[Chunk]) -> None:
+    for start, stop in cut_score_items(chunks):
+        assert stop - start <= IONS_PER_SCORE_ITEM
+        touched = [chunk for chunk in chunks if chunk.start < stop and start < chunk.stop]
+        # a part of a chunk is taken to have its share of the chunk's peaks
+        per_ion = [chunk.n_peaks / (chunk.stop - chunk.start) for chunk in touched]
+        n_peaks = sum(
+            share * (min(stop, chunk.stop) - max(start, chunk.start))
+            for share, chunk in zip(per_ion, touched, strict=True)
+        )
+        assert n_peaks <= PEAKS_PER_SCORE_ITEM + max(per_ion)  # ions are not split
+
+
+def test_small_chunks_are_joined() -> None:
+    chunks = [Chunk(0, 4096, 10), Chunk(4096, 8192, 10), Chunk(8192, 9000, 10)]
+    assert cut_score_items(chunks) == [(0, 8192), (8192, 9000)]
+
+
+def test_a_crowded_chunk_is_split() -> None:
+    chunks = [Chunk(0, 4096, 10), Chunk(4096, 8192, 2 * PEAKS_PER_SCORE_ITEM)]
+    assert cut_score_items(chunks) == [(0, 4096), (4096, 6144), (6144, 8192)]
+
+
+@given(st.integers(2, 16), st.integers(1, 10**8))
+def test_a_chunk_of_images_fits_in_memory_or_is_one_ion(n_isotopes: int, n_pixels: int) -> None:
+    n_ions = images_per_chunk(n_isotopes, n_pixels)
+    assert n_ions == 1 or n_ions * n_isotopes * n_pixels <= IMAGE_CELLS_PER_ITEM
+    assert n_ions >= 1
+
+
+def test_a_dataset_that_cannot_be_sorted_at_once_is_refused_with_numbers() -> None:
+    n_peaks = 300_000_000
+    assert choose_sort(n_peaks // 3, 8, "small") == "lambda"
+    assert sort_memory_mb(n_peaks, 8) > SORT_MEMORY_MB
+    with pytest.raises(InvalidDataset, match="huge: sorting its 300,000,000 peaks takes") as seen:
+        choose_sort(n_peaks, 8, "huge")
+    assert "Crop the dataset or remove noise peaks" in str(seen.value)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cloud_builders import simulate
+from laptop import ACIDS, WAXES, Laptop
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Laptop:
+    """A laptop on which nothing was computed yet."""
+    return Laptop(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tissue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated dataset with ions of both databases."""
+    path = tmp_path_factory.mktemp("tissue") / "tissue.imzML"
+    formulas = sorted({*ACIDS, *WAXES})
+    return simulate(path, formulas, width=16, height=12, n_ions=60, n_noise_peaks=60)

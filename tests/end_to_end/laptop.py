@@ -1,0 +1,100 @@
+"""Runs as a user starts them, with a look at which functions were really called."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloud_builders import database_table, lipid_like_formulas
+from ionbox.annotate import annotate
+from ionbox.local import machine
+from ionbox.local.machine import ExecutionResult
+from ionbox.results import Outcome
+from ionbox_cloud.messages import ConfigLayer
+
+SETTINGS = {
+    "polarity": "positive",
+    "analyzer": "Orbitrap",
+    "resolving_power": 140_000,
+    "decoys": 4,  # a fifth of the time
+}
+ACIDS = lipid_like_formulas(8, 22)
+WAXES = lipid_like_formulas(18, 36)  # shares formulas with the acids
+BITTERS = lipid_like_formulas(5, 9)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that ended, however it did."""
+
+    outcome: Outcome
+    result: ExecutionResult
+    out: Path
+
+    @property
+    def n_calls(self) -> dict[str, int]:
+        """How often each function was called."""
+        return dict(Counter(call.state for call in self.result.calls))
+
+    @property
+    def table(self) -> bytes:
+        """``annotations.csv``."""
+        return (self.out / "annotations.csv").read_bytes()
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The annotations."""
+        _, *lines = self.table.decode().splitlines()
+        return list(csv.DictReader(lines))
+
+    def succeeded(self) -> Run:
+        """This run, which must have succeeded."""
+        assert self.outcome.succeeded, self.outcome.status
+        return self
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """A folder with databases, a work folder that runs share, and one result folder per run."""
+
+    root: Path
+
+    def database(self, name: str, formulas: Sequence[str], *, shuffled: bool = False) -> Path:
+        """Write a molecule table."""
+        path = self.root / "databases" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(database_table(formulas, shuffled=shuffled))
+        return path
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    def annotate(
+        self,
+        imzml: Path,
+        databases: Sequence[Path],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        n_workers: int = 1,
+        out: Path | None = None,
+    ) -> Run:
+        """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder."""
+        out = out or self.root / f"out-{len(list(self.root.glob('out-*')))}"
+        config = [ConfigLayer("the test", {**SETTINGS, **(settings or {})})]
+        results = []
+
+        def run_and_keep(*args: Any, **options: Any) -> ExecutionResult:
+            results.append(run_execution(*args, **options))
+            return results[-1]
+
+        run_execution = machine.run_execution
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(machine, "run_execution", run_and_keep)
+            outcome = annotate(imzml, databases, out, config, work=self.work, n_workers=n_workers)
+        return Run(outcome, results[0], out)

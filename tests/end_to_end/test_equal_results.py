@@ -1,0 +1,126 @@
+"""Equal input gives equal bytes; databases do not influence each other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import zarr
+from laptop import ACIDS, WAXES, Laptop, Run
+
+FULL = {"decoys": 20}  # more ions than a chunk of patterns has
+
+
+@pytest.fixture(scope="module")
+def usual(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Both databases with two workers: what the other runs are compared with."""
+    laptop = Laptop(tmp_path_factory.mktemp("usual"))
+    databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "WEST+11")
+        return laptop.annotate(tissue, databases, FULL, n_workers=2).succeeded()
+
+
+def deliverables(run: Run) -> dict[str, bytes]:
+    """All result files but the two that tell about the run."""
+    return {
+        path.relative_to(run.out).as_posix(): path.read_bytes()
+        for path in run.out.rglob("*")
+        if path.is_file() and path.name not in ("run.json", "status.json")
+    }
+
+
+def test_the_dataset_is_worth_comparing(usual: Run) -> None:
+    assert usual.n_calls["GenerateIsotopePatterns"] >= 3
+    assert usual.n_calls["AnnotateSegments"] == 2
+    assert {row["database"] for row in usual.rows} == {"acids", "waxes"}
+    assert len(usual.rows) > 40
+    assert len({row["fdr"] for row in usual.rows}) > 2
+
+
+@pytest.mark.parametrize("n_workers", [1, 4])
+def test_the_number_of_workers_changes_no_byte(
+    usual: Run, laptop: Laptop, tissue: Path, n_workers: int
+) -> None:
+    databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
+    run = laptop.annotate(tissue, databases, FULL, n_workers=n_workers).succeeded()
+    assert deliverables(run) == deliverables(usual)
+
+
+def test_the_order_of_rows_and_of_databases_changes_no_byte_of_the_table(
+    usual: Run, laptop: Laptop, tissue: Path
+) -> None:
+    databases = [
+        laptop.database("waxes", WAXES, shuffled=True),
+        laptop.database("acids", ACIDS, shuffled=True),
+    ]
+    run = laptop.annotate(tissue, databases, FULL).succeeded()
+    assert run.outcome.record["run_id"] != usual.outcome.record["run_id"]
+    assert run.table == usual.table
+
+
+def test_another_folder_day_or_hash_seed_change_no_byte(
+    usual: Run, laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = laptop.root / "täglich neu"
+    there.mkdir()
+    for path in tissue.parent.glob("tissue.i*"):
+        shutil.copyfile(path, there / path.name)
+    databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
+    monkeypatch.setenv("PYTHONHASHSEED", "12345")
+    monkeypatch.setenv("TZ", "EAST-14")  # 25 hours later than the usual run: never the same day
+    run = laptop.annotate(there / "tissue.imzML", databases, FULL).succeeded()
+    assert deliverables(run) == deliverables(usual)
+
+
+def test_the_table_tells_nothing_about_the_run(usual: Run) -> None:
+    text = usual.table.decode()
+    record = usual.outcome.record
+    assert record["dataset"]["id"] in text
+    assert record["run_id"] not in text
+    assert usual.outcome.status["execution_id"] not in text
+    assert str(usual.out.parent) not in text
+    assert time.strftime("%Y-%m-%d") not in text
+
+
+def test_databases_together_give_the_rows_they_give_apart(
+    usual: Run, laptop: Laptop, tissue: Path
+) -> None:
+    for name, formulas in (("acids", ACIDS), ("waxes", WAXES)):
+        alone = laptop.annotate(tissue, [laptop.database(name, formulas)], FULL).succeeded()
+        together = [row for row in usual.rows if row["database"] == name]
+        assert len(alone.rows) > 10
+        assert alone.rows == together
+
+
+def test_rows_are_sorted_by_fdr_then_score(usual: Run) -> None:
+    order = [(float(row["fdr"]), -float(row["msm"])) for row in usual.rows]
+    assert order == sorted(order)
+
+
+def test_images_belong_to_the_rows(usual: Run) -> None:
+    images = zarr.open_group(usual.out / "ion_images.zarr", mode="r")
+    record = usual.outcome.record["dataset"]
+    assert images["images"].shape[2:] == (record["height"], record["width"]) == (12, 16)
+    assert images["mask"][...].all()
+    sums = {
+        f"{mz:.6f}": image.sum(dtype="f8")
+        for mz, image in zip(images["mz"][:, 0], images["images"][:, 0], strict=True)
+    }
+    assert images["mz"].shape[0] < len(usual.rows)  # ions in both databases are drawn once
+    for row in usual.rows:
+        assert sums[row["mz"]] == pytest.approx(float(row["totalIntensity"]), rel=1e-5)
+
+
+def test_the_record_counts_what_was_done(usual: Run) -> None:
+    record = json.loads((usual.out / "run.json").read_text("utf-8"))
+    assert record == usual.outcome.record
+    counted = {state: numbers["items"] for state, numbers in record["states"].items()}
+    publishing = {"PublishResults": 1}  # writes the record before it is done
+    assert counted | publishing == usual.n_calls
+    assert record["n_annotations"] == len(usual.rows)
+    assert record["config"]["ppm"] == 3.0
+    assert [database["name"] for database in record["databases"]] == ["acids", "waxes"]

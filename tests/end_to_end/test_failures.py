@@ -1,0 +1,137 @@
+"""What a user sees when something goes wrong inside a run, and how the next one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ionbox.local.pool import Worker
+from ionbox.local.runtime import Answer, Call
+from laptop import ACIDS, BITTERS, Laptop
+
+ONE_ITEM_OF_THREE = 1
+
+
+@pytest.fixture
+def kill_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """Kill the worker that has got a given item of a Map, while it has it."""
+    exchange = Worker.call
+
+    def arrange(function: str, item: int) -> None:
+        def call(worker: Worker, call: Call) -> Answer:
+            if call.function == function and json.loads(call.payload)["item"] == item:
+                os.kill(worker.pid, signal.SIGSTOP)  # or it might be done before it is killed
+                threading.Timer(0.2, os.kill, (worker.pid, signal.SIGKILL)).start()
+            return exchange(worker, call)
+
+        monkeypatch.setattr(Worker, "call", call)
+
+    return arrange
+
+
+def test_a_killed_worker_fails_the_run_by_its_item_and_the_next_run_goes_on(
+    laptop: Laptop,
+    tissue: Path,
+    tmp_path: Path,
+    kill_worker: Callable[[str, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    databases = [
+        laptop.database(name, formulas)
+        for name, formulas in (("acids", ACIDS), ("bitters", BITTERS), ("few", ACIDS[:40]))
+    ]
+    kill_worker("annotate_segments", ONE_ITEM_OF_THREE)
+    broken = laptop.annotate(tissue, databases, n_workers=2)
+    assert not broken.outcome.succeeded
+    status = broken.outcome.status
+    assert (status["status"], status["error"]) == ("failed", "Runtime.ExitError")
+    assert status["message"].startswith("AnnotateSegments item 1 (scores of ions 0-")
+    assert "of database 1)" in status["message"]
+    assert status["message"].endswith("signal: killed")
+    assert status["advice"].startswith("Run again: finished work is kept.")
+    assert json.loads((broken.out / "status.json").read_text("utf-8")) == status
+    assert not (broken.out / "annotations.csv").exists()
+    assert broken.n_calls["AnnotateSegments"] == 3
+
+    monkeypatch.undo()
+    completed = laptop.annotate(tissue, databases, n_workers=2).succeeded()
+    assert completed.n_calls == {
+        "PlanRun": 1,
+        "BuildIons": 1,
+        "PlanAnnotation": 1,
+        "AnnotateSegments": 1,
+        "EstimateFdr": 1,
+        "RenderImages": 1,
+        "PublishResults": 1,
+    }
+    undisturbed = (
+        Laptop(tmp_path / "undisturbed").annotate(tissue, databases, n_workers=2).succeeded()
+    )
+    assert undisturbed.n_calls["AnnotateSegments"] == 3
+    assert completed.table == undisturbed.table
+
+
+def test_a_killed_worker_in_the_first_map_is_named_too(
+    laptop: Laptop,
+    tissue: Path,
+    kill_worker: Callable[[str, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    databases = [laptop.database("bitters", BITTERS), laptop.database("few", ACIDS[:40])]
+    kill_worker("generate_isotope_patterns", 0)
+    broken = laptop.annotate(tissue, databases, n_workers=2)
+    assert broken.outcome.status["error"] == "Runtime.ExitError"
+    expected = "GenerateIsotopePatterns item 0 (isotope patterns of ions 0-"
+    assert broken.outcome.status["message"].startswith(expected)
+    assert "AnnotateSegments" not in broken.n_calls
+
+    monkeypatch.undo()
+    completed = laptop.annotate(tissue, databases, n_workers=2).succeeded()
+    assert completed.n_calls["GenerateIsotopePatterns"] == 1
+    assert "SegmentSpectra" not in completed.n_calls
+
+
+def test_a_worker_killed_while_drawing_costs_only_what_follows(
+    laptop: Laptop,
+    tissue: Path,
+    kill_worker: Callable[[str, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    databases = [laptop.database("bitters", BITTERS)]
+    kill_worker("render_images", 0)
+    broken = laptop.annotate(tissue, databases, n_workers=2)
+    assert broken.outcome.status["message"].startswith("RenderImages item 0 (images of ions 0-")
+
+    monkeypatch.undo()
+    completed = laptop.annotate(tissue, databases, n_workers=2).succeeded()
+    assert "AnnotateSegments" not in completed.n_calls
+    assert completed.n_calls["RenderImages"] == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "cause"),
+    [
+        (Path.unlink, "MissingObject", "no object 'patterns/"),
+        (lambda chunk: chunk.write_bytes(b"PK"), "ValueError", "pickled"),
+    ],
+    ids=["of ours", "of a library"],
+)
+def test_an_error_inside_an_item_keeps_its_name_and_says_its_item(
+    laptop: Laptop, tissue: Path, damage: Callable[[Path], object], error: str, cause: str
+) -> None:
+    databases = [laptop.database("bitters", BITTERS), laptop.database("acids", ACIDS[:40])]
+    first = laptop.annotate(tissue, databases, n_workers=2).succeeded()
+    patterns_id = first.outcome.record["databases"][1]["patterns_id"]
+    damage(laptop.work / "work" / "patterns" / patterns_id / "chunk-00000.npz")
+    broken = laptop.annotate(tissue, databases, {"ppm": 2}, n_workers=2)
+    status = broken.outcome.status
+    assert (status["status"], status["error"]) == ("failed", error)
+    assert status["message"].startswith("AnnotateSegments item 1 (scores of ions 0-")
+    assert cause in status["message"]
+    assert broken.n_calls["AnnotateSegments"] == 2
+    assert broken.result.error == error

@@ -1,0 +1,1 @@
+"""Expected values, each with its origin and the command that makes it again."""

@@ -1,0 +1,121 @@
+"""Make the expected values again: ``PYTHONPATH=tests .venv/bin/python -m golden.make``.
+
+Patterns and decoys are excerpts of what METASPACE's engine wrote and need the reference data;
+the expected annotations come from `oracles.obvious` and need nothing. ``small_values.json`` is
+written by hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from builders import Dataset, plant_dataset
+from oracles import engine, obvious
+
+GOLDEN = Path(__file__).parent
+REFERENCE = GOLDEN.parents[2] / "shared" / "reference"
+COMMAND = "PYTHONPATH=tests .venv/bin/python -m golden.make"
+ENGINE = "METASPACE engine, revision fd965c1, on cpyMSpec 0.4.2"
+
+SIGMA = 0.000619
+ADDUCTS = ("+H", "+Na", "+K")
+FORMULAS = (
+    *("C10H17N", "C10H8O", "C18H32O3", "C18H34O2", "C19H18N2O7S2", "C21H27ClN2O2"),
+    *("C24H48NO7P", "C25H45NO", "C26H46NO7P", "C45H78NO8P", "C5H10O2", "C6H12O6"),
+)
+N_DECOYS = 3
+
+
+def read_planted() -> Dataset:
+    """Build the dataset that the expected annotations belong to."""
+    rows = read_rows("planted_ions.csv")
+    return plant_dataset(
+        (
+            [float(row[f"mz_{k}"]) for k in range(4)],
+            [float(row[f"abundance_{k}"]) for k in range(4)],
+            (float(row["y"]), float(row["x"]), float(row["radius"]), float(row["noise"])),
+        )
+        for row in rows
+    )
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """Read a table of this folder; lines with # say where it comes from."""
+    with (GOLDEN / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def _write(name: str, origin: str, table: pd.DataFrame) -> None:
+    text = table.to_csv(index=False, lineterminator="\n")
+    (GOLDEN / name).write_text(f"# {origin}\n# {COMMAND}\n{text}", encoding="utf-8")
+
+
+def _make_planted() -> None:
+    """Plant half of the targets, and some of the decoys that each method draws."""
+    shared = obvious.draw_decoys(len(FORMULAS), ADDUCTS, N_DECOYS)
+    single = obvious.draw_decoys(len(FORMULAS) * len(ADDUCTS), ADDUCTS, N_DECOYS)
+    ions = [(f, ADDUCTS[i % 3]) for i, f in enumerate(FORMULAS)]
+    ions += [(f, ADDUCTS[(i + 1) % 3]) for i, f in enumerate(FORMULAS) if i % 4 != 3]
+    for i in (0, 2, 4, 7, 9):
+        ions += [(FORMULAS[i], decoy) for decoy in shared[i][: 1 + i % 3]]
+        ions += [(FORMULAS[i], decoy) for decoy in single[3 * i + i % 3][: 1 + i % 3]]
+    rows = []
+    for i, (formula, modifier) in enumerate(ions):
+        pattern = obvious.generate_pattern(str(obvious.build_ion_formula(formula, modifier)), SIGMA)
+        row = {"formula": formula, "modifier": modifier}
+        row |= {f"mz_{k}": f"{mz:.5f}" for k, (mz, _) in enumerate(pattern)}
+        row |= {f"abundance_{k}": f"{share:.3f}" for k, (_, share) in enumerate(pattern)}
+        row |= {"y": str(3 + i * 5 % 11), "x": str(3 + i * 7 % 15), "radius": str(2 + i % 5)}
+        rows.append({**row, "noise": f"{0.1 + 0.2 * (i * 3 % 10):.2f}"})
+    origin = "a made-up dataset: ions (Orbitrap, sigma 0.000619) and where their hills stand"
+    _write("planted_ions.csv", origin, pd.DataFrame(rows))
+
+
+def _make_expected() -> None:
+    data = read_planted()
+    tables = []
+    for method in ("metaspace-v1", "metaspace-v3"):
+        table = obvious.annotate(
+            data.peaks, data.grid.mask, FORMULAS, ADDUCTS, SIGMA, method, n_decoys=N_DECOYS
+        )
+        table.insert(0, "method", method)
+        tables.append(table)
+    origin = "planted_ions.csv annotated by oracles/obvious.py (scipy 1.17.1, pandas 3.1.1)"
+    _write("expected_annotations.csv", origin, pd.concat(tables).round(9))
+
+
+def _make_patterns() -> None:
+    ion_formulas, mz, intensity = engine.read_patterns(REFERENCE, "v3_edge_2k")
+    some = np.linspace(0, len(ion_formulas) - 1, 40).astype(int)
+    table = pd.DataFrame({"ion_formula": [ion_formulas[i] for i in some]})
+    for k in range(4):
+        table[f"mz_{k}"] = mz[some, k]
+    for k in range(4):
+        table[f"intensity_{k}"] = intensity[some, k]
+    _write("isotope_patterns.csv", f"{ENGINE}; Orbitrap, sigma 0.000619, charge +1", table)
+
+
+def _make_decoys() -> None:
+    draws = {}
+    for rule, run in (("per-target-ion", "v1_edge_2k"), ("per-formula", "v3_edge_2k")):
+        table = engine.read_table(REFERENCE, run, "decoy_assignment.csv.gz").head(2 * 3 * 20)
+        names = table["dm"].to_numpy().reshape(2, 3, 20).tolist()
+        draws[rule] = [[" ".join(draw) for draw in formula] for formula in names]
+    value = {
+        "origin": f"{ENGINE}: decoys of the first two formulas of a database, adducts +H +Na +K",
+        "command": COMMAND,
+        "draws": draws,
+    }
+    (GOLDEN / "decoys.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if REFERENCE.is_dir():
+        _make_patterns()
+        _make_decoys()
+    _make_planted()
+    _make_expected()

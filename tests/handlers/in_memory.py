@@ -1,0 +1,152 @@
+"""Handlers called one by one as the state machine would, on stores in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from imzml_builder import Pair
+from ionbox.local.functions import IONBOX, read_functions
+from ionbox.local.runtime import Call, LambdaContext, load_handler
+from ionbox_cloud import keys
+from ionbox_cloud.messages import (
+    ConfigLayer,
+    DatabaseFile,
+    DatasetFiles,
+    ErrorOutput,
+    ItemFailureReport,
+    Message,
+    PlannedRun,
+    PlanRequest,
+    RunRef,
+    RunRequest,
+)
+from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.store import Stores
+
+FUNCTIONS = {function.state: function for function in read_functions(IONBOX).values()}
+
+STATES = (
+    "SegmentSpectra",
+    "BuildIons",
+    "GenerateIsotopePatterns",
+    "PlanAnnotation",
+    "AnnotateSegments",
+    "EstimateFdr",
+    "RenderImages",
+    "PublishResults",
+)
+MAPS = ("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages")
+
+SETTINGS: Mapping[str, Any] = {
+    "polarity": "positive",
+    "analyzer": "orbitrap",
+    "resolving_power": 140_000,
+    "adducts": ["+H", "+Na"],
+    "decoys": 3,
+}
+
+
+def call(state: str, message: Message) -> dict[str, Any]:
+    """Call the handler of a state with a message as JSON."""
+    function = FUNCTIONS[state]
+    context = LambdaContext(Call.of(function, "request-1", ""))
+    answer: dict[str, Any] = load_handler(str(function.handler))(message.to_json(), context)
+    return answer
+
+
+@dataclass
+class InMemoryRun:
+    """A run in the making: what the user dropped, and how far it is."""
+
+    stores: Stores
+    request: RunRequest
+    execution_id: str = "20261124-attempt-1"
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        stores: Stores,
+        pair: Pair,
+        databases: Mapping[str, bytes],
+        *layers: Mapping[str, Any],
+        name: str = "tissue",
+        sidecar: bytes | None = None,
+    ) -> InMemoryRun:
+        """Drop files; ``layers`` are settings, strongest first, `SETTINGS` if there are none."""
+        stores.inbox.write(f"{name}.imzML", pair.source)
+        stores.inbox.write(f"{name}.ibd", pair.ibd)
+        if sidecar is not None:
+            stores.inbox.write(f"{name}.json", sidecar)
+        for database, table in databases.items():
+            stores.inbox.write(f"databases/{database}.tsv", table)
+        request = RunRequest(
+            DatasetFiles(
+                name, f"{name}.imzML", f"{name}.ibd", None if sidecar is None else f"{name}.json"
+            ),
+            tuple(DatabaseFile(each, f"databases/{each}.tsv") for each in databases),
+            tuple(
+                ConfigLayer(f"layer {number}", dict(settings))
+                for number, settings in enumerate(layers or (SETTINGS,))
+            ),
+        )
+        return cls(stores, request)
+
+    def plan(self) -> PlannedRun:
+        """Call PlanRun."""
+        self.answers["PlanRun"] = call("PlanRun", PlanRequest(self.execution_id, self.request))
+        return PlannedRun.from_json(self.answers["PlanRun"])
+
+    @property
+    def ref(self) -> RunRef:
+        return RunRef(self.execution_id, self.answers["PlanRun"]["run_id"])
+
+    @property
+    def planned(self) -> RunPlan:
+        return read_plan(self.stores.work, self.ref.execution_id)
+
+    def run(self, state: str) -> dict[str, Any]:
+        """Call a state; a Map's function once per item of its list."""
+        if state in MAPS:
+            item_type = message_type(state)
+            for item in self.items(state):
+                self.answers[state] = call(state, item_type.from_json(item))
+        else:
+            self.answers[state] = call(state, self.ref)
+        return self.answers.get(state, {})
+
+    def run_before(self, state: str) -> InMemoryRun:
+        """Call everything that comes before a state."""
+        return self.run_all(STATES[: STATES.index(state)])
+
+    def run_all(self, states: Sequence[str] = STATES) -> InMemoryRun:
+        """Plan, then call states in order."""
+        self.plan()
+        for each in states:
+            self.run(each)
+        return self
+
+    def again(self, execution_id: str = "20261125-attempt-2") -> InMemoryRun:
+        """Another attempt at the same request."""
+        return InMemoryRun(self.stores, self.request, execution_id)
+
+    def items(self, state: str) -> list[dict[str, Any]]:
+        """The list a Map works on."""
+        found: list[dict[str, Any]] = self.stores.work.read_json(
+            keys.items(self.execution_id, state)
+        )
+        return found
+
+    def fail_item(self, state: str, item: int, error: str, cause: str) -> None:
+        """Record the failure of an item, as the state machine does."""
+        report = ItemFailureReport(self.execution_id, state, item, ErrorOutput(error, cause))
+        call("RecordFailure", report)
+
+
+def message_type(state: str) -> type[Message]:
+    """What the handler of a state parses its event as."""
+    step = load_handler(str(FUNCTIONS[state].handler)).__wrapped__
+    found: type[Message] = get_type_hints(step)["message"]
+    return found

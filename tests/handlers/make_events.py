@@ -1,0 +1,64 @@
+"""Make the events in ``tests/events`` again, from the example that ``make run`` left behind.
+
+::
+
+    make run && .venv/bin/python tests/handlers/make_events.py
+
+Plays the workflow on the example with ``make invoke``'s own code, and takes the first item of each
+Map. Needed when ids change: another layout version, another cut into items.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ionbox.local.functions import IONBOX, read_functions
+from ionbox.local.runtime import Call, Stores, answer_call, handler_environment
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "tests" / "events"
+MAPS = {"GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"}
+STATES = [
+    *("BuildIons", "SegmentSpectra", "GenerateIsotopePatterns", "PlanAnnotation"),
+    *("AnnotateSegments", "EstimateFdr", "RenderImages", "PublishResults"),
+]
+
+
+def main() -> None:
+    request = json.loads((EVENTS / "plan_run.json").read_text("utf-8"))
+    functions = {function.state: function for function in read_functions(IONBOX).values()}
+    work = Path(tempfile.mkdtemp())
+    stores = Stores(ROOT.as_uri(), (work / "work").as_uri(), (work / "results").as_uri())
+    os.environ.update(handler_environment(stores))
+
+    def call(state: str, event: Any) -> Any:
+        answer = answer_call(Call.of(functions[state], "make-events", json.dumps(event)))
+        assert answer.error is None, answer.payload
+        return json.loads(answer.payload)
+
+    def keep(state: str, event: Any) -> None:
+        path = EVENTS / f"{functions[state].handler.parent.name}.json"
+        path.write_text(json.dumps(event, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+    planned = call("PlanRun", request)
+    ref = {name: planned[name] for name in ("execution_id", "run_id")}
+    for state in STATES:
+        if state in MAPS:
+            key = f"executions/{ref['execution_id']}/items/{state}.json"
+            items = json.loads((work / "work" / key).read_text("utf-8"))
+            keep(state, items[0])
+            for item in items:
+                call(state, item)
+        else:
+            keep(state, ref)
+            call(state, ref)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""PlanAnnotation, AnnotateSegments, EstimateFdr, RenderImages, PublishResults."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+from imzml_builder import Pair, range_reader
+from in_memory import SETTINGS, InMemoryRun
+from ionbox_cloud import keys, work_items
+from ionbox_cloud.errors import InternalError, MissingOutput
+from ionbox_cloud.images import read_image_list
+from ionbox_cloud.messages import DatabaseFile
+from ionbox_cloud.patterns import read_patterns
+from ionbox_science.annotations import Annotations
+from ionbox_science.imzml import read_header
+from ionbox_science.ion_images import Grid
+from ionbox_science.ions import IonTable
+from ionbox_science.scores import score_ions
+from ionbox_science.segments import sort_peaks
+from ionbox_science.spectra import Peaks, read_peaks
+from zarr.storage import ObjectStore
+
+NewRun = Callable[..., InMemoryRun]
+
+
+def all_peaks(pair: Pair) -> Peaks:
+    return read_peaks(read_header(pair.source, "tissue.imzML"), range_reader(pair.ibd))
+
+
+# --- PlanAnnotation -------------------------------------------------------------------------------
+
+
+def test_every_ion_is_in_one_item(run: InMemoryRun) -> None:
+    run.run_before("AnnotateSegments")
+    assert run.answers["PlanAnnotation"]["n_items"] == 2
+    for index, database in enumerate(run.planned.databases):
+        ions = run.stores.work.read_arrays(keys.ions(database.patterns_id))
+        n_ions = IonTable.from_arrays(ions).n_ions
+        items = [item for item in run.items("AnnotateSegments") if item["database"] == index]
+        assert [ion for item in items for ion in range(item["start"], item["stop"])] == list(
+            range(n_ions)
+        )
+        assert run.stores.work.read_json(keys.scores_plan(database.scores_id)) == [
+            [item["start"], item["stop"]] for item in items
+        ]
+        assert run.stores.work.exists(keys.patterns_manifest(database.patterns_id))
+
+
+def test_only_missing_items_are_listed(run: InMemoryRun) -> None:
+    run.run_before("EstimateFdr")
+    assert run.again().run_before("AnnotateSegments").items("AnnotateSegments") == []
+    run.stores.inbox.write("databases/new.tsv", b"formula\nC6H12O6\n")
+    databases = (*run.request.databases, DatabaseFile("new", "databases/new.tsv"))
+    more = run.again("attempt 3")
+    more.request = replace(run.request, databases=databases)
+    (item,) = more.run_before("AnnotateSegments").items("AnnotateSegments")
+    assert (item["item"], item["database"]) == (0, 2)
+    assert item["output_key"].startswith(keys.scores(more.planned.databases[2].scores_id))
+
+
+def test_finished_scores_are_not_planned_again(run: InMemoryRun) -> None:
+    run.run_before("RenderImages")
+    again = run.again()
+    assert again.run_before("AnnotateSegments").answers["PlanAnnotation"]["n_items"] == 0
+
+
+# --- gathering ------------------------------------------------------------------------------------
+
+GATHERED = [
+    ("GenerateIsotopePatterns", "PlanAnnotation", r"isotope patterns of ions 0-\d+"),
+    ("AnnotateSegments", "EstimateFdr", r"scores of ions 0-\d+ of database 0"),
+    ("RenderImages", "PublishResults", r"images of ions 0-\d+"),
+]
+each_map = pytest.mark.parametrize(("state", "after", "item"), GATHERED)
+
+
+@each_map
+def test_an_item_that_left_nothing_is_named(
+    run: InMemoryRun, state: str, after: str, item: str
+) -> None:
+    run.run_before(state)
+    output_key = run.items(state)[0]["output_key"]
+    words = rf"^{state} item 0 \({item}\) ended without output '{output_key}'; run again"
+    with pytest.raises(MissingOutput, match=words):
+        run.run(after)
+
+
+@each_map
+def test_a_recorded_failure_is_raised_under_its_own_name(
+    run: InMemoryRun, state: str, after: str, item: str
+) -> None:
+    run.run_before(after)
+    cause = '{"errorMessage": "no object \'a\'", "errorType": "MissingObject", "stackTrace": []}'
+    run.fail_item(state, 0, "MissingObject", cause)
+    with pytest.raises(InternalError) as caught:
+        run.run(after)
+    assert type(caught.value).__name__ == "MissingObject"
+    caught.match(rf"^{state} item 0 \({item}\): no object 'a'$")
+
+
+def test_of_several_failures_the_first_in_item_order_is_raised(run: InMemoryRun) -> None:
+    run.run_before("EstimateFdr")
+    run.fail_item("AnnotateSegments", 1, "MemoryError", "wanted 9 GB")
+    run.fail_item("AnnotateSegments", 0, "Runtime.ExitError", "signal: killed")
+    with pytest.raises(InternalError, match=r"^AnnotateSegments item 0 .*killed \(2 items") as seen:
+        run.run("EstimateFdr")
+    assert type(seen.value).__name__ == "Runtime.ExitError"
+
+
+def test_failures_of_an_earlier_attempt_do_not_count(run: InMemoryRun) -> None:
+    run.run_before("EstimateFdr")
+    run.fail_item("AnnotateSegments", 0, "Runtime.ExitError", "signal: killed")
+    assert run.again().run_all().answers["PublishResults"]["n_annotations"] > 0
+
+
+# --- AnnotateSegments -----------------------------------------------------------------------------
+
+
+def test_an_item_holds_the_scores_of_its_ions(run: InMemoryRun, tissue: Pair) -> None:
+    run.run_before("EstimateFdr")
+    plan, work = run.planned, run.stores.work
+    header = read_header(tissue.source, "tissue.imzML")
+    peaks = sort_peaks(all_peaks(tissue))
+    for item in run.items("AnnotateSegments"):
+        patterns_id = plan.databases[item["database"]].patterns_id
+        table = IonTable.from_arrays(work.read_arrays(keys.ions(patterns_id)))
+        patterns = read_patterns(work, patterns_id, table.is_target, 0, table.n_ions)
+        mz_range = float(peaks.mz[0]), float(peaks.mz[-1])
+        options = plan.run_config.image_options
+        expected = score_ions(peaks, patterns, Grid(header.mask), options, mz_range, 0)
+        found = work.read_arrays(item["output_key"])
+        assert len(found["ion"]) > 0
+        for name, array in expected.to_arrays().items():
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+# --- EstimateFdr and RenderImages -----------------------------------------------------------------
+
+
+def test_each_database_gets_its_annotations_and_diagnostics(run: InMemoryRun) -> None:
+    run.run_before("RenderImages")
+    plan = run.planned
+    for index, database in enumerate(plan.databases):
+        arrays = run.stores.work.read_arrays(keys.run_annotations(plan.run_id, index))
+        annotations = Annotations.from_arrays(arrays)
+        assert len(annotations.fdr) > 0
+        assert (annotations.fdr < 1).all()
+        assert run.stores.work.exists(keys.scores_manifest(database.scores_id))
+        name = f"diagnostics/{database.name}.npz"
+        diagnostics = run.stores.results.read_arrays(
+            keys.results(plan.dataset_id, plan.run_id, name)
+        )
+        assert {"ions_formulas", "ions_decoy_ion", "scores_msm", "fdr"} <= diagnostics.keys()
+        n_targets = len(plan.run_config.adducts)
+        assert diagnostics["fdr"].shape == (len(diagnostics["ions_formulas"]), n_targets)
+
+
+def test_an_ion_of_two_databases_is_drawn_once_by_ascending_mass(run: InMemoryRun) -> None:
+    run.run_before("RenderImages")
+    plan, work = run.planned, run.stores.work
+    images = read_image_list(work, plan.run_id)
+    of_databases = [
+        set(work.read_arrays(keys.run_annotations(plan.run_id, index))["ion_formula"].tolist())
+        for index in range(2)
+    ]
+    assert of_databases[0] & of_databases[1]
+    assert sorted(images.ion_formula.tolist()) == sorted(of_databases[0] | of_databases[1])
+    assert (np.diff(images.mz[:, 0]) > 0).all()
+    assert run.answers["EstimateFdr"]["n_items"] == 1
+
+
+@pytest.mark.parametrize("ions_per_item", [None, 3])
+def test_images_are_the_intensities_in_the_windows(
+    run: InMemoryRun,
+    tissue: Pair,
+    monkeypatch: pytest.MonkeyPatch,
+    ions_per_item: int | None,
+) -> None:
+    if ions_per_item:
+        monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_ITEM", ions_per_item * 4 * 6 * 8)
+    run.run_all()
+    assert (len(run.items("RenderImages")) > 2) == (ions_per_item is not None)
+    plan, peaks = run.planned, all_peaks(tissue)
+    store = ObjectStore(run.stores.results.objects, read_only=True)
+    folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
+    group = zarr.open_group(store, path=folder, mode="r")
+    listed = read_image_list(run.stores.work, plan.run_id)
+    assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
+    np.testing.assert_array_equal(group["mz"][...], listed.mz)
+    assert group["mask"][...].all()
+    images = group["images"][...]
+    assert images.shape == (*listed.mz.shape, 6, 8)
+    assert images.dtype == np.float32
+    for ion_image, mz in zip(images, listed.mz, strict=True):
+        for image, middle in zip(ion_image, mz, strict=True):
+            inside = np.abs(peaks.mz - middle) <= middle * 3e-6
+            expected = np.bincount(peaks.pixel[inside], peaks.intensity[inside], 48)
+            np.testing.assert_allclose(image.ravel(), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        group["tic"][...].ravel(), np.bincount(peaks.pixel, peaks.intensity, 48)
+    )
+
+
+def test_a_run_that_broke_off_after_its_images_were_laid_out_is_finished_by_the_next(
+    run: InMemoryRun,
+) -> None:
+    run.run_before("PublishResults")
+    again = run.again().run_all()
+    folder = keys.results(again.planned.dataset_id, again.planned.run_id)
+    group = zarr.open_group(
+        ObjectStore(run.stores.results.objects), path=f"{folder}/ion_images.zarr"
+    )
+    listed = read_image_list(run.stores.work, again.planned.run_id)
+    assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
+    assert run.stores.results.exists(f"{folder}/run.json")
+
+
+# --- PublishResults -------------------------------------------------------------------------------
+
+
+def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:
+    answer = run.run_all().answers["PublishResults"]
+    plan, results = run.planned, run.stores.results
+    assert answer["results_key"] == keys.results(plan.dataset_id, plan.run_id)
+    _, *lines = results.read(f"{answer['results_key']}/annotations.csv").decode().splitlines()
+    rows = list(csv.DictReader(lines))
+    assert len(rows) == answer["n_annotations"] > 0
+    assert {row["database"] for row in rows} == {"acids", "waxes"}
+    assert {row["datasetId"] for row in rows} == {plan.dataset_id}
+    record = results.read_json(f"{answer['results_key']}/run.json")
+    assert record["config"] == plan.config
+    assert record["n_annotations"] == len(rows)
+    counted = [n for row in record["summary"] for n in [row["counts"]["0.5"]]]
+    assert sum(counted) == sum(float(row["fdr"]) <= 0.5 for row in rows)
+    status = results.read_json(keys.status(run.execution_id))
+    assert (status["status"], status["reused"]) == ("succeeded", False)
+    assert status["results"] == answer["results_key"]
+
+
+def test_publishing_twice_is_harmless(run: InMemoryRun) -> None:
+    def published() -> dict[str, bytes]:
+        store = run.stores.results
+        return {key: store.read(key) for key in store.list("") if "executions/" not in key}
+
+    first = run.run_all().answers["PublishResults"]
+    before = published()
+    assert run.run("PublishResults") == first
+    again = run.again()
+    assert again.plan().published is True
+    assert again.run("PublishResults") == first
+    assert published() == before
+    status = run.stores.results.read_json(keys.status(again.execution_id))
+    assert (status["status"], status["reused"]) == ("succeeded", True)
+
+
+def test_a_run_without_annotations_is_published_too(new_run: NewRun) -> None:
+    run = new_run(SETTINGS, databases={"absent": b"formula\nC100H50\n"})
+    answer = run.run_all().answers
+    assert answer["EstimateFdr"]["n_items"] == 0
+    assert answer["PublishResults"]["n_annotations"] == 0
+    _, header = (
+        run.stores.results.read(f"{answer['PublishResults']['results_key']}/annotations.csv")
+        .decode()
+        .splitlines()
+    )
+    assert header.startswith("group,datasetName,")

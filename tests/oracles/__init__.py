@@ -1,0 +1,1 @@
+"""What tests compare the product with; never imported by the product."""

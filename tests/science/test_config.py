@@ -1,0 +1,277 @@
+"""From what a user asks to what runs: layers, the file's own words, and all problems at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ionbox_science.config import (
+    SETTINGS,
+    FileWords,
+    RunConfig,
+    check_keys,
+    match_analyzer,
+    resolve_config,
+    translate_lithops,
+)
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.isotope_patterns import IsotopeModel
+from ionbox_science.scores import ImageOptions
+
+ENOUGH: dict[str, Any] = {
+    "polarity": "positive",
+    "analyzer": "orbitrap",
+    "resolving_power": 140_000,
+}
+
+
+def resolve(settings: dict[str, Any], words: FileWords | None = None) -> RunConfig:
+    config, _ = resolve_config([("run.json", settings)], words or FileWords())
+    return config
+
+
+def problems_of(settings: dict[str, Any], words: FileWords | None = None) -> list[str]:
+    with pytest.raises(InvalidConfig) as refused:
+        resolve(settings, words)
+    return str(refused.value).split("\n")
+
+
+def test_defaults_are_those_of_the_field() -> None:
+    config = resolve(ENOUGH)
+    assert config.adducts == ("+H", "+Na", "+K")
+    assert (config.ppm, config.isotope_peaks, config.decoys, config.min_px) == (3.0, 4, 20, 1)
+    assert config.fdr_method == "metaspace-v3"
+    assert not config.accept_profile
+    assert not config.skip_bad_rows
+    assert resolve({**ENOUGH, "polarity": "negative"}).adducts == ("-H", "+Cl")
+
+
+def test_the_strongest_layer_wins_setting_by_setting() -> None:
+    layers = [
+        ("command line", {"ppm": 5, "adducts": None}),
+        ("run.json", {"ppm": 7, "adducts": ["+NH4"], "decoys": 10}),
+        ("tissue.json", {**ENOUGH, "adducts": ["+K"], "decoys": 30, "min_px": 2}),
+    ]
+    config, warnings = resolve_config(layers, FileWords())
+    assert (config.ppm, config.adducts, config.decoys, config.min_px) == (5.0, ("+NH4",), 10, 2)
+    assert warnings == []
+
+
+def test_the_file_speaks_where_nobody_asks() -> None:
+    words = FileWords("negative", "fticr", 100_000)
+    config, warnings = resolve_config([], words)
+    assert (config.polarity, config.analyzer) == ("negative", "fticr")
+    assert config.isocalc_sigma == pytest.approx(200 / 100_000 / 2.35482, abs=1e-6)
+    assert warnings == []
+
+
+def test_overriding_the_file_is_a_warning_with_both_words() -> None:
+    words = FileWords("negative", "tof", 20_000)
+    _, warnings = resolve_config([("command line", ENOUGH)], words)
+    assert warnings == [
+        "polarity: positive (command line) overrides the imzML's negative",
+        "analyzer: orbitrap (command line) overrides the imzML's tof",
+    ]
+
+
+def test_agreeing_with_the_file_is_no_warning() -> None:
+    words = FileWords("positive", "orbitrap", 70_000)
+    _, warnings = resolve_config(
+        [("command line", {"polarity": "+", "analyzer": "Orbitrap"})], words
+    )
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("adduct", "adducts"),
+        ("neutral_loss", "neutral_losses"),
+        ("isotopes_peaks", "isotope_peaks"),
+        ("fdr-method", "fdr_method"),
+        ("analyser", "analyzer"),
+    ],
+)
+def test_an_unknown_setting_names_the_nearest_known_one(key: str, near: str) -> None:
+    assert problems_of({**ENOUGH, key: 1}) == [
+        f"run.json: unknown setting '{key}'; did you mean '{near}'?"
+    ]
+
+
+def test_an_unknown_setting_like_no_other_lists_all() -> None:
+    (problem,) = check_keys({"zzz": 1}, "run.json")
+    assert all(setting in problem for setting in SETTINGS)
+
+
+def test_all_problems_are_listed_at_once_with_their_source() -> None:
+    listed = "\n".join(
+        problems_of({"polarity": "up", "analyzer": "quadrupole", "ppm": -3, "decoys": 0, "oops": 1})
+    )
+    assert "polarity (run.json): 'up' is neither positive nor negative" in listed
+    assert "'quadrupole' is not known; give one of orbitrap, fticr, tof" in listed
+    assert "ppm (run.json): expected a positive number, got -3" in listed
+    assert "decoys (run.json): expected a whole number, 1 to 80, got 0" in listed
+    assert "unknown setting 'oops'" in listed
+
+
+def test_what_neither_user_nor_file_says_is_asked_for() -> None:
+    listed = "\n".join(problems_of({}))
+    assert "polarity: the imzML does not say" in listed
+    assert "analyzer: the imzML does not say" in listed
+    assert "resolving_power" in "\n".join(problems_of({"polarity": "+", "analyzer": "tof"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ppm", 0),
+        ("ppm", "wide"),
+        ("ppm", True),
+        ("ppm", float("nan")),
+        ("ppm", float("inf")),
+        ("ppm", [3]),
+        ("isotope_peaks", 1),
+        ("isotope_peaks", 17),
+        ("isotope_peaks", 3.5),
+        ("decoys", 81),
+        ("min_px", 0),
+        ("min_px", False),
+        ("fdr_method", "metaspace-v2"),
+        ("fdr_method", ["metaspace-v1"]),
+        ("accept_profile", "yes"),
+        ("skip_bad_rows", 1),
+        ("adducts", []),
+        ("adducts", "+H"),
+        ("adducts", ["H"]),
+        ("adducts", ["+Xy"]),
+        ("adducts", [1]),
+        ("adducts", 5),
+        ("neutral_losses", "-H2O"),
+        ("neutral_losses", ["H2O"]),
+        ("neutral_losses", [""]),
+        ("neutral_losses", ["[M]+"]),
+        ("chem_mods", [None]),
+        ("resolving_power", 0),
+        ("isocalc_sigma", "narrow"),
+        ("resolving_power_mz", -200),
+        ("polarity", ["positive"]),
+        ("analyzer", 5),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_by_name(key: str, value: Any) -> None:
+    problems = problems_of({**ENOUGH, key: value})
+    assert [problem for problem in problems if problem.startswith(f"{key} (run.json): ")]
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "resolved"),
+    [
+        ("ppm", "5", 5.0),
+        ("decoys", 10.0, 10),
+        ("decoys", "80", 80),
+        ("isotope_peaks", 16, 16),
+        ("adducts", ["+H", "+Na", "+H"], ("+H", "+Na")),
+        ("adducts", ["[M]+", "+NH4"], ("[M]+", "+NH4")),
+        ("neutral_losses", [], ()),
+        ("chem_mods", ["-H+C"], ("-H+C",)),
+        ("polarity", "+", "positive"),
+        ("polarity", "Negative", "negative"),
+        ("analyzer", "Q Exactive Plus", "orbitrap"),
+    ],
+)
+def test_values_are_brought_into_their_final_form(key: str, value: Any, resolved: Any) -> None:
+    assert getattr(resolve({**ENOUGH, key: value}), key) == resolved
+
+
+@pytest.mark.parametrize(("polarity", "adduct"), [("positive", "[M]-"), ("negative", "[M]+")])
+def test_an_ion_of_the_other_charge_is_refused(polarity: str, adduct: str) -> None:
+    (problem,) = problems_of({**ENOUGH, "polarity": polarity, "adducts": [adduct]})
+    assert f"{adduct} cannot be seen in {polarity} mode" in problem
+
+
+@pytest.mark.parametrize(
+    ("settings", "sigma"),
+    [
+        ({"resolving_power": 140_000}, 0.000607),
+        ({"resolving_power": 70_000, "resolving_power_mz": 800}, 0.000607),
+        ({"resolving_power": 70_000, "isocalc_sigma": 0.000619}, 0.000619),
+        ({"isocalc_sigma": 0.01}, 0.01),
+    ],
+)
+def test_peak_width_comes_from_sigma_or_else_resolving_power(
+    settings: dict[str, Any], sigma: float
+) -> None:
+    words = FileWords("positive", "orbitrap", 30_000)
+    assert resolve(settings, words).isocalc_sigma == pytest.approx(sigma, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "analyzer"),
+    [
+        ("Q Exactive HF", "orbitrap"),
+        ("Orbitrap Exploris 240", "orbitrap"),
+        ("Exactive UHMR", "orbitrap"),
+        ("solariX 7T FT-ICR", "fticr"),
+        ("LTQ FTMS", "fticr"),
+        ("fourier transform ion cyclotron resonance mass spectrometer", "fticr"),
+        ("timsTOF fleX", "tof"),
+        ("SYNAPT G2-Si", "tof"),
+        ("SELECT SERIES MRT", "tof"),
+        ("Xevo G3", "tof"),
+        ("TSQ Quantiva", None),
+        ("", None),
+    ],
+)
+def test_analyzers_are_recognised_in_instrument_names(name: str, analyzer: str | None) -> None:
+    assert match_analyzer(name) == analyzer
+
+
+def test_a_config_survives_json() -> None:
+    config = resolve({**ENOUGH, "neutral_losses": ["-H2O"], "fdr_method": "metaspace-v1"})
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"), [("metaspace-v1", "per-target-ion"), ("metaspace-v3", "per-formula")]
+)
+def test_a_config_decides_ions_patterns_and_images(method: str, rule: str) -> None:
+    settings = {"chem_mods": ["-H+C"], "decoys": 7, "fdr_method": method, "ppm": 5, "min_px": 3}
+    config = resolve({**ENOUGH, **settings, "polarity": "negative", "isocalc_sigma": 0.001})
+    assert config.ion_rule.n_decoys == 7
+    assert config.ion_rule.chem_mods == ("-H+C",)
+    assert config.ion_rule.decoy_rule == rule
+    assert config.isotope_model == IsotopeModel("orbitrap", 0.001, 4, -1)
+    assert config.image_options == ImageOptions(5.0, 3)
+
+
+def test_a_lithops_pair_is_translated() -> None:
+    dataset = {
+        "name": "brain",
+        "imzml_path": "cos://bucket/brain.imzML",
+        "polarity": "+",
+        "isocalc_sigma": 0.001238,
+        "num_decoys": 5,
+    }
+    database = {
+        "databases": ["metabolomics/db/mol_db1.csv"],
+        "adducts": ["", "+H", "+Na"],
+        "modifiers": ["", "-H2O"],
+    }
+    settings = translate_lithops(dataset, database)
+    config = resolve(settings)
+    assert config.polarity == "positive"
+    assert config.analyzer == "orbitrap"
+    assert config.isocalc_sigma == 0.001238
+    assert config.decoys == 5
+    assert config.adducts == ("[M]+", "+H", "+Na")
+    assert config.neutral_losses == ("-H2O",)
+
+
+@pytest.mark.parametrize("polarity", ["-", "negative", "Negative"])
+def test_a_lithops_radical_takes_the_sign_of_the_polarity(polarity: str) -> None:
+    settings = translate_lithops({"polarity": polarity}, {"adducts": ["", "-H"]})
+    assert settings["adducts"] == ["[M]-", "-H"]
+    assert "decoys" not in settings
+    assert "neutral_losses" not in settings
