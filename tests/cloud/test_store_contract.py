@@ -61,9 +61,12 @@ class StoreContract:
         with pytest.raises(MissingObject, match="'key' has 1280 bytes, none from 5000 on"):
             store.read_range("key", 5000, 20)
 
-    def test_libraries_may_use_the_same_objects(self, store: Store) -> None:
-        obstore.put(store.objects, "results/run/images.zarr/c/0/0", b"chunk")
-        assert store.read("results/run/images.zarr/c/0/0") == b"chunk"
+    def test_each_folder_is_a_store_of_its_own_for_libraries(self, store: Store) -> None:
+        obstore.put(store.objects_below("results/a/images.zarr"), "c/0/0", b"chunk")
+        again = store.objects_below("results/a/images.zarr")
+        assert bytes(obstore.get(again, "c/0/0").bytes()) == b"chunk"
+        with pytest.raises(FileNotFoundError):
+            obstore.get(store.objects_below("results/b/images.zarr"), "c/0/0")
 
     def test_a_range_can_be_an_array_without_a_copy(self, store: Store) -> None:
         values = np.arange(100, dtype="<f8")
@@ -169,7 +172,18 @@ class TestMemoryStore(StoreContract):
         return Store.open("memory://")
 
 
-class TestFolderStore(StoreContract):
+class FolderOrBucket(StoreContract):
+    """What memory cannot do."""
+
+    def test_what_libraries_write_below_a_folder_has_its_key(self, store: Store) -> None:
+        folder = store.objects_below("results/run/images.zarr")
+        obstore.put(folder, "c/0/0", b"chunk")
+        assert store.read("results/run/images.zarr/c/0/0") == b"chunk"
+        store.write("results/run/images.zarr/zarr.json", b"{}")
+        assert bytes(obstore.get(folder, "zarr.json").bytes()) == b"{}"
+
+
+class TestFolderStore(FolderOrBucket):
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         return tmp_path / "täglich neu" / "work"
@@ -210,7 +224,7 @@ def s3_server() -> Iterator[str]:
     server.stop()
 
 
-class TestS3Store(StoreContract):
+class TestS3Store(FolderOrBucket):
     @pytest.fixture
     def store(self, s3_server: str) -> Store:
         bucket = f"bucket-{uuid.uuid4().hex}"

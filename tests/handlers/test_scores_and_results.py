@@ -186,9 +186,9 @@ def test_images_are_the_intensities_in_the_windows(
     run.run_all()
     assert (len(run.items("RenderImages")) > 2) == (ions_per_item is not None)
     plan, peaks = run.planned, all_peaks(tissue)
-    store = ObjectStore(run.stores.results.objects, read_only=True)
     folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
-    group = zarr.open_group(store, path=folder, mode="r")
+    store = ObjectStore(run.stores.results.objects_below(folder), read_only=True)
+    group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, plan.run_id)
     assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
     np.testing.assert_array_equal(group["mz"][...], listed.mz)
@@ -212,9 +212,8 @@ def test_a_run_that_broke_off_after_its_images_were_laid_out_is_finished_by_the_
     run.run_before("PublishResults")
     again = run.again().run_all()
     folder = keys.results(again.planned.dataset_id, again.planned.run_id)
-    group = zarr.open_group(
-        ObjectStore(run.stores.results.objects), path=f"{folder}/ion_images.zarr"
-    )
+    store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
+    group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, again.planned.run_id)
     assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
     assert run.stores.results.exists(f"{folder}/run.json")

@@ -98,4 +98,4 @@ def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     from zarr.storage import ObjectStore
 
     folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
-    return zarr.open_group(ObjectStore(results.objects), path=folder, mode="a")
+    return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")

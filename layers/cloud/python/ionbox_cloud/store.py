@@ -22,6 +22,8 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 from ionbox_cloud.errors import MissingObject, StoreUnavailable
 from ionbox_cloud.settings import Settings
 
+_MEMORY = "memory://"
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -42,22 +44,29 @@ class Store:
         An obstore store.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, url: str = _MEMORY) -> None:
         self._objects = objects
+        self._url = url
+        self._folders: dict[str, MemoryStore] = {}
 
     @classmethod
     def open(cls, url: str) -> Store:
         """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``."""
-        if url.startswith("memory:"):
+        if url == _MEMORY:
             return cls(MemoryStore())
         if url.startswith("file:"):
-            return cls(from_url(url, automatic_cleanup=True, mkdir=True))
-        return cls(from_url(url))
+            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url)
+        return cls(from_url(url), url)
 
-    @property
-    def objects(self) -> ObjectStore:
-        """The obstore store, for libraries that speak it (zarr)."""
-        return self._objects
+    def objects_below(self, folder: str) -> ObjectStore:
+        """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
+
+        In memory, what such a library writes is not seen through this store: obstore cannot open
+        part of a memory store.
+        """
+        if self._url == _MEMORY:
+            return self._folders.setdefault(folder, MemoryStore())
+        return Store.open(f"{self._url}/{folder}")._objects
 
     def read(self, key: str) -> bytes:
         """Read a whole object."""
