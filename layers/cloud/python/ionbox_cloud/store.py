@@ -22,7 +22,7 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 from ionbox_cloud.errors import MissingObject, StoreUnavailable
 from ionbox_cloud.settings import Settings
 
-_MEMORY = "memory://"
+_MEMORY = "memory:"
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -52,7 +52,7 @@ class Store:
     @classmethod
     def open(cls, url: str) -> Store:
         """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``."""
-        if url == _MEMORY:
+        if url.startswith(_MEMORY):
             return cls(MemoryStore())
         if url.startswith("file:"):
             return cls(from_url(url, automatic_cleanup=True, mkdir=True), url)
@@ -64,7 +64,7 @@ class Store:
         In memory, what such a library writes is not seen through this store: obstore cannot open
         part of a memory store.
         """
-        if self._url == _MEMORY:
+        if self._url.startswith(_MEMORY):
             return self._folders.setdefault(folder, MemoryStore())
         return Store.open(f"{self._url}/{folder}")._objects
 
