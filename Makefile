@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run test check format invoke bench synth deploy clean
+.PHONY: help run kernels test check format invoke bench synth deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,15 @@ $(BIN)/ionbox: requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+KERNELS := layers/science/python/ionbox_science/libionbox_kernels.so
+
+# the folder is renewed when a file comes or goes
+KERNEL_SOURCES := layers/science/kernels
+
+$(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNEL_SOURCES)/*) | $(BIN)/ionbox
+	@echo "Compiling the kernels ..."
+	@$(BIN)/python layers/science/build_kernels.py
+
 $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt
 	@echo "Installing what the tests need ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
@@ -31,16 +40,19 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt
 
 EXAMPLE := example
 
-$(EXAMPLE)/lipids.tsv: | $(BIN)/ionbox
-	@$(BIN)/ionbox lipids $@
+$(EXAMPLE)/lipids.tsv: | $(BIN)/ionbox $(KERNELS)
+	@$(BIN)/ionbox lipids $@ --force
 
-$(EXAMPLE)/simulated.imzML: $(EXAMPLE)/lipids.tsv | $(BIN)/ionbox
-	@$(BIN)/ionbox simulate $@ --database $(EXAMPLE)/lipids.tsv --width 80 --height 60 --ions 200 --noise 300 --seed 1
+$(EXAMPLE)/simulated.imzML: $(EXAMPLE)/lipids.tsv | $(BIN)/ionbox $(KERNELS)
+	@$(BIN)/ionbox simulate $@ --database $(EXAMPLE)/lipids.tsv --width 80 --height 60 --ions 200 --noise 300 --seed 1 --force
 
-run: $(BIN)/ionbox $(EXAMPLE)/simulated.imzML ## annotate a simulated example dataset
+run: $(BIN)/ionbox $(KERNELS) $(EXAMPLE)/simulated.imzML ## annotate a simulated example dataset
 	@$(BIN)/ionbox annotate $(EXAMPLE)/simulated.imzML --database $(EXAMPLE)/lipids.tsv --out $(EXAMPLE)/results
 
-test: $(VENV)/.tests ## run the tests
+kernels: $(BIN)/ionbox ## compile the C kernels (every target that needs them does, if need be)
+	@$(BIN)/python layers/science/build_kernels.py
+
+test: $(VENV)/.tests $(KERNELS) ## run the tests
 	@$(BIN)/pytest
 
 check: $(VENV)/.tests ## lint, format and type checks
@@ -52,10 +64,10 @@ format: $(VENV)/.tests ## let ruff rewrite the sources
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-invoke: $(BIN)/ionbox ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
+invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)
 
-bench: $(VENV)/.tests ## time ionbox against the libraries it replaces
+bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
 
 synth: ## CloudFormation template (not yet)
@@ -65,5 +77,5 @@ deploy: ## install into an AWS account (not yet)
 	@echo "make deploy: not yet. ionbox runs on this machine today: make run."; exit 1
 
 clean: ## remove everything make created
-	rm -rf $(VENV) $(EXAMPLE) build *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EXAMPLE) build *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,8 +23,8 @@ from ionbox_science.ion_images import Grid
 from ionbox_science.ions import IonRule, IonTable, build_ions
 from ionbox_science.isotope_patterns import IsotopeModel, generate_patterns
 from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
-from ionbox_science.segments import sort_peaks
 from ionbox_science.spectra import Peaks, read_peaks
+from oracles.peak_sorting import sort_peaks
 
 Floats = npt.NDArray[np.float64]
 PatternSource = Callable[[Sequence[str]], tuple[Floats, npt.NDArray[np.float32]]]

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
+from ionbox_science import kernels
 
 PROJECT = Path(__file__).parents[1]
 REFERENCE = PROJECT.parent / "shared" / "reference"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kernels", type=Path, help="test this library instead of make's")
+    parser.addoption("--fewer-examples", type=int, default=1, metavar="N", help="one in N is tried")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    library: Path | None = config.getoption("--kernels")
+    if library is not None:
+        kernels.LIBRARY = library.resolve()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Divide the numbers of examples that test modules ask hypothesis for: no profile overrides."""
+    one_in: int = session.config.getoption("--fewer-examples")
+    settings = hypothesis.settings
+
+    def with_fewer(*args: Any, max_examples: int = 100, **options: Any) -> hypothesis.settings:
+        return settings(*args, max_examples=max(max_examples // one_in, 1), **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if one_in > 1:
+            patch.setattr(hypothesis, "settings", with_fewer)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

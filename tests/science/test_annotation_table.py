@@ -19,6 +19,7 @@ from ionbox_science.annotation_table import (
     write_annotations,
 )
 from ionbox_science.config import Polarity
+from ionbox_science.ions import IonRule
 
 GLUCOSE = {"formula": "C6H12O6", "ion_formula": "C6H13O6"}
 
@@ -203,8 +204,16 @@ def test_summary_counts_cumulatively_per_database_and_kind_of_ion() -> None:
     empty = AnnotatedDatabase(
         build_database(name="empty"), build_annotations([GLUCOSE]).take(np.array([], np.int64))
     )
-    assert summarise([annotated(rows), empty], (0.05, 0.1, 0.5)) == [
-        {"database": "molecules", "ion": "+H", "counts": {"0.05": 2, "0.1": 2, "0.5": 3}},
-        {"database": "molecules", "ion": "+Na", "counts": {"0.05": 0, "0.1": 1, "0.5": 1}},
-        {"database": "molecules", "ion": "-H2O[M]+", "counts": {"0.05": 0, "0.1": 0, "0.5": 0}},
+    rule = IonRule(("+H", "+Na", "[M]+"), neutral_losses=("-H2O",))
+    summary = summarise([annotated(rows), empty], rule, (0.05, 0.1, 0.5))
+    assert [(row["ion"], *row["counts"].values()) for row in summary[:6]] == [
+        ("M+H", 2, 2, 3, 3),
+        ("M+Na", 0, 1, 1, 1),
+        ("[M]+", 0, 0, 0, 0),
+        ("M-H2O+H", 0, 0, 0, 0),
+        ("M-H2O+Na", 0, 0, 0, 0),
+        ("[M-H2O]+", 0, 0, 0, 1),
     ]
+    assert list(summary[0]["counts"]) == ["0.05", "0.1", "0.5", "all"]
+    assert [row["database"] for row in summary] == ["molecules"] * 6 + ["empty"] * 6
+    assert not any(any(row["counts"].values()) for row in summary[6:])

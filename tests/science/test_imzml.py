@@ -570,6 +570,7 @@ def test_unknown_spectrum_type_and_polarity_are_warnings() -> None:
         Problem(
             "warning",
             "a.imzML does not say its polarity: give --polarity positive or negative.",
+            settled_by="polarity",
         ),
     ]
 

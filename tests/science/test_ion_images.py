@@ -12,12 +12,11 @@ from ionbox_science.ion_images import (
     drop_small_images,
     extract_images,
     find_windows,
-    pattern_range,
     window_bounds,
 )
-from ionbox_science.segments import sort_peaks
 from ionbox_science.spectra import Peaks
 from oracles import obvious
+from oracles.peak_sorting import sort_peaks
 
 GRID = build_grid(3, 4)
 
@@ -96,19 +95,6 @@ def test_small_images_count_peaks_and_not_pixels(min_px: int, kept: list[int]) -
     peaks = build_peaks([100, 200, 200, 300, 300, 300], pixel=[0, 0, 1, 0, 0, 1])
     windows = find_windows(peaks.mz, np.array([[100.0, 200.0, 300.0, 0.0]]), 3.0)
     assert drop_small_images(windows, min_px).n_found[0].tolist() == [*kept, 0]
-
-
-@given(patterns, st.floats(0.1, 50))
-def test_pattern_range_covers_all_windows_and_no_more(
-    pattern_mz: npt.NDArray[np.float64], ppm: float
-) -> None:
-    real = pattern_mz[pattern_mz > 0]
-    lowest, highest = pattern_range(pattern_mz, ppm)
-    if not real.size:
-        assert (lowest, highest) == (0.0, 0.0)
-    else:
-        low, high = window_bounds(real, ppm)
-        assert (lowest, highest) == (low.min(), high.max())
 
 
 def test_taking_ions_takes_their_windows() -> None:

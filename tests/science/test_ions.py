@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ionbox_science.compositions import Compositions, parse_compositions
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.ions import (
     NO_ION,
@@ -173,3 +174,31 @@ def test_a_table_survives_storage() -> None:
     again = IonTable.from_arrays(table.to_arrays())
     for name, array in table.to_arrays().items():
         np.testing.assert_array_equal(array, again.to_arrays()[name])
+
+
+def test_atoms_of_ions_are_those_of_their_formulas() -> None:
+    formulas = ["C10000H2", "C6H12O6", "Cx2C4H9NO2", "H2O"]
+    rule = IonRule(("+H", "-H", "[M]+"), ("-H2O",))
+    table = build_ions(sorted(formulas), rule)
+    everything = slice(0, table.n_ions)
+    ours, theirs = (
+        table.compositions(everything),
+        parse_compositions(table.ion_formulas(everything)),
+    )
+    assert_same_atoms(ours, theirs)
+
+
+def assert_same_atoms(ours: Compositions, theirs: Compositions) -> None:
+    n_entries = theirs.starts[-1]
+    for name in ("starts", "label_mass", "outcome"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
+    for name in ("elements", "counts"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        np.testing.assert_array_equal(one[:n_entries], other[:n_entries], name)
+
+
+def test_numbers_of_atoms_that_cpymspec_treats_apart_are_read_from_the_formula() -> None:
+    table = build_ions(["C10001H2"], IonRule(("+H",)))
+    ours = table.compositions(slice(0, table.n_ions))
+    theirs = parse_compositions(table.ion_formulas(slice(0, table.n_ions)))
+    assert_same_atoms(ours, theirs)

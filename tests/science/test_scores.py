@@ -20,17 +20,10 @@ from builders import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_science import scores as scores_module
 from ionbox_science.isotope_patterns import generate_patterns
-from ionbox_science.scores import (
-    ImageOptions,
-    IonScores,
-    Patterns,
-    measure_spatial,
-    measure_spectral,
-    score_ions,
-)
+from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
 from oracles import obvious
+from oracles.scores import measure_spatial, measure_spectral
 
 EVERYTHING = (0.0, 10_000.0)
 
@@ -209,15 +202,6 @@ def test_runs_of_ions_score_as_all_together() -> None:
     ]
     for name, array in together.to_arrays().items():
         np.testing.assert_array_equal(IonScores.concatenate(parts).to_arrays()[name], array)
-
-
-def test_size_of_batches_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, patterns = plant_patterns(["C6H13O6", "C18H35O2", "C16H31O2Na", "C4H12Sn"])
-    at_once = score(data, patterns)
-    monkeypatch.setattr(scores_module, "_CELLS_PER_BATCH", 1)
-    one_by_one = score(data, patterns)
-    for name, array in at_once.to_arrays().items():
-        np.testing.assert_array_equal(one_by_one.to_arrays()[name], array)
 
 
 def test_no_ions_make_empty_scores() -> None:

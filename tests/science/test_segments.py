@@ -15,9 +15,9 @@ from ionbox_science.segments import (
     encode_segment,
     index_segment,
     plan_bounds,
-    sort_peaks,
 )
 from ionbox_science.spectra import Peaks
+from oracles.peak_sorting import sort_peaks
 
 # few values, so that many are equal
 masses = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=60)

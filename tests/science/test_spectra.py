@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from imzml_builder import SPECTRA, build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import ImzmlHeader, read_header
-from ionbox_science.spectra import Peaks, read_peaks, read_spectrum, sum_intensity
+from ionbox_science.spectra import Peaks, read_peaks, read_spectrum
+from oracles.peak_sorting import sum_intensity
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ionbox_science.annotations import Annotations, count_isobars, count_isomers
 from ionbox_science.config import Polarity
 from ionbox_science.databases import MoleculeDatabase
 from ionbox_science.formulas import NO_FORMULA_CHANGE
+from ionbox_science.ions import IonRule
 
 COLUMNS = (
     "group",
@@ -90,6 +91,16 @@ def write_annotations(
     writer.writerow(COLUMNS)
     writer.writerows(cells for _, cells in rows)
     return text.getvalue().encode()
+
+
+def name_ions(table: Annotations, polarity: Polarity) -> list[str]:
+    """Name the ions of annotations as the column ``ion`` does."""
+    sign = "+" if polarity == "positive" else "-"
+    columns = (table.formula, table.chem_mod, table.neutral_loss, table.adduct)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        format_ion(formula, chem_mod, loss, adduct, sign) for formula, chem_mod, loss, adduct in rows
+    ]
 
 
 def format_ion(formula: str, chem_mod: str, neutral_loss: str, adduct: str, sign: str) -> str:
@@ -188,26 +199,39 @@ def _count_isomeric_molecules(table: Annotations, ids: dict[str, list[str]]) -> 
 
 
 def summarise(
-    databases: Sequence[AnnotatedDatabase], levels: Sequence[float]
+    databases: Sequence[AnnotatedDatabase], rule: IonRule, levels: Sequence[float]
 ) -> list[dict[str, object]]:
-    """Count annotations per database and kind of ion at each FDR level, cumulatively."""
+    """Count annotations per database and kind of ion at each FDR level, cumulatively.
+
+    Parameters
+    ----------
+    databases : sequence of AnnotatedDatabase
+        What was found.
+    rule : IonRule
+        What was looked for: kinds without annotations count too.
+    levels : sequence of float
+        FDR levels; the last count is that of all annotations.
+    """
     summary: list[dict[str, object]] = []
     for database in databases:
         table = database.annotations
-        kinds = np.array(
-            [
-                "".join((chem_mod, loss, adduct))
-                for chem_mod, loss, adduct in zip(
-                    table.chem_mod.tolist(),
-                    table.neutral_loss.tolist(),
-                    table.adduct.tolist(),
-                    strict=True,
-                )
-            ],
-            dtype=np.str_,
-        )
-        for kind in sorted(set(kinds.tolist())):
-            fdr = table.fdr[kinds == kind]
+        columns = (table.chem_mod.tolist(), table.neutral_loss.tolist(), table.adduct.tolist())
+        found = list(zip(*columns, strict=True))
+        for parts in rule.target_parts():
+            fdr = table.fdr[[row == parts for row in found]]
             counts = {f"{level:g}": int(np.count_nonzero(fdr <= level)) for level in levels}
-            summary.append({"database": database.molecules.name, "ion": kind, "counts": counts})
+            summary.append(
+                {
+                    "database": database.molecules.name,
+                    "ion": _name_kind(*parts),
+                    "counts": {**counts, "all": len(fdr)},
+                }
+            )
     return summary
+
+
+def _name_kind(chem_mod: str, neutral_loss: str, adduct: str) -> str:
+    """Write a kind of ion: ``M-H2O+H``, ``[M-H2O]+``."""
+    if adduct in NO_FORMULA_CHANGE:
+        return f"[M{chem_mod}{neutral_loss}]{adduct[-1]}"
+    return f"M{chem_mod}{neutral_loss}{adduct}"

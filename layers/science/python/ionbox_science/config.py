@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -52,6 +53,10 @@ _DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
     "metaspace-v1": "per-target-ion",
     "metaspace-v3": "per-formula",
 }
+
+
+_HIGHEST_USUAL_PPM = 50
+_LOWEST_USUAL_RESOLVING_POWER = 1000
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,36 @@ def resolve_config(
     _check_charge(values["adducts"], polarity, problems)
     if problems or polarity is None or analyzer is None or sigma is None:
         raise InvalidConfig("\n".join(problems))
-    return RunConfig(polarity, analyzer, sigma, **values), warnings
+    config = RunConfig(polarity, analyzer, sigma, **values)
+    return config, [*warnings, *_implausible(config)]
+
+
+def missing_settings(
+    layers: Sequence[tuple[str, Mapping[str, Any]]], words: FileWords
+) -> list[str]:
+    """Return the settings that neither the layers nor the imzML say, though a run needs them."""
+    asked = _merge(layers, [])
+    width = "isocalc_sigma" in asked or "resolving_power" in asked or words.resolving_power
+    known = {
+        "polarity": "polarity" in asked or words.polarity,
+        "analyzer": "analyzer" in asked or words.analyzer,
+        "resolving_power": width,
+    }
+    return [key for key, given in known.items() if not given]
+
+
+def _implausible(config: RunConfig) -> list[str]:
+    """Notice values that are allowed but hardly meant."""
+    warnings = []
+    if config.ppm > _HIGHEST_USUAL_PPM:
+        warnings.append(f"ppm: {config.ppm:g} is wide; nearly every ion will find a peak")
+    resolving_power = config.isotope_model.resolving_power
+    if resolving_power < _LOWEST_USUAL_RESOLVING_POWER:
+        warnings.append(
+            f"resolving power: {resolving_power:,.0f} at m/z {REFERENCE_MZ:g} is low for imaging "
+            "of metabolites"
+        )
+    return warnings
 
 
 def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
@@ -252,7 +286,7 @@ def _resolve_polarity(
 ) -> Polarity | None:
     if "polarity" not in asked:
         if words.polarity is None:
-            problems.append("polarity: the imzML does not say; give positive or negative")
+            problems.append("polarity: the imzML does not say; add --polarity positive or negative")
         return words.polarity
     source, value = asked["polarity"]
     polarity = _POLARITY_NAMES.get(str(value).lower())
@@ -271,7 +305,9 @@ def _resolve_analyzer(
 ) -> Analyzer | None:
     if "analyzer" not in asked:
         if words.analyzer is None:
-            problems.append(f"analyzer: the imzML does not say; give one of {', '.join(ANALYZERS)}")
+            problems.append(
+                f"analyzer: the imzML does not say; add --analyzer, one of {', '.join(ANALYZERS)}"
+            )
         return words.analyzer
     source, value = asked["analyzer"]
     analyzer = match_analyzer(str(value))
@@ -294,16 +330,17 @@ def _resolve_sigma(
     values = {
         key: _checked(key, asked[key], _POSITIVE, problems) for key in _WIDTH_KEYS if key in asked
     }
-    if len(problems) > n_problems or analyzer is None:
+    if len(problems) > n_problems:
         return None
     if "isocalc_sigma" in values:
         return float(values["isocalc_sigma"])
     resolving_power = values.get("resolving_power", words.resolving_power)
     if resolving_power is None:
         problems.append(
-            "resolving_power: the imzML does not say; give the instrument's resolving power "
-            f"(at m/z {REFERENCE_MZ:g}, or at resolving_power_mz)"
+            "resolving_power: the imzML does not say; add --resolving-power, that of the "
+            f"instrument at m/z {REFERENCE_MZ:g} (or --resolving-power-mz), such as 140000"
         )
+    if resolving_power is None or analyzer is None:
         return None
     at_mz = float(values.get("resolving_power_mz", REFERENCE_MZ))
     return sigma_from_resolving_power(analyzer, float(resolving_power), at_mz)
@@ -371,10 +408,18 @@ def _convert_modifiers(value: Any) -> tuple[str, ...]:
 
 
 def _convert_adducts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list):
+        value = [_plain_adduct(adduct) for adduct in value]
     _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
     if isinstance(value, str) or not value:
         raise TypeError
     return tuple(dict.fromkeys(value))
+
+
+def _plain_adduct(adduct: Any) -> Any:
+    """Write ``M+H`` and ``[M+H]+`` as ``+H``."""
+    match = re.fullmatch(r"\[?M([+-][^]]+)(\][+-])?", adduct) if isinstance(adduct, str) else None
+    return match[1] if match else adduct
 
 
 _POSITIVE = _Kind("a positive number", _convert_positive)

@@ -6,6 +6,7 @@ The separator is found, not assumed; columns may stand in any order and further 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ _COLUMN_NAMES = {
     "id": ("id", "mol_id"),
     "name": ("name", "mol_name"),
     "formula": ("formula", "sum_formula"),
+}
+_NOT_TABLES = {
+    b"PK\x03\x04": "an Excel workbook or a zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip file",
 }
 _SEPARATORS = "\t,;|"
 _MAX_LISTED_ROWS = 20
@@ -95,16 +101,25 @@ def parse_database(data: bytes, name: str, *, skip_bad_rows: bool = False) -> Mo
 
 def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of every non-empty line, the header first."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+    text = _decode(data, name)
     header = text.split("\n", 1)[0]
     if not header.strip():
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     return ((reader.line_num, cells) for cells in reader if cells)
+
+
+def _decode(data: bytes, name: str) -> str:
+    for start, kind in _NOT_TABLES.items():
+        if data.startswith(start):
+            raise InvalidDatabase(f"database '{name}' is {kind}; save it as CSV or TSV")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _find_columns(header: list[str], name: str) -> dict[str, int]:

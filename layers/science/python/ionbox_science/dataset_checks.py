@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import ImzmlHeader
 from ionbox_science.spectra import ReadRange, read_spectrum
 
@@ -21,10 +22,14 @@ _N_SAMPLED = 64
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a dataset: an error prevents its annotation, a warning does not."""
+    """Something wrong with a dataset: an error prevents its annotation, a warning does not.
+
+    ``settled_by`` names a setting; where that is given, the problem is none.
+    """
 
     severity: Literal["error", "warning"]
     message: str
+    settled_by: str = ""
 
 
 def check_dataset(
@@ -146,7 +151,7 @@ def _check_kind(header: ImzmlHeader, name: str, accept_profile: bool) -> Iterato
         )
     if header.polarity is None:
         text = f"{name} does not say its polarity: give --polarity positive or negative."
-        yield Problem("warning", text)
+        yield Problem("warning", text, settled_by="polarity")
     elif header.polarity == "mixed":
         text = f"{name} has spectra of both polarities: export one file per polarity."
         yield Problem("error", text)
@@ -210,6 +215,32 @@ def check_peaks(
         Problem("warning", f"{ibd_name}: {n} of {len(sample)} spectra looked at have {text}.")
         for text, n in oddities.items()
     ]
+
+
+def check_sorted_mz(
+    mz: npt.NDArray[np.floating[Any]], ibd_name: str, *, checksum_differs: bool
+) -> None:
+    """Look at all m/z, once they are sorted: damage hides between sampled spectra.
+
+    Raises
+    ------
+    InvalidDataset
+        If some are not plausible.
+    """
+    # one that is not a number is last
+    n_low = int(np.searchsorted(mz, 0.0, side="right"))
+    n_high = len(mz) - int(np.searchsorted(mz, _MAX_PLAUSIBLE_MZ, side="right"))
+    if n_low + n_high:
+        reason = (
+            "and the checksum is not the one its imzML declares, so the file is damaged; copy or "
+            "upload it again"
+            if checksum_differs
+            else "so the imzML declares a wrong data type or the file is damaged; export the "
+            "dataset again"
+        )
+        raise InvalidDataset(
+            f"{ibd_name}: {n_low + n_high:,} of {len(mz):,} peaks have no plausible m/z, {reason}."
+        )
 
 
 def _implausible_mz(

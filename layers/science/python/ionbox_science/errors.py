@@ -59,6 +59,10 @@ class Refusals:
             self._errors.append(error)
             return None
 
+    def messages(self) -> tuple[str, ...]:
+        """Return what was refused, a line per problem."""
+        return tuple(line for error in self._errors for line in str(error).splitlines())
+
     def raise_any(self) -> None:
         """Raise what was refused: a line per problem, under the class they share or `InvalidInput`.
 

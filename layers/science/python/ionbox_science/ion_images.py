@@ -1,16 +1,19 @@
 """Ion images: which measured peaks belong to an isotope peak, and where they lie.
 
 Peaks must be sorted by m/z; a window is then a run of rows, and an image is those rows scattered
-over the pixels. No smoothing, no clipping: intensities of one pixel are summed.
+over the pixels. No smoothing, no clipping: intensities of one pixel are summed. The computing is
+done by ``kernels/windows.c`` and ``kernels/ion_images.c``.
 """
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ionbox_science.kernels import check_status, library
 from ionbox_science.spectra import Peaks
 
 PPM = 1e-6
@@ -90,15 +93,6 @@ def window_bounds(
     return pattern_mz - half_width, pattern_mz + half_width
 
 
-def pattern_range(pattern_mz: npt.NDArray[np.float64], ppm: float) -> tuple[float, float]:
-    """Return the m/z range that holds the windows of all patterns; (0, 0) if there are none."""
-    real = pattern_mz[pattern_mz > 0]
-    if not real.size:
-        return 0.0, 0.0
-    lowest, highest = window_bounds(np.array([real.min(), real.max()]), ppm)
-    return float(lowest[0]), float(highest[1])
-
-
 def find_windows(
     sorted_mz: npt.NDArray[np.floating], pattern_mz: npt.NDArray[np.float64], ppm: float
 ) -> Windows:
@@ -113,17 +107,58 @@ def find_windows(
     ppm : float
         Half width of a window.
     """
-    lowest, highest = window_bounds(pattern_mz, ppm)
-    order = np.argsort(pattern_mz, axis=None)
-    data_mz = sorted_mz.astype(np.float64, copy=False)
-    start = np.empty(pattern_mz.size, np.int64)
-    stop = np.empty(pattern_mz.size, np.int64)
-    # sorted queries walk through the data once instead of jumping about in it
-    start[order] = np.searchsorted(data_mz, lowest.ravel()[order], side="left")
-    stop[order] = np.searchsorted(data_mz, highest.ravel()[order], side="right")
-    padding = pattern_mz.ravel() == 0
-    stop[padding] = start[padding]
-    return Windows(start.reshape(pattern_mz.shape), stop.reshape(pattern_mz.shape))
+    data_mz, wide = contiguous_mz(sorted_mz)
+    queries = np.ascontiguousarray(pattern_mz, np.float64)
+    start = np.empty(queries.shape, np.int64)
+    stop = np.empty(queries.shape, np.int64)
+    check_status(
+        library().ionbox_find_windows(
+            ctypes.c_void_p(data_mz.ctypes.data),
+            ctypes.c_int32(wide),
+            ctypes.c_int64(data_mz.size),
+            ctypes.c_void_p(queries.ctypes.data),
+            ctypes.c_int64(queries.size),
+            ctypes.c_double(ppm),
+            ctypes.c_void_p(start.ctypes.data),
+            ctypes.c_void_p(stop.ctypes.data),
+        )
+    )
+    return Windows(start, stop)
+
+
+def contiguous_mz(mz: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.floating], bool]:
+    """Return m/z as kernels take them, and whether they are float64 instead of float32."""
+    wide = mz.dtype != np.float32
+    return np.ascontiguousarray(mz, np.float64 if wide else np.float32), wide
+
+
+class PeakColumns(ctypes.Structure):
+    """`Peaks` as kernels see them; field by field the ``PeakColumns`` of ``ion_images.h``."""
+
+    _fields_ = (
+        ("mz", ctypes.c_void_p),
+        ("intensity", ctypes.c_void_p),
+        ("pixel", ctypes.c_void_p),
+        ("n_rows", ctypes.c_int64),
+        ("mz_is_float64", ctypes.c_int32),
+    )
+
+
+def contiguous_peaks(peaks: Peaks) -> tuple[PeakColumns, Peaks]:
+    """Return peaks as kernels take them, and the arrays that must outlive the kernel's use.
+
+    Raises
+    ------
+    ValueError
+        If the columns do not have the same length.
+    """
+    mz, wide = contiguous_mz(peaks.mz)
+    intensity = np.ascontiguousarray(peaks.intensity, np.float32)
+    pixel = np.ascontiguousarray(peaks.pixel, np.uint32)
+    if not mz.shape == intensity.shape == pixel.shape:
+        raise ValueError(f"columns of {mz.shape}, {intensity.shape} and {pixel.shape} peaks")
+    addresses = (column.ctypes.data for column in (mz, intensity, pixel))
+    return PeakColumns(*addresses, mz.size, wide), Peaks(mz, intensity, pixel)
 
 
 def drop_small_images(windows: Windows, min_px: int) -> Windows:
@@ -139,12 +174,27 @@ def extract_images(peaks: Peaks, windows: Windows, grid: Grid) -> npt.NDArray[np
     -------
     (n_ions, n_peaks, height, width) float32
         Intensities summed per pixel, zero where nothing was measured.
+
+    Raises
+    ------
+    ValueError
+        If a window reaches beyond the peaks or a peak lies beyond the grid.
+
+    Notes
+    -----
+    Intensities are summed as float64 and rounded once.
     """
-    window, row = windows.rows()
-    cell = window * grid.n_pixels + peaks.pixel[row]
-    n_cells = windows.start.size * grid.n_pixels
-    # float64 sums, rounded once
-    flat = np.bincount(cell, weights=peaks.intensity[row], minlength=n_cells)
-    with np.errstate(over="ignore"):  # more than float32 can hold is infinite
-        rounded = flat.astype(np.float32)
-    return rounded.reshape(*windows.start.shape, *grid.mask.shape)
+    images = np.zeros((*windows.start.shape, *grid.mask.shape), np.float32)
+    columns, _alive = contiguous_peaks(peaks)
+    start, stop = (np.ascontiguousarray(rows, np.int64) for rows in (windows.start, windows.stop))
+    check_status(
+        library().ionbox_extract_images(
+            ctypes.byref(columns),
+            ctypes.c_void_p(start.ctypes.data),
+            ctypes.c_void_p(stop.ctypes.data),
+            ctypes.c_int64(start.size),
+            ctypes.c_int64(grid.n_pixels),
+            ctypes.c_void_p(images.ctypes.data),
+        )
+    )
+    return images

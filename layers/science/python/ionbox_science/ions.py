@@ -18,6 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
+from ionbox_science.compositions import (
+    MAX_TABULATED,
+    Compositions,
+    parse_compositions,
+    tabulate_compositions,
+)
 from ionbox_science.formulas import (
     ElementTable,
     build_ion_formula,
@@ -99,6 +105,12 @@ class IonTable(ArrayRecord):
         Modifier drawn for each decoy, in sampling order.
     decoy_ion : (n_formulas, n_targets, n_decoys) int32
         Ion of each decoy, `NO_ION` where the formula cannot form it.
+    elements : (n_elements,) str
+        Columns of the two tables below.
+    formula_counts : (n_formulas, n_elements) int32
+        Atoms of each formula.
+    modifier_change : (n_modifiers, n_elements) int32
+        Atoms that each modifier adds.
     ion_formula_index, ion_modifier_index : (n_ions,) int32
         One formula and modifier that make the ion (others may make the same ion formula).
     is_target : (n_ions,) bool
@@ -111,6 +123,9 @@ class IonTable(ArrayRecord):
     target_ion: npt.NDArray[np.int32]
     decoy_modifier: npt.NDArray[np.int16]
     decoy_ion: npt.NDArray[np.int32]
+    elements: npt.NDArray[np.str_]
+    formula_counts: npt.NDArray[np.int32]
+    modifier_change: npt.NDArray[np.int32]
     ion_formula_index: npt.NDArray[np.int32]
     ion_modifier_index: npt.NDArray[np.int32]
     is_target: npt.NDArray[np.bool_]
@@ -128,6 +143,14 @@ class IonTable(ArrayRecord):
             strict=True,
         )
         return [build_ion_formula(formula, modifier) for formula, modifier in pairs]
+
+    def compositions(self, ions: slice) -> Compositions:
+        """Count the atoms of a run of ions."""
+        counts = self.formula_counts[self.ion_formula_index[ions]]
+        counts += self.modifier_change[self.ion_modifier_index[ions]]
+        if counts.max(initial=0) > MAX_TABULATED:
+            return parse_compositions(self.ion_formulas(ions))
+        return tabulate_compositions(self.elements.tolist(), counts)
 
 
 def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
@@ -171,6 +194,9 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
         target_ion=ion[:n_target_pairs].reshape(len(formulas), len(targets)),
         decoy_modifier=decoy_modifier,
         decoy_ion=ion[n_target_pairs:].reshape(decoy_modifier.shape),
+        elements=np.array(table.elements, dtype=np.str_),
+        formula_counts=table.counts,
+        modifier_change=tabulate_modifiers(modifiers, table.elements)[0],
         ion_formula_index=pairs_formula[ion_pair].astype(np.int32),
         ion_modifier_index=pairs_modifier[ion_pair].astype(np.int32),
         is_target=is_target,

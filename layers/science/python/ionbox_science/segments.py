@@ -56,12 +56,6 @@ def plan_bounds(sampled_mz: Float64s, n_peaks: int, peaks_per_segment: int) -> F
     return np.unique(in_order[cuts])
 
 
-def sort_peaks(peaks: Peaks) -> Peaks:
-    """Sort peaks by m/z; peaks of equal m/z keep their order."""
-    order = np.argsort(peaks.mz, kind="stable")
-    return Peaks(peaks.mz[order], peaks.intensity[order], peaks.pixel[order])
-
-
 def cut_segments(sorted_peaks: Peaks, bounds: Float64s) -> Iterator[Peaks]:
     """Yield the peaks of each segment; views, no copies."""
     cuts = np.searchsorted(sorted_peaks.mz, bounds.astype(sorted_peaks.mz.dtype), side="left")

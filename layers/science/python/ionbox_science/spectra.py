@@ -6,24 +6,25 @@ zero count, tested before they become 32-bit floats; m/z values stay what they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.errors import InvalidDataset
+from ionbox_science.ibd import (
+    MAX_GAP,
+    ReadRange,
+    StoredArrays,
+    WatchPiece,
+    read_arrays,
+    split_into_blocks,
+    widest_gap,
+)
 from ionbox_science.imzml import ImzmlHeader, Int64Array
 
-if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
-    from typing_extensions import Buffer
-
-ReadRange: TypeAlias = "Callable[[int, int], Buffer]"
-"""Reads (offset, length), both in bytes, of the ibd."""
-
-# Reading this much for nothing costs less than another request to an object store.
-_MAX_GAP = 256 * 1024
+__all__ = ["Peaks", "ReadRange", "read_peaks", "read_shared_mz", "read_spectrum", "read_stored"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,10 @@ def read_spectrum(
     InvalidDataset
         If the ibd ends before the spectrum does.
     """
-    offset = np.array([header.mz_offset[index], header.intensity_offset[index]])
-    counts = [int(header.mz_count[index]), int(header.intensity_count[index])]
-    types = (header.mz_dtype, header.intensity_dtype)
-    n_bytes = np.array([n * t.itemsize for n, t in zip(counts, types, strict=True)])
-    arrays = _fetch(read_range, offset, n_bytes, _MAX_GAP)
-    mz, intensity = (
-        np.frombuffer(buffer, value_type, count, position) if count else np.empty(0, value_type)
-        for (buffer, position), count, value_type in zip(arrays, counts, types, strict=True)
-    )
+    one = slice(index, index + 1)
+    arrays = read_stored(header, read_range, one)
+    (mz,) = arrays.views(header.mz_count[one], header.mz_dtype)
+    (intensity,) = arrays.views(header.intensity_count[one], header.intensity_dtype, first=1)
     return mz, intensity
 
 
@@ -111,10 +107,9 @@ def read_peaks(
     -----
     Memory: 12 or 16 bytes per peak of the result, and about four blocks.
     """
-    chosen = slice(first, stop)
-    counts = header.mz_count[chosen]
-    pixels = header.pixel_index[chosen]
-    n_declared = int(counts.sum())
+    chosen = slice(*slice(first, stop).indices(header.n_spectra))
+    pixels = header.pixel_index
+    n_declared = int(header.mz_count[chosen].sum())
     mz = np.empty(n_declared, header.mz_dtype.newbyteorder("="))
     intensity = np.empty(n_declared, np.float32)
     pixel = np.empty(n_declared, np.uint32)
@@ -125,113 +120,74 @@ def read_peaks(
         mz[here] = block_mz[keep]
         with np.errstate(over="ignore", under="ignore"):
             intensity[here] = block_intensity[keep]
-        pixel[here] = np.repeat(pixels[block], counts[block])[keep]
+        pixel[here] = np.repeat(pixels[block], header.mz_count[block])[keep]
         n_kept = here.stop
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
-
-
-def sum_intensity(peaks: Peaks, n_pixels: int) -> npt.NDArray[np.float64]:
-    """Sum intensities per pixel, the total ion current: (n_pixels,) float64, counts."""
-    total = np.bincount(peaks.pixel, weights=peaks.intensity, minlength=n_pixels)
-    return total.astype(np.float64, copy=False)
 
 
 def _read_blocks(
     header: ImzmlHeader, read_range: ReadRange, chosen: slice, block_bytes: int
 ) -> Iterator[tuple[slice, npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield (spectra relative to the run, their m/z values, their intensities) block by block."""
-    mz_offset, mz_count = header.mz_offset[chosen], header.mz_count[chosen]
-    intensity_offset, count = header.intensity_offset[chosen], header.intensity_count[chosen]
-    mz_bytes = mz_count * header.mz_dtype.itemsize
-    intensity_bytes = count * header.intensity_dtype.itemsize
-    shared = _read_shared_mz(header, read_range, chosen)
-    for block in _split(intensity_bytes + mz_bytes, block_bytes):
-        n = len(count[block])
-        max_gap = min(_MAX_GAP, block_bytes // (2 * n))
+    """Yield (spectra, their m/z values, their intensities) block by block."""
+    mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
+    intensity_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
+    shared = read_shared_mz(header, read_range, chosen)
+    for block in split_into_blocks(mz_bytes + intensity_bytes, block_bytes, chosen.start):
+        n = block.stop - block.start
+        gap = widest_gap(block_bytes, n)
+        arrays = read_stored(header, read_range, block, gap, with_mz=shared is None)
         if shared is not None:
-            arrays = _fetch(read_range, intensity_offset[block], intensity_bytes[block], max_gap)
-            mz = np.tile(shared, n)
+            mz, first = np.tile(shared, n), 0
         else:
-            offset = np.concatenate((mz_offset[block], intensity_offset[block]))
-            n_bytes = np.concatenate((mz_bytes[block], intensity_bytes[block]))
-            arrays = _fetch(read_range, offset, n_bytes, max_gap)
-            mz = _decode(arrays[:n], mz_count[block], header.mz_dtype)
-        yield block, mz, _decode(arrays[-n:], count[block], header.intensity_dtype)
+            mz, first = _join(arrays, header.mz_count[block], header.mz_dtype), n
+        yield block, mz, _join(arrays, header.intensity_count[block], header.intensity_dtype, first)
 
 
-def _read_shared_mz(
-    header: ImzmlHeader, read_range: ReadRange, chosen: slice
-) -> npt.NDArray[Any] | None:
+def _join(
+    arrays: StoredArrays, counts: Int64Array, value_type: np.dtype[Any], first: int = 0
+) -> npt.NDArray[Any]:
+    return np.concatenate(list(arrays.views(counts, value_type, first)))
+
+
+# --- arrays as they are stored --------------------------------------------------------------------
+
+
+def read_shared_mz(
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    chosen: slice = slice(None),
+    watch: WatchPiece | None = None,
+) -> npt.NDArray[np.floating[Any]] | None:
     """Read the m/z array that all chosen spectra share, if they do, whatever mode is declared."""
     offset, count = header.mz_offset[chosen], header.mz_count[chosen]
     if len(offset) < 2 or (offset != offset[0]).any() or (count != count[0]).any():
         return None
-    one = slice(0, 1)
-    arrays = _fetch(read_range, offset[one], count[one] * header.mz_dtype.itemsize, 0)
-    return _decode(arrays, count[one], header.mz_dtype)
+    n_bytes = count[:1] * header.mz_dtype.itemsize
+    arrays = read_arrays(read_range, offset[:1], n_bytes, watch=watch)
+    (shared,) = arrays.views(count[:1], header.mz_dtype)
+    return shared
 
 
-def _split(n_bytes: Int64Array, block_bytes: int) -> Iterator[slice]:
-    """Cut spectra into runs of at most ``block_bytes``, each of at least one spectrum."""
-    ends = np.cumsum(n_bytes)
-    start = 0
-    while start < len(n_bytes):
-        before = int(ends[start - 1]) if start else 0
-        fit = int(np.searchsorted(ends, before + block_bytes, side="right"))
-        stop = max(fit, start + 1)
-        yield slice(start, stop)
-        start = stop
-
-
-def _fetch(
-    read_range: ReadRange, offset: Int64Array, n_bytes: Int64Array, max_gap: int
-) -> list[tuple[memoryview, int]]:
-    """Read many pieces in few requests.
-
-    Pieces that overlap, or lie no more than ``max_gap`` bytes apart, are read together.
+def read_stored(
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    chosen: slice,
+    max_gap: int = MAX_GAP,
+    watch: WatchPiece | None = None,
+    *,
+    with_mz: bool = True,
+) -> StoredArrays:
+    """Read the arrays of spectra, those that lie near each other together.
 
     Returns
     -------
-    list of (buffer, position)
-        For every piece, in the order asked for, where its first byte is.
+    StoredArrays
+        The m/z of all chosen spectra, if wanted, then the intensities of all.
     """
-    pieces: list[tuple[memoryview, int]] = [(memoryview(b""), 0)] * len(offset)
-    order = np.argsort(offset, kind="stable")
-    order = order[n_bytes[order] > 0]
-    if not len(order):
-        return pieces
-    start = offset[order]
-    reach = np.maximum.accumulate(start + n_bytes[order])
-    opens = np.flatnonzero(start[1:] > reach[:-1] + max_gap) + 1
-    opens = np.concatenate(([0], opens))
-    closes = np.concatenate((opens[1:], [len(order)]))
-    for open_, close in zip(opens.tolist(), closes.tolist(), strict=True):
-        base = int(start[open_])
-        buffer = _read_exactly(read_range, base, int(reach[close - 1]) - base)
-        positions = (start[open_:close] - base).tolist()
-        for piece, position in zip(order[open_:close].tolist(), positions, strict=True):
-            pieces[piece] = buffer, position
-    return pieces
-
-
-def _read_exactly(read_range: ReadRange, offset: int, length: int) -> memoryview:
-    buffer = memoryview(read_range(offset, length))
-    if buffer.nbytes != length:
-        raise InvalidDataset(
-            f"The ibd gave {buffer.nbytes} of the {length} bytes at offset {offset}; it is "
-            "truncated or was replaced while being read: upload imzML and ibd again."
-        )
-    return buffer
-
-
-def _decode(
-    pieces: list[tuple[memoryview, int]], counts: Int64Array, value_type: np.dtype[Any]
-) -> npt.NDArray[Any]:
-    """Join pieces into one array of the machine's own byte order."""
-    joined = np.empty(int(counts.sum()), value_type.newbyteorder("="))
-    filled = 0
-    for (buffer, position), count in zip(pieces, counts.tolist(), strict=True):
-        if count:
-            joined[filled : filled + count] = np.frombuffer(buffer, value_type, count, position)
-            filled += count
-    return joined
+    offset = header.intensity_offset[chosen]
+    n_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
+    if with_mz:
+        mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
+        offset = np.concatenate((header.mz_offset[chosen], offset))
+        n_bytes = np.concatenate((mz_bytes, n_bytes))
+    return read_arrays(read_range, offset, n_bytes, max_gap, watch)

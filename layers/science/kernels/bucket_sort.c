@@ -1,0 +1,226 @@
+/*
+ * Sorts the peaks of one bucket, a group of neighbouring cells, by m/z.
+ *
+ * Within a bucket, an m/z and the row it stands in fit 64 bits; these are sorted as integers, and
+ * rows break ties. A bucket of the outermost cells, or with too many peaks, is merge sorted.
+ */
+
+#include "bucket_sort.h"
+
+#include <stdlib.h>
+
+#include "mz_cells.h"
+#include "radix_sort.h"
+#include "spectra.h"
+
+/* Memory of one thread's sorting, enough for the largest bucket it has met. */
+struct scratch {
+    void *memory;
+    size_t n_bytes;
+};
+
+static void *reserve_scratch(struct scratch *scratch, size_t n_bytes)
+{
+    if (scratch->n_bytes < n_bytes) {
+        free(scratch->memory);
+        scratch->memory = malloc(n_bytes);
+        scratch->n_bytes = scratch->memory ? n_bytes : 0;
+    }
+    return scratch->memory;
+}
+
+/* Intensity and pixel side by side, so that moving a peak touches one place. */
+struct reading {
+    float intensity;
+    uint32_t pixel;
+};
+
+/* ---- by packed integers ---- */
+
+/* One bucket: n rows of the output from its first row. */
+struct bucket {
+    size_t n;
+    uint64_t lowest; /* m/z bits where its first cell begins */
+    int range_bits;  /* bits of an m/z above the lowest */
+    int row_bits;    /* bits of a row */
+};
+
+static int bits_below(uint64_t n)
+{
+    int bits = 0;
+    while (bits < 64 && n >> bits) {
+        bits++;
+    }
+    return bits;
+}
+
+static inline void pack_bucket(
+    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, uint64_t *values,
+    struct reading *readings)
+{
+    for (size_t i = 0; i < bucket->n; i++) {
+        const uint64_t above = load_mz(at_start.mz, i, mz_bytes) - bucket->lowest;
+        values[i] = above << bucket->row_bits | i;
+        readings[i].intensity = at_start.intensity[i];
+        readings[i].pixel = at_start.pixel[i];
+    }
+}
+
+static inline void unpack_bucket(
+    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, const uint64_t *values,
+    const struct reading *readings)
+{
+    const uint64_t row_mask = ((uint64_t)1 << bucket->row_bits) - 1;
+    for (size_t i = 0; i < bucket->n; i++) {
+        const struct reading reading = readings[values[i] & row_mask];
+        store_mz(at_start.mz, i, mz_bytes, bucket->lowest + (values[i] >> bucket->row_bits));
+        at_start.intensity[i] = reading.intensity;
+        at_start.pixel[i] = reading.pixel;
+    }
+}
+
+/* Sort a bucket of inner cells: m/z above the lowest and row, which breaks ties, in one integer. */
+static inline int32_t sort_packed(
+    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+{
+    const size_t n = bucket->n;
+    if (n > SIZE_MAX / 24) {
+        return STATUS_NO_MEMORY;
+    }
+    uint64_t *values = reserve_scratch(scratch, n * (2 * sizeof *values + sizeof(struct reading)));
+    if (!values) {
+        return STATUS_NO_MEMORY;
+    }
+    struct reading *readings = (struct reading *)(values + 2 * n);
+    const int range_bits = bucket->range_bits;
+    const int unsorted_bits = range_bits > SORTED_BITS ? range_bits - SORTED_BITS : 0;
+    const int low_bit = bucket->row_bits + unsorted_bits;
+    const int high_bit = bucket->row_bits + range_bits;
+    pack_bucket(bucket, mz_bytes, at_start, values, readings);
+    const uint64_t *sorted = sort_values(values, values + n, n, low_bit, high_bit);
+    unpack_bucket(bucket, mz_bytes, at_start, sorted, readings);
+    return STATUS_OK;
+}
+
+/* ---- by merging ---- */
+
+/* A whole peak with the number that orders it. */
+struct peak {
+    uint64_t key;
+    uint64_t mz_bits;
+    struct reading reading;
+};
+
+/* Merge the sorted halves from[0:middle] and from[middle:n]; the first wins a tie. */
+static void merge(const struct peak *from, size_t middle, size_t n, struct peak *to)
+{
+    size_t left = 0;
+    size_t right = middle;
+    for (size_t i = 0; i < n; i++) {
+        const int take_left
+            = right == n || (left < middle && from[left].key <= from[right].key);
+        to[i] = from[take_left ? left++ : right++];
+    }
+}
+
+/* Sort m/z of any kind (negative, NaN, zero, beyond the inner cells): slower, and rarely needed. */
+static int32_t sort_any(
+    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+{
+    if (n > SIZE_MAX / (2 * sizeof(struct peak))) {
+        return STATUS_NO_MEMORY;
+    }
+    struct peak *from = reserve_scratch(scratch, 2 * n * sizeof *from);
+    if (!from) {
+        return STATUS_NO_MEMORY;
+    }
+    struct peak *to = from + n;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t bits = load_mz(at_start.mz, i, mz_bytes);
+        from[i] = (struct peak){
+            order_key(bits, mz_bytes), bits, {at_start.intensity[i], at_start.pixel[i]}};
+    }
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t start = 0; start < n; start += 2 * width) {
+            const size_t length = n - start < 2 * width ? n - start : 2 * width;
+            merge(from + start, length < width ? length : width, length, to + start);
+        }
+        struct peak *swap = from;
+        from = to;
+        to = swap;
+    }
+    for (size_t i = 0; i < n; i++) {
+        store_mz(at_start.mz, i, mz_bytes, from[i].mz_bits);
+        at_start.intensity[i] = from[i].reading.intensity;
+        at_start.pixel[i] = from[i].reading.pixel;
+    }
+    return STATUS_OK;
+}
+
+/* ---- any bucket ---- */
+
+static inline int is_sorted(size_t n, int32_t mz_bytes, const void *mz)
+{
+    uint64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t key = order_key(load_mz(mz, i, mz_bytes), mz_bytes);
+        if (key < before) {
+            return 0;
+        }
+        before = key;
+    }
+    return 1;
+}
+
+static int32_t sort_bucket(
+    size_t n, uint32_t first_cell, uint32_t stop_cell, int32_t mz_bytes, struct columns at_start,
+    struct scratch *scratch)
+{
+    if (is_sorted(n, mz_bytes, at_start.mz)) {
+        return STATUS_OK;
+    }
+    const uint32_t n_cells = stop_cell - first_cell;
+    const int shift = cell_shift(mz_bytes);
+    const struct bucket bucket = {
+        .n = n,
+        .lowest = (first_leading_bits(mz_bytes) + first_cell - 1) << shift,
+        .range_bits = shift + bits_below(n_cells - 1),
+        .row_bits = bits_below(n - 1),
+    };
+    const int inner = first_cell != BELOW && first_cell != ABOVE;
+    if (!inner || bucket.range_bits + bucket.row_bits > 64 || bucket.row_bits > 32) {
+        return sort_any(n, mz_bytes, at_start, scratch);
+    }
+    return mz_bytes == 8 ? sort_packed(&bucket, 8, at_start, scratch)
+                         : sort_packed(&bucket, 4, at_start, scratch);
+}
+
+/*
+ * Last step: sort n_buckets buckets, each within its own rows.
+ *
+ * bucket_start: (n_buckets + 1,) first row of each, and the end of the last.
+ * bucket_cells: (n_buckets, 2) first cell of each, and one past its last.
+ * columns: all rows of the output.
+ */
+int32_t ionbox_sort_buckets(
+    int64_t n_buckets, const uint64_t *bucket_start, const uint32_t *bucket_cells,
+    int32_t mz_bytes, const struct columns *columns)
+{
+    if (mz_bytes != 4 && mz_bytes != 8) {
+        return STATUS_INVALID;
+    }
+    struct scratch scratch = {NULL, 0};
+    int32_t status = STATUS_OK;
+    for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
+        const uint64_t start = bucket_start[b];
+        const struct columns at_start = {
+            (unsigned char *)columns->mz + start * (uint64_t)mz_bytes,
+            columns->intensity + start,
+            columns->pixel + start,
+        };
+        status = sort_bucket((size_t)(bucket_start[b + 1] - start), bucket_cells[2 * b],
+                             bucket_cells[2 * b + 1], mz_bytes, at_start, &scratch);
+    }
+    free(scratch.memory);
+    return status;
+}

@@ -1,0 +1,209 @@
+/*
+ * Isotopologues of an ion, as cpyMSpec 0.4.2 (ims-cpp) lists them: the product of the isotopologues
+ * of each element.
+ */
+
+#include "fine_structure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "isotope_counts.h"
+#include "memory.h"
+#include "status.h"
+
+static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
+enum { FIRST_ISOTOPOLOGUES = 256 };
+
+static int reserve_isotopologues(fine_structure *fine, int64_t wanted)
+{
+    size_t capacity = (size_t)wanted;
+    if (wanted <= fine->capacity)
+        return 1;
+    fine->capacity = 0;
+    if (!grow_array(&fine->mass, capacity, sizeof(double))
+        || !grow_array(&fine->mass_next, capacity, sizeof(double))
+        || !grow_array(&fine->abundance, capacity, sizeof(double))
+        || !grow_array(&fine->abundance_next, capacity, sizeof(double))
+        || !grow_array(&fine->nucleons, capacity, sizeof(int32_t))
+        || !grow_array(&fine->nucleons_next, capacity, sizeof(int32_t)))
+        return 0;
+    fine->capacity = (int32_t)wanted;
+    return 1;
+}
+
+static void swap_pointers(double **a, double **b)
+{
+    double *c = *a;
+    *a = *b;
+    *b = c;
+}
+
+/*
+ * Combine the ion's isotopologues with those of one more element; keeps what has at least 1e-4 of
+ * the top. Sets n to 0 where there are too many. Returns a status.
+ */
+static int combine(fine_structure *fine, const element_table *table)
+{
+    int64_t n = 0;
+    const int64_t most = (int64_t)fine->n * table->n;
+    int32_t *nucleons;
+    const double clearly_less = MIN_ABUNDANCE * (1.0 - NEAR_TIE);
+    const double clearly_more = MIN_ABUNDANCE * (1.0 + NEAR_TIE);
+    if (most > 64 && !reserve_isotopologues(fine, most < 2 * MAX_ISOTOPOLOGUES
+                                                         ? most : 2 * MAX_ISOTOPOLOGUES))
+        return STATUS_NO_MEMORY;
+    for (int32_t j = 0; j < table->n; j++) {
+        const double mass = table->mass[j], abundance = table->abundance[j];
+        const int32_t shift = table->nucleons[j] - table->min_nucleons;
+        if (n + fine->n > 2 * MAX_ISOTOPOLOGUES)
+            break;
+        for (int32_t i = 0; i < fine->n; i++) {
+            double product = fine->abundance[i] * abundance;
+            fine->mass_next[n] = fine->mass[i] + mass;
+            fine->abundance_next[n] = product;
+            fine->nucleons_next[n] = fine->nucleons[i] + shift;
+            if (product > clearly_less) {
+                n++;
+                if (product < clearly_more)
+                    fine->declined = 1;
+            }
+        }
+    }
+    swap_pointers(&fine->mass, &fine->mass_next);
+    swap_pointers(&fine->abundance, &fine->abundance_next);
+    nucleons = fine->nucleons;
+    fine->nucleons = fine->nucleons_next;
+    fine->nucleons_next = nucleons;
+    fine->n = n > MAX_ISOTOPOLOGUES ? 0 : (int32_t)n;
+    return STATUS_OK;
+}
+
+/* ---- by ascending mass ---- */
+
+/* Sort isotopologues by mass: merge sort for the few ions that have thousands. */
+static void merge_sort(fine_structure *fine)
+{
+    const int32_t n = fine->n;
+    for (int32_t width = 1; width < n; width *= 2) {
+        const double *mass = fine->mass, *abundance = fine->abundance;
+        for (int32_t low = 0; low < n; low += 2 * width) {
+            const int32_t middle = low + width < n ? low + width : n;
+            const int32_t high = low + 2 * width < n ? low + 2 * width : n;
+            int32_t i = low, j = middle;
+            for (int32_t k = low; k < high; k++) {
+                int32_t from = i < middle && (j >= high || mass[i] <= mass[j]) ? i++ : j++;
+                fine->mass_next[k] = mass[from];
+                fine->abundance_next[k] = abundance[from];
+            }
+        }
+        swap_pointers(&fine->mass, &fine->mass_next);
+        swap_pointers(&fine->abundance, &fine->abundance_next);
+    }
+}
+
+/* Group isotopologues by number of nucleons, which all but sorts them by mass. */
+static void group_by_nucleons(fine_structure *fine, int32_t n_buckets)
+{
+    int32_t *bucket = fine->bucket;
+    int32_t sum = 0;
+    memset(bucket, 0, (size_t)n_buckets * sizeof *bucket);
+    for (int32_t i = 0; i < fine->n; i++)
+        bucket[fine->nucleons[i]]++;
+    for (int32_t b = 0; b < n_buckets; b++) {
+        int32_t in_bucket = bucket[b];
+        bucket[b] = sum;
+        sum += in_bucket;
+    }
+    for (int32_t i = 0; i < fine->n; i++) {
+        int32_t place = bucket[fine->nucleons[i]]++;
+        fine->mass_next[place] = fine->mass[i];
+        fine->abundance_next[place] = fine->abundance[i];
+    }
+    swap_pointers(&fine->mass, &fine->mass_next);
+    swap_pointers(&fine->abundance, &fine->abundance_next);
+}
+
+static int sort_by_mass(fine_structure *fine, int32_t n_buckets)
+{
+    double *mass, *abundance;
+    if (fine->n > 1000 || n_buckets > 4 * fine->n + 64) {
+        merge_sort(fine);
+        return STATUS_OK;
+    }
+    if (n_buckets > fine->bucket_capacity) {
+        if (!grow_array(&fine->bucket, (size_t)n_buckets, sizeof *fine->bucket))
+            return STATUS_NO_MEMORY;
+        fine->bucket_capacity = n_buckets;
+    }
+    group_by_nucleons(fine, n_buckets);
+    mass = fine->mass;
+    abundance = fine->abundance;
+    for (int32_t i = 1; i < fine->n; i++) {
+        const double m = mass[i], a = abundance[i];
+        int32_t j = i;
+        for (; j > 0 && mass[j - 1] > m; j--) {
+            mass[j] = mass[j - 1];
+            abundance[j] = abundance[j - 1];
+        }
+        mass[j] = m;
+        abundance[j] = a;
+    }
+    return STATUS_OK;
+}
+
+/* ---- the ion ---- */
+
+/* Element ids ascend by symbol, which fixes the order of the reference's sums. */
+int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t *elements,
+                         const int32_t *counts, int32_t charge)
+{
+    int32_t n_buckets = 1;
+    const double electrons = charge * ELECTRON_MASS;
+    limit_element_tables(&fine->elements);
+    fine->declined = 0;
+    fine->n = 1;
+    fine->mass[0] = 0.0;
+    fine->abundance[0] = 1.0;
+    fine->nucleons[0] = 0;
+    for (int64_t e = 0; e < n_elements && fine->n; e++) {
+        const element_table *table = get_element_table(&fine->elements, elements[e],
+                                                       counts[e]);
+        int status;
+        if (!table)
+            return STATUS_NO_MEMORY;
+        if (table->n == 0) {
+            fine->n = 0;
+            return STATUS_OK;
+        }
+        n_buckets += table->max_nucleons - table->min_nucleons;
+        status = combine(fine, table);
+        if (status)
+            return status;
+    }
+    for (int32_t i = 0; i < fine->n; i++)
+        fine->mass[i] -= electrons;
+    return sort_by_mass(fine, n_buckets);
+}
+
+void release_fine_structure(fine_structure *fine)
+{
+    release_element_tables(&fine->elements);
+    free(fine->mass);
+    free(fine->mass_next);
+    free(fine->abundance);
+    free(fine->abundance_next);
+    free(fine->nucleons);
+    free(fine->nucleons_next);
+    free(fine->bucket);
+}
+
+int prepare_fine_structure(fine_structure *fine, int32_t n_elements, const int32_t *isotope_starts,
+                           const double *masses, const double *abundances)
+{
+    const int status = prepare_element_tables(&fine->elements, n_elements, isotope_starts, masses,
+                                              abundances);
+    if (status)
+        return status;
+    return reserve_isotopologues(fine, FIRST_ISOTOPOLOGUES) ? STATUS_OK : STATUS_NO_MEMORY;
+}

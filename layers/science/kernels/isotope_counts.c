@@ -1,0 +1,157 @@
+/*
+ * Lists isotope counts of n atoms of one element, from the most probable outwards.
+ */
+
+#include "isotope_counts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+/* Log of the multinomial probability of isotope counts. */
+static double log_probability(const double *log_factorial, const double *log_abundance,
+                              const int16_t *counts, int32_t n_isotopes, int32_t n_atoms)
+{
+    double result = 0.0;
+    for (int32_t i = 0; i < n_isotopes; i++)
+        result += counts[i] * log_abundance[i] - log_factorial[counts[i]];
+    return result + log_factorial[n_atoms];
+}
+
+/* Move atoms between isotopes while that makes the counts more probable. */
+static double climb_to_mode(const double *log_factorial, const double *log_abundance,
+                            int16_t *counts, int32_t n_isotopes, int32_t n_atoms)
+{
+    double best = log_probability(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
+    int found = 1;
+    while (found) {
+        found = 0;
+        for (int32_t i = 0; i < n_isotopes; i++)
+            for (int32_t j = 0; j < n_isotopes && counts[i] > 0; j++) {
+                double here;
+                if (i == j)
+                    continue;
+                counts[i]--;
+                counts[j]++;
+                here = log_probability(log_factorial, log_abundance, counts, n_isotopes,
+                                       n_atoms);
+                if (here > best) {
+                    best = here;
+                    found = 1;
+                } else {
+                    counts[i]++;
+                    counts[j]--;
+                }
+            }
+    }
+    return best;
+}
+
+static uint32_t hash_counts(const int16_t *counts)
+{
+    uint64_t hash = 1469598103934665603u;
+    for (int i = 0; i < MAX_ISOTOPES; i++)
+        hash = (hash ^ (uint16_t)counts[i]) * 1099511628211u;
+    return (uint32_t)(hash ^ (hash >> 29));
+}
+
+/* Slot where counts are, or the free slot where they belong. */
+static uint32_t find_slot(const count_set *set, const int16_t *counts)
+{
+    uint32_t slot = hash_counts(counts) & set->mask;
+    while (set->slots[slot]
+           && memcmp(set->counts[set->slots[slot] - 1], counts, sizeof *set->counts) != 0)
+        slot = (slot + 1) & set->mask;
+    return slot;
+}
+
+static int grow_count_set(count_set *set)
+{
+    int32_t capacity = set->capacity ? 4 * set->capacity : 64;
+    int32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
+    if (!slots)
+        return 0;
+    if (!grow_array(&set->counts, (size_t)capacity, sizeof *set->counts)
+        || !grow_array(&set->log_probability, (size_t)capacity, sizeof *set->log_probability)) {
+        free(slots);
+        return 0;
+    }
+    free(set->slots);
+    set->slots = slots;
+    set->mask = (uint32_t)capacity * 2 - 1;
+    set->capacity = capacity;
+    for (int32_t i = 0; i < set->n; i++)
+        slots[find_slot(set, set->counts[i])] = i + 1;
+    return 1;
+}
+
+/* Add counts unless they are there. Returns 0 without memory. */
+static int add_counts(count_set *set, const int16_t *counts, double log_prob)
+{
+    if (set->n == set->capacity && !grow_count_set(set))
+        return 0;
+    memcpy(set->counts[set->n], counts, sizeof *set->counts);
+    set->log_probability[set->n] = log_prob;
+    set->n++;
+    set->slots[find_slot(set, counts)] = set->n;
+    return 1;
+}
+
+void free_count_set(count_set *set)
+{
+    free(set->counts);
+    free(set->log_probability);
+    free(set->slots);
+}
+
+/* Add what moves of one atom make of counts where that is probable. Returns 0 without memory. */
+static int add_neighbours(const double *log_factorial, const double *log_abundance,
+                          int32_t n_isotopes, int32_t n_atoms, double least, int16_t *counts,
+                          count_set *set)
+{
+    for (int32_t i = 0; i < n_isotopes; i++) {
+        if (counts[i] == 0)
+            continue;
+        for (int32_t j = 0; j < n_isotopes; j++) {
+            double here;
+            if (i == j)
+                continue;
+            counts[i]--;
+            counts[j]++;
+            here = log_probability(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
+            if (here >= least && set->slots[find_slot(set, counts)] == 0
+                && !add_counts(set, counts, here))
+                return 0;
+            counts[i]++;
+            counts[j]--;
+        }
+    }
+    return 1;
+}
+
+/* Probability is log-concave over the counts: moves of one atom connect the probable ones. */
+int collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
+                   int32_t n_atoms, count_set *set)
+{
+    int16_t counts[MAX_ISOTOPES] = {0};
+    double mode, least;
+    int32_t left = n_atoms;
+    for (int32_t i = 1; i < n_isotopes; i++) {
+        counts[i] = (int16_t)(n_atoms * exp(log_abundance[i]));
+        left -= counts[i];
+    }
+    counts[0] = (int16_t)left;
+    mode = climb_to_mode(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
+    /* a little more than needed: borderline cases are decided once, for the whole ion */
+    least = fmax(mode + log(MIN_ABUNDANCE) - 1e-6, MIN_LOG_ABUNDANCE);
+    if (!add_counts(set, counts, mode))
+        return 0;
+    for (int32_t next = 0; next < set->n && set->n <= MAX_ISOTOPOLOGUES; next++) {
+        memcpy(counts, set->counts[next], sizeof counts);
+        if (!add_neighbours(log_factorial, log_abundance, n_isotopes, n_atoms, least, counts, set))
+            return 0;
+    }
+    return 1;
+}

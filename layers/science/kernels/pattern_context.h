@@ -1,0 +1,67 @@
+/*
+ * What one thread needs to compute isotope patterns: tables, and what its steps hand on.
+ */
+
+#ifndef IONBOX_PATTERN_CONTEXT_H
+#define IONBOX_PATTERN_CONTEXT_H
+
+#include <stdint.h>
+
+#include "fine_structure.h"
+
+/* Recipe of the reference that concerns more than one step. */
+#define REACH 6.0 /* sigma; a Gaussian is cut off beyond */
+enum {
+    EXP_SIZE = 4501, /* of the table of exponentials */
+    WINDOW = 15,     /* samples a centroid is the mean of */
+    HALF_WINDOW = WINDOW / 2
+};
+
+/* Samples start + j * increment, 0 <= j < count, of one width. */
+typedef struct {
+    double start;     /* m/z */
+    double increment; /* m/z */
+    double sigma;     /* m/z */
+    int64_t first;    /* index of the first sample on the grid */
+    int64_t count;
+    int32_t peak;     /* isotopologue that sets sigma; -1 in the empty space between clusters */
+} segment;
+
+/* Isotopologues that do not interact with others. */
+typedef struct {
+    int32_t first, last;
+    double top, sum; /* abundance */
+    double mean;     /* m/z */
+} cluster;
+
+typedef struct {
+    double mz;
+    double intensity;
+} centroid_peak;
+
+typedef struct {
+    double exp_table[EXP_SIZE];
+    fine_structure fine;
+
+    /* Grid. */
+    double *sigma, *step; /* (fine.n) m/z, where each isotopologue sets the width */
+    int32_t width_capacity;
+    segment *segments;
+    int32_t n_segments, segment_capacity;
+
+    /* Envelope. */
+    double *sample_mz, *sample_value;
+    int64_t sample_capacity;
+
+    /* Maxima. */
+    cluster *clusters;
+    int32_t n_clusters, cluster_capacity;
+    centroid_peak *peaks;
+    int32_t n_peaks, peak_capacity;
+    double *best; /* (n_wanted) */
+    int32_t best_capacity;
+
+    int declined; /* the last digits decide about the ion */
+} pattern_context;
+
+#endif

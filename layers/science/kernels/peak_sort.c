@@ -1,0 +1,191 @@
+/*
+ * Sorts the peaks of many spectra by m/z, straight from the bytes of an ibd.
+ *
+ * Two passes over the spectra: the first counts the peaks of every m/z cell, the second writes each
+ * peak into the bucket (a group of neighbouring cells) it belongs to; then every bucket is sorted
+ * while it lies in the processor's cache (bucket_sort.c). The order is that of a stable sort: equal
+ * m/z keep the order of the spectra, NaN comes last, and -0 equals 0, all as in numpy.
+ */
+
+#include "bucket_sort.h"
+#include "mz_cells.h"
+#include "spectra.h"
+
+#define NO_BUCKET UINT32_MAX
+
+/* ---- counting ---- */
+
+/*
+ * Count peaks per cell and return sum with their intensities added one by one, which gives the same
+ * however the spectra are read. Together, because the additions wait for each other.
+ */
+static inline double count_kept(
+    const struct kept *kept, int32_t mz_bytes, uint64_t *cell_count, double sum)
+{
+    for (size_t i = 0; i < kept->n; i++) {
+        cell_count[cell_of(kept->mz_bits[i], mz_bytes)]++;
+        sum += (double)kept->intensity[i];
+    }
+    return sum;
+}
+
+int32_t ionbox_sort_n_cells(void)
+{
+    return N_CELLS;
+}
+
+/*
+ * First pass: count the peaks above zero per cell and sum their intensities per pixel.
+ *
+ * cell_count: (N_CELLS,), added to. tic: (n_pixels,) counts, added to.
+ */
+int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, double *tic)
+{
+    if (!types_are_known(spectra)) {
+        return STATUS_INVALID;
+    }
+    struct kept kept;
+    for (int64_t s = 0; s < spectra->n_spectra; s++) {
+        const size_t n_peaks = (size_t)spectra->n_peaks[s];
+        double *sum = tic + spectra->pixel[s];
+        for (size_t start = 0; start < n_peaks; start += CHUNK_PEAKS) {
+            const size_t left = n_peaks - start;
+            const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
+            read_kept(spectra, s, start, n, &kept);
+            *sum = spectra->mz_bytes == 8 ? count_kept(&kept, 8, cell_count, *sum)
+                                          : count_kept(&kept, 4, cell_count, *sum);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- planning ---- */
+
+/*
+ * Group the cells first_cell to stop_cell into buckets that can be sorted in cache.
+ *
+ * cell_count: (N_CELLS,) peaks per cell.
+ * cell_bucket: (N_CELLS,) bucket of every cell, NO_BUCKET where it is empty or not wanted.
+ * bucket_cells: (N_CELLS, 2) first cell of every bucket, and one past its last.
+ * bucket_start: (N_CELLS + 1,) first row of every bucket, then the number of rows.
+ * Returns the number of buckets. A bucket has more than MAX_BUCKET_PEAKS only if one cell has.
+ */
+int64_t ionbox_sort_plan(
+    const uint64_t *cell_count, uint32_t first_cell, uint32_t stop_cell, uint32_t *cell_bucket,
+    uint32_t *bucket_cells, uint64_t *bucket_start)
+{
+    for (uint32_t cell = 0; cell < N_CELLS; cell++) {
+        cell_bucket[cell] = NO_BUCKET;
+    }
+    uint32_t n_buckets = 0;
+    uint64_t row = 0;
+    for (uint32_t cell = first_cell; cell < stop_cell && cell < N_CELLS; cell++) {
+        if (cell_count[cell] == 0) {
+            continue;
+        }
+        const uint32_t *open = bucket_cells + 2 * (n_buckets ? n_buckets - 1 : 0);
+        /* The outermost cells are sorted in another way, so each is a bucket of its own. */
+        const int fits = n_buckets && open[0] != BELOW && cell != ABOVE
+            && cell - open[0] < MAX_BUCKET_CELLS
+            && row + cell_count[cell] - bucket_start[n_buckets - 1] <= MAX_BUCKET_PEAKS;
+        if (!fits) {
+            bucket_cells[2 * n_buckets] = cell;
+            bucket_start[n_buckets] = row;
+            n_buckets++;
+        }
+        bucket_cells[2 * n_buckets - 1] = cell + 1;
+        cell_bucket[cell] = n_buckets - 1;
+        row += cell_count[cell];
+    }
+    bucket_start[n_buckets] = row;
+    return n_buckets;
+}
+
+/* ---- placing ---- */
+
+/*
+ * Have the next lines of a bucket fetched; they are written when the next spectrum gets there.
+ * An address beyond the columns does no harm, nothing is read.
+ */
+static inline void prefetch_rows(const struct columns *to, int32_t mz_bytes, uint64_t row)
+{
+    const uintptr_t line = 64;
+    __builtin_prefetch((const void *)((uintptr_t)to->mz + row * (uint64_t)mz_bytes + line), 1);
+    __builtin_prefetch((const void *)((uintptr_t)to->intensity + row * 4 + line), 1);
+    __builtin_prefetch((const void *)((uintptr_t)to->pixel + row * 4 + line), 1);
+}
+
+/*
+ * Write peaks to the next free rows of their buckets.
+ *
+ * Spectra mostly ascend, so several peaks in a row go to one bucket: its next row is kept at hand.
+ */
+static inline int32_t scatter_kept(
+    const struct kept *kept, int32_t mz_bytes, uint32_t pixel, const uint32_t *cell_bucket,
+    struct rows *bucket_rows, const struct columns *out)
+{
+    const struct columns to = *out;
+    uint32_t open = NO_BUCKET;
+    struct rows rows = {0, 0};
+    for (size_t i = 0; i < kept->n; i++) {
+        const uint64_t bits = kept->mz_bits[i];
+        const uint32_t bucket = cell_bucket[cell_of(bits, mz_bytes)];
+        if (bucket != open) {
+            if (open != NO_BUCKET) {
+                bucket_rows[open].next = rows.next;
+                prefetch_rows(&to, mz_bytes, rows.next);
+            }
+            open = bucket;
+            if (bucket == NO_BUCKET) {
+                continue;
+            }
+            rows = bucket_rows[bucket];
+        } else if (bucket == NO_BUCKET) {
+            continue;
+        }
+        if (rows.next == rows.stop) {
+            return STATUS_CHANGED;
+        }
+        store_mz(to.mz, rows.next, mz_bytes, bits);
+        to.intensity[rows.next] = kept->intensity[i];
+        to.pixel[rows.next] = pixel;
+        rows.next++;
+    }
+    if (open != NO_BUCKET) {
+        bucket_rows[open].next = rows.next;
+    }
+    return STATUS_OK;
+}
+
+/*
+ * Second pass: write every peak above zero into its bucket, in the order of the spectra.
+ *
+ * cell_bucket: (N_CELLS,) as planned; peaks of NO_BUCKET are left out.
+ * bucket_rows: (n_buckets,) rows that this run of spectra fills; next moves on.
+ * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
+ * stop.
+ */
+int32_t ionbox_sort_scatter(
+    const struct spectra *spectra, const uint32_t *cell_bucket, struct rows *bucket_rows,
+    const struct columns *out)
+{
+    if (!types_are_known(spectra)) {
+        return STATUS_INVALID;
+    }
+    struct kept kept;
+    for (int64_t s = 0; s < spectra->n_spectra; s++) {
+        const size_t n_peaks = (size_t)spectra->n_peaks[s];
+        for (size_t start = 0; start < n_peaks; start += CHUNK_PEAKS) {
+            const size_t left = n_peaks - start;
+            const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
+            read_kept(spectra, s, start, n, &kept);
+            const int32_t status = spectra->mz_bytes == 8
+                ? scatter_kept(&kept, 8, spectra->pixel[s], cell_bucket, bucket_rows, out)
+                : scatter_kept(&kept, 4, spectra->pixel[s], cell_bucket, bucket_rows, out);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+    }
+    return STATUS_OK;
+}

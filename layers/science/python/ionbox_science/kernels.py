@@ -1,0 +1,83 @@
+"""The compiled kernels: loaded once, what they may answer.
+
+``layers/science/build_kernels.py`` builds the library beside this file (every make target that
+needs it does); nothing is compiled at import. Calls release the GIL, so threads run in parallel.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from functools import cache
+from pathlib import Path
+
+LIBRARY = Path(__file__).with_name("libionbox_kernels.so")
+SOURCES = Path(__file__).parents[2] / "kernels"
+"""What the library is compiled from; not there where ionbox is installed without its sources."""
+
+_MESSAGES = {  # status.h
+    1: "a kernel cannot get the memory it needs",
+    2: "an argument, or an index in an array, is out of range",
+    3: "too many pixels",
+}
+
+
+class KernelsMissing(ImportError):  # noqa: N818 (named like the errors of this ring)
+    """The kernels were not compiled, or for another kind of machine, or from other sources."""
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Load the kernels.
+
+    Raises
+    ------
+    KernelsMissing
+        If there is no library that this machine can load, or its sources are here and have
+        changed since.
+    """
+    try:
+        kernels = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise KernelsMissing(
+            f"the compiled kernels cannot be loaded ({error}); compile them with 'make kernels'"
+        ) from error
+    if SOURCES.is_dir() and _digest_in(kernels) != digest_sources(SOURCES):
+        raise KernelsMissing(
+            f"the compiled kernels, {LIBRARY}, do not belong to the sources in {SOURCES}; "
+            "compile them again with 'make kernels'"
+        )
+    return kernels
+
+
+def digest_sources(folder: Path) -> str:
+    """Return a checksum of the kernels' sources; the build writes it into the library."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.[ch]")):
+        digest.update(b"%s %d\n" % (path.name.encode(), path.stat().st_size))
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest_in(kernels: ctypes.CDLL) -> str:
+    """Return the checksum of what a library was compiled from; empty if it has none."""
+    try:
+        return (ctypes.c_char * 64).in_dll(kernels, "ionbox_sources").raw.decode()
+    except ValueError:
+        return ""
+
+
+def check_status(status: int) -> None:
+    """Raise what a kernel's return value stands for.
+
+    Raises
+    ------
+    MemoryError
+        If working memory could not be allocated.
+    ValueError
+        If the kernel was called with what it does not accept.
+    """
+    if status == 1:
+        raise MemoryError(_MESSAGES[status])
+    if status:
+        raise ValueError(_MESSAGES.get(status, f"a kernel answered {status}"))

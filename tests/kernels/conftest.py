@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from builds import build_kernels
+
+
+@pytest.fixture(scope="session")
+def zig() -> list[str]:
+    """The compiler from PyPI, which tests/requirements.txt installs."""
+    assert importlib.util.find_spec("ziglang"), "pip install -r tests/requirements.txt"
+    return build_kernels.find_ziglang()
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kernels as this machine's compiler builds them."""
+    return build_kernels.build(build_kernels.find_compiler(), tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture(scope="session")
+def for_lambda(zig: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kernels as ``--lambda`` builds them."""
+    out = tmp_path_factory.mktemp("lambda")
+    build_kernels.main(["--lambda", "--out", str(out)])
+    return out / build_kernels.LIBRARY.name

@@ -1,0 +1,87 @@
+"""Compute small examples with a library of kernels: ``examples.py LIBRARY``.
+
+Prints a digest of all bytes of each result, so that builds can be compared to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from builders import annotate
+from golden import make
+from imzml_builder import Pair, build_pair, range_reader
+from ionbox_science import kernels
+from ionbox_science.chaos import measure_chaos
+from ionbox_science.fdr import FDR_METHODS
+from ionbox_science.imzml import read_header
+from ionbox_science.imzml_scan import scan_spectra
+from ionbox_science.ion_images import extract_images, find_windows
+from ionbox_science.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
+from ionbox_science.peak_sorting import sort_spectra
+
+FORMULAS = (
+    *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),
+    *("C20H30Br3Cl2", "C34H32FeN4O4", "C12H20Sn2O4", "C8H6Hg", "C5H11NO2Se", "B10H14", "K", "Xe"),
+)
+
+
+def digest(arrays: Iterable[Any]) -> str:
+    """Digest arrays: types, shapes and bytes."""
+    sha = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        sha.update(f"{array.dtype} {array.shape} ".encode())
+        sha.update(repr(array.tolist()).encode() if array.dtype == object else array.tobytes())
+    return sha.hexdigest()
+
+
+def noisy_pair(mode: str) -> Pair:
+    """Write a dataset with ties in m/z."""
+    random = np.random.RandomState(3)
+    n_peaks = [300] * 60 if mode == "continuous" else random.randint(1, 400, 60).tolist()
+    axis = np.sort(100 + 900 * random.random_sample(300))
+    spectra = []
+    for n in n_peaks:
+        mz = axis if mode == "continuous" else np.round(100 + 900 * random.random_sample(n), 2)
+        spectra.append((mz, random.random_sample(n) * (random.random_sample(n) < 0.8)))
+    coordinates = [(1 + i % 10, 1 + i // 10) for i in range(60)]
+    return build_pair(spectra, coordinates, mode=mode)
+
+
+def compute() -> dict[str, str]:
+    """Compute everything that a kernel computes."""
+    results = {}
+    for analyzer, power, charge in product(ANALYZERS, (20_000, 280_000), (1, -1)):
+        model = IsotopeModel(analyzer, 200 / power / 2.3548, n_peaks=5, charge=charge)
+        name = f"patterns of {analyzer} at {power}, charge {charge}"
+        results[name] = digest(generate_patterns(FORMULAS, model))
+    dataset = make.read_planted()
+    for method in FDR_METHODS:
+        run = annotate(dataset, make.FORMULAS, method=method)
+        results[f"scores, {method}"] = digest(vars(run.scores).values())
+        results[f"annotations, {method}"] = digest(vars(run.annotations).values())
+    windows = find_windows(dataset.peaks.mz, run.patterns.mz, 3.0)
+    images = extract_images(dataset.peaks, windows, dataset.grid)
+    results["images"] = digest([images])
+    results["chaos"] = digest([measure_chaos(images.reshape(-1, *images.shape[-2:]), 30)])
+    for mode in ("processed", "continuous"):
+        pair = noisy_pair(mode)
+        assert scan_spectra(pair.source) is not None
+        header = read_header(pair.source, "noise.imzML")
+        results[f"header, {mode}"] = digest(
+            value for value in vars(header).values() if isinstance(value, np.ndarray)
+        )
+        ordered = sort_spectra(header, range_reader(pair.ibd))
+        results[f"sorted, {mode}"] = digest([*vars(ordered.peaks).values(), ordered.tic])
+    return results
+
+
+if __name__ == "__main__":
+    kernels.LIBRARY = Path(sys.argv[1])
+    sys.stdout.write(json.dumps(compute()))

@@ -1,0 +1,41 @@
+"""No compiler has a word to say about the kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builds import build_kernels
+
+
+@pytest.fixture(params=["system", "PyPI"])
+def compiler(request: pytest.FixtureRequest) -> list[str]:
+    if request.param == "PyPI":
+        compiler: list[str] = request.getfixturevalue("zig")
+    else:
+        compiler = build_kernels.find_compiler()
+    return compiler
+
+
+def test_kernels_compile_without_warnings(
+    compiler: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert {"-Wall", "-Wextra", "-Wconversion"} <= set(build_kernels.WARNINGS)
+    flags = build_kernels.STRICT_FLAGS
+    assert flags == ["-Werror"]
+    assert build_kernels.build(compiler, tmp_path, flags=flags).is_file(), capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["int f(int used) { int unused = 1; return used; }", "int g(long x) { return x; }"],
+    ids=["-Wall", "-Wconversion"],
+)
+def test_warnings_are_seen(
+    compiler: list[str], code: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "odd.c").write_text(f"int f(int); int g(long); {code}\n")
+    flags = [*build_kernels.STRICT_FLAGS, str(tmp_path / "odd.c")]
+    with pytest.raises(build_kernels.BuildFailed, match="cannot compile"):
+        build_kernels.build(compiler, tmp_path, flags=flags)
+    assert "odd.c:1:" in capfd.readouterr().err

@@ -1,0 +1,172 @@
+"""The kernel tests again, under address and undefined-behaviour sanitizers.
+
+Inputs of kernels are numpy arrays, and ``bytes`` of imzML and ibd: with ``PYTHONMALLOC=malloc`` the
+sanitizer sees the end of each, and a read or write beyond it ends the process.
+
+gcc's sanitizers do not see all that clang relies on, such as unsigned indices that wrap; Lambda and
+machines without a compiler get what clang makes. So the tests run under the sanitizer of the clang
+in ``ziglang``, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from builds import PROJECT, build_kernels, environment
+
+SCIENCE = PROJECT / "tests" / "science"
+SORTING = [SCIENCE / "test_peak_sorting.py"]
+IMZML = [SCIENCE / "test_imzml_scan.py"]
+OTHERS = sorted(SCIENCE.glob("test_*_kernel.py"))
+REPORT = re.compile("ERROR: AddressSanitizer|.*runtime error:|.* panic:")
+
+PLANTED = """
+#include <stdint.h>
+#include <stdlib.h>
+int64_t planted_read(const int64_t *values, int64_t n);
+int64_t planted_read(const int64_t *values, int64_t n) { return values[n]; }
+int64_t planted_overflow(const int64_t *values, int64_t n);
+int64_t planted_overflow(const int64_t *values, int64_t n) { return values[0] + n; }
+int64_t planted_wrap(const int64_t *values, int64_t n);
+int64_t planted_wrap(const int64_t *values, int64_t n)
+{
+    size_t i = (size_t)n;
+    return (values + n)[i - (size_t)(2 * n)];
+}
+int64_t planted_use_after_free(const int64_t *values, int64_t n);
+int64_t planted_use_after_free(const int64_t *values, int64_t n)
+{
+    volatile int64_t *copy = malloc((size_t)n * sizeof *copy);
+    if (!copy) {
+        return 0;
+    }
+    copy[0] = values[0];
+    free((void *)copy);
+    return copy[0];
+}
+"""
+CALL_PLANTED = """
+import ctypes, sys
+import numpy as np
+values = np.full(50, 2**63 - 1)
+call = getattr(ctypes.CDLL(sys.argv[1]), sys.argv[2])
+call(ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(values.size))
+"""
+
+
+@dataclass(frozen=True)
+class Sanitized:
+    """A library built with sanitizers, and what must be loaded before it."""
+
+    library: Path
+    preload: tuple[str, ...] = ()
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run Python under the sanitizers."""
+        variables = {
+            "LD_PRELOAD": " ".join(self.preload),
+            # Python leaks by design; short stacks of allocations and little quarantine save time
+            "ASAN_OPTIONS": "detect_leaks=0:malloc_context_size=2:quarantine_size_mb=64",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "PYTHONMALLOC": "malloc" if self.preload else "default",
+        }
+        command = [sys.executable, *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=PROJECT, env=environment(**variables), capture_output=True, text=True
+        )
+
+    def run_tests(self, files: list[Path]) -> None:
+        """Run tests on this library; without the corpus, which takes long and tests parsing."""
+        options = ["-v", "--capture=no", "-p", "no:cacheprovider", "-k", "not corpus"]
+        ours = ["--kernels", self.library, "--fewer-examples", "3"]
+        done = self.run("-m", "pytest", *options, *ours, *files)
+        report = REPORT.search(done.stderr)
+        said = done.stderr[report.start() :][:3000] if report else done.stderr[-3000:]
+        assert done.returncode == 0, f"{done.stdout[-2000:]}\n{said}"
+        assert " passed" in done.stdout.splitlines()[-1]
+
+
+def find_runtime(compiler: str) -> tuple[str, ...]:
+    """Files of a compiler's sanitizer and C++ runtimes; none if it lacks the first.
+
+    Where the C++ runtime is loaded after the sanitizer, exceptions of C++ libraries end in it.
+    """
+    if not shutil.which(compiler):
+        return ()
+    found = []
+    for name in ("libasan.so", "libstdc++.so.6"):
+        command = [compiler, f"-print-file-name={name}"]
+        found.append(subprocess.run(command, capture_output=True, text=True).stdout.strip())
+    return tuple(found) if Path(found[0]).is_absolute() else ()
+
+
+def build_with_planted(compiler: list[str], folder: Path, flags: list[str]) -> Path:
+    """Build the kernels and four functions that do what kernels must not."""
+    (folder / "planted.c").write_text(PLANTED)
+    library: Path = build_kernels.build(
+        compiler, folder, flags=[*flags, "-O1", str(folder / "planted.c")]
+    )
+    return library
+
+
+@pytest.fixture(scope="module")
+def by_gcc(tmp_path_factory: pytest.TempPathFactory) -> Sanitized:
+    compiler = next((name for name in ("gcc", "cc") if find_runtime(name)), None)
+    if compiler is None:
+        reason = "no gcc with sanitizers here; install gcc (Linux) to run the kernels under them"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("by_gcc")
+    library = build_with_planted([compiler], folder, build_kernels.SANITIZE_FLAGS)
+    return Sanitized(library, find_runtime(compiler))
+
+
+@pytest.fixture(scope="module")
+def by_clang(zig: list[str], tmp_path_factory: pytest.TempPathFactory) -> Sanitized:
+    """The wheel has no address sanitizer."""
+    folder = tmp_path_factory.mktemp("by_clang")
+    return Sanitized(build_with_planted(zig, folder, ["-g", "-fsanitize=undefined"]))
+
+
+@pytest.mark.parametrize(
+    ("function", "report"),
+    [
+        ("planted_read", "AddressSanitizer: heap-buffer-overflow"),
+        ("planted_use_after_free", "AddressSanitizer: heap-use-after-free"),
+        ("planted_overflow", "runtime error: signed integer overflow"),
+    ],
+)
+def test_gcc_catches_errors(function: str, report: str, by_gcc: Sanitized) -> None:
+    done = by_gcc.run("-c", CALL_PLANTED, by_gcc.library, function)
+    assert done.returncode != 0
+    assert report in done.stderr
+    assert function in done.stderr
+
+
+@pytest.mark.parametrize("function", ["planted_overflow", "planted_wrap"])
+def test_clang_catches_errors(function: str, by_clang: Sanitized) -> None:
+    done = by_clang.run("-c", CALL_PLANTED, by_clang.library, function)
+    assert done.returncode != 0
+    assert "overflow" in done.stderr
+    assert function in done.stderr
+
+
+def test_kernel_tests_pass_under_sanitizers(by_gcc: Sanitized, by_clang: Sanitized) -> None:
+    """Hypothesis tries fewer examples than without them; runs take turns on the cores."""
+    everything = [*OTHERS, *SORTING, *IMZML]
+    assert len(OTHERS) > 3
+    assert all(file.is_file() for file in everything)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [pool.submit(by_gcc.run_tests, files) for files in (OTHERS, IMZML, SORTING)]
+        runs.append(pool.submit(by_clang.run_tests, everything))
+        for run in runs:
+            run.result()

@@ -1,0 +1,42 @@
+"""The obvious way to sort a dataset's peaks: one spectrum after the other, then numpy's sort."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.imzml import ImzmlHeader
+from ionbox_science.spectra import Peaks, ReadRange, read_spectrum
+
+
+def sort_spectra(
+    header: ImzmlHeader, read_range: ReadRange
+) -> tuple[Peaks, npt.NDArray[np.float64]]:
+    """Return all peaks above zero in order of m/z, and the total ion current per pixel."""
+    peaks = read_all(header, read_range)
+    return sort_peaks(peaks), sum_intensity(peaks, header.width * header.height)
+
+
+def sort_peaks(peaks: Peaks) -> Peaks:
+    """Sort peaks by m/z; peaks of equal m/z keep their order."""
+    order = np.argsort(peaks.mz, kind="stable")
+    return Peaks(peaks.mz[order], peaks.intensity[order], peaks.pixel[order])
+
+
+def sum_intensity(peaks: Peaks, n_pixels: int) -> npt.NDArray[np.float64]:
+    """Sum intensities per pixel, the total ion current: (n_pixels,) float64, counts."""
+    tic = np.bincount(peaks.pixel, weights=peaks.intensity, minlength=n_pixels)
+    return tic.astype(np.float64)
+
+
+def read_all(header: ImzmlHeader, read_range: ReadRange) -> Peaks:
+    """Return all peaks above zero in the order of the file."""
+    mz_type = header.mz_dtype.newbyteorder("=")
+    columns = [[np.empty(0, dtype)] for dtype in (mz_type, np.float32, np.uint32)]
+    for index in range(header.n_spectra):
+        mz, intensity = read_spectrum(header, index, read_range)
+        kept = intensity > 0
+        columns[0].append(mz[kept].astype(mz_type))
+        with np.errstate(over="ignore", under="ignore"):
+            columns[1].append(intensity[kept].astype(np.float32))
+        columns[2].append(np.full(int(kept.sum()), header.pixel_index[index], np.uint32))
+    return Peaks(*(np.concatenate(column) for column in columns))
