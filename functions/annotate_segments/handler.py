@@ -10,7 +10,7 @@ from ionbox_cloud.patterns import read_patterns
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_science.ion_images import Grid, pattern_range
+from ionbox_science.ion_images import Grid, window_bounds
 from ionbox_science.ions import IonTable
 from ionbox_science.scores import score_ions
 
@@ -24,7 +24,7 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(patterns_id)))
     patterns = read_patterns(stores.work, patterns_id, table.is_target, message.start, message.stop)
     segments = SegmentReader(stores.results, plan.segments_id)
-    peaks = segments.read(*pattern_range(patterns.mz, options.ppm))
+    peaks = segments.read(*window_bounds(patterns.mz[patterns.mz > 0], options.ppm))
     grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
     scores = score_ions(peaks, patterns, grid, options, segments.mz_range, message.start)
     stores.work.write_arrays(message.output_key, scores.to_arrays())

@@ -10,7 +10,7 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, PatternItem, RunRef
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import IONS_PER_CHUNK, cut
+from ionbox_cloud.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_science.config import RunConfig
 from ionbox_science.databases import parse_database
 from ionbox_science.ions import IonTable, build_ions
@@ -31,8 +31,18 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
             if output_key not in present:
                 missing[output_key] = (database.patterns_id, chunk, start, stop)
     items = [
-        PatternItem(message.execution_id, message.run_id, item, output_key, *work)
-        for item, (output_key, work) in enumerate(missing.items())
+        PatternItem(
+            message.execution_id,
+            message.run_id,
+            item,
+            output_key,
+            patterns_id,
+            chunk,
+            start,
+            stop,
+            memory_mb=pattern_memory_mb(stop - start),
+        )
+        for item, (output_key, (patterns_id, chunk, start, stop)) in enumerate(missing.items())
     ]
     return plan_items(stores.work, "GenerateIsotopePatterns", message.execution_id, items)
 

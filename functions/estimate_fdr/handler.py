@@ -6,13 +6,15 @@ import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.gather import gather, plan_items
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.images import create_images, list_images, read_image_list
+from ionbox_cloud.images import create_images, index_images, list_images, read_image_list
 from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
 from ionbox_cloud.patterns import read_patterns_of
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
+from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import cut, images_per_chunk
+from ionbox_cloud.work_items import cut, image_memory_mb, images_per_chunk
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.ion_images import window_bounds
 from ionbox_science.ions import IonTable
 from ionbox_science.scores import IonScores
 
@@ -29,18 +31,24 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
     images = read_image_list(stores.work, plan.run_id)
     per_chunk = images_per_chunk(plan.run_config.isotope_peaks, plan.width * plan.height)
-    create_images(stores.results, plan, images, per_chunk)
-    items = [
-        ImageItem(
-            message.execution_id,
-            plan.run_id,
-            item,
-            keys.image_record(message.execution_id, item),
-            start,
-            stop,
+    create_images(stores.results, plan, images, index_images(images, found, plan), per_chunk)
+    segments = SegmentReader(stores.results, plan.segments_id)
+    items = []
+    for item, (start, stop) in enumerate(cut(len(images.mz), per_chunk)):
+        mz = images.mz[start:stop]
+        n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.run_config.ppm))
+        n_cells = mz.size * plan.width * plan.height
+        items.append(
+            ImageItem(
+                message.execution_id,
+                plan.run_id,
+                item,
+                keys.image_record(message.execution_id, item),
+                start,
+                stop,
+                memory_mb=image_memory_mb(n_cells, n_peaks),
+            )
         )
-        for item, (start, stop) in enumerate(cut(len(images.mz), per_chunk))
-    ]
     return plan_items(stores.work, "RenderImages", message.execution_id, items)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, PatternItem
@@ -9,7 +10,7 @@ from ionbox_cloud.patterns import write_chunk
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_science.ions import IonTable
-from ionbox_science.isotope_patterns import generate_patterns
+from ionbox_science.isotope_patterns import generate_patterns_of
 
 
 @state_handler("GenerateIsotopePatterns", PatternItem)
@@ -17,7 +18,10 @@ def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     """Write the patterns of ions ``start`` to ``stop``."""
     model = read_plan(stores.work, message.execution_id).run_config.isotope_model
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(message.patterns_id)))
-    ion_formulas = table.ion_formulas(slice(message.start, message.stop))
-    mz, intensity = generate_patterns(ion_formulas, model)
+    mz, intensity = generate_patterns_of(
+        table.compositions(slice(message.start, message.stop)),
+        model,
+        lambda row: table.ion_formulas(np.array([message.start + row]))[0],
+    )
     write_chunk(stores.work, message.patterns_id, message.chunk, message.start, mz, intensity)
     return Done()

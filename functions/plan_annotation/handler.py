@@ -10,7 +10,7 @@ from ionbox_cloud.patterns import read_summaries
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import Chunk, cut_score_items
+from ionbox_cloud.work_items import Chunk, cut_score_items, score_memory_mb
 from ionbox_science.ion_images import PPM
 from ionbox_science.ions import IonTable
 
@@ -21,27 +21,37 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
     plan = read_plan(stores.work, message.execution_id)
     segments = SegmentReader(stores.results, plan.segments_id)
-    missing: dict[str, tuple[int, int, int]] = {}
+    missing: dict[str, tuple[int, Chunk]] = {}
     for index, database in enumerate(plan.databases):
         if stores.work.exists(keys.scores_manifest(database.scores_id)):
             continue
-        cuts = _cut_database(stores, plan, database, segments)
-        stores.work.write_json(keys.scores_plan(database.scores_id), cuts)
+        parts = _cut_database(stores, plan, database, segments)
+        plan_key = keys.scores_plan(database.scores_id)
+        stores.work.write_json(plan_key, [(part.start, part.stop) for part in parts])
         present = set(stores.work.list(keys.scores(database.scores_id)))
-        for item, (start, stop) in enumerate(cuts):
+        for item, part in enumerate(parts):
             output_key = keys.score_item(database.scores_id, item)
             if output_key not in present:
-                missing.setdefault(output_key, (index, start, stop))
+                missing.setdefault(output_key, (index, part))
     items = [
-        ScoreItem(message.execution_id, message.run_id, item, output_key, *work)
-        for item, (output_key, work) in enumerate(missing.items())
+        ScoreItem(
+            message.execution_id,
+            message.run_id,
+            item,
+            output_key,
+            database,
+            part.start,
+            part.stop,
+            memory_mb=score_memory_mb(part.stop - part.start, part.n_peaks),
+        )
+        for item, (output_key, (database, part)) in enumerate(missing.items())
     ]
     return plan_items(stores.work, "AnnotateSegments", message.execution_id, items)
 
 
 def _cut_database(
     stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
-) -> list[tuple[int, int]]:
+) -> list[Chunk]:
     """Cut the ions of a database by the measured peaks around them; close its pattern cache."""
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
     summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)

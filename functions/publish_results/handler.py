@@ -76,8 +76,10 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
         "warnings": [*plan.warnings, *_check_copy(checksum, plan)],
         "versions": versions(),
         "n_annotations": sum(len(database.annotations.fdr) for database in databases),
-        "summary": summarise(databases, FDR_LEVELS),
-        "states": summarise_calls(stores.work, message.execution_id),
+        "summary": summarise(databases, config.ion_rule, FDR_LEVELS),
+        "states": summarise_calls(
+            stores.work, message.execution_id, {"SegmentSpectra": plan.sort_memory_mb}
+        ),
     }
 
 

@@ -14,7 +14,7 @@ from ionbox_science.ion_images import (
     drop_small_images,
     extract_images,
     find_windows,
-    pattern_range,
+    window_bounds,
 )
 
 
@@ -24,7 +24,8 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     plan = read_plan(stores.work, message.execution_id)
     options = plan.run_config.image_options
     mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]
-    peaks = SegmentReader(stores.results, plan.segments_id).read(*pattern_range(mz, options.ppm))
+    segments = SegmentReader(stores.results, plan.segments_id)
+    peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
     grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
     write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))

@@ -109,7 +109,15 @@ def test_a_field_of_another_type_is_refused_by_name(kind: RecordType, data: st.D
 
 
 ITEM = PatternItem(
-    execution_id="e", run_id="r", item=1, output_key="k", patterns_id="p", chunk=0, start=0, stop=9
+    execution_id="e",
+    run_id="r",
+    item=1,
+    output_key="k",
+    patterns_id="p",
+    chunk=0,
+    start=0,
+    stop=9,
+    memory_mb=130,
 )
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from ionbox_cloud.datasets import IbdChecksum
 from ionbox_cloud.segments import SegmentReader, write_segments
 from ionbox_cloud.store import Store
-from ionbox_science.segments import plan_bounds, sort_peaks
+from ionbox_science.segments import plan_bounds
 from ionbox_science.spectra import Peaks
+from oracles.peak_sorting import sort_peaks
 
 INDEX_STEP = 3
 

@@ -74,11 +74,6 @@ class StoreContract:
         found = np.frombuffer(store.read_range("key", 80, 160), "<f8")
         np.testing.assert_array_equal(found, values[10:30])
 
-    @pytest.mark.parametrize("chunk_bytes", [1, 100, 1 << 20])
-    def test_iterating_gives_all_bytes_in_order(self, store: Store, chunk_bytes: int) -> None:
-        store.write("key", SOME_BYTES)
-        assert b"".join(store.iterate("key", chunk_bytes)) == SOME_BYTES
-
     def test_facts_tell_size_and_change(self, store: Store) -> None:
         store.write("key", b"one")
         first = store.facts("key")
@@ -158,7 +153,6 @@ class StoreContract:
         for read in (
             lambda: store.read("no/such"),
             lambda: store.read_range("no/such", 0, 4),
-            lambda: list(store.iterate("no/such")),
             lambda: store.read_json("no/such"),
             lambda: store.read_arrays("no/such"),
         ):

@@ -42,15 +42,17 @@ def test_a_cut_has_everything_once_in_order(n: int, size: int) -> None:
 def test_every_ion_is_in_one_item(chunks: list[Chunk]) -> None:
     items = cut_score_items(chunks)
     n_ions = chunks[-1].stop if chunks else 0
-    assert (items[0][0] if items else 0) == 0
-    assert (items[-1][1] if items else 0) == n_ions
-    assert all(start < stop for start, stop in items)
-    assert all(before[1] == after[0] for before, after in pairwise(items))
+    assert (items[0].start if items else 0) == 0
+    assert (items[-1].stop if items else 0) == n_ions
+    assert all(item.start < item.stop for item in items)
+    assert all(before.stop == after.start for before, after in pairwise(items))
 
 
 @given(chunk_lists())
 def test_no_item_is_too_large(chunks: list[Chunk]) -> None:
-    for start, stop in cut_score_items(chunks):
+    for item in cut_score_items(chunks):
+        start, stop = item.start, item.stop
+        assert item.n_peaks <= PEAKS_PER_SCORE_ITEM
         assert stop - start <= IONS_PER_SCORE_ITEM
         touched = [chunk for chunk in chunks if chunk.start < stop and start < chunk.stop]
         # a part of a chunk is taken to have its share of the chunk's peaks
@@ -63,13 +65,18 @@ def test_no_item_is_too_large(chunks: list[Chunk]) -> None:
 
 
 def test_small_chunks_are_joined() -> None:
-    chunks = [Chunk(0, 4096, 10), Chunk(4096, 8192, 10), Chunk(8192, 9000, 10)]
-    assert cut_score_items(chunks) == [(0, 8192), (8192, 9000)]
+    half, whole = IONS_PER_SCORE_ITEM // 2, IONS_PER_SCORE_ITEM
+    chunks = [Chunk(0, half, 10), Chunk(half, whole, 10), Chunk(whole, whole + 900, 10)]
+    assert cut_score_items(chunks) == [Chunk(0, whole, 20), Chunk(whole, whole + 900, 10)]
 
 
 def test_a_crowded_chunk_is_split() -> None:
     chunks = [Chunk(0, 4096, 10), Chunk(4096, 8192, 2 * PEAKS_PER_SCORE_ITEM)]
-    assert cut_score_items(chunks) == [(0, 4096), (4096, 6144), (6144, 8192)]
+    assert cut_score_items(chunks) == [
+        Chunk(0, 4096, 10),
+        Chunk(4096, 6144, PEAKS_PER_SCORE_ITEM),
+        Chunk(6144, 8192, PEAKS_PER_SCORE_ITEM),
+    ]
 
 
 @given(st.integers(2, 16), st.integers(1, 10**8))
@@ -80,9 +87,9 @@ def test_a_chunk_of_images_fits_in_memory_or_is_one_ion(n_isotopes: int, n_pixel
 
 
 def test_a_dataset_that_cannot_be_sorted_at_once_is_refused_with_numbers() -> None:
-    n_peaks = 300_000_000
+    n_peaks = 900_000_000
     assert choose_sort(n_peaks // 3, 8, "small") == "lambda"
     assert sort_memory_mb(n_peaks, 8) > SORT_MEMORY_MB
-    with pytest.raises(InvalidDataset, match="huge: sorting its 300,000,000 peaks takes") as seen:
+    with pytest.raises(InvalidDataset, match="huge: sorting its 900,000,000 peaks takes") as seen:
         choose_sort(n_peaks, 8, "huge")
     assert "Crop the dataset or remove noise peaks" in str(seen.value)

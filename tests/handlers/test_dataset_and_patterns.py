@@ -88,6 +88,24 @@ def test_the_declared_checksum_is_compared(new_run: NewRun, tissue: Pair) -> Non
         assert [found.algorithm, found.digest, found.verdict] == expected
 
 
+@pytest.mark.parametrize("damage", [np.nan, -5.0, np.inf, 0.0])
+def test_damage_between_the_spectra_looked_at_first_is_found_when_sorting(
+    new_run: NewRun, damage: float
+) -> None:
+    spectra = [([100.0 + i / 16, 200.0, 300.0], [1.0, 2.0, 3.0]) for i in range(300)]
+    pair = build_pair(spectra, [(x, 1) for x in range(1, 301)])
+    good = np.array([100.0 + 11 / 16]).tobytes()
+    assert pair.ibd.count(good) == 1
+    damaged = Pair(pair.imzml, pair.ibd.replace(good, np.array([damage]).tobytes()))
+    run = new_run(pair=damaged, databases=TABLE)
+    run.plan()
+    with pytest.raises(
+        InvalidDataset, match=r"tissue\.ibd: 1 of 900 peaks have no plausible m/z, and the checksum"
+    ):
+        run.run("SegmentSpectra")
+    assert run.stores.results.list("") == []
+
+
 # --- BuildIons ------------------------------------------------------------------------------------
 
 

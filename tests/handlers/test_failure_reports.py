@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from in_memory import FUNCTIONS, STATES, InMemoryRun, call
+from in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InvalidMessage
@@ -55,9 +55,13 @@ def test_the_failure_of_an_item_is_kept_as_it_came(stores: Stores) -> None:
 
 def test_every_call_leaves_a_record_of_what_it_cost(run: InMemoryRun) -> None:
     run.run_all()
-    states = summarise_calls(run.stores.work, run.execution_id)
+    states = summarise_calls(run.stores.work, run.execution_id, {"SegmentSpectra": 500})
     assert set(states) == {"PlanRun", *STATES}
     assert states["AnnotateSegments"]["items"] == 2
+    planned = {name: state["planned_memory_mb"] for name, state in states.items()}
+    assert planned["SegmentSpectra"] == 500
+    assert all(planned[name] >= 130 for name in MAPS)
+    assert planned["PlanRun"] == 0
     assert all(state["duration_s"] > 0 and state["peak_memory_mb"] > 1 for state in states.values())
 
 

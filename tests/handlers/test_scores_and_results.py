@@ -21,8 +21,8 @@ from ionbox_science.imzml import read_header
 from ionbox_science.ion_images import Grid
 from ionbox_science.ions import IonTable
 from ionbox_science.scores import score_ions
-from ionbox_science.segments import sort_peaks
 from ionbox_science.spectra import Peaks, read_peaks
+from oracles.peak_sorting import sort_peaks
 from zarr.storage import ObjectStore
 
 NewRun = Callable[..., InMemoryRun]

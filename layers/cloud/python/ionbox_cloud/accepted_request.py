@@ -31,7 +31,7 @@ class AcceptedRequest:
     config : RunConfig
         The resolved config.
     warnings : list of str
-        Where a setting contradicts the file's own word.
+        Where a setting contradicts the file's own word or is hardly meant; rows left out.
     databases : list of (MoleculeDatabase, bytes)
         Each with its file, in the order of the request.
     """
@@ -65,7 +65,16 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     )
     refusals.raise_any()
     assert dataset and ibd and resolved and databases  # nothing was refused
-    return AcceptedRequest(dataset, ibd, *resolved, databases)
+    config, warnings = resolved
+    skipped = [_describe_skipped(molecules) for molecules, _ in databases if molecules.skipped]
+    return AcceptedRequest(dataset, ibd, config, [*warnings, *skipped], databases)
+
+
+def _describe_skipped(molecules: MoleculeDatabase) -> str:
+    n = len(molecules.skipped)
+    return (
+        f"database '{molecules.name}': {n} bad rows left out, the first is {molecules.skipped[0]}"
+    )
 
 
 def _config_layers(request: RunRequest, inbox: Store) -> Layers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -45,8 +44,10 @@ class Inspection:
     problems: tuple[Problem, ...]
 
     def messages(self, severity: str) -> tuple[str, ...]:
-        """Return the sentences of one severity."""
-        return tuple(p.message for p in self.problems if p.severity == severity)
+        """Return the sentences of one severity, without what a resolved config settles."""
+        return tuple(
+            p.message for p in self.problems if p.severity == severity and not p.settled_by
+        )
 
     def require_fit(self) -> ObjectFacts:
         """Return the ibd's facts of a dataset that can be annotated.
@@ -105,13 +106,14 @@ def words_of(header: ImzmlHeader) -> FileWords:
 
 
 def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.float64]:
-    """Read the m/z of every k-th spectrum, k from counts alone."""
+    """Read the numbers among the m/z of every k-th spectrum, k from counts alone."""
     step = -(-header.n_spectra // _SAMPLED_SPECTRA)
     sampled = [
         read_peaks(header, read_range, index, index + 1).mz
         for index in range(0, header.n_spectra, step)
     ]
-    return np.concatenate(sampled).astype(np.float64)
+    mz = np.concatenate(sampled).astype(np.float64)
+    return mz[np.isfinite(mz)]
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,11 @@ class IbdChecksum(JsonRecord):
     verdict: str
 
 
-def compute_checksum(inbox: Store, ibd_key: str, header: ImzmlHeader) -> IbdChecksum:
-    """Read an ibd and compare it with the checksum its imzML declares; SHA-256 if it has none."""
-    algorithm, declared = header.checksum or ("sha256", None)
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    for piece in inbox.iterate(ibd_key):
-        digest.update(piece)
-    found = digest.hexdigest()
-    verdict = "matches" if found == declared else "differs" if declared else "not declared"
-    return IbdChecksum(algorithm, found, verdict)
+def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
+    """Compare the digest of an ibd with the one its imzML declares."""
+    declared = header.checksum[1] if header.checksum else None
+    verdict = "matches" if digest == declared else "differs" if declared else "not declared"
+    return IbdChecksum(header.checksum_algorithm, digest, verdict)
 
 
 def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:

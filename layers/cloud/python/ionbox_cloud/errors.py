@@ -7,6 +7,7 @@
     ├── TransientError          worth trying again; every task of the state machine retries it
     │   └── StoreUnavailable    object storage did not answer properly
     └── InternalError           a mistake of ours; stops the run with what is known
+        ├── AccessDenied        storage refuses us, or its disk is full
         ├── InvalidMessage      a state got something else than its message
         ├── MissingObject       an object an earlier state must have written is not there
         ├── MissingOutput       a Map item left neither output nor failure record
@@ -28,6 +29,10 @@ class StoreUnavailable(TransientError):  # noqa: N818 (the name is what operator
 
 class InternalError(IonboxError):
     """Something that should not happen, whatever the input."""
+
+
+class AccessDenied(InternalError):  # noqa: N818
+    """Storage does not let us read or write, and will not if asked again."""
 
 
 class InvalidMessage(InternalError):  # noqa: N818

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
+from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
@@ -34,7 +35,8 @@ class CallRecord(JsonRecord):
     """What one call cost; ``item`` is 0 for states that are not Maps.
 
     ``peak_memory_mb`` is the highest resident memory of the worker during the call (where the
-    system cannot tell: so far), ``rung_mb`` what it was given.
+    system cannot tell: so far), ``planned_mb`` what the plan expected (0 if it did not say),
+    ``rung_mb`` what it was given.
     """
 
     state: str
@@ -42,6 +44,7 @@ class CallRecord(JsonRecord):
     duration_s: float
     cpu_s: float
     peak_memory_mb: float
+    planned_mb: int
     rung_mb: int
 
 
@@ -72,13 +75,20 @@ def state_handler(
             stores = open_stores(Settings.from_environment())
             _forget_peak_memory()
             started, cpu_started = time.perf_counter(), time.process_time()
-            answer = step(message, stores)
+            try:
+                answer = step(message, stores)
+            except InvalidInput:
+                raise  # nothing is wrong with us
+            except Exception:
+                logger.exception("failed")
+                raise
             record = CallRecord(
                 state=state,
                 item=getattr(message, "item", 0),
                 duration_s=round(time.perf_counter() - started, 4),
                 cpu_s=round(time.process_time() - cpu_started, 4),
                 peak_memory_mb=round(peak_memory_mb(), 1),
+                planned_mb=getattr(message, "memory_mb", 0),
                 rung_mb=int(context.memory_limit_in_mb),
             )
             stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())

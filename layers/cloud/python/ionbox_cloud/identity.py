@@ -18,7 +18,7 @@ N_BLOCKS = 64
 
 BLOCK_BYTES = 64 << 10
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable

@@ -2,7 +2,8 @@
 
 ::
 
-    images            (n_ions, n_isotopes, height, width) float32
+    images            (n_ions, n_isotopes, height, width) float32; its attribute ``image_of``
+                      maps the ions of ``annotations.csv`` to rows
     ion_formula       (n_ions,) string        ions by ascending m/z
     mz                (n_ions, n_isotopes) float64, theoretical, zero padded
     tic               (height, width) float64
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_science.annotation_table import name_ions
 from ionbox_science.annotations import Annotations
 from ionbox_science.columns import ArrayRecord
 
@@ -57,14 +59,39 @@ def read_image_list(work: Store, run_id: str) -> ImageList:
     return ImageList.from_arrays(work.read_arrays(keys.run_images(run_id)))
 
 
-def create_images(results: Store, plan: RunPlan, images: ImageList, per_chunk: int) -> None:
+def index_images(
+    images: ImageList, databases: Sequence[Annotations], plan: RunPlan
+) -> dict[str, int]:
+    """Say where the images of each ion are, named as in ``annotations.csv``."""
+    place = {ion_formula: index for index, ion_formula in enumerate(images.ion_formula.tolist())}
+    return {
+        name: place[ion_formula]
+        for table in databases
+        for name, ion_formula in zip(
+            name_ions(table, plan.run_config.polarity), table.ion_formula.tolist(), strict=True
+        )
+    }
+
+
+def create_images(
+    results: Store, plan: RunPlan, images: ImageList, image_of: dict[str, int], per_chunk: int
+) -> None:
     """Lay out the arrays of a run; writing the same layout again changes nothing."""
     group = _open_group(results, plan)
     shape = (*images.mz.shape, plan.height, plan.width)
-    group.require_array("images", shape=shape, chunks=(per_chunk, *shape[1:]), dtype="float32")
-    _put(group, "mz", images.mz)
+    array = group.require_array(
+        "images",
+        shape=shape,
+        chunks=(per_chunk, *shape[1:]),
+        dtype="float32",
+        dimension_names=("ion", "isotope", "y", "x"),
+    )
+    array.attrs["image_of"] = image_of
+    _put(group, "mz", images.mz, ("ion", "isotope"))
     if "ion_formula" not in group:
-        group.create_array("ion_formula", shape=images.ion_formula.shape, dtype=str)
+        group.create_array(
+            "ion_formula", shape=images.ion_formula.shape, dtype=str, dimension_names=("ion",)
+        )
     if images.ion_formula.size:
         names: Any = group["ion_formula"]
         names[:] = images.ion_formula.astype(np.dtypes.StringDType())
@@ -83,12 +110,20 @@ def write_overview(
 ) -> None:
     """Write the total ion current and the mask."""
     group = _open_group(results, plan)
-    _put(group, "tic", tic)
-    _put(group, "mask", mask)
+    _put(group, "tic", tic, ("y", "x"))
+    _put(group, "mask", mask, ("y", "x"))
 
 
-def _put(group: zarr.Group, name: str, values: npt.NDArray[Any]) -> None:
-    array = group.require_array(name, shape=values.shape, chunks=values.shape, dtype=values.dtype)
+def _put(
+    group: zarr.Group, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
+) -> None:
+    array = group.require_array(
+        name,
+        shape=values.shape,
+        chunks=values.shape,
+        dtype=values.dtype,
+        dimension_names=dimension_names,
+    )
     if values.size:
         array[...] = values
 

@@ -97,7 +97,10 @@ class ItemList(Message):
 
 @dataclass(frozen=True)
 class PatternItem(Message):
-    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database."""
+    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database.
+
+    ``memory_mb`` of this and the other items is what the plan expects a worker to need.
+    """
 
     execution_id: str
     run_id: str
@@ -107,6 +110,7 @@ class PatternItem(Message):
     chunk: int
     start: int
     stop: int
+    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -124,6 +128,7 @@ class ScoreItem(Message):
     database: int
     start: int
     stop: int
+    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -140,6 +145,7 @@ class ImageItem(Message):
     output_key: str
     start: int
     stop: int
+    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""

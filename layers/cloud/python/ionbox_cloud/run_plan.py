@@ -24,7 +24,7 @@ from ionbox_cloud.identity import (
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
-from ionbox_cloud.work_items import choose_sort
+from ionbox_cloud.work_items import choose_sort, sort_memory_mb
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class RunPlan(JsonRecord):
         m/z at which the dataset is cut.
     sort : str
         How the segments are made; ``lambda`` is the only way so far.
+    sort_memory_mb : int
+        What a worker is expected to need for that.
     config : dict
         The resolved `RunConfig`.
     databases : tuple of PlannedDatabase
@@ -80,6 +82,7 @@ class RunPlan(JsonRecord):
     height: int
     segment_bounds: tuple[float, ...]
     sort: str
+    sort_memory_mb: int
     config: dict[str, Any]
     databases: tuple[PlannedDatabase, ...]
     warnings: tuple[str, ...]
@@ -123,6 +126,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         height=header.height,
         segment_bounds=tuple(bounds),
         sort=sort,
+        sort_memory_mb=sort_memory_mb(header.n_peaks, header.mz_dtype.itemsize),
         config=config.to_json(),
         databases=databases,
         warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),

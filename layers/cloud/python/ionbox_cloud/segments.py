@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,12 @@ from ionbox_cloud import keys
 from ionbox_cloud.datasets import IbdChecksum
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.store import Store
+
+Float64s = npt.NDArray[np.float64]
+
+_PARALLEL_READS = 4
+# Reading up to so many steps of the index for nothing costs less than another request.
+_STEPS_PER_REQUEST = 4
 
 
 @dataclass(frozen=True)
@@ -97,43 +104,76 @@ class SegmentReader:
         """Lowest and highest m/z of the dataset."""
         return self.manifest.mz_min, self.manifest.mz_max
 
-    def count_peaks(self, lowest: float, highest: float) -> int:
+    def count_peaks(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> int:
         """Count the peaks that `read` would return."""
-        return sum(stop - start for _, start, stop in self._runs(lowest, highest))
+        runs = self._runs(np.atleast_1d(lowest), np.atleast_1d(highest))
+        return sum(stop - start for _, start, stop in runs)
 
-    def read(self, lowest: float, highest: float) -> Peaks:
-        """Read all peaks between two m/z, both included, and at most two index steps more.
+    def read(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> Peaks:
+        """Read all peaks in the m/z ranges from ``lowest`` to ``highest``, both included.
+
+        Parameters
+        ----------
+        lowest, highest : (n_ranges,) float64, or one number each
+            In any order; ranges may overlap.
 
         Returns
         -------
         Peaks
-            Sorted by m/z.
+            Sorted by m/z, each once; among them some that lie near a range.
         """
-        mz, intensity, pixel = (
-            [np.empty(0, dtype)] for dtype in (self._mz_dtype, np.float32, np.uint32)
-        )
-        for segment, start, stop in self._runs(lowest, highest):
-            layout = self._layout(segment)
-            key = keys.segment(self._segments_id, segment)
-            for name, parts in (("mz", mz), ("intensity", intensity), ("pixel", pixel)):
-                offset, n_bytes = layout.byte_range(name, start, stop)
-                part = self._store.read_range(key, offset, n_bytes)
-                parts.append(np.frombuffer(part, layout.columns[name][1]))
-        return Peaks(_join(mz), _join(intensity), _join(pixel))
+        runs = self._runs(np.atleast_1d(lowest), np.atleast_1d(highest))
+        rows = np.cumsum([0, *(stop - start for _, start, stop in runs)])
+        columns = {
+            "mz": np.empty(rows[-1], self._mz_dtype.newbyteorder("=")),
+            "intensity": np.empty(rows[-1], np.float32),
+            "pixel": np.empty(rows[-1], np.uint32),
+        }
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            reads = [
+                pool.submit(self._read_run, run, name, column[row : row + run[2] - run[1]])
+                for run, row in zip(runs, rows, strict=False)
+                for name, column in columns.items()
+            ]
+        for read in reads:
+            read.result()
+        return Peaks(columns["mz"], columns["intensity"], columns["pixel"])
 
-    def _runs(self, lowest: float, highest: float) -> list[tuple[int, int, int]]:
-        """Return (segment, first row, last row + 1) of what covers an m/z range."""
+    def _read_run(self, run: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
+        segment, start, stop = run
+        layout = self._layout(segment)
+        offset, n_bytes = layout.byte_range(name, start, stop)
+        key = keys.segment(self._segments_id, segment)
+        part = self._store.read_range(key, offset, n_bytes)
+        target[:] = np.frombuffer(part, layout.columns[name][1])
+
+    def _runs(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
+        """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
         first = np.searchsorted(self.manifest.bounds, lowest, side="right")
         last = np.searchsorted(self.manifest.bounds, highest, side="right")
         runs = []
-        for segment in range(int(first), int(last) + 1):
-            index = self._index(segment)
-            start = max(0, int(np.searchsorted(index, lowest, side="left")) - 1) * INDEX_STEP
-            stop = int(np.searchsorted(index, highest, side="right")) * INDEX_STEP
-            stop = min(stop, self.manifest.n_peaks[segment])
-            if stop > start:
-                runs.append((segment, start, stop))
+        for segment in range(int(first.min(initial=0)), int(last.max(initial=-1)) + 1):
+            here = (first <= segment) & (segment <= last)
+            if here.any():
+                covered = self._cover(segment, lowest[here], highest[here])
+                runs += [(segment, start, stop) for start, stop in covered]
         return runs
+
+    def _cover(
+        self, segment: int, lowest: Float64s, highest: Float64s
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the rows of a segment that cover m/z ranges, whole index steps at a time."""
+        index = self._index(segment)
+        change = np.zeros(len(index) + 1, np.int64)
+        np.add.at(change, np.maximum(np.searchsorted(index, lowest, side="left") - 1, 0), 1)
+        np.add.at(change, np.searchsorted(index, highest, side="right"), -1)
+        needed = np.flatnonzero(np.cumsum(change[:-1]) > 0)
+        if not needed.size:
+            return
+        breaks = np.flatnonzero(np.diff(needed) > _STEPS_PER_REQUEST)
+        starts, stops = needed[[0, *(breaks + 1)]], needed[[*breaks, -1]] + 1
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            yield start * INDEX_STEP, min(stop * INDEX_STEP, self.manifest.n_peaks[segment])
 
     def _layout(self, segment: int) -> SegmentLayout:
         return SegmentLayout(self.manifest.n_peaks[segment], self._mz_dtype)
@@ -144,8 +184,3 @@ class SegmentReader:
         key = keys.segment(self._segments_id, segment)
         offset, n_bytes = layout.byte_range("index", 0, layout.n_index)
         return np.frombuffer(self._store.read_range(key, offset, n_bytes), "<f8")
-
-
-def _join(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Concatenate, without a copy if there is one part behind the empty first one."""
-    return parts[1] if len(parts) == 2 else np.concatenate(parts)

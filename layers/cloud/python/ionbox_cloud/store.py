@@ -19,10 +19,20 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore, ObjectStore, from_url
 
-from ionbox_cloud.errors import MissingObject, StoreUnavailable
+from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
 from ionbox_cloud.settings import Settings
 
 _MEMORY = "memory:"
+
+_SLICE_BYTES = 8 << 20
+
+# What errors that stay look like in the library's texts.
+_LASTING = {
+    "(os error 13)": "no permission",
+    "(os error 28)": "the disk is full",
+    "(os error 30)": "the disk is read-only",
+    "AccessDenied": "no permission",
+}
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -93,19 +103,13 @@ class Store:
                 ) from None
             raise
 
-    def iterate(self, key: str, chunk_bytes: int = 16 << 20) -> Iterator[memoryview]:
-        """Read an object from beginning to end in pieces."""
-        with _named_errors(key):
-            for chunk in obstore.get(self._objects, key).stream(min_chunk_size=chunk_bytes):
-                yield memoryview(chunk)
-
     def write(self, key: str, data: bytes | Sequence[memoryview]) -> None:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
         with _named_errors(key):
             if isinstance(data, bytes):
                 obstore.put(self._objects, key, data)
             else:
-                obstore.put(self._objects, key, iter([bytes(piece) for piece in data]))
+                obstore.put(self._objects, key, _cut(data))
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object unless it exists; say whether it was written."""
@@ -184,6 +188,13 @@ def encode_json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def _cut(pieces: Sequence[memoryview]) -> Iterator[memoryview]:
+    """Cut buffers into slices that are written without ever copying a whole buffer."""
+    for piece in pieces:
+        for start in range(0, len(piece), _SLICE_BYTES):
+            yield piece[start : start + _SLICE_BYTES]
+
+
 @contextlib.contextmanager
 def _named_errors(key: str) -> Iterator[None]:
     """Turn the library's errors into ours, with the key in the message."""
@@ -194,5 +205,8 @@ def _named_errors(key: str) -> Iterator[None]:
     except (AlreadyExistsError, PreconditionError):
         raise
     except BaseError as error:
+        for sign, reason in _LASTING.items():
+            if sign in str(error):
+                raise AccessDenied(f"object '{key}': {reason}") from error
         reason = str(error).split("\n", 1)[0]
         raise StoreUnavailable(f"object '{key}': {reason}") from error

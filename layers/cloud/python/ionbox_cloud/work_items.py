@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidDataset
 
-IONS_PER_CHUNK = 4096
-"""Ions per chunk of isotope patterns: one to two seconds of work."""
+IONS_PER_CHUNK = 65536
+"""Ions per chunk of isotope patterns: about half a second of computing."""
 
-IONS_PER_SCORE_ITEM = 8192
-PEAKS_PER_SCORE_ITEM = 30_000_000
+IONS_PER_SCORE_ITEM = 131072
+PEAKS_PER_SCORE_ITEM = 20_000_000
 IMAGE_CELLS_PER_ITEM = 16_000_000
 """Values of an item of images (64 MB), and so of a chunk of ``ion_images.zarr``."""
 
@@ -19,7 +19,14 @@ SORT_MEMORY_MB = 10240
 """Memory of the largest Lambda."""
 
 _MB = 1 << 20
-_BASE_MEMORY_MB = 300  # interpreter, libraries, read buffers
+# Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
+_BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
+_READ_BUFFERS_MB = 30
+_BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being written
+_BYTES_PER_SCORED_ION = 1700  # pattern, windows, metrics, the file being written
+_BYTES_PER_SCORED_PEAK = 22  # its columns, and pieces of them while they are read
+_BYTES_PER_IMAGE_CELL = 12  # float32 image, its chunk, the chunk compressed
+_BYTES_PER_PEAK = 16
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,25 @@ def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory of sorting a dataset at once: columns, their sorted copy, the order."""
-    return _BASE_MEMORY_MB + n_peaks * (2 * (mz_bytes + 8) + 8) // _MB
+    """Predict the memory of sorting a dataset at once: its peaks as columns, and read buffers."""
+    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_peaks * (mz_bytes + 8) // _MB
+
+
+def pattern_memory_mb(n_ions: int) -> int:
+    """Predict the memory of an item of isotope patterns."""
+    return _BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // _MB
+
+
+def score_memory_mb(n_ions: int, n_peaks: int) -> int:
+    """Predict the memory of an item of scores, from the measured peaks in its m/z range."""
+    return (
+        _BASE_MEMORY_MB + (n_ions * _BYTES_PER_SCORED_ION + n_peaks * _BYTES_PER_SCORED_PEAK) // _MB
+    )
+
+
+def image_memory_mb(n_cells: int, n_peaks: int) -> int:
+    """Predict the memory of an item of images, from the peaks that are read for it."""
+    return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
 
 
 def choose_sort(n_peaks: int, mz_bytes: int, name: str) -> str:
@@ -60,27 +84,28 @@ def choose_sort(n_peaks: int, mz_bytes: int, name: str) -> str:
     return "lambda"
 
 
-def cut_score_items(chunks: Sequence[Chunk]) -> list[tuple[int, int]]:
-    """Cut the ions of a database into (start, stop) items.
+def cut_score_items(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Cut the ions of a database into items.
 
     Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
-    holds too many peaks is split.
+    holds too many peaks is split, each part with its share of them.
     """
-    items: list[tuple[int, int]] = []
+    items: list[Chunk] = []
     start = stop = n_peaks = 0
     for chunk in chunks:
         full = stop - start + chunk.stop - chunk.start > IONS_PER_SCORE_ITEM
         if stop > start and (full or n_peaks + chunk.n_peaks > PEAKS_PER_SCORE_ITEM):
-            items.append((start, stop))
+            items.append(Chunk(start, stop, n_peaks))
             start, n_peaks = stop, 0
         stop, n_peaks = chunk.stop, n_peaks + chunk.n_peaks
         if n_peaks > PEAKS_PER_SCORE_ITEM:
             n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
             size = max(1, -(-(stop - start) // n_parts))
-            items += [(start + a, start + b) for a, b in cut(stop - start, size)]
+            share = n_peaks // n_parts
+            items += [Chunk(start + a, start + b, share) for a, b in cut(stop - start, size)]
             start, n_peaks = stop, 0
     if stop > start:
-        items.append((start, stop))
+        items.append(Chunk(start, stop, n_peaks))
     return items
 
 
