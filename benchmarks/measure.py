@@ -1,16 +1,22 @@
-"""Measure what code costs, child processes included."""
+"""Measure what code and commands cost, child processes included."""
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
+import subprocess
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import numpy as np
 
 Result = TypeVar("Result")
+
+_ROUNDS = 3
+_ENOUGH_S = 3.0
+_COPIED_MB = 512
+_MB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -21,14 +27,32 @@ class Cost:
     wall_s: float
 
 
-def measure_in_new_process(function: Callable[..., Result], *arguments: Any) -> tuple[Result, Cost]:
-    """Run a function in a fresh interpreter; its start and its imports count."""
+def measure_command(command: Sequence[str]) -> tuple[Cost, list[tuple[float, str]]]:
+    """Run a command; its interpreter's start and all processes it starts count.
+
+    Returns
+    -------
+    Cost
+        From start to end.
+    list of (float, str)
+        Seconds since the start, and the line that was written to standard error then.
+
+    Raises
+    ------
+    RuntimeError
+        If the command fails.
+    """
     started, cpu_started = time.perf_counter(), _children_cpu_s()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as executor:
-        result = executor.submit(function, *arguments).result()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        lines = [(time.perf_counter() - started, line) for line in process.stderr]
     # the process has been waited for, as it has waited for its own: the system has counted all
-    return result, Cost(_children_cpu_s() - cpu_started, time.perf_counter() - started)
+    cost = Cost(_children_cpu_s() - cpu_started, time.perf_counter() - started)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{''.join(line for _, line in lines)}")
+    return cost, lines
 
 
 def _children_cpu_s() -> float:
@@ -36,11 +60,32 @@ def _children_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure_best(function: Callable[[], Result], repeats: int) -> tuple[Result, float]:
-    """Return a function's result and the lowest CPU seconds of several calls in this process."""
-    costs = []
-    for _ in range(repeats):
-        started = time.process_time()
-        result = function()
-        costs.append(time.process_time() - started)
-    return result, min(costs)
+def measure_side_by_side(
+    contenders: Sequence[Callable[[], Result]],
+) -> tuple[list[Result], list[float]]:
+    """Return each function's result and its lowest CPU seconds of up to three calls.
+
+    Functions take turns, so that a busy spell of the machine hits all of them; one that has used
+    three seconds is not called again.
+    """
+    results: list[Result] = []
+    costs: list[list[float]] = [[] for _ in contenders]
+    for round_number in range(_ROUNDS):
+        for function, spent in zip(contenders, costs, strict=True):
+            if sum(spent) > _ENOUGH_S:
+                continue
+            started = time.process_time()
+            result = function()
+            spent.append(time.process_time() - started)
+            if round_number == 0:
+                results.append(result)
+            del result  # a large one, before the next is made
+    return results, [min(spent) for spent in costs]
+
+
+def measure_copy_gb_s() -> float:
+    """Return what numpy copies from array to array: GB (10^9 bytes) per CPU second, read once."""
+    source = np.ones(_COPIED_MB * _MB // 8)
+    target = np.zeros_like(source)
+    _, (cpu_s,) = measure_side_by_side([lambda: np.copyto(target, source)])
+    return source.nbytes / cpu_s / 1e9

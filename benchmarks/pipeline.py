@@ -1,16 +1,24 @@
-"""The whole pipeline on a workload: cold, and with isotope patterns cached."""
+"""The whole pipeline on a workload: cold, and warm, with isotope patterns cached."""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Cost, measure_in_new_process
+from ionbox_cloud import keys
+from ionbox_cloud.store import Store
+
+from benchmarks.measure import Cost, measure_command
 from benchmarks.workloads import Workload
 from benchmarks.yardsticks import Yardsticks, measure_yardsticks
+
+COMMAND = (sys.executable, "-c", "from ionbox.cli import main; main()")
+"""What the script ``ionbox`` does."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +30,13 @@ class PipelineRun:
     workload : Workload
         What was annotated.
     kind : str
-        ``cold``, or ``cached``: isotope patterns were there.
+        ``cold``, or ``warm``: isotope patterns were there.
     cost : Cost
         Of all processes from start to end: command, interpreter of the state machine, workers.
-    states : dict of str to float
-        CPU seconds inside the handlers of each state.
-    peak_memory_mb : float
-        Highest resident memory of any worker.
+    states : dict of str to dict
+        What the calls of each state cost together, as in ``run.json``.
+    first_state_s : float
+        From the command to the first state's start.
     n_annotations : int
         Rows of ``annotations.csv``.
     yardsticks : Yardsticks
@@ -38,30 +46,80 @@ class PipelineRun:
     workload: Workload
     kind: str
     cost: Cost
-    states: dict[str, float]
-    peak_memory_mb: float
+    states: dict[str, dict[str, float]]
+    first_state_s: float
     n_annotations: int
     yardsticks: Yardsticks
+
+    @property
+    def cpu_s(self) -> float:
+        return self.cost.cpu_s
+
+    @property
+    def annotate_cpu_s(self) -> float:
+        """CPU seconds of images and metrics of all ions."""
+        return self.states["AnnotateSegments"]["cpu_s"]
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """Highest resident memory of any worker."""
+        return max(state["peak_memory_mb"] for state in self.states.values())
+
+    @property
+    def memory_off_plan_percent(self) -> float:
+        """How far the memory of a worker is from its plan, the worst of the planned states."""
+        planned = [state for state in self.states.values() if state.get("planned_memory_mb")]
+        ratios = (state["peak_memory_mb"] / state["planned_memory_mb"] for state in planned)
+        return max((abs(ratio - 1) * 100 for ratio in ratios), default=0.0)
+
+    @property
+    def outside_cpu_s(self) -> float:
+        """CPU seconds outside the handlers: starting, importing, interpreting, copying results."""
+        return self.cpu_s - sum(state["cpu_s"] for state in self.states.values())
 
 
 def run_pipeline(workload: Workload, folder: Path) -> Iterator[PipelineRun]:
     """Run a workload cold, measure its yardsticks, and run it again with patterns cached."""
-    work = folder / f"{workload.name}-work"
-    record, cold = measure_in_new_process(_annotate, workload, folder / "out-cold", work)
-    yardsticks = measure_yardsticks(workload.imzml, work, record)
-    yield _summarise(workload, "cold", cold, record, yardsticks)
-    _forget_all_but_patterns(work)
-    record, warm = measure_in_new_process(_annotate, workload, folder / "out-warm", work)
-    yield _summarise(workload, "cached", warm, record, yardsticks)
+    work, yardsticks = folder / "work", None
+    for kind in ("cold", "warm"):
+        out = folder / kind
+        cost, lines = measure_command(_annotate(workload, out, work))
+        record, status = (_read_json(out / name) for name in ("run.json", "status.json"))
+        states = record["states"] | _publishing(work, status["execution_id"])
+        yardsticks = yardsticks or measure_yardsticks(workload.imzml, work, record)
+        yield PipelineRun(
+            workload,
+            kind,
+            cost,
+            states=states,
+            first_state_s=_first_start_s(lines, states),
+            n_annotations=record["n_annotations"],
+            yardsticks=yardsticks,
+        )
+        _forget_all_but_patterns(work)
 
 
-def _annotate(workload: Workload, out: Path, work: Path) -> dict[str, Any]:
-    from ionbox.annotate import annotate
+def _publishing(work: Path, execution_id: str) -> dict[str, dict[str, float]]:
+    """Return what the state cost that wrote the run record, and so is not in it."""
+    store, state = Store.open((work / "work").resolve().as_uri()), "PublishResults"
+    return {state: store.read_json(keys.record(execution_id, state, 0))}
 
-    outcome = annotate(workload.imzml, workload.databases, out, workload.config, work=work)
-    if not outcome.succeeded:
-        raise RuntimeError(f"{workload.name} was not annotated: {outcome.status}")
-    return outcome.record
+
+def _annotate(workload: Workload, out: Path, work: Path) -> list[str]:
+    arguments = ("annotate", workload.imzml, "--database", workload.database)
+    options = ("--config", workload.config, "--out", out, "--work", work)
+    return [*COMMAND, *map(str, arguments), *map(str, options)]
+
+
+def _first_start_s(
+    lines: Sequence[tuple[float, str]], states: dict[str, dict[str, float]]
+) -> float:
+    """Find the line of the first finished state: it started its duration earlier."""
+    for ended, line in lines:
+        state = line.partition(" ")[0].strip()
+        if state in states:
+            return ended - states[state]["duration_s"]
+    raise RuntimeError(f"no line of standard error names a state: {lines}")
 
 
 def _forget_all_but_patterns(work: Path) -> None:
@@ -71,16 +129,5 @@ def _forget_all_but_patterns(work: Path) -> None:
             shutil.rmtree(entry)
 
 
-def _summarise(
-    workload: Workload, kind: str, cost: Cost, record: dict[str, Any], yardsticks: Yardsticks
-) -> PipelineRun:
-    states = record["states"]
-    return PipelineRun(
-        workload,
-        kind,
-        cost,
-        states={name: state["cpu_s"] for name, state in states.items()},
-        peak_memory_mb=max(state["peak_memory_mb"] for state in states.values()),
-        n_annotations=record["n_annotations"],
-        yardsticks=yardsticks,
-    )
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))

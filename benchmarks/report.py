@@ -3,77 +3,172 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ionbox.local.functions import IONBOX, read_functions
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from benchmarks.goals import Goal, list_goals
 from benchmarks.kernels import KernelResult
+from benchmarks.measure import Cost
 from benchmarks.pipeline import PipelineRun
 
-_LIBRARIES = ("numpy", "cpyMSpec", "cpyImagingMSpec", "scipy")
+_LIBRARIES = ("numpy", "cpyMSpec", "cpyImagingMSpec", "pyimzml")
 
 
-def print_pipeline(runs: Sequence[PipelineRun], console: Console) -> None:
-    """Print what each run cost, then the CPU seconds in each state of the cold ones."""
-    table = Table(
-        "workload",
-        "run",
-        *_numeric("CPU s", "wall s", "MB", "÷ loop", "÷ argsort", "found"),
-        title="Whole pipeline: all processes, against yardsticks",
-    )
+@dataclass
+class Results:
+    """Everything measured in one run of the benchmarks.
+
+    Attributes
+    ----------
+    copy_gb_s : float
+        What numpy copies per CPU second, 10^9 bytes.
+    help : Cost or None
+        Of ``ionbox --help``.
+    kernels, runs : list
+        In order of measuring.
+    """
+
+    copy_gb_s: float
+    help: Cost | None = None
+    kernels: list[KernelResult] = field(default_factory=list)
+    runs: list[PipelineRun] = field(default_factory=list)
+
+    @property
+    def goals(self) -> list[Goal]:
+        return list(list_goals(self.runs, self.kernels, self.help))
+
+
+def print_results(results: Results, console: Console) -> None:
+    """Print a table for each kind of measurement."""
+    if results.kernels:
+        _print_kernels(results.kernels, console)
+    if results.runs:
+        _print_runs(results.runs, console)
+        for _, runs in itertools.groupby(results.runs, lambda run: run.workload.name):
+            _print_states(list(runs), console)
+    copied = f"{results.copy_gb_s:.1f} GB/s"
+    console.print(f"memory: numpy copies {copied} on one core (read once, written once)")
+    _print_goals(results.goals, console)
+
+
+def _print_kernels(kernels: Sequence[KernelResult], console: Console) -> None:
+    table = Table("kernel", "input", *_numeric("CPU s"), "others, times ionbox", box=SIMPLE)
+    table.title = "Kernels: same input, same answer"
+    for kernel in kernels:
+        for case in kernel.cases:
+            ours = next(iter(case.cpu_s.values()))
+            others = "\n".join(f"{name} {ratio:.3g}" for name, ratio in case.ratios.items())
+            table.add_row(kernel.title, case.case, f"{ours:.4f}", others)
+        table.add_section()
+    console.print(table)
+
+
+def _print_runs(runs: Sequence[PipelineRun], console: Console) -> None:
+    headers = ("CPU s", "wall s", "MB", "start s", "÷loop", "÷sort", "÷copy", "found")
+    table = Table("", "", *_numeric(*headers), title="Whole pipeline: all processes", box=SIMPLE)
     for run in runs:
-        loop_ratio, argsort_ratio = _ratios(run)
         table.add_row(
             run.workload.name,
             run.kind,
             f"{run.cost.cpu_s:.1f}",
             f"{run.cost.wall_s:.1f}",
             f"{run.peak_memory_mb:.0f}",
-            f"{loop_ratio:.2f}",
-            f"{argsort_ratio:.1f}",
+            f"{run.first_state_s:.1f}",
+            *(f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}" for ratio in _ratios(run).values()),
             str(run.n_annotations),
         )
     console.print(table)
-    for line in _notes(runs):
-        console.print(line, highlight=False)
-    console.print("cold: nothing computed before; cached: isotope patterns are there")
-    console.print("MB: most memory of any worker (run.json); found: rows of annotations.csv")
+    for run in runs:
+        if run.kind == "cold":
+            for line in _notes(run):
+                console.print(line, highlight=False)
+    console.print("÷: CPU s over those of cpyMSpec's loop, numpy's argsort, numpy's copy")
+    console.print("cold: nothing computed before; warm: isotope patterns are there")
+    console.print(
+        "MB: most memory of any worker; start: wall seconds from the command to the first state"
+    )
     console.print()
-    _print_states([run for run in runs if run.kind == "cold"], console)
 
 
 def _print_states(runs: Sequence[PipelineRun], console: Console) -> None:
-    states = list(dict.fromkeys(state for run in runs for state in run.states))
-    by_state = Table(Column("CPU s", no_wrap=True), title="Inside the handlers, cold")
-    for run in runs:
-        by_state.add_column(run.workload.name, justify="right")
-    for state in states:
-        cells = (f"{run.states[state]:.2f}" if state in run.states else "" for run in runs)
-        by_state.add_row(state, *cells)
-    console.print(by_state)
-
-
-def print_kernels(results: Sequence[KernelResult], console: Console) -> None:
-    """Print how many times ionbox's CPU seconds each other contender takes."""
-    table = Table("kernel", "input", *_numeric("ionbox CPU s"), "others, times ionbox")
-    table.title = "Kernels: same input, same answer"
-    for result in results:
-        ratios = ", ".join(f"{name} {ratio:.2g}" for name, ratio in result.ratios.items())
-        ours = next(iter(result.cpu_s.values()))
-        table.add_row(result.title, result.case, f"{ours:.4f}", ratios)
+    """Print what a workload's runs spent in each state, in the order of the state machine."""
+    headers = [f"{run.kind} {unit}" for unit in ("CPU s", "MB") for run in runs]
+    table = Table(
+        Column("", no_wrap=True),
+        *_numeric(*headers, "planned MB"),
+        title=runs[0].workload.name,
+        box=SIMPLE,
+    )
+    in_order = dict.fromkeys(function.state for function in read_functions(IONBOX).values())
+    for name in in_order:
+        spent = [run.states.get(name, {}) for run in runs]
+        if any(spent):
+            planned = max(state.get("planned_memory_mb", 0) for state in spent)
+            table.add_row(
+                name,
+                *(f"{state['cpu_s']:.2f}" if state else "" for state in spent),
+                *(f"{state['peak_memory_mb']:.0f}" if state else "" for state in spent),
+                f"{planned:.0f}" if planned else "",
+            )
+    table.add_row("outside the handlers", *(f"{run.outside_cpu_s:.2f}" for run in runs))
     console.print(table)
 
 
-def write_json(
-    folder: Path, runs: Sequence[PipelineRun], kernels: Sequence[KernelResult], *, tiny: bool
-) -> Path:
+def _print_goals(goals: Sequence[Goal], console: Console) -> None:
+    table = Table("goal", *_numeric("measured", "asked", "engine"), "", title="Goals", box=SIMPLE)
+    for goal in goals:
+        bound = f"{'≥' if goal.at_least else '≤'} {goal.bound:g}"
+        engine = "" if goal.engine is None else f"{goal.engine:g}"
+        verdict = "met" if goal.met else "MISSED"
+        table.add_row(goal.what, f"{goal.measured:.3g}", bound, engine, verdict)
+    console.print(table)
+    if any(goal.engine is not None for goal in goals):
+        console.print("engine: METASPACE's, measured once on another machine")
+
+
+def _numeric(*headers: str) -> Iterator[Column]:
+    for header in headers:
+        yield Column(header, justify="right")
+
+
+def _ratios(run: PipelineRun) -> dict[str, float]:
+    seconds = _yardstick_seconds(run)
+    return {name: run.cost.cpu_s / yardstick for name, yardstick in seconds.items()}
+
+
+def _yardstick_seconds(run: PipelineRun) -> dict[str, float]:
+    yardsticks = run.yardsticks
+    return {
+        "pattern_loop": yardsticks.pattern_loop_s,
+        "argsort": yardsticks.argsort_s,
+        "copy": yardsticks.copy_s,
+    }
+
+
+def _notes(run: PipelineRun) -> Iterator[str]:
+    yardsticks = run.yardsticks
+    yield f"{run.workload.name}: {run.workload.note}"
+    yield (
+        f"  yardsticks: cpyMSpec's plain loop over its {yardsticks.n_ions:,} ions "
+        f"{yardsticks.pattern_loop_s:.2f} s (extrapolated), numpy's stable argsort of its "
+        f"{yardsticks.n_peaks:,} m/z {yardsticks.argsort_s:.3f} s, "
+        f"numpy's copy of its peaks ({yardsticks.peak_bytes} bytes each) {yardsticks.copy_s:.3f} s"
+    )
+
+
+def write_json(folder: Path, results: Results, *, tiny: bool) -> Path:
     """Write everything measured to ``<date>.json``; a later run of the day replaces it."""
     today = date.today().isoformat()
     report = {
@@ -83,17 +178,24 @@ def write_json(
             "processor": platform.machine(),
             "system": platform.system(),
             "python": platform.python_version(),
+            "copy_gb_s": _round(results.copy_gb_s),
             **{name: importlib.metadata.version(name) for name in _LIBRARIES},
         },
-        "pipeline": [_pipeline_json(run) for run in runs],
+        "help": None if results.help is None else _rounded(asdict(results.help)),
+        "pipeline": [_run_json(run) for run in results.runs],
         "kernels": [
             {
-                "kernel": k.title,
-                "case": k.case,
-                "cpu_s": _rounded(k.cpu_s),
-                "ratios": _rounded(k.ratios),
+                "kernel": kernel.title,
+                "case": case.case,
+                "cpu_s": _rounded(case.cpu_s),
+                "ratios": _rounded(case.ratios),
             }
-            for k in kernels
+            for kernel in results.kernels
+            for case in kernel.cases
+        ],
+        "goals": [
+            {**asdict(goal), "measured": _round(goal.measured), "met": goal.met}
+            for goal in results.goals
         ],
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,54 +204,27 @@ def write_json(
     return path
 
 
-def _numeric(*headers: str) -> Iterator[Column]:
-    for header in headers:
-        yield Column(header, justify="right")
-
-
-def _ratios(run: PipelineRun) -> tuple[float, float]:
-    cpu_s, yardsticks = run.cost.cpu_s, run.yardsticks
-    return cpu_s / yardsticks.pattern_loop_s, cpu_s / yardsticks.argsort_s
-
-
-def _notes(runs: Sequence[PipelineRun]) -> Iterator[str]:
-    for run in runs:
-        if run.kind != "cold":
-            continue
-        yardsticks = run.yardsticks
-        yield f"{run.workload.name}: {run.workload.note}"
-        yield (
-            f"  yardsticks: cpyMSpec's plain loop over its {yardsticks.n_ions:,} ions "
-            f"{yardsticks.pattern_loop_s:.2f} s (extrapolated), numpy's stable argsort of its "
-            f"{yardsticks.n_peaks:,} m/z {yardsticks.argsort_s:.3f} s"
-        )
-        target = run.workload.target_cpu_s
-        if target is not None:
-            verdict = "met" if run.cost.cpu_s <= target else "MISSED"
-            yield f"  target: at most {target:g} CPU s cold: {verdict} ({run.cost.cpu_s:.1f})"
-
-
-def _pipeline_json(run: PipelineRun) -> dict[str, Any]:
-    loop_ratio, argsort_ratio = _ratios(run)
-    yardsticks = run.yardsticks
+def _run_json(run: PipelineRun) -> dict[str, Any]:
     return {
         "workload": run.workload.name,
         "note": run.workload.note,
         "run": run.kind,
-        "cpu_s": round(run.cost.cpu_s, 3),
-        "wall_s": round(run.cost.wall_s, 3),
-        "target_cpu_s": run.workload.target_cpu_s if run.kind == "cold" else None,
+        **_rounded(asdict(run.cost)),
         "peak_memory_mb": run.peak_memory_mb,
-        "states_cpu_s": run.states,
+        "first_state_s": _round(run.first_state_s),
+        "states": run.states,
+        "outside_handlers_cpu_s": _round(run.outside_cpu_s),
         "n_annotations": run.n_annotations,
-        "n_ions": yardsticks.n_ions,
-        "n_peaks": yardsticks.n_peaks,
-        "yardsticks_cpu_s": _rounded(
-            {"pattern_loop": yardsticks.pattern_loop_s, "argsort": yardsticks.argsort_s}
-        ),
-        "ratios": _rounded({"pattern_loop": loop_ratio, "argsort": argsort_ratio}),
+        "n_ions": run.yardsticks.n_ions,
+        "n_peaks": run.yardsticks.n_peaks,
+        "yardsticks_cpu_s": _rounded(_yardstick_seconds(run)),
+        "ratios": _rounded(_ratios(run)),
     }
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(f"{value:.4g}") for name, value in values.items()}
+    return {name: _round(value) for name, value in values.items()}
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")

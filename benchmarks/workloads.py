@@ -2,121 +2,176 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ionbox.lipids import Lipid, enumerate_lipids
+from ionbox.lipids import enumerate_lipids
 from ionbox.simulate import simulate_dataset
-from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.databases import parse_database
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-"""Datasets with known answers of METASPACE's engine; not part of this repository."""
+"""Data METASPACE's engine was measured with; not part of this repository."""
 
-TARGET_CPU_S = 40.0
-METASPACE_CPU_S = 60.0
-"""CPU seconds of METASPACE's engine on the reference workload."""
+_HMDB = REFERENCE / "databases" / "hmdb_formulas.tsv"
+_ENGINE_SIGMA = 0.000619  # what METASPACE makes of "140K at m/z 200"
+
+
+@dataclass(frozen=True)
+class PipelineGoal:
+    """What a run may cost.
+
+    Attributes
+    ----------
+    kind : str
+        ``cold`` or ``warm``.
+    quantity : str
+        Property of `benchmarks.pipeline.PipelineRun`.
+    at_most : float
+        CPU seconds or MB.
+    engine : float or None
+        What METASPACE's engine takes for the same, measured once on another machine.
+    """
+
+    kind: str
+    quantity: str
+    at_most: float
+    engine: float | None = None
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A dataset, its databases and settings.
+    """A dataset, its database and settings.
 
     Attributes
     ----------
     name, note : str
-        For the table; the note says where the data comes from.
-    imzml : Path
-        The dataset; settings that are not in ``config`` lie beside it.
-    databases : tuple of Path
-        Molecule tables.
-    config : tuple of ConfigLayer
-        Settings.
-    target_cpu_s : float or None
-        CPU seconds a cold run may take.
+        For the tables; the note says where the data comes from.
+    imzml, database, config : Path
+        Dataset, molecule table, settings; more settings may lie beside the dataset.
+    goals : tuple of PipelineGoal
+        What its runs may cost.
     """
 
     name: str
     note: str
     imzml: Path
-    databases: tuple[Path, ...]
-    config: tuple[ConfigLayer, ...] = ()
-    target_cpu_s: float | None = None
+    database: Path
+    config: Path
+    goals: tuple[PipelineGoal, ...] = ()
 
 
 @dataclass(frozen=True)
-class Size:
-    """Size of a simulated workload; the database is the first ``n_formulas`` of the lipids'."""
+class Simulation:
+    """A dataset to simulate; ``n_lipids`` are in the database, or else all of HMDB."""
 
     width: int
     height: int
     n_ions: int
     n_noise_peaks: int
-    n_formulas: int
+    seed: int = 1
+    n_lipids: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    goals: tuple[PipelineGoal, ...] = ()
 
 
-TINY = Size(width=12, height=10, n_ions=20, n_noise_peaks=50, n_formulas=60)
-LIKE_REFERENCE = Size(width=40, height=40, n_ions=400, n_noise_peaks=400, n_formulas=2000)
-SIZES = {
-    "small": Size(width=40, height=30, n_ions=100, n_noise_peaks=300, n_formulas=500),
-    "medium": Size(width=80, height=60, n_ions=200, n_noise_peaks=600, n_formulas=2000),
+_LIKE_ENGINE = {
+    "adducts": ["+H", "+Na", "+K"],
+    "decoys": 20,
+    "fdr_method": "metaspace-v1",
+    "isocalc_sigma": _ENGINE_SIGMA,
 }
+_LARGE_GOALS = (
+    PipelineGoal("cold", "annotate_cpu_s", 8, engine=745),
+    PipelineGoal("warm", "cpu_s", 14, engine=776),
+    PipelineGoal("warm", "peak_memory_mb", 1500, engine=1700),
+    PipelineGoal("cold", "cpu_s", 22, engine=1487),
+)
+_HUGE_GOALS = (
+    PipelineGoal("warm", "cpu_s", 45),
+    PipelineGoal("warm", "memory_off_plan_percent", 30),
+)
+_SIMULATIONS = {
+    "tiny": Simulation(12, 10, n_ions=20, n_noise_peaks=50, n_lipids=60),
+    "small": Simulation(40, 30, n_ions=100, n_noise_peaks=300, n_lipids=500),
+    "medium": Simulation(80, 60, n_ions=200, n_noise_peaks=600, n_lipids=2000),
+    "large": Simulation(100, 100, 600, 2200, 3, settings=_LIKE_ENGINE, goals=_LARGE_GOALS),
+    "huge": Simulation(200, 200, 600, 2000, 3, settings=_LIKE_ENGINE, goals=_HUGE_GOALS),
+}
+_REFERENCE_NAME = "synth40edge"
 
 
-def make_workloads(folder: Path, *, tiny: bool) -> Iterator[Workload]:
-    """Make one workload after the other in a folder, the reference first."""
+def workload_names(*, tiny: bool, huge: bool) -> list[str]:
+    """Return the names of the workloads of a run of the benchmarks."""
     if tiny:
-        yield simulate_workload(folder, "tiny", TINY)
-        return
-    yield reference_workload(folder)
-    for name, size in SIZES.items():
-        yield simulate_workload(folder, name, size)
+        return ["tiny"]
+    reference = [_REFERENCE_NAME] if REFERENCE.is_dir() else []
+    return [*reference, "small", "medium", "large", *(["huge"] if huge else [])]
 
 
-def reference_workload(folder: Path) -> Workload:
-    """Return the workload the CPU target is set for, or a stand-in where its data is missing."""
-    if not REFERENCE.is_dir():
-        note = "reference data not found; simulated data of about its size, so no target"
-        return simulate_workload(folder, "like-reference", LIKE_REFERENCE, note)
-    settings = {
-        "polarity": "positive",
-        "analyzer": "Orbitrap",
-        "isocalc_sigma": 0.000619,
-        "fdr_method": "metaspace-v3",
-    }
+def make_workload(name: str, folder: Path) -> Workload:
+    """Make a workload in a folder."""
+    if name == _REFERENCE_NAME:
+        return _reference_workload(folder)
+    return _simulate_workload(name, _SIMULATIONS[name], folder)
+
+
+def hmdb_formulas() -> tuple[list[str], str]:
+    """Return the formulas of HMDB, or of the lipid database where that is missing; and its name."""
+    if _HMDB.is_file():
+        return list(parse_database(_HMDB.read_bytes(), "hmdb").unique_formulas()), "HMDB"
+    return _lipid_formulas(), "lipids, as HMDB's are not at hand: engine's figures do not compare"
+
+
+def _lipid_formulas() -> list[str]:
+    return list(dict.fromkeys(lipid.formula for lipid in enumerate_lipids()))
+
+
+def _reference_workload(folder: Path) -> Workload:
+    settings = {"polarity": "positive", "analyzer": "Orbitrap", "isocalc_sigma": _ENGINE_SIGMA}
     return Workload(
-        name="synth40edge",
-        note=f"with hmdb2k, metaspace-v3; METASPACE's engine: {METASPACE_CPU_S:g} CPU s",
-        imzml=REFERENCE / "datasets" / "synth40edge.imzML",
-        databases=(REFERENCE / "databases" / "hmdb2k.tsv",),
-        config=(ConfigLayer("benchmark", settings),),
-        target_cpu_s=TARGET_CPU_S,
+        name=_REFERENCE_NAME,
+        note="the reference dataset, 2,000 formulas of HMDB, metaspace-v3",
+        imzml=REFERENCE / "datasets" / f"{_REFERENCE_NAME}.imzML",
+        database=REFERENCE / "databases" / "hmdb2k.tsv",
+        config=_write_config(folder / f"{_REFERENCE_NAME}-config.json", settings),
+        goals=(PipelineGoal("cold", "cpu_s", 40, engine=60),),
     )
 
 
-def simulate_workload(folder: Path, name: str, size: Size, note: str = "simulated") -> Workload:
-    """Simulate a dataset and write a database of the lipids planted in it, and more."""
-    lipids = enumerate_lipids()
-    chosen = dict.fromkeys(lipid.formula for lipid in lipids)
-    formulas = list(chosen)[: size.n_formulas]
+def _simulate_workload(name: str, simulation: Simulation, folder: Path) -> Workload:
+    if simulation.n_lipids is None:
+        formulas, origin = hmdb_formulas()
+    else:
+        formulas, origin = _lipid_formulas()[: simulation.n_lipids], "lipids"
     made = simulate_dataset(
         folder / f"{name}.imzML",
-        width=size.width,
-        height=size.height,
-        n_ions=size.n_ions,
-        n_noise_peaks=size.n_noise_peaks,
-        seed=1,
+        width=simulation.width,
+        height=simulation.height,
+        n_ions=simulation.n_ions,
+        n_noise_peaks=simulation.n_noise_peaks,
+        seed=simulation.seed,
         formulas=formulas,
     )
-    database = folder / f"{name}-lipids.tsv"
-    _write_database(database, [lipid for lipid in lipids if lipid.formula in set(formulas)])
-    what = f"{size.width} x {size.height} pixels, {made.n_peaks:,} peaks, {len(formulas)} formulas"
-    return Workload(name, f"{note}: {what}", made.imzml_path, (database,))
+    what = f"{simulation.width} x {simulation.height} pixels, {made.n_peaks:,} peaks"
+    return Workload(
+        name=name,
+        note=f"simulated, {what}; {len(formulas):,} formulas ({origin})",
+        imzml=made.imzml_path,
+        database=_write_database(folder / f"{name}-formulas.tsv", formulas),
+        config=_write_config(folder / f"{name}-config.json", simulation.settings),
+        goals=simulation.goals,
+    )
 
 
-def _write_database(path: Path, lipids: list[Lipid]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(("id", "name", "formula"))
-        writer.writerows((lipid.id, lipid.name, lipid.formula) for lipid in lipids)
+def _write_database(path: Path, formulas: list[str]) -> Path:
+    rows = (f"{formula}\t{formula}\t{formula}\n" for formula in formulas)
+    path.write_text("id\tname\tformula\n" + "".join(rows), "utf-8")
+    return path
+
+
+def _write_config(path: Path, settings: Mapping[str, Any]) -> Path:
+    path.write_text(json.dumps(settings), "utf-8")
+    return path

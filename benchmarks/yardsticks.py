@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from ionbox.dataset_files import find_dataset
 from ionbox_cloud import keys
 from ionbox_cloud.store import Store
@@ -19,10 +19,9 @@ from ionbox_science.ions import IonTable
 from ionbox_science.isotope_patterns import IsotopeModel
 from ionbox_science.spectra import read_peaks
 
-from benchmarks.measure import measure_best
+from benchmarks.measure import measure_side_by_side
 
 _SAMPLED_IONS = 1000
-_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,18 @@ class Yardsticks:
         cpyMSpec's plain loop over all ions, extrapolated from a sample of them.
     argsort_s : float
         numpy's stable argsort of all m/z.
-    n_ions, n_peaks : int
+    copy_s : float
+        numpy's copy of all peaks: m/z, intensity and pixel of each.
+    n_ions, n_peaks, peak_bytes : int
         How much that is.
     """
 
     pattern_loop_s: float
     argsort_s: float
+    copy_s: float
     n_ions: int
     n_peaks: int
+    peak_bytes: int
 
 
 def measure_yardsticks(imzml: Path, work: Path, record: dict[str, Any]) -> Yardsticks:
@@ -59,33 +62,52 @@ def measure_yardsticks(imzml: Path, work: Path, record: dict[str, Any]) -> Yards
     """
     model = RunConfig.from_json(record["config"]).isotope_model
     store = Store.open((work / "work").resolve().as_uri())
-    pattern_loop_s, n_ions = 0.0, 0
-    for database in record["databases"]:
-        table = IonTable.from_arrays(store.read_arrays(keys.ions(database["patterns_id"])))
-        chosen = np.linspace(0, table.n_ions - 1, min(_SAMPLED_IONS, table.n_ions)).astype(int)
-        formulas = table.ion_formulas(chosen)
-        _, cpu_s = measure_best(functools.partial(loop_patterns, formulas, model), _REPEATS)
-        pattern_loop_s += cpu_s * table.n_ions / len(chosen)
-        n_ions += table.n_ions
+    (database,) = record["databases"]
+    ions = IonTable.from_arrays(store.read_arrays(keys.ions(database["patterns_id"])))
+    chosen = np.linspace(0, ions.n_ions - 1, min(_SAMPLED_IONS, ions.n_ions)).astype(int)
+    formulas = ions.ion_formulas(chosen)
     mz = _read_mz(imzml)
-    _, argsort_s = measure_best(lambda: np.argsort(mz, kind="stable"), _REPEATS)
-    return Yardsticks(pattern_loop_s, argsort_s, n_ions, mz.size)
+    peaks = np.ones(mz.size, np.dtype([("mz", mz.dtype), ("intensity", "f4"), ("pixel", "u4")]))
+    target = np.zeros_like(peaks)
+    _, (loop_s, argsort_s, copy_s) = measure_side_by_side(
+        [
+            lambda: loop_patterns(formulas, model),
+            lambda: np.argsort(mz, kind="stable"),
+            lambda: np.copyto(target.view(np.uint8), peaks.view(np.uint8)),
+        ]
+    )
+    pattern_loop_s = loop_s * ions.n_ions / len(chosen)
+    return Yardsticks(pattern_loop_s, argsort_s, copy_s, ions.n_ions, mz.size, peaks.itemsize)
 
 
-def loop_patterns(ion_formulas: Sequence[str], model: IsotopeModel) -> None:
-    """Compute isotope patterns as a user of cpyMSpec would, one ion after the other."""
+def loop_patterns(
+    ion_formulas: Sequence[str], model: IsotopeModel
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """Compute isotope patterns as a user of cpyMSpec would, one ion after the other.
+
+    Returns
+    -------
+    mz : (n_ions, n_peaks) float64
+    intensity : (n_ions, n_peaks) float32
+    """
     import cpyMSpec
 
     instrument = cpyMSpec.InstrumentModel(model.analyzer, model.resolving_power)
-    for formula in ion_formulas:
+    mz = np.zeros((len(ion_formulas), model.n_peaks))
+    intensity = np.zeros((len(ion_formulas), model.n_peaks), np.float32)
+    for row, formula in enumerate(ion_formulas):
         # ions with too many isotopologues: cpyMSpec raises a bare Exception
         with contextlib.suppress(Exception):
             pattern = cpyMSpec.isotopePattern(formula, 1e-4)
             pattern.addCharge(model.charge)
-            pattern.centroids(instrument, 1e-4, 25).trim(model.n_peaks)
+            peaks = pattern.centroids(instrument, 1e-4, 25)
+            peaks.trim(model.n_peaks)
+            pairs = sorted(zip(peaks.masses, peaks.intensities, strict=True))
+            mz[row, : len(pairs)], intensity[row, : len(pairs)] = np.transpose(pairs)
+    return mz, intensity * np.float32(100)
 
 
-def _read_mz(imzml: Path) -> np.ndarray:
+def _read_mz(imzml: Path) -> npt.NDArray[np.floating[Any]]:
     header = read_header(imzml.read_bytes(), imzml.name)
     with find_dataset(imzml).ibd.open("rb") as ibd:
 

@@ -1,43 +1,63 @@
 """Benchmarks of single kernels, one file each.
 
-A file defines ``TITLE`` and ``cases``, see `Kernel`; nothing else needs to know of it.
+A file defines ``TITLE``, ``GOALS`` and ``cases``, see `Kernel`; nothing else needs to know of it.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.measure import measure_best
+from benchmarks.measure import measure_side_by_side
 
-_REPEATS = 3
 _TOLERANCE = 1e-6
 
-Contenders = Mapping[str, Callable[[], npt.ArrayLike]]
-"""Who computes the same thing, by name: ionbox first, then its oracle or the library it replaces.
-All return equal arrays."""
+Answer = Sequence[npt.NDArray[Any]]
+"""Arrays that all contenders agree on."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who computes an answer.
+
+    Attributes
+    ----------
+    run : callable
+        Computes it.
+    share : float
+        How much of the work it does, where all would take too long: each array of its answer is
+        the beginning of the others'. Its time is divided by this.
+    """
+
+    run: Callable[[], Answer]
+    share: float = 1.0
+
+
+Contenders = Mapping[str, Contender]
+"""By name: ionbox first, then its oracle and the library it replaces."""
 
 
 class Kernel(Protocol):
     """What a file of this folder defines."""
 
     TITLE: str
+    GOALS: Mapping[str, float]
+    """How many times ionbox's CPU seconds a contender must take, median of all cases."""
 
-    def cases(self, *, tiny: bool) -> Mapping[str, Contenders]:
-        """Return the contenders for each kind of input, by name."""
+    def cases(self, *, tiny: bool) -> Iterator[tuple[str, Contenders]]:
+        """Yield each kind of input by name, and its contenders."""
 
 
 @dataclass(frozen=True)
-class KernelResult:
-    """CPU seconds of each contender on one kind of input."""
+class CaseResult:
+    """CPU seconds of each contender on one kind of input, all of the work."""
 
-    title: str
     case: str
     cpu_s: Mapping[str, float]
 
@@ -48,24 +68,50 @@ class KernelResult:
         return {name: self.cpu_s[name] / max(self.cpu_s[ours], 1e-9) for name in others}
 
 
-def run_kernels(*, tiny: bool) -> Iterator[KernelResult]:
-    """Run all kernels of this folder.
+@dataclass(frozen=True)
+class KernelResult:
+    """All cases of a kernel."""
+
+    title: str
+    cases: Sequence[CaseResult]
+    goals: Mapping[str, float]
+
+    def median_ratio(self, contender: str) -> float:
+        """Return the median of a contender's ratios over all cases."""
+        return float(np.median([case.ratios[contender] for case in self.cases]))
+
+
+def kernel_names() -> list[str]:
+    """Return the names of this folder's files."""
+    return [module.name for module in pkgutil.iter_modules(__path__)]
+
+
+def run_kernel(name: str, *, tiny: bool) -> KernelResult:
+    """Run all cases of a kernel.
 
     Raises
     ------
     RuntimeError
         If contenders disagree: a comparison of their times would mean nothing.
     """
-    for module in pkgutil.iter_modules(__path__):
-        kernel: Kernel = importlib.import_module(f"{__name__}.{module.name}")
-        for case, contenders in kernel.cases(tiny=tiny).items():
-            yield _run_case(kernel.TITLE, case, contenders)
+    kernel: Kernel = importlib.import_module(f"{__name__}.{name}")
+    cases = [_run_case(kernel.TITLE, *case) for case in kernel.cases(tiny=tiny)]
+    return KernelResult(kernel.TITLE, cases, kernel.GOALS)
 
 
-def _run_case(title: str, case: str, contenders: Contenders) -> KernelResult:
-    measured = {name: measure_best(run, _REPEATS) for name, run in contenders.items()}
-    (ours, (expected, _)), *others = measured.items()
-    for name, (result, _) in others:
-        if not np.allclose(result, expected, rtol=_TOLERANCE, atol=_TOLERANCE):
-            raise RuntimeError(f"{title}, {case}: {ours} and {name} give different answers")
-    return KernelResult(title, case, {name: cpu_s for name, (_, cpu_s) in measured.items()})
+def _run_case(title: str, case: str, contenders: Contenders) -> CaseResult:
+    answers, costs = measure_side_by_side([contender.run for contender in contenders.values()])
+    expected, *others = answers
+    for name, answer in zip(list(contenders)[1:], others, strict=True):
+        if not all(map(_agree, expected, answer)):
+            raise RuntimeError(f"{title}, {case}: ionbox and {name} give different answers")
+    shares = (contender.share for contender in contenders.values())
+    whole = (cost / share for cost, share in zip(costs, shares, strict=True))
+    return CaseResult(case, dict(zip(contenders, whole, strict=True)))
+
+
+def _agree(expected: npt.NDArray[Any], array: npt.NDArray[Any]) -> bool:
+    expected = expected[: len(array)]
+    return np.array_equal(expected, array) or np.allclose(
+        expected, array, rtol=_TOLERANCE, atol=_TOLERANCE
+    )

@@ -12,7 +12,7 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox.config_files import read_databases
 from ionbox.dataset_files import dropped_files, find_dataset
-from ionbox.results import Outcome, check_folder, deliver, read_outcome
+from ionbox.results import Outcome, check_folder, deliver, read_outcome, write_status
 
 
 def annotate(
@@ -70,14 +70,18 @@ def annotate(
     log = work / "logs" / f"{execution_id}.log"
     inbox = buckets["inbox"] / execution_id
     with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
-        result = run_execution(
-            execution_id,
-            request.to_json(),
-            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
-            log=log,
-            n_workers=n_workers,
-            listener=listener,
-        )
+        try:
+            result = run_execution(
+                execution_id,
+                request.to_json(),
+                stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+                log=log,
+                n_workers=n_workers,
+                listener=listener,
+            )
+        except KeyboardInterrupt:
+            write_status({"execution_id": execution_id, "status": "cancelled"}, out)
+            raise
     outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
     deliver(outcome, buckets["results"], out)
     return outcome

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ionbox_cloud.datasets import ibd_reader, inspect_dataset, sample_mz, words_of
+from ionbox_cloud.datasets import Inspection, ibd_reader, inspect_dataset, sample_mz, words_of
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import Store
-from ionbox_science.errors import InvalidDataset
+from ionbox_science.config import FileWords, missing_settings, parse_settings, resolve_config
+from ionbox_science.errors import Refusals
 
 from ionbox.dataset_files import find_dataset
 
@@ -23,36 +25,62 @@ class CheckReport:
         What the dataset is, in the order to show; empty if the imzML cannot be read.
     errors, warnings : tuple of str
         One sentence each: what is wrong, where, what to do.
+    missing : tuple of str
+        Settings that neither the imzML nor the sidecar config says, though annotation needs them.
     """
 
     facts: dict[str, str]
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 def check(imzml: Path, *, accept_profile: bool = False) -> CheckReport:
-    """Inspect a dataset without annotating it."""
+    """Inspect a dataset and its sidecar config without annotating it."""
     dataset = find_dataset(imzml)
     inbox = Store.open(imzml.parent.resolve().as_uri())
     files = DatasetFiles(imzml.stem, dataset.imzml.name, dataset.ibd.name, None)
-    try:
-        seen = inspect_dataset(inbox, files, accept_profile=accept_profile)
-    except InvalidDataset as error:
-        return CheckReport({}, tuple(str(error).splitlines()), ())
+    refusals = Refusals()
+    seen = refusals.check(lambda: inspect_dataset(inbox, files, accept_profile=accept_profile))
+    layers = refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
+    words = words_of(seen.header) if seen else FileWords(None, None, None)
+    missing = missing_settings(layers, words)
+    refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
+    errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
+    if seen is None:
+        return CheckReport({}, errors, ())
+    facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
+    return CheckReport(facts, errors, seen.messages("warning"), tuple(missing))
+
+
+# Whatever else is wrong with a config is found by resolving it with these for what is missing.
+_STAND_INS = (
+    "stand-ins",
+    {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000.0},
+)
+
+
+def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
+    if not sidecar.is_file():
+        return []
+    return [(sidecar.name, parse_settings(sidecar.read_bytes(), sidecar.name))]
+
+
+def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
     header, words = seen.header, words_of(seen.header)
-    errors = seen.messages("error")
     facts = {
         "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
         "grid": f"{header.width} x {header.height} pixels, "
         f"{header.mask.mean():.0%} of them measured",
         "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
     }
-    if not errors:
-        mz = sample_mz(header, ibd_reader(inbox, dataset.ibd.name))
+    if sampled:
+        mz = sample_mz(header, ibd_reader(inbox, ibd_name))
         if mz.size:
             facts["m/z range"] = f"{mz.min():.4f} to {mz.max():.4f}"
-    facts["polarity"] = header.polarity or "not stated: give --polarity"
-    facts["analyzer"] = words.analyzer or "not stated: give --analyzer"
-    if words.resolving_power:
-        facts["resolving power"] = f"{words.resolving_power:,.0f}"
-    return CheckReport(facts, errors, seen.messages("warning"))
+    facts["polarity"] = header.polarity or "not stated"
+    facts["analyzer"] = words.analyzer or "not stated"
+    facts["resolving power"] = (
+        f"{words.resolving_power:,.0f}" if words.resolving_power else ("not stated")
+    )
+    return facts

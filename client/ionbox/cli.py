@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ionbox_science.errors import IonboxError
+from ionbox_science import __version__
+from ionbox_science.errors import InvalidConfig, IonboxError
 
 from ionbox import terminal
 from ionbox.local.errors import LocalError
@@ -36,7 +37,10 @@ examples:
   ionbox annotate brain.imzML --database hmdb.tsv --out results \\
       --config ds_config.json --config db_config.json
 
-A config file has the flags' names in snake_case, for example {"polarity": "positive", "ppm": 5}.
+A config file is JSON, for example {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}.
+Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz, isocalc_sigma,
+adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys, fdr_method, min_px, accept_profile,
+skip_bad_rows.
 A flag beats --config, which beats brain.json beside the imzML, which beats what the imzML says.
 The same command again resumes what was interrupted and reuses what is there.
 
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
     )
     parser.set_defaults(debug=False)
+    parser.add_argument("--version", action="version", version=f"ionbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, add, summary, examples in (
         ("annotate", _add_annotate, "annotate a dataset", _ANNOTATE_HELP),
@@ -197,6 +202,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     add("--polarity", choices=["positive", "negative"], default="positive")
     add("--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap")
     add("--resolving-power", type=float, default=140_000, metavar="R", help="at m/z 200")
+    add("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(run=_simulate)
 
 
@@ -209,14 +215,14 @@ example:
 
 def _add_lipids(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT.tsv")
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.set_defaults(run=_lipids)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got '{text}'")
+    return int(text)
 
 
 # --- what is done: libraries are imported where they are used, so that --help is quick ---
@@ -234,7 +240,7 @@ def _annotate(options: argparse.Namespace) -> int:
         work=options.work or cache,
         n_workers=options.workers,
     )
-    return _show_outcome(outcome, options.out)
+    return _show_outcome(outcome, options.out, debug=options.debug)
 
 
 def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
@@ -248,10 +254,14 @@ def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
     return [ConfigLayer("command line", given), *read_config_files(options.config)]
 
 
-def _show_outcome(outcome: Outcome, out: Path) -> int:
+def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
     status = outcome.status
     if not outcome.succeeded:
         advice = status.get("advice", "")
+        if debug:
+            terminal.show_traces(outcome.log)
+        if "older_results" in status:
+            advice += f" {out} still holds the results of run {status['older_results']}."
         if status["status"] == "invalid_input":
             terminal.complain(status["message"], advice=advice)
             return INVALID
@@ -262,7 +272,8 @@ def _show_outcome(outcome: Outcome, out: Path) -> int:
     terminal.warn(outcome.record["warnings"])
     terminal.show_summary(outcome.record["summary"])
     reused = " (unchanged since an earlier run, nothing was computed)" if status["reused"] else ""
-    terminal.say(f"{outcome.record['n_annotations']:,} annotations; results in {out}{reused}")
+    n = outcome.record["n_annotations"]
+    terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
     return OK
 
 
@@ -274,7 +285,14 @@ def _check(options: argparse.Namespace) -> int:
     terminal.warn(report.warnings)
     for message in report.errors:
         terminal.complain(message)
-    terminal.say(f"{options.dataset} " + ("cannot be annotated" if report.errors else "is fine"))
+    if report.errors:
+        verdict = "cannot be annotated"
+    elif report.missing:
+        flags = (f"--{name.replace('_', '-')}" for name in report.missing)
+        verdict = f"is readable; to annotate it, add {', '.join(flags)}"
+    else:
+        verdict = "is ready to annotate"
+    terminal.say(f"{options.dataset} {verdict}")
     return INVALID if report.errors else OK
 
 
@@ -283,6 +301,9 @@ def _simulate(options: argparse.Namespace) -> int:
 
     from ionbox.lipids import enumerate_lipids
     from ionbox.simulate import simulate_dataset
+
+    _refuse_overwriting(options.out, options.force)
+    _refuse_overwriting(options.out.with_suffix(".ibd"), options.force)
 
     formulas: Sequence[str]
     if options.database:
@@ -314,5 +335,11 @@ def _simulate(options: argparse.Namespace) -> int:
 def _lipids(options: argparse.Namespace) -> int:
     from ionbox.lipids import write_lipids
 
+    _refuse_overwriting(options.out, options.force)
     terminal.say(f"{write_lipids(options.out):,} lipid species: {options.out}")
     return OK
+
+
+def _refuse_overwriting(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise InvalidConfig(f"{path} exists; give another name, or --force to replace it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,14 +32,20 @@ def find_dataset(imzml: Path) -> LocalDataset:
     """
     if imzml.suffix.lower() == ".ibd":
         raise InvalidDataset(f"{imzml}: give the imzML; its ibd is found beside it")
+    if imzml.is_dir():
+        raise InvalidDataset(f"{imzml} is a folder; give the path of an imzML in it")
     if not imzml.is_file():
         raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
     siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
-    return LocalDataset(
+    dataset = LocalDataset(
         imzml,
         siblings.get(".ibd", imzml.with_suffix(".ibd")),
         siblings.get(".json", imzml.with_suffix(".json")),
     )
+    for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
+        if path.exists() and not os.access(path, os.R_OK):
+            raise InvalidDataset(f"{path}: no permission to read it")
+    return dataset
 
 
 def _siblings(imzml: Path) -> list[Path]:
@@ -89,8 +96,12 @@ def dropped_files(
 
 def _check_databases(databases: Sequence[Path]) -> None:
     for path in databases:
+        if path.is_dir():
+            raise InvalidDatabase(f"{path} is a folder; give the path of a CSV or TSV table")
         if not path.is_file():
             raise InvalidDatabase(f"{path}: no such file; give the path of a CSV or TSV table")
+        if not os.access(path, os.R_OK):
+            raise InvalidDatabase(f"{path}: no permission to read it")
     names = [path.stem for path in databases]
     for name in names:
         if names.count(name) > 1:

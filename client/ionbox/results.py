@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ class Outcome:
     status : dict
         ``status`` is ``succeeded``, ``invalid_input`` (the user must act) or ``failed``; in the
         first case ``results`` is their folder and ``reused`` says that they were there before, in
-        the others there are ``error`` (class name), ``message`` and ``advice``.
+        the others there are ``error`` (class name), ``message`` and ``advice``; ``older_results``
+        is the run whose results are still in the user's folder.
     record : dict
         The run record (``run.json``); empty unless succeeded.
     log : Path
@@ -68,6 +70,9 @@ def check_folder(out: Path) -> None:
             raise InvalidConfig(f"--out: {out} is not empty and no results folder; give another")
     elif out.exists():
         raise InvalidConfig(f"--out: {out} is a file; give a folder")
+    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InvalidConfig(f"--out: cannot write to {existing}; give another folder")
 
 
 def deliver(outcome: Outcome, results: Path, out: Path) -> None:
@@ -82,7 +87,16 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> None:
         source = results / outcome.status["results"]
         for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
             _replace(entry, out / entry.name)
-    text = json.dumps(outcome.status, indent=1, sort_keys=True) + "\n"
+    elif (out / _LAST).is_file():
+        older = json.loads((out / _LAST).read_text("utf-8"))
+        outcome.status["older_results"] = older["run_id"]
+    write_status(outcome.status, out)
+
+
+def write_status(status: dict[str, Any], out: Path) -> None:
+    """Write ``status.json`` into the user's folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(status, indent=1, sort_keys=True) + "\n"
     (out / "status.json").write_text(text, "utf-8")
 
 

@@ -7,7 +7,11 @@ and respect NO_COLOR; the user's own text is never read as markup.
 from __future__ import annotations
 
 import contextlib
+import io
+import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a terminal that has no ≤ shows ?
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
@@ -44,6 +51,16 @@ def complain(message: str, *, advice: str = "", title: str = "error") -> None:
         console.print(advice)
 
 
+def show_traces(log: Path) -> None:
+    """Print the tracebacks that workers left in a log."""
+    console = _console(stderr=True)
+    for line in log.read_text("utf-8", "replace").splitlines():
+        with contextlib.suppress(ValueError, AttributeError):
+            trace = json.loads(line).get("exception")
+            if trace:
+                console.print(trace)
+
+
 def show_facts(facts: Mapping[str, str]) -> None:
     """Print names and values below each other."""
     width = max(map(len, facts), default=0) + 2
@@ -63,11 +80,11 @@ def show_summary(summary: Sequence[Mapping[str, Any]]) -> None:
     table.add_column("database")
     table.add_column("ion")
     for level in levels:
-        table.add_column(f"FDR ≤ {float(level):.0%}", justify="right")
+        heading = "all" if level == "all" else f"FDR ≤ {float(level):.0%}"
+        table.add_column(heading, justify="right")
     for row in summary:
-        ion = row["ion"] if row["ion"].startswith("[") else "M" + row["ion"]
         counts = [f"{row['counts'][level]:,}" for level in levels]
-        table.add_row(Text(row["database"]), Text(ion), *counts)
+        table.add_row(Text(row["database"]), Text(row["ion"]), *counts)
     _console().print(table)
 
 
@@ -77,6 +94,8 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+    console = _console(stderr=True)
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task(description)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import zarr
 from imzml_builder import build_pair
 from ionbox.cli import main
 
@@ -85,13 +89,32 @@ class TestCheck:
         ended = ionbox("check", write_dataset(tmp_path))
         assert (ended.code, ended.err) == (0, "")
         for line in (
-            "spectra    3 (processed, centroid)",
-            "grid       2 x 2 pixels, 75% of them measured",
-            "peaks      9, m/z float64, intensity float32",
-            "m/z range  100.5000 to 420.0000",
-            "polarity   positive",
+            "spectra          3 (processed, centroid)",
+            "grid             2 x 2 pixels, 75% of them measured",
+            "peaks            9, m/z float64, intensity float32",
+            "m/z range        100.5000 to 420.0000",
+            "polarity         positive",
         ):
             assert line in ended.out
+        last = ended.out.splitlines()[-1]
+        assert last.endswith("is readable; to annotate it, add --analyzer, --resolving-power")
+
+    def test_takes_the_config_beside_the_dataset_into_account(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path)
+        settings = {"analyzer": "Q Exactive", "resolving_power": 70_000}
+        dataset.with_suffix(".json").write_text(json.dumps(settings))
+        assert ionbox("check", dataset).out.splitlines()[-1].endswith("is ready to annotate")
+        dataset.with_suffix(".json").write_text('{"ppmm": 3}')
+        ended = ionbox("check", dataset)
+        assert ended.code == 1
+        assert "error: small.json: unknown setting 'ppmm'; did you mean 'ppm'?" in ended.err
+
+    def test_m_z_that_are_no_numbers_are_an_error(self, ionbox, tmp_path: Path) -> None:
+        spectra = [([100.5, float("nan"), 300.1], [1.0, 2.0, 3.0])]
+        dataset = write_dataset(tmp_path, spectra=spectra, coordinates=[(1, 1)])
+        ended = ionbox("check", dataset)
+        assert ended.code == 1
+        assert "spectrum index 0 has an m/z value of nan" in ended.err
 
     def test_names_file_place_and_remedy_of_a_truncated_ibd(self, ionbox, tmp_path: Path) -> None:
         dataset = write_dataset(tmp_path)
@@ -136,6 +159,23 @@ class TestCheck:
 N_FIT_FILES = 29
 
 
+class TestOverwriting:
+    @pytest.mark.parametrize("existing", ["measured.imzML", "measured.ibd"])
+    def test_simulate_spares_measured_data(self, ionbox, tmp_path: Path, existing: str) -> None:
+        (tmp_path / existing).write_text("precious")
+        ended = ionbox("simulate", "measured.imzML", "--width", "2", "--height", "2", "--ions", "3")
+        assert ended.code == 1
+        assert "--force to replace it" in ended.err
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+    def test_lipids_spares_other_databases(self, ionbox, tmp_path: Path) -> None:
+        database = write_database(tmp_path)
+        assert ionbox("lipids", database).code == 1
+        assert "glucose" in database.read_text()
+        assert ionbox("lipids", database, "--force").code == 0
+        assert "glucose" not in database.read_text()
+
+
 class TestAnnotate:
     def test_lists_all_problems_of_all_files_at_once(self, ionbox, tmp_path: Path) -> None:
         dataset = write_dataset(tmp_path)
@@ -165,6 +205,39 @@ class TestAnnotate:
         assert ended.code == 1
         assert "thesis is not empty" in ended.err
         assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
+
+    def test_a_failure_beside_older_results_says_whose_they_are(
+        self, ionbox, tmp_path: Path
+    ) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "run.json").write_text('{"run_id": "0123abcd"}')
+        ended = ionbox(
+            *("annotate", write_dataset(tmp_path), "--database", write_database(tmp_path)),
+            *("--out", "out", "--ppm", "0"),
+        )
+        assert ended.code == 1
+        assert "out still holds the results of run 0123abcd" in ended.err
+        status = json.loads((tmp_path / "out" / "status.json").read_text())
+        assert status["older_results"] == "0123abcd"
+
+    def test_all_missing_settings_are_named_with_their_flags(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path, polarity=None)
+        ended = ionbox(
+            *("annotate", dataset, "--database", write_database(tmp_path), "--out", "out")
+        )
+        for flag in ("--polarity positive or negative", "--analyzer,", "--resolving-power,"):
+            assert f"the imzML does not say; add {flag}" in ended.err
+
+    @pytest.mark.parametrize("name", ["database.xlsx", "database.gz"])
+    def test_a_database_that_is_no_table_is_named_for_what_it_is(
+        self, ionbox, tmp_path: Path, name: str
+    ) -> None:
+        start = {"database.xlsx": b"PK\x03\x04", "database.gz": b"\x1f\x8b"}[name]
+        (tmp_path / name).write_bytes(start + b"\0" * 50)
+        ended = ionbox(
+            *("annotate", write_dataset(tmp_path), "--database", tmp_path / name, "--out", "out")
+        )
+        assert "save it as CSV or TSV" in ended.err
 
     def test_without_a_database_it_names_the_flag(self, ionbox, tmp_path: Path) -> None:
         ended = ionbox("annotate", write_dataset(tmp_path), "--out", "out")
@@ -239,6 +312,30 @@ class TestResults:
         assert (config["isocalc_sigma"], config["decoys"]) == (0.000619, 5)
         assert config["adducts"] == ["[M]+", "+H"]
         assert config["neutral_losses"] == ["-H2O"]
+
+    def test_adducts_may_be_written_as_in_the_table(self, ionbox, simulated, tmp_path) -> None:
+        self.annotate(ionbox, simulated, "--adduct", "M+Na", "--adduct", "[M+K]+")
+        config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
+        assert config["adducts"] == ["+H", "+Na", "+K"]
+
+    def test_each_row_finds_its_images(self, ionbox, simulated, tmp_path) -> None:
+        self.annotate(ionbox, simulated)
+        table = pd.read_csv(tmp_path / "out" / "annotations.csv", comment="#")
+        images = zarr.open_group(tmp_path / "out" / "ion_images.zarr", mode="r")["images"]
+        image_of = images.attrs["image_of"]
+        brightest = [float(images[image_of[ion], 0].max()) for ion in table["ion"]]
+        np.testing.assert_allclose(brightest, table["maxIntensity"], rtol=1e-5)
+        assert images.metadata.dimension_names == ("ion", "isotope", "y", "x")
+
+    def test_a_terminal_without_unicode_gets_a_summary(
+        self, ionbox, simulated, monkeypatch
+    ) -> None:
+        raw = io.BytesIO()
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="latin-1"))
+        ended = self.annotate(ionbox, simulated)
+        sys.stdout.flush()
+        assert ended.code == 0
+        assert b"FDR ? 5%" in raw.getvalue()
 
     def test_signed_values_need_no_equals_sign(self, ionbox, simulated, tmp_path) -> None:
         ended = self.annotate(ionbox, simulated, "--neutral-loss", "-H2O", "--adduct", "+Na")

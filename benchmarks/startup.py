@@ -1,0 +1,14 @@
+"""How long ``ionbox --help`` takes."""
+
+from __future__ import annotations
+
+from benchmarks.measure import Cost, measure_command
+from benchmarks.pipeline import COMMAND
+
+_REPEATS = 5
+
+
+def measure_help() -> Cost:
+    """Return the fastest of a few times."""
+    costs = [measure_command([*COMMAND, "--help"])[0] for _ in range(_REPEATS)]
+    return min(costs, key=lambda cost: cost.wall_s)
