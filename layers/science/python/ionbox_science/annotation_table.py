@@ -96,11 +96,9 @@ def write_annotations(
 def name_ions(table: Annotations, polarity: Polarity) -> list[str]:
     """Name the ions of annotations as the column ``ion`` does."""
     sign = "+" if polarity == "positive" else "-"
-    columns = (table.formula, table.chem_mod, table.neutral_loss, table.adduct)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [
-        format_ion(formula, chem_mod, loss, adduct, sign) for formula, chem_mod, loss, adduct in rows
-    ]
+    parts = (table.formula, table.chem_mod, table.neutral_loss, table.adduct)
+    rows = zip(*(column.tolist() for column in parts), strict=True)
+    return [format_ion(formula, mod, loss, adduct, sign) for formula, mod, loss, adduct in rows]
 
 
 def format_ion(formula: str, chem_mod: str, neutral_loss: str, adduct: str, sign: str) -> str:
