@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.datasets import IbdChecksum
-from ionbox_cloud.segments import SegmentReader, write_segments
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.segments import SegmentReader, read_ahead, write_segments
 from ionbox_cloud.store import Store
 from ionbox_science.segments import plan_bounds
 from ionbox_science.spectra import Peaks
@@ -103,3 +105,28 @@ def test_equal_mz_are_never_in_two_segments(peaks: Peaks) -> None:
     in_order = np.sort(peaks.mz)
     parts = [set(in_order[a:b].tolist()) for a, b in pairwise(edges)]
     assert sum(map(len, parts)) == len(set(in_order.tolist()))
+
+
+def test_reading_ahead_keeps_the_order_and_is_one_call_ahead() -> None:
+    started = []
+
+    def read(number: int) -> int:
+        started.append(number)
+        return number
+
+    seen = []
+    for number in read_ahead(functools.partial(read, i) for i in range(5)):
+        seen.append(number)
+        assert len(started) <= number + 2
+    assert seen == started == [0, 1, 2, 3, 4]
+    assert list(read_ahead([])) == []
+
+
+def test_what_goes_wrong_while_reading_ahead_is_raised_in_its_turn() -> None:
+    def fail() -> int:
+        raise MissingObject("gone")
+
+    reads = read_ahead([lambda: 1, fail, lambda: 3])
+    assert next(reads) == 1
+    with pytest.raises(MissingObject, match="gone"):
+        next(reads)

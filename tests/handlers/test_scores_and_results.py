@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import zarr
 from imzml_builder import Pair, range_reader
-from in_memory import SETTINGS, InMemoryRun
+from in_memory import FUNCTIONS, SETTINGS, InMemoryRun
+from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys, work_items
 from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.images import read_image_list
@@ -137,6 +138,19 @@ def test_an_item_holds_the_scores_of_its_ions(run: InMemoryRun, tissue: Pair) ->
         assert len(found["ion"]) > 0
         for name, array in expected.to_arrays().items():
             np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_peaks_read_in_several_batches_give_the_same_scores(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.run_before("EstimateFdr")
+    items = run.items("AnnotateSegments")
+    at_once = [run.stores.work.read(item["output_key"]) for item in items]
+    step = load_handler(str(FUNCTIONS["AnnotateSegments"].handler)).__wrapped__
+    for batch in (1, 7, 1000):
+        monkeypatch.setitem(step.__globals__, "IONS_PER_READ", batch)
+        run.run("AnnotateSegments")
+        assert [run.stores.work.read(item["output_key"]) for item in items] == at_once
 
 
 # --- EstimateFdr and RenderImages -----------------------------------------------------------------

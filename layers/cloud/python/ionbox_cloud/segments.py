@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,22 @@ def write_segments(
     return manifest
 
 
+T = TypeVar("T")
+
+
+def read_ahead(reads: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Yield what each call returns, while the next call is already under way in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        under_way: Future[T] | None = None
+        for read in reads:
+            following = pool.submit(read)
+            if under_way is not None:
+                yield under_way.result()
+            under_way = following
+        if under_way is not None:
+            yield under_way.result()
+
+
 class SegmentReader:
     """Reads m/z windows of a dataset's sorted peaks.
 
@@ -103,6 +119,10 @@ class SegmentReader:
     def mz_range(self) -> tuple[float, float]:
         """Lowest and highest m/z of the dataset."""
         return self.manifest.mz_min, self.manifest.mz_max
+
+    def plan_read(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> Callable[[], Peaks]:
+        """Return a call that reads what `read` would, for `read_ahead`."""
+        return functools.partial(self.read, lowest, highest)
 
     def count_peaks(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> int:
         """Count the peaks that `read` would return."""

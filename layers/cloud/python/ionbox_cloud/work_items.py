@@ -11,6 +11,9 @@ IONS_PER_CHUNK = 65536
 """Ions per chunk of isotope patterns: about half a second of computing."""
 
 IONS_PER_SCORE_ITEM = 131072
+IONS_PER_READ = 16384
+"""Ions of a score item whose measured peaks are read together, while those before are scored."""
+
 PEAKS_PER_SCORE_ITEM = 20_000_000
 IMAGE_CELLS_PER_ITEM = 16_000_000
 """Values of an item of images (64 MB), and so of a chunk of ``ion_images.zarr``."""
@@ -23,9 +26,9 @@ _MB = 1 << 20
 _BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
 _READ_BUFFERS_MB = 30
 _BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being written
-_BYTES_PER_SCORED_ION = 1700  # pattern, windows, metrics, the file being written
-_BYTES_PER_SCORED_PEAK = 22  # its columns, and pieces of them while they are read
-_BYTES_PER_IMAGE_CELL = 12  # float32 image, its chunk, the chunk compressed
+_BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being written
+_BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
+_BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
 _BYTES_PER_PEAK = 16
 
 
