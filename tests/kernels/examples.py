@@ -24,7 +24,8 @@ from ionbox_science.imzml import read_header
 from ionbox_science.imzml_scan import scan_spectra
 from ionbox_science.ion_images import extract_images, find_windows
 from ionbox_science.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
-from ionbox_science.peak_sorting import sort_spectra
+from ionbox_science.peak_sorting import sort_run, sort_spectra
+from ionbox_science.run_merging import merge_runs
 
 FORMULAS = (
     *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),
@@ -79,6 +80,9 @@ def compute() -> dict[str, str]:
         )
         ordered = sort_spectra(header, range_reader(pair.ibd))
         results[f"sorted, {mode}"] = digest([*vars(ordered.peaks).values(), ordered.tic])
+        rows = [slice(start, start + 20) for start in range(0, 60, 20)]
+        runs = [sort_run(header, range_reader(pair.ibd), each).peaks for each in rows]
+        results[f"merged, {mode}"] = digest(vars(merge_runs(runs)).values())
     return results
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml import ImzmlHeader
@@ -12,8 +14,12 @@ def sort_spectra(
     header: ImzmlHeader, read_range: ReadRange
 ) -> tuple[Peaks, npt.NDArray[np.float64]]:
     """Return all peaks above zero in order of m/z, and the total ion current per pixel."""
-    peaks = read_all(header, read_range)
-    return sort_peaks(peaks), sum_intensity(peaks, header.width * header.height)
+    tic = [0.0] * (header.width * header.height)
+    for pixel, total in zip(
+        header.pixel_index.tolist(), sum_spectra(header, read_range).tolist(), strict=True
+    ):
+        tic[pixel] += total
+    return sort_peaks(read_all(header, read_range)), np.array(tic)
 
 
 def sort_peaks(peaks: Peaks) -> Peaks:
@@ -26,6 +32,23 @@ def sum_intensity(peaks: Peaks, n_pixels: int) -> npt.NDArray[np.float64]:
     """Sum intensities per pixel, the total ion current: (n_pixels,) float64, counts."""
     tic = np.bincount(peaks.pixel, weights=peaks.intensity, minlength=n_pixels)
     return tic.astype(np.float64)
+
+
+def sum_spectra(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.float64]:
+    """Sum the intensities above zero of each spectrum, one after the other: (n_spectra,)."""
+    totals = [0.0] * header.n_spectra
+    for index in range(header.n_spectra):
+        _, intensity = read_spectrum(header, index, read_range)
+        with np.errstate(over="ignore", under="ignore"):
+            for value in intensity[intensity > 0].astype(np.float32).tolist():
+                totals[index] += value
+    return np.array(totals)
+
+
+def merge_runs(runs: Sequence[Peaks]) -> Peaks:
+    """Merge sorted runs: sort them all again."""
+    columns = ([getattr(run, name) for run in runs] for name in ("mz", "intensity", "pixel"))
+    return sort_peaks(Peaks(*map(np.concatenate, columns)))
 
 
 def read_all(header: ImzmlHeader, read_range: ReadRange) -> Peaks:

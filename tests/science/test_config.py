@@ -75,6 +75,75 @@ def test_overriding_the_file_is_a_warning_with_both_words() -> None:
     ]
 
 
+WORDS = FileWords("negative", "fticr", 70_000)
+DEFAULTS = {"polarity": "positive", "analyzer": "tof", "resolving_power": 20_000, "ppm": 7}
+
+
+def test_defaults_count_where_neither_user_nor_file_speaks_and_are_told() -> None:
+    config, warnings = resolve_config([], WORDS, [("the stack", DEFAULTS)])
+    assert (config.polarity, config.analyzer, config.ppm) == ("negative", "fticr", 7.0)
+    assert config.isocalc_sigma == resolve({}, WORDS).isocalc_sigma
+    assert warnings == ["ppm: 7 from the stack"]
+
+
+def test_without_words_all_defaults_are_told() -> None:
+    weaker = {"ppm": 9, "adducts": ["+H", "+K"]}
+    layers = [("the stack", DEFAULTS), ("the weaker stack", weaker)]
+    config, warnings = resolve_config([], FileWords(), layers)
+    assert config == resolve({**DEFAULTS, "adducts": ["+H", "+K"]})
+    assert warnings == [
+        "polarity: positive from the stack",
+        "analyzer: tof from the stack",
+        "resolving_power: 20000 from the stack",
+        "ppm: 7 from the stack",
+        "adducts: +H, +K from the weaker stack",
+    ]
+
+
+def test_what_the_user_asks_makes_defaults_idle() -> None:
+    config, warnings = resolve_config(
+        [("run.json", {**ENOUGH, "ppm": 2})], FileWords(), [("the stack", DEFAULTS)]
+    )
+    assert config == resolve({**ENOUGH, "ppm": 2})
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"resolving_power": 50_000}, FileWords()),
+        ({"isocalc_sigma": 0.001}, FileWords()),
+        ({}, FileWords(resolving_power=60_000)),
+    ],
+)
+def test_the_settings_of_a_width_are_taken_together_or_not_at_all(
+    settings: dict[str, Any], words: FileWords
+) -> None:
+    defaults = {"isocalc_sigma": 0.7, "resolving_power_mz": 800}
+    settings = {"polarity": "positive", "analyzer": "orbitrap", **settings}
+    config, warnings = resolve_config([("run.json", settings)], words, [("the stack", defaults)])
+    assert config == resolve(settings, words)
+    assert warnings == []
+
+
+def test_half_a_width_is_not_made_up_by_the_defaults() -> None:
+    settings = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power_mz": 400}
+    with pytest.raises(InvalidConfig, match="resolving_power: the imzML does not say"):
+        resolve_config([("run.json", settings)], FileWords(), [("the stack", DEFAULTS)])
+
+
+def test_problems_of_defaults_name_the_stack() -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        resolve_config([("run.json", ENOUGH)], FileWords(), [("the stack", {"x": 1, "ppm": "w"})])
+    assert "the stack: unknown setting 'x'" in str(caught.value)
+    assert "ppm (the stack): expected a positive number" in str(caught.value)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_an_order_is_no_part_of_what_runs(force: bool) -> None:
+    assert resolve({**ENOUGH, "force": force}) == resolve(ENOUGH)
+
+
 def test_agreeing_with_the_file_is_no_warning() -> None:
     words = FileWords("positive", "orbitrap", 70_000)
     _, warnings = resolve_config(

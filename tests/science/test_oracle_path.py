@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ionbox.lipids import enumerate_lipids
 from ionbox.simulate import simulate_dataset
 from ionbox_science.annotation_table import AnnotatedDatabase, write_annotations
 from ionbox_science.annotations import collect_annotations, rank_targets
@@ -20,6 +19,7 @@ from ionbox_science.isotope_patterns import (
     generate_patterns_of,
     sigma_from_resolving_power,
 )
+from ionbox_science.lipids import enumerate_lipids
 from ionbox_science.peak_sorting import sort_spectra
 from ionbox_science.scores import ImageOptions, Patterns, score_ions
 from oracles import isotope_patterns as oracle_patterns

@@ -5,83 +5,21 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
 from imzml_builder import build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.ibd import PassingDigest
-from ionbox_science.imzml import ImzmlHeader, read_header
-from ionbox_science.mz_cells import count_cells, sort_cells
-from ionbox_science.peak_sorting import SortedSpectra, sort_spectra
-from ionbox_science.spectrum_runs import OpenDataset, SpectrumRun
+from ionbox_science.imzml import read_header
+from ionbox_science.peak_sorting import SortedSpectra, sort_run, sort_spectra, sum_per_pixel
+from ionbox_science.spectra import read_peaks
 from oracles import peak_sorting as oracle
-
-Arrays = list[npt.NDArray]
-
-# What sorting must get right: zeros of both signs, NaN of both signs, infinities, neighbours,
-# values on the border of a cell, values below and above the inner cells, subnormals.
-ODD_MZ = [
-    *(0.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, 1e-310, -1e-310, -5.0, -6.0, 0.5, 1e7, 1e30),
-    *(1.0, np.nextafter(1.0, 0), np.nextafter(1.0, 2), 2.0**20, np.nextafter(2.0**20, 0)),
-    *(100.0, np.nextafter(100.0, 200), 128.0, np.nextafter(128.0, 0), 500.25, 500.2500001),
-]
-ODD_FLOATS = [0.0, -0.0, -1.0, 1.0, 2.5, 1e-300, 1e300, np.nan, np.inf, -np.inf, 0.1, 3e7]
-ODD_INTEGERS = [0, -1, 1, 7, 2**24 + 1, 2**31 - 1]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A header and its ibd, laid out as a test wants it."""
-
-    header: ImzmlHeader
-    ibd: bytes
-
-    def read_range(self, offset: int, length: int) -> bytes:
-        assert offset >= 0
-        assert length > 0
-        assert offset + length <= len(self.ibd)
-        return self.ibd[offset : offset + length]
-
-
-def lay_out(
-    mz: Arrays,
-    intensity: Arrays,
-    *,
-    order: list[int] | None = None,
-    gaps: list[int] | None = None,
-    share_mz: bool = False,
-    pixels: list[int] | None = None,
-) -> Dataset:
-    """Store arrays in any order, with gaps; array 2i is the m/z, 2i + 1 the intensity of i."""
-    n = len(mz)
-    ibd = bytearray(b"\xaa" * 16)
-    offset = np.zeros(2 * n, np.int64)
-    for k, piece in enumerate(order or range(2 * n)):
-        if share_mz and piece % 2 == 0 and piece > 0:
-            continue
-        ibd += b"\x55" * (gaps[k] if gaps else 0)
-        offset[piece] = len(ibd)
-        ibd += (intensity if piece % 2 else mz)[piece // 2].tobytes()
-    if share_mz:
-        offset[0::2] = offset[0]
-    position = np.array(pixels if pixels else range(n))
-    header = ImzmlHeader(
-        mode="continuous" if share_mz else "processed",
-        mz_dtype=mz[0].dtype,
-        intensity_dtype=intensity[0].dtype,
-        x=(position % 3 + 5).astype(np.int32),
-        y=(position // 3).astype(np.int32),
-        mz_offset=offset[0::2],
-        mz_count=np.array([len(mz[0 if share_mz else i]) for i in range(n)]),
-        intensity_offset=offset[1::2],
-        intensity_count=np.array([len(values) for values in intensity]),
-    )
-    return Dataset(header, bytes(ibd))
 
 
 def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:
@@ -98,36 +36,6 @@ def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:
 
 
 # --- every kind of small dataset ------------------------------------------------------------------
-
-
-@st.composite
-def datasets(draw: st.DrawFn) -> Dataset:
-    n = draw(st.integers(1, 8))
-    mz_type = draw(st.sampled_from(["<f4", "<f8"]))
-    intensity_type = draw(st.sampled_from(["<f4", "<f8", "<i4", "<i8"]))
-    share_mz = draw(st.booleans())
-    sizes = draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))
-    sizes = [sizes[0]] * n if share_mz else sizes
-    usual = st.floats(50, 2000)
-    mz_value = draw(st.sampled_from([usual, st.sampled_from(ODD_MZ), st.sampled_from(ODD_MZ[-6:])]))
-    ascending = draw(st.booleans())
-    counts = st.sampled_from(ODD_FLOATS if intensity_type[1] == "f" else ODD_INTEGERS)
-
-    def stored(value: st.SearchStrategy, size: int, dtype: str) -> npt.NDArray:
-        with np.errstate(over="ignore", under="ignore"):
-            drawn = draw(st.lists(value, min_size=size, max_size=size))
-            return np.array(drawn, dtype[1] + "8").astype(dtype)
-
-    mz = [stored(mz_value, size, mz_type) for size in sizes]
-    mz = [np.sort(values) for values in mz] if ascending else mz
-    return lay_out(
-        mz,
-        [stored(counts, size, intensity_type) for size in sizes],
-        order=draw(st.permutations(range(2 * n))),
-        gaps=draw(st.lists(st.integers(0, 20), min_size=2 * n, max_size=2 * n)),
-        share_mz=share_mz,
-        pixels=draw(st.lists(st.integers(0, 8), min_size=n, max_size=n)),
-    )
 
 
 @given(
@@ -262,22 +170,61 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
         assert_sorted_as_numpy_does(found, dataset)
 
 
-def test_slices_of_the_range_join_to_the_whole() -> None:
-    dataset = spread_over_spectra(large_mz()["many buckets"], 40)
-    shared = OpenDataset.open(dataset.header, dataset.read_range, None)
-    runs = [SpectrumRun(shared, rows, 10**6) for rows in (slice(0, 25), slice(25, 40))]
-    counted = count_cells(shared, runs, 1)
-    n_cells = counted.per_run.shape[1]
-    edges = [0, 30_000, 30_001, 38_000, n_cells]
-    slices = [
-        sort_cells(shared, runs, counted, first, stop, 1)
-        for first, stop in itertools.pairwise(edges)
-    ]
-    whole = sort_spectra(dataset.header, dataset.read_range).peaks
-    assert max(len(piece) for piece in slices) < len(whole)
-    for name in ("mz", "intensity", "pixel"):
-        joined = np.concatenate([getattr(piece, name) for piece in slices])
-        assert joined.tobytes() == getattr(whole, name).tobytes()
+# --- runs of spectra ------------------------------------------------------------------------------
+
+
+@given(
+    dataset=datasets(),
+    cuts=st.lists(st.integers(0, 8), max_size=3).map(sorted),
+    n_threads=st.sampled_from([1, 2]),
+    block_bytes=st.integers(2, 200),
+)
+@settings(max_examples=200, deadline=None)
+def test_runs_are_sorted_as_their_spectra_alone_would_be(
+    dataset: Dataset, cuts: list[int], n_threads: int, block_bytes: int
+) -> None:
+    """Also where spectra share an m/z array, and runs have one spectrum or none."""
+    header = dataset.header
+    totals = oracle.sum_spectra(header, dataset.read_range)
+    edges = [0, *(min(cut, header.n_spectra) for cut in cuts), header.n_spectra]
+    spectrum_tic = []
+    for start, stop in itertools.pairwise(edges):
+        run = sort_run(
+            header,
+            dataset.read_range,
+            slice(start, stop),
+            n_threads=n_threads,
+            block_bytes=block_bytes,
+        )
+        expected = oracle.sort_peaks(read_peaks(header, dataset.read_range, start, stop))
+        for name in ("mz", "intensity", "pixel"):
+            assert getattr(run.peaks, name).tobytes() == getattr(expected, name).tobytes(), name
+        assert run.spectrum_tic.tobytes() == totals[start:stop].tobytes()
+        spectrum_tic.append(run.spectrum_tic)
+    whole = sort_spectra(header, dataset.read_range)
+    assert sum_per_pixel(header, np.concatenate(spectrum_tic)).tobytes() == whole.tic.tobytes()
+
+
+def test_rows_of_a_run_may_be_counted_from_the_end() -> None:
+    dataset = lay_out(*many(10))
+    run = sort_run(dataset.header, dataset.read_range, slice(-2, None))
+    assert set(run.peaks.pixel.tolist()) == {8, 9}
+    assert run.spectrum_tic.shape == (2,)
+
+
+def test_a_run_reads_its_own_spectra() -> None:
+    mz, intensity = many(100)
+    for share_mz, n_bytes in ((False, 10 * 600), (True, 400 + 10 * 200)):
+        dataset = lay_out(mz[:1] * 100 if share_mz else mz, intensity, share_mz=share_mz)
+        read = 0
+
+        def read_range(offset: int, length: int, dataset: Dataset = dataset) -> bytes:
+            nonlocal read
+            read += length
+            return dataset.read_range(offset, length)
+
+        sort_run(dataset.header, read_range, slice(40, 50), keep_bytes=10**6)
+        assert read == n_bytes
 
 
 # --- whole files ----------------------------------------------------------------------------------
@@ -344,6 +291,13 @@ def test_peaks_that_change_between_the_passes_are_refused(
     assert_refused_as_changed(dataset, 1, other.ibd)
 
 
+def test_a_peak_that_appears_where_none_was_counted_is_refused() -> None:
+    mz = [np.array([100.0, 500.0])] * 3
+    dataset = lay_out(mz, [np.array([1.0, 0.0], "<f4")] * 3)
+    other = lay_out(mz, [np.array([1.0, 1.0], "<f4")] * 3)
+    assert_refused_as_changed(dataset, 1, other.ibd)
+
+
 @pytest.mark.parametrize("intensity", [0.0, 1.0])
 def test_images_that_change_between_the_passes_are_refused(intensity: float) -> None:
     mz = np.linspace(100, 900, 300)
@@ -380,12 +334,6 @@ def requests(dataset: Dataset, block_bytes: int, keep_bytes: int = 0) -> list[tu
 
     sort_spectra(dataset.header, read_range, block_bytes=block_bytes, keep_bytes=keep_bytes)
     return made
-
-
-def many(n: int, size: int = 50) -> tuple[Arrays, Arrays]:
-    rng = np.random.default_rng(1)
-    mz = [np.sort(rng.uniform(100, 900, size)) for _ in range(n)]
-    return mz, [rng.uniform(1, 9, size).astype(np.float32) for _ in range(n)]
 
 
 def test_adjacent_arrays_are_read_together_and_twice() -> None:

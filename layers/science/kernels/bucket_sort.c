@@ -1,8 +1,9 @@
 /*
- * Sorts the peaks of one bucket, a group of neighbouring cells, by m/z.
+ * Sorts the peaks of one bucket, a narrow range of m/z.
  *
  * Within a bucket, an m/z and the row it stands in fit 64 bits; these are sorted as integers, and
- * rows break ties. A bucket of the outermost cells, or with too many peaks, is merge sorted.
+ * rows break ties. A bucket that is too wide, or of m/z that are no positive numbers, is merge
+ * sorted.
  */
 
 #include "bucket_sort.h"
@@ -11,13 +12,6 @@
 
 #include "mz_cells.h"
 #include "radix_sort.h"
-#include "spectra.h"
-
-/* Memory of one thread's sorting, enough for the largest bucket it has met. */
-struct scratch {
-    void *memory;
-    size_t n_bytes;
-};
 
 static void *reserve_scratch(struct scratch *scratch, size_t n_bytes)
 {
@@ -40,7 +34,7 @@ struct reading {
 /* One bucket: n rows of the output from its first row. */
 struct bucket {
     size_t n;
-    uint64_t lowest; /* m/z bits where its first cell begins */
+    uint64_t lowest; /* m/z bits */
     int range_bits;  /* bits of an m/z above the lowest */
     int row_bits;    /* bits of a row */
 };
@@ -79,7 +73,7 @@ static inline void unpack_bucket(
     }
 }
 
-/* Sort a bucket of inner cells: m/z above the lowest and row, which breaks ties, in one integer. */
+/* Sort with m/z above the lowest and row, which breaks ties, in one integer. */
 static inline int32_t sort_packed(
     const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
 {
@@ -123,7 +117,7 @@ static void merge(const struct peak *from, size_t middle, size_t n, struct peak 
     }
 }
 
-/* Sort m/z of any kind (negative, NaN, zero, beyond the inner cells): slower, and rarely needed. */
+/* Sort m/z of any kind (negative, NaN, far apart): slower, and rarely needed. */
 static int32_t sort_any(
     size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
 {
@@ -172,39 +166,52 @@ static inline int is_sorted(size_t n, int32_t mz_bytes, const void *mz)
     return 1;
 }
 
-static int32_t sort_bucket(
-    size_t n, uint32_t first_cell, uint32_t stop_cell, int32_t mz_bytes, struct columns at_start,
-    struct scratch *scratch)
+/* Describe a bucket by the bits of its m/z, which order positive numbers; others have larger. */
+static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const void *mz)
+{
+    uint64_t lowest = UINT64_MAX;
+    uint64_t highest = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t bits = load_mz(mz, i, mz_bytes);
+        lowest = bits < lowest ? bits : lowest;
+        highest = bits > highest ? bits : highest;
+    }
+    const int ordered = highest <= infinity_bits(mz_bytes);
+    return (struct bucket){
+        .n = n,
+        .lowest = lowest,
+        .range_bits = ordered ? bits_below(highest - lowest) : 64,
+        .row_bits = bits_below(n - 1),
+    };
+}
+
+static inline int32_t sort_with(
+    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
 {
     if (is_sorted(n, mz_bytes, at_start.mz)) {
         return STATUS_OK;
     }
-    const uint32_t n_cells = stop_cell - first_cell;
-    const int shift = cell_shift(mz_bytes);
-    const struct bucket bucket = {
-        .n = n,
-        .lowest = (first_leading_bits(mz_bytes) + first_cell - 1) << shift,
-        .range_bits = shift + bits_below(n_cells - 1),
-        .row_bits = bits_below(n - 1),
-    };
-    const int inner = first_cell != BELOW && first_cell != ABOVE;
-    if (!inner || bucket.range_bits + bucket.row_bits > 64 || bucket.row_bits > 32) {
+    const struct bucket bucket = measure_bucket(n, mz_bytes, at_start.mz);
+    if (bucket.range_bits + bucket.row_bits > 64 || bucket.row_bits > 32) {
         return sort_any(n, mz_bytes, at_start, scratch);
     }
-    return mz_bytes == 8 ? sort_packed(&bucket, 8, at_start, scratch)
-                         : sort_packed(&bucket, 4, at_start, scratch);
+    return sort_packed(&bucket, mz_bytes, at_start, scratch);
+}
+
+int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+{
+    return mz_bytes == 8 ? sort_with(n, 8, at_start, scratch) : sort_with(n, 4, at_start, scratch);
 }
 
 /*
  * Last step: sort n_buckets buckets, each within its own rows.
  *
  * bucket_start: (n_buckets + 1,) first row of each, and the end of the last.
- * bucket_cells: (n_buckets, 2) first cell of each, and one past its last.
  * columns: all rows of the output.
  */
 int32_t ionbox_sort_buckets(
-    int64_t n_buckets, const uint64_t *bucket_start, const uint32_t *bucket_cells,
-    int32_t mz_bytes, const struct columns *columns)
+    int64_t n_buckets, const uint64_t *bucket_start, int32_t mz_bytes,
+    const struct columns *columns)
 {
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;
@@ -212,14 +219,9 @@ int32_t ionbox_sort_buckets(
     struct scratch scratch = {NULL, 0};
     int32_t status = STATUS_OK;
     for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
-        const uint64_t start = bucket_start[b];
-        const struct columns at_start = {
-            (unsigned char *)columns->mz + start * (uint64_t)mz_bytes,
-            columns->intensity + start,
-            columns->pixel + start,
-        };
-        status = sort_bucket((size_t)(bucket_start[b + 1] - start), bucket_cells[2 * b],
-                             bucket_cells[2 * b + 1], mz_bytes, at_start, &scratch);
+        const size_t n = (size_t)(bucket_start[b + 1] - bucket_start[b]);
+        const struct columns at_start = columns_at(columns, mz_bytes, bucket_start[b]);
+        status = sort_bucket(n, mz_bytes, at_start, &scratch);
     }
     free(scratch.memory);
     return status;

@@ -33,13 +33,17 @@ static inline uint64_t first_leading_bits(int32_t mz_bytes)
     return exponent_of_one << CELLS_PER_OCTAVE_BITS;
 }
 
+static inline uint64_t infinity_bits(int32_t mz_bytes)
+{
+    return mz_bytes == 8 ? (uint64_t)0x7FF << 52 : (uint64_t)0xFF << 23;
+}
+
 /* Return a number that orders m/z values as numpy does: NaN above all, -0 equal to 0. */
 static inline uint64_t order_key(uint64_t bits, int32_t mz_bytes)
 {
     const uint64_t sign = (uint64_t)1 << (8 * mz_bytes - 1);
-    const uint64_t infinity = mz_bytes == 8 ? (uint64_t)0x7FF << 52 : (uint64_t)0xFF << 23;
     const uint64_t magnitude = bits & (sign - 1);
-    if (magnitude > infinity) {
+    if (magnitude > infinity_bits(mz_bytes)) {
         return UINT64_MAX;
     }
     return bits & sign ? sign - magnitude : sign + magnitude;

@@ -35,9 +35,9 @@ int32_t ionbox_sort_n_cells(void)
 }
 
 /*
- * First pass: count the peaks above zero per cell and sum their intensities per pixel.
+ * First pass: count the peaks above zero per cell and sum their intensities per spectrum.
  *
- * cell_count: (N_CELLS,), added to. tic: (n_pixels,) counts, added to.
+ * cell_count: (N_CELLS,), added to. tic: (n_spectra,) counts, written.
  */
 int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, double *tic)
 {
@@ -47,14 +47,15 @@ int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, d
     struct kept kept;
     for (int64_t s = 0; s < spectra->n_spectra; s++) {
         const size_t n_peaks = (size_t)spectra->n_peaks[s];
-        double *sum = tic + spectra->pixel[s];
+        double sum = 0;
         for (size_t start = 0; start < n_peaks; start += CHUNK_PEAKS) {
             const size_t left = n_peaks - start;
             const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
             read_kept(spectra, s, start, n, &kept);
-            *sum = spectra->mz_bytes == 8 ? count_kept(&kept, 8, cell_count, *sum)
-                                          : count_kept(&kept, 4, cell_count, *sum);
+            sum = spectra->mz_bytes == 8 ? count_kept(&kept, 8, cell_count, sum)
+                                         : count_kept(&kept, 4, cell_count, sum);
         }
+        tic[s] = sum;
     }
     return STATUS_OK;
 }
@@ -62,38 +63,35 @@ int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, d
 /* ---- planning ---- */
 
 /*
- * Group the cells first_cell to stop_cell into buckets that can be sorted in cache.
+ * Group the cells into buckets that can be sorted in cache.
  *
  * cell_count: (N_CELLS,) peaks per cell.
- * cell_bucket: (N_CELLS,) bucket of every cell, NO_BUCKET where it is empty or not wanted.
- * bucket_cells: (N_CELLS, 2) first cell of every bucket, and one past its last.
+ * cell_bucket: (N_CELLS,) bucket of every cell, NO_BUCKET where it is empty.
+ * first_cell: (N_CELLS,) first cell of every bucket.
  * bucket_start: (N_CELLS + 1,) first row of every bucket, then the number of rows.
  * Returns the number of buckets. A bucket has more than MAX_BUCKET_PEAKS only if one cell has.
  */
 int64_t ionbox_sort_plan(
-    const uint64_t *cell_count, uint32_t first_cell, uint32_t stop_cell, uint32_t *cell_bucket,
-    uint32_t *bucket_cells, uint64_t *bucket_start)
+    const uint64_t *cell_count, uint32_t *cell_bucket, uint32_t *first_cell,
+    uint64_t *bucket_start)
 {
-    for (uint32_t cell = 0; cell < N_CELLS; cell++) {
-        cell_bucket[cell] = NO_BUCKET;
-    }
     uint32_t n_buckets = 0;
     uint64_t row = 0;
-    for (uint32_t cell = first_cell; cell < stop_cell && cell < N_CELLS; cell++) {
+    for (uint32_t cell = 0; cell < N_CELLS; cell++) {
         if (cell_count[cell] == 0) {
+            cell_bucket[cell] = NO_BUCKET;
             continue;
         }
-        const uint32_t *open = bucket_cells + 2 * (n_buckets ? n_buckets - 1 : 0);
+        const uint32_t open = n_buckets ? first_cell[n_buckets - 1] : 0;
         /* The outermost cells are sorted in another way, so each is a bucket of its own. */
-        const int fits = n_buckets && open[0] != BELOW && cell != ABOVE
-            && cell - open[0] < MAX_BUCKET_CELLS
+        const int fits = n_buckets && open != BELOW && cell != ABOVE
+            && cell - open < MAX_BUCKET_CELLS
             && row + cell_count[cell] - bucket_start[n_buckets - 1] <= MAX_BUCKET_PEAKS;
         if (!fits) {
-            bucket_cells[2 * n_buckets] = cell;
+            first_cell[n_buckets] = cell;
             bucket_start[n_buckets] = row;
             n_buckets++;
         }
-        bucket_cells[2 * n_buckets - 1] = cell + 1;
         cell_bucket[cell] = n_buckets - 1;
         row += cell_count[cell];
     }
@@ -135,13 +133,11 @@ static inline int32_t scatter_kept(
                 bucket_rows[open].next = rows.next;
                 prefetch_rows(&to, mz_bytes, rows.next);
             }
-            open = bucket;
             if (bucket == NO_BUCKET) {
-                continue;
+                return STATUS_CHANGED;
             }
+            open = bucket;
             rows = bucket_rows[bucket];
-        } else if (bucket == NO_BUCKET) {
-            continue;
         }
         if (rows.next == rows.stop) {
             return STATUS_CHANGED;
@@ -160,7 +156,7 @@ static inline int32_t scatter_kept(
 /*
  * Second pass: write every peak above zero into its bucket, in the order of the spectra.
  *
- * cell_bucket: (N_CELLS,) as planned; peaks of NO_BUCKET are left out.
+ * cell_bucket: (N_CELLS,) as planned.
  * bucket_rows: (n_buckets,) rows that this run of spectra fills; next moves on.
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.

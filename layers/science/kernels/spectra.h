@@ -35,6 +35,16 @@ struct columns {
     uint32_t *pixel;
 };
 
+static inline struct columns columns_at(
+    const struct columns *columns, int32_t mz_bytes, uint64_t row)
+{
+    return (struct columns){
+        (unsigned char *)columns->mz + row * (uint64_t)mz_bytes,
+        columns->intensity + row,
+        columns->pixel + row,
+    };
+}
+
 /* Next row to write, and one past the last, of one bucket or channel. */
 struct rows {
     uint64_t next;

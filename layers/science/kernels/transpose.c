@@ -11,10 +11,10 @@
 enum { TILE_CHANNELS = 128, TILE_SPECTRA = 64 };
 
 /*
- * First pass: count the peaks above zero per channel and sum their intensities per pixel.
+ * First pass: count the peaks above zero per channel and sum their intensities per spectrum.
  *
  * spectra: all with n_channels peaks; their m/z is not read.
- * channel_count: (n_channels,), added to. tic: (n_pixels,) counts, added to.
+ * channel_count: (n_channels,), added to. tic: (n_spectra,) counts, written.
  */
 int32_t ionbox_transpose_count(
     const struct spectra *spectra, int64_t n_channels, uint64_t *channel_count, double *tic)
@@ -27,7 +27,7 @@ int32_t ionbox_transpose_count(
     uint8_t above[CHUNK_PEAKS];
     for (int64_t s = 0; s < spectra->n_spectra; s++) {
         const unsigned char *intensity = bytes_at(spectra->intensity_address[s]);
-        double sum = tic[spectra->pixel[s]];
+        double sum = 0;
         for (size_t start = 0; start < (size_t)n_channels; start += CHUNK_PEAKS) {
             const size_t left = (size_t)n_channels - start;
             const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
@@ -37,7 +37,7 @@ int32_t ionbox_transpose_count(
                 sum += above[i] ? (double)value[i] : 0.0;
             }
         }
-        tic[spectra->pixel[s]] = sum;
+        tic[s] = sum;
     }
     return STATUS_OK;
 }

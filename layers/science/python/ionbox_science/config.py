@@ -1,6 +1,7 @@
 """What a user asks for, and what runs.
 
-Settings come in layers: command line, config file, the imzML's own words, the defaults here.
+Settings come in layers: command line, config file, the imzML's own words, the defaults of whoever
+set ionbox up, the defaults here.
 `resolve_config` turns them into a `RunConfig` in which nothing is optional; it is stored beside the
 results and decides the run's identity.
 """
@@ -28,6 +29,12 @@ from ionbox_science.isotope_patterns import (
 from ionbox_science.scores import ImageOptions
 
 Polarity = Literal["positive", "negative"]
+
+Layer = tuple[str, Mapping[str, Any]]
+"""Settings and where they come from."""
+
+Asked = dict[str, tuple[str, Any]]
+"""Source and value of each setting."""
 
 DEFAULT_ADDUCTS: Mapping[Polarity, tuple[str, ...]] = {
     "positive": ("+H", "+Na", "+K"),
@@ -181,7 +188,7 @@ def parse_settings(data: bytes, source: str) -> dict[str, Any]:
 
 
 def resolve_config(
-    layers: Sequence[tuple[str, Mapping[str, Any]]], words: FileWords
+    layers: Sequence[Layer], words: FileWords, defaults: Sequence[Layer] = ()
 ) -> tuple[RunConfig, list[str]]:
     """Decide what runs.
 
@@ -192,12 +199,14 @@ def resolve_config(
         is named in messages.
     words : FileWords
         What the imzML says; weaker than any layer.
+    defaults : sequence of (source, settings)
+        Strongest first; weaker than the imzML's words.
 
     Returns
     -------
     config : RunConfig
     warnings : list of str
-        Where a layer contradicts the file's own word.
+        Where a layer contradicts the file's own word, and what was taken from the defaults.
 
     Raises
     ------
@@ -207,6 +216,8 @@ def resolve_config(
     """
     problems: list[str] = []
     asked = _merge(layers, problems)
+    supplied = _choose_defaults(_merge(defaults, problems), asked, words)
+    asked |= supplied
     warnings: list[str] = []
     polarity = _resolve_polarity(asked, words, problems, warnings)
     analyzer = _resolve_analyzer(asked, words, problems, warnings)
@@ -215,17 +226,18 @@ def resolve_config(
     for key, kind in _KINDS.items():
         if key in asked:
             values[key] = _checked(key, asked[key], kind, problems)
+    for key, kind in _KINDS_OF_ORDERS.items():
+        if key in asked:
+            _checked(key, asked[key], kind, problems)
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
     _check_charge(values["adducts"], polarity, problems)
     if problems or polarity is None or analyzer is None or sigma is None:
         raise InvalidConfig("\n".join(problems))
     config = RunConfig(polarity, analyzer, sigma, **values)
-    return config, [*warnings, *_implausible(config)]
+    return config, [*warnings, *_implausible(config), *_describe_defaults(supplied)]
 
 
-def missing_settings(
-    layers: Sequence[tuple[str, Mapping[str, Any]]], words: FileWords
-) -> list[str]:
+def missing_settings(layers: Sequence[Layer], words: FileWords) -> list[str]:
     """Return the settings that neither the layers nor the imzML say, though a run needs them."""
     asked = _merge(layers, [])
     width = "isocalc_sigma" in asked or "resolving_power" in asked or words.resolving_power
@@ -265,17 +277,37 @@ def _suggest(key: str) -> str:
     return f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(sorted(SETTINGS))}"
 
 
-def _merge(
-    layers: Sequence[tuple[str, Mapping[str, Any]]], problems: list[str]
-) -> dict[str, tuple[str, Any]]:
+def _merge(layers: Sequence[Layer], problems: list[str]) -> Asked:
     """Return (source, value) of each setting from the strongest layer that has it."""
-    asked: dict[str, tuple[str, Any]] = {}
+    asked: Asked = {}
     for source, settings in layers:
         problems += check_keys(settings, source)
         for key, value in settings.items():
             if value is not None and key in SETTINGS:
                 asked.setdefault(key, (source, value))
     return asked
+
+
+def _choose_defaults(defaults: Asked, asked: Asked, words: FileWords) -> Asked:
+    """Return the defaults that neither a layer nor the imzML makes idle.
+
+    The three settings of a peak's width stand or fall together: a resolving power is nothing
+    without the m/z at which it is stated.
+    """
+    known = set(asked)
+    known |= {"polarity"} if words.polarity else set()
+    known |= {"analyzer"} if words.analyzer else set()
+    if words.resolving_power or known.intersection(_WIDTH_KEYS):
+        known.update(_WIDTH_KEYS)
+    return {key: default for key, default in defaults.items() if key not in known}
+
+
+def _describe_defaults(supplied: Asked) -> list[str]:
+    return [
+        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value} from {source}"
+        for key, (source, value) in supplied.items()
+        if key in _KINDS or key in _KEYS_OF_FILES
+    ]
 
 
 def _resolve_polarity(
@@ -439,10 +471,17 @@ _KINDS: Mapping[str, _Kind] = {
     "skip_bad_rows": _FLAG,
 }
 
-_WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
+SORT_WAYS = ("auto", "lambda", "map", "fargate")
 
-SETTINGS = frozenset({*_KINDS, *_WIDTH_KEYS, "databases", "polarity", "analyzer"})
-"""Every key a config file may have. ``databases`` is for whoever starts the run."""
+_KINDS_OF_ORDERS: Mapping[str, _Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
+"""Settings that say how to run, not what comes out: no part of `RunConfig`."""
+
+_WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
+_KEYS_OF_FILES = ("databases", "polarity", "analyzer", *_WIDTH_KEYS)
+
+SETTINGS = frozenset({*_KINDS, *_KINDS_OF_ORDERS, *_KEYS_OF_FILES})
+"""Every key a config file may have. ``databases`` is for whoever starts the run; ``force`` computes
+again what is published already."""
 
 
 def _check_charge(

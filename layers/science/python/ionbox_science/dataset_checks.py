@@ -217,20 +217,29 @@ def check_peaks(
     ]
 
 
-def check_sorted_mz(
-    mz: npt.NDArray[np.floating[Any]], ibd_name: str, *, checksum_differs: bool
+def count_implausible_mz(sorted_mz: npt.NDArray[np.floating[Any]]) -> int:
+    """Count m/z that no instrument measures: zero or below, far too high, not a number.
+
+    Parameters
+    ----------
+    sorted_mz : (n_peaks,) float32 or float64
+        Ascending; those that are not numbers last.
+    """
+    n_low = int(np.searchsorted(sorted_mz, 0.0, side="right"))
+    return n_low + len(sorted_mz) - int(np.searchsorted(sorted_mz, _MAX_PLAUSIBLE_MZ, side="right"))
+
+
+def check_mz_counts(
+    n_implausible: int, n_peaks: int, ibd_name: str, *, checksum_differs: bool
 ) -> None:
-    """Look at all m/z, once they are sorted: damage hides between sampled spectra.
+    """Refuse a dataset for m/z found once all were sorted: damage hides between sampled spectra.
 
     Raises
     ------
     InvalidDataset
         If some are not plausible.
     """
-    # one that is not a number is last
-    n_low = int(np.searchsorted(mz, 0.0, side="right"))
-    n_high = len(mz) - int(np.searchsorted(mz, _MAX_PLAUSIBLE_MZ, side="right"))
-    if n_low + n_high:
+    if n_implausible:
         reason = (
             "and the checksum is not the one its imzML declares, so the file is damaged; copy or "
             "upload it again"
@@ -239,7 +248,7 @@ def check_sorted_mz(
             "dataset again"
         )
         raise InvalidDataset(
-            f"{ibd_name}: {n_low + n_high:,} of {len(mz):,} peaks have no plausible m/z, {reason}."
+            f"{ibd_name}: {n_implausible:,} of {n_peaks:,} peaks have no plausible m/z, {reason}."
         )
 
 

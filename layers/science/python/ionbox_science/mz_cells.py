@@ -24,7 +24,6 @@ from ionbox_science.spectra import Peaks
 from ionbox_science.spectrum_runs import (
     OpenDataset,
     SpectrumRun,
-    n_counting_threads,
     rows_of_runs,
     split_evenly,
     spread,
@@ -39,36 +38,40 @@ _TASKS_PER_THREAD = 4
 
 @dataclass(frozen=True, eq=False)
 class CellCounts:
-    """What the first pass found: (n_runs, n_cells) uint64 peaks, and the total ion current."""
+    """What the first pass found.
+
+    Attributes
+    ----------
+    per_run : (n_runs, n_cells) uint64
+        Peaks above zero.
+    spectrum_tic : (n_spectra,) float64, counts
+        Sum of intensities of every spectrum that was read; zero for others.
+    """
 
     per_run: UInt64Array
-    tic: npt.NDArray[np.float64]
+    spectrum_tic: npt.NDArray[np.float64]
 
 
 def count_cells(dataset: OpenDataset, runs: Sequence[SpectrumRun], n_threads: int) -> CellCounts:
-    """Read the runs for the first time: count peaks above zero per cell, sum them per pixel."""
+    """Read the runs for the first time: count peaks above zero per cell, sum them per spectrum."""
     n_cells = int(sort_kernel().ionbox_sort_n_cells())
     per_run = np.zeros((len(runs), n_cells), np.uint64)
-    tic = np.zeros(dataset.n_pixels)
+    spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
         kernel, blocks = sort_kernel().ionbox_sort_count, runs[index].read_first()
-        feed_kernel(kernel, dataset, blocks, pointer(per_run[index]), pointer(tic))
+        counts = pointer(per_run[index])
+        feed_kernel(kernel, dataset, blocks, counts, spectrum_tic=spectrum_tic)
 
-    spread(count, range(len(runs)), n_counting_threads(dataset, n_threads))
-    return CellCounts(per_run, tic)
+    spread(count, range(len(runs)), n_threads)
+    return CellCounts(per_run, spectrum_tic)
 
 
 def sort_cells(
-    dataset: OpenDataset,
-    runs: Sequence[SpectrumRun],
-    counted: CellCounts,
-    first_cell: int,
-    stop_cell: int,
-    n_threads: int,
+    dataset: OpenDataset, runs: Sequence[SpectrumRun], counted: CellCounts, n_threads: int
 ) -> Peaks:
-    """Read the runs again: place and sort the peaks of some cells, a slice of all peaks."""
-    buckets = _plan_buckets(counted, first_cell, stop_cell)
+    """Read the runs again: place the peaks in buckets and sort these."""
+    buckets = _plan_buckets(counted)
     peaks = dataset.new_columns(buckets.n_peaks)
     columns = KernelColumns.of(peaks)
 
@@ -80,8 +83,7 @@ def sort_cells(
         check_filled(rows)
 
     def sort(task: slice) -> None:
-        start, cells = buckets.start[task.start : task.stop + 1], buckets.cells[task]
-        arguments = task.stop - task.start, pointer(start), pointer(cells)
+        arguments = task.stop - task.start, pointer(buckets.start[task.start : task.stop + 1])
         mz_bytes = peaks.mz.dtype.itemsize
         check(sort_kernel().ionbox_sort_buckets(*arguments, mz_bytes, ctypes.byref(columns)))
 
@@ -98,9 +100,7 @@ class _Buckets:
     Attributes
     ----------
     of_cell : (n_cells,) uint32
-        Bucket of every cell, or no bucket.
-    cells : (n_buckets, 2) uint32
-        First cell, and one past the last.
+        Bucket of every cell; none where it is empty.
     start : (n_buckets + 1,) uint64
         First row of each, and the number of rows.
     rows : (n_runs, n_buckets, 2) uint64
@@ -108,7 +108,6 @@ class _Buckets:
     """
 
     of_cell: UInt32Array
-    cells: UInt32Array
     start: UInt64Array
     rows: UInt64Array
 
@@ -117,17 +116,16 @@ class _Buckets:
         return int(self.start[-1])
 
 
-def _plan_buckets(counted: CellCounts, first_cell: int, stop_cell: int) -> _Buckets:
+def _plan_buckets(counted: CellCounts) -> _Buckets:
     total = counted.per_run.sum(axis=0)
     n_cells = len(total)
     of_cell = np.empty(n_cells, np.uint32)
-    cells = np.empty((n_cells, 2), np.uint32)
+    first_cell = np.empty(n_cells, np.uint32)
     start = np.empty(n_cells + 1, np.uint64)
-    arguments = pointer(of_cell), pointer(cells), pointer(start)
-    n_buckets = sort_kernel().ionbox_sort_plan(pointer(total), first_cell, stop_cell, *arguments)
-    cells, start = cells[:n_buckets].copy(), start[: n_buckets + 1].copy()
-    firsts = cells[:, 0].astype(np.intp)
+    arguments = map(pointer, (total, of_cell, first_cell, start))
+    n_buckets = sort_kernel().ionbox_sort_plan(*arguments)
+    first_cell, start = first_cell[:n_buckets].astype(np.intp), start[: n_buckets + 1].copy()
     per_run = np.zeros((len(counted.per_run), n_buckets), np.uint64)
     if n_buckets:  # cells between buckets are empty
-        per_run = np.add.reduceat(counted.per_run[:, :stop_cell], firsts, axis=1)
-    return _Buckets(of_cell, cells, start, rows_of_runs(per_run, start[:-1]))
+        per_run = np.add.reduceat(counted.per_run, first_cell, axis=1)
+    return _Buckets(of_cell, start, rows_of_runs(per_run, start[:-1]))

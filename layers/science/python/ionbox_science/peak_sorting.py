@@ -1,8 +1,11 @@
-"""All peaks of a dataset sorted by m/z, straight from the bytes of the ibd.
+"""Peaks of a dataset, or of a run of spectra, sorted by m/z, straight from the bytes of the ibd.
 
 The order is that of numpy's stable sort: peaks of equal m/z keep the order of the spectra in the
 file, and of the peaks within a spectrum. Kernels do the work (``kernels/peak_sort.c`` says how);
 `spectrum_runs` cuts it into runs of spectra that threads can do on their own.
+
+Runs that are sorted one by one and merged (`ionbox_science.run_merging`) give the same peaks to the
+last bit as sorting the whole dataset, and the same total ion current.
 """
 
 from __future__ import annotations
@@ -20,6 +23,11 @@ from ionbox_science.spectra import Peaks
 from ionbox_science.spectrum_runs import OpenDataset, SpectrumRun, split_evenly
 from ionbox_science.transposing import is_axis, transpose_spectra
 
+Float64s = npt.NDArray[np.float64]
+
+BLOCK_BYTES = 16 * 1024 * 1024
+"""Arrays are read together up to this size, unless told otherwise."""
+
 
 @dataclass(frozen=True, eq=False)
 class SortedSpectra:
@@ -30,11 +38,27 @@ class SortedSpectra:
     peaks : Peaks
         m/z ascending; peaks of equal m/z in the order of the file.
     tic : (n_pixels,) float64, counts
-        Total ion current: the sum of float32 intensities in file order.
+        Total ion current, as `sum_per_pixel` makes it.
     """
 
     peaks: Peaks
-    tic: npt.NDArray[np.float64]
+    tic: Float64s
+
+
+@dataclass(frozen=True, eq=False)
+class SortedRun:
+    """The peaks of neighbouring spectra in order of m/z, and what each spectrum sums to.
+
+    Attributes
+    ----------
+    peaks : Peaks
+        m/z ascending; peaks of equal m/z in the order of the file.
+    spectrum_tic : (n_spectra,) float64, counts
+        Sum of each spectrum's float32 intensities in the order of the file.
+    """
+
+    peaks: Peaks
+    spectrum_tic: Float64s
 
 
 def sort_spectra(
@@ -42,7 +66,7 @@ def sort_spectra(
     read_range: ReadRange,
     *,
     n_threads: int = 1,
-    block_bytes: int = 16 * 1024 * 1024,
+    block_bytes: int = BLOCK_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
 ) -> SortedSpectra:
@@ -87,14 +111,90 @@ def sort_spectra(
     Where all spectra share one ascending m/z array nothing is sorted: the intensities are
     transposed.
     """
+    run = sort_run(
+        header,
+        read_range,
+        slice(None),
+        n_threads=n_threads,
+        block_bytes=block_bytes,
+        keep_bytes=keep_bytes,
+        watch=watch,
+    )
+    return SortedSpectra(run.peaks, sum_per_pixel(header, run.spectrum_tic))
+
+
+def sort_run(
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    rows: slice,
+    *,
+    n_threads: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    keep_bytes: int = 0,
+    watch: WatchPiece | None = None,
+) -> SortedRun:
+    """Sort the peaks above zero of some neighbouring spectra by m/z, and sum each spectrum.
+
+    Parameters
+    ----------
+    rows : slice
+        The spectra, neighbours in the order of the file.
+    header, read_range, n_threads, block_bytes, keep_bytes, watch
+        As of `sort_spectra`. Where all spectra of the dataset share one m/z array, every run reads
+        it.
+
+    Raises
+    ------
+    InvalidDataset, ValueError
+        As `sort_spectra`.
+    """
     check_arrays(header)
     dataset = OpenDataset.open(header, read_range, watch)
-    runs = [
-        SpectrumRun(dataset, rows, block_bytes // n_threads, keep_bytes // n_threads)
-        for rows in split_evenly(dataset.n_bytes, n_threads)
+    chosen = slice(*rows.indices(header.n_spectra))
+    return sort_open_run(dataset, chosen, n_threads, block_bytes, keep_bytes)
+
+
+def sort_open_run(
+    dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
+) -> SortedRun:
+    """Sort a run of spectra of a dataset of which several are sorted; see `sort_run`."""
+    parts = [
+        SpectrumRun(
+            dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
+        )
+        for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]
     if dataset.shared_mz is not None and is_axis(dataset.shared_mz):
-        return SortedSpectra(*transpose_spectra(dataset, dataset.shared_mz, runs, n_threads))
-    counted = count_cells(dataset, runs, n_threads)
-    peaks = sort_cells(dataset, runs, counted, 0, counted.per_run.shape[1], n_threads)
-    return SortedSpectra(peaks, counted.tic)
+        peaks, spectrum_tic = transpose_spectra(dataset, dataset.shared_mz, parts, n_threads)
+    else:
+        counted = count_cells(dataset, parts, n_threads)
+        peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
+    return SortedRun(peaks, spectrum_tic[rows])
+
+
+def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
+    """Sum what spectra sum to, in the order of the file, over the pixels they lie in.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Of the dataset.
+    spectrum_tic : (n_spectra,) float64, counts
+        Of all spectra: those of `SortedRun`, joined.
+
+    Returns
+    -------
+    (n_pixels,) float64, counts
+        Total ion current per row-major pixel of the bounding box. Spectra are summed first, so that
+        it does not depend on how they were cut into runs.
+    """
+    n_pixels = header.width * header.height
+    tic = np.zeros(n_pixels)
+    np.add.at(tic, header.pixel_index, spectrum_tic)  # one after the other
+    return tic
+
+
+def _share(keep_bytes: int, part: slice, rows: slice, dataset: OpenDataset) -> int:
+    """Divide what may be kept as the bytes are divided: if all fit, all parts do."""
+    n_bytes = int(dataset.n_bytes[part].sum())
+    return keep_bytes * n_bytes // max(int(dataset.n_bytes[rows].sum()), 1)

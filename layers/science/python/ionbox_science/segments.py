@@ -117,6 +117,11 @@ def encode_segment(peaks: Peaks) -> list[memoryview]:
         index_segment(peaks),
     ]
     return [
-        np.ascontiguousarray(value, dtype).data.cast("B") if value.size else memoryview(b"")
+        encode_column(value, dtype)
         for value, (_, dtype) in zip(values, columns.values(), strict=True)
     ]
+
+
+def encode_column(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> memoryview:
+    """Return an array as bytes of a type; a view where it is of that type."""
+    return np.ascontiguousarray(values, dtype).data.cast("B") if values.size else memoryview(b"")

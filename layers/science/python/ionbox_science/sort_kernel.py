@@ -1,4 +1,4 @@
-"""Calls of the kernels that sort and transpose peaks: ``peak_sort.c``, ``transpose.c``."""
+"""Calls of the kernels that sort peaks: ``peak_sort.c``, ``transpose.c``, ``merge.c``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from ionbox_science.spectrum_runs import Block, OpenDataset
 _INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 _CHANGED = 4  # spectra.h
 
-_ADDRESS, _INT64, _INT32, _CELL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_uint32
+_ADDRESS, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "ionbox_sort_n_cells": (),
     "ionbox_sort_count": (_ADDRESS,) * 3,
-    "ionbox_sort_plan": (_ADDRESS, _CELL, _CELL, _ADDRESS, _ADDRESS, _ADDRESS),
+    "ionbox_sort_plan": (_ADDRESS,) * 4,
     "ionbox_sort_scatter": (_ADDRESS,) * 4,
-    "ionbox_sort_buckets": (_INT64, _ADDRESS, _ADDRESS, _INT32, _ADDRESS),
+    "ionbox_sort_buckets": (_INT64, _ADDRESS, _INT32, _ADDRESS),
+    "ionbox_merge_buckets": (_INT64, _ADDRESS, _INT64, _ADDRESS, _INT32, _ADDRESS),
     "ionbox_transpose_count": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS),
     "ionbox_transpose_fill": (_INT64, _INT32, _ADDRESS, _ADDRESS, _ADDRESS),
     "ionbox_transpose_scatter": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS, _ADDRESS),
@@ -98,9 +99,16 @@ class KernelColumns(ctypes.Structure):
 
 
 def feed_kernel(
-    kernel: Callable[..., int], dataset: OpenDataset, blocks: Iterator[Block], *arguments: object
+    kernel: Callable[..., int],
+    dataset: OpenDataset,
+    blocks: Iterator[Block],
+    *arguments: object,
+    spectrum_tic: npt.NDArray[np.float64] | None = None,
 ) -> None:
     """Call a kernel for block after block; one is forgotten before the next is asked for.
+
+    A kernel that sums intensities takes those of the block's spectra from ``spectrum_tic``,
+    (n_spectra,), as its last argument.
 
     Raises
     ------
@@ -109,7 +117,8 @@ def feed_kernel(
     """
     for block in blocks:
         spectra = KernelSpectra.of(dataset, block)
-        check(kernel(ctypes.byref(spectra), *arguments))
+        sums = () if spectrum_tic is None else (pointer(spectrum_tic[block.rows]),)
+        check(kernel(ctypes.byref(spectra), *arguments, *sums))
         del block, spectra
 
 

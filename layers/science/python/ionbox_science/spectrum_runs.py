@@ -57,16 +57,6 @@ class OpenDataset:
         pixel = np.ascontiguousarray(header.pixel_index)
         return OpenDataset(header, read_range, watch, pixel, shared_mz, n_bytes)
 
-    @property
-    def pixels_repeat(self) -> bool:
-        """Whether spectra share a pixel."""
-        return len(np.unique(self.pixel)) < len(self.pixel)
-
-    @property
-    def n_pixels(self) -> int:
-        """Pixels of the bounding box."""
-        return self.header.width * self.header.height
-
     def new_columns(self, n_peaks: int) -> Peaks:
         """Return columns to fill."""
         return Peaks(
@@ -128,13 +118,16 @@ class SpectrumRun:
         return Block(rows, arrays)
 
 
-def split_evenly(n_bytes: Int64Array, n_runs: int) -> list[slice]:
-    """Cut spectra into runs of about equal size; some may be empty."""
+def split_evenly(n_bytes: Int64Array, n_runs: int, first: int = 0) -> list[slice]:
+    """Cut spectra, the ``first`` and those after it, into runs of about equal size.
+
+    Some runs may be empty.
+    """
     ends = np.cumsum(n_bytes)
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, [total * i // n_runs for i in range(1, n_runs)], side="left")
     edges = [0, *cuts.tolist(), len(n_bytes)]
-    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+    return [slice(first + start, first + stop) for start, stop in itertools.pairwise(edges)]
 
 
 def spread(work: Callable[[_Item], None], items: Sequence[_Item], n_threads: int) -> None:
@@ -145,14 +138,6 @@ def spread(work: Callable[[_Item], None], items: Sequence[_Item], n_threads: int
         return
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(work, items))
-
-
-def n_counting_threads(dataset: OpenDataset, n_threads: int) -> int:
-    """Return how many threads may count.
-
-    Where spectra share a pixel it is one, to add intensities in the order of the file.
-    """
-    return 1 if n_threads == 1 or dataset.pixels_repeat else n_threads
 
 
 def rows_of_runs(

@@ -13,13 +13,7 @@ import numpy.typing as npt
 
 from ionbox_science.sort_kernel import check, check_filled, feed_kernel, pointer, sort_kernel
 from ionbox_science.spectra import Peaks
-from ionbox_science.spectrum_runs import (
-    OpenDataset,
-    SpectrumRun,
-    n_counting_threads,
-    rows_of_runs,
-    spread,
-)
+from ionbox_science.spectrum_runs import OpenDataset, SpectrumRun, rows_of_runs, spread
 
 
 def is_axis(mz: npt.NDArray[np.floating[Any]]) -> bool:
@@ -37,17 +31,19 @@ def transpose_spectra(
 
     Returns
     -------
-    peaks, tic
-        As in `ionbox_science.peak_sorting.SortedSpectra`.
+    peaks, spectrum_tic
+        As in `ionbox_science.peak_sorting.SortedRun`, but the sums for all spectra of the dataset,
+        zero for those that were not read.
     """
     per_run = np.zeros((len(runs), len(mz)), np.uint64)
-    tic = np.zeros(dataset.n_pixels)
+    spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
         kernel, blocks = sort_kernel().ionbox_transpose_count, runs[index].read_first()
-        feed_kernel(kernel, dataset, blocks, len(mz), pointer(per_run[index]), pointer(tic))
+        counts = pointer(per_run[index])
+        feed_kernel(kernel, dataset, blocks, len(mz), counts, spectrum_tic=spectrum_tic)
 
-    spread(count, range(len(runs)), n_counting_threads(dataset, n_threads))
+    spread(count, range(len(runs)), n_threads)
     total = per_run.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
     all_rows = rows_of_runs(per_run, stop - total)
@@ -63,4 +59,4 @@ def transpose_spectra(
     spread(scatter, range(len(runs)), n_threads)
     columns = pointer(mz), pointer(stop), pointer(peaks.mz)
     check(sort_kernel().ionbox_transpose_fill(len(mz), mz.itemsize, *columns))
-    return peaks, tic
+    return peaks, spectrum_tic

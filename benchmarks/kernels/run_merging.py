@@ -1,0 +1,53 @@
+"""Merging sorted runs of peaks: one segment of a dataset that was sorted in runs of spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from ionbox_science.run_merging import merge_runs
+from ionbox_science.spectra import Peaks
+from oracles import peak_sorting as oracle
+
+from benchmarks.kernels import Answer, Contender, Contenders
+
+TITLE = "merge"
+GOALS = {"numpy: join, argsort, gathers": 2.0}
+
+_LINES = 0.7
+"""Share of the peaks that many spectra have in common; the rest lie anywhere."""
+
+
+def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
+    """Yield a segment in 20, 130 and 2,000 runs, with both types of m/z."""
+    n_peaks = 4_000 if tiny else 4_000_000
+    for mz_type in ("f8", "f4"):
+        for n_runs in (20, 130, 2000):
+            runs = _draw_runs(n_peaks, n_runs, mz_type)
+            yield f"{n_runs:,} runs, {n_peaks:,} peaks, {mz_type}", _contenders(runs)
+
+
+def _contenders(runs: Sequence[Peaks]) -> Contenders:
+    return {
+        "ionbox": Contender(lambda: _columns(merge_runs(runs))),
+        "numpy: join, argsort, gathers": Contender(lambda: _columns(oracle.merge_runs(runs))),
+    }
+
+
+def _columns(peaks: Peaks) -> Answer:
+    return [peaks.mz, peaks.intensity, peaks.pixel]
+
+
+def _draw_runs(n_peaks: int, n_runs: int, mz_type: str) -> list[Peaks]:
+    random = np.random.default_rng(1)
+    n_lines = int(_LINES * n_peaks)
+    lines = random.choice(random.uniform(500, 520, 3000), n_lines)
+    lines *= 1 + random.normal(0, 0.4e-6, n_lines)
+    mz = random.permutation(np.concatenate([lines, random.uniform(500, 520, n_peaks - n_lines)]))
+    intensity = random.uniform(1, 1e5, n_peaks).astype("f4")
+    pixel = np.sort(random.integers(0, 10_000, n_peaks)).astype("u4")
+    columns = zip(
+        *(np.array_split(column, n_runs) for column in (mz.astype(mz_type), intensity, pixel)),
+        strict=True,
+    )
+    return [oracle.sort_peaks(Peaks(*run)) for run in columns]

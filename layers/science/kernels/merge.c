@@ -1,0 +1,76 @@
+/*
+ * Merges runs of peaks, each ascending in m/z, into one.
+ *
+ * The m/z range is cut into buckets that fit the processor's cache. The peaks of a bucket are copied
+ * from all runs, in order of the runs, and sorted there (bucket_sort.c), which costs the same
+ * however many runs there are. Peaks of equal m/z stay in order of the runs.
+ */
+
+#include "bucket_sort.h"
+
+#include <stdlib.h>
+
+/* The columns of a run; they may start at any byte. */
+struct run {
+    const unsigned char *mz;
+    const unsigned char *intensity;
+    const unsigned char *pixel;
+};
+
+/* Copy the first to stop of a run's peaks to rows. */
+static void copy_peaks(
+    const struct run *run, int64_t first, int64_t stop, int32_t mz_bytes, struct columns to)
+{
+    const size_t skipped = (size_t)first;
+    const size_t n = (size_t)(stop - first);
+    memcpy(to.mz, run->mz + skipped * (size_t)mz_bytes, n * (size_t)mz_bytes);
+    memcpy(to.intensity, run->intensity + skipped * 4, n * 4);
+    memcpy(to.pixel, run->pixel + skipped * 4, n * 4);
+}
+
+static int cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
+{
+    for (int64_t i = 0; i < n_buckets * n_runs; i++) {
+        if (cuts[i] < 0 || cuts[i + n_runs] < cuts[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/*
+ * Merge n_buckets neighbouring buckets.
+ *
+ * runs: (n_runs,). cuts: (n_buckets + 1, n_runs) first peak of every run in each bucket, and in the
+ * end one past its last. out: all rows of the output, of which those of the buckets are written.
+ * If the runs ascend, the buckets do.
+ */
+int32_t ionbox_merge_buckets(
+    int64_t n_runs, const struct run *runs, int64_t n_buckets, const int64_t *cuts,
+    int32_t mz_bytes, const struct columns *out)
+{
+    if ((mz_bytes != 4 && mz_bytes != 8) || !cuts_ascend(n_runs, n_buckets, cuts)) {
+        return STATUS_INVALID;
+    }
+    uint64_t row = 0;
+    for (int64_t r = 0; r < n_runs; r++) {
+        row += (uint64_t)cuts[r];
+    }
+    struct scratch scratch = {NULL, 0};
+    int32_t status = STATUS_OK;
+    for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
+        const int64_t *first = cuts + b * n_runs;
+        const int64_t *stop = first + n_runs;
+        const struct columns at_start = columns_at(out, mz_bytes, row);
+        const uint64_t start = row;
+        for (int64_t r = 0; r < n_runs; r++) {
+            if (first[r] < stop[r]) {
+                copy_peaks(&runs[r], first[r], stop[r], mz_bytes, columns_at(out, mz_bytes, row));
+                row += (uint64_t)(stop[r] - first[r]);
+            }
+        }
+        status = sort_bucket((size_t)(row - start), mz_bytes, at_start, &scratch);
+    }
+    free(scratch.memory);
+    return status;
+}

@@ -1,0 +1,68 @@
+"""Sorted runs as bytes: every segment's peaks are where the layout says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builders import build_peaks
+from hypothesis import given
+from hypothesis import strategies as st
+from ionbox_science.run_layout import RunLayout, bytes_per_peak, decode_block, encode_run
+from ionbox_science.run_merging import merge_runs
+from ionbox_science.segments import cut_segments, encode_segment
+
+MASSES = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=40).map(sorted)
+BOUNDS = st.lists(st.floats(99, 104), max_size=5).map(sorted)
+DTYPES = st.sampled_from([np.float32, np.float64])
+
+
+@given(MASSES, BOUNDS, DTYPES)
+def test_each_block_is_read_alone_and_whole(
+    mz: list[float], bounds: list[float], dtype: type[np.floating]
+) -> None:
+    peaks = build_peaks(mz, np.arange(len(mz)) + 1, np.arange(len(mz)), dtype)
+    columns, n_peaks = encode_run(peaks, np.array(bounds))
+    assert len(columns) == 3 * (len(bounds) + 1)
+    stored = b"".join(columns)
+    assert len(stored) == len(mz) * bytes_per_peak(np.dtype(dtype))
+    layout = RunLayout(n_peaks, np.dtype(dtype))
+    for index, segment in enumerate(cut_segments(peaks, np.array(bounds))):
+        offset, length = layout.byte_range(index)
+        found = decode_block(stored[offset : offset + length], int(n_peaks[index]), np.dtype(dtype))
+        for name in ("mz", "intensity", "pixel"):
+            one, other = getattr(found, name), getattr(segment, name)
+            assert one.dtype == other.dtype
+            assert one.tobytes() == other.tobytes()
+
+
+@given(st.lists(MASSES, min_size=1, max_size=5), BOUNDS, DTYPES)
+def test_merged_blocks_are_the_segments_of_the_merged_runs(
+    masses: list[list[float]], bounds: list[float], dtype: type[np.floating]
+) -> None:
+    runs = [
+        build_peaks(mz, np.full(len(mz), i + 1), np.arange(len(mz)), dtype)
+        for i, mz in enumerate(masses)
+    ]
+    encoded = [encode_run(run, np.array(bounds)) for run in runs]
+    for index, segment in enumerate(cut_segments(merge_runs(runs), np.array(bounds))):
+        blocks = []
+        for columns, n_peaks in encoded:
+            offset, length = RunLayout(n_peaks, np.dtype(dtype)).byte_range(index)
+            block = b"".join(columns)[offset : offset + length]
+            blocks.append(decode_block(block, int(n_peaks[index]), np.dtype(dtype)))
+        merged = encode_segment(merge_runs(blocks))
+        assert b"".join(merged) == b"".join(encode_segment(segment))
+
+
+def test_nothing_is_copied() -> None:
+    peaks = build_peaks([100.0, 200.0, 300.0])
+    columns, n_peaks = encode_run(peaks, np.array([150.0]))
+    assert n_peaks.tolist() == [1, 2]
+    assert np.shares_memory(np.frombuffer(columns[3], np.float64), peaks.mz)
+    stored = np.frombuffer(b"".join(columns), np.uint8)
+    assert np.shares_memory(decode_block(stored[16:].data, 2, peaks.mz.dtype).pixel, stored)
+
+
+def test_a_block_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="31 bytes does not hold 2 peaks of float64"):
+        decode_block(bytes(31), 2, np.dtype(np.float64))

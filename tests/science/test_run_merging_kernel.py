@@ -1,0 +1,127 @@
+"""Merging sorted runs with the kernel, against numpy's stable sort of all their peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from builders import build_peaks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ibd_builder import ODD_MZ
+from ionbox_science.run_merging import merge_runs
+from ionbox_science.spectra import Peaks
+from oracles import peak_sorting as oracle
+
+FEW = st.integers(0, 5).map(lambda i: 100 + i / 8)
+MZ = [st.floats(50, 2000), FEW, st.sampled_from(ODD_MZ)]
+
+
+def number_runs(mz: Sequence[npt.NDArray], dtype: str) -> list[Peaks]:
+    """Make sorted runs whose peaks can be told apart, by pixel and intensity."""
+    runs, n = [], 0
+    with np.errstate(over="ignore", under="ignore"):
+        for values in mz:
+            number = np.arange(n, n + len(values))
+            n += len(values)
+            peaks = Peaks(values.astype(dtype), number.astype("f4") / 7, number.astype("u4"))
+            runs.append(oracle.sort_peaks(peaks))
+    return runs
+
+
+def assert_merged_as_numpy_does(runs: list[Peaks], n_threads: int = 1) -> None:
+    merged, expected = merge_runs(runs, n_threads=n_threads), oracle.merge_runs(runs)
+    for name in ("mz", "intensity", "pixel"):
+        one, other = getattr(merged, name), getattr(expected, name)
+        assert one.dtype == other.dtype
+        assert one.tobytes() == other.tobytes(), name
+
+
+@given(
+    data=st.data(),
+    n_runs=st.integers(1, 9),
+    mz=st.sampled_from(MZ),
+    dtype=st.sampled_from(["f4", "f8"]),
+    n_threads=st.sampled_from([1, 3]),
+)
+@settings(max_examples=300, deadline=None)
+def test_small_runs_are_merged_as_numpy_sorts(
+    data: st.DataObject, n_runs: int, mz: st.SearchStrategy[float], dtype: str, n_threads: int
+) -> None:
+    runs = data.draw(st.lists(st.lists(mz, max_size=8), min_size=n_runs, max_size=n_runs))
+    assert_merged_as_numpy_does(number_runs(list(map(np.array, runs)), dtype), n_threads)
+
+
+def large_mz() -> dict[str, npt.NDArray]:
+    rng = np.random.default_rng(3)
+    ulp = np.spacing(500.0)
+    return {
+        "many buckets": rng.uniform(100, 1200, 300_000),
+        "a narrow segment": rng.uniform(500, 500.01, 300_000),
+        "few values": rng.choice([500.0, 500.0 + ulp, 500.01, 700.0], 200_000),
+        "one value": np.full(150_000, 500.0),
+        "differing only in the last bits": np.concatenate(
+            ([496.5, 530.0], 510.0 + ulp * rng.integers(0, 5000, 60_000))
+        ),
+        "more odd values than fit a bucket": rng.choice(ODD_MZ, 200_000),
+        "any size": 10 ** rng.uniform(-30, 30, 100_000),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("n_runs", [2, 20, 3000])
+@pytest.mark.parametrize("kind", large_mz())
+def test_large_runs_are_merged_as_numpy_sorts(kind: str, n_runs: int, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    mz = large_mz()[kind]
+    cuts = np.sort(rng.integers(0, len(mz), n_runs - 1))  # runs of very different sizes
+    runs = number_runs(np.split(mz, cuts), dtype)
+    for n_threads in (1, 3):
+        assert_merged_as_numpy_does(runs, n_threads)
+
+
+def test_runs_one_after_the_other_in_mz_are_joined() -> None:
+    mz = np.split(np.linspace(100, 1000, 200_000), 8)
+    assert_merged_as_numpy_does(number_runs(mz, "f8"))
+    assert_merged_as_numpy_does(number_runs(mz[::-1], "f8"))
+
+
+def test_nothing_is_merged_to_nothing() -> None:
+    merged = merge_runs([])
+    assert (len(merged), merged.mz.dtype) == (0, np.float64)
+    empty = build_peaks([], dtype=np.float32)
+    merged = merge_runs([empty, empty])
+    assert (len(merged), merged.mz.dtype) == (0, np.float32)
+    assert (merged.intensity.dtype, merged.pixel.dtype) == (np.float32, np.uint32)
+
+
+def test_one_run_with_peaks_is_not_copied() -> None:
+    one, empty = build_peaks([1.0, 2.0]), build_peaks([])
+    assert merge_runs([empty, one, empty]) is one
+
+
+def test_columns_may_start_at_any_byte_and_be_read_only() -> None:
+    runs = number_runs([np.linspace(100, 900, 50), np.linspace(200, 800, 70)], "f8")
+    odd = []
+    for run in runs:
+        stored = [
+            (b"\x55" + column.tobytes(), column.dtype)
+            for column in (run.mz, run.intensity, run.pixel)
+        ]
+        odd.append(Peaks(*(np.frombuffer(raw, dtype, offset=1) for raw, dtype in stored)))
+    assert not odd[0].mz.flags.aligned
+    assert merge_runs(odd).mz.tobytes() == oracle.merge_runs(runs).mz.tobytes()
+    assert merge_runs(odd).pixel.tobytes() == oracle.merge_runs(runs).pixel.tobytes()
+
+
+def test_runs_of_different_types_are_refused() -> None:
+    with pytest.raises(ValueError, match="m/z of different types: float32, float64"):
+        merge_runs([build_peaks([1.0], dtype=np.float32), build_peaks([1.0])])
+
+
+def test_a_run_that_is_seen_not_to_ascend_is_refused() -> None:
+    descending = build_peaks(np.linspace(900, 100, 100_000))
+    with pytest.raises(ValueError, match="m/z of a run do not ascend"):
+        merge_runs([descending, build_peaks(np.linspace(100, 900, 100_000))])
