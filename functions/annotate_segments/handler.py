@@ -9,6 +9,7 @@ from ionbox_cloud.messages import Done, ScoreItem
 from ionbox_cloud.patterns import read_patterns
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.segments import SegmentReader, read_ahead
+from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.work_items import IONS_PER_READ, cut
 from ionbox_science.ion_images import Grid, window_bounds
@@ -35,7 +36,9 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     ]
     reads = [segments.plan_read(*window_bounds(p.mz[p.mz > 0], options.ppm)) for _, p in batches]
     parts = [
-        score_ions(peaks, part, grid, options, segments.mz_range, first_ion)
+        score_ions(
+            peaks, part, grid, options, segments.mz_range, first_ion, n_threads=count_threads()
+        )
         for (first_ion, part), peaks in zip(batches, read_ahead(reads), strict=True)
     ]
     stores.work.write_arrays(message.output_key, IonScores.concatenate(parts).to_arrays())

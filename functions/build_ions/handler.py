@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from ionbox_cloud import keys
 from ionbox_cloud.gather import plan_items
@@ -22,10 +22,8 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     plan = read_plan(stores.work, message.execution_id)
     missing: dict[str, tuple[str, int, int, int]] = {}
     for database in plan.databases:
-        if stores.work.exists(keys.patterns_manifest(database.patterns_id)):
-            continue
-        n_ions = _ensure_ions(stores, database, plan.run_config)
-        present = set(stores.work.list(keys.patterns(database.patterns_id)))
+        present = stores.work.list_lasting(keys.patterns(database.patterns_id))
+        n_ions = _ensure_ions(stores, database, plan.run_config, present)
         for chunk, (start, stop) in _chunks(n_ions):
             output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
             if output_key not in present:
@@ -51,10 +49,12 @@ def _chunks(n_ions: int) -> Iterator[tuple[int, tuple[int, int]]]:
     return enumerate(cut(n_ions, IONS_PER_CHUNK))
 
 
-def _ensure_ions(stores: Stores, database: PlannedDatabase, config: RunConfig) -> int:
+def _ensure_ions(
+    stores: Stores, database: PlannedDatabase, config: RunConfig, present: Set[str]
+) -> int:
     """Return the number of ions of a database; build its ion table if there is none."""
     key = keys.ions(database.patterns_id)
-    if stores.work.exists(key):
+    if key in present:
         return IonTable.from_arrays(stores.work.read_arrays(key)).n_ions
     data = stores.work.read(keys.database(database.content_id))
     molecules = parse_database(data, database.name, skip_bad_rows=config.skip_bad_rows)

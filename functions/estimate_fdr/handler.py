@@ -65,7 +65,6 @@ def _annotate_database(
             for item in range(n_items)
         ]
     )
-    stores.work.write_json(keys.scores_manifest(database.scores_id), {"n_items": n_items})
     ranked = rank_targets(table, scores, plan.run_config.fdr_method)
     patterns = read_patterns_of(
         stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]

@@ -8,6 +8,7 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, PatternItem
 from ionbox_cloud.patterns import write_chunk
 from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_science.ions import IonTable
 from ionbox_science.isotope_patterns import generate_patterns_of
@@ -22,6 +23,7 @@ def lambda_handler(message: PatternItem, stores: Stores) -> Done:
         table.compositions(slice(message.start, message.stop)),
         model,
         lambda row: table.ion_formulas(np.array([message.start + row]))[0],
+        n_threads=count_threads(),
     )
     write_chunk(stores.work, message.patterns_id, message.chunk, message.start, mz, intensity)
     return Done()

@@ -17,18 +17,16 @@ from ionbox_science.ions import IonTable
 
 @state_handler("PlanAnnotation", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
-    """Close the pattern caches, then list the score items that do not exist yet."""
+    """Cut the ions of each database, and list the score items that do not exist yet."""
     gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
     plan = read_plan(stores.work, message.execution_id)
     segments = SegmentReader(stores.results, plan.segments_id)
     missing: dict[str, tuple[int, Chunk]] = {}
     for index, database in enumerate(plan.databases):
-        if stores.work.exists(keys.scores_manifest(database.scores_id)):
-            continue
         parts = _cut_database(stores, plan, database, segments)
         plan_key = keys.scores_plan(database.scores_id)
         stores.work.write_json(plan_key, [(part.start, part.stop) for part in parts])
-        present = set(stores.work.list(keys.scores(database.scores_id)))
+        present = stores.work.list_lasting(keys.scores(database.scores_id))
         for item, part in enumerate(parts):
             output_key = keys.score_item(database.scores_id, item)
             if output_key not in present:
@@ -52,10 +50,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 def _cut_database(
     stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
 ) -> list[Chunk]:
-    """Cut the ions of a database by the measured peaks around them; close its pattern cache."""
+    """Cut the ions of a database by the measured peaks around them."""
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
     summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)
-    stores.work.write_json(keys.patterns_manifest(database.patterns_id), {"n_ions": table.n_ions})
     margin = plan.run_config.ppm * PPM
     return cut_score_items(
         [

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ionbox_cloud import keys
 from ionbox_cloud.accepted_request import accept_request
+from ionbox_cloud.gather import plan_items
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import PlannedRun, PlanRequest
-from ionbox_cloud.run_plan import make_plan
-from ionbox_cloud.store import Stores
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.messages import ItemList, PlannedRun, PlanRequest, SortChoice, SortItem
+from ionbox_cloud.planned_segments import has_segments
+from ionbox_cloud.run_plan import RunPlan, is_published, make_plan
+from ionbox_cloud.store import Store, Stores
 
 
 @state_handler("PlanRun", PlanRequest)
 def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
-    """Plan a run; write its plan, its header and its databases."""
+    """Plan a run; write its plan, its header and its databases.
+
+    With ``force`` a run counts as not published: its results are written anew. What is cached under
+    hashes of its content (segments, patterns, scores) is used all the same.
+    """
     accepted = accept_request(message.request, stores.inbox)
     plan = make_plan(message.request, accepted, stores.inbox)
     header = accepted.dataset.header
@@ -20,10 +29,45 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
     stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
-    sorted_already = stores.results.exists(keys.segments_manifest(plan.segments_id))
+    runs = _list_runs(stores.work, message.execution_id, plan)
+    sorted_already = has_segments(stores.results, plan)
     return PlannedRun(
         execution_id=message.execution_id,
         run_id=plan.run_id,
-        published=stores.results.exists(keys.results(plan.dataset_id, plan.run_id, "run.json")),
-        sort="reuse" if sorted_already else plan.sort,
+        published=is_published(stores.results, plan),
+        sort=SortChoice(
+            way="reuse" if sorted_already else plan.sort.way,
+            rung=Ladder.from_environment().start_rung("SegmentSpectra", plan.sort.memory_mb),
+            n_items=runs.n_items,
+            items_key=runs.items_key,
+            task_cpu=str(plan.sort.vcpu * 1024),
+            task_memory=str(plan.sort.memory_mb),
+            task_disk_gb=plan.sort.disk_gb,
+        ),
     )
+
+
+def _list_runs(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
+    """List the runs of spectra that are still to be sorted, if many calls sort the dataset."""
+    if not plan.run_cuts:
+        return ItemList(0, "")
+    present = work.list_lasting(keys.sort(plan.sort_id))
+    missing = [
+        (index, start, stop)
+        for index, (start, stop) in enumerate(pairwise(plan.run_cuts))
+        if keys.sorted_run_summary(plan.sort_id, index) not in present
+    ]
+    items = [
+        SortItem(
+            execution_id,
+            plan.run_id,
+            item,
+            keys.sorted_run_summary(plan.sort_id, index),
+            index,
+            start,
+            stop,
+            memory_mb=plan.sort.memory_mb,
+        )
+        for item, (index, start, stop) in enumerate(missing)
+    ]
+    return plan_items(work, "SortRuns", execution_id, items)

@@ -11,8 +11,8 @@ from ionbox_cloud.gather import gather
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.images import write_overview
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
-from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import summarise_calls, versions, write_status
+from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
+from ionbox_cloud.run_record import bill, total_states, versions, write_status
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
 from ionbox_science.annotation_table import AnnotatedDatabase, summarise, write_annotations
@@ -26,7 +26,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
     plan = read_plan(stores.work, message.execution_id)
     record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
-    reused = stores.results.exists(record_key)
+    reused = is_published(stores.results, plan)
     if not reused:
         gather(stores.work, "RenderImages", message.execution_id, ImageItem)
         record = _publish(message, stores, plan)
@@ -36,9 +36,25 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
         results_key=keys.results(plan.dataset_id, plan.run_id),
         n_annotations=record["n_annotations"],
     )
-    status = {"status": "succeeded", "reused": reused, "results": answer.results_key}
-    write_status(stores.results, message.execution_id, status)
+    write_status(
+        stores.results,
+        message.execution_id,
+        {
+            "status": "succeeded",
+            "reused": reused,
+            "results": answer.results_key,
+            "dataset": plan.dataset.name,
+            "run_id": plan.run_id,
+            "n_annotations": answer.n_annotations,
+            "cost": _cost_so_far(stores, message.execution_id, plan),
+        },
+    )
     return answer
+
+
+def _cost_so_far(stores: Stores, execution_id: str, plan: RunPlan) -> dict[str, Any]:
+    states = total_states(stores.work, execution_id, plan)
+    return bill(states, on_aws=stores.results.is_remote)
 
 
 def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
@@ -55,6 +71,7 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(stores.results, plan, tic, header.mask)
     checksum = SegmentReader(stores.results, plan.segments_id).manifest.checksum
+    states = total_states(stores.work, message.execution_id, plan)
     return {
         "run_id": plan.run_id,
         "dataset": {
@@ -77,13 +94,15 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
         "versions": versions(),
         "n_annotations": sum(len(database.annotations.fdr) for database in databases),
         "summary": summarise(databases, config.ion_rule, FDR_LEVELS),
-        "states": summarise_calls(
-            stores.work, message.execution_id, {"SegmentSpectra": plan.sort_memory_mb}
-        ),
+        "sort": plan.sort.to_json(),
+        "states": {state: total.to_json() for state, total in states.items()},
+        "cost": bill(states, on_aws=stores.results.is_remote),
     }
 
 
 def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
+    if checksum.verdict == "not compared":
+        return [f"{plan.dataset.ibd_key}: too large to compare its checksum in one call"]
     if checksum.verdict != "differs":
         return []
     name, algorithm = PurePosixPath(plan.dataset.ibd_key).name, checksum.algorithm.upper()

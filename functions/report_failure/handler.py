@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ionbox_cloud import keys
 from ionbox_cloud.gather import describe_cause
 from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
-from ionbox_cloud.run_record import write_status
-from ionbox_cloud.store import Stores
+from ionbox_cloud.planned_segments import has_segments
+from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.run_record import bill, total_states, write_status
+from ionbox_cloud.store import Store, Stores
 
 _ADVICE = {
     "invalid_input": "Correct the input and run again.",
@@ -17,6 +21,9 @@ _ADVICE = {
 @state_handler("ReportFailure", RunFailureReport)
 def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
     """Write the status of a failed execution."""
+    planned = stores.work.exists(keys.run_plan(message.execution_id))
+    plan = read_plan(stores.work, message.execution_id) if planned else None
+    states = total_states(stores.work, message.execution_id, plan)
     write_status(
         stores.results,
         message.execution_id,
@@ -24,9 +31,21 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
             "status": message.kind,
             "error": message.error.Error,
             "message": describe_cause(message.error.Cause),
-            "advice": _ADVICE[message.kind],
+            "advice": _advise(message, plan, stores.results),
             "dataset": message.request.dataset.name,
             "run_id": message.run_id,
+            "cost": bill(states, on_aws=stores.results.is_remote),
         },
     )
     return Done()
+
+
+def _advise(message: RunFailureReport, plan: RunPlan | None, results: Store) -> str:
+    lacked_memory = message.error.Error in OUT_OF_MEMORY
+    if lacked_memory and plan is not None and not has_segments(results, plan):
+        return (
+            f"A worker ran out of memory, the largest there is; sorting was expected to take "
+            f"{plan.sort.memory_mb:,} MB. Deploy with a higher max_lambda_mb, or run again with "
+            '"sort": "fargate" in the config.'
+        )
+    return _ADVICE[message.kind]

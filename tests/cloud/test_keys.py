@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from ionbox_cloud import keys
 
 FUNCTIONS: dict[str, Callable[..., str]] = dict(inspect.getmembers(keys, inspect.isfunction))
-FOLDERS = ["failures", "patterns", "records", "scores", "segments"]
+FOLDERS = [
+    *("all_merged_segments", "claim", "failures", "patterns", "records"),
+    *("scores", "segments", "sort"),
+]
 OBJECTS = sorted(FUNCTIONS.keys() - set(FOLDERS))
 FIRST_COLUMN = 13  # of the keys; the buckets' names stand before it
 
@@ -36,9 +39,9 @@ def drawn_keys() -> Iterator[str]:
 
 
 def as_pattern(drawn: str) -> re.Pattern[str]:
-    """``<n>`` is a number, other names in brackets are anything without a slash."""
+    """``<n>`` is a number, ``<content>`` a hash, others in brackets anything without a slash."""
     parts = re.split(r"(<\w+>|…)", drawn)
-    forms = {"<n>": r"(\d+)", "…": "(.+)"}
+    forms = {"<n>": r"(\d+)", "…": "(.+)", "<content>": "([^/.]+)"}
     written = (forms.get(part, "([^/]+)") for part in parts[1::2])
     return re.compile("".join(re.escape(part) + next(written, "") for part in parts[::2]))
 
@@ -103,20 +106,27 @@ def test_a_folder_begins_what_lies_in_it(call: tuple[str, tuple[Any, ...]]) -> N
     folder = FUNCTIONS[name](*arguments)
     assert not folder.endswith("/")
     inside = {
+        "claim": lambda: keys.claim_attempt(*arguments, 3),
         "patterns": lambda: keys.pattern_chunk(*arguments, 3),
         "scores": lambda: keys.score_item(*arguments, 3),
         "segments": lambda: keys.segment(*arguments, 3),
         "failures": lambda: keys.failure(*arguments, 3),
         "records": lambda: keys.record(*arguments, "PlanRun", 3),
+        "sort": lambda: keys.sorted_run(*arguments, 3),
+        "all_merged_segments": lambda: keys.merged_segments(*arguments, 3),
     }
     assert inside[name]().startswith(f"{folder}/")
 
 
 NUMBERED = {
+    "attempts": lambda n: keys.claim_attempt("c", n),
     "chunks": lambda n: keys.pattern_chunk("p", n),
     "summaries": lambda n: keys.pattern_chunk_summary("p", n),
     "scores": lambda n: keys.score_item("s", n),
     "segments": lambda n: keys.segment("s", n),
+    "runs": lambda n: keys.sorted_run("s", n),
+    "summaries of runs": lambda n: keys.sorted_run_summary("s", n),
+    "merged": lambda n: keys.merged_segments("s", n),
     "images": lambda n: keys.image_record("e", n),
     "failures": lambda n: keys.failure("e", "AnnotateSegments", n),
     "records": lambda n: keys.record("e", "AnnotateSegments", n),

@@ -138,7 +138,7 @@ def test_a_refusal_names_place_and_value(change: dict[str, Any], words: str) -> 
 
 def test_a_refusal_inside_a_message_names_the_inner_record() -> None:
     dataset = DatasetFiles("mouse", "in/mouse.imzML", "in/mouse.ibd", None)
-    arrived = travel(RunRequest(dataset, (), ()))
+    arrived = travel(RunRequest(dataset, (), (), ()))
     arrived["dataset"]["sidecar_key"] = 3
     with pytest.raises(InvalidMessage, match=r"^DatasetFiles\.sidecar_key: expected str, got 3$"):
         RunRequest.from_json(arrived)

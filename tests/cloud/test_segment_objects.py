@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.datasets import IbdChecksum
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.segments import SegmentReader, read_ahead, write_segments
+from ionbox_cloud.segment_writing import write_segment
+from ionbox_cloud.segments import SegmentReader, SegmentsManifest, read_ahead, write_manifest
 from ionbox_cloud.store import Store
-from ionbox_science.segments import plan_bounds
+from ionbox_science.segments import cut_segments, plan_bounds
 from ionbox_science.spectra import Peaks
 from oracles.peak_sorting import sort_peaks
 
@@ -60,7 +61,17 @@ CHECKSUM = IbdChecksum("sha1", "00", "matches")
 def write(peaks: Peaks, peaks_per_segment: int) -> SegmentReader:
     store = Store.open("memory://")
     bounds = plan_bounds(peaks.mz.astype(np.float64), len(peaks), peaks_per_segment).tolist()
-    write_segments(store, "s", sort_peaks(peaks), bounds, CHECKSUM)
+    parts = cut_segments(sort_peaks(peaks), np.array(bounds))
+    written = [write_segment(store, "s", index, part) for index, part in enumerate(parts)]
+    manifest = SegmentsManifest(
+        peaks.mz.dtype.str,
+        tuple(segment.n_peaks for segment in written),
+        tuple(bounds),
+        float(peaks.mz.min()),
+        float(peaks.mz.max()),
+        CHECKSUM,
+    )
+    write_manifest(store, "s", manifest)
     return SegmentReader(store, "s")
 
 

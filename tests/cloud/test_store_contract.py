@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,17 @@ class StoreContract:
         assert second.n_bytes == 5
         assert second.etag != first.etag
 
+    def test_writing_the_same_again_makes_another_version(self, store: Store) -> None:
+        store.write("key", b"one")
+        first = store.facts("key")
+        assert first is not None
+        assert store.facts("key") == first
+        time.sleep(1.1)  # S3 without versions tells times in seconds
+        store.write("key", b"one")
+        second = store.facts("key")
+        assert second is not None
+        assert second.version != first.version
+
     def test_absence_is_a_fact(self, store: Store) -> None:
         store.write("folder/key", b"")
         assert store.facts("nothing") is None
@@ -138,10 +150,19 @@ class StoreContract:
         assert store.list("run/a") == ["run/a/1", "run/a/2"]
         assert store.list("nothing") == []
 
+    def test_keys_that_begin_alike_are_found_whatever_follows(self, store: Store) -> None:
+        for key in ("a/x.ibd", "a/x.imzML", "a/x.d/y", "a/xy.ibd", "a/x", "b", "a/x.é+ü", "A/x."):
+            store.write(key, b"")
+        assert store.list_beginning("a/x.") == ["a/x.d/y", "a/x.ibd", "a/x.imzML", "a/x.é+ü"]
+        assert store.list_beginning("nothing/") == []
+        assert store.list_beginning("A") == ["A/x."]
+
     def test_listing_has_no_limit(self, store: Store) -> None:
         for n in range(1100):  # S3 lists 1,000 at a time
             store.write(f"many/{n:05}", b"")
         assert len(store.list("many")) == 1100
+        assert len(store.list_beginning("many/0")) == 1100
+        assert store.list_beginning("many/0000") == [f"many/0000{n}" for n in range(10)]
 
     def test_keys_may_have_any_letters(self, store: Store) -> None:
         key = "20261124/mouse brain #2 (50%, +ü)/tissue.imzML"
@@ -226,3 +247,26 @@ class TestS3Store(FolderOrBucket):
         client.create_bucket(Bucket=bucket)
         client.close()
         return Store.open(f"s3://{bucket}")
+
+    def test_the_same_content_has_the_same_tag(self, store: Store) -> None:
+        tags = []
+        for _ in range(2):
+            store.write("key", b"one")
+            facts = store.facts("key")
+            assert facts is not None
+            tags.append(facts.etag)
+        assert tags[0] == tags[1]
+
+    def test_a_bucket_with_versions_tells_them(self, store: Store, s3_server: str) -> None:
+        client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+        client.put_bucket_versioning(
+            Bucket=store._url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}
+        )
+        client.close()
+        versions = set()
+        for _ in range(3):  # within a second
+            store.write("key", b"one")
+            facts = store.facts("key")
+            assert facts is not None
+            versions.add(facts.version)
+        assert len(versions) == 3

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.work_items import (
     IMAGE_CELLS_PER_ITEM,
     IONS_PER_CHUNK,
     IONS_PER_SCORE_ITEM,
+    PEAKS_PER_MERGE_ITEM,
     PEAKS_PER_SCORE_ITEM,
-    SORT_MEMORY_MB,
     Chunk,
-    choose_sort,
     cut,
+    cut_merge_items,
     cut_score_items,
     images_per_chunk,
-    sort_memory_mb,
 )
-from ionbox_science.errors import InvalidDataset
 
 
 @st.composite
@@ -86,10 +83,12 @@ def test_a_chunk_of_images_fits_in_memory_or_is_one_ion(n_isotopes: int, n_pixel
     assert n_ions >= 1
 
 
-def test_a_dataset_that_cannot_be_sorted_at_once_is_refused_with_numbers() -> None:
-    n_peaks = 900_000_000
-    assert choose_sort(n_peaks // 3, 8, "small") == "lambda"
-    assert sort_memory_mb(n_peaks, 8) > SORT_MEMORY_MB
-    with pytest.raises(InvalidDataset, match="huge: sorting its 900,000,000 peaks takes") as seen:
-        choose_sort(n_peaks, 8, "huge")
-    assert "Crop the dataset or remove noise peaks" in str(seen.value)
+@given(st.lists(st.integers(0, 3 * PEAKS_PER_MERGE_ITEM), min_size=1, max_size=60))
+def test_every_segment_is_merged_once_in_items_of_bounded_size(n_peaks: list[int]) -> None:
+    items = cut_merge_items(n_peaks)
+    assert [i for item in items for i in range(item.start, item.stop)] == list(range(len(n_peaks)))
+    for item in items:
+        inside = n_peaks[item.start : item.stop]
+        assert inside
+        assert item.n_peaks == max(inside)
+        assert len(inside) == 1 or sum(inside) <= PEAKS_PER_MERGE_ITEM

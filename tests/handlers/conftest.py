@@ -1,30 +1,57 @@
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_builders import database_table, lipid_like_formulas, simulate
+from aws_account import Account
+from cloud_builders import simulate
 from imzml_builder import Pair
-from in_memory import InMemoryRun
-from ionbox_cloud.settings import INBOX_VARIABLE, RESULTS_VARIABLE, WORK_VARIABLE, Settings
+from in_memory import DATABASES, FORMULAS, InMemoryRun
+from ionbox.local.functions import IONBOX
+from ionbox_cloud import run_queue
+from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.executions import open_executions
+from ionbox_cloud.settings import (
+    INBOX_VARIABLE,
+    RESULTS_VARIABLE,
+    RUNGS_VARIABLE,
+    SORT_TASK_VARIABLE,
+    WORK_VARIABLE,
+    Settings,
+)
 from ionbox_cloud.store import Stores, open_stores
+from moto.server import ThreadedMotoServer
 
-FORMULAS = lipid_like_formulas(8, 9)
-DATABASES = {
-    "acids": database_table(FORMULAS[:18]),
-    "waxes": database_table(FORMULAS[6:]),
-}
+
+@pytest.fixture(autouse=True)
+def sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let handlers know the sizes of functions and of the task."""
+    table = json.loads(IONBOX.table.read_text("utf-8"))
+    rungs = {state: entry["rungs_mb"] for state, entry in table["functions"].items()}
+    monkeypatch.setenv(RUNGS_VARIABLE, json.dumps(rungs))
+    monkeypatch.setenv(SORT_TASK_VARIABLE, json.dumps({"vcpu": 4, "memory_mb": 16384}))
 
 
 @pytest.fixture
-def stores(monkeypatch: pytest.MonkeyPatch) -> Stores:
+def new_stores(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Stores]:
+    """Make empty stores in memory, the ones handlers find from then on."""
+
+    def make() -> Stores:
+        for variable in (INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE):
+            monkeypatch.setenv(variable, f"memory://{uuid.uuid4()}")
+        return open_stores(Settings.from_environment())
+
+    return make
+
+
+@pytest.fixture
+def stores(new_stores: Callable[[], Stores]) -> Stores:
     """Empty stores in memory, the ones handlers find through their environment."""
-    for variable in (INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE):
-        monkeypatch.setenv(variable, f"memory://{uuid.uuid4()}")
-    return open_stores(Settings.from_environment())
+    return new_stores()
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +80,49 @@ def new_run(stores: Stores, tissue: Pair) -> Callable[..., InMemoryRun]:
 def run(new_run: Callable[..., InMemoryRun]) -> InMemoryRun:
     """A sound request on which nothing was done yet."""
     return new_run()
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[str]:
+    """The address of an AWS to talk to."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def new_account(
+    aws_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Account]]:
+    """Make a stack that handlers find through their environment."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": aws_server,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(run_queue, "_WAIT_S", 0)
+
+    def make(**options: Any) -> Account:
+        account = Account.create(**options)
+        for name, value in account.environment.items():
+            monkeypatch.setenv(name, value)
+        return account
+
+    yield make
+    for service in ("s3", "sqs", "sns", "events", "stepfunctions"):
+        open_client(service).close()
+    open_client.cache_clear()
+    open_executions.cache_clear()
+
+
+@pytest.fixture
+def account(new_account: Callable[..., Account]) -> Account:
+    """A stack with a versioned inbox, and room for two runs at once."""
+    return new_account()

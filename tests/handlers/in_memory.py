@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from cloud_builders import database_table, lipid_like_formulas
 from imzml_builder import Pair
-from ionbox.local.functions import IONBOX, read_functions
+from ionbox.local.functions import IONBOX, Function, read_functions
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.messages import (
@@ -25,7 +26,21 @@ from ionbox_cloud.messages import (
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
 
-FUNCTIONS = {function.state: function for function in read_functions(IONBOX).values()}
+FORMULAS = lipid_like_formulas(8, 9)
+DATABASES = {
+    "acids": database_table(FORMULAS[:18]),
+    "waxes": database_table(FORMULAS[6:]),
+}
+
+# what AWS sends events to, outside the state machine
+EVENT_FUNCTIONS = ("Intake", "StartRuns", "AnnounceEnd")
+
+ALL_FUNCTIONS: dict[str, Function] = {}
+"""Each at its lowest rung."""
+for _function in read_functions(IONBOX).values():
+    ALL_FUNCTIONS.setdefault(_function.state, _function)
+
+FUNCTIONS = {name: each for name, each in ALL_FUNCTIONS.items() if name not in EVENT_FUNCTIONS}
 
 STATES = (
     "SegmentSpectra",
@@ -37,7 +52,11 @@ STATES = (
     "RenderImages",
     "PublishResults",
 )
-MAPS = ("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages")
+MAPS = (
+    *("SortRuns", "MergeSegments"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+)
+SORT_BY_MANY = ("SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments")
 
 SETTINGS: Mapping[str, Any] = {
     "polarity": "positive",
@@ -74,8 +93,13 @@ class InMemoryRun:
         *layers: Mapping[str, Any],
         name: str = "tissue",
         sidecar: bytes | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        named: bool = False,
     ) -> InMemoryRun:
-        """Drop files; ``layers`` are settings, strongest first, `SETTINGS` if there are none."""
+        """Drop files; ``layers`` are settings, strongest first, `SETTINGS` if there are none.
+
+        ``defaults`` are the stack's; with ``named`` the settings say which databases are meant.
+        """
         stores.inbox.write(f"{name}.imzML", pair.source)
         stores.inbox.write(f"{name}.ibd", pair.ibd)
         if sidecar is not None:
@@ -86,11 +110,12 @@ class InMemoryRun:
             DatasetFiles(
                 name, f"{name}.imzML", f"{name}.ibd", None if sidecar is None else f"{name}.json"
             ),
-            tuple(DatabaseFile(each, f"databases/{each}.tsv") for each in databases),
+            tuple(DatabaseFile(each, f"databases/{each}.tsv") for each in databases if not named),
             tuple(
                 ConfigLayer(f"layer {number}", dict(settings))
                 for number, settings in enumerate(layers or (SETTINGS,))
             ),
+            () if defaults is None else (ConfigLayer("the stack's defaults", dict(defaults)),),
         )
         return cls(stores, request)
 
@@ -125,8 +150,16 @@ class InMemoryRun:
         """Plan, then call states in order."""
         self.plan()
         for each in states:
-            self.run(each)
+            if each == "SegmentSpectra" and self.answers["PlanRun"]["sort"]["way"] == "map":
+                self.sort_by_many()
+            else:
+                self.run(each)
         return self
+
+    def sort_by_many(self) -> None:
+        """Make the segments by many calls."""
+        for each in SORT_BY_MANY:
+            self.run(each)
 
     def again(self, execution_id: str = "20261125-attempt-2") -> InMemoryRun:
         """Another attempt at the same request."""
@@ -134,10 +167,8 @@ class InMemoryRun:
 
     def items(self, state: str) -> list[dict[str, Any]]:
         """The list a Map works on."""
-        found: list[dict[str, Any]] = self.stores.work.read_json(
-            keys.items(self.execution_id, state)
-        )
-        return found
+        listed = self.stores.work.read_json(keys.items(self.execution_id, state))
+        return [entry["item"] for entry in listed]
 
     def fail_item(self, state: str, item: int, error: str, cause: str) -> None:
         """Record the failure of an item, as the state machine does."""

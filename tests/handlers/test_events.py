@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_memory import FUNCTIONS, message_type
+from aws_lambda_powertools.utilities.data_classes import (
+    EventBridgeEvent,
+    S3EventBridgeNotificationEvent,
+    SQSEvent,
+)
+from in_memory import ALL_FUNCTIONS, EVENT_FUNCTIONS, FUNCTIONS, message_type
+from ionbox.local.functions import IONBOX
 from ionbox_cloud import keys
 from ionbox_cloud.messages import (
     ImageItem,
@@ -19,6 +25,8 @@ from ionbox_cloud.messages import (
     RunFailureReport,
     ScoreItem,
 )
+from ionbox_cloud.run_end import ExecutionEnd
+from ionbox_cloud.run_queue import KICK_GROUP, ended_executions, kick_bodies
 from ionbox_science import errors
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -30,7 +38,39 @@ def read_event(name: str) -> Any:
 
 
 def test_every_function_has_an_event_and_every_event_a_function() -> None:
-    assert {path.name for path in EVENTS.iterdir()} == {f"{name}.json" for name in STATE_OF}
+    folders = {function.handler.parent.name for function in ALL_FUNCTIONS.values()}
+    assert {path.name for path in EVENTS.iterdir()} == {f"{name}.json" for name in folders}
+
+
+def test_event_functions_are_those_outside_the_state_machine() -> None:
+    text = IONBOX.definition.read_text("utf-8")
+    assert {name for name in ALL_FUNCTIONS if f"${{{name}}}" not in text} == set(EVENT_FUNCTIONS)
+
+
+def test_the_event_of_intake_is_of_an_object() -> None:
+    event = S3EventBridgeNotificationEvent(read_event("intake"))
+    assert (event.source, event.detail_type) == ("aws.s3", "Object Created")
+    assert event.detail.object["key"].endswith("/simulated.imzML")
+    assert event.resources == [f"arn:aws:s3:::{event.detail.bucket.name}"]
+
+
+def test_the_event_of_start_runs_has_a_kick_of_intake_and_one_of_an_end() -> None:
+    event = SQSEvent(read_event("start_runs"))
+    kicks = kick_bodies(event)
+    assert [len(ended_executions([kick])) for kick in kicks] == [0, 1]
+    assert {record.attributes.message_group_id for record in event.records} == {KICK_GROUP}
+
+
+def test_the_event_of_announce_end_is_of_an_end() -> None:
+    event = EventBridgeEvent(read_event("announce_end"))
+    assert (event.source, event.detail_type) == (
+        "aws.states",
+        "Step Functions Execution Status Change",
+    )
+    end = ExecutionEnd.of(event.detail)
+    assert event.resources == [event.detail["executionArn"]]
+    assert end.request is not None
+    assert end.request.dataset.name == "simulated"
 
 
 @pytest.mark.parametrize("name", sorted(STATE_OF))

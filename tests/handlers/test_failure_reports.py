@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.handlers import CallRecord
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
-from ionbox_cloud.run_record import summarise_calls
+from ionbox_cloud.run_record import bill, total_states
 from ionbox_cloud.settings import WORK_VARIABLE
+from ionbox_cloud.sort_plan import SortPlan
 from ionbox_cloud.store import Stores
 
 
@@ -27,6 +31,7 @@ def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = ""
 def test_invalid_input_is_reported_with_what_to_do(run: InMemoryRun) -> None:
     cause = {"errorMessage": "tissue.ibd is empty", "errorType": "InvalidDataset"}
     status = report(run, "invalid_input", "InvalidDataset", json.dumps(cause))
+    assert status.pop("cost")["dollars"] == 0
     assert status == {
         "execution_id": run.execution_id,
         "status": "invalid_input",
@@ -55,14 +60,75 @@ def test_the_failure_of_an_item_is_kept_as_it_came(stores: Stores) -> None:
 
 def test_every_call_leaves_a_record_of_what_it_cost(run: InMemoryRun) -> None:
     run.run_all()
-    states = summarise_calls(run.stores.work, run.execution_id, {"SegmentSpectra": 500})
+    states = total_states(run.stores.work, run.execution_id, run.planned)
     assert set(states) == {"PlanRun", *STATES}
-    assert states["AnnotateSegments"]["items"] == 2
-    planned = {name: state["planned_memory_mb"] for name, state in states.items()}
-    assert planned["SegmentSpectra"] == 500
-    assert all(planned[name] >= 130 for name in MAPS)
-    assert planned["PlanRun"] == 0
-    assert all(state["duration_s"] > 0 and state["peak_memory_mb"] > 1 for state in states.values())
+    assert states["AnnotateSegments"].items == 2
+    assert states["SegmentSpectra"].planned_memory_mb == run.planned.sort.memory_mb
+    assert all(states[name].planned_memory_mb >= 130 for name in MAPS if name in states)
+    assert states["PlanRun"].planned_memory_mb == 0
+    for total in states.values():
+        assert total.duration_s > 0
+        assert total.peak_memory_mb > 1
+        assert total.climbs == 0
+
+
+def record_calls(run: InMemoryRun, state: str, *calls: tuple[float, int]) -> None:
+    for item, (duration_s, rung_mb) in enumerate(calls):
+        record = CallRecord(state, item, duration_s, 1.0, 900.0, 1000, rung_mb)
+        run.stores.work.write_json(keys.record(run.execution_id, state, item), record.to_json())
+
+
+def test_a_call_costs_memory_times_time_and_a_request(run: InMemoryRun) -> None:
+    record_calls(run, "AnnotateSegments", (10.0, 2048), (5.0, 4096))
+    total = total_states(run.stores.work, run.execution_id, None)["AnnotateSegments"]
+    assert total.gb_s == 40
+    assert total.dollars == pytest.approx(40 * 1.66667e-5 + 2 * 2e-7, abs=1e-8)
+
+
+def test_climbs_are_counted_from_the_rung_that_was_planned(run: InMemoryRun) -> None:
+    record_calls(run, "AnnotateSegments", (1.0, 1769), (1.0, 3008), (1.0, 10240))
+    assert total_states(run.stores.work, run.execution_id, None)["AnnotateSegments"].climbs == 4
+
+
+def test_a_task_costs_processors_memory_and_disk(run: InMemoryRun) -> None:
+    run.plan()
+    size = SortPlan("fargate", 16384, 120, 4, 0, 0)
+    plan = replace(run.planned, sort=size)
+    record_calls(run, "SortSpectra", (3600.0, 16384))
+    total = total_states(run.stores.work, run.execution_id, plan)["SortSpectra"]
+    assert total.dollars == pytest.approx(4 * 0.04048 + 16 * 0.004445 + 100 * 0.000111)
+    assert total.planned_memory_mb == 16384
+
+
+def test_a_bill_adds_up_and_says_by_which_prices(run: InMemoryRun) -> None:
+    record_calls(run, "AnnotateSegments", (10.0, 2048), (5.0, 4096))
+    record_calls(run, "EstimateFdr", (1.0, 1024))
+    states = total_states(run.stores.work, run.execution_id, None)
+    found = bill(states, on_aws=False)
+    assert found["requests"] == 3
+    assert found["gb_s"] == 41
+    calls = sum(total.dollars for total in states.values())
+    assert found["dollars"] == pytest.approx(calls + 3 * 3 * 2.5e-5, abs=1e-6)
+    assert found["on_aws"] is False
+    assert found["states"]["EstimateFdr"] == {
+        "gb_s": 1.0,
+        "requests": 1,
+        "dollars": states["EstimateFdr"].dollars,
+    }
+    assert "2026-11" in found["prices"]
+
+
+def test_a_failed_run_says_what_it_cost_so_far(run: InMemoryRun) -> None:
+    run.run_before("PlanAnnotation")
+    status = report(run, "failed", "MissingOutput", "gone", run.ref.run_id)
+    assert 0 < status["cost"]["dollars"] < 0.01
+    assert status["cost"]["requests"] >= 4
+
+
+def test_a_sort_that_lacks_memory_gets_advice_on_memory(run: InMemoryRun) -> None:
+    run.plan()
+    status = report(run, "failed", "Runtime.ExitError", "signal: killed", run.ref.run_id)
+    assert re.search(r"expected to take [\d,]+ MB.*max_lambda_mb.*fargate", status["advice"])
 
 
 @pytest.mark.parametrize("state", sorted(FUNCTIONS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.datasets import read_stored_header
 from ionbox_cloud.identity import hash_content
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
+from ionbox_science.lipids import SHIPPED_DATABASES
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = b"formula\nC6H12O6\n"
@@ -20,7 +22,7 @@ SOUND = build_pair()
 
 def test_a_new_run_is_to_be_sorted_and_not_published(run: InMemoryRun) -> None:
     answer = run.plan()
-    assert (answer.execution_id, answer.published, answer.sort) == (
+    assert (answer.execution_id, answer.published, answer.sort.way) == (
         run.execution_id,
         False,
         "lambda",
@@ -98,7 +100,7 @@ def test_one_byte_of_a_small_ibd_makes_another_dataset(new_run: NewRun, tissue: 
 def test_what_exists_is_reused(run: InMemoryRun) -> None:
     run.run_all(["SegmentSpectra"])
     again = run.again()
-    assert again.plan().sort == "reuse"
+    assert again.plan().sort.way == "reuse"
     plan = again.planned
     record = keys.results(plan.dataset_id, plan.run_id, "run.json")
     run.stores.results.write_json(record, {})
@@ -120,6 +122,131 @@ def test_a_contradiction_of_the_file_is_a_warning(new_run: NewRun) -> None:
     run = new_run({**SETTINGS, "polarity": "negative", "adducts": ["-H"]})
     run.plan()
     assert run.planned.warnings == ("polarity: negative (layer 0) overrides the imzML's positive",)
+
+
+# --- what the stack supplies ----------------------------------------------------------------------
+
+
+def test_defaults_are_weaker_than_the_imzml_and_told(new_run: NewRun) -> None:
+    defaults = {"polarity": "negative", "resolving_power": 120_000, "ppm": 4, "analyzer": "tof"}
+    run = new_run({"adducts": ["+H"]}, sidecar=b'{"ppm": 5, "decoys": 2}', defaults=defaults)
+    run.plan()
+    config = run.planned.run_config
+    assert (config.polarity, config.ppm, config.decoys) == ("positive", 5.0, 2)
+    assert config.analyzer == "orbitrap"
+    words = "resolving_power: 120000 from the stack's defaults"
+    assert [line for line in run.planned.warnings if "defaults" in line] == [words]
+
+
+def test_a_wrong_default_is_refused_with_its_source(new_run: NewRun) -> None:
+    run = new_run(SETTINGS, defaults={"pmm": 3})
+    assert_refused(run, InvalidConfig, "the stack's defaults: unknown setting 'pmm'")
+
+
+def test_flags_of_the_defaults_count(new_run: NewRun) -> None:
+    table = {"one": b"formula\nC6H12O6\nX1\n"}
+    run = new_run(SETTINGS, databases=table, defaults={"skip_bad_rows": True})
+    run.plan()
+    assert run.planned.databases[0].n_skipped == 1
+
+
+# --- databases by name ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "expected"),
+    [
+        (b"{}", ["lipids"]),
+        (b'{"databases": ["two", "one"]}', ["two", "one"]),
+        (b'{"databases": ["one.tsv", "lipids.csv"]}', ["one", "lipids"]),
+        (b'{"databases": null}', ["lipids"]),
+    ],
+)
+def test_databases_are_looked_up_by_name(
+    new_run: NewRun, sidecar: bytes, expected: list[str]
+) -> None:
+    tables = {"one": TABLE, "two": b"formula\nC5H8O2\n"}
+    defaults = {"databases": ["lipids"]}
+    run = new_run(SETTINGS, databases=tables, sidecar=sidecar, defaults=defaults, named=True)
+    run.plan()
+    assert [database.name for database in run.planned.databases] == expected
+    told = "databases: lipids from the stack's defaults" in run.planned.warnings
+    assert told == (expected == ["lipids"])
+
+
+def test_an_empty_list_of_databases_is_not_filled_up(new_run: NewRun) -> None:
+    settings = {**SETTINGS, "databases": []}
+    run = new_run(settings, databases={}, defaults={"databases": ["lipids"]}, named=True)
+    assert_refused(run, InvalidConfig, "databases: none given")
+
+
+def test_databases_of_the_request_make_those_of_the_settings_idle(new_run: NewRun) -> None:
+    run = new_run(SETTINGS, sidecar=b'{"databases": ["x"]}', defaults={"databases": ["lipids"]})
+    run.plan()
+    assert [database.name for database in run.planned.databases] == ["acids", "waxes"]
+    assert run.planned.warnings == ()
+
+
+def test_a_dropped_table_goes_before_a_shipped_one(new_run: NewRun) -> None:
+    settings = {**SETTINGS, "databases": ["lipids"]}
+    run = new_run(settings, databases={"lipids": TABLE}, named=True)
+    run.plan()
+    assert run.planned.databases[0].content_id == hash_content(TABLE)
+
+
+def test_the_shipped_table_is_the_one_that_the_command_writes(new_run: NewRun) -> None:
+    run = new_run({**SETTINGS, "databases": ["lipids"]}, databases={}, named=True)
+    run.plan()
+    content_id = run.planned.databases[0].content_id
+    assert content_id == hash_content(SHIPPED_DATABASES["lipids"]())
+    assert run.stores.work.read(keys.database(content_id)) == SHIPPED_DATABASES["lipids"]()
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are(new_run: NewRun) -> None:
+    settings = {**SETTINGS, "databases": ["hmdb", "one", "kegg.tsv"]}
+    run = new_run(settings, databases={"one": TABLE}, named=True)
+    assert_refused(
+        run,
+        InvalidConfig,
+        "databases (layer 0): there is no 'hmdb'. There are: lipids, one; others are dropped into "
+        "databases/ of the inbox",
+        "there is no 'kegg.tsv'",
+    )
+
+
+def test_a_name_that_is_there_twice_is_refused(new_run: NewRun) -> None:
+    run = new_run({**SETTINGS, "databases": ["one"]}, databases={"one": TABLE}, named=True)
+    run.stores.inbox.write("databases/one.CSV", TABLE)
+    words = "'one' is there twice, databases/one.CSV and databases/one.tsv; remove one"
+    assert_refused(run, InvalidConfig, words)
+
+
+@pytest.mark.parametrize("names", ["lipids", [1], {"lipids": True}])
+def test_databases_that_are_no_list_of_names_are_refused(new_run: NewRun, names: Any) -> None:
+    run = new_run({**SETTINGS, "databases": names}, databases={}, named=True)
+    assert_refused(run, InvalidConfig, "databases (layer 0): expected a list of names, got ")
+
+
+# --- force ----------------------------------------------------------------------------------------
+
+
+def test_a_forced_run_is_published_anew_under_the_same_name(new_run: NewRun) -> None:
+    first = new_run().run_all()
+    folder = keys.results(first.planned.dataset_id, first.planned.run_id)
+    results = first.stores.results
+    results.write(f"{folder}/annotations.csv", b"damaged")
+    forced = new_run(SETTINGS, sidecar=b'{"force": true}').again()
+    answer = forced.plan()
+    assert (answer.run_id, answer.published, answer.sort.way) == (first.ref.run_id, False, "reuse")
+    forced.run_all()
+    assert results.read(f"{folder}/annotations.csv") != b"damaged"
+    assert results.read_json(keys.status(forced.execution_id))["reused"] is False
+    assert forced.again("20261126-attempt-3").plan().published is False
+
+
+def test_force_is_true_or_false(new_run: NewRun) -> None:
+    run = new_run({**SETTINGS, "force": "yes"})
+    assert_refused(run, InvalidConfig, "force (layer 0): expected true or false, got 'yes'")
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -168,8 +295,7 @@ def test_everything_that_is_missing_is_named(new_run: NewRun) -> None:
 
 def test_two_databases_of_one_name_are_refused(run: InMemoryRun) -> None:
     first, _ = run.request.databases
-    twice = type(run.request)(run.request.dataset, (first, first), run.request.config)
-    run.request = twice
+    run.request = replace(run.request, databases=(first, first))
     assert_refused(run, InvalidConfig, "two have the same name (acids, acids); rename one")
 
 

@@ -49,7 +49,6 @@ def test_every_ion_is_in_one_item(run: InMemoryRun) -> None:
         assert run.stores.work.read_json(keys.scores_plan(database.scores_id)) == [
             [item["start"], item["stop"]] for item in items
         ]
-        assert run.stores.work.exists(keys.patterns_manifest(database.patterns_id))
 
 
 def test_only_missing_items_are_listed(run: InMemoryRun) -> None:
@@ -164,7 +163,6 @@ def test_each_database_gets_its_annotations_and_diagnostics(run: InMemoryRun) ->
         annotations = Annotations.from_arrays(arrays)
         assert len(annotations.fdr) > 0
         assert (annotations.fdr < 1).all()
-        assert run.stores.work.exists(keys.scores_manifest(database.scores_id))
         name = f"diagnostics/{database.name}.npz"
         diagnostics = run.stores.results.read_arrays(
             keys.results(plan.dataset_id, plan.run_id, name)

@@ -15,21 +15,35 @@ import ionbox_cloud.messages
 import ionbox_science.errors
 import pytest
 from ionbox.local.definition import fill_placeholders, placeholder_values
-from ionbox.local.functions import IONBOX, read_functions
+from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox_cloud.errors import InternalError, TransientError
+from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
+from ionbox_cloud.settings import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
+from ionbox_science.config import SORT_WAYS
 from ionbox_science.errors import InvalidInput
 
 TEXT = IONBOX.definition.read_text("utf-8")
 MACHINE = json.loads(TEXT)
-FUNCTIONS = json.loads(IONBOX.table.read_text("utf-8"))["functions"]
-OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType"}
+TABLE = json.loads(IONBOX.table.read_text("utf-8"))
+ALL_FUNCTIONS = TABLE["functions"]
+EVENT_FUNCTIONS = ("Intake", "StartRuns", "AnnounceEnd")  # outside the state machine
+FUNCTIONS = {name: each for name, each in ALL_FUNCTIONS.items() if name not in EVENT_FUNCTIONS}
+OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType", "MapConcurrency"} | {
+    "Cluster",
+    "SortTask",
+    "Subnets",
+    "SecurityGroup",
+}
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+INVOKE = "arn:aws:states:::lambda:invoke"
+ON_LADDER = "States.ArrayGetItem($.functions, $.rung)"
+OUT_OF_MEMORY_NAMES = {"Runtime.ExitError", "Runtime.OutOfMemory", "MemoryError"}
+TIMEOUTS = {"Sandbox.Timedout", "States.Timeout"}
 LAMBDA_TROUBLE = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
 }
 
 State = dict[str, Any]
@@ -53,9 +67,17 @@ class Place:
     @property
     def function(self) -> str:
         """The function a task calls."""
-        match = PLACEHOLDER.fullmatch(self.state["Parameters"]["FunctionName"])
+        parameters = self.state["Parameters"]
+        if parameters.get("FunctionName.$") == ON_LADDER:
+            return ladder_of(self)
+        match = PLACEHOLDER.fullmatch(parameters["FunctionName"])
         assert match is not None
         return match[1]
+
+    @property
+    def on_ladder(self) -> bool:
+        """Whether its function has several sizes."""
+        return "FunctionName.$" in self.state["Parameters"]
 
 
 def scopes(state: State) -> list[State]:
@@ -71,9 +93,19 @@ def walk(scope: State, containers: tuple[Place, ...] = ()) -> Iterator[Place]:
             yield from walk(inner, (*containers, place))
 
 
+def ladder_of(place: Place) -> str:
+    """The function whose rungs a task climbs: set by its Map, or by the state before it."""
+    beside = place.scope["States"].get(f"Aim{place.name}", {}).get("Parameters")
+    aim = beside or place.containers[-1].state["ItemSelector"]
+    match = re.fullmatch(r"States\.StringSplit\('\$\{(\w+)\}', ','\)", aim["functions.$"])
+    assert match is not None
+    return match[1]
+
+
 PLACES = list(walk(MACHINE))
 BY_NAME = {place.name: place for place in PLACES}
-TASKS = [place for place in PLACES if place.state["Type"] == "Task"]
+TASKS = [place for place in PLACES if place.state.get("Resource") == INVOKE]
+(FARGATE,) = (place for place in PLACES if place.state["Type"] == "Task" and place not in TASKS)
 MAPS = [place for place in PLACES if place.state["Type"] == "Map"]
 OUTERMOST = [
     place
@@ -118,7 +150,7 @@ def test_states_have_one_name_each() -> None:
 @each(PLACES)
 def test_every_transition_leads_to_a_state_of_the_same_scope(place: Place) -> None:
     assert set(place.next_names) <= place.scope["States"].keys()
-    assert not place.next_names or not place.state.get("End")
+    assert not (place.state.get("End") and place.state.get("Next"))
 
 
 @each(PLACES)
@@ -147,7 +179,7 @@ def test_the_machine_says_what_it_is_for_and_cannot_run_for_ever() -> None:
 
 
 def handler_of(function: str) -> ast.Module:
-    return ast.parse((IONBOX.handlers / FUNCTIONS[function]["handler"]).read_text("utf-8"))
+    return ast.parse((IONBOX.handlers / ALL_FUNCTIONS[function]["handler"]).read_text("utf-8"))
 
 
 def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:
@@ -168,26 +200,37 @@ def message_type(function: str) -> tuple[str, type[Message]]:
 
 
 def test_every_placeholder_is_filled_from_the_functions_table() -> None:
-    assert set(PLACEHOLDER.findall(TEXT)) == FUNCTIONS.keys() | OTHER_PLACEHOLDERS
-    assert "${" not in fill_placeholders(TEXT, placeholder_values(read_functions(IONBOX)))
+    expected = (FUNCTIONS.keys() - EVENT_FUNCTIONS) | OTHER_PLACEHOLDERS
+    assert set(PLACEHOLDER.findall(TEXT)) == expected
+    values = placeholder_values(read_functions(IONBOX), read_tasks(IONBOX))
+    assert "${" not in fill_placeholders(TEXT, values)
 
 
 def test_every_folder_of_a_function_is_in_the_table() -> None:
-    assert {entry["handler"] for entry in FUNCTIONS.values()} == {
+    in_table = {entry["handler"] for entry in ALL_FUNCTIONS.values()}
+    in_table |= {entry["entry"] for entry in TABLE["tasks"].values()}
+    assert in_table == {
         path.relative_to(IONBOX.handlers).as_posix() for path in IONBOX.handlers.glob("*/*.py")
     }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", sorted(FUNCTIONS.keys() - EVENT_FUNCTIONS))
 def test_a_function_has_the_folder_and_the_state_of_its_name(function: str) -> None:
     folder = re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
     assert FUNCTIONS[function]["handler"] == f"{folder}/handler.py"
     assert message_type(function)[0] == function
 
 
+@pytest.mark.parametrize("function", EVENT_FUNCTIONS)
+def test_a_function_outside_has_the_folder_of_its_name_too(function: str) -> None:
+    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
+    assert ALL_FUNCTIONS[function]["handler"] == f"{folder}/handler.py"
+    (decorator,) = calls_of(handler_of(function), "event_handler")
+    assert ast.literal_eval(decorator.args[0]) == function
+
+
 @each(TASKS)
 def test_a_task_is_named_like_its_function(place: Place) -> None:
-    assert place.state["Resource"] == "arn:aws:states:::lambda:invoke"
     container = place.containers[-1].name if place.containers else ""
     allowed = {place.function}
     if place.function == container:
@@ -212,7 +255,7 @@ def test_a_tasks_payload_has_the_fields_of_its_message_type(place: Place) -> Non
         assert [field_names(run) for run in made] == [expected, expected]
         assert message_type(place.function)[1] is RunRef
     else:  # the item of a Map: handlers' tests parse what is really in the lists
-        assert parameters["Payload.$"] == "$"
+        assert parameters["Payload.$"] == "$.item"
         assert place.containers[-1] in MAPS
         assert {"execution_id", "item", "output_key"} <= expected
 
@@ -227,12 +270,19 @@ def test_a_task_gives_up_after_its_function_did(place: Place) -> None:
 
 
 @each(TASKS)
-def test_a_task_retries_what_is_transient_and_nothing_else(place: Place) -> None:
-    (retry,) = place.state["Retry"]
-    assert set(retry["ErrorEquals"]) == own_leaves(TransientError) | LAMBDA_TROUBLE
-    assert retry["JitterStrategy"] == "FULL"
-    assert retry["MaxAttempts"] >= 3
-    assert retry["BackoffRate"] > 1
+def test_a_task_retries_what_is_transient_often_and_a_timeout_once(place: Place) -> None:
+    busy, trouble, *others = place.state["Retry"]
+    assert busy["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+    assert busy["MaxAttempts"] >= 30  # of an account that allows few functions at once
+    expected = (own_leaves(TransientError) - {"TaskStopped"}) | LAMBDA_TROUBLE
+    assert set(trouble["ErrorEquals"]) == expected
+    for retry in (busy, trouble):
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["MaxAttempts"] >= 3
+        assert retry["BackoffRate"] > 1
+    assert [(set(other["ErrorEquals"]), other["MaxAttempts"]) for other in others] == (
+        [] if place.function in ("RecordFailure", "ReportFailure") else [(TIMEOUTS, 1)]
+    )
 
 
 @each(TASKS)
@@ -247,8 +297,9 @@ def test_no_failure_of_a_task_escapes(place: Place) -> None:
 @each(PLACES)
 def test_every_error_name_is_a_class_or_a_service(place: Place) -> None:
     names = error_names(place, "Retry") | error_names(place, "Catch")
-    foreign = {name for name in names if name.startswith(("States.", "Lambda.", "Runtime."))}
-    assert names - foreign <= declared_errors()
+    services = ("States.", "Lambda.", "Runtime.", "Sandbox.", "Ecs.")
+    foreign = {name for name in names if name.startswith(services)}
+    assert names - foreign - {"MemoryError"} <= declared_errors()
 
 
 @each(OUTERMOST)
@@ -291,7 +342,7 @@ def following_tasks(place: Place) -> set[str]:
         return following_tasks(place.containers[-1])
     following = set()
     for name in [place.state.get("Next"), place.state.get("Default")]:
-        if name and BY_NAME[name].state["Type"] == "Task":
+        if name and BY_NAME[name] in TASKS:
             following.add(BY_NAME[name].function)
         elif name:
             following |= following_tasks(BY_NAME[name])
@@ -311,8 +362,11 @@ def test_a_map_reads_its_items_from_a_list_that_an_earlier_state_plans(place: Pl
     assert reader["ReaderConfig"] == {"InputType": "JSON"}
     assert reader["Parameters"]["Bucket"] == "${WorkBucket}"
     name, _, field = reader["Parameters"]["Key.$"].removeprefix("$.").partition(".")
-    assert field == "list.items_key"
-    (planner,) = [task for task in TASKS if task.state.get("ResultPath") == f"$.{name}"]
+    if name == "plan":
+        planner = BY_NAME["PlanRun"]
+    else:
+        assert field == "list.items_key"
+        (planner,) = [task for task in TASKS if task.state.get("ResultPath") == f"$.{name}"]
     planned = [call.args[1] for call in calls_of(handler_of(planner.function), "plan_items")]
     assert [ast.literal_eval(state) for state in planned] == [place.name]
 
@@ -323,7 +377,7 @@ def test_an_item_that_fails_leaves_a_record_and_the_others_go_on(place: Place) -
     assert processor["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     item = BY_NAME[processor["StartAt"]]
     assert item.function == place.name
-    (caught,) = item.state["Catch"]
+    caught = item.state["Catch"][-1]
     assert caught["ErrorEquals"] == ["States.ALL"]
     recorder = BY_NAME[caught["Next"]]
     payload = recorder.state["Parameters"]["Payload"]
@@ -334,8 +388,88 @@ def test_an_item_that_fails_leaves_a_record_and_the_others_go_on(place: Place) -
 
 @each(MAPS)
 def test_a_map_is_bounded_and_passes_no_data_on(place: Place) -> None:
-    assert 0 < place.state["MaxConcurrency"] <= 1000
+    path = place.state["MaxConcurrencyPath"].removeprefix("$.limits.")
+    assert all(
+        f"{path}.$" in limits or limits == "$.limits"
+        for name in ("Begin", "KeepPlan")
+        for key, limits in BY_NAME[name].state["Parameters"].items()
+        if key.startswith("limits")
+    )
     assert place.state["Label"] == place.name
     assert place.state["ResultPath"] is None
     ends = [state for state in place.state["ItemProcessor"]["States"].values() if state.get("End")]
     assert [end.get("Result") for end in ends] == [{}]
+
+
+# --- the memory ladder ----------------------------------------------------------------------------
+
+LADDERS = [place for place in TASKS if place.on_ladder]
+
+
+def test_functions_of_several_sizes_are_called_on_a_ladder_and_no_others() -> None:
+    several = {name for name, entry in FUNCTIONS.items() if len(entry["rungs_mb"]) > 1}
+    assert {place.function for place in LADDERS} == several
+    assert len(LADDERS) == len(several)
+    assert all(entry["rungs_mb"] == sorted(set(entry["rungs_mb"])) for entry in FUNCTIONS.values())
+
+
+@each(LADDERS)
+def test_only_a_lack_of_memory_climbs(place: Place) -> None:
+    climb = f"Climb{place.function}"
+    memory, unknown, rest = place.state["Catch"]
+    assert set(memory["ErrorEquals"]) == OUT_OF_MEMORY_NAMES
+    assert OUT_OF_MEMORY_NAMES | {"Lambda.Unknown"} == OUT_OF_MEMORY
+    assert memory["Next"] == climb
+    assert unknown["ErrorEquals"] == ["Lambda.Unknown"]
+    judge = place.scope["States"][unknown["Next"]]
+    assert judge["Default"] == climb
+    assert climb not in [choice["Next"] for choice in judge["Choices"]]
+    assert "*timed out*" in json.dumps(judge["Choices"])
+    assert rest["Next"] != climb
+
+
+@each(LADDERS)
+def test_a_climb_goes_one_rung_up_until_there_is_none(place: Place) -> None:
+    states = place.scope["States"]
+    climb = states[f"Climb{place.function}"]
+    choice = states[climb["Next"]]
+    assert climb["Parameters"]["rung.$"] == "States.MathAdd($.rung, 1)"
+    assert choice["Choices"] == [
+        {"Variable": "$.rung", "NumericLessThanPath": "$.n_rungs", "Next": place.name}
+    ]
+    assert choice["Default"] == place.state["Catch"][-1]["Next"]
+
+
+@each(LADDERS)
+def test_a_climb_keeps_all_that_is_read_afterwards(place: Place) -> None:
+    states = place.scope["States"]
+    kept = {name.removesuffix(".$") for name in states[f"Climb{place.function}"]["Parameters"]}
+    after = {name: state for name, state in states.items() if name != f"Aim{place.name}"}
+    own = [state for name, state in after.items() if place.function in name]
+    read = set(re.findall(r"\$\.([a-z_]+)", json.dumps(own)))
+    assert read - {"done"} <= kept
+
+
+# --- Fargate --------------------------------------------------------------------------------------
+
+
+def test_the_task_waits_with_a_token_and_a_heartbeat() -> None:
+    state = FARGATE.state
+    assert state["Resource"].endswith(":aws-sdk:ecs:runTask.waitForTaskToken")
+    assert 0 < state["HeartbeatSeconds"] < state["TimeoutSeconds"]
+    assert state["TimeoutSeconds"] == TABLE["tasks"][FARGATE.name]["timeout_s"]
+    retried = error_names(FARGATE, "Retry")
+    assert {"States.HeartbeatTimeout", "States.Timeout"} <= retried
+    assert own_leaves(TransientError) <= retried
+
+
+def test_the_task_gets_what_its_entry_point_reads() -> None:
+    (container,) = FARGATE.state["Parameters"]["Overrides"]["ContainerOverrides"]
+    given = {variable["Name"] for variable in container["Environment"]}
+    assert given == {TOKEN_VARIABLE, MESSAGE_VARIABLE, MEMORY_VARIABLE}
+
+
+def test_every_way_of_sorting_leads_somewhere() -> None:
+    choices = BY_NAME["ChooseSort"].state["Choices"]
+    assert {choice["StringEquals"] for choice in choices} == set(SORT_WAYS) - {"auto"}
+    assert {choice["Variable"] for choice in choices} == {"$.plan.sort.way"}

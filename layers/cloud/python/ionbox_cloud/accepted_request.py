@@ -11,6 +11,7 @@ from ionbox_science.config import RunConfig, parse_settings, resolve_config
 from ionbox_science.databases import MoleculeDatabase, parse_database
 from ionbox_science.errors import InvalidConfig, Refusals
 
+from ionbox_cloud.database_tables import DatabaseTable, find_tables
 from ionbox_cloud.datasets import Inspection, inspect_dataset, words_of
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.store import ObjectFacts, Store
@@ -34,6 +35,10 @@ class AcceptedRequest:
         Where a setting contradicts the file's own word or is hardly meant; rows left out.
     databases : list of (MoleculeDatabase, bytes)
         Each with its file, in the order of the request.
+    sort : str
+        How to sort the dataset: ``auto`` or the way asked for.
+    force : bool
+        Compute again what is published already.
     """
 
     dataset: Inspection
@@ -41,6 +46,8 @@ class AcceptedRequest:
     config: RunConfig
     warnings: list[str]
     databases: list[tuple[MoleculeDatabase, bytes]]
+    sort: str
+    force: bool
 
 
 def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
@@ -52,22 +59,32 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         Everything that is wrong with them, a line each; one of its subclasses if all is of a kind.
     """
     layers = _config_layers(request, inbox)
+    defaults = [(layer.source, layer.settings) for layer in request.defaults]
+    everything = [*layers, *defaults]
     refusals = Refusals()
     dataset = refusals.check(
         lambda: inspect_dataset(
-            inbox, request.dataset, accept_profile=_asks(layers, "accept_profile")
+            inbox, request.dataset, accept_profile=_asks(everything, "accept_profile")
         )
     )
     ibd = dataset and refusals.check(dataset.require_fit)
-    resolved = dataset and refusals.check(lambda: resolve_config(layers, words_of(dataset.header)))
-    databases = refusals.check(
-        lambda: _read_databases(request, inbox, skip_bad_rows=_asks(layers, "skip_bad_rows"))
+    resolved = dataset and refusals.check(
+        lambda: resolve_config(layers, words_of(dataset.header), defaults)
     )
+    databases = refusals.check(lambda: _read_databases(request, inbox, everything))
     refusals.raise_any()
     assert dataset and ibd and resolved and databases  # nothing was refused
     config, warnings = resolved
     skipped = [_describe_skipped(molecules) for molecules, _ in databases if molecules.skipped]
-    return AcceptedRequest(dataset, ibd, config, [*warnings, *skipped], databases)
+    return AcceptedRequest(
+        dataset,
+        ibd,
+        config,
+        [*warnings, *skipped],
+        databases,
+        sort=_asked(everything, "sort") or "auto",
+        force=_asks(everything, "force"),
+    )
 
 
 def _describe_skipped(molecules: MoleculeDatabase) -> str:
@@ -80,6 +97,8 @@ def _describe_skipped(molecules: MoleculeDatabase) -> str:
 def _config_layers(request: RunRequest, inbox: Store) -> Layers:
     """Return the settings given with the run, then those of the sidecar."""
     layers = [(layer.source, layer.settings) for layer in request.config]
+    if request.databases:
+        layers.insert(0, ("the request", {"databases": [file.name for file in request.databases]}))
     sidecar_key = request.dataset.sidecar_key
     if sidecar_key is not None:
         name = PurePosixPath(sidecar_key).name
@@ -87,26 +106,33 @@ def _config_layers(request: RunRequest, inbox: Store) -> Layers:
     return layers
 
 
+def _asked(layers: Layers, key: str) -> Any:
+    """Return a setting before the config is resolved; one of the wrong type is refused later."""
+    given = [settings[key] for _, settings in layers if settings.get(key) is not None]
+    return given[0] if given else None
+
+
 def _asks(layers: Layers, flag: str) -> bool:
-    """Return a flag before the config is resolved; one of the wrong type is refused later."""
-    given = [settings[flag] for _, settings in layers if settings.get(flag) is not None]
-    return bool(given) and given[0] is True
+    return _asked(layers, flag) is True
 
 
 def _read_databases(
-    request: RunRequest, inbox: Store, *, skip_bad_rows: bool
+    request: RunRequest, inbox: Store, layers: Layers
 ) -> list[tuple[MoleculeDatabase, bytes]]:
-    if not request.databases:
+    tables = [DatabaseTable.of(file, inbox) for file in request.databases]
+    tables = tables or find_tables(inbox, layers)
+    if not tables:
         raise InvalidConfig("databases: none given; name at least one molecule database")
-    names = [file.name for file in request.databases]
+    names = [table.name for table in tables]
     if len(set(names)) < len(names):
         raise InvalidConfig(f"databases: two have the same name ({', '.join(names)}); rename one")
+    skip_bad_rows = _asks(layers, "skip_bad_rows")
     refusals = Refusals()
     databases = []
-    for file in request.databases:
-        data = inbox.read(file.key)
+    for table in tables:
+        data = table.read()
         parsed = refusals.check(
-            functools.partial(parse_database, data, file.name, skip_bad_rows=skip_bad_rows)
+            functools.partial(parse_database, data, table.name, skip_bad_rows=skip_bad_rows)
         )
         if parsed:
             databases.append((parsed, data))

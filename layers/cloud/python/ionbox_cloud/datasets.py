@@ -120,7 +120,8 @@ def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.floa
 class IbdChecksum(JsonRecord):
     """The checksum of an ibd, and whether its imzML declares it.
 
-    ``verdict`` is ``matches``, ``differs`` or ``not declared``.
+    ``verdict`` is ``matches``, ``differs``, ``not declared`` or, where nobody read the whole file,
+    ``not compared``.
     """
 
     algorithm: str
@@ -131,7 +132,10 @@ class IbdChecksum(JsonRecord):
 def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
     """Compare the digest of an ibd with the one its imzML declares."""
     declared = header.checksum[1] if header.checksum else None
-    verdict = "matches" if digest == declared else "differs" if declared else "not declared"
+    if not digest:
+        verdict = "not compared"
+    else:
+        verdict = "matches" if digest == declared else "differs" if declared else "not declared"
     return IbdChecksum(header.checksum_algorithm, digest, verdict)
 
 

@@ -5,13 +5,15 @@
     IonboxError                 (ionbox_science.errors)
     ├── InvalidInput            (ionbox_science.errors) the user must act; never retried
     ├── TransientError          worth trying again; every task of the state machine retries it
-    │   └── StoreUnavailable    object storage did not answer properly
+    │   ├── StoreUnavailable    object storage did not answer properly
+    │   └── TaskStopped         a Fargate task was told to end before it was done
     └── InternalError           a mistake of ours; stops the run with what is known
         ├── AccessDenied        storage refuses us, or its disk is full
         ├── InvalidMessage      a state got something else than its message
         ├── MissingObject       an object an earlier state must have written is not there
         ├── MissingOutput       a Map item left neither output nor failure record
-        └── ItemFailure         a Map item failed; raised again under the name it failed with
+        ├── ItemFailure         a Map item failed; raised again under the name it failed with
+        └── NotDelivered        nobody could be told of the end of a run
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ class TransientError(IonboxError):
 
 class StoreUnavailable(TransientError):  # noqa: N818 (the name is what operators read)
     """Object storage refused or dropped a request after its own retries."""
+
+
+class TaskStopped(TransientError):  # noqa: N818 (the name is what operators read)
+    """A Fargate task was stopped from outside: by AWS, which needs the host, or by a person."""
 
 
 class InternalError(IonboxError):
@@ -55,3 +61,7 @@ class ItemFailure(InternalError):  # noqa: N818
         """Make a failure whose class name, and so its name in the state machine, is ``name``."""
         failure: ItemFailure = type(name, (ItemFailure,), {})(message)
         return failure
+
+
+class NotDelivered(InternalError):  # noqa: N818
+    """An event was not taken."""

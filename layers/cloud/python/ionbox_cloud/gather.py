@@ -13,23 +13,33 @@ from typing import TypeVar
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import ItemFailure, MissingOutput
+from ionbox_cloud.ladder import OUT_OF_MEMORY, Ladder
 from ionbox_cloud.messages import (
     ImageItem,
     ItemFailureReport,
     ItemList,
     MapItem,
+    MergeItem,
     PatternItem,
     ScoreItem,
+    SortItem,
 )
 from ionbox_cloud.store import Store
 
-Item = TypeVar("Item", PatternItem, ScoreItem, ImageItem)
+Item = TypeVar("Item", SortItem, MergeItem, PatternItem, ScoreItem, ImageItem)
 
 
 def plan_items(work: Store, state: str, execution_id: str, items: Sequence[MapItem]) -> ItemList:
-    """Write the list a Map works on."""
+    """Write the list a Map works on: each item, and the rung of the ladder it starts on."""
+    ladder = Ladder.from_environment()
     key = keys.items(execution_id, state)
-    work.write_json(key, [item.to_json() for item in items])
+    work.write_json(
+        key,
+        [
+            {"item": item.to_json(), "rung": ladder.start_rung(state, item.memory_mb)}
+            for item in items
+        ],
+    )
     return ItemList(len(items), key)
 
 
@@ -48,17 +58,18 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
     MissingOutput
         If an item left neither output nor record.
     """
-    items = [
-        item_type.from_json(value) for value in work.read_json(keys.items(execution_id, state))
-    ]
+    listed = work.read_json(keys.items(execution_id, state))
+    items = [item_type.from_json(entry["item"]) for entry in listed]
     failed = work.list(keys.failures(execution_id, state))
     if failed:
         report = ItemFailureReport.from_json(work.read_json(failed[0]))
         item = next(item for item in items if item.item == report.item)
+        error = report.error.Error
         raise ItemFailure.named(
-            report.error.Error,
+            error,
             f"{state} item {item.item} ({item.describe()}): {describe_cause(report.error.Cause)}"
-            + (f" ({len(failed)} items failed)" if len(failed) > 1 else ""),
+            + (f" ({len(failed)} items failed)" if len(failed) > 1 else "")
+            + (describe_lack(state, item.memory_mb) if error in OUT_OF_MEMORY else ""),
         )
     folders = {item.output_key.rpartition("/")[0] for item in items}
     present = {key for folder in folders for key in work.list(folder)}
@@ -69,6 +80,15 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
                 f"'{item.output_key}'; run again, finished items are kept"
             )
     return items
+
+
+def describe_lack(state: str, memory_mb: int) -> str:
+    """Say what was tried when even the largest function of a state ran out of memory."""
+    top_mb = Ladder.from_environment().top_mb(state)
+    return (
+        f"; the largest {state} function has {top_mb:,} MB, the plan expected {memory_mb:,} MB: "
+        "deploy with a higher max_lambda_mb"
+    )
 
 
 def describe_cause(cause: str) -> str:

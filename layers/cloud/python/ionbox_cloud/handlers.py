@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import Message
 from ionbox_cloud.settings import Settings
@@ -28,6 +30,22 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
 Step = Callable[[In, Stores], Message]
+
+Event = TypeVar("Event", bound=DictWrapper)
+
+
+class FromEnvironment(Protocol):
+    """Settings of a function."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the settings."""
+        ...
+
+
+HandlerSettings = TypeVar("HandlerSettings", bound=FromEnvironment)
+
+EventStep = Callable[[Event, HandlerSettings], None]
 
 
 @dataclass(frozen=True)
@@ -65,35 +83,98 @@ def state_handler(
         @functools.wraps(step)
         def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             message = message_type.from_json(event)
-            execution_id = getattr(message, "execution_id", "")
-            logger.append_keys(
-                state=state,
-                execution_id=execution_id,
-                run_id=getattr(message, "run_id", None),
-                item=getattr(message, "item", None),
+            return run_step(state, step, message, rung_mb=int(context.memory_limit_in_mb))
+
+        return lambda_handler
+
+    return decorate
+
+
+def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[str, Any]:
+    """Run a step with the stores; log, measure and record it.
+
+    Parameters
+    ----------
+    state : str
+        Name of the state in the state machine.
+    step : callable
+        What the state does.
+    message : Message
+        What it received.
+    rung_mb : int
+        Memory it may use.
+
+    Returns
+    -------
+    dict
+        The step's answer as JSON.
+    """
+    execution_id = getattr(message, "execution_id", "")
+    logger.append_keys(
+        state=state,
+        execution_id=execution_id,
+        run_id=getattr(message, "run_id", None),
+        item=getattr(message, "item", None),
+    )
+    stores = open_stores(Settings.from_environment())
+    _forget_peak_memory()
+    started, cpu_started = time.perf_counter(), time.process_time()
+    try:
+        answer = step(message, stores)
+    except InvalidInput:
+        raise  # nothing is wrong with us
+    except Exception:
+        logger.exception("failed")
+        raise
+    record = CallRecord(
+        state=state,
+        item=getattr(message, "item", 0),
+        duration_s=round(time.perf_counter() - started, 4),
+        cpu_s=round(time.process_time() - cpu_started, 4),
+        peak_memory_mb=round(peak_memory_mb(), 1),
+        planned_mb=getattr(message, "memory_mb", 0),
+        rung_mb=rung_mb,
+    )
+    stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
+    logger.info("done", extra={"record": record.to_json()})
+    return answer.to_json()
+
+
+def event_handler(
+    name: str, event_type: type[Event], settings_type: type[HandlerSettings], detail_type: str = ""
+) -> Callable[[EventStep[Event, HandlerSettings]], Callable[[dict[str, Any], Any], dict[str, Any]]]:
+    """Make a Lambda handler of an event that AWS sends, outside the state machine.
+
+    Parameters
+    ----------
+    name : str
+        Name of the function.
+    event_type : type
+        Powertools' class of the event.
+    settings_type : type
+        What the function needs to know from its environment.
+    detail_type : str
+        What an event of EventBridge says it is; empty for messages of a queue.
+    """
+
+    def decorate(
+        step: EventStep[Event, HandlerSettings],
+    ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+        @functools.wraps(step)
+        def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            logger.append_keys(state=name, execution_id=None, run_id=None, item=None)
+            expected = (
+                event.get("detail-type") == detail_type if detail_type else "Records" in event
             )
-            stores = open_stores(Settings.from_environment())
-            _forget_peak_memory()
-            started, cpu_started = time.perf_counter(), time.process_time()
+            if not expected:
+                raise InvalidMessage(f"{name}: no {detail_type or 'messages of a queue'}: {event}")
+            settings = settings_type.from_environment()
             try:
-                answer = step(message, stores)
-            except InvalidInput:
-                raise  # nothing is wrong with us
+                step(event_type(event), settings)
             except Exception:
-                logger.exception("failed")
+                logger.exception("failed", extra={"event": event})
                 raise
-            record = CallRecord(
-                state=state,
-                item=getattr(message, "item", 0),
-                duration_s=round(time.perf_counter() - started, 4),
-                cpu_s=round(time.process_time() - cpu_started, 4),
-                peak_memory_mb=round(peak_memory_mb(), 1),
-                planned_mb=getattr(message, "memory_mb", 0),
-                rung_mb=int(context.memory_limit_in_mb),
-            )
-            stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
-            logger.info("done", extra={"record": record.to_json()})
-            return answer.to_json()
+            return {}
 
         return lambda_handler
 

@@ -18,7 +18,7 @@ N_BLOCKS = 64
 
 BLOCK_BYTES = 64 << 10
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
@@ -47,6 +47,11 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
 def identify_segments(dataset_id: str, bounds: Sequence[float]) -> str:
     """Return the identity of a dataset's segments."""
     return _hash_options("segments", dataset_id, list(bounds))
+
+
+def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:
+    """Return the identity of what many calls leave while they sort a dataset cut into runs."""
+    return _hash_options("sort", segments_id, list(cuts))
 
 
 def identify_patterns(formulas: Sequence[str], config: RunConfig) -> str:

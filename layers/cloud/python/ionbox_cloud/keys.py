@@ -4,34 +4,50 @@
 
     inbox    whatever users drop; keys come with the request
 
-    work     databases/<content>                       a molecule table, as given
+    work     claims/<claim>/<n>.json                   a drop, and the run it asks for
+             databases/<content>                       a molecule table, as given
              datasets/<dataset>/header.npz             the imzML header as arrays
              patterns/<patterns>/ions.npz              ions of one database under one rule
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
-                                 manifest.json         written last: all chunks are there
              scores/<scores>/plan.json                 how the ions were cut into items
                              item-<n>.npz              their metrics
-                             manifest.json             written last: all items are there
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
+             sort/<sort>/run-<n>.bin                   a run of spectra, sorted, cut at the segments
+                         run-<n>.npz                   peaks per segment, TIC; written after it
+                         counts.npz                    peaks per run and segment
+                         merged/<n>.json               segments from <n> on are there
+                         checksum.json                 of the ibd
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
                                     images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
+                                    announced/<n>.json           people were told of this end
 
     results  segments/<segments>/segment-<n>.bin       peaks of one m/z range
                                  tic.npz               total ion current
                                  manifest.json         written last: all segments are there
              results/<dataset>/<run>/…                 what people get; run.json is written last
              executions/<execution>/status.json        how each execution went
+             databases/<name>.json                     whether a molecule table in the inbox is fit
 
-``<dataset>``, ``<segments>``, ``<patterns>``, ``<scores>`` and ``<run>`` are hashes of content and
-options: equal input, equal key. ``<execution>`` is one attempt.
+``<claim>``, ``<dataset>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>`` and ``<run>``
+are hashes of content and options: equal input, equal key. ``<execution>`` is one attempt.
 """
 
 from __future__ import annotations
+
+
+def claim(claim_id: str) -> str:
+    """Return the folder of the attempts at what was dropped."""
+    return f"claims/{claim_id}"
+
+
+def claim_attempt(claim_id: str, attempt: int) -> str:
+    """Return the key of one attempt."""
+    return f"{claim(claim_id)}/{attempt:05}.json"
 
 
 def database(content_id: str) -> str:
@@ -64,11 +80,6 @@ def pattern_chunk_summary(patterns_id: str, chunk: int) -> str:
     return f"{patterns(patterns_id)}/chunk-{chunk:05}.json"
 
 
-def patterns_manifest(patterns_id: str) -> str:
-    """Return the key of what says that all patterns are there."""
-    return f"{patterns(patterns_id)}/manifest.json"
-
-
 def scores(scores_id: str) -> str:
     """Return the folder of a database's scores on one dataset."""
     return f"scores/{scores_id}"
@@ -84,14 +95,44 @@ def score_item(scores_id: str, item: int) -> str:
     return f"{scores(scores_id)}/item-{item:05}.npz"
 
 
-def scores_manifest(scores_id: str) -> str:
-    """Return the key of what says that all scores are there."""
-    return f"{scores(scores_id)}/manifest.json"
-
-
 def run_plan(execution_id: str) -> str:
     """Return the key of an execution's plan."""
     return f"executions/{execution_id}/plan.json"
+
+
+def sort(sort_id: str) -> str:
+    """Return the folder of what is in between when many calls sort a dataset."""
+    return f"sort/{sort_id}"
+
+
+def sorted_run(sort_id: str, index: int) -> str:
+    """Return the key of a sorted run of spectra."""
+    return f"{sort(sort_id)}/run-{index:05}.bin"
+
+
+def sorted_run_summary(sort_id: str, index: int) -> str:
+    """Return the key of what says that a sorted run is there, and what is in it."""
+    return f"{sort(sort_id)}/run-{index:05}.npz"
+
+
+def sorted_run_counts(sort_id: str) -> str:
+    """Return the key of the peaks per run and segment."""
+    return f"{sort(sort_id)}/counts.npz"
+
+
+def all_merged_segments(sort_id: str) -> str:
+    """Return the folder of what says which segments are there."""
+    return f"{sort(sort_id)}/merged"
+
+
+def merged_segments(sort_id: str, first: int) -> str:
+    """Return the key of what says that segments from the first on are there."""
+    return f"{all_merged_segments(sort_id)}/{first:05}.json"
+
+
+def ibd_checksum(sort_id: str) -> str:
+    """Return the key of the checksum of an ibd that many calls sort."""
+    return f"{sort(sort_id)}/checksum.json"
 
 
 def run_annotations(run_id: str, database: int) -> str:
@@ -157,6 +198,16 @@ def segments_manifest(segments_id: str) -> str:
 def results(dataset_id: str, run_id: str, name: str = "") -> str:
     """Return the folder of a run's results, or the key of one file in it."""
     return f"results/{dataset_id}/{run_id}/{name}".rstrip("/")
+
+
+def announcement(execution_id: str, ended_ms: int) -> str:
+    """Return the key of what says that people were told of an end of an execution."""
+    return f"executions/{execution_id}/announced/{ended_ms:013}.json"
+
+
+def registered_database(database_name: str) -> str:
+    """Return the key of what was found about a molecule table in the inbox."""
+    return f"databases/{database_name}.json"
 
 
 def status(execution_id: str) -> str:

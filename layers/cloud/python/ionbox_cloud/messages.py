@@ -50,12 +50,23 @@ class ConfigLayer(Message):
 class RunRequest(Message):
     """Input of an execution: what to annotate, with what.
 
-    ``config`` is strongest first; the sidecar's settings are weaker than all of it.
+    ``config`` is strongest first; the sidecar's settings are weaker than all of it, then come the
+    imzML's own words, then ``defaults``, strongest first. Without ``databases``, those that the
+    settings name are looked up.
     """
 
     dataset: DatasetFiles
     databases: tuple[DatabaseFile, ...]
     config: tuple[ConfigLayer, ...]
+    defaults: tuple[ConfigLayer, ...]
+
+
+@dataclass(frozen=True)
+class WaitingRun(Message):
+    """In the run queue: a run that waits for its turn, under the name its execution gets."""
+
+    execution_id: str
+    request: RunRequest
 
 
 @dataclass(frozen=True)
@@ -75,16 +86,40 @@ class RunRef(Message):
 
 
 @dataclass(frozen=True)
-class PlannedRun(Message):
-    """From PlanRun: the run, and the choices the state machine makes.
+class SortChoice(Message):
+    """How the segments are made, as the state machine needs to know it.
 
-    ``sort`` is how to make the segments: ``lambda``, or ``reuse`` if they exist.
+    Attributes
+    ----------
+    way : str
+        ``lambda``, ``map`` or ``fargate``; ``reuse`` if the segments exist.
+    rung : int
+        Where SegmentSpectra starts on the memory ladder.
+    n_items, items_key
+        The list of SortRuns: how many, and its key; 0 and empty if that is not the way.
+    task_cpu, task_memory : str
+        Size of the Fargate task: 1/1024 of a processor, MB.
+    task_disk_gb : int
+        Its disk.
     """
+
+    way: str
+    rung: int
+    n_items: int
+    items_key: str
+    task_cpu: str
+    task_memory: str
+    task_disk_gb: int
+
+
+@dataclass(frozen=True)
+class PlannedRun(Message):
+    """From PlanRun: the run, and the choices the state machine makes."""
 
     execution_id: str
     run_id: str
     published: bool
-    sort: str
+    sort: SortChoice
 
 
 @dataclass(frozen=True)
@@ -96,11 +131,46 @@ class ItemList(Message):
 
 
 @dataclass(frozen=True)
-class PatternItem(Message):
-    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database.
+class SortItem(Message):
+    """To SortRuns: sort spectra ``start`` to ``stop``, run ``index`` of the dataset.
 
     ``memory_mb`` of this and the other items is what the plan expects a worker to need.
     """
+
+    execution_id: str
+    run_id: str
+    item: int
+    output_key: str
+    index: int
+    start: int
+    stop: int
+    memory_mb: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"sort of spectra {self.start}-{self.stop}"
+
+
+@dataclass(frozen=True)
+class MergeItem(Message):
+    """To MergeSegments: merge the sorted runs into segments ``start`` to ``stop``."""
+
+    execution_id: str
+    run_id: str
+    item: int
+    output_key: str
+    start: int
+    stop: int
+    memory_mb: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"segments {self.start}-{self.stop}"
+
+
+@dataclass(frozen=True)
+class PatternItem(Message):
+    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database."""
 
     execution_id: str
     run_id: str
@@ -152,12 +222,12 @@ class ImageItem(Message):
         return f"images of ions {self.start}-{self.stop}"
 
 
-MapItem = PatternItem | ScoreItem | ImageItem
+MapItem = SortItem | MergeItem | PatternItem | ScoreItem | ImageItem
 
 
 @dataclass(frozen=True)
 class SortedDataset(Message):
-    """From SegmentSpectra."""
+    """From whatever made the last segment: how many there are."""
 
     n_peaks: int
     n_segments: int

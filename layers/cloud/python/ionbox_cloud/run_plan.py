@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from ionbox_science.config import RunConfig
 from ionbox_science.databases import MoleculeDatabase
+from ionbox_science.imzml import ImzmlHeader
 from ionbox_science.segments import PEAKS_PER_SEGMENT, plan_bounds
 
 from ionbox_cloud import keys
@@ -20,11 +22,13 @@ from ionbox_cloud.identity import (
     identify_run,
     identify_scores,
     identify_segments,
+    identify_sort,
 )
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import DatasetFiles, RunRequest
+from ionbox_cloud.sort_plan import SortJob, SortPlan, plan_sort, read_sort_task
 from ionbox_cloud.store import Store
-from ionbox_cloud.work_items import choose_sort, sort_memory_mb
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,17 @@ class RunPlan(JsonRecord):
         From the imzML; peaks as declared.
     segment_bounds : tuple of float
         m/z at which the dataset is cut.
-    sort : str
-        How the segments are made; ``lambda`` is the only way so far.
-    sort_memory_mb : int
-        What a worker is expected to need for that.
+    sort : SortPlan
+        How the segments are made.
+    run_cuts : tuple of int
+        Spectra at which the dataset is cut into runs, 0 and the number of spectra included, if
+        many calls sort it; else empty.
     config : dict
         The resolved `RunConfig`.
     databases : tuple of PlannedDatabase
         In the order of the request.
+    force : bool
+        Publish anew what is published already.
     warnings : tuple of str
         What the user should know but need not act on.
     """
@@ -81,10 +88,11 @@ class RunPlan(JsonRecord):
     width: int
     height: int
     segment_bounds: tuple[float, ...]
-    sort: str
-    sort_memory_mb: int
+    sort: SortPlan
+    run_cuts: tuple[int, ...]
     config: dict[str, Any]
     databases: tuple[PlannedDatabase, ...]
+    force: bool
     warnings: tuple[str, ...]
 
     @property
@@ -92,10 +100,26 @@ class RunPlan(JsonRecord):
         """The resolved config."""
         return RunConfig.from_json(self.config)
 
+    @property
+    def n_segments(self) -> int:
+        """Segments of the dataset."""
+        return len(self.segment_bounds) + 1
+
+    @property
+    def sort_id(self) -> str:
+        """Identity of what many calls leave while they sort the dataset."""
+        return identify_sort(self.segments_id, self.run_cuts)
+
 
 def read_plan(work: Store, execution_id: str) -> RunPlan:
     """Read the plan of an execution."""
     return RunPlan.from_json(work.read_json(keys.run_plan(execution_id)))
+
+
+def is_published(results: Store, plan: RunPlan) -> bool:
+    """Say whether the results are there and new ones were not asked for."""
+    record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
+    return not plan.force and results.exists(record_key)
 
 
 def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:
@@ -103,10 +127,17 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
     read_range = ibd_reader(inbox, request.dataset.ibd_key)
     dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
-    sort = choose_sort(header.n_peaks, header.mz_dtype.itemsize, request.dataset.name)
     sampled = sample_mz(header, read_range)
     bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
     segments_id = identify_segments(dataset_id, bounds)
+    job = SortJob(
+        name=request.dataset.name,
+        n_peaks=header.n_peaks,
+        mz_bytes=header.mz_dtype.itemsize,
+        ibd_bytes=ibd.n_bytes,
+        n_segments=len(bounds) + 1,
+    )
+    sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task())
     databases = tuple(
         _plan_database(molecules, data, config, segments_id)
         for molecules, data in accepted.databases
@@ -126,11 +157,20 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         height=header.height,
         segment_bounds=tuple(bounds),
         sort=sort,
-        sort_memory_mb=sort_memory_mb(header.n_peaks, header.mz_dtype.itemsize),
+        run_cuts=tuple(cut_spectra(header, job.n_runs)) if sort.way == "map" else (),
         config=config.to_json(),
         databases=databases,
+        force=accepted.force,
         warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),
     )
+
+
+def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
+    """Cut the spectra into runs of about equal numbers of peaks; return the edges."""
+    ends = np.cumsum(header.mz_count)
+    targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
+    inner = np.searchsorted(ends, targets, side="left") + 1
+    return sorted({0, *inner.tolist(), header.n_spectra})
 
 
 def _plan_database(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,14 @@ from ionbox_science import SCIENCE_VERSION, __version__
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import CallRecord
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.prices import gigabyte_seconds, read_prices
+from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
+
+_TASK = "SortSpectra"
+_SORT_ALL = {"SegmentSpectra", _TASK}
 
 
 def versions() -> dict[str, str]:
@@ -25,10 +33,38 @@ def versions() -> dict[str, str]:
     }
 
 
-def summarise_calls(
-    work: Store, execution_id: str, planned_mb: Mapping[str, int]
-) -> dict[str, dict[str, float]]:
-    """Add up the calls of each state of an execution: items, time, memory.
+@dataclass(frozen=True)
+class StateTotals(JsonRecord):
+    """What the calls of one state took together.
+
+    Attributes
+    ----------
+    items : int
+        Calls that succeeded.
+    duration_s, cpu_s : float
+        Sums.
+    peak_memory_mb, planned_memory_mb : float, int
+        The most that one call took, and that the plan expected of one.
+    climbs : int
+        Rungs of the memory ladder that calls went up: each is a call that was killed.
+    gb_s : float
+        Memory of the function or task times duration.
+    dollars : float
+        Their price on AWS, by `ionbox_cloud.prices`.
+    """
+
+    items: int
+    duration_s: float
+    cpu_s: float
+    peak_memory_mb: float
+    planned_memory_mb: int
+    climbs: int
+    gb_s: float
+    dollars: float
+
+
+def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[str, StateTotals]:
+    """Add up the calls of each state of an execution, as far as it came.
 
     Parameters
     ----------
@@ -36,28 +72,66 @@ def summarise_calls(
         The work bucket.
     execution_id : str
         Which execution.
-    planned_mb : mapping of str to int
-        Memory that the plan expects of states that are not Maps.
+    plan : RunPlan or None
+        Its plan, if it has one.
     """
-    states: dict[str, dict[str, float]] = {}
+    calls: dict[str, list[CallRecord]] = {}
     for key in work.list(keys.records(execution_id)):
         record = CallRecord.from_json(work.read_json(key))
-        total = states.setdefault(
-            record.state,
-            {
-                "items": 0,
-                "duration_s": 0.0,
-                "cpu_s": 0.0,
-                "peak_memory_mb": 0.0,
-                "planned_memory_mb": planned_mb.get(record.state, 0),
-            },
-        )
-        total["items"] += 1
-        total["duration_s"] = round(total["duration_s"] + record.duration_s, 4)
-        total["cpu_s"] = round(total["cpu_s"] + record.cpu_s, 4)
-        total["peak_memory_mb"] = max(total["peak_memory_mb"], record.peak_memory_mb)
-        total["planned_memory_mb"] = max(total["planned_memory_mb"], record.planned_mb)
-    return states
+        calls.setdefault(record.state, []).append(record)
+    return {state: _total(records, plan) for state, records in calls.items()}
+
+
+def _total(calls: Sequence[CallRecord], plan: RunPlan | None) -> StateTotals:
+    state = calls[0].state
+    sorts_all = plan is not None and state in _SORT_ALL
+    planned_mb = plan.sort.memory_mb if plan and sorts_all else 0
+    duration_s = sum(call.duration_s for call in calls)
+    gb_s = sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls)
+    if plan and state == _TASK:
+        size = plan.sort.vcpu, calls[0].rung_mb, plan.sort.disk_gb
+        dollars = read_prices().fargate_task(duration_s, *size)
+    else:
+        dollars = read_prices().lambda_calls(gb_s, len(calls))
+    return StateTotals(
+        items=len(calls),
+        duration_s=round(duration_s, 4),
+        cpu_s=round(sum(call.cpu_s for call in calls), 4),
+        peak_memory_mb=max(call.peak_memory_mb for call in calls),
+        planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
+        climbs=sum(_climbs(call, planned_mb) for call in calls),
+        gb_s=round(gb_s, 4),
+        dollars=round(dollars, 8),
+    )
+
+
+def _climbs(call: CallRecord, planned_mb: int) -> int:
+    ladder = Ladder.from_environment()
+    if call.state not in ladder.rungs_mb:
+        return 0
+    start = ladder.start_rung(call.state, planned_mb or call.planned_mb)
+    return ladder.climbs(call.state, start, call.rung_mb)
+
+
+def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> dict[str, Any]:
+    """Return what a run cost, or would have cost on AWS.
+
+    Calls that were killed, storage and its requests are not in it.
+    """
+    prices = read_prices()
+    n_calls = sum(total.items for total in states.values())
+    calls = sum(total.dollars for total in states.values())
+    return {
+        "dollars": round(calls + prices.transitions(n_calls), 6),
+        "gb_s": round(sum(total.gb_s for total in states.values()), 3),
+        "requests": n_calls,
+        "states": {
+            state: {"gb_s": total.gb_s, "requests": total.items, "dollars": total.dollars}
+            for state, total in states.items()
+        },
+        "on_aws": on_aws,
+        "prices": f"{prices.source}, {prices.date}",
+    }
 
 
 def write_status(results: Store, execution_id: str, status: dict[str, Any]) -> None:

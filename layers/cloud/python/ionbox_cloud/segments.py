@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.segments import (
-    INDEX_STEP,
-    SegmentLayout,
-    cut_segments,
-    encode_segment,
-)
+from ionbox_science.segments import INDEX_STEP, SegmentLayout
 from ionbox_science.spectra import Peaks
 
 from ionbox_cloud import keys
@@ -56,28 +51,9 @@ class SegmentsManifest(JsonRecord):
     checksum: IbdChecksum
 
 
-def write_segments(
-    store: Store,
-    segments_id: str,
-    sorted_peaks: Peaks,
-    bounds: Sequence[float],
-    checksum: IbdChecksum,
-) -> SegmentsManifest:
-    """Cut sorted peaks at the bounds and write them, the manifest last."""
-    n_peaks = []
-    for index, peaks in enumerate(cut_segments(sorted_peaks, np.array(bounds, np.float64))):
-        store.write(keys.segment(segments_id, index), encode_segment(peaks))
-        n_peaks.append(len(peaks.mz))
-    manifest = SegmentsManifest(
-        mz_dtype=sorted_peaks.mz.dtype.str,
-        n_peaks=tuple(n_peaks),
-        bounds=tuple(bounds),
-        mz_min=float(sorted_peaks.mz[0]),
-        mz_max=float(sorted_peaks.mz[-1]),
-        checksum=checksum,
-    )
+def write_manifest(store: Store, segments_id: str, manifest: SegmentsManifest) -> None:
+    """Write what says that all segments are there."""
     store.write_json(keys.segments_manifest(segments_id), manifest.to_json())
-    return manifest
 
 
 T = TypeVar("T")

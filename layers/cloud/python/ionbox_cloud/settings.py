@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ionbox_cloud.errors import InvalidMessage
 
 INBOX_VARIABLE = "IONBOX_INBOX"
 WORK_VARIABLE = "IONBOX_WORK"
 RESULTS_VARIABLE = "IONBOX_RESULTS"
+
+TOKEN_VARIABLE = "IONBOX_TASK_TOKEN"
+MESSAGE_VARIABLE = "IONBOX_MESSAGE"
+MEMORY_VARIABLE = "IONBOX_MEMORY_MB"
+HEARTBEAT_VARIABLE = "IONBOX_HEARTBEAT_S"
+STATE_MACHINE_VARIABLE = "IONBOX_STATE_MACHINE"
+RUN_QUEUE_VARIABLE = "IONBOX_RUN_QUEUE"
+KICK_QUEUE_VARIABLE = "IONBOX_KICK_QUEUE"
+MAX_RUNS_VARIABLE = "IONBOX_MAX_RUNS"
+TOPIC_VARIABLE = "IONBOX_TOPIC"
+DEFAULT_CONFIG_VARIABLE = "IONBOX_DEFAULT_CONFIG"
+EVENT_BUS_VARIABLE = "IONBOX_EVENT_BUS"
+
+EXPIRY_VARIABLES = ("IONBOX_WORK_EXPIRY_DAYS", "IONBOX_SEGMENTS_EXPIRY_DAYS")
+
+RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
+SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 
 
 @dataclass(frozen=True)
@@ -25,17 +44,209 @@ class Settings:
         Caches and intermediates; may be emptied at any time between runs.
     results_url : str
         Segments, results and the status of every execution.
+    work_expiry_days, segments_expiry_days : int
+        When storage removes intermediates, and segments; 0 for never.
     """
 
     inbox_url: str
     work_url: str
     results_url: str
+    work_expiry_days: int = 0
+    segments_expiry_days: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; name every variable that is missing."""
-        variables = (INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE)
-        missing = [name for name in variables if not environment.get(name)]
-        if missing:
-            raise InvalidMessage(f"not set in the environment: {', '.join(missing)}")
-        return cls(*(environment[name] for name in variables))
+        inbox, work, results = _read(environment, INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE)
+        work_days, segments_days = (int(environment.get(name, 0)) for name in EXPIRY_VARIABLES)
+        return cls(inbox, work, results, work_days, segments_days)
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """What the state machine tells a task through its environment.
+
+    Attributes
+    ----------
+    task_token : str
+        Stands for the waiting state.
+    message : str
+        The state's message as JSON text.
+    memory_mb : int
+        Memory of the task, MB.
+    heartbeat_s : float
+        Time between two heartbeats, seconds; well below the state's HeartbeatSeconds.
+    """
+
+    task_token: str
+    message: str
+    memory_mb: int
+    heartbeat_s: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TaskSettings:
+        """Read the settings; name every variable that is missing."""
+        token, message, memory = _read(
+            environment, TOKEN_VARIABLE, MESSAGE_VARIABLE, MEMORY_VARIABLE
+        )
+        return cls(
+            task_token=token,
+            message=message,
+            memory_mb=int(memory),
+            heartbeat_s=float(environment.get(HEARTBEAT_VARIABLE, "30")),
+        )
+
+
+@dataclass(frozen=True)
+class IntakeSettings:
+    """What Intake needs to know.
+
+    Attributes
+    ----------
+    objects : Settings
+        Where objects live.
+    state_machine_arn : str
+        Whose executions the runs become.
+    run_queue_url, kick_queue_url : str
+        Runs that wait for their turn, and what wakes StartRuns.
+    topic_arn : str
+        Where people are told what they must know.
+    default_config : str
+        A JSON object: the settings of runs that say nothing else.
+    """
+
+    objects: Settings
+    state_machine_arn: str
+    run_queue_url: str
+    kick_queue_url: str
+    topic_arn: str
+    default_config: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> IntakeSettings:
+        """Read the settings; name every variable that is missing."""
+        values = _read(
+            environment,
+            STATE_MACHINE_VARIABLE,
+            RUN_QUEUE_VARIABLE,
+            KICK_QUEUE_VARIABLE,
+            TOPIC_VARIABLE,
+            DEFAULT_CONFIG_VARIABLE,
+        )
+        settings = cls(Settings.from_environment(environment), *values)
+        settings.default_settings()
+        return settings
+
+    def default_settings(self) -> dict[str, Any]:
+        """Return the default config.
+
+        Raises
+        ------
+        InvalidMessage
+            If it is no JSON object.
+        """
+        try:
+            settings = json.loads(self.default_config)
+        except ValueError:
+            settings = None
+        if not isinstance(settings, dict):
+            raise InvalidMessage(
+                f"{DEFAULT_CONFIG_VARIABLE}: no JSON object: {self.default_config}"
+            )
+        return settings
+
+
+@dataclass(frozen=True)
+class StartRunsSettings:
+    """What StartRuns needs to know.
+
+    Attributes
+    ----------
+    state_machine_arn : str
+        Whose executions the runs become.
+    run_queue_url, kick_queue_url : str
+        Runs that wait for their turn, and what wakes StartRuns.
+    max_runs : int
+        Executions at once.
+    """
+
+    state_machine_arn: str
+    run_queue_url: str
+    kick_queue_url: str
+    max_runs: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StartRunsSettings:
+        """Read the settings; name every variable that is missing."""
+        arn, run_queue, kick_queue, max_runs = _read(
+            environment,
+            STATE_MACHINE_VARIABLE,
+            RUN_QUEUE_VARIABLE,
+            KICK_QUEUE_VARIABLE,
+            MAX_RUNS_VARIABLE,
+        )
+        if not max_runs.isdecimal() or int(max_runs) < 1:
+            raise InvalidMessage(f"{MAX_RUNS_VARIABLE}: no whole number above 0: {max_runs}")
+        return cls(arn, run_queue, kick_queue, int(max_runs))
+
+
+@dataclass(frozen=True)
+class AnnounceEndSettings:
+    """What AnnounceEnd needs to know.
+
+    Attributes
+    ----------
+    objects : Settings
+        Where objects live.
+    topic_arn : str
+        Where people are told how a run ended.
+    event_bus : str
+        Where programs are told.
+    """
+
+    objects: Settings
+    topic_arn: str
+    event_bus: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> AnnounceEndSettings:
+        """Read the settings; name every variable that is missing."""
+        values = _read(environment, TOPIC_VARIABLE, EVENT_BUS_VARIABLE)
+        return cls(Settings.from_environment(environment), *values)
+
+
+def _read(environment: Mapping[str, str], *variables: str) -> list[str]:
+    missing = [name for name in variables if not environment.get(name)]
+    if missing:
+        raise InvalidMessage(f"not set in the environment: {', '.join(missing)}")
+    return [environment[name] for name in variables]
+
+
+def read_json_setting(variable: str, environment: Mapping[str, str] = os.environ) -> Any:
+    """Read a setting that is JSON.
+
+    Raises
+    ------
+    InvalidMessage
+        If the variable is missing or something else.
+    """
+    (text,) = _read(environment, variable)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidMessage(f"{variable} in the environment is not JSON: {text!r}") from error
+
+
+def count_threads(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many threads a call may compute with.
+
+    All cores of its function or task; one where the environment says so, because as many calls run
+    side by side as there are cores.
+    """
+    return int(environment.get("OMP_NUM_THREADS", 0)) or _count_cores()
+
+
+def _count_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

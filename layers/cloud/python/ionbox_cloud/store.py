@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,12 @@ from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
 from ionbox_cloud.settings import Settings
 
 _MEMORY = "memory:"
+_S3 = "s3:"
 
 _SLICE_BYTES = 8 << 20
+
+# A run takes a day at most; storage removes objects some time after they expire, never before.
+_LONGEST_USE = timedelta(days=2)
 
 # What errors that stay look like in the library's texts.
 _LASTING = {
@@ -39,10 +44,22 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class ObjectFacts:
-    """What storage says of an object: size in bytes and a tag that changes with its content."""
+    """What storage says of an object.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Size.
+    etag : str
+        Changes with the content.
+    version : str
+        Changes with every write, also of the same content: the version's id, or in a bucket
+        without versions the time of the write.
+    """
 
     n_bytes: int
     etag: str
+    version: str
 
 
 class Store:
@@ -52,21 +69,31 @@ class Store:
     ----------
     objects : ObjectStore
         An obstore store.
+    url : str
+        Where it is.
+    expiry_days : int
+        The age at which storage removes what is kept to be used again; 0 for never.
     """
 
-    def __init__(self, objects: ObjectStore, url: str = _MEMORY) -> None:
+    def __init__(self, objects: ObjectStore, url: str = _MEMORY, expiry_days: int = 0) -> None:
         self._objects = objects
         self._url = url
+        self._expiry_days = expiry_days
         self._folders: dict[str, MemoryStore] = {}
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, expiry_days: int = 0) -> Store:
         """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``."""
         if url.startswith(_MEMORY):
-            return cls(MemoryStore())
+            return cls(MemoryStore(), url, expiry_days)
         if url.startswith("file:"):
-            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url)
-        return cls(from_url(url), url)
+            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url, expiry_days)
+        return cls(from_url(url), url, expiry_days)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a bucket, not a folder or memory."""
+        return self._url.startswith("s3:")
 
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
@@ -127,17 +154,43 @@ class Store:
                 meta = obstore.head(self._objects, key)
         except MissingObject:
             return None
-        return ObjectFacts(meta["size"], meta["e_tag"] or "")
+        version = meta["version"] or meta["last_modified"].isoformat()
+        return ObjectFacts(meta["size"], meta["e_tag"] or "", version)
 
     def exists(self, key: str) -> bool:
         """Say whether there is an object."""
         return self.facts(key) is not None
+
+    def list_beginning(self, start: str) -> list[str]:
+        """Return the keys that begin with a text, sorted; cheap however many others there are."""
+        folder = start.rpartition("/")[0]
+        found: list[str] = []
+        with _named_errors(start):
+            for batch in obstore.list(self._objects, folder or None, offset=start):
+                here = [meta["path"] for meta in batch if meta["path"].startswith(start)]
+                found += here
+                if len(here) < len(batch) and self._url.startswith(_S3):
+                    break  # S3 lists in order: what follows begins otherwise
+        return sorted(found)
 
     def list(self, prefix: str) -> list[str]:
         """Return the keys below a prefix (a folder), sorted."""
         with _named_errors(prefix):
             found = obstore.list(self._objects, prefix.rstrip("/"))
             return sorted(meta["path"] for batch in found for meta in batch)
+
+    def list_lasting(self, prefix: str) -> set[str]:
+        """Return the keys below a prefix of objects that will still be there after any run."""
+        with _named_errors(prefix):
+            found = obstore.list(self._objects, prefix.rstrip("/"))
+            objects = (meta for batch in found for meta in batch)
+            return {meta["path"] for meta in objects if self._lasts(meta["last_modified"])}
+
+    def _lasts(self, written: datetime) -> bool:
+        if not self._expiry_days:
+            return True
+        age = datetime.now(UTC) - written
+        return age < timedelta(days=self._expiry_days) - _LONGEST_USE
 
     def read_json(self, key: str) -> Any:
         """Read a JSON object."""
@@ -172,8 +225,8 @@ class Stores:
         """Open all three."""
         return cls(
             Store.open(settings.inbox_url),
-            Store.open(settings.work_url),
-            Store.open(settings.results_url),
+            Store.open(settings.work_url, settings.work_expiry_days),
+            Store.open(settings.results_url, settings.segments_expiry_days),
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ionbox_science.errors import InvalidDataset
+PEAKS_PER_MERGE_ITEM = 12_000_000
+"""Peaks that one call merges, one segment after the other."""
 
 IONS_PER_CHUNK = 65536
 """Ions per chunk of isotope patterns: about half a second of computing."""
@@ -17,9 +18,6 @@ IONS_PER_READ = 16384
 PEAKS_PER_SCORE_ITEM = 20_000_000
 IMAGE_CELLS_PER_ITEM = 16_000_000
 """Values of an item of images (64 MB), and so of a chunk of ``ion_images.zarr``."""
-
-SORT_MEMORY_MB = 10240
-"""Memory of the largest Lambda."""
 
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
@@ -52,6 +50,16 @@ def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_peaks * (mz_bytes + 8) // _MB
 
 
+def run_memory_mb(n_peaks: int, mz_bytes: int) -> int:
+    """Predict the memory of sorting a run of spectra and cutting it into blocks."""
+    return sort_memory_mb(n_peaks, mz_bytes)
+
+
+def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
+    """Predict the memory of merging a segment: it, its blocks, and the blocks of the next."""
+    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + 3 * n_peaks * (mz_bytes + 8) // _MB
+
+
 def pattern_memory_mb(n_ions: int) -> int:
     """Predict the memory of an item of isotope patterns."""
     return _BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // _MB
@@ -67,24 +75,6 @@ def score_memory_mb(n_ions: int, n_peaks: int) -> int:
 def image_memory_mb(n_cells: int, n_peaks: int) -> int:
     """Predict the memory of an item of images, from the peaks that are read for it."""
     return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
-
-
-def choose_sort(n_peaks: int, mz_bytes: int, name: str) -> str:
-    """Choose how to sort a dataset into segments.
-
-    Raises
-    ------
-    InvalidDataset
-        If the dataset does not fit the one way there is so far.
-    """
-    needed = sort_memory_mb(n_peaks, mz_bytes)
-    if needed > SORT_MEMORY_MB:
-        raise InvalidDataset(
-            f"{name}: sorting its {n_peaks:,} peaks takes {needed:,} MB, more than the "
-            f"{SORT_MEMORY_MB:,} MB of one worker; this version cannot sort in parts yet. "
-            "Crop the dataset or remove noise peaks"
-        )
-    return "lambda"
 
 
 def cut_score_items(chunks: Sequence[Chunk]) -> list[Chunk]:
@@ -110,6 +100,18 @@ def cut_score_items(chunks: Sequence[Chunk]) -> list[Chunk]:
     if stop > start:
         items.append(Chunk(start, stop, n_peaks))
     return items
+
+
+def cut_merge_items(n_peaks: Sequence[int]) -> list[Chunk]:
+    """Cut segments into items of neighbouring ones; ``n_peaks`` of a chunk is its largest one's."""
+    items: list[Chunk] = []
+    start = total = largest = 0
+    for index, n in enumerate(n_peaks):
+        if index > start and total + n > PEAKS_PER_MERGE_ITEM:
+            items.append(Chunk(start, index, largest))
+            start, total, largest = index, 0, 0
+        total, largest = total + n, max(largest, n)
+    return [*items, Chunk(start, len(n_peaks), largest)]
 
 
 def images_per_chunk(n_isotopes: int, n_pixels: int) -> int:

@@ -1,0 +1,38 @@
+"""AnnounceEnd: an execution ended; make its status right, and tell people and programs once."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+from ionbox_cloud import keys
+from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.notices import EventBus, Topic
+from ionbox_cloud.run_end import (
+    DETAIL_TYPE,
+    ExecutionEnd,
+    settle_status,
+    summarise_end,
+    write_message,
+    write_subject,
+)
+from ionbox_cloud.settings import AnnounceEndSettings
+from ionbox_cloud.store import open_stores
+
+
+@event_handler(
+    "AnnounceEnd", EventBridgeEvent, AnnounceEndSettings, "Step Functions Execution Status Change"
+)
+def lambda_handler(event: EventBridgeEvent, settings: AnnounceEndSettings) -> None:
+    """Settle the status of an execution and announce it; if this breaks off, all over again."""
+    end, stores = ExecutionEnd.of(event.detail), open_stores(settings.objects)
+    status = settle_status(end, stores)
+    told_key = keys.announcement(end.execution_id, end.ended_ms)
+    if stores.work.exists(told_key):
+        logger.info("announced before", extra={"execution_id": end.execution_id})
+        return
+    ended = summarise_end(end, status, stores, settings.objects.results_url)
+    topic = Topic(open_client("sns"), settings.topic_arn)
+    topic.tell(write_subject(ended), write_message(ended))
+    EventBus(open_client("events"), settings.event_bus).tell(DETAIL_TYPE, ended.to_json())
+    stores.work.write_json(told_key, ended.to_json())
+    logger.info("announced", extra={"ended": ended.to_json()})

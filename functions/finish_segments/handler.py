@@ -1,0 +1,26 @@
+"""FinishSegments: see that all segments are merged, and close them."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.gather import gather
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import MergeItem, RunRef, SortedDataset
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.segment_writing import close_segments
+from ionbox_cloud.sorted_runs import read_spectrum_tic, read_written_segments
+from ionbox_cloud.store import Stores
+from ionbox_science.peak_sorting import sum_per_pixel
+
+
+@state_handler("FinishSegments", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
+    """Write the total ion current and the manifest."""
+    gather(stores.work, "MergeSegments", message.execution_id, MergeItem)
+    plan = read_plan(stores.work, message.execution_id)
+    header = read_stored_header(stores.work, plan.dataset_id)
+    tic = sum_per_pixel(header, read_spectrum_tic(stores.work, plan))
+    written = read_written_segments(stores.work, plan)
+    checksum = stores.work.read_json(keys.ibd_checksum(plan.sort_id))["digest"]
+    return close_segments(stores.results, plan, header, written, tic, checksum)

@@ -1,0 +1,41 @@
+"""Intake: an object came into the inbox; queue the run or register the database it completes."""
+
+from __future__ import annotations
+
+import functools
+
+from aws_lambda_powertools.utilities.data_classes import S3EventBridgeNotificationEvent
+from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.claims import claim_run
+from ionbox_cloud.database_tables import register_database
+from ionbox_cloud.drops import DroppedDataset, Ignored, find_drop
+from ionbox_cloud.executions import open_executions
+from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.intake_notices import complain_of_database, complain_of_key
+from ionbox_cloud.notices import Topic
+from ionbox_cloud.run_queue import RunQueue
+from ionbox_cloud.settings import IntakeSettings
+from ionbox_cloud.store import open_stores
+
+
+@event_handler("Intake", S3EventBridgeNotificationEvent, IntakeSettings, "Object Created")
+def lambda_handler(event: S3EventBridgeNotificationEvent, settings: IntakeSettings) -> None:
+    """Find out what an object belongs to, and do once what follows from it."""
+    stores, topic = open_stores(settings.objects), Topic(open_client("sns"), settings.topic_arn)
+    drop = find_drop(stores.inbox, event.detail.object["key"])
+    if isinstance(drop, Ignored):
+        logger.info("nothing to do", extra={"key": drop.key, "reason": drop.reason})
+        if drop.warn:
+            complain_of_key(topic, drop)
+    elif isinstance(drop, DroppedDataset):
+        executions = open_executions(settings.state_machine_arn)
+        run = claim_run(drop, stores.inbox, stores.work, executions, settings.default_settings())
+        queued = run.execution_id if run else None
+        logger.info("claimed", extra={"drop": drop.files.to_json(), "queued": queued})
+        if run is not None:
+            queue = RunQueue(open_client("sqs"), settings.run_queue_url, settings.kick_queue_url)
+            queue.add(run)
+    else:
+        complain = functools.partial(complain_of_database, topic)
+        record = register_database(drop, stores.inbox, stores.results, complain)
+        logger.info("registered", extra={"database": record.to_json()})

@@ -1,0 +1,43 @@
+"""PlanMerge: see that all runs are sorted, and list the segments to merge from them."""
+
+from __future__ import annotations
+
+from ionbox_cloud import keys
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.gather import gather, plan_items
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import ItemList, MergeItem, RunRef, SortItem
+from ionbox_cloud.planned_segments import has_merged
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.sorted_runs import gather_counts
+from ionbox_cloud.store import Stores
+from ionbox_cloud.work_items import cut_merge_items, merge_memory_mb
+
+
+@state_handler("PlanMerge", RunRef)
+def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+    """Write the counts of all runs, then list the segments that do not exist yet."""
+    gather(stores.work, "SortRuns", message.execution_id, SortItem)
+    plan = read_plan(stores.work, message.execution_id)
+    header = read_stored_header(stores.work, plan.dataset_id)
+    counts = gather_counts(stores.work, plan)
+    work_keys = stores.work.list_lasting(keys.sort(plan.sort_id))
+    results_keys = stores.results.list_lasting(keys.segments(plan.segments_id))
+    missing = [
+        part
+        for part in cut_merge_items(counts.sum(axis=0).tolist())
+        if not has_merged(plan, part.start, part.stop, work_keys, results_keys)
+    ]
+    items = [
+        MergeItem(
+            message.execution_id,
+            message.run_id,
+            item,
+            keys.merged_segments(plan.sort_id, part.start),
+            part.start,
+            part.stop,
+            memory_mb=merge_memory_mb(part.n_peaks, header.mz_dtype.itemsize),
+        )
+        for item, part in enumerate(missing)
+    ]
+    return plan_items(stores.work, "MergeSegments", message.execution_id, items)

@@ -1,0 +1,32 @@
+"""SortRuns: sort a run of spectra by m/z and cut it at the bounds of the segments."""
+
+from __future__ import annotations
+
+import numpy as np
+from ionbox_cloud import keys
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.handlers import state_handler
+from ionbox_cloud.messages import Done, SortItem
+from ionbox_cloud.planned_ibd import open_planned_ibd
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.settings import count_threads
+from ionbox_cloud.store import Stores
+from ionbox_science.peak_sorting import sort_run
+from ionbox_science.run_layout import encode_run
+
+
+@state_handler("SortRuns", SortItem)
+def lambda_handler(message: SortItem, stores: Stores) -> Done:
+    """Write one sorted run, then what is in it."""
+    plan = read_plan(stores.work, message.execution_id)
+    read_range = open_planned_ibd(stores.inbox, plan)
+    header = read_stored_header(stores.work, plan.dataset_id)
+    found = sort_run(
+        header, read_range, slice(message.start, message.stop), n_threads=count_threads()
+    )
+    data, n_peaks = encode_run(found.peaks, np.array(plan.segment_bounds))
+    stores.work.write(keys.sorted_run(plan.sort_id, message.index), data)
+    stores.work.write_arrays(
+        message.output_key, {"n_peaks": n_peaks, "spectrum_tic": found.spectrum_tic}
+    )
+    return Done()

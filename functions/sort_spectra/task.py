@@ -1,0 +1,55 @@
+"""SortSpectra: sort a dataset of any size on the disk of one Fargate task, in bounded memory."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud.handlers import peak_memory_mb
+from ionbox_cloud.messages import RunRef, SortedDataset
+from ionbox_cloud.planned_ibd import open_planned_ibd
+from ionbox_cloud.run_plan import read_plan
+from ionbox_cloud.segment_writing import WrittenSegment, close_segments, write_segment
+from ionbox_cloud.settings import count_threads
+from ionbox_cloud.store import Stores
+from ionbox_cloud.task_token import state_task
+from ionbox_science.disk_sorting import sort_on_disk
+from ionbox_science.ibd import PassingDigest
+from ionbox_science.spectra import Peaks
+
+_MB = 1 << 20
+# Of the task's memory that this process may take: the rest is the system's, and buffers of storage.
+_SHARE = 0.85
+
+
+@state_task("SortSpectra", RunRef)
+def main(message: RunRef, stores: Stores, memory_mb: int) -> SortedDataset:
+    """Write the segments and the total ion current, the manifest last."""
+    plan = read_plan(stores.work, message.execution_id)
+    read_range = open_planned_ibd(stores.inbox, plan)
+    header = read_stored_header(stores.work, plan.dataset_id)
+    digest = PassingDigest(header.checksum_algorithm, read_range)
+    written: list[WrittenSegment] = []
+
+    def store_segment(index: int, peaks: Peaks) -> None:
+        written.append(write_segment(stores.results, plan.segments_id, index, peaks))
+
+    with tempfile.TemporaryDirectory(prefix="ionbox-sort-") as folder:
+        tic = sort_on_disk(
+            header,
+            read_range,
+            np.array(plan.segment_bounds),
+            store_segment,
+            memory_bytes=int((_SHARE * memory_mb - peak_memory_mb()) * _MB),
+            folder=Path(folder),
+            n_threads=count_threads(),
+            watch=digest,
+        )
+    checksum = digest.finish(plan.ibd_bytes)
+    return close_segments(stores.results, plan, header, written, tic, checksum)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""StartRuns: something changed; start waiting runs while there is room for them."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.data_classes import SQSEvent
+from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.executions import open_executions
+from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.run_queue import RunQueue, ended_executions, kick_bodies, start_waiting_runs
+from ionbox_cloud.settings import StartRunsSettings
+
+
+@event_handler("StartRuns", SQSEvent, StartRunsSettings)
+def lambda_handler(event: SQSEvent, settings: StartRunsSettings) -> None:
+    """Start waiting runs up to the number that may run at once."""
+    queue = RunQueue(open_client("sqs"), settings.run_queue_url, settings.kick_queue_url)
+    executions = open_executions(settings.state_machine_arn)
+    ended = ended_executions(kick_bodies(event))
+    started = start_waiting_runs(queue, executions, settings.max_runs, ended)
+    logger.info("done", extra={"started": started})

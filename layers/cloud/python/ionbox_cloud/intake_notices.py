@@ -1,0 +1,21 @@
+"""What Intake tells people: only what no run will tell them."""
+
+from __future__ import annotations
+
+from ionbox_cloud.database_tables import RegisteredDatabase
+from ionbox_cloud.drops import Ignored
+from ionbox_cloud.notices import Topic
+
+
+def complain_of_database(topic: Topic, record: RegisteredDatabase) -> None:
+    """Tell people that a molecule table cannot be used."""
+    topic.tell(
+        f"ionbox: database {record.name} cannot be used as it is",
+        f"{record.message}\n\nWhat to do: correct {record.key} and drop it again, or set "
+        f'"skip_bad_rows": true in the config of a run.',
+    )
+
+
+def complain_of_key(topic: Topic, drop: Ignored) -> None:
+    """Tell people that an object's key is beyond us."""
+    topic.tell("ionbox: a file was not taken", f"{drop.key}\n\n{drop.reason}.")

@@ -1,0 +1,26 @@
+"""Which segments of a run are there already, and will be until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ionbox_cloud import keys
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Store
+
+
+def has_segments(results: Store, plan: RunPlan) -> bool:
+    """Say whether a dataset need not be sorted."""
+    segments_id = plan.segments_id
+    needed = {keys.segments_manifest(segments_id), keys.tic(segments_id)}
+    needed |= {keys.segment(segments_id, index) for index in range(plan.n_segments)}
+    return needed <= results.list_lasting(keys.segments(segments_id))
+
+
+def has_merged(
+    plan: RunPlan, first: int, stop: int, work_keys: Collection[str], results_keys: Collection[str]
+) -> bool:
+    """Say whether segments need not be merged, from the keys that last in both buckets."""
+    segments = (keys.segment(plan.segments_id, index) for index in range(first, stop))
+    recorded = keys.merged_segments(plan.sort_id, first) in work_keys
+    return recorded and all(key in results_keys for key in segments)

@@ -1,0 +1,80 @@
+"""What AWS charges, from a dated file."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+
+from ionbox_cloud.json_record import JsonRecord
+
+TRANSITIONS_PER_CALL = 3
+"""From one state to the next: to a call, from it, and a choice or the start of an item."""
+
+_SECONDS_PER_HOUR = 3600
+_SHORTEST_TASK_S = 60
+_MB_PER_GB = 1024
+
+
+@dataclass(frozen=True)
+class Prices(JsonRecord):
+    """Prices in US dollars; the file says where and when they were read.
+
+    Attributes
+    ----------
+    source, date, currency : str
+        Where they are from.
+    lambda_gb_s, lambda_request : float
+        A gigabyte of a function's memory for a second; a call.
+    step_functions_transition : float
+        From one state to the next.
+    fargate_vcpu_h, fargate_gb_h, fargate_disk_gb_h : float
+        Processor, memory and disk of a task for an hour.
+    fargate_free_disk_gb : int
+        Disk that every task has for nothing.
+    s3_write, s3_read : float
+        A request.
+    """
+
+    source: str
+    date: str
+    currency: str
+    lambda_gb_s: float
+    lambda_request: float
+    step_functions_transition: float
+    fargate_vcpu_h: float
+    fargate_gb_h: float
+    fargate_disk_gb_h: float
+    fargate_free_disk_gb: int
+    s3_write: float
+    s3_read: float
+
+    def lambda_calls(self, gb_s: float, n_calls: int) -> float:
+        """Return the price of calls of functions."""
+        return gb_s * self.lambda_gb_s + n_calls * self.lambda_request
+
+    def transitions(self, n_calls: int) -> float:
+        """Return the price of what the state machine does around calls."""
+        return n_calls * TRANSITIONS_PER_CALL * self.step_functions_transition
+
+    def fargate_task(self, seconds: float, vcpu: float, memory_mb: int, disk_gb: int) -> float:
+        """Return the price of a task that ran for some time; a minute is the least."""
+        per_hour = (
+            vcpu * self.fargate_vcpu_h
+            + memory_mb / _MB_PER_GB * self.fargate_gb_h
+            + max(0, disk_gb - self.fargate_free_disk_gb) * self.fargate_disk_gb_h
+        )
+        return max(seconds, _SHORTEST_TASK_S) / _SECONDS_PER_HOUR * per_hour
+
+
+@functools.cache
+def read_prices() -> Prices:
+    """Read the price file."""
+    text = resources.files(__package__).joinpath("data", "prices.json").read_text("utf-8")
+    return Prices.from_json(json.loads(text))
+
+
+def gigabyte_seconds(duration_s: float, memory_mb: int) -> float:
+    """Return what Lambda and Fargate bill: memory times time."""
+    return duration_s * memory_mb / _MB_PER_GB

@@ -1,0 +1,276 @@
+"""How a run ended, told so that a scientist can act on it.
+
+Usually the run itself wrote its status: PublishResults or ReportFailure. It cannot if it was
+stopped, ran out of time, or died of what a state machine does not let one catch (States.Runtime,
+States.DataLimitExceeded); then the status is made up here from what Step Functions says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ionbox_cloud import keys
+from ionbox_cloud.claims import find_dataset_name
+from ionbox_cloud.errors import InvalidMessage, MissingObject
+from ionbox_cloud.gather import describe_cause
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.messages import RunRequest
+from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.run_record import write_status
+from ionbox_cloud.store import Store, Stores
+
+DETAIL_TYPE = "ionbox run ended"
+"""The ``detail-type`` of our event; its ``source`` is ``ionbox``, its ``detail`` a `RunEnded`."""
+
+_MOST_SIGNS = 8000  # of a message; some list hundreds of bad rows
+_MOST_WARNINGS = 10
+
+# What the run may have said itself. Whatever happened after results were published (a stop, a time
+# limit), they are whole.
+_OWN_WORDS: Mapping[str, tuple[str, ...]] = {
+    "SUCCEEDED": ("succeeded",),
+    "FAILED": ("succeeded", "invalid_input", "failed"),
+    "TIMED_OUT": ("succeeded", "timed_out"),
+    "ABORTED": ("succeeded", "cancelled"),
+}
+
+_MADE_UP: Mapping[str, tuple[str, str, str, str]] = {
+    "SUCCEEDED": ("succeeded", "", "", ""),
+    "FAILED": (
+        "failed",
+        "States.Runtime",
+        "the workflow broke off without saying why",
+        "Drop the files again: finished work is kept. If it fails the same way, report it.",
+    ),
+    "TIMED_OUT": (
+        "timed_out",
+        "States.Timeout",
+        "the run took longer than runs may take",
+        "Drop the files again to go on: finished work is kept. If it takes too long again, use "
+        "fewer or smaller databases, or crop the dataset.",
+    ),
+    "ABORTED": (
+        "cancelled",
+        "States.Aborted",
+        "the run was stopped",
+        "Drop the files again to go on: finished work is kept.",
+    ),
+}
+"""Status, error, message (both unless Step Functions knows better) and advice."""
+
+
+@dataclass(frozen=True)
+class ExecutionEnd:
+    """What Step Functions says of an execution that ended.
+
+    Attributes
+    ----------
+    execution_id : str
+        Its name.
+    status : str
+        ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
+    ended_ms : int
+        When, in milliseconds since 1970; an execution that is redriven ends twice.
+    request : RunRequest or None
+        Its input, if the event had room for it.
+    error, cause : str
+        Empty if there are none.
+    """
+
+    execution_id: str
+    status: str
+    ended_ms: int
+    request: RunRequest | None
+    error: str
+    cause: str
+
+    @classmethod
+    def of(cls, detail: Mapping[str, Any]) -> ExecutionEnd:
+        """Read the ``detail`` of a "Step Functions Execution Status Change".
+
+        Raises
+        ------
+        InvalidMessage
+            If it tells of no end.
+        """
+        status = str(detail.get("status"))
+        if status not in _OWN_WORDS:
+            raise InvalidMessage(f"AnnounceEnd: '{status}' is no end of an execution")
+        return cls(
+            execution_id=detail["name"],
+            status=status,
+            ended_ms=int(detail.get("stopDate") or 0),
+            request=_parse_request(detail.get("input")),
+            error=detail.get("error") or "",
+            cause=detail.get("cause") or "",
+        )
+
+
+@dataclass(frozen=True)
+class RunEnded(JsonRecord):
+    """What people and programs are told; the ``detail`` of our event.
+
+    Attributes
+    ----------
+    execution_id, run_id, dataset : str
+        Which run; ``run_id`` is empty if it was never planned.
+    status : str
+        ``succeeded``, ``invalid_input`` (the user must act), ``failed``, ``timed_out`` or
+        ``cancelled``.
+    reused : bool
+        The results were there already.
+    results : str
+        URL of the folder with the results; empty if there are none.
+    n_annotations : int
+        Rows of ``annotations.csv``.
+    n_by_fdr : dict of str to int
+        How many of them are within each FDR level, such as ``{"0.05": 12, "0.1": 20}``.
+    error, message, advice : str
+        Of a run without results: error class, what was wrong, what to do.
+    warnings : tuple of str
+        Of a run with results: what its user should know.
+    """
+
+    execution_id: str
+    run_id: str
+    dataset: str
+    status: str
+    reused: bool
+    results: str
+    n_annotations: int
+    n_by_fdr: dict[str, Any]
+    error: str
+    message: str
+    advice: str
+    warnings: tuple[str, ...]
+
+
+def settle_status(end: ExecutionEnd, stores: Stores) -> dict[str, Any]:
+    """Return the status of an ended execution, after writing it if the run did not."""
+    key = keys.status(end.execution_id)
+    status = stores.results.read_json(key) if stores.results.exists(key) else {}
+    if status.get("status") not in _OWN_WORDS[end.status]:
+        write_status(stores.results, end.execution_id, _make_up(end, stores))
+        status = stores.results.read_json(key)
+    found: dict[str, Any] = status
+    return found
+
+
+def summarise_end(
+    end: ExecutionEnd, status: Mapping[str, Any], stores: Stores, results_url: str
+) -> RunEnded:
+    """Bring together what there is to tell of an ended execution."""
+    folder = status.get("results", "")
+    record = stores.results.read_json(f"{folder}/run.json") if folder else {}
+    n_by_fdr: Counter[str] = Counter()
+    for row in record.get("summary", []):
+        n_by_fdr.update(row["counts"])
+    n_by_fdr.pop("all", None)
+    return RunEnded(
+        execution_id=end.execution_id,
+        run_id=record.get("run_id") or status.get("run_id", ""),
+        dataset=_dataset_name(end, stores.work),
+        status=status["status"],
+        reused=status.get("reused", False),
+        results=f"{results_url}/{folder}" if folder else "",
+        n_annotations=record.get("n_annotations", 0),
+        n_by_fdr=dict(n_by_fdr),
+        error=status.get("error", ""),
+        message=status.get("message", "")[:_MOST_SIGNS],
+        advice=status.get("advice", ""),
+        warnings=tuple(record.get("warnings", [])[:_MOST_WARNINGS]),
+    )
+
+
+_HEADLINES: Mapping[str, str] = {
+    "succeeded": "annotated",
+    "invalid_input": "cannot be annotated as it is",
+    "failed": "failed",
+    "timed_out": "took too long",
+    "cancelled": "was cancelled",
+}
+
+
+def write_subject(ended: RunEnded) -> str:
+    """Return the subject of the message to people."""
+    within = next(iter(ended.n_by_fdr.items()), None)
+    count = f": {within[1]:,} at FDR {_percent(within[0])}" if within else ""
+    return f"ionbox: {ended.dataset} {_HEADLINES[ended.status]}{count}"
+
+
+def write_message(ended: RunEnded) -> str:
+    """Return the text of the message to people."""
+    return "\n".join(
+        [
+            f"Dataset: {ended.dataset}",
+            f"Status: {ended.status.replace('_', ' ')}",
+            *(_describe_results(ended) if ended.results else _describe_failure(ended)),
+            "",
+            f"Execution: {ended.execution_id}",
+        ]
+    )
+
+
+def _describe_results(ended: RunEnded) -> list[str]:
+    levels = (f"  within FDR {_percent(level)}: {n:,}" for level, n in ended.n_by_fdr.items())
+    reused = ["They were there already: equal files, settings and version."] if ended.reused else []
+    warnings = ["", "Please note:", *(f"  {line}" for line in ended.warnings)]
+    return [
+        f"Annotations: {ended.n_annotations:,}",
+        *levels,
+        f"Results: {ended.results}/",
+        *reused,
+        *(warnings if ended.warnings else []),
+        "",
+        f"To get them: aws s3 sync {ended.results}/ results",
+    ]
+
+
+def _describe_failure(ended: RunEnded) -> list[str]:
+    return ["", ended.message, "", f"What to do: {ended.advice}", f"Error: {ended.error}"]
+
+
+def _percent(level: str) -> str:
+    return f"{100 * float(level):g} %"
+
+
+def _make_up(end: ExecutionEnd, stores: Stores) -> dict[str, Any]:
+    status, error, message, advice = _MADE_UP[end.status]
+    plan = _find_plan(end, stores.work)
+    if status == "succeeded" and plan is not None:
+        folder = keys.results(plan.dataset_id, plan.run_id)
+        return {"status": status, "reused": False, "results": folder}
+    return {
+        "status": status,
+        "error": end.error or error,
+        "message": describe_cause(end.cause) or message,
+        "advice": advice,
+        "dataset": _dataset_name(end, stores.work),
+        "run_id": plan.run_id if plan else "",
+    }
+
+
+def _find_plan(end: ExecutionEnd, work: Store) -> RunPlan | None:
+    """Return the plan, None if there is none or another version of ionbox wrote it."""
+    try:
+        return read_plan(work, end.execution_id)
+    except (MissingObject, InvalidMessage):
+        return None
+
+
+def _dataset_name(end: ExecutionEnd, work: Store) -> str:
+    if end.request is not None:
+        return end.request.dataset.name
+    return find_dataset_name(work, end.execution_id) or end.execution_id
+
+
+def _parse_request(text: Any) -> RunRequest | None:
+    """Return an execution's input; an event may lack it, and operators may give anything."""
+    try:
+        return RunRequest.from_json(json.loads(text))
+    except (TypeError, ValueError, InvalidMessage):
+        return None

@@ -1,0 +1,178 @@
+"""Runs that wait for their turn, and the gate that lets a few at a time through.
+
+Two queues: one holds the waiting runs; the other, first in first out with a single message group,
+wakes StartRuns, so that there is never more than one of it. A kick follows every run that is queued
+and every execution that ends, and comes every few minutes besides, so none needs to be kept safe.
+How many runs are on is asked of Step Functions each time: there is no counter that could leak.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import SQSEvent
+
+from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.executions import Executions, StartOutcome
+from ionbox_cloud.handlers import logger
+from ionbox_cloud.messages import WaitingRun
+
+KICK_GROUP = "kick"
+
+_WAIT_S = 1  # so that SQS asks all of its servers
+
+
+@dataclass(frozen=True)
+class ReceivedRun:
+    """A message of the run queue; ``run`` is None if it is none of ours."""
+
+    run: WaitingRun | None
+    receipt: str
+
+
+class RunQueue:
+    """The two queues.
+
+    Parameters
+    ----------
+    client : botocore client
+        Of SQS.
+    run_queue_url, kick_queue_url : str
+        Addresses of the queues.
+    """
+
+    def __init__(self, client: Any, run_queue_url: str, kick_queue_url: str) -> None:
+        self._client = client
+        self._runs = run_queue_url
+        self._kicks = kick_queue_url
+
+    def add(self, run: WaitingRun) -> None:
+        """Queue a run, then wake StartRuns."""
+        self._client.send_message(QueueUrl=self._runs, MessageBody=json.dumps(run.to_json()))
+        self.kick()
+
+    def kick(self) -> None:
+        """Wake StartRuns.
+
+        Notes
+        -----
+        The deduplication id is new each time: a kick that SQS took for a repetition could be the
+        one that comes after StartRuns looked.
+        """
+        self._client.send_message(
+            QueueUrl=self._kicks,
+            MessageBody="{}",
+            MessageGroupId=KICK_GROUP,
+            MessageDeduplicationId=uuid.uuid4().hex,
+        )
+
+    def receive(self) -> ReceivedRun | None:
+        """Take the next message, None if none is waiting; it comes back unless it is removed."""
+        answer = self._client.receive_message(
+            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=_WAIT_S
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            return None
+        (message,) = messages
+        return ReceivedRun(_parse_run(message["Body"]), message["ReceiptHandle"])
+
+    def remove(self, received: ReceivedRun) -> None:
+        """Remove a message for good."""
+        self._client.delete_message(QueueUrl=self._runs, ReceiptHandle=received.receipt)
+
+
+def start_waiting_runs(
+    queue: RunQueue, executions: Executions, max_runs: int, ended: Set[str] = frozenset()
+) -> list[str]:
+    """Start waiting runs while there is room for them.
+
+    Parameters
+    ----------
+    queue : RunQueue
+        What waits.
+    executions : Executions
+        What runs.
+    max_runs : int
+        Executions at once.
+    ended : set of str
+        Executions that are known to have ended, whatever the list of running ones still says.
+
+    Returns
+    -------
+    list of str
+        Names of the executions that were started.
+
+    Notes
+    -----
+    A run that exists already is done with. One that Step Functions cannot take now stays in the
+    queue for the next kick; one that it never takes, and a message that is none of ours, stay until
+    the queue moves them to its dead letters.
+    """
+    running = executions.running(max_runs + len(ended)) - ended
+    started: list[str] = []
+    while len(running) < max_runs:
+        received = queue.receive()
+        if received is None:
+            break
+        outcome = _start(executions, received)
+        if outcome is StartOutcome.LATER:
+            break
+        if outcome is StartOutcome.UNFIT or received.run is None:
+            continue
+        queue.remove(received)
+        if outcome is StartOutcome.STARTED:
+            running.add(received.run.execution_id)
+            started.append(received.run.execution_id)
+    return started
+
+
+def ended_executions(kicks: Iterable[str]) -> set[str]:
+    """Return the names of executions whose end is what woke StartRuns.
+
+    Parameters
+    ----------
+    kicks : iterable of str
+        Bodies of messages of the kick queue; those that EventBridge put there are events.
+    """
+    names = set()
+    for body in kicks:
+        detail = _read_object(_read_object(body).get("detail"))
+        if detail.get("status") in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"):
+            names.add(str(detail.get("name")))
+    return names
+
+
+def kick_bodies(event: SQSEvent) -> list[str]:
+    """Return the bodies of the messages of an event."""
+    return [record.body for record in event.records]
+
+
+def _start(executions: Executions, received: ReceivedRun) -> StartOutcome:
+    if received.run is None:
+        return StartOutcome.UNFIT
+    outcome = executions.start(received.run)
+    logger.info(outcome.name.lower(), extra={"execution_id": received.run.execution_id})
+    return outcome
+
+
+def _parse_run(body: str) -> WaitingRun | None:
+    try:
+        return WaitingRun.from_json(json.loads(body))
+    except (ValueError, InvalidMessage):
+        logger.exception("a message of the run queue that is no run", extra={"body": body})
+        return None
+
+
+def _read_object(value: Any) -> dict[str, Any]:
+    """Return a JSON object, given as one or as its text; an empty one for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,114 @@
+"""Writing segments: one by one, whoever made them, and what closes a dataset's segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.dataset_checks import check_mz_counts, count_implausible_mz
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml import ImzmlHeader
+from ionbox_science.segments import encode_segment
+from ionbox_science.spectra import Peaks
+
+from ionbox_cloud import keys
+from ionbox_cloud.datasets import IbdChecksum, compare_checksum
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.messages import SortedDataset
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.segments import SegmentsManifest, write_manifest
+from ionbox_cloud.store import Store
+
+
+@dataclass(frozen=True)
+class WrittenSegment(JsonRecord):
+    """What a segment holds; ``mz_min`` and ``mz_max`` are 0 if it is empty."""
+
+    n_peaks: int
+    n_implausible: int
+    mz_min: float
+    mz_max: float
+
+
+def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) -> WrittenSegment:
+    """Write one segment from its peaks in order of m/z."""
+    results.write(keys.segment(segments_id, index), encode_segment(peaks))
+    if not len(peaks.mz):
+        return WrittenSegment(0, 0, 0.0, 0.0)
+    n_implausible = count_implausible_mz(peaks.mz)
+    # not a number comes last in order, and JSON has no word for it
+    ends = np.nan_to_num(peaks.mz[[0, -1]].astype(np.float64))
+    return WrittenSegment(len(peaks.mz), n_implausible, float(ends[0]), float(ends[1]))
+
+
+def check_peaks_found(
+    plan: RunPlan, header: ImzmlHeader, n_peaks: int, n_implausible: int, digest: str
+) -> IbdChecksum:
+    """Refuse a dataset for what shows only once all its peaks were read.
+
+    Raises
+    ------
+    InvalidDataset
+        If there are no peaks, or some have no plausible m/z.
+    """
+    if not n_peaks:
+        raise InvalidDataset(f"{plan.dataset.name}: no peak has an intensity above zero")
+    checksum = compare_checksum(digest, header)
+    check_mz_counts(
+        n_implausible,
+        n_peaks,
+        PurePosixPath(plan.dataset.ibd_key).name,
+        checksum_differs=checksum.verdict == "differs",
+    )
+    return checksum
+
+
+def close_segments(
+    results: Store,
+    plan: RunPlan,
+    header: ImzmlHeader,
+    written: Sequence[WrittenSegment],
+    tic: npt.NDArray[np.float64],
+    digest: str,
+) -> SortedDataset:
+    """Check what was found, then write the total ion current and, last, the manifest.
+
+    Parameters
+    ----------
+    results : Store
+        The results bucket.
+    plan : RunPlan
+        The run.
+    header : ImzmlHeader
+        Of the dataset.
+    written : sequence of WrittenSegment
+        All segments, in order.
+    tic : (n_pixels,) float64, counts
+        Total ion current.
+    digest : str
+        Checksum of the ibd, with the algorithm of ``header``; empty if nobody read it in one go.
+
+    Raises
+    ------
+    InvalidDataset
+        If there are no peaks, or some have no plausible m/z.
+    """
+    n_peaks = sum(segment.n_peaks for segment in written)
+    n_implausible = sum(segment.n_implausible for segment in written)
+    checksum = check_peaks_found(plan, header, n_peaks, n_implausible, digest)
+    filled = [segment for segment in written if segment.n_peaks]
+    image = tic.reshape(header.height, header.width)
+    results.write_arrays(keys.tic(plan.segments_id), {"tic": image})
+    manifest = SegmentsManifest(
+        mz_dtype=header.mz_dtype.newbyteorder("=").str,
+        n_peaks=tuple(segment.n_peaks for segment in written),
+        bounds=plan.segment_bounds,
+        mz_min=filled[0].mz_min,
+        mz_max=filled[-1].mz_max,
+        checksum=checksum,
+    )
+    write_manifest(results, plan.segments_id, manifest)
+    return SortedDataset(n_peaks, n_segments=len(written))

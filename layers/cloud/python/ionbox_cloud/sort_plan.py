@@ -1,0 +1,254 @@
+"""How a dataset's peaks are sorted into segments: three ways to the same bytes.
+
+::
+
+    lambda    one call sorts all peaks in memory
+    map       calls sort runs of spectra, further calls merge them, one range of m/z each
+    fargate   one task does the same on its own disk: any size in bounded memory
+
+The plan takes the cheapest way that can do it, or a simpler one (in this order) that costs hardly
+more; a user may name one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.prices import Prices, gigabyte_seconds, read_prices
+from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
+from ionbox_cloud.work_items import (
+    PEAKS_PER_MERGE_ITEM,
+    merge_memory_mb,
+    run_memory_mb,
+    sort_memory_mb,
+)
+
+PEAKS_PER_RUN = 24_000_000
+"""Peaks of a run of spectra that one call sorts (300 to 400 MB)."""
+
+DISK_LIMIT_GB = 200
+"""What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
+
+_SIMPLER_IS_WORTH = 0.05  # dollars
+_LONGEST_CALL_S = 600  # of the 900 that Lambda allows
+_GB = 1 << 30
+_MB = 1 << 20
+# Bytes per second to and from object storage, and peaks per second. The first are what is commonly
+# seen on AWS, not measured by us; they decide between ways, never what comes out.
+_CALL_BYTES_PER_S = 80e6
+_TASK_BYTES_PER_S = 250e6
+_PEAKS_PER_S = 10e6
+_CALL_START_S = 2
+_TASK_START_S = 60
+
+
+@dataclass(frozen=True)
+class SortTask(JsonRecord):
+    """Size of the Fargate task; disk is for one run."""
+
+    vcpu: int
+    memory_mb: int
+
+
+def read_sort_task() -> SortTask | None:
+    """Read the size of this deployment's Fargate task; None if it has none.
+
+    Raises
+    ------
+    InvalidMessage
+        If the environment does not say.
+    """
+    value = read_json_setting(SORT_TASK_VARIABLE)
+    return None if value is None else SortTask.from_json(value)
+
+
+@dataclass(frozen=True)
+class SortJob:
+    """What there is to sort.
+
+    Attributes
+    ----------
+    name : str
+        The dataset, for messages.
+    n_peaks : int
+        As declared.
+    mz_bytes : int
+        4 or 8.
+    ibd_bytes : int
+        To read.
+    n_segments : int
+        To write.
+    """
+
+    name: str
+    n_peaks: int
+    mz_bytes: int
+    ibd_bytes: int
+    n_segments: int
+
+    @property
+    def column_bytes(self) -> int:
+        """Bytes of all peaks as columns."""
+        return self.n_peaks * (self.mz_bytes + 8)
+
+    @property
+    def n_runs(self) -> int:
+        """Runs of spectra that calls sort."""
+        return max(1, -(-self.n_peaks // PEAKS_PER_RUN))
+
+
+@dataclass(frozen=True)
+class SortPlan(JsonRecord):
+    """The way that was taken.
+
+    Attributes
+    ----------
+    way : str
+        ``lambda``, ``map`` or ``fargate``.
+    memory_mb : int
+        What a call is expected to need; of a task, what it has.
+    disk_gb : int
+        Of a task.
+    vcpu : int
+        Of a task.
+    seconds, dollars : float
+        Rough prediction.
+    """
+
+    way: str
+    memory_mb: int
+    disk_gb: int
+    vcpu: int
+    seconds: float
+    dollars: float
+
+
+def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -> SortPlan:
+    """Choose how to sort a dataset.
+
+    Parameters
+    ----------
+    asked : str
+        ``auto``, or the way the user wants.
+    job : SortJob
+        The dataset.
+    ladder : Ladder
+        Sizes of functions.
+    task : SortTask or None
+        Size of the Fargate task, if this deployment has one.
+
+    Raises
+    ------
+    InvalidConfig
+        If the way that was asked for cannot do it.
+    InvalidDataset
+        If no way can.
+    """
+    prices = read_prices()
+    refusals = {
+        "lambda": _refuse_lambda(job, ladder),
+        "map": _refuse_map(job, ladder),
+        "fargate": _refuse_fargate(job, task),
+    }
+    if asked != "auto" and refusals[asked]:
+        raise InvalidConfig(
+            f"sort: {asked} cannot sort {job.name}: {refusals[asked]}; leave the choice to ionbox "
+            "(sort: auto)"
+        )
+    plans = [
+        plan
+        for plan in (
+            None if refusals["lambda"] else _plan_lambda(job, ladder, prices),
+            None if refusals["map"] else _plan_map(job, ladder, prices),
+            None if refusals["fargate"] or task is None else _plan_fargate(job, task, prices),
+        )
+        if plan and asked in ("auto", plan.way)
+    ]
+    if not plans:
+        reasons = "\n".join(f"  {way}: {reason}" for way, reason in refusals.items())
+        raise InvalidDataset(
+            f"{job.name}: its {job.n_peaks:,} peaks cannot be sorted here:\n{reasons}"
+        )
+    limit = min(plan.dollars for plan in plans) + _SIMPLER_IS_WORTH
+    return next(plan for plan in plans if plan.dollars <= limit)
+
+
+def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    if not ladder.fits("SegmentSpectra", memory_mb):
+        top = ladder.top_mb("SegmentSpectra")
+        return f"its peaks take {memory_mb:,} MB, the largest function has {top:,} MB"
+    seconds = _lambda_seconds(job)
+    if seconds > _LONGEST_CALL_S:
+        return f"it would take about {seconds:,.0f} s, a call may take {_LONGEST_CALL_S}"
+    return ""
+
+
+def _refuse_map(job: SortJob, ladder: Ladder) -> str:
+    needed = {
+        "SortRuns": run_memory_mb(min(job.n_peaks, PEAKS_PER_RUN), job.mz_bytes),
+        "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),
+    }
+    for state, memory_mb in needed.items():
+        if not ladder.fits(state, memory_mb):
+            top = ladder.top_mb(state)
+            return f"{state} needs {memory_mb:,} MB, its largest function has {top:,} MB"
+    return ""
+
+
+def _refuse_fargate(job: SortJob, task: SortTask | None) -> str:
+    if task is None:
+        return "this deployment has no Fargate task (fargate: false)"
+    disk_gb = _disk_gb(job)
+    if disk_gb > DISK_LIMIT_GB:
+        return f"its peaks take {disk_gb:,} GB of disk, a task has at most {DISK_LIMIT_GB}"
+    return ""
+
+
+def _lambda_seconds(job: SortJob) -> float:
+    moved = 2 * job.ibd_bytes + job.column_bytes
+    return _CALL_START_S + moved / _CALL_BYTES_PER_S + job.n_peaks / _PEAKS_PER_S
+
+
+def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    state = "SegmentSpectra"
+    rung_mb = ladder.rungs_mb[state][ladder.start_rung(state, memory_mb)]
+    seconds = _lambda_seconds(job)
+    dollars = prices.lambda_calls(gigabyte_seconds(seconds, rung_mb), 1)
+    return SortPlan("lambda", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))
+
+
+def _plan_map(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
+    memory_mb = run_memory_mb(min(job.n_peaks, PEAKS_PER_RUN), job.mz_bytes)
+    rung_mb = ladder.rungs_mb["SortRuns"][ladder.start_rung("SortRuns", memory_mb)]
+    moved = 2 * job.ibd_bytes + 3 * job.column_bytes
+    n_calls = job.n_runs + max(1, job.n_peaks // PEAKS_PER_MERGE_ITEM)
+    work_s = moved / _CALL_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S + n_calls * _CALL_START_S
+    checksum_s = job.ibd_bytes / _CALL_BYTES_PER_S
+    dollars = (
+        prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), n_calls + 3)
+        + 3 * n_calls * prices.step_functions_transition
+        + job.n_runs * job.n_segments * prices.s3_read
+    )
+    seconds = max(2 * _CALL_START_S + 2 * work_s / n_calls, checksum_s)
+    return SortPlan("map", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))
+
+
+def _plan_fargate(job: SortJob, task: SortTask, prices: Prices) -> SortPlan:
+    moved = job.ibd_bytes + 3 * job.column_bytes
+    work_s = moved / _TASK_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S / task.vcpu
+    seconds = _TASK_START_S + work_s
+    disk_gb = _disk_gb(job)
+    dollars = prices.fargate_task(seconds, task.vcpu, task.memory_mb, disk_gb)
+    size = task.memory_mb, disk_gb, task.vcpu
+    return SortPlan("fargate", *size, round(seconds, 1), round(dollars, 6))
+
+
+def _disk_gb(job: SortJob) -> int:
+    """Return the disk of a task: its own system, and all peaks once; 21 is the least there is."""
+    return max(21, 5 + -(-job.column_bytes * 21 // 20 // _GB))

@@ -1,0 +1,98 @@
+"""Sorted runs of spectra as objects: what many calls leave, for further calls to merge."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.run_layout import RunLayout, decode_block
+from ionbox_science.spectra import Peaks
+
+from ionbox_cloud import keys
+from ionbox_cloud.errors import MissingOutput
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.segment_writing import WrittenSegment
+from ionbox_cloud.store import Arrays, Store
+
+_PARALLEL_READS = 16
+_COUNTS = "n_peaks"
+
+
+def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
+    """Read what is in each run; many small objects, so many at once."""
+    names = [
+        keys.sorted_run_summary(plan.sort_id, index) for index in range(len(plan.run_cuts) - 1)
+    ]
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        return list(pool.map(work.read_arrays, names))
+
+
+def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
+    """Write down the peaks per run and segment in one object.
+
+    Returns
+    -------
+    (n_runs, n_segments) int64
+    """
+    counts = np.stack([summary["n_peaks"] for summary in _read_summaries(work, plan)])
+    work.write_arrays(keys.sorted_run_counts(plan.sort_id), {_COUNTS: counts})
+    return counts
+
+
+def read_spectrum_tic(work: Store, plan: RunPlan) -> npt.NDArray[np.float64]:
+    """Read the (n_spectra,) total ion current of all spectra, in counts."""
+    return np.concatenate([summary["spectrum_tic"] for summary in _read_summaries(work, plan)])
+
+
+def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
+    """Read what the calls that merged say of the segments, in order.
+
+    Raises
+    ------
+    MissingOutput
+        If that is not all of them.
+    """
+    names = work.list(keys.all_merged_segments(plan.sort_id))
+    written = [WrittenSegment.from_json(each) for name in names for each in work.read_json(name)]
+    if len(written) != plan.n_segments:
+        raise MissingOutput(f"{len(written)} of {plan.n_segments} segments are merged; run again")
+    return written
+
+
+class RunReader:
+    """Reads one segment's blocks from all sorted runs.
+
+    Parameters
+    ----------
+    work : Store
+        The work bucket.
+    plan : RunPlan
+        The run.
+    mz_dtype : dtype
+        Of the dataset.
+    """
+
+    def __init__(self, work: Store, plan: RunPlan, mz_dtype: np.dtype[np.floating]) -> None:
+        self._work = work
+        self._sort_id = plan.sort_id
+        self._mz_dtype = mz_dtype
+        self._counts = work.read_arrays(keys.sorted_run_counts(plan.sort_id))[_COUNTS]
+
+    def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
+        """Return a call that reads a segment's blocks, for `ionbox_cloud.segments.read_ahead`."""
+        return functools.partial(self.read, segment)
+
+    def read(self, segment: int) -> list[Peaks]:
+        """Read the blocks of a segment, in order of the runs; empty ones are left out."""
+        filled = np.flatnonzero(self._counts[:, segment]).tolist()
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            return list(pool.map(lambda run: self._read_block(run, segment), filled))
+
+    def _read_block(self, run: int, segment: int) -> Peaks:
+        n_peaks = self._counts[run]
+        offset, n_bytes = RunLayout(n_peaks, self._mz_dtype).byte_range(segment)
+        block = self._work.read_range(keys.sorted_run(self._sort_id, run), offset, n_bytes)
+        return decode_block(block, int(n_peaks[segment]), self._mz_dtype)

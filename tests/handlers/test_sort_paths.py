@@ -1,0 +1,170 @@
+"""Three ways to sort a dataset into segments, by their handlers."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imzml_builder import Pair, build_pair
+from in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
+from ionbox.local.functions import IONBOX
+from ionbox.local.runtime import load_handler
+from ionbox_cloud import keys, run_plan, sort_plan, work_items
+from ionbox_cloud.errors import MissingOutput
+from ionbox_cloud.messages import MergeItem, SortItem
+from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.store import Stores
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+WAYS = ("lambda", "map", "fargate")
+SORT = runpy.run_path(str(IONBOX.handlers / "sort_spectra" / "task.py"))["main"].__wrapped__
+
+NewStores = Callable[[], Stores]
+
+
+def plan_sort(new_stores: NewStores, pair: Pair, way: str) -> InMemoryRun:
+    """Plan a run on empty stores."""
+    run = InMemoryRun.of(new_stores(), pair, DATABASES, {**SETTINGS, "sort": way})
+    run.plan()
+    assert run.answers["PlanRun"]["sort"]["way"] == way
+    return run
+
+
+def sort(run: InMemoryRun, way: str, memory_mb: int = 4096) -> InMemoryRun:
+    """Make the segments of a planned run."""
+    if way == "lambda":
+        run.run("SegmentSpectra")
+    elif way == "map":
+        run.sort_by_many()
+    else:
+        SORT(run.ref, run.stores, memory_mb)
+    return run
+
+
+def segment_objects(run: InMemoryRun) -> dict[str, bytes]:
+    results, folder = run.stores.results, keys.segments(run.planned.segments_id)
+    found = {key.removeprefix(folder): results.read(key) for key in results.list(folder)}
+    assert "/manifest.json" in found
+    return found
+
+
+def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, run: int, item: int) -> None:
+    """Cut even a small dataset into many segments, runs and items, by numbers of peaks."""
+    monkeypatch.setattr(run_plan, "PEAKS_PER_SEGMENT", segment)
+    monkeypatch.setattr(sort_plan, "PEAKS_PER_RUN", run)
+    monkeypatch.setattr(work_items, "PEAKS_PER_MERGE_ITEM", item)
+
+
+def test_all_ways_write_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, new_stores: NewStores, tissue: Pair
+) -> None:
+    @settings(max_examples=10, deadline=None)
+    @given(st.integers(30, 700), st.integers(30, 900), st.integers(1, 1000))
+    def check(per_segment: int, per_run: int, per_item: int) -> None:
+        cut_small(monkeypatch, per_segment, per_run, per_item)
+        found = [segment_objects(sort(plan_sort(new_stores, tissue, way), way)) for way in WAYS]
+        assert found[0] == found[1] == found[2]
+        assert len(found[0]) >= 4
+
+    check()
+
+
+@pytest.fixture
+def by_many(monkeypatch: pytest.MonkeyPatch, new_stores: NewStores, tissue: Pair) -> InMemoryRun:
+    """A run planned to be sorted by many calls: 5 runs or more, as many segments."""
+    cut_small(monkeypatch, 300, 300, 500)
+    run = plan_sort(new_stores, tissue, "map")
+    assert len(run.items("SortRuns")) >= 5
+    return run
+
+
+def test_sorted_runs_and_merged_segments_are_not_made_again(by_many: InMemoryRun) -> None:
+    n_runs = len(by_many.items("SortRuns"))
+    item = SortItem.from_json(by_many.items("SortRuns")[1])
+    call("SortRuns", item)
+    again = by_many.again()
+    again.plan()
+    assert len(again.items("SortRuns")) == n_runs - 1 == again.answers["PlanRun"]["sort"]["n_items"]
+    for state in ("SortRuns", "PlanMerge"):
+        again.run(state)
+    merge = [MergeItem.from_json(each) for each in again.items("MergeSegments")]
+    call("MergeSegments", merge[0])
+    third = by_many.again("attempt-3")
+    third.plan()
+    assert third.items("SortRuns") == []
+    third.run("PlanMerge")
+    assert len(third.items("MergeSegments")) == len(merge) - 1
+    for state in ("MergeSegments", "ChecksumIbd", "FinishSegments"):
+        third.run(state)
+    assert third.again("attempt-4").plan().sort.way == "reuse"
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "item"),
+    [
+        ("SortRuns", "PlanMerge", r"sort of spectra \d+-\d+"),
+        ("MergeSegments", "FinishSegments", r"segments \d+-\d+"),
+    ],
+)
+def test_a_missing_part_stops_the_sort(
+    by_many: InMemoryRun, state: str, after: str, item: str
+) -> None:
+    for each in SORT_BY_MANY[: SORT_BY_MANY.index(state)]:
+        by_many.run(each)
+    first, *_ = by_many.items(state)
+    kind = SortItem if state == "SortRuns" else MergeItem
+    call(state, kind.from_json(first))
+    with pytest.raises(MissingOutput, match=rf"{state} item 1 \({item}\) ended without output"):
+        by_many.run(after)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_ibd_that_was_replaced_is_not_sorted(
+    new_stores: NewStores, tissue: Pair, way: str
+) -> None:
+    run = plan_sort(new_stores, tissue, way)
+    run.stores.inbox.write(run.request.dataset.ibd_key, tissue.ibd[:-1] + b"x")
+    with pytest.raises(InvalidDataset, match="changed while it was being annotated"):
+        sort(run, way)
+    assert not run.stores.results.exists(keys.segments_manifest(run.planned.segments_id))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damage_that_shows_only_in_order_of_mz_is_refused(new_stores: NewStores, way: str) -> None:
+    mz = [[100.0 + 0.1 * index, 900.0] for index in range(2000)]
+    mz[1501][0] = -5.0  # not among the spectra that are looked at first
+    coordinates = [(1 + index, 1) for index in range(2000)]
+    pair = build_pair([(each, [1.0, 2.0]) for each in mz], coordinates)
+    run = plan_sort(new_stores, pair, way)
+    with pytest.raises(InvalidDataset, match=r"1 of 4,000 peaks have no plausible m/z"):
+        sort(run, way)
+
+
+def test_a_checksum_that_takes_too_long_is_left_out_and_said(
+    by_many: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = load_handler(str(FUNCTIONS["ChecksumIbd"].handler)).__wrapped__
+    monkeypatch.setitem(step.__globals__, "_ALLOWANCE_S", -1)
+    by_many.sort_by_many()
+    manifest = SegmentReader(by_many.stores.results, by_many.planned.segments_id).manifest
+    assert manifest.checksum.verdict == "not compared"
+
+
+def test_the_task_keeps_to_its_memory(new_stores: NewStores, tissue: Pair) -> None:
+    run = plan_sort(new_stores, tissue, "fargate")
+    with pytest.raises(ValueError, match="bytes of memory are too few"):
+        sort(run, "fargate", memory_mb=1)
+
+
+def test_the_way_of_sorting_does_not_enter_identities(new_stores: NewStores, tissue: Pair) -> None:
+    plans = [plan_sort(new_stores, tissue, way) for way in WAYS]
+    assert len({plan.ref.run_id for plan in plans}) == 1
+
+
+def test_a_way_that_is_none_is_refused(new_stores: NewStores, tissue: Pair) -> None:
+    run = InMemoryRun.of(new_stores(), tissue, DATABASES, {**SETTINGS, "sort": "quickly"})
+    with pytest.raises(InvalidConfig, match=r"sort .*: expected auto or lambda or map or fargate"):
+        run.plan()
