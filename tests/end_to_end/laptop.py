@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from cloud_builders import database_table, lipid_like_formulas
 from ionbox.annotate import annotate
 from ionbox.local import machine
+from ionbox.local.functions import IONBOX, Project
 from ionbox.local.machine import ExecutionResult
 from ionbox.results import Outcome
 from ionbox_cloud.messages import ConfigLayer
@@ -75,6 +77,14 @@ class Laptop:
     def work(self) -> Path:
         return self.root / "work"
 
+    def _project(self, rungs_mb: Mapping[str, Sequence[int]]) -> Project:
+        table = json.loads(IONBOX.table.read_text("utf-8"))
+        for state, rungs in rungs_mb.items():
+            table["functions"][state]["rungs_mb"] = list(rungs)
+        path = self.root / "functions.json"
+        path.write_text(json.dumps(table), "utf-8")
+        return replace(IONBOX, table=path)
+
     def annotate(
         self,
         imzml: Path,
@@ -83,14 +93,19 @@ class Laptop:
         *,
         n_workers: int = 1,
         out: Path | None = None,
+        rungs_mb: Mapping[str, Sequence[int]] | None = None,
     ) -> Run:
-        """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder."""
+        """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder.
+
+        ``rungs_mb`` are other sizes of some functions than those of the table.
+        """
         out = out or self.root / f"out-{len(list(self.root.glob('out-*')))}"
         config = [ConfigLayer("the test", {**SETTINGS, **(settings or {})})]
         results = []
 
         def run_and_keep(*args: Any, **options: Any) -> ExecutionResult:
-            results.append(run_execution(*args, **options))
+            project = self._project(rungs_mb or {})
+            results.append(run_execution(*args, **options, project=project))
             return results[-1]
 
         run_execution = machine.run_execution

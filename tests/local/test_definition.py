@@ -3,24 +3,38 @@ import json
 import pytest
 from ionbox.local.definition import adapt_to_machine, fill_placeholders, placeholder_values
 from ionbox.local.errors import InvalidDefinition
-from ionbox.local.functions import read_functions
-from toys import distributed_map, task
+from ionbox.local.functions import read_functions, read_tasks
+from toys import distributed_map, fargate_task, task
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 
-def adapt(states, n_workers=2):
-    return json.loads(adapt_to_machine(json.dumps({"States": states}), n_workers))["States"]
+def adapt(states, n_workers=2, heartbeat_s=30):
+    machine = json.dumps({"States": states})
+    return json.loads(adapt_to_machine(machine, n_workers, heartbeat_s))["States"]
 
 
-def test_placeholders_are_functions_child_type_and_bucket(toy):
-    functions = toy.functions(PlanRun={}, AnnotateSegments={"rungs_mb": [100, 200]})
-    assert placeholder_values(functions) == {
+def test_placeholders_are_the_rungs_of_functions_the_task_and_what_is_only_a_name_here(toy):
+    functions = toy.functions(PlanRun={}, AnnotateSegments={"rungs_mb": [200, 100]})
+    values = placeholder_values(functions, read_tasks(toy.project))
+    assert values == {
         "PlanRun": ARN + "plan_run",
-        "AnnotateSegments": ARN + "annotate_segments",
+        "AnnotateSegments": f"{ARN}annotate_segments-100,{ARN}annotate_segments-200",
+        "SortTask": "arn:aws:ecs:us-east-1:123456789012:task-definition/sort_spectra:1",
         "ChildExecutionType": "STANDARD",
+        "MapConcurrency": "1000",
         "WorkBucket": "work",
+        "Cluster": "local",
+        "Subnets": "subnet-local",
+        "SecurityGroup": "sg-local",
     }
+
+
+def test_rungs_above_the_largest_lambda_become_it_once(toy):
+    toy.functions(PlanRun={"rungs_mb": [900]}, Echo={"rungs_mb": [100, 300, 500, 900]})
+    functions = read_functions(toy.project, max_lambda_mb=400)
+    sizes = {function.name: function.memory_mb for function in functions.values()}
+    assert sizes == {"plan_run": 400, "echo-100": 100, "echo-300": 300, "echo-400": 400}
 
 
 def test_every_placeholder_is_filled_wherever_it_stands():
@@ -42,12 +56,38 @@ def test_a_map_starts_no_more_than_keeps_the_workers_busy(given, adapted):
 
 def test_waiting_for_a_worker_does_not_count_as_running():
     slow = task(TimeoutSeconds=60)
-    token = task(Resource="arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken", TimeoutSeconds=9)
+    token = fargate_task(TimeoutSeconds=9)
     parallel = {"Type": "Parallel", "Branches": [{"States": {"A": slow}}, {"States": {"B": token}}]}
     states = adapt({"P": parallel, "M": distributed_map({"C": slow})})
     assert "TimeoutSeconds" not in states["P"]["Branches"][0]["States"]["A"]
     assert states["P"]["Branches"][1]["States"]["B"]["TimeoutSeconds"] == 9
     assert "TimeoutSeconds" not in states["M"]["ItemProcessor"]["States"]["C"]
+
+
+def test_the_parameters_of_a_task_are_written_as_ecs_has_them():
+    parameters = adapt({"F": fargate_task()})["F"]["Parameters"]
+    assert parameters["taskDefinition"] == "${SortTask}"
+    overrides = parameters["overrides"]
+    assert set(overrides) == {"cpu.$", "memory.$", "ephemeralStorage", "containerOverrides"}
+    assert overrides["containerOverrides"][0]["environment"][0] == {
+        "name": "IONBOX_TASK_TOKEN",
+        "value.$": "$$.Task.Token",
+    }
+
+
+@pytest.mark.parametrize(("given", "heartbeat_s", "adapted"), [(120, 30, 30), (10, 30, 10)])
+def test_a_task_may_be_silent_no_longer_than_told(given, heartbeat_s, adapted):
+    states = adapt({"F": fargate_task(HeartbeatSeconds=given)}, heartbeat_s=heartbeat_s)
+    assert states["F"]["HeartbeatSeconds"] == adapted
+
+
+def test_a_task_without_entry_is_refused(toy):
+    toy.functions()
+    toy.project.table.write_text(json.dumps({"tasks": {"SortSpectra": {"layers": []}}}))
+    with pytest.raises(
+        InvalidDefinition, match="Task SortSpectra needs entry, vcpu and memory_mb; it has"
+    ):
+        read_tasks(toy.project)
 
 
 def test_a_function_without_memory_is_refused(toy):

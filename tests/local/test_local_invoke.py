@@ -33,6 +33,13 @@ def test_a_function_runs_by_its_own_or_its_states_name(invoke, function):
     assert "µ" in out
 
 
+@pytest.mark.parametrize("function", ["echo_event", "EchoEvent"])
+def test_a_function_with_several_rungs_runs_at_its_lowest(invoke, toy, function):
+    toy.functions(EchoEvent={"rungs_mb": [300, 200]})
+    _, out, _ = invoke(function=function, event={"context": ["memory_limit_in_mb"]})
+    assert json.loads(out)["context"] == {"memory_limit_in_mb": "200"}
+
+
 def test_what_the_handler_prints_does_not_mix_with_the_answer(invoke):
     _, out, err = invoke(event={"print": "hello"})
     assert json.loads(out)

@@ -189,43 +189,9 @@ def test_only_named_errors_are_retried(toy):
     assert len(toy.run({"A": task(Retry=retry)}, {"end": "memory"}).calls) == 1
 
 
-def test_an_item_climbs_the_memory_ladder_and_else_is_recorded(toy):
-    out_of_memory = ["Runtime.OutOfMemory", "Runtime.ExitError", "MemoryError"]
-    item_states = {
-        "Call": {
-            **task(ResultPath=None),
-            "Parameters": {
-                "FunctionName.$": "States.ArrayGetItem($.fn, $.rung)",
-                "Payload.$": "$.item",
-            },
-            "Catch": [
-                {"ErrorEquals": out_of_memory, "ResultPath": "$.error", "Next": "Climb"},
-                {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"},
-            ],
-        },
-        "Climb": {
-            "Type": "Pass",
-            "Parameters": {
-                "item.$": "$.item",
-                "fn.$": "$.fn",
-                "error.$": "$.error",
-                "rung.$": "States.MathAdd($.rung, 1)",
-                "n_rungs.$": "States.ArrayLength($.fn)",
-            },
-            "Next": "IsThereMore",
-        },
-        "IsThereMore": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.rung", "NumericLessThanPath": "$.n_rungs", "Next": "Call"}],
-            "Default": "RecordFailure",
-        },
-        "RecordFailure": task("RecordFailure", ResultPath=None),
-    }
-    functions = {"Echo": {"rungs_mb": [100, 200, 300]}, "RecordFailure": {}}
-    ladder = {"fn": ["echo-100", "echo-200", "echo-300"], "rung": 0}
-    events = [{"value": 1}, {"end": "memory"}, FAIL]
-    key = toy.items("Echo", [{"item": event} | ladder for event in events])
-    result = toy.run({"Work": distributed_map(item_states)}, {"key": key}, functions)
-    assert result.status == "SUCCEEDED"
-    names = sorted(call.function for call in result.calls)
-    assert names == ["echo-100"] * 3 + ["echo-200", "echo-300"] + ["record_failure"] * 2
+def test_a_pass_and_a_selector_split_strings_even_without_a_comma(toy):
+    states = passing(**{"functions.$": "States.StringSplit('${Echo}', ',')"})
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:echo"
+    assert toy.run(states, {}).output == {"functions": [arn]}
+    output = toy.run(states, {}, {"Echo": {"rungs_mb": [1, 2]}}).output
+    assert output == {"functions": [f"{arn}-1", f"{arn}-2"]}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
+from ionbox.local import memory
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import CallFinished, CallStarted
 from toys import process_runs, wait_until
@@ -216,9 +217,61 @@ def test_every_rung_is_a_function_of_its_own(toy):
     with toy.pool(Echo={"rungs_mb": [100, 200]}) as pool:
         sizes = [
             invoke(pool, name, context=["memory_limit_in_mb"])[1]["context"]["memory_limit_in_mb"]
-            for name in ("echo", "echo-100", "echo-200")
+            for name in ("echo-100", "echo-200")
         ]
-    assert sizes == ["100", "100", "200"]
+    assert sizes == ["100", "200"]
+
+
+KILLED = "Error: Runtime exited with error: signal: killed"
+
+
+def test_a_call_that_outgrows_its_function_is_killed_as_on_lambda(toy):
+    with toy.pool(n_workers=1) as pool:
+        error, answer = invoke(pool, keep_mb=150, sleep_s=60)
+        assert invoke(pool)[0] is None
+    assert error == answer["errorType"] == "Runtime.ExitError"
+    assert answer["errorMessage"].endswith(KILLED)
+    assert pool.calls[0].peak_memory_mb > 100
+    assert pool.calls[1].worker_pid != pool.calls[0].worker_pid
+
+
+def test_a_peak_that_nobody_saw_ends_a_call_too(toy, monkeypatch):
+    monkeypatch.setattr(memory, "SAMPLE_S", 3600)
+    with toy.pool(n_workers=1) as pool:
+        for _ in range(3):
+            error, answer = invoke(pool, hold_mb=100)
+            assert error == answer["errorType"] == "Runtime.ExitError"
+            assert answer["errorMessage"].endswith(KILLED)
+            assert invoke(pool, hold_mb=50)[0] is None
+    peaks = [call.peak_memory_mb for call in pool.calls]
+    assert all(100 < peak < 150 for peak in peaks[::2])
+    assert all(50 < peak < 100 for peak in peaks[1::2])
+
+
+def test_a_call_is_not_charged_for_what_others_gave_back(toy):
+    with toy.pool(n_workers=1, Large={"rungs_mb": [500]}, Small={}) as pool:
+        assert invoke(pool, "large", hold_mb=300)[0] is None
+        assert invoke(pool, "small", hold_mb=50)[0] is None
+    assert pool.calls[0].worker_pid == pool.calls[1].worker_pid
+
+
+def test_a_worker_that_keeps_much_is_replaced(toy):
+    with toy.pool(n_workers=1, Large={"rungs_mb": [500]}, Small={}) as pool:
+        assert invoke(pool, "large", keep_mb=300)[0] is None
+        assert invoke(pool, "small", hold_mb=50)[0] is None
+    assert pool.calls[0].worker_pid != pool.calls[1].worker_pid
+
+
+def test_every_handler_hears_of_every_rung(toy):
+    entries = {"Echo": {"rungs_mb": [100, 200]}, "Other": {}}
+    with toy.pool(**entries) as pool:
+        _, answer = invoke(pool, "other", environment=["IONBOX_RUNGS_MB", "IONBOX_SORT_TASK"])
+    assert json.loads(answer["environment"]["IONBOX_RUNGS_MB"]) == {
+        "Echo": [100, 200],
+        "Other": [100],
+    }
+    task = json.loads(answer["environment"]["IONBOX_SORT_TASK"])
+    assert task.keys() == {"vcpu", "memory_mb"}
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+KEPT = []
+
 
 class InvalidDataset(Exception):  # noqa: N818 (named like the real one)
     pass
 
 
 def lambda_handler(event, context):
-    event = event if isinstance(event, dict) else {"value": event}
-    for name, act in ACTS.items():
-        if name in event:
-            act(event[name])
+    event = do(event if isinstance(event, dict) else {"value": event})
     return {
         "value": event.get("value"),
         "pid": os.getpid(),
@@ -31,9 +30,26 @@ def lambda_handler(event, context):
     }
 
 
+def do(event):
+    """Do what an event says, and return it: with what this turn adds, if it has turns."""
+    if "turns" in event:
+        event |= event["turns"][count_line(event["counter"])]
+    for name, act in ACTS.items():
+        if name in event:
+            act(event[name])
+    return event
+
+
 def append_line(path):
     with Path(path).open("a") as lines:
         lines.write(f"{os.getpid()}\n")
+
+
+def count_line(path):
+    with Path(path).open("a+") as lines:
+        lines.write("called\n")
+        lines.seek(0)
+        return len(lines.readlines()) - 1
 
 
 def await_file(path):
@@ -46,6 +62,18 @@ def start_child(pid_file):
     Path(pid_file).write_text(str(child.pid))
 
 
+def hold(megabytes):
+    bytearray(b"x") * (megabytes << 20)  # touches all of it, and lets go at once
+
+
+def keep(megabytes):
+    KEPT.append(bytearray(b"x") * (megabytes << 20))
+
+
+def fail(error):
+    raise type(error["name"], (Exception,), {})(error["message"])
+
+
 def end(how):
     if how == "raise":
         raise InvalidDataset("no spectra")
@@ -53,6 +81,9 @@ def end(how):
         raise MemoryError("wanted 9 GB")
     if how == "exit":
         sys.exit(3)
+    if how == "terminate":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "segfault":
@@ -64,7 +95,10 @@ ACTS = {
     "append_line": append_line,
     "print": print,
     "start_child": start_child,
+    "hold_mb": hold,
+    "keep_mb": keep,
     "await_file": await_file,
     "sleep_s": time.sleep,
+    "fail": fail,
     "end": end,
 }

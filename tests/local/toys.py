@@ -13,6 +13,7 @@ from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import Stores, handler_environment
 
 TOY_HANDLER = Path(__file__).with_name("toy_handler.py")
+TOY_TASK = Path(__file__).with_name("toy_task.py")
 
 
 @dataclass
@@ -43,14 +44,19 @@ class Toy:
             shutil.copy(TOY_HANDLER, handler)
             defaults = {"handler": f"{folder}/handler.py", "rungs_mb": [100], "timeout_s": 30}
             table[state] = defaults | entry
+        entry = self.project.handlers / "sort_spectra" / "task.py"
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOY_TASK, entry)
+        tasks = {"SortSpectra": {"entry": "sort_spectra/task.py", "vcpu": 2, "memory_mb": 900}}
         self.project.table.parent.mkdir(exist_ok=True)
-        self.project.table.write_text(json.dumps({"Comment": "toys", "functions": table}))
+        self.project.table.write_text(json.dumps({"functions": table, "tasks": tasks}))
         return read_functions(self.project)
 
     def pool(self, *, n_workers=2, memory_mb=10_000, listener=ignore, **entries) -> WorkerPool:
+        functions = self.functions(**(entries or {"Echo": {}}))
         return WorkerPool(
-            self.functions(**(entries or {"Echo": {}})),
-            environment=handler_environment(self.stores),
+            functions,
+            environment=handler_environment(self.stores, functions),
             log=self.log,
             n_workers=n_workers,
             memory_mb=memory_mb,
@@ -87,6 +93,48 @@ def task(function="Echo", **fields) -> dict:
     parameters = {"FunctionName": f"${{{function}}}", "Payload.$": "$"}
     resource = "arn:aws:states:::lambda:invoke"
     return {"Type": "Task", "Resource": resource, "Parameters": parameters} | fields | end
+
+
+def fargate_task(memory_mb=500, **fields) -> dict:
+    """A Task that hands its input to a Fargate task, as AWS wants it written."""
+    environment = {
+        "IONBOX_TASK_TOKEN": "$$.Task.Token",
+        "IONBOX_MESSAGE": "States.JsonToString($)",
+        "IONBOX_MEMORY_MB": f"States.Format('{memory_mb}')",
+    }
+    network = {
+        "Subnets.$": "States.StringSplit('${Subnets}', ',')",
+        "SecurityGroups": ["${SecurityGroup}"],
+        "AssignPublicIp": "ENABLED",
+    }
+    container = {
+        "Name": "sort",
+        "Environment": [{"Name": name, "Value.$": path} for name, path in environment.items()],
+    }
+    end = {} if "Next" in fields else {"End": True}
+    return (
+        {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken",
+            "HeartbeatSeconds": 120,
+            "TimeoutSeconds": 21600,
+            "Parameters": {
+                "Cluster": "${Cluster}",
+                "TaskDefinition": "${SortTask}",
+                "LaunchType": "FARGATE",
+                "StartedBy.$": "$$.Execution.Name",
+                "NetworkConfiguration": {"AwsvpcConfiguration": network},
+                "Overrides": {
+                    "Cpu.$": "States.Format('4096')",
+                    "Memory.$": f"States.Format('{memory_mb}')",
+                    "EphemeralStorage": {"SizeInGiB.$": "States.MathAdd(10, 11)"},
+                    "ContainerOverrides": [container],
+                },
+            },
+        }
+        | fields
+        | end
+    )
 
 
 def distributed_map(states: dict | None = None, **fields) -> dict:

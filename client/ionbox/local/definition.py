@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ionbox.local.errors import InvalidDefinition
-from ionbox.local.functions import Function
+from ionbox.local.functions import FargateTask, Function, functions_by_state
 
 WORK_BUCKET = "work"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _INVOKE = "arn:aws:states:::lambda:invoke"
+_ECS = "arn:aws:states:::aws-sdk:ecs:"
+
+# The placeholder of each task's definition
+_TASKS = {"SortSpectra": "SortTask"}
+# What is something on AWS, and only a name here
+_ELSEWHERE = {
+    "ChildExecutionType": "STANDARD",
+    "WorkBucket": WORK_BUCKET,
+    "MapConcurrency": "1000",
+    "Cluster": "local",
+    "Subnets": "subnet-local",
+    "SecurityGroup": "sg-local",
+}
 
 State = dict[str, Any]
 
 
-def placeholder_values(functions: Mapping[str, Function]) -> dict[str, str]:
-    """Return what stands for each placeholder on this machine: function ARNs and the rest."""
-    first_rungs: dict[str, str] = {}
-    for function in functions.values():
-        first_rungs.setdefault(function.state, function.arn)
-    return first_rungs | {"ChildExecutionType": "STANDARD", "WorkBucket": WORK_BUCKET}
+def placeholder_values(
+    functions: Mapping[str, Function], tasks: Mapping[str, FargateTask]
+) -> dict[str, str]:
+    """Return what stands for each placeholder on this machine.
+
+    That of a function is the ARNs of its rungs, lowest first, joined by commas.
+    """
+    rungs = functions_by_state(functions)
+    task_definitions = {_TASKS[task.state]: task.arn for task in tasks.values()}
+    return (
+        {state: ",".join(rung.arn for rung in rungs[state]) for state in rungs}
+        | task_definitions
+        | _ELSEWHERE
+    )
 
 
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
@@ -38,27 +60,43 @@ def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     if missing:
         raise InvalidDefinition(
             f"The state machine has placeholders that nothing fills: {', '.join(missing)}. "
-            "Each must be a function of the functions table, ChildExecutionType or WorkBucket."
+            "Each must be a function or task of the functions table, or one of "
+            f"{', '.join(sorted(_ELSEWHERE))}."
         )
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
-def adapt_to_machine(definition: str, n_workers: int) -> str:
+def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str:
     """Adapt a filled state machine to a machine that runs ``n_workers`` calls at once.
 
     A Map starts no more items than keep the workers busy: the rest would only wait as threads.
     And since calls wait for a worker here, which they never do on AWS, states have no time limit
     of their own: the pool enforces each function's limit from when its call really starts.
+    A task starts in no time and near its state machine, so that a shorter silence, of
+    ``heartbeat_s``, is enough to know that it is dead.
     """
     machine = json.loads(definition)
     for state in _states(machine):
-        if state["Type"] == "Map" and "MaxConcurrencyPath" not in state:
+        if state["Type"] == "Map":
             # 0 and no limit are the same; twice the workers, so that none waits for its next item
             state["MaxConcurrency"] = min(state.get("MaxConcurrency") or 1000, 2 * n_workers)
+            state.pop("MaxConcurrencyPath", None)
         if state.get("Resource") == _INVOKE:
             state.pop("TimeoutSeconds", None)
             state.pop("TimeoutSecondsPath", None)
+        if state.get("Resource", "").startswith(_ECS):
+            # AWS wants the parameters of its SDK capitalised, the interpreter as ECS has them
+            state["Parameters"] = _uncapitalise(state["Parameters"])
+            state["HeartbeatSeconds"] = min(state["HeartbeatSeconds"], math.ceil(heartbeat_s))
     return json.dumps(machine)
+
+
+def _uncapitalise(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _uncapitalise(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_uncapitalise(each) for each in value]
+    return value
 
 
 def _states(machine: Mapping[str, Any]) -> Iterator[State]:

@@ -1,7 +1,8 @@
-"""A small HTTP endpoint that is Lambda and S3 to the state machine's interpreter.
+"""A small HTTP endpoint that is AWS to the state machine's interpreter, and to Fargate tasks.
 
-It answers the two requests that the interpreter sends on behalf of a state machine: calling a
-function, and reading the object that holds a Map's items. The interpreter waits for an answer
+It answers the requests that the interpreter sends on behalf of a state machine: calling a
+function, reading the object that holds a Map's items, and starting a task; and the reports of the
+tasks. The interpreter waits for an answer
 without limit and never asks twice (a test holds it to that), so a slow function is called once.
 """
 
@@ -16,6 +17,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ionbox.local.errors import UnknownFunction
@@ -24,10 +27,22 @@ from ionbox.local.runtime import Answer, error_answer
 
 Invoke = Callable[[str, str], Answer]
 
+Request = Mapping[str, Any]
+Response = dict[str, Any]
+Service = Callable[[str, Request], Response]
+
 # Step Functions refuses more between two states; a run that passes here must pass there.
 MAX_MESSAGE_BYTES = 256 * 1024
 
 _INVOKE = ("/2015-03-31/functions/", "/invocations")
+
+
+class ServiceFault(Exception):  # noqa: N818 (AWS's word: becomes an answer, not an error of ours)
+    """A service refuses a request, under the error code that AWS's would give."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Endpoint:
@@ -39,14 +54,22 @@ class Endpoint:
         Calls a function: name or ARN, event as JSON text.
     buckets
         The folder that stands for each bucket.
+    services
+        Other services by the name that requests to them carry (``X-Amz-Target``): each takes an
+        action and its parameters.
     listener
         Is told how many items a Map has read, from objects named ``…/items/<state>.json``.
     """
 
     def __init__(
-        self, invoke: Invoke, buckets: Mapping[str, Path], *, listener: Listener = ignore
+        self,
+        invoke: Invoke,
+        buckets: Mapping[str, Path],
+        *,
+        services: Mapping[str, Service] = MappingProxyType({}),
+        listener: Listener = ignore,
     ) -> None:
-        self._server = _Server(invoke, buckets, listener)
+        self._server = _Server(invoke, buckets, services, listener)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -73,10 +96,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them
     request_queue_size = 1024  # a Map opens many connections at once
 
-    def __init__(self, invoke: Invoke, buckets: Mapping[str, Path], listener: Listener) -> None:
+    def __init__(
+        self,
+        invoke: Invoke,
+        buckets: Mapping[str, Path],
+        services: Mapping[str, Service],
+        listener: Listener,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _RequestHandler)
         self.invoke = invoke
         self.buckets = buckets
+        self.services = services
         self.listener = listener
 
 
@@ -88,6 +118,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         payload = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path = urlsplit(self.path).path
+        service, _, action = self.headers.get("X-Amz-Target", "").partition(".")
+        if service in self.server.services:
+            self._ask(self.server.services[service], action, payload)
+            return
         if not (path.startswith(_INVOKE[0]) and path.endswith(_INVOKE[1])):
             self._refuse(HTTPStatus.NOT_FOUND, "UnknownOperationException", f"No such: {path}")
             return
@@ -99,6 +133,15 @@ class _RequestHandler(BaseHTTPRequestHandler):
         failed = {"X-Amz-Function-Error": "Unhandled"} if answer.error else {}
         headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
         self._send(HTTPStatus.OK, answer.payload.encode(), headers | failed)
+
+    def _ask(self, service: Service, action: str, payload: str) -> None:
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        try:
+            status, answer = HTTPStatus.OK, service(action, json.loads(payload))
+        except ServiceFault as fault:
+            status = HTTPStatus.BAD_REQUEST
+            answer = {"__type": fault.code, "message": str(fault)}
+        self._send(status, json.dumps(answer).encode(), headers)
 
     def _invoke(self, function: str, payload: str) -> Answer:
         if len(payload.encode()) > MAX_MESSAGE_BYTES:

@@ -29,6 +29,8 @@ class CallRecord:
         Error name as the state machine sees it, None when the call succeeded.
     worker_pid : int
         The process that ran it.
+    peak_memory_mb : float
+        Highest resident memory of that process during the call; 0 if not known.
     """
 
     state: str
@@ -38,6 +40,7 @@ class CallRecord:
     duration_s: float
     error: str | None
     worker_pid: int
+    peak_memory_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

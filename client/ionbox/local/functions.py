@@ -73,46 +73,109 @@ class Function:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
 
 
-def read_functions(project: Project) -> dict[str, Function]:
+@dataclass(frozen=True, slots=True)
+class FargateTask:
+    """A step that runs in a container of its own, here in a process of its own.
+
+    Attributes
+    ----------
+    state : str
+        Its key in the table: the name of the state that starts it.
+    name : str
+        Its folder's name.
+    entry : Path
+        The file that is run.
+    vcpu, memory_mb : int
+        Its size on AWS.
+    """
+
+    state: str
+    name: str
+    entry: Path
+    vcpu: int
+    memory_mb: int
+
+    @property
+    def arn(self) -> str:
+        """Its task definition."""
+        return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{self.name}:1"
+
+
+def read_functions(project: Project, *, max_lambda_mb: int | None = None) -> dict[str, Function]:
     """Read the functions table.
+
+    Parameters
+    ----------
+    project
+        Where the table is.
+    max_lambda_mb
+        Every rung above it becomes this one; None leaves the table as it is.
 
     Returns
     -------
     dict
-        Functions by name. A function with several rungs stands there once per rung
-        (``annotate_segments-5120``) and, at its first rung, under its plain name.
+        Functions by name, rungs from low to high. A function with several rungs stands there once
+        per rung (``annotate_segments-5120``).
     """
-    try:
-        entries = json.loads(project.table.read_text(encoding="utf-8"))["functions"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InvalidDefinition(
-            f"Cannot read the functions table {project.table}: {error}"
-        ) from error
     functions: dict[str, Function] = {}
-    for state, entry in entries.items():
-        for function in _rungs(state, entry, project.handlers):
-            functions.setdefault(function.name, function)
+    for state, entry in _read_table(project).get("functions", {}).items():
+        for function in _rungs(state, entry, project.handlers, max_lambda_mb):
+            functions[function.name] = function
     return functions
 
 
-def _rungs(state: str, entry: Mapping[str, Any], handlers: Path) -> list[Function]:
+def read_tasks(project: Project) -> dict[str, FargateTask]:
+    """Read the tasks of the functions table, by name."""
+    tasks: dict[str, FargateTask] = {}
+    for state, entry in _read_table(project).get("tasks", {}).items():
+        try:
+            path = project.handlers / entry["entry"]
+            size = entry["vcpu"], entry["memory_mb"]
+        except KeyError as error:
+            raise InvalidDefinition(
+                f"Task {state} needs entry, vcpu and memory_mb; it has {dict(entry)}."
+            ) from error
+        tasks[path.parent.name] = FargateTask(state, path.parent.name, path, *size)
+    return tasks
+
+
+def _read_table(project: Project) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = json.loads(project.table.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidDefinition(
+            f"Cannot read the functions table {project.table}: {error}"
+        ) from error
+    return table
+
+
+def _rungs(
+    state: str, entry: Mapping[str, Any], handlers: Path, max_lambda_mb: int | None
+) -> list[Function]:
     try:
         path = handlers / entry["handler"]
-        first, *others = entry["rungs_mb"]
+        lowest, *others = sorted({min(mb, max_lambda_mb or mb) for mb in entry["rungs_mb"]})
         timeout_s = entry["timeout_s"]
     except (KeyError, ValueError) as error:
         raise InvalidDefinition(
             f"Function {state} needs a handler, at least one of rungs_mb, and timeout_s; "
             f"it has {dict(entry)}."
         ) from error
-    plain = Function(state, path.parent.name, path, first, timeout_s)
+    name = path.parent.name
     if not others:
-        return [plain]
-    ladder = [
-        Function(state, f"{plain.name}-{memory_mb}", path, memory_mb, timeout_s)
-        for memory_mb in [first, *others]
+        return [Function(state, name, path, lowest, timeout_s)]
+    return [
+        Function(state, f"{name}-{memory_mb}", path, memory_mb, timeout_s)
+        for memory_mb in [lowest, *others]
     ]
-    return [plain, *ladder]
+
+
+def functions_by_state(functions: Mapping[str, Function]) -> dict[str, list[Function]]:
+    """Return each state's functions, lowest rung first."""
+    by_state: dict[str, list[Function]] = {}
+    for function in functions.values():
+        by_state.setdefault(function.state, []).append(function)
+    return by_state
 
 
 def find_function(functions: Mapping[str, Function], reference: str) -> Function:

@@ -56,8 +56,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _find(functions: Mapping[str, Function], name: str) -> Function:
-    for function in functions.values():
-        if name == function.state:
+    for function in functions.values():  # lowest rung first
+        if name in (function.state, function.handler.parent.name):
             return function
     return find_function(functions, name)
 

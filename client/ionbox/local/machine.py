@@ -1,17 +1,14 @@
 """Run the state machine on this machine, from its input to its result.
 
 The interpreter is moto's, inside this process. It believes it talks to AWS: an endpoint of ours
-stands for Lambda and S3, and a pool of worker processes runs the handlers.
+stands for Lambda, S3 and ECS, and a pool of worker processes runs the handlers.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,14 +25,21 @@ from ionbox.local.definition import (
 from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
 from ionbox.local.events import CallRecord, Listener, ignore
-from ionbox.local.functions import ACCOUNT, IONBOX, REGION, Project, read_functions
+from ionbox.local.functions import ACCOUNT, IONBOX, Project, read_functions, read_tasks
+from ionbox.local.interpreter import (
+    TaskTokens,
+    interpreter_alive,
+    interpreter_threads,
+    start_interpreter,
+    without_aws,
+)
 from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import Stores, handler_environment
+from ionbox.local.tasks import HEARTBEAT_S, LocalTasks
 
 _POLL_S = 0.05
 _GRACE_S = 5.0  # for the interpreter's threads to end after their calls were answered
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
-_RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and hangs at the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def run_execution(
     project: Project = IONBOX,
     n_workers: int | None = None,
     memory_mb: int | None = None,
+    max_lambda_mb: int | None = None,
+    heartbeat_s: float = HEARTBEAT_S,
     listener: Listener = ignore,
 ) -> ExecutionResult:
     """Run one execution and wait for its end.
@@ -89,6 +95,10 @@ def run_execution(
         The state machine and its functions.
     n_workers, memory_mb
         Limits of the worker pool; None for what the machine has.
+    max_lambda_mb
+        Memory of the largest function; None for that of the functions table.
+    heartbeat_s
+        After how long a silence a Fargate task is taken for dead.
     listener
         Is told what happens meanwhile, from other threads.
 
@@ -100,27 +110,38 @@ def run_execution(
         When interrupted. The execution has been stopped and its workers are dead by then, and
         everything that was finished is still in the stores.
     """
-    functions = read_functions(project)
+    functions = read_functions(project, max_lambda_mb=max_lambda_mb)
+    task_table = read_tasks(project)
     filled = fill_placeholders(
-        project.definition.read_text(encoding="utf-8"), placeholder_values(functions)
+        project.definition.read_text(encoding="utf-8"), placeholder_values(functions, task_table)
     )
     buckets = {WORK_BUCKET: _folder(stores.work)}
     log.parent.mkdir(parents=True, exist_ok=True)
+    environment = handler_environment(stores, functions, task_table)
     pool = WorkerPool(
         functions,
-        environment=handler_environment(stores),
+        environment=environment,
         log=log,
         n_workers=n_workers,
         memory_mb=memory_mb,
         listener=listener,
     )
+    tasks = LocalTasks(
+        task_table,
+        pool,
+        environment=without_aws(os.environ) | environment,
+        log=log,
+        heartbeat_s=heartbeat_s,
+        listener=listener,
+    )
     with (
         pool,
-        Endpoint(pool.invoke, buckets, listener=listener) as endpoint,
-        _interpreter(endpoint.url) as client,
-        _quiet_end(pool),
+        Endpoint(pool.invoke, buckets, services=tasks.services, listener=listener) as endpoint,
+        start_interpreter(endpoint.url) as client,
+        _quiet_end(pool, tasks),
     ):
-        definition = adapt_to_machine(filled, pool.n_workers)
+        tasks.connect(endpoint.url, TaskTokens())
+        definition = adapt_to_machine(filled, pool.n_workers, heartbeat_s)
         return _execute(client, name, definition, execution_input, pool)
 
 
@@ -168,7 +189,7 @@ def _create_machine(client: Any, definition: str) -> str:
 
 def _wait(client: Any, execution: str) -> dict[str, Any]:
     while True:
-        alive = _interpreter_alive()
+        alive = interpreter_alive()
         end: dict[str, Any] = client.describe_execution(executionArn=execution)
         if end["status"] != "RUNNING":
             return end
@@ -188,7 +209,7 @@ def _parse_output(text: str) -> Any:
 
 
 def _stop(client: Any, execution: str) -> None:
-    while _interpreter_alive():
+    while interpreter_alive():
         # moto cannot stop an execution that has not entered its first state yet.
         if client.get_execution_history(executionArn=execution)["events"]:
             client.stop_execution(executionArn=execution)
@@ -211,85 +232,17 @@ def _failed_children(client: Any, execution: str) -> dict[str, Any]:
     return {}
 
 
-# --- moto ---
-
-
 @contextlib.contextmanager
-def _interpreter(endpoint_url: str) -> Iterator[Any]:
-    """Start moto with Lambda and S3 at our endpoint; yields a Step Functions client."""
-    import boto3
-    from moto import mock_aws
-
-    # Errors of states are the state machine's business; moto would print each of them.
-    logging.getLogger("moto").addHandler(logging.NullHandler())
-    with (
-        _recursion_limit(_RECURSION_LIMIT),
-        _aws_environment(endpoint_url),
-        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
-    ):
-        # The default session loads its parts lazily and without a lock: before the threads start.
-        for service in ("lambda", "s3"):
-            boto3.client(service, region_name=REGION).close()
-        client = boto3.client("stepfunctions", region_name=REGION)
-        try:
-            yield client
-        finally:
-            client.close()
-
-
-@contextlib.contextmanager
-def _aws_environment(endpoint_url: str) -> Iterator[None]:
-    """Hide the user's AWS settings (profiles, endpoints, proxies) from the interpreter."""
-    kept = dict(os.environ)
-    for name in [name for name in kept if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ |= {
-        "AWS_ENDPOINT_URL_LAMBDA": endpoint_url,
-        "AWS_ENDPOINT_URL_S3": endpoint_url,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DEFAULT_REGION": REGION,
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-    }
+def _quiet_end(pool: WorkerPool, tasks: LocalTasks) -> Iterator[None]:
+    """Stop tasks, answer calls and let the interpreter's threads end while moto is still there."""
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(kept)
-
-
-@contextlib.contextmanager
-def _recursion_limit(limit: int) -> Iterator[None]:
-    kept = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(kept, limit))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(kept)
-
-
-@contextlib.contextmanager
-def _quiet_end(pool: WorkerPool) -> Iterator[None]:
-    """Answer all calls and let the interpreter's threads end while moto is still there."""
-    try:
-        yield
-    finally:
+        tasks.close()
         pool.close()
+        tasks.join()
         deadline = time.monotonic() + _GRACE_S
-        for thread in _interpreter_threads():
+        for thread in interpreter_threads():
             # One that sleeps before a retry may stay: a daemon that finds the execution stopped.
             thread.join(max(0.0, deadline - time.monotonic()))
-        _interpreter_threads().clear()
-
-
-def _interpreter_threads() -> list[threading.Thread]:
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
-    threads: list[threading.Thread] = TMP_THREADS
-    return threads
-
-
-def _interpreter_alive() -> bool:
-    return any(thread.is_alive() for thread in list(_interpreter_threads()))
+        interpreter_threads().clear()

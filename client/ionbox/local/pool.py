@@ -13,12 +13,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
 from ionbox.local.events import CallFinished, CallRecord, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
+from ionbox.local.memory import MemoryWatch
 from ionbox.local.runtime import Answer, Call, error_answer
 
 _EXIT_S = 5.0
@@ -72,6 +73,7 @@ class Worker:
                 start_new_session=True,
             )
         self._timed_out = False
+        self._stale = False
 
     @property
     def pid(self) -> int:
@@ -80,6 +82,11 @@ class Worker:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether it can take another call, unburdened by the calls it had."""
+        return self.alive and not self._stale
 
     def call(self, call: Call) -> Answer:
         """Run one call; a worker that dies or is too slow gives an error as Lambda's would be."""
@@ -91,9 +98,11 @@ class Worker:
         finally:
             killer.cancel()
             killer.join()  # from here on it cannot hit the worker's next call
-        if line.endswith(b"\n"):
-            return Answer(**json.loads(line))
-        return self._death(call)
+        if not line.endswith(b"\n"):
+            return self._death(call)
+        report = json.loads(line)
+        self._stale = report["stale"]
+        return Answer(**report["answer"])
 
     def _exchange(self, line: bytes) -> bytes:
         calls, answers = self._pipes()
@@ -118,15 +127,12 @@ class Worker:
         status = self._process.wait()
         if self._timed_out:
             text = f"Task timed out after {call.timeout_s:.2f} seconds"
-            error = "Sandbox.Timedout"
-        else:
-            text = f"Runtime exited {_exit_reason(status)}"
-            error = "Runtime.ExitError"
-        message = f"RequestId: {call.request_id} Error: {text}"
-        return error_answer(error, message, call.request_id)
+            return _platform_error("Sandbox.Timedout", text, call)
+        return _platform_error("Runtime.ExitError", f"Runtime exited {_exit_reason(status)}", call)
 
     def kill(self) -> None:
         """Kill the process and what it started; harmless when they are dead already."""
+        self._stale = True  # for the moment in which it still looks alive
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -138,6 +144,10 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):
             calls.close()
         answers.close()
+
+
+def _platform_error(error: str, text: str, call: Call) -> Answer:
+    return error_answer(error, f"RequestId: {call.request_id} Error: {text}", call.request_id)
 
 
 def _exit_reason(status: int) -> str:
@@ -152,8 +162,9 @@ def _exit_reason(status: int) -> str:
 class WorkerPool:
     """Runs calls first come, first served, as many at once as cores and memory allow.
 
-    A call whose function wants more memory than the whole budget runs alone. Workers are started
-    when first needed, and replaced when they die.
+    A call whose function wants more memory than the whole budget runs alone, and one that takes
+    more than its function's is killed, as on Lambda. Workers are started when first needed, and
+    replaced when they die or keep memory that the next call would be charged for.
 
     Parameters
     ----------
@@ -187,6 +198,7 @@ class WorkerPool:
         self._environment = {**os.environ, **environment}
         self._log = log
         self._listener = listener
+        self.memory_watch = MemoryWatch()
         self._changed = threading.Condition()
         # all below is guarded by _changed
         self._waiting: deque[object] = deque()
@@ -227,16 +239,15 @@ class WorkerPool:
         function = find_function(self._functions, reference)
         call = Call.of(function, str(uuid.uuid4()), payload)
         queued = time.monotonic()
-        with self._admitted(function.memory_mb), self._worker() as worker:
+        with self.admitted(function.memory_mb), self._worker() as worker:
             if worker is None:
-                message = f"RequestId: {call.request_id} Error: The run was stopped"
-                return error_answer("Runtime.ExitError", message, call.request_id)
+                return _platform_error("Runtime.ExitError", "The run was stopped", call)
             return self._run(worker, function, call, time.monotonic() - queued)
 
     def _run(self, worker: Worker, function: Function, call: Call, queued_s: float) -> Answer:
         self._listener(CallStarted(function.state))
         started, clock = time.time(), time.monotonic()
-        answer = worker.call(call)
+        answer = self._call(worker, call)
         record = CallRecord(
             state=function.state,
             function=function.name,
@@ -245,16 +256,33 @@ class WorkerPool:
             duration_s=time.monotonic() - clock,
             error=answer.error,
             worker_pid=worker.pid,
+            peak_memory_mb=answer.peak_memory_mb,
         )
-        with self._changed:
-            if self._closed:
-                return answer  # killed by closing: not the call's own failure
-            self._calls.append(record)
-        self._listener(CallFinished(record))
+        self.keep(record)
         return answer
 
+    def keep(self, record: CallRecord) -> None:
+        """Keep the record of a call and tell the listener; not if it was the pool that ended it."""
+        with self._changed:
+            if self._closed:
+                return
+            self._calls.append(record)
+        self._listener(CallFinished(record))
+
+    def _call(self, worker: Worker, call: Call) -> Answer:
+        with self.memory_watch.limit(worker.pid, call.memory_mb, worker.kill) as watched:
+            answer = worker.call(call)
+        peak_mb = max(answer.peak_memory_mb, watched.peak_mb)
+        if peak_mb > call.memory_mb:
+            # A short peak may have passed between two samples: the same end, every time.
+            worker.kill()
+            killed = f"Runtime exited {_exit_reason(-signal.SIGKILL)}"
+            answer = _platform_error("Runtime.ExitError", killed, call)
+        return replace(answer, peak_memory_mb=peak_mb)
+
     @contextlib.contextmanager
-    def _admitted(self, memory_mb: int) -> Iterator[None]:
+    def admitted(self, memory_mb: int) -> Iterator[None]:
+        """Wait for a free core and memory, and take them; does not wait once the pool is closed."""
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -304,7 +332,7 @@ class WorkerPool:
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
             self._busy.remove(worker)
-            if worker.alive and not self._closed:
+            if worker.reusable and not self._closed:
                 self._idle.append(worker)
                 return
         worker.dispose()
@@ -318,5 +346,6 @@ class WorkerPool:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._n_running == 0 and not self._waiting)
             idle, self._idle = self._idle, []
+        self.memory_watch.close()
         for worker in idle:
             worker.dispose()

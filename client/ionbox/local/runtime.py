@@ -17,7 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ionbox.local.functions import REGION, Function
+from ionbox.local.functions import (
+    IONBOX,
+    REGION,
+    FargateTask,
+    Function,
+    functions_by_state,
+    read_functions,
+    read_tasks,
+)
 
 # One thread per worker: the pool runs as many workers as there are cores.
 _ONE_THREAD = (
@@ -44,12 +52,34 @@ class Stores:
     results: str
 
 
-def handler_environment(stores: Stores) -> dict[str, str]:
-    """Return the environment variables every function sees, whichever it is."""
+def handler_environment(
+    stores: Stores,
+    functions: Mapping[str, Function] | None = None,
+    tasks: Mapping[str, FargateTask] | None = None,
+) -> dict[str, str]:
+    """Return the environment variables every function sees, whichever it is.
+
+    Parameters
+    ----------
+    stores
+        Where objects are.
+    functions
+        The functions there are, whose rungs the planner chooses from; None for all of ionbox's.
+    tasks
+        The tasks there are, whose size the planner reckons with; None for all of ionbox's.
+    """
+    by_state = functions_by_state(read_functions(IONBOX) if functions is None else functions)
+    rungs_mb = {state: [rung.memory_mb for rung in rungs] for state, rungs in by_state.items()}
+    task_table = read_tasks(IONBOX) if tasks is None else tasks
+    sizes = {
+        task.state: {"vcpu": task.vcpu, "memory_mb": task.memory_mb} for task in task_table.values()
+    }
     return {
         "IONBOX_INBOX": stores.inbox,
         "IONBOX_WORK": stores.work,
         "IONBOX_RESULTS": stores.results,
+        "IONBOX_RUNGS_MB": json.dumps(rungs_mb),
+        "IONBOX_SORT_TASK": json.dumps(sizes.get("SortSpectra")),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -109,10 +139,13 @@ class Answer:
         Error name as Step Functions sees it; None when the handler returned.
     payload : str
         JSON text: what the handler returned, or ``errorType``, ``errorMessage`` and so on.
+    peak_memory_mb : float
+        Highest resident memory of the process during the call; 0 if not known.
     """
 
     error: str | None
     payload: str
+    peak_memory_mb: float = 0.0
 
 
 class LambdaContext:

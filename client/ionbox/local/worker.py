@@ -7,27 +7,57 @@ input, and whatever they print goes to the run's log.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from ionbox.local.runtime import Call, answer_call
+from ionbox.local.memory import PeakMeter, give_back_memory, resident_mb
+from ionbox.local.runtime import Call, answer_call, load_handler
+
+# What libraries load when first used, and a little fragmentation, beyond start-up and handlers.
+_MOST_KEPT_MB = 64
 
 
 def main() -> None:
-    """Answer calls until the pool closes the pipe."""
+    """Answer calls until the pool closes the pipe, or until too much memory stays taken."""
     calls, answers = _take_over_pipes()
     queue: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
-    while True:
-        answer = answer_call(Call(**json.loads(queue.get())))
+    fresh_mb = resident_mb()
+    stale = False
+    while not stale:
+        call = Call(**json.loads(queue.get()))
+        fresh_mb += _load(call.handler)
+        meter = PeakMeter()
+        answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
+        stale = _keeps_too_much(fresh_mb)
         sys.stdout.flush()
-        answers.write(json.dumps(asdict(answer)).encode() + b"\n")
+        answers.write(json.dumps({"answer": asdict(answer), "stale": stale}).encode() + b"\n")
         answers.flush()
+
+
+def _load(handler: str) -> float:
+    """Load a handler if it is new; returns how much memory that took."""
+    before = resident_mb()
+    with contextlib.suppress(Exception):  # it is the call that reports it
+        load_handler(handler)
+    return resident_mb() - before
+
+
+def _keeps_too_much(fresh_mb: float) -> bool:
+    """Give memory back; tell whether the next call would be charged for what this one left."""
+    give_back_memory()
+    if resident_mb() <= fresh_mb + _MOST_KEPT_MB:
+        return False
+    gc.collect()
+    give_back_memory()
+    return resident_mb() > fresh_mb + _MOST_KEPT_MB
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:

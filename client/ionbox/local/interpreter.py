@@ -1,0 +1,130 @@
+"""The interpreter of state machines: moto's, in this process, and what is particular about it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ionbox.local.endpoint import ServiceFault
+from ionbox.local.functions import ACCOUNT, REGION
+from ionbox.local.tasks import local_aws
+
+_RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and hangs at the limit
+
+
+@contextlib.contextmanager
+def start_interpreter(endpoint_url: str) -> Iterator[Any]:
+    """Start moto with Lambda, S3 and ECS at our endpoint; yields a Step Functions client."""
+    import boto3
+    from moto import mock_aws
+
+    # Errors of states are the state machine's business; moto would print each of them.
+    logging.getLogger("moto").addHandler(logging.NullHandler())
+    with (
+        _recursion_limit(_RECURSION_LIMIT),
+        _aws_environment(endpoint_url),
+        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+    ):
+        # The default session loads its parts lazily and without a lock: before the threads start.
+        for service in ("lambda", "s3", "ecs"):
+            boto3.client(service, region_name=REGION).close()
+        client = boto3.client("stepfunctions", region_name=REGION)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextlib.contextmanager
+def _aws_environment(endpoint_url: str) -> Iterator[None]:
+    """Hide the user's AWS settings (profiles, endpoints, proxies) from the interpreter."""
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ |= without_aws(kept) | local_aws(endpoint_url, "LAMBDA", "S3", "ECS")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the user's AWS settings."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+
+
+@contextlib.contextmanager
+def _recursion_limit(limit: int) -> Iterator[None]:
+    kept = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(kept, limit))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(kept)
+
+
+def interpreter_threads() -> list[threading.Thread]:
+    """Return the interpreter's own list of its threads."""
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    threads: list[threading.Thread] = TMP_THREADS
+    return threads
+
+
+def interpreter_alive() -> bool:
+    """Tell whether the interpreter is doing anything."""
+    return any(thread.is_alive() for thread in list(interpreter_threads()))
+
+
+class TaskTokens:
+    """The states that wait for a task's token.
+
+    Asks moto's backend itself: its SendTaskFailure would lose the cause on the way.
+    """
+
+    def heartbeat(self, token: str) -> None:
+        """Tell that a task lives."""
+        with _faults():
+            _backend().send_task_heartbeat(token)
+
+    def succeed(self, token: str, output: str) -> None:
+        """Give a state its task's answer, JSON text."""
+        with _faults():
+            _backend().send_task_success(token, output)
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """Fail a state under an error name."""
+        with _faults():
+            _backend().send_task_failure(token, error=error, cause=cause)
+
+    def renew(self, token: str) -> None:
+        """Forget how the last attempt ended and wake the state that waits, if one does.
+
+        For a Retry, moto uses the token of the attempt before.
+        """
+        for machine in _backend().state_machines:
+            for execution in machine.executions:
+                waiting = execution.exec_worker.env.callback_pool_manager.get(token)
+                if waiting is not None:
+                    waiting.notify(None)
+
+
+def _backend() -> Any:
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    return stepfunctions_parser_backends[ACCOUNT][REGION]
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    from moto.core.exceptions import AWSError
+
+    try:
+        yield
+    except AWSError as refused:
+        raise ServiceFault(type(refused).__name__, refused.message) from refused

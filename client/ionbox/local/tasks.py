@@ -1,0 +1,351 @@
+"""Fargate tasks on this machine: each is a process that reports to the state machine by token.
+
+The interpreter asks our endpoint to run a task as it would ask ECS, and waits for the task's
+token to come back; the task sends heartbeats and its result to the same endpoint, as it would to
+Step Functions, and they are passed on to the interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ionbox.local.endpoint import Request, Response, Service, ServiceFault
+from ionbox.local.events import CallRecord, CallStarted, Listener, ignore
+from ionbox.local.functions import ACCOUNT, REGION, FargateTask
+from ionbox.local.memory import Watched
+from ionbox.local.pool import WorkerPool
+
+HEARTBEAT_S = 30.0
+
+# The names AWS gives these services in a request's X-Amz-Target.
+ECS = "AmazonEC2ContainerServiceV20141113"
+STEP_FUNCTIONS = "AWSStepFunctions"
+
+_TOKEN = "IONBOX_TASK_TOKEN"
+_MEMORY = "IONBOX_MEMORY_MB"
+_HEARTBEAT = "IONBOX_HEARTBEAT_S"
+_HEARTBEATS_PER_TIMEOUT = 4
+_STOP_S = 5.0  # from SIGTERM to SIGKILL; 30 s on Fargate
+_NO_REPORT = "States.HeartbeatTimeout"
+
+
+class Tokens(Protocol):
+    """The states that wait for a task's token; each method raises `ServiceFault` if none does."""
+
+    def heartbeat(self, token: str) -> None: ...
+
+    def succeed(self, token: str, output: str) -> None: ...
+
+    def fail(self, token: str, error: str, cause: str) -> None: ...
+
+    def renew(self, token: str) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One run of a task, from the request to the process's end."""
+
+    task: FargateTask
+    token: str
+    started_by: str
+    memory_mb: int
+    environment: dict[str, str]
+    arn: str
+    process: subprocess.Popen[bytes] | None = None
+    watched: Watched | None = None
+    killer: threading.Timer | None = None
+    queued: float = field(default_factory=time.monotonic)
+    started: float = 0.0
+    clock: float = 0.0
+    begun: threading.Event = field(default_factory=threading.Event)
+    recorded: bool = False
+
+    def describe(self) -> Response:
+        """Return it as ECS does."""
+        if self.process is None:
+            status = "PENDING"
+        else:
+            status = "RUNNING" if self.process.poll() is None else "STOPPED"
+        return {
+            "taskArn": self.arn,
+            "taskDefinitionArn": self.task.arn,
+            "startedBy": self.started_by,
+            "lastStatus": status,
+        }
+
+    def record(self, error: str | None) -> CallRecord:
+        assert self.process is not None
+        return CallRecord(
+            state=self.task.state,
+            function=self.task.name,
+            queued_s=self.clock - self.queued,
+            started=self.started,
+            duration_s=time.monotonic() - self.clock,
+            error=error,
+            worker_pid=self.process.pid,
+            peak_memory_mb=self.watched.peak_mb if self.watched else 0.0,
+        )
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and all it started, if it runs."""
+        if self.process is not None and self.process.returncode is None:
+            _signal_group(self.process.pid, number)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+class LocalTasks:
+    """Runs tasks as processes, beside the calls of a worker pool and within its memory.
+
+    A task may use the memory it asks for, or all that the pool may use if that is less; it is
+    told how much.
+
+    Parameters
+    ----------
+    tasks
+        Tasks by name.
+    pool
+        Shares cores and memory with the tasks, and keeps their records.
+    environment
+        All environment variables of the processes, without those that connect them to AWS.
+    log
+        File that receives what tasks print.
+    heartbeat_s
+        How long the state machine waits for a sign of life.
+    listener
+        Is told when tasks start and finish.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, FargateTask],
+        pool: WorkerPool,
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        heartbeat_s: float = HEARTBEAT_S,
+        listener: Listener = ignore,
+    ) -> None:
+        self._tasks = tasks
+        self._pool = pool
+        self._environment = dict(environment)
+        self._log = log
+        self._heartbeat_s = heartbeat_s
+        self._listener = listener
+        self._tokens: Tokens | None = None
+        self._lock = threading.Lock()
+        # all below is guarded by _lock
+        self._runs: dict[str, _Run] = {}  # by token, the latest of each
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def connect(self, url: str, tokens: Tokens) -> None:
+        """Tell where tasks report to, our endpoint, and who waits for their reports."""
+        self._environment |= local_aws(url, "SFN")
+        self._tokens = tokens
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """What the endpoint asks, by service."""
+        return {ECS: self.answer_ecs, STEP_FUNCTIONS: self.pass_on}
+
+    # --- ECS ---
+
+    def answer_ecs(self, action: str, request: Request) -> Response:
+        """Answer a request to ECS."""
+        match action:
+            case "RunTask":
+                return {"tasks": [self._run_task(request).describe()], "failures": []}
+            case "StopTask":
+                return {"task": self._stop_task(request["task"]).describe()}
+            case "ListTasks":
+                return {"taskArns": [run.arn for run in self._list_running(request)]}
+            case "DescribeTasks":
+                return {"tasks": [self._find(arn).describe() for arn in request["tasks"]]}
+        raise ServiceFault("InvalidActionException", f"No such action here: {action}")
+
+    def _run_task(self, request: Request) -> _Run:
+        run = self._prepare(request)
+        with self._lock:
+            former = self._runs.get(run.token)
+            self._runs[run.token] = run
+        if former is not None:
+            former.signal(signal.SIGKILL)
+            self._waiting.renew(run.token)
+        life = threading.Thread(target=self._live, args=(run,), name=f"task {run.task.name}")
+        with self._lock:
+            self._threads.append(life)
+            life.start()
+        # The time until a heartbeat is due starts with this answer: not before there is room.
+        run.begun.wait()
+        if run.process is None:
+            raise ServiceFault("ServerException", "The run was stopped")
+        return run
+
+    def _prepare(self, request: Request) -> _Run:
+        name = request["taskDefinition"].rpartition("task-definition/")[2].partition(":")[0]
+        if name not in self._tasks:
+            known = ", ".join(sorted(self._tasks)) or "none"
+            raise ServiceFault("ClientException", f"No task is called {name!r}; there is: {known}.")
+        overrides = request["overrides"]
+        (container,) = overrides["containerOverrides"]
+        environment = {each["name"]: each["value"] for each in container["environment"]}
+        memory_mb = min(int(overrides["memory"]), self._pool.memory_mb)
+        environment |= {
+            _MEMORY: str(memory_mb),
+            _HEARTBEAT: str(self._heartbeat_s / _HEARTBEATS_PER_TIMEOUT),
+        }
+        return _Run(
+            task=self._tasks[name],
+            token=environment[_TOKEN],
+            started_by=request.get("startedBy", ""),
+            memory_mb=memory_mb,
+            environment=environment,
+            arn=f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/local/{uuid.uuid4().hex}",
+        )
+
+    def _live(self, run: _Run) -> None:
+        try:
+            with self._pool.admitted(run.memory_mb):
+                process = self._start(run)
+                run.begun.set()
+                if process is not None:
+                    self._attend(run, process)
+        finally:
+            run.begun.set()
+
+    def _start(self, run: _Run) -> subprocess.Popen[bytes] | None:
+        with self._lock, self._log.open("ab") as log_file:
+            if self._closed:
+                return None
+            self._listener(CallStarted(run.task.state))
+            run.started, run.clock = time.time(), time.monotonic()
+            run.process = subprocess.Popen(
+                # -P: a file in the user's folder must not shadow a module
+                [sys.executable, "-P", "-m", "ionbox.local.task_process", str(run.task.entry)],
+                stdin=subprocess.PIPE,
+                stdout=log_file,
+                stderr=log_file,
+                env=self._environment | run.environment,
+                start_new_session=True,
+            )
+            return run.process
+
+    def _attend(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
+        def kill() -> None:
+            run.signal(signal.SIGKILL)
+
+        with self._pool.memory_watch.limit(process.pid, run.memory_mb, kill) as run.watched:
+            process.wait()
+        _signal_group(process.pid, signal.SIGKILL)  # what it may have started
+        if run.killer is not None:
+            run.killer.cancel()
+        assert process.stdin is not None
+        process.stdin.close()
+        self._record(run, _NO_REPORT)
+
+    def _record(self, run: _Run, error: str | None) -> None:
+        """Keep how a run went, unless that is known already."""
+        with self._lock:
+            if run.recorded:
+                return
+            run.recorded = True
+        self._pool.keep(run.record(error))
+
+    def _list_running(self, request: Request) -> list[_Run]:
+        started_by = request.get("startedBy")
+        with self._lock:
+            runs = list(self._runs.values())
+        return [
+            run
+            for run in runs
+            if run.describe()["lastStatus"] != "STOPPED" and started_by in (None, run.started_by)
+        ]
+
+    def _stop_task(self, arn: str) -> _Run:
+        run = self._find(arn)
+        run.signal(signal.SIGTERM)
+        run.killer = threading.Timer(_STOP_S, run.signal, (signal.SIGKILL,))
+        run.killer.start()
+        return run
+
+    def _find(self, arn: str) -> _Run:
+        with self._lock:
+            for run in self._runs.values():
+                if run.arn == arn:
+                    return run
+        raise ServiceFault("InvalidParameterException", f"The referenced task was not found: {arn}")
+
+    # --- Step Functions ---
+
+    def pass_on(self, action: str, request: Request) -> Response:
+        """Pass a task's report on to the state that waits for it."""
+        token = request["taskToken"]
+        match action:
+            case "SendTaskHeartbeat":
+                self._waiting.heartbeat(token)
+            case "SendTaskSuccess":
+                self._finish(token, None)
+                self._waiting.succeed(token, request["output"])
+            case "SendTaskFailure":
+                error = request.get("error", "")
+                self._finish(token, error)
+                self._waiting.fail(token, error, request.get("cause", ""))
+            case _:
+                raise ServiceFault("InvalidActionException", f"No such action here: {action}")
+        return {}
+
+    @property
+    def _waiting(self) -> Tokens:
+        assert self._tokens is not None, "not connected"
+        return self._tokens
+
+    def _finish(self, token: str, error: str | None) -> None:
+        with self._lock:
+            run = self._runs.get(token)
+        if run is not None:
+            self._record(run, error)
+
+    # --- end ---
+
+    def close(self) -> None:
+        """Kill all tasks and start no more; those that wait for room end when the pool closes."""
+        with self._lock:
+            self._closed = True
+            for run in self._runs.values():
+                run.signal(signal.SIGKILL)
+                # or the interpreter would wait for its heartbeat, although the run was stopped
+                self._waiting.renew(run.token)
+
+    def join(self) -> None:
+        """Wait for all threads; to be called after the pool was closed."""
+        for thread in self._threads:
+            thread.join()
+
+
+def local_aws(url: str, *services: str) -> dict[str, str]:
+    """Return variables for a process that must not reach AWS, but our endpoint for ``services``."""
+    return {f"AWS_ENDPOINT_URL_{service}": url for service in services} | {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": REGION,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }

@@ -1,0 +1,83 @@
+"""Three ways to sort, and the memory ladder, in whole runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from laptop import ACIDS, Laptop, Run
+
+SORTING = {
+    "lambda": {"SegmentSpectra"},
+    "map": {"SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"},
+    "fargate": {"SortSpectra"},
+}
+
+
+def run_record(run: Run) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((run.out / "run.json").read_text("utf-8"))
+    return record
+
+
+def segments(work: Path) -> dict[str, bytes]:
+    (folder,) = (work / "results" / "segments").iterdir()
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_way_of_sorting_gives_the_same_bytes(tmp_path: Path, tissue: Path) -> None:
+    tables, objects = set(), []
+    for way, states in SORTING.items():
+        laptop = Laptop(tmp_path / way)
+        run = laptop.annotate(tissue, [laptop.database("acids", ACIDS)], {"sort": way}).succeeded()
+        tables.add(run.table)
+        objects.append(segments(laptop.work))
+        assert run.n_calls.keys() & set().union(*SORTING.values()) == states
+        record = run_record(run)
+        assert record["sort"]["way"] == way
+        assert states <= record["states"].keys()
+        assert record["dataset"]["ibd_checksum"]["verdict"] == "matches"
+    assert len(tables) == 1
+    assert objects[0] == objects[1] == objects[2]
+
+
+def test_a_call_that_outgrows_the_largest_function_fails_with_the_memory_it_wanted(
+    laptop: Laptop, tissue: Path
+) -> None:
+    databases = [laptop.database("acids", ACIDS)]
+    run = laptop.annotate(tissue, databases, rungs_mb={"AnnotateSegments": [40, 50]})
+    assert not run.outcome.succeeded
+    status = run.outcome.status
+    assert status["error"] == "Runtime.ExitError"
+    assert re.search(
+        r"AnnotateSegments item 0 .*the largest AnnotateSegments function has 50 MB, the plan "
+        r"expected 1\d\d MB: deploy with a higher max_lambda_mb",
+        status["message"],
+    )
+    again = laptop.annotate(tissue, databases).succeeded()
+    assert "SegmentSpectra" not in again.n_calls
+    assert run_record(again)["states"]["AnnotateSegments"]["climbs"] == 0
+
+
+def test_a_sort_that_outgrows_the_largest_function_gets_advice(
+    laptop: Laptop, tissue: Path
+) -> None:
+    databases = [laptop.database("acids", ACIDS)]
+    rungs = {"SegmentSpectra": [40, 45]}
+    run = laptop.annotate(tissue, databases, {"sort": "lambda"}, rungs_mb=rungs)
+    assert run.outcome.status["error"] == "InvalidConfig"
+    assert "the largest function has 45 MB" in run.outcome.status["message"]
+    other_way = laptop.annotate(tissue, databases, rungs_mb=rungs).succeeded()
+    assert run_record(other_way)["sort"]["way"] == "map"
+
+
+def test_a_run_says_what_it_would_cost(laptop: Laptop, tissue: Path) -> None:
+    run = laptop.annotate(tissue, [laptop.database("acids", ACIDS)]).succeeded()
+    record = run_record(run)
+    assert record["cost"]["on_aws"] is False
+    assert 0 < record["cost"]["dollars"] < 0.01
+    states = record["states"].values()
+    assert record["cost"]["gb_s"] == pytest.approx(sum(s["gb_s"] for s in states), abs=1e-3)
+    assert run.outcome.status["cost"]["dollars"] >= record["cost"]["dollars"]
