@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke bench synth deploy clean
+.PHONY: help run kernels test check format invoke bench synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -11,11 +11,13 @@ help: ## list the targets
 
 # --- set-up: each stamp is renewed when the file it stands for changes ----------------------------
 
-$(BIN)/ionbox: requirements.txt pyproject.toml
+$(VENV)/pyvenv.cfg:
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "ionbox needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+
+$(BIN)/ionbox: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -36,6 +38,17 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt
 		--target $(VENV)/oracles/cpymspec-0.3.5 cpyMSpec==0.3.5
 	@touch $@
 
+$(VENV)/.cdk: cdk/requirements.txt layers/science/build-requirements.txt | $(VENV)/pyvenv.cfg
+	@echo "Installing the CDK and a cross-compiler ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r cdk/requirements.txt
+	@touch $@
+
+# asl-validator checks the state machine's definition as Step Functions would
+$(VENV)/.asl: tests/cdk/package-lock.json | $(VENV)/.cdk
+	@mkdir -p $(VENV)/asl && cp tests/cdk/package.json tests/cdk/package-lock.json $(VENV)/asl/
+	@$(BIN)/python -m cdk.node npm ci --silent --no-audit --no-fund --prefix $(VENV)/asl
+	@touch $@
+
 # --- what people run -------------------------------------------------------------------------------
 
 EXAMPLE := example
@@ -52,10 +65,10 @@ run: $(BIN)/ionbox $(KERNELS) $(EXAMPLE)/simulated.imzML ## annotate a simulated
 kernels: $(BIN)/ionbox ## compile the C kernels (every target that needs them does, if need be)
 	@$(BIN)/python layers/science/build_kernels.py
 
-test: $(VENV)/.tests $(KERNELS) ## run the tests
+test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) ## run the tests
 	@$(BIN)/pytest
 
-check: $(VENV)/.tests ## lint, format and type checks
+check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -70,12 +83,16 @@ invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
 
-synth: ## CloudFormation template (not yet)
-	@echo "make synth: not yet. The CDK stack is the next milestone but one; see CHANGELOG.md."; exit 1
+synth: $(VENV)/.cdk ## CloudFormation template of the AWS stack, in cdk.out: no docker, no credentials
+	@$(BIN)/python -m cdk.app
 
-deploy: ## install into an AWS account (not yet)
-	@echo "make deploy: not yet. ionbox runs on this machine today: make run."; exit 1
+bootstrap: $(VENV)/.cdk ## prepare an AWS account and region for deploy, once: AWS_REGION=eu-central-1 make bootstrap
+	@$(BIN)/python -m cdk.node npx --yes aws-cdk@2.1148.1 bootstrap $(ARGS)
+
+# the newest command line, 3.0, does not read what the pinned library writes
+deploy: $(VENV)/.cdk ## install into the AWS account of your credentials: make deploy ARGS="-c max_runs=10"
+	@$(BIN)/python -m cdk.node npx --yes aws-cdk@2.1148.1 deploy $(ARGS)
 
 clean: ## remove everything make created
-	rm -rf $(VENV) $(EXAMPLE) build *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
+	rm -rf $(VENV) $(EXAMPLE) build cdk.out *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,143 @@
+"""Which objects each handler reads and writes, by the folders of ``ionbox_cloud/keys.py``.
+
+Handlers never delete: what is old expires by lifecycle rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Folders = tuple[str, ...]
+
+EVERYTHING = ("",)
+"""The inbox has no folders of its own: users drop things where they like."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What one handler touches: folders of each bucket, with their closing slash."""
+
+    inbox_reads: Folders = ()
+    work_reads: Folders = ()
+    work_writes: Folders = ()
+    results_reads: Folders = ()
+    results_writes: Folders = ()
+
+    def by_bucket(self) -> Iterator[tuple[str, Folders, Folders]]:
+        """Yield each bucket it touches, with the folders read and written there."""
+        everywhere = [
+            ("Inbox", self.inbox_reads, ()),
+            ("Work", self.work_reads, self.work_writes),
+            ("Results", self.results_reads, self.results_writes),
+        ]
+        return (each for each in everywhere if any(each[1:]))
+
+
+_DATASET: Folders = ("executions/", "datasets/")  # the plan, and the header
+
+OBJECTS: dict[str, Objects] = {
+    "PlanRun": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=("sort/",),  # which parts of an earlier attempt are there
+        work_writes=("databases/", "datasets/", "executions/"),
+        results_reads=("segments/", "results/"),
+    ),
+    "SegmentSpectra": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=_DATASET,
+        work_writes=("executions/",),
+        results_writes=("segments/",),
+    ),
+    "SortRuns": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=(*_DATASET, "sort/"),
+        work_writes=("executions/", "sort/"),
+    ),
+    "PlanMerge": Objects(
+        work_reads=(*_DATASET, "sort/"),
+        work_writes=("executions/", "sort/"),
+        results_reads=("segments/",),
+    ),
+    "MergeSegments": Objects(
+        work_reads=(*_DATASET, "sort/"),
+        work_writes=("executions/", "sort/"),
+        results_reads=("segments/",),
+        results_writes=("segments/",),
+    ),
+    "ChecksumIbd": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=(*_DATASET, "sort/"),
+        work_writes=("executions/", "sort/"),
+    ),
+    "FinishSegments": Objects(
+        work_reads=(*_DATASET, "sort/"),
+        work_writes=("executions/", "sort/"),
+        results_reads=("segments/",),
+        results_writes=("segments/",),
+    ),
+    "SortSpectra": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=_DATASET,
+        work_writes=("executions/",),
+        results_reads=("segments/",),
+        results_writes=("segments/",),
+    ),
+    "BuildIons": Objects(
+        work_reads=("executions/", "databases/", "patterns/"),
+        work_writes=("executions/", "patterns/"),
+    ),
+    "GenerateIsotopePatterns": Objects(
+        work_reads=("executions/", "patterns/"),
+        work_writes=("executions/", "patterns/"),
+    ),
+    "PlanAnnotation": Objects(
+        work_reads=("executions/", "patterns/", "scores/"),
+        work_writes=("executions/", "patterns/", "scores/"),
+        results_reads=("segments/",),
+    ),
+    "AnnotateSegments": Objects(
+        work_reads=(*_DATASET, "patterns/"),
+        work_writes=("executions/", "scores/"),
+        results_reads=("segments/",),
+    ),
+    "EstimateFdr": Objects(
+        work_reads=("executions/", "patterns/", "scores/", "runs/"),
+        work_writes=("executions/", "scores/", "runs/"),
+        results_reads=("segments/", "results/"),
+        results_writes=("results/",),
+    ),
+    "RenderImages": Objects(
+        work_reads=(*_DATASET, "runs/"),
+        work_writes=("executions/",),
+        results_reads=("segments/", "results/"),
+        results_writes=("results/",),
+    ),
+    "PublishResults": Objects(
+        work_reads=(*_DATASET, "databases/", "runs/"),
+        work_writes=("executions/",),
+        results_reads=("segments/", "results/"),
+        results_writes=("results/", "executions/"),
+    ),
+    "ReportFailure": Objects(
+        work_reads=("executions/",),
+        work_writes=("executions/",),
+        results_reads=("segments/",),
+        results_writes=("executions/",),
+    ),
+    "RecordFailure": Objects(work_writes=("executions/",)),
+    "Intake": Objects(
+        inbox_reads=EVERYTHING,
+        work_reads=("claims/",),
+        work_writes=("claims/",),
+        results_reads=("databases/",),
+        results_writes=("databases/",),
+    ),
+    "StartRuns": Objects(),
+    "AnnounceEnd": Objects(
+        work_reads=("claims/", "executions/"),
+        work_writes=("executions/",),
+        results_reads=("executions/", "results/"),
+        results_writes=("executions/",),
+    ),
+}

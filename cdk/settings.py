@@ -1,0 +1,164 @@
+"""What the deployer may choose: the context of ``cdk.json`` and ``cdk deploy -c key=value``.
+
+Everything has its default in ``cdk.json`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import json
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SMALLEST_LAMBDA_MB = 1769
+LARGEST_LAMBDA_MB = 10240
+
+_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+
+
+class InvalidSettings(ValueError):  # noqa: N818 (named like the errors of the rings)
+    """A setting is unknown, missing or unusable; the message says which, and what it may be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one stack.
+
+    Attributes
+    ----------
+    stack_name : str
+        Name of the stack, and of its state machine; part of the names of its logs.
+    max_lambda_mb : int
+        Most memory an account allows a Lambda function; more makes the deployment roll back. New
+        accounts: 3008.
+    max_runs : int
+        Runs at once; more wait in a queue.
+    map_concurrency : int
+        Most items of a Map at once, per run. An account with 10 concurrent functions: 8.
+    fargate : bool
+        Whether datasets beyond a Lambda function may be sorted by a Fargate task; costs nothing
+        while none runs. Without it, there is no network either.
+    child_execution_type : str
+        What the items of a Map run as: ``EXPRESS`` (up to 5 minutes each, quick to start) or
+        ``STANDARD``.
+    work_expiry_days, segments_expiry_days : int
+        Age at which intermediates, and datasets' sorted peaks, are deleted; they are computed again
+        when wanted.
+    log_retention_days : int
+        How long logs are kept; one of the numbers CloudWatch knows.
+    notification_email : str
+        Who is told how runs end, and of alarms; empty: nobody.
+    kms_key_arn : str
+        A key of yours to encrypt the buckets with; empty: keys that S3 manages.
+    default_config : mapping
+        Settings of runs, weaker than all that come with a dataset.
+    """
+
+    stack_name: str
+    max_lambda_mb: int
+    max_runs: int
+    map_concurrency: int
+    fargate: bool
+    child_execution_type: str
+    work_expiry_days: int
+    segments_expiry_days: int
+    log_retention_days: int
+    notification_email: str
+    kms_key_arn: str
+    default_config: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse values that AWS would refuse only in the middle of a deployment."""
+        for name, (is_fit, wanted) in _FIT.items():
+            value = getattr(self, name)
+            if not is_fit(value):
+                raise InvalidSettings(f"{name} is {value!r}; it must be {wanted}")
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Settings:
+        """Read the settings; what the CDK keeps there itself (its keys have a colon) is left alone.
+
+        Values given on the command line are texts and are read as JSON.
+
+        Raises
+        ------
+        InvalidSettings
+            When a key is unknown or missing, or a value is of the wrong type or not usable.
+        """
+        kinds = typing.get_type_hints(cls)
+        given = {key: value for key, value in context.items() if ":" not in key}
+        for key in given.keys() - kinds.keys():
+            nearest = difflib.get_close_matches(key, kinds, n=1)
+            meant = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise InvalidSettings(
+                f"unknown setting {key!r}{meant} Known are: {', '.join(sorted(kinds))}"
+            )
+        missing = sorted(kinds.keys() - given.keys())
+        if missing:
+            raise InvalidSettings(f"not set in the context of cdk.json: {', '.join(missing)}")
+        return cls(**{key: _read(key, given[key], kinds[key]) for key in kinds})
+
+    @property
+    def log_group_prefix(self) -> str:
+        """What the names of all log groups begin with."""
+        return f"/ionbox/{self.stack_name}"
+
+
+def setting_names() -> list[str]:
+    """Return all settings, in the order of the docs."""
+    return [field.name for field in dataclasses.fields(Settings)]
+
+
+def _is_count(value: int) -> bool:
+    return value >= 1
+
+
+_COUNT = (_is_count, "at least 1")
+
+_FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "stack_name": (
+        lambda name: re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,39}", name) is not None,
+        "a letter, then up to 39 letters, digits and hyphens",
+    ),
+    "max_lambda_mb": (
+        lambda size: SMALLEST_LAMBDA_MB <= size <= LARGEST_LAMBDA_MB,
+        f"from {SMALLEST_LAMBDA_MB} to {LARGEST_LAMBDA_MB} (MB)",
+    ),
+    "max_runs": _COUNT,
+    "map_concurrency": _COUNT,
+    "child_execution_type": (lambda kind: kind in ("EXPRESS", "STANDARD"), "EXPRESS or STANDARD"),
+    "work_expiry_days": (lambda days: days >= 3, "at least 3: runs take up to a day"),
+    "segments_expiry_days": (lambda days: days >= 3, "at least 3: runs take up to a day"),
+    "log_retention_days": (
+        lambda days: days in _RETENTION_DAYS,
+        f"one of {', '.join(map(str, _RETENTION_DAYS))}",
+    ),
+    "notification_email": (
+        lambda address: re.fullmatch(r"(\S+@\S+)?", address) is not None,
+        "an e-mail address, or empty",
+    ),
+    "kms_key_arn": (
+        lambda arn: re.fullmatch(r"(arn:aws[a-z-]*:kms:[^:]+:\d+:key/\S+)?", arn) is not None,
+        "the ARN of a KMS key (arn:aws:kms:<region>:<account>:key/<id>), or empty",
+    ),
+}
+
+_WORDS: dict[Any, str] = {int: "a whole number", bool: "true or false", str: "a text"}
+
+
+def _read(key: str, value: Any, kind: Any) -> Any:
+    """Check the type of a value; a text where none is wanted is what a command line gives."""
+    if isinstance(value, str) and kind is not str:
+        with contextlib.suppress(ValueError):  # said below
+            value = json.loads(value)
+    python_type = kind if kind in _WORDS else dict
+    if not isinstance(value, python_type) or (kind is int and isinstance(value, bool)):
+        raise InvalidSettings(
+            f"{key} is {value!r}; it must be {_WORDS.get(kind, 'an object of settings')}"
+        )
+    return value

@@ -1,0 +1,84 @@
+"""The whole stack: everything ionbox is in an AWS account."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Stack, Tags
+from constructs import Construct
+
+from cdk.alarms import Alarms, make_topic
+from cdk.events import EventPath
+from cdk.functions import Functions
+from cdk.functions_table import PROJECT, FunctionsTable
+from cdk.settings import Settings
+from cdk.sort_task import SortTask
+from cdk.storage import Storage
+from cdk.workflow import Workflow, state_machine_arn
+
+
+class IonboxStack(Stack):
+    """One ionbox. Knows neither account nor region: where it goes is said at deployment.
+
+    Parameters
+    ----------
+    scope : Construct
+        The app.
+    settings : Settings
+        What the deployer chose.
+    layers : mapping of str to Path
+        Folder of each built layer, ``science`` and ``cloud``.
+    """
+
+    def __init__(self, scope: Construct, settings: Settings, layers: Mapping[str, Path]) -> None:
+        super().__init__(
+            scope,
+            settings.stack_name,
+            description="ionbox: annotation of imaging mass spectrometry data",
+            analytics_reporting=False,
+        )
+        table = FunctionsTable.read(settings.max_lambda_mb)
+        storage = Storage(self, settings)
+        functions = Functions(self, settings, table, storage, layers)
+        task = table.tasks["SortSpectra"]
+        size = {"vcpu": task.vcpu, "memory_mb": task.memory_mb} if settings.fargate else None
+        functions.add_environment("PlanRun", {"IONBOX_SORT_TASK": json.dumps(size)})
+        sort_task = (
+            SortTask(self, settings, table, storage, layers, state_machine_arn(settings))
+            if settings.fargate
+            else None
+        )
+        workflow = Workflow(self, settings, functions, storage, sort_task)
+        topic = make_topic(self, settings)
+        events = EventPath(self, settings, functions, storage, topic)
+        Alarms(self, topic, workflow, events, functions)
+        Tags.of(self).add("application", "ionbox")
+        Tags.of(self).add("stack", settings.stack_name)
+        outputs = {
+            "InboxBucket": storage.inbox.bucket_name,
+            "WorkBucket": storage.work.bucket_name,
+            "ResultsBucket": storage.results.bucket_name,
+            "StateMachineArn": workflow.machine.state_machine_arn,
+            "RunQueueUrl": events.runs.queue_url,
+            "KickQueueUrl": events.kicks.queue_url,
+            "DeadLetterQueueUrl": events.dead_letters.queue_url,
+            "TopicArn": topic.topic_arn,
+            "ClusterName": sort_task.cluster.cluster_name if sort_task else "none",
+            "LogGroupPrefix": settings.log_group_prefix,
+            "IonboxVersion": read_version(),
+            "MaxRuns": str(settings.max_runs),
+            "MaxLambdaMb": str(settings.max_lambda_mb),
+            "DefaultConfig": json.dumps(settings.default_config),
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+
+
+def read_version() -> str:
+    """Return ionbox's version."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    version: str = project["version"]
+    return version

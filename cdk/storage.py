@@ -1,0 +1,152 @@
+"""The three buckets: what users drop, intermediates, results."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_kms, aws_s3
+from constructs import Construct
+
+from cdk.names import name_resource
+from cdk.permissions import Objects
+from cdk.reviewed import acknowledge, acknowledge_wildcard
+from cdk.settings import Settings
+
+_OLD_VERSIONS = Duration.days(30)
+_INCOMPLETE_UPLOADS = Duration.days(7)
+
+_INTERMEDIATES = (
+    *("databases/", "datasets/", "patterns/", "scores/"),
+    *("runs/", "sort/", "executions/"),
+)
+# Step Functions does not take a name again within 90 days; as long, attempts must be counted on.
+_CLAIMS = Duration.days(120)
+
+_FOLDER = "one folder of one bucket; object names are only known in a run"
+
+
+class Storage(Construct):
+    """The buckets, and who may touch what in them."""
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, "Storage")
+        self._settings = settings
+        self._key = (
+            aws_kms.Key.from_key_arn(self, "Key", settings.kms_key_arn)
+            if settings.kms_key_arn
+            else None
+        )
+        self.inbox = self._bucket(
+            "Inbox",
+            RemovalPolicy.RETAIN,
+            versioned=True,
+            rules=[
+                aws_s3.LifecycleRule(
+                    id="old-versions",
+                    noncurrent_version_expiration=_OLD_VERSIONS,
+                    expired_object_delete_marker=True,
+                )
+            ],
+        )
+        inbox = self.inbox.node.default_child
+        assert isinstance(inbox, aws_s3.CfnBucket)
+        # not event_bridge_enabled=True: that installs a function to set this one property
+        inbox.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+        self.work = self._bucket(
+            "Work",
+            RemovalPolicy.DESTROY,
+            rules=[
+                *(
+                    aws_s3.LifecycleRule(
+                        id=folder.rstrip("/"),
+                        prefix=folder,
+                        expiration=Duration.days(settings.work_expiry_days),
+                    )
+                    for folder in _INTERMEDIATES
+                ),
+                aws_s3.LifecycleRule(id="claims", prefix="claims/", expiration=_CLAIMS),
+            ],
+        )
+        self.results = self._bucket(
+            "Results",
+            RemovalPolicy.RETAIN,
+            rules=[
+                aws_s3.LifecycleRule(
+                    id="segments",
+                    prefix="segments/",
+                    expiration=Duration.days(settings.segments_expiry_days),
+                )
+            ],
+        )
+
+    def _bucket(
+        self,
+        name: str,
+        removal_policy: RemovalPolicy,
+        *,
+        versioned: bool = False,
+        rules: list[aws_s3.LifecycleRule],
+    ) -> aws_s3.Bucket:
+        uploads = aws_s3.LifecycleRule(
+            id="incomplete-uploads", abort_incomplete_multipart_upload_after=_INCOMPLETE_UPLOADS
+        )
+        bucket = aws_s3.Bucket(
+            self,
+            name,
+            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=(
+                aws_s3.BucketEncryption.KMS if self._key else aws_s3.BucketEncryption.S3_MANAGED
+            ),
+            encryption_key=self._key,
+            bucket_key_enabled=True if self._key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=versioned,
+            lifecycle_rules=[*rules, uploads],
+            removal_policy=removal_policy,
+        )
+        name_resource(bucket, f"{name}Bucket")
+        acknowledge(
+            bucket,
+            "S1",
+            "access logs need a fourth bucket that grows for ever; who must audit objects turns on "
+            "CloudTrail data events for the account",
+        )
+        return bucket
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which handlers find the buckets."""
+        return {
+            "IONBOX_INBOX": f"s3://{self.inbox.bucket_name}",
+            "IONBOX_WORK": f"s3://{self.work.bucket_name}",
+            "IONBOX_RESULTS": f"s3://{self.results.bucket_name}",
+            "IONBOX_WORK_EXPIRY_DAYS": str(self._settings.work_expiry_days),
+            "IONBOX_SEGMENTS_EXPIRY_DAYS": str(self._settings.segments_expiry_days),
+        }
+
+    def allow(self, role: aws_iam.Role, objects: Objects, *, may_list: bool = True) -> None:
+        """Let a role touch these objects and no others.
+
+        Handlers may list the names of objects in a whole bucket: without that permission, S3
+        answers the question whether an object exists with "forbidden" rather than "no".
+        """
+        buckets = {"Inbox": self.inbox, "Work": self.work, "Results": self.results}
+        for name, reads, writes in objects.by_bucket():
+            bucket = buckets[name]
+            if may_list:
+                _add(role, ["s3:ListBucket"], [bucket.bucket_arn])
+            if reads:
+                _add(role, ["s3:GetObject"], [bucket.arn_for_objects(f"{f}*") for f in reads])
+            if writes:
+                actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+                _add(role, actions, [bucket.arn_for_objects(f"{f}*") for f in writes])
+            for folder in sorted({*reads, *writes}):
+                acknowledge_wildcard(role, f"<{name}Bucket.Arn>/{folder}*", _FOLDER)
+        if self._key:
+            # what S3 asks for on behalf of who reads (Decrypt) and who writes (both)
+            _add(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn])
+
+
+def _add(role: aws_iam.Role, actions: list[str], resources: list[str]) -> None:
+    role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=resources))

@@ -1,0 +1,144 @@
+"""The state machine, from the same file that the local runner interprets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from aws_cdk import Aws, aws_iam, aws_stepfunctions
+from constructs import Construct
+
+from cdk.functions import Functions, log_group
+from cdk.functions_table import PROJECT
+from cdk.names import name_resource
+from cdk.permissions import Objects
+from cdk.reviewed import acknowledge_wildcard
+from cdk.settings import Settings
+from cdk.sort_task import SortTask
+from cdk.storage import Storage
+
+DEFINITION = PROJECT / "statemachine" / "annotate.asl.json"
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+NO_TASK = dict.fromkeys(("Cluster", "SortTask", "Subnets", "SecurityGroup"), "none")
+"""Without Fargate no plan asks for a task; these only fill the definition."""
+
+
+class UnfilledPlaceholder(ValueError):  # noqa: N818 (named like the errors of the rings)
+    """The state machine's file wants something that this stack does not have."""
+
+
+def state_machine_arn(settings: Settings, kind: str = "stateMachine") -> str:
+    """Return the ARN of the state machine, or of its executions, from its name.
+
+    The machine's own role and its handlers speak of it; a reference would go round in a circle.
+    """
+    return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}:{settings.stack_name}"
+
+
+def placeholders_of(definition: str) -> set[str]:
+    """Return the names of a definition's ``${…}``."""
+    return set(_PLACEHOLDER.findall(definition))
+
+
+class Workflow(Construct):
+    """The state machine and its role.
+
+    Parameters
+    ----------
+    scope : Construct
+        The stack.
+    settings : Settings
+        What the deployer chose.
+    functions : Functions
+        What it calls.
+    storage : Storage
+        Where it finds the items of Maps.
+    sort_task : SortTask or None
+        The Fargate task, if there is one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: Settings,
+        functions: Functions,
+        storage: Storage,
+        sort_task: SortTask | None,
+    ) -> None:
+        super().__init__(scope, "Workflow")
+        self._settings = settings
+        definition = DEFINITION.read_text("utf-8")
+        wanted = placeholders_of(definition)
+        called = {state: functions.arns(state) for state in sorted(wanted & functions.roles.keys())}
+        self.role = self._make_role(called, storage, sort_task)
+        values = {
+            **{state: ",".join(arns) for state, arns in called.items()},
+            "WorkBucket": storage.work.bucket_name,
+            "ChildExecutionType": settings.child_execution_type,
+            "MapConcurrency": str(settings.map_concurrency),
+            **(sort_task.placeholders() if sort_task else NO_TASK),
+        }
+        missing = sorted(wanted - values.keys())
+        if missing:
+            raise UnfilledPlaceholder(
+                f"nothing fills {', '.join(missing)} in {DEFINITION.relative_to(PROJECT)}: a "
+                "placeholder is a function of functions.json, or one that cdk/workflow.py knows"
+            )
+        self.machine = aws_stepfunctions.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=settings.stack_name,
+            definition_body=aws_stepfunctions.DefinitionBody.from_string(definition),
+            definition_substitutions={name: values[name] for name in sorted(wanted)},
+            role=self.role,
+            logs=aws_stepfunctions.LogOptions(
+                destination=log_group(self, settings, "statemachine"),
+                level=aws_stepfunctions.LogLevel.ALL,
+                include_execution_data=False,  # names of people's files
+            ),
+            tracing_enabled=True,
+        )
+        name_resource(self.machine, "StateMachine")
+        acknowledge_wildcard(
+            self.role,
+            "*",
+            "delivery of logs (logs:*LogDelivery and what belongs to it) and X-Ray know no "
+            "narrower resource",
+        )
+
+    def _make_role(
+        self, called: Mapping[str, list[str]], storage: Storage, sort_task: SortTask | None
+    ) -> aws_iam.Role:
+        role = aws_iam.Role(
+            self,
+            "Role",
+            assumed_by=aws_iam.ServicePrincipal(
+                "states.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            description="ionbox: what the state machine may do",
+        )
+        name_resource(role, "StateMachineRole")
+
+        def allow(actions: list[str], resources: list[str]) -> None:
+            role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=resources))
+
+        allow(["lambda:InvokeFunction"], [arn for arns in called.values() for arn in arns])
+        storage.allow(role, Objects(work_reads=("executions/*/items/",)), may_list=False)
+        # the items of a distributed Map run as executions of the machine itself
+        executions = state_machine_arn(self._settings, "execution")
+        allow(["states:StartExecution"], [state_machine_arn(self._settings)])
+        allow(["states:DescribeExecution", "states:StopExecution"], [f"{executions}:*"])
+        allow(["states:RedriveExecution"], [f"{executions}/*"])
+        for end in (":*", "/*"):
+            acknowledge_wildcard(
+                role,
+                "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+                f"{self._settings.stack_name}{end}",
+                "executions of this state machine only; their names are known in a run",
+            )
+        if sort_task:
+            sort_task.let_start(role)
+        return role

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+from synthesis import Synthesis, synthesise
+
+
+@pytest.fixture(scope="session")
+def stack() -> Synthesis:
+    """The stack with the settings of cdk.json."""
+    return synthesise()
+
+
+@pytest.fixture(scope="session")
+def without_fargate() -> Synthesis:
+    """The stack of an account that wants no Fargate, with the smallest functions."""
+    return synthesise(fargate=False, max_lambda_mb=1769)
+
+
+@pytest.fixture(scope="session")
+def with_all() -> Synthesis:
+    """The stack with everything that is off in cdk.json, at full size."""
+    return synthesise(
+        stack_name="core-facility",
+        max_lambda_mb=10240,
+        map_concurrency=8,
+        child_execution_type="EXPRESS",
+        notification_email="lab@example.org",
+        kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234",
+        default_config={"ppm": 5, "databases": ["lipids"]},
+    )

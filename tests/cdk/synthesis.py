@@ -1,0 +1,105 @@
+"""Templates synthesised in this process, with empty layers: what the stack says, in seconds."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdk.node import provide_node
+
+provide_node()
+
+from aws_cdk import App, Validations  # noqa: E402
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from cdk.app import read_context  # noqa: E402
+from cdk.settings import Settings  # noqa: E402
+from cdk.stack import IonboxStack  # noqa: E402
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What came out."""
+
+    folder: Path
+    template: dict[str, Any]
+
+    def of_type(self, kind: str) -> dict[str, Resource]:
+        """Resources of a type (``S3::Bucket``) by logical id."""
+        resources = self.template["Resources"].items()
+        return {name: found for name, found in resources if found["Type"] == f"AWS::{kind}"}
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.template["Resources"][logical_id]["Properties"]
+        return found
+
+    def flat(self, value: Any) -> Any:
+        """A value as CloudFormation would make it, with invented ids and ARNs."""
+        if isinstance(value, list):
+            return [self.flat(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((function, argument),) = value.items()
+            if function == "Ref":
+                return self._reference(argument)
+            if function == "Fn::GetAtt":
+                return self._arn(argument[0])
+            if function == "Fn::Join":
+                return argument[0].join(map(str, self.flat(argument[1])))
+            if function == "Fn::Sub":
+                return re.sub(r"\$\{([\w:]+)\}", lambda name: self._reference(name[1]), argument)
+        return {key: self.flat(each) for key, each in value.items()}
+
+    def _reference(self, name: str) -> str:
+        pseudo = {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT, "URLSuffix": "a.com"}
+        if name.startswith("AWS::"):
+            return pseudo[name.removeprefix("AWS::")]
+        kind = self.template["Resources"][name]["Type"]
+        by_arn = ("AWS::SNS::Topic", "AWS::StepFunctions::StateMachine", "AWS::ECS::TaskDefinition")
+        return self._arn(name) if kind in by_arn else name.lower()
+
+    def _arn(self, name: str) -> str:
+        service = self.template["Resources"][name]["Type"].split("::")[1].lower()
+        if service == "s3":
+            return f"arn:aws:s3:::{name.lower()}"
+        kind = {"lambda": "function:", "stepfunctions": "stateMachine:"}.get(service, "")
+        service = {"stepfunctions": "states"}.get(service, service)
+        return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}{name}"
+
+
+def synthesise(**settings: Any) -> Synthesis:
+    """Synthesise with some settings other than those of cdk.json; the same ones only once."""
+    return _synthesise(json.dumps(settings))
+
+
+@functools.cache
+def _synthesise(settings: str) -> Synthesis:
+    folder = Path(tempfile.mkdtemp(prefix="ionbox-synth-"))
+    app = App(context=read_context() | json.loads(settings), outdir=str(folder / "cdk.out"))
+    stack = IonboxStack(
+        app, Settings.from_context(app.node.get_all_context()), empty_layers(folder)
+    )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    template = folder / "cdk.out" / f"{stack.stack_name}.template.json"
+    return Synthesis(folder / "cdk.out", json.loads(template.read_text("utf-8")))
+
+
+def empty_layers(folder: Path) -> Mapping[str, Path]:
+    """Folders that stand for built layers."""
+    layers = {name: folder / name for name in ("science", "cloud")}
+    for name, layer in layers.items():
+        (layer / "python").mkdir(parents=True)
+        (layer / "python" / f"{name}.py").write_text(f"NAME = {name!r}\n")
+    return layers
