@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ionbox_cloud.datasets import Inspection, ibd_reader, inspect_dataset, sample_mz, words_of
-from ionbox_cloud.messages import DatasetFiles
+from ionbox_cloud.messages import ConfigLayer, DatasetFiles
 from ionbox_cloud.store import Store
 from ionbox_science.config import FileWords, missing_settings, parse_settings, resolve_config
 from ionbox_science.errors import Refusals
@@ -35,16 +37,35 @@ class CheckReport:
     missing: tuple[str, ...] = ()
 
 
-def check(imzml: Path, *, accept_profile: bool = False) -> CheckReport:
-    """Inspect a dataset and its sidecar config without annotating it."""
+def check(
+    imzml: Path,
+    config: Sequence[ConfigLayer] = (),
+    *,
+    accept_profile: bool = False,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> CheckReport:
+    """Inspect a dataset and its settings without annotating it.
+
+    Parameters
+    ----------
+    imzml : Path
+        The imzML file; its ibd and optional sidecar config lie beside it.
+    config : sequence of ConfigLayer
+        Further settings, strongest first; all beat the sidecar's.
+    accept_profile : bool
+        Whether profile spectra are only a warning.
+    defaults : mapping
+        Settings that hold where nothing else says one.
+    """
     dataset = find_dataset(imzml)
     inbox = Store.open(imzml.parent.resolve().as_uri())
     files = DatasetFiles(imzml.stem, dataset.imzml.name, dataset.ibd.name, None)
     refusals = Refusals()
     seen = refusals.check(lambda: inspect_dataset(inbox, files, accept_profile=accept_profile))
-    layers = refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
+    layers = [(layer.source, layer.settings) for layer in config]
+    layers += refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
     words = words_of(seen.header) if seen else FileWords(None, None, None)
-    missing = missing_settings(layers, words)
+    missing = missing_settings([*layers, ("defaults", defaults)], words)
     refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:

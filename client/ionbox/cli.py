@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from ionbox_science.errors import InvalidConfig, IonboxError
 
 from ionbox import terminal
 from ionbox.local.errors import LocalError
+from ionbox.operate.arguments import operator_commands
+from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
     from ionbox_cloud.messages import ConfigLayer
@@ -40,7 +43,7 @@ examples:
 A config file is JSON, for example {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}.
 Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz, isocalc_sigma,
 adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys, fdr_method, min_px, accept_profile,
-skip_bad_rows.
+skip_bad_rows, force.
 A flag beats --config, which beats brain.json beside the imzML, which beats what the imzML says.
 The same command again resumes what was interrupted and reuses what is there.
 
@@ -54,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(_join_signed(sys.argv[1:] if arguments is None else arguments))
     try:
         code: int = options.run(options)
-    except (IonboxError, LocalError, OSError) as error:
+    except (IonboxError, LocalError, OperateError, OSError) as error:
         if options.debug:
             raise
         terminal.complain(str(error))
-        code = INVALID if isinstance(error, IonboxError) else FAILED
+        code = INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
     except KeyboardInterrupt:
         terminal.complain("the same command resumes from here", title="cancelled")
         code = CANCELLED
@@ -99,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK_HELP),
         ("simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE_HELP),
         ("lipids", _add_lipids, "write a database of lipid species", _LIPIDS_HELP),
+        *(astuple(command) for command in operator_commands(_add_settings)),
     ):
         command = commands.add_parser(
             name,
@@ -134,6 +138,11 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
     add("--work", type=Path, metavar="DIR", help="caches and logs (default: the user's cache)")
+    _add_settings(parser)
+    parser.set_defaults(run=_annotate)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings = parser.add_argument_group("settings").add_argument
     settings("--polarity", metavar="SIGN", help="positive or negative")
     settings("--analyzer", metavar="NAME", help="orbitrap, fticr or tof, or an instrument's name")
@@ -155,9 +164,9 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
     for name, help_text in (
         ("--accept-profile", "annotate profile spectra as they are"),
         ("--skip-bad-rows", "leave out database rows that are no formulas"),
+        ("--force", "publish again, although the results are there already"),
     ):
         settings(name, action="store_true", default=None, help=help_text)
-    parser.set_defaults(run=_annotate)
 
 
 _CHECK_HELP = """\
@@ -231,13 +240,12 @@ def _positive(text: str) -> int:
 def _annotate(options: argparse.Namespace) -> int:
     from ionbox.annotate import annotate
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "ionbox"
     outcome = annotate(
         options.dataset,
         options.database,
         options.out,
         _config_layers(options),
-        work=options.work or cache,
+        work=options.work or default_work_folder(),
         n_workers=options.workers,
     )
     return _show_outcome(outcome, options.out, debug=options.debug)
@@ -298,8 +306,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _simulate(options: argparse.Namespace) -> int:
     from ionbox_science.databases import parse_database
+    from ionbox_science.lipids import enumerate_lipids
 
-    from ionbox.lipids import enumerate_lipids
     from ionbox.simulate import simulate_dataset
 
     _refuse_overwriting(options.out, options.force)

@@ -89,6 +89,7 @@ def dropped_files(
                 DatabaseFile(path.stem, f"{inbox.name}/databases/{path.name}") for path in databases
             ),
             config=tuple(config),
+            defaults=(),
         )
     finally:
         shutil.rmtree(inbox)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def _console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> Console:
+    """Return where to print: no markup, no highlighting, lines left as long as they are."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -29,36 +30,36 @@ def _console(*, stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """Print a line of the result."""
-    _console().print(text)
+    console().print(text)
 
 
 def warn(messages: Sequence[str]) -> None:
     """Print warnings."""
-    console = _console(stderr=True)
+    out = console(stderr=True)
     for message in messages:
-        console.print("warning: ", style="yellow", end="")
-        console.print(message)
+        out.print("warning: ", style="yellow", end="")
+        out.print(message)
 
 
 def complain(message: str, *, advice: str = "", title: str = "error") -> None:
     """Print what is wrong, a line per problem with details indented below it, and what to do."""
-    console = _console(stderr=True)
+    out = console(stderr=True)
     for line in message.splitlines():
         if not line.startswith(" "):
-            console.print(f"{title}: ", style="bold red", end="")
-        console.print(line)
+            out.print(f"{title}: ", style="bold red", end="")
+        out.print(line)
     if advice:
-        console.print(advice)
+        out.print(advice)
 
 
 def show_traces(log: Path) -> None:
     """Print the tracebacks that workers left in a log."""
-    console = _console(stderr=True)
+    out = console(stderr=True)
     for line in log.read_text("utf-8", "replace").splitlines():
         with contextlib.suppress(ValueError, AttributeError):
             trace = json.loads(line).get("exception")
             if trace:
-                console.print(trace)
+                out.print(trace)
 
 
 def show_facts(facts: Mapping[str, str]) -> None:
@@ -85,7 +86,7 @@ def show_summary(summary: Sequence[Mapping[str, Any]]) -> None:
     for row in summary:
         counts = [f"{row['counts'][level]:,}" for level in levels]
         table.add_row(Text(row["database"]), Text(row["ion"]), *counts)
-    _console().print(table)
+    console().print(table)
 
 
 @contextlib.contextmanager
@@ -94,8 +95,8 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    console = _console(stderr=True)
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    out = console(stderr=True)
+    hidden = not out.is_terminal
+    with Progress(*columns, console=out, transient=True, disable=hidden) as bar:
         task = bar.add_task(description)
         yield lambda done, total: bar.update(task, completed=done, total=total)

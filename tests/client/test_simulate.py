@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ionbox.lipids import enumerate_lipids
 from ionbox.section import DETECTION_LIMIT, draw_section
 from ionbox.simulate import (
     INTENSITY_PER_COUNT,
@@ -17,6 +16,7 @@ from ionbox.simulate import (
     simulate_dataset,
 )
 from ionbox_science.errors import InvalidConfig
+from ionbox_science.lipids import enumerate_lipids
 from pyimzml.ImzMLParser import ImzMLParser
 
 FORMULAS = [lipid.formula for lipid in enumerate_lipids()]

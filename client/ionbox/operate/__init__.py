@@ -1,0 +1,1 @@
+"""Commands for people who run ionbox: install, submit, watch, stop, repeat, fetch, remove."""

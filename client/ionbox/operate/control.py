@@ -1,0 +1,139 @@
+"""Stopping a run, and starting it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from ionbox.operate.account import Account, Installation, error_code
+from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.operate.executions import Execution
+from ionbox.operate.runs import Run
+
+REDRIVE_PERIOD = timedelta(days=14)
+"""How long after its end Step Functions redrives an execution."""
+
+
+_LARGEST_COPY = 5 << 30
+"""What S3 copies in one go, in bytes; such a copy keeps the ETag of a small file."""
+
+
+def cancel(account: Account, installation: Installation, run: Run) -> int:
+    """Stop a run and its tasks; return how many tasks were stopped.
+
+    Stopping an execution does not stop a Fargate task that it waits for, so tasks are stopped here.
+
+    Raises
+    ------
+    UserMustAct
+        If the run has ended and no task of it is left.
+    """
+    tasks = _tasks(account, installation, run.name)
+    if run.execution.state != "running" and not tasks:
+        raise UserMustAct(f"run {run.name} is not running: it is {run.status}")
+    if run.execution.state == "running":
+        account.client("stepfunctions").stop_execution(
+            executionArn=run.execution.arn, error="Cancelled", cause="ionbox cancel"
+        )
+    for task in tasks:
+        account.client("ecs").stop_task(
+            cluster=installation.cluster, task=task, reason="ionbox cancel"
+        )
+    return len(tasks)
+
+
+def _tasks(account: Account, installation: Installation, execution: str) -> list[str]:
+    if installation.cluster == "none":
+        return []  # deployed without Fargate
+    pages = (
+        account.client("ecs")
+        .get_paginator("list_tasks")
+        .paginate(cluster=installation.cluster, startedBy=execution)
+    )
+    return [arn for page in pages for arn in page["taskArns"]]
+
+
+def redrive(account: Account, installation: Installation, run: Run) -> str:
+    """Let a run that ended without results go on; return in words how.
+
+    Step Functions redrives executions that were stopped, that timed out, or that broke. One that
+    ended in its own Fail state would only repeat that state, and after 14 days nothing can be
+    redriven; then the imzML is put into the inbox once more, as it lies there, which starts a new
+    attempt. Finished work is found in its caches either way.
+
+    Raises
+    ------
+    UserMustAct
+        If the run is running, succeeded, or its input is at fault.
+    """
+    execution = run.execution
+    if execution.state == "running":
+        raise UserMustAct(f"run {run.name} is running; 'ionbox cancel {run.name}' stops it")
+    if execution.state == "succeeded":
+        raise UserMustAct(
+            f'run {run.name} succeeded; to compute it again, submit it with "force": true in a '
+            "config file"
+        )
+    if run.status == "invalid input":
+        raise UserMustAct(
+            f"run {run.name} was refused: {run.message}\n"
+            "correct the input and submit it again; the same input would be refused again"
+        )
+    reason = _cannot_redrive(account, execution)
+    if not reason:
+        try:
+            account.client("stepfunctions").redrive_execution(executionArn=execution.arn)
+            return f"run {run.name} goes on from where it stopped"
+        except ClientError as error:
+            if error_code(error) not in {"ExecutionNotRedrivable", "ExecutionLimitExceeded"}:
+                raise
+            reason = error.response["Error"]["Message"]
+    _touch(account, installation, run)
+    return (
+        f"Step Functions cannot redrive run {run.name} ({reason}); its imzML was put into the "
+        "inbox again, which starts a new attempt within a minute or two, and finished work is "
+        "reused"
+    )
+
+
+def _cannot_redrive(account: Account, execution: Execution) -> str:
+    """Return why an execution cannot be redriven, or should not; empty if it can."""
+    if execution.ended and datetime.now(UTC) - execution.ended > REDRIVE_PERIOD:
+        days = (datetime.now(UTC) - execution.ended).days
+        return f"it ended {days} days ago, and the limit is {REDRIVE_PERIOD.days} days"
+    if execution.redrive:
+        return execution.redrive
+    newest = account.client("stepfunctions").get_execution_history(
+        executionArn=execution.arn, reverseOrder=True, maxResults=5
+    )["events"]
+    if any(event["type"] == "FailStateEntered" for event in newest):
+        return "it ended in its Fail state, and would again"
+    return ""
+
+
+def _touch(account: Account, installation: Installation, run: Run) -> None:
+    """Put the imzML of a run into the inbox again, unchanged."""
+    s3: Any = account.client("s3")
+    key = run.execution.imzml_key
+    if not key:
+        raise OperateError(f"it is not known which imzML run {run.name} was of; submit it again")
+    try:
+        s3.copy(
+            {"Bucket": installation.inbox, "Key": key},
+            installation.inbox,
+            key,
+            ExtraArgs={
+                "MetadataDirective": "REPLACE",  # S3 refuses to copy an object onto itself as it is
+                "Metadata": {"redriven": datetime.now(UTC).isoformat(timespec="seconds")},
+            },
+            Config=TransferConfig(multipart_threshold=_LARGEST_COPY),
+        )
+    except ClientError as error:
+        if error_code(error) in {"404", "NoSuchKey"}:
+            raise UserMustAct(
+                f"'{key}' is no longer in the inbox; submit the dataset again"
+            ) from error
+        raise

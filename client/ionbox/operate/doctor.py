@@ -1,0 +1,251 @@
+"""Whether an account and an installation are fit, and which settings suit the account's quotas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from ionbox_science import __version__
+
+from ionbox.operate.account import Account, error_code, read_outputs, translate
+from ionbox.operate.errors import OperateError
+
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+
+NEW_ACCOUNT_LAMBDA_MB = 3008
+TOP_LAMBDA_MB = 10240
+_USUAL_CONCURRENCY = 1000
+_SPARED = 2  # calls at once left for intake and the like where there are only a few
+_MOST_CHILDREN = 500
+_SMALLEST_TASK_VCPUS, _LARGEST_TASK_VCPUS = 4, 16
+_FARGATE_QUOTA = ("fargate", "L-3032A538")
+_BOOTSTRAP_STACK, _BOOTSTRAP_VERSION = "CDKToolkit", 6
+_BUSY = re.compile("_IN_PROGRESS$")
+_BROKEN = re.compile("FAILED$|^ROLLBACK_COMPLETE$")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was looked at, the verdict, what was found, what to do."""
+
+    verdict: str
+    subject: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass
+class Examination:
+    """What was found.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        In the order to show.
+    context : dict of str to str
+        Settings for ``cdk.json``'s context that suit the account.
+    stack_status : str
+        CloudFormation's word for the stack's state; empty if there is no stack.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    context: dict[str, str] = field(default_factory=dict)
+    stack_status: str = ""
+
+    @property
+    def fit(self) -> bool:
+        """Whether nothing stands in the way."""
+        return all(finding.verdict != PROBLEM for finding in self.findings)
+
+    def add(self, verdict: str, subject: str, text: str, remedy: str = "") -> None:
+        """Note a finding."""
+        self.findings.append(Finding(verdict, subject, text, remedy))
+
+
+def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Examination:
+    """Look at credentials, quotas, CDK bootstrap and stack.
+
+    Parameters
+    ----------
+    account : Account
+        Where.
+    stack : str
+        Name of the stack, which need not exist.
+    probe_memory : bool
+        Whether to ask for a function of 10,240 MB with a role that does not exist. It cannot be
+        made, and the refusal says whether the memory or only the role is at fault.
+    """
+    found = Examination()
+    try:
+        found.add(OK, "region", account.region)
+        found.add(OK, "credentials", f"accepted; account {account.number}")
+    except (BotoCoreError, ClientError, OperateError) as error:
+        subject = "credentials" if found.findings else "region"
+        found.add(
+            PROBLEM, subject, str(error if isinstance(error, OperateError) else translate(error))
+        )
+        return found
+    outputs = _look_at_stack(found, account, stack)
+    cap_mb = _ask_memory_cap(account) if probe_memory else None
+    _advise_memory(found, cap_mb, outputs)
+    _advise_concurrency(found, _ask(found, "Lambda concurrency", lambda: _concurrency(account)))
+    _advise_fargate(found, _ask(found, "Fargate", lambda: _fargate_vcpus(account)))
+    _look_at_bootstrap(found, account)
+    return found
+
+
+def _ask(found: Examination, subject: str, question: Callable[[], float]) -> float | None:
+    """Return an answer, or None after noting why there is none."""
+    try:
+        return question()
+    except (BotoCoreError, ClientError) as error:
+        found.add(NOTE, subject, f"cannot be read: {translate(error)}")
+        return None
+
+
+# --- the stack ---
+
+
+def _look_at_stack(found: Examination, account: Account, stack: str) -> Mapping[str, str]:
+    try:
+        described = account.describe_stack(stack)
+    except (BotoCoreError, ClientError) as error:
+        found.add(PROBLEM, "stack", str(translate(error)))
+        return {}
+    if described is None:
+        found.add(NOTE, "stack", f"'{stack}' is not installed here", "ionbox deploy")
+        return {}
+    status, outputs = str(described["StackStatus"]), read_outputs(described)
+    found.stack_status = status
+    version = outputs.get("IonboxVersion", "unknown")
+    if status == "ROLLBACK_COMPLETE":
+        text = f"'{stack}' could not be installed; what is left of it must go first"
+        found.add(PROBLEM, "stack", text, f"ionbox destroy --stack {stack}")
+    elif _BROKEN.search(status):
+        text = f"'{stack}' is in state {status}; CloudFormation's console says which part failed"
+        found.add(PROBLEM, "stack", text, "ionbox deploy")
+    elif _BUSY.search(status):
+        found.add(NOTE, "stack", f"'{stack}' is being changed just now ({status})")
+    elif version != __version__:
+        text = f"'{stack}' has version {version}, this command {__version__}"
+        found.add(NOTE, "stack", text, "ionbox deploy")
+    else:
+        found.add(OK, "stack", f"'{stack}' is installed, version {version}")
+    return outputs
+
+
+def _look_at_bootstrap(found: Examination, account: Account) -> None:
+    profile = f"AWS_PROFILE={account.profile} " if account.profile else ""
+    remedy = f"{profile}AWS_REGION={account.region} make bootstrap"
+    try:
+        described = account.describe_stack(_BOOTSTRAP_STACK)
+    except (BotoCoreError, ClientError) as error:
+        found.add(NOTE, "CDK bootstrap", f"cannot be read: {translate(error)}")
+        return
+    if described is None:
+        text = "this region is not prepared for CDK, the tool that installs"
+        found.add(PROBLEM, "CDK bootstrap", text, remedy)
+        return
+    version = int(read_outputs(described).get("BootstrapVersion", "0"))
+    if version < _BOOTSTRAP_VERSION:
+        text = f"version {version} is too old; {_BOOTSTRAP_VERSION} is needed"
+        found.add(PROBLEM, "CDK bootstrap", text, remedy)
+    else:
+        found.add(OK, "CDK bootstrap", f"version {version}")
+
+
+# --- quotas ---
+
+
+def _advise_memory(found: Examination, cap_mb: int | None, outputs: Mapping[str, str]) -> None:
+    installed = outputs.get("MaxLambdaMb")
+    if cap_mb is not None:
+        found.context["max_lambda_mb"] = str(cap_mb)
+        verdict = OK if cap_mb >= TOP_LAMBDA_MB else NOTE
+        text = f"functions of up to {cap_mb:,} MB are allowed, as far as a refusal can tell"
+        found.add(verdict, "Lambda memory", text, _deploy_with("max_lambda_mb", cap_mb))
+    elif installed:
+        found.context["max_lambda_mb"] = installed
+        found.add(OK, "Lambda memory", f"{int(installed):,} MB, as installed")
+    else:
+        found.context["max_lambda_mb"] = str(NEW_ACCOUNT_LAMBDA_MB)
+        text = (
+            f"not known: AWS has no list of it. {NEW_ACCOUNT_LAMBDA_MB:,} MB always work; older "
+            f"accounts usually have {TOP_LAMBDA_MB:,}. To find out:"
+        )
+        found.add(NOTE, "Lambda memory", text, "ionbox doctor --probe-memory")
+
+
+def _advise_concurrency(found: Examination, concurrency: float | None) -> None:
+    if concurrency is None:
+        return
+    n = int(concurrency)
+    children = n - _SPARED if n < 100 else n // 2
+    children = max(1, min(children, _MOST_CHILDREN))
+    found.context["map_concurrency"] = str(children)
+    text = f"{n:,} calls at once"
+    if n < 100:
+        found.context["max_runs"] = "1"
+        text += "; enough for one run at a time. Ask AWS for 1,000 (Service Quotas, free of charge)"
+    verdict = OK if n >= _USUAL_CONCURRENCY else NOTE
+    found.add(verdict, "Lambda concurrency", text, _deploy_with("map_concurrency", children))
+
+
+def _advise_fargate(found: Examination, vcpus: float | None) -> None:
+    if vcpus is None:
+        return
+    usable = vcpus >= _SMALLEST_TASK_VCPUS
+    found.context["fargate"] = str(usable).lower()
+    text = f"{vcpus:g} vCPUs"
+    if not usable:
+        text += f"; the smallest sort task needs {_SMALLEST_TASK_VCPUS}, so it is left out"
+    elif vcpus < _LARGEST_TASK_VCPUS:
+        text += f"; datasets that need the largest task ({_LARGEST_TASK_VCPUS} vCPUs) would fail"
+    verdict = OK if vcpus >= _LARGEST_TASK_VCPUS else NOTE
+    found.add(verdict, "Fargate", text, _deploy_with("fargate", found.context["fargate"]))
+
+
+def _deploy_with(setting: str, value: object) -> str:
+    return f"ionbox deploy --context {setting}={value}"
+
+
+def _concurrency(account: Account) -> float:
+    limits = account.client("lambda").get_account_settings()["AccountLimit"]
+    return float(limits["ConcurrentExecutions"])
+
+
+def _fargate_vcpus(account: Account) -> float:
+    service, code = _FARGATE_QUOTA
+    answer = account.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
+    return float(answer["Quota"]["Value"])
+
+
+def _ask_memory_cap(account: Account) -> int | None:
+    """Return how much memory a function may have, as the refusal of an impossible one says."""
+    functions: Any = account.client("lambda")
+    name = "ionbox-memory-probe"
+    try:
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=f"arn:aws:iam::{account.number}:role/ionbox-no-such-role",
+            Handler="none.none",
+            Code={"ZipFile": _EMPTY_ZIP},
+            MemorySize=TOP_LAMBDA_MB,
+        )
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        limit = re.search(r"less than or equal to (\d+)", message)
+        if "memory" in message.lower() and limit:
+            return int(limit[1])
+        if "role" in message.lower() and error_code(error) == "InvalidParameterValueException":
+            return TOP_LAMBDA_MB
+        return None
+    functions.delete_function(FunctionName=name)
+    return TOP_LAMBDA_MB
+
+
+_EMPTY_ZIP = b"PK\x05\x06" + bytes(18)

@@ -1,0 +1,267 @@
+"""Attempts at runs: what Step Functions knows of them, or what a work folder shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from ionbox.operate.account import error_code
+
+_STATES = {
+    "RUNNING": "running",
+    "PENDING_REDRIVE": "running",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed out",
+    "ABORTED": "cancelled",
+}
+
+WORDS = {"succeeded": "succeeded", "timed_out": "timed out", "cancelled": "cancelled"}
+"""States by what ``status.json`` says; anything else is a failure."""
+
+_EVENTS = 500  # the newest; Maps have histories of their own, so a run has fewer
+_DESCRIBED_AT_ONCE = 4  # Step Functions allows some 10 to 15 of these calls a second
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One attempt at a run.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which every log line and record carries.
+    state : str
+        ``running``, ``succeeded``, ``failed``, ``timed out``, ``cancelled``, or, in a work folder,
+        ``interrupted``.
+    started, ended : datetime or None
+        With time zone; None if not known, or not yet.
+    dataset : str
+        Name of the dataset, empty if not known.
+    imzml_key : str
+        Key of the imzML in the inbox, empty if not known.
+    arn : str
+        Its ARN; empty in a work folder.
+    error, cause : str
+        What Step Functions says of the end.
+    redrive : str
+        Why Step Functions cannot redrive it; empty if it can or does not say.
+    """
+
+    name: str
+    state: str
+    started: datetime | None
+    ended: datetime | None
+    dataset: str = ""
+    imzml_key: str = ""
+    arn: str = ""
+    error: str = ""
+    cause: str = ""
+    redrive: str = ""
+
+
+@dataclass(frozen=True)
+class MapCounts:
+    """How far the items of a Map are, as Step Functions counts them."""
+
+    total: int
+    succeeded: int
+    running: int
+    failed: int
+
+
+class Executions(Protocol):
+    """Where attempts are listed, newest first."""
+
+    def recent(self, n: int) -> list[Execution]:
+        """Return the newest attempts, without what takes a call each to find out."""
+
+    def complete(self, executions: Sequence[Execution]) -> list[Execution]:
+        """Return the same attempts with everything that is known."""
+
+    def find(self, name: str) -> Execution | None:
+        """Return the attempt of exactly this name, completely."""
+
+    def map_counts(self, execution: Execution) -> dict[str, MapCounts]:
+        """Return the counts of each Map that has started, by state; empty if not known."""
+
+    def under_way(self, execution: Execution) -> set[str]:
+        """Return the states that a running attempt is in; empty if not known."""
+
+
+class AwsExecutions:
+    """Executions of the stack's state machine.
+
+    Parameters
+    ----------
+    sfn
+        A boto3 client.
+    state_machine : str
+        ARN.
+    """
+
+    def __init__(self, sfn: Any, state_machine: str) -> None:
+        self._sfn = sfn
+        self._state_machine = state_machine
+
+    def recent(self, n: int) -> list[Execution]:
+        pages = self._sfn.get_paginator("list_executions").paginate(
+            stateMachineArn=self._state_machine, PaginationConfig={"MaxItems": n}
+        )
+        return [_from_answer(found) for page in pages for found in page["executions"]]
+
+    def complete(self, executions: Sequence[Execution]) -> list[Execution]:
+        with ThreadPoolExecutor(_DESCRIBED_AT_ONCE) as threads:
+            return list(threads.map(lambda found: self._describe(found.arn), executions))
+
+    def find(self, name: str) -> Execution | None:
+        if not re.fullmatch(r"[\w.-]{1,80}", name):
+            return None
+        arn = f"{self._state_machine.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            return self._describe(arn)
+        except ClientError as error:
+            if error_code(error) in {"ExecutionDoesNotExist", "InvalidArn"}:
+                return None
+            raise
+
+    def _describe(self, arn: str) -> Execution:
+        return _from_answer(self._sfn.describe_execution(executionArn=arn))
+
+    def map_counts(self, execution: Execution) -> dict[str, MapCounts]:
+        counts: dict[str, MapCounts] = {}
+        if not execution.arn:
+            return counts  # Step Functions has forgotten it
+        for run in self._sfn.list_map_runs(executionArn=execution.arn)["mapRuns"]:
+            # …:mapRun:<state machine>/<label of the Map>:<id>; our labels are the states' names
+            state = run["mapRunArn"].rpartition("/")[2].partition(":")[0]
+            items = self._sfn.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+            counts[state] = MapCounts(
+                total=items["total"],
+                succeeded=items["succeeded"],
+                running=items["running"],
+                failed=items["failed"] + items["timedOut"] + items["aborted"],
+            )
+        return counts
+
+    def under_way(self, execution: Execution) -> set[str]:
+        if execution.state != "running":
+            return set()
+        events = self._sfn.get_execution_history(
+            executionArn=execution.arn, reverseOrder=True, maxResults=_EVENTS
+        )["events"]
+        names: dict[str, int] = {}
+        for event in events:
+            for word, step in (("Entered", 1), ("Exited", -1)):
+                if event["type"] in (f"TaskState{word}", f"MapState{word}"):
+                    name = event[f"state{word}EventDetails"]["name"]
+                    names[name] = names.get(name, 0) + step
+        return {name for name, balance in names.items() if balance > 0}
+
+
+def _from_answer(answer: Mapping[str, Any]) -> Execution:
+    dataset = dataset_of(answer.get("input", ""))
+    unable = answer.get("redriveStatus") == "NOT_REDRIVABLE"
+    return Execution(
+        name=answer["name"],
+        state=_STATES.get(answer["status"], answer["status"].lower()),
+        started=answer["startDate"],
+        ended=answer.get("stopDate"),
+        dataset=str(dataset.get("name", "")),
+        imzml_key=str(dataset.get("imzml_key", "")),
+        arn=answer["executionArn"],
+        error=answer.get("error") or "",
+        cause=answer.get("cause") or "",
+        redrive=answer.get("redriveStatusReason", "") if unable else "",
+    )
+
+
+def dataset_of(text: str) -> Mapping[str, Any]:
+    """Return the dataset that an execution's input names; empty if it is none of ours."""
+    try:
+        dataset = json.loads(text)["dataset"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return dataset if isinstance(dataset, dict) else {}
+
+
+@dataclass(frozen=True)
+class FolderExecutions:
+    """Executions that left traces in a work folder of local runs.
+
+    Attributes
+    ----------
+    root : Path
+        The work folder.
+    """
+
+    root: Path
+    _folders: tuple[str, ...] = field(default=("work/executions", "results/executions", "inbox"))
+
+    def recent(self, n: int) -> list[Execution]:
+        found = {
+            path.name
+            for folder in self._folders
+            for path in (self.root / folder).glob("*")
+            if path.is_dir()
+        }
+        found |= {path.stem for path in (self.root / "logs").glob("*.log")}
+        return [self._look_at(name) for name in sorted(found, reverse=True)[:n]]
+
+    def complete(self, executions: Sequence[Execution]) -> list[Execution]:
+        return list(executions)
+
+    def find(self, name: str) -> Execution | None:
+        return next((found for found in self.recent(1 << 30) if found.name == name), None)
+
+    def map_counts(self, execution: Execution) -> dict[str, MapCounts]:
+        return {}
+
+    def under_way(self, execution: Execution) -> set[str]:
+        return set()
+
+    def _look_at(self, name: str) -> Execution:
+        status = _read(self.root / "results" / "executions" / name / "status.json")
+        plan = _read(self.root / "work" / "executions" / name / "plan.json")
+        if status:
+            state = WORDS.get(str(status.get("status")), "failed")
+        elif (self.root / "inbox" / name).is_dir():
+            state = "running"  # its files are linked there for as long as it takes
+        else:
+            state = "interrupted"
+        ended = status.get("ended")
+        dataset = plan.get("dataset", {})
+        return Execution(
+            name=name,
+            state=state,
+            started=_start(name),
+            ended=datetime.fromisoformat(ended) if ended else None,
+            dataset=str(dataset.get("name") or status.get("dataset") or ""),
+            imzml_key=str(dataset.get("imzml_key", "")),
+            error=str(status.get("error", "")),
+            cause=str(status.get("message", "")),
+        )
+
+
+def _start(name: str) -> datetime | None:
+    """Return the local time that a local execution's name begins with."""
+    match = re.match(r"\d{8}-\d{6}", name)
+    if match is None:
+        return None
+    return datetime.strptime(match[0], "%Y%m%d-%H%M%S").astimezone(UTC)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,124 @@
+"""A run's results into a folder: in parallel, going on after an interruption, sizes checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ionbox.operate.account import N_CONNECTIONS
+from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.operate.objects import Objects
+from ionbox.operate.runs import Run
+
+_LAST = "run.json"
+_MARK = ".fetching.json"
+"""Says whose results an unfinished folder holds; gone when everything is there."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was copied and what had been there: numbers of files and bytes."""
+
+    n_files: int
+    n_bytes: int
+    n_present: int
+
+
+def fetch_results(
+    objects: Objects, run: Run, out: Path, starting: Callable[[int], Callable[[int], None]]
+) -> Fetched:
+    """Copy the results of a run.
+
+    Parameters
+    ----------
+    objects : Objects
+        The results bucket or folder.
+    run : Run
+        A run that succeeded.
+    out : Path
+        The folder; made if absent. A folder with ``run.json`` in it is whole.
+    starting : callable
+        Is told how many bytes there are, and answers with what to tell arrived bytes to.
+
+    Raises
+    ------
+    UserMustAct
+        If the run has no results, or the folder holds something else.
+    OperateError
+        If a file arrived with another size than it has.
+    """
+    if not run.results:
+        raise UserMustAct(
+            f"run {run.name} has no results: it is {run.status}; 'ionbox status {run.name}' says "
+            "more"
+        )
+    sizes = objects.sizes(run.results)
+    if f"{run.results}/{_LAST}" not in sizes:
+        raise UserMustAct(f"the results of run {run.name} were deleted: {run.results} is gone")
+    _check_folder(out, run.results, run.run_id)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _MARK).write_text(json.dumps({"results": run.results}) + "\n", "utf-8")
+    tell = starting(sum(sizes.values()))
+    paths = {key: out / key.removeprefix(f"{run.results}/") for key in sizes}
+    missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
+    tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
+    first = [key for key in missing if not key.endswith(f"/{_LAST}")]
+    with ThreadPoolExecutor(N_CONNECTIONS // 2) as threads:
+        copies = [
+            threads.submit(_copy, objects, key, paths[key], sizes[key], tell) for key in first
+        ]
+        try:
+            for copy in copies:
+                copy.result()
+        except BaseException:
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
+    for key in set(missing) - set(first):
+        _copy(objects, key, paths[key], sizes[key], tell)
+    (out / _MARK).unlink()
+    n_bytes = sum(sizes[key] for key in missing)
+    return Fetched(len(missing), n_bytes, len(sizes) - len(missing))
+
+
+def _copy(
+    objects: Objects, key: str, path: Path, n_bytes: int, tell: Callable[[int], None]
+) -> None:
+    """Copy a file under another name first, so that a file in its place is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    incoming = path.with_name(f".{path.name}.incoming")
+    objects.download(key, incoming, tell)
+    if not _same_size(incoming, n_bytes):
+        raise OperateError(
+            f"{key}: {incoming.stat().st_size:,} of {n_bytes:,} bytes arrived; the same command "
+            "goes on from here"
+        )
+    incoming.replace(path)
+
+
+def _same_size(path: Path, n_bytes: int) -> bool:
+    return path.is_file() and path.stat().st_size == n_bytes
+
+
+def _check_folder(out: Path, results: str, run_id: str) -> None:
+    """Refuse a folder of something else: files of equal size would be taken for ours."""
+    if out.is_file():
+        raise UserMustAct(f"--out: {out} is a file; give a folder")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    mark, record = _read(out / _MARK), _read(out / _LAST)
+    if mark.get("results") == results or (record and record.get("run_id") == run_id):
+        return
+    held = f"the results of run {record['run_id']}" if "run_id" in record else "other files"
+    raise UserMustAct(f"--out: {out} holds {held}; give another folder")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,300 @@
+"""Runs as people see them: an attempt with its status, its progress, its price.
+
+Everything comes from objects that the handlers leave (status, plan, items, records, failures) and
+from `Executions`, so AWS and a work folder answer alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ionbox_cloud import keys
+from ionbox_cloud.ladder import Ladder
+
+from ionbox.operate.cost import total_dollars
+from ionbox.operate.errors import UserMustAct
+from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
+from ionbox.operate.objects import Objects, read_all, read_json
+
+_SEARCHED = 200
+"""How many of the newest attempts are looked at for the name of a dataset."""
+
+
+_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt, with what its objects say.
+
+    Attributes
+    ----------
+    execution : Execution
+        The attempt.
+    status : str
+        The execution's state, or ``invalid input`` if that is why it failed.
+    dataset, run_id : str
+        Empty if not known.
+    results : str
+        Folder of the results; empty unless succeeded.
+    reused : bool
+        Whether the results were there before.
+    n_annotations : int or None
+        None unless succeeded.
+    dollars : float or None
+        Price of the recorded calls; None for local runs.
+    message, advice : str
+        Why it failed and what to do.
+    """
+
+    execution: Execution
+    status: str
+    dataset: str
+    run_id: str = ""
+    results: str = ""
+    reused: bool = False
+    n_annotations: int | None = None
+    dollars: float | None = None
+    message: str = ""
+    advice: str = ""
+
+    @property
+    def name(self) -> str:
+        """The execution's name."""
+        return self.execution.name
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end, or until now if it runs."""
+        end = self.execution.ended or (datetime.now(UTC) if self.status == "running" else None)
+        if end is None or self.execution.started is None:
+            return None
+        return max(0.0, (end - self.execution.started).total_seconds())
+
+
+@dataclass(frozen=True)
+class StateProgress:
+    """How far one state of a run is.
+
+    Attributes
+    ----------
+    state : str
+        Its name.
+    n_items : int or None
+        Items of a Map; None for a state that is one call.
+    n_done, n_running, n_failed : int
+        Finished, in progress (0 if not known), failed for good.
+    n_climbed : int
+        Items that ended on a higher memory rung than they were planned on.
+    seconds : float
+        Sum over the calls.
+    peak_mb : float
+        Most memory that any of them took.
+    dollars : float
+        What they cost on AWS.
+    """
+
+    state: str
+    n_items: int | None
+    n_done: int
+    n_running: int
+    n_failed: int
+    n_climbed: int
+    seconds: float
+    peak_mb: float
+    dollars: float
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All attempts of one installation or work folder.
+
+    Attributes
+    ----------
+    executions : Executions
+        Where attempts are listed.
+    work, results : Objects
+        The buckets, or the folders that stand for them.
+    rungs_mb : mapping of str to tuple of int
+        Memory sizes of each function, lowest first.
+    billed : bool
+        Whether calls cost money.
+    """
+
+    executions: Executions
+    work: Objects
+    results: Objects
+    rungs_mb: Mapping[str, tuple[int, ...]]
+    billed: bool
+    _read: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def recent(self, n: int) -> list[Run]:
+        """Return the newest runs, newest first."""
+        return [self._look_at(e) for e in self.executions.complete(self.executions.recent(n))]
+
+    def find(self, wanted: str) -> Run:
+        """Return the run of an execution's name or its beginning, or a dataset's newest run.
+
+        Raises
+        ------
+        UserMustAct
+            If there is none, or a beginning fits several.
+        """
+        exact = self.executions.find(wanted)
+        exact = exact or self._find_old(wanted)
+        if exact is not None:
+            return self._look_at(exact)
+        recent = self.executions.recent(_SEARCHED)
+        begin = [execution for execution in recent if execution.name.startswith(wanted)]
+        if len(begin) == 1:
+            return self._look_at(self.executions.complete(begin)[0])
+        for start in range(0, len(recent), _LOOKED_AT):  # usually it is one of the newest
+            for execution in self.executions.complete(recent[start : start + _LOOKED_AT]):
+                stem = execution.imzml_key.rpartition(".")[0]
+                if wanted in (execution.dataset, execution.imzml_key, stem):
+                    return self._look_at(execution)
+        if begin:
+            names = ", ".join(execution.name for execution in begin[:5])
+            raise UserMustAct(f"'{wanted}' fits several runs ({names}); give more of the name")
+        raise UserMustAct(
+            f"no run and no dataset named '{wanted}' among the newest {_SEARCHED} runs; 'ionbox "
+            "list' shows names and how many datasets still wait"
+        )
+
+    def _find_old(self, name: str) -> Execution | None:
+        """Return an attempt that Step Functions has forgotten (after 90 days) by its status."""
+        if "/" in name or not name:
+            return None
+        status = _mapping(read_json(self.results, keys.status(name)))
+        if not status:
+            return None
+        return Execution(
+            name,
+            WORDS.get(str(status.get("status")), "failed"),
+            started=None,
+            ended=datetime.fromisoformat(status["ended"]) if "ended" in status else None,
+        )
+
+    def refresh(self, run: Run) -> Run:
+        """Return the same attempt as it is now."""
+        execution = self.executions.find(run.name)
+        return self._look_at(execution) if execution else run
+
+    def _look_at(self, execution: Execution) -> Run:
+        status = _mapping(read_json(self.results, keys.status(execution.name)))
+        ended_well = status.get("status") == "succeeded" and execution.state != "running"
+        run = Run(
+            execution,
+            _status_word(execution, status),
+            execution.dataset or str(status.get("dataset", "")),
+            run_id=str(status.get("run_id") or ""),
+            results=str(status.get("results", "")) if ended_well else "",
+            reused=bool(status.get("reused")),
+        )
+        record = _mapping(read_json(self.results, f"{run.results}/run.json")) if ended_well else {}
+        if record:
+            run = replace(
+                run,
+                run_id=str(record.get("run_id", run.run_id)),
+                dataset=run.dataset or str(_mapping(record.get("dataset")).get("name", "")),
+                n_annotations=record.get("n_annotations"),
+            )
+        elif execution.state != "running":
+            run = replace(
+                run,
+                message=str(status.get("message") or execution.cause or execution.error),
+                advice=str(status.get("advice", "")),
+            )
+        return replace(run, dollars=total_dollars(self._records(run)) if self.billed else None)
+
+    def _records(self, run: Run) -> list[dict[str, Any]]:
+        """Return the call records of a run; each is read once, as they hardly ever change."""
+        found = sorted(self.work.sizes(keys.records(run.name)).items())
+        new = [entry for entry in found if entry not in self._read]
+        for entry, record in zip(new, read_all(self.work, [key for key, _ in new]), strict=True):
+            if record and "rung_mb" in record:
+                self._read[entry] = record
+        return [self._read[entry] for entry in found if entry in self._read]
+
+    def progress(self, run: Run) -> list[StateProgress]:
+        """Return how far each state is that has begun, in the order of the workflow."""
+        by_state: dict[str, list[dict[str, Any]]] = {}
+        for record in self._records(run):
+            by_state.setdefault(record["state"], []).append(record)
+        n_items, n_failed = self._planned_items(run), self._failures(run)
+        counts = self.executions.map_counts(run.execution)
+        under_way = self.executions.under_way(run.execution)
+        begun = {*by_state, *n_items, *counts, *under_way} - {"RecordFailure", "ReportFailure"}
+        order = {state: index for index, state in enumerate(self.rungs_mb)}
+        return [
+            self._tally(
+                state,
+                by_state.get(state, []),
+                n_items.get(state),
+                n_failed.get(state, 0),
+                counts.get(state) or _call_under_way(state in under_way, state in n_items),
+            )
+            for state in sorted(begun, key=lambda state: (order.get(state, len(order)), state))
+        ]
+
+    def _planned_items(self, run: Run) -> dict[str, int]:
+        found = sorted(self.work.sizes(f"executions/{run.name}/items"))
+        return {
+            key.rpartition("/")[2].removesuffix(".json"): len(read_json(self.work, key) or [])
+            for key in found
+        }
+
+    def _failures(self, run: Run) -> dict[str, int]:
+        folder = keys.failures(run.name, "").rstrip("/")
+        states = [key.split("/")[-2] for key in self.work.sizes(folder)]
+        return {state: states.count(state) for state in states}
+
+    def _tally(
+        self,
+        state: str,
+        records: list[dict[str, Any]],
+        n_items: int | None,
+        n_failed: int,
+        counts: MapCounts | None,
+    ) -> StateProgress:
+        return StateProgress(
+            state=state,
+            n_items=(counts.total or None) if counts else n_items,
+            n_done=len(records),
+            n_running=counts.running if counts else 0,
+            n_failed=max(n_failed, counts.failed if counts else 0),
+            n_climbed=sum(self._climbed(record) for record in records),
+            seconds=sum(float(record["duration_s"]) for record in records),
+            peak_mb=max((float(record["peak_memory_mb"]) for record in records), default=0.0),
+            dollars=total_dollars(records) if self.billed else 0.0,
+        )
+
+    def _climbed(self, record: Mapping[str, Any]) -> bool:
+        """Say whether a call ended above the rung that it was planned to start on."""
+        state, planned = str(record["state"]), record.get("planned_mb") or 0
+        if not planned or state not in self.rungs_mb:
+            return False
+        ladder = Ladder(self.rungs_mb)
+        return ladder.climbs(state, ladder.start_rung(state, planned), record["rung_mb"]) > 0
+
+
+def _call_under_way(under_way: bool, is_map: bool) -> MapCounts | None:
+    """Count a state that is one call and has been entered."""
+    return MapCounts(0, 0, running=1, failed=0) if under_way and not is_map else None
+
+
+def _status_word(execution: Execution, status: Mapping[str, Any]) -> str:
+    if execution.state == "running":
+        return execution.state  # a status may be that of an attempt before a redrive
+    if status.get("status") == "succeeded":
+        return "succeeded"  # whatever happened after the results were published
+    if execution.state == "failed" and status.get("status") == "invalid_input":
+        return "invalid input"
+    return execution.state
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,197 @@
+"""How runs, states, findings and transfers look in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ionbox import terminal
+from ionbox.operate.doctor import NOTE, OK, PROBLEM, Finding
+from ionbox.operate.logs import LogLine
+from ionbox.operate.runs import Run, StateProgress
+
+_STYLES = {
+    "succeeded": "green",
+    "running": "cyan",
+    "failed": "bold red",
+    "invalid input": "yellow",
+    "timed out": "bold red",
+    OK: "green",
+    NOTE: "yellow",
+    PROBLEM: "bold red",
+    "ERROR": "bold red",
+    "WARNING": "yellow",
+}
+_NOTHING = "-"
+_WIDEST = 400
+
+
+def _console(*, stderr: bool = False) -> Console:
+    return terminal.console(stderr=stderr)
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table as wide as it is: names are there to be copied, so none is cut short."""
+    console = _console()
+    console.width = max(console.width, _WIDEST)
+    console.print(table)
+
+
+def list_runs(runs: Sequence[Run]) -> None:
+    """Print runs as a table, newest first."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "dataset", "status", "started"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("duration", "dollars", "annotations"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in runs:
+        table.add_row(
+            Text(run.name),
+            Text(run.dataset or _NOTHING),
+            Text(run.status, style=_STYLES.get(run.status, "")),
+            when(run.execution.started),
+            duration(run.duration_s),
+            dollars(run.dollars),
+            _NOTHING if run.n_annotations is None else f"{run.n_annotations:,}",
+        )
+    _print_whole(table)
+
+
+def describe_run(run: Run, states: Sequence[StateProgress]) -> None:
+    """Print all that is known of a run."""
+    facts = {
+        "run": run.name,
+        "dataset": run.dataset or "not known yet",
+        "status": run.status + (", nothing was computed: the results were there" * run.reused),
+        "started": when(run.execution.started),
+        "duration": duration(run.duration_s),
+        "cost": f"about {dollars(run.dollars)} dollars" if run.dollars is not None else "",
+        "annotations": "" if run.n_annotations is None else f"{run.n_annotations:,}",
+        "results": run.results,
+    }
+    terminal.show_facts({name: text for name, text in facts.items() if text})
+    if states:
+        terminal.say("")
+        _print_whole(_states_table(states, billed=run.dollars is not None))
+    if run.message:
+        terminal.say("")
+        terminal.say(f"why: {run.message}")
+    if run.advice:
+        terminal.say(run.advice)
+
+
+def _states_table(states: Sequence[StateProgress], *, billed: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("state")
+    for heading in ("done", "running", "failed", "climbed", "seconds", "peak MB"):
+        table.add_column(heading, justify="right")
+    if billed:
+        table.add_column("dollars", justify="right")
+    for state in states:
+        done = f"{state.n_done:,}" + ("" if state.n_items is None else f" of {state.n_items:,}")
+        counts = (state.n_running, state.n_failed, state.n_climbed)
+        row = [done, *(f"{n:,}" if n else _NOTHING for n in counts)]
+        row += [f"{state.seconds:,.1f}", f"{state.peak_mb:,.0f}"]
+        table.add_row(state.state, *row, *([dollars(state.dollars)] if billed else []))
+    return table
+
+
+def next_step(run: Run, options: str) -> None:
+    """Print what people usually do next; ``options`` are the flags that lead to the same place."""
+    name = f"{run.name}{options}"
+    if run.status == "succeeded":
+        terminal.say(f"\nget the results: ionbox fetch {name} --out {run.dataset or 'results'}")
+    elif run.status == "running":
+        terminal.say(f"\nwatch it: ionbox status {name} --follow")
+    elif run.status in {"failed", "timed out", "cancelled"} and run.execution.arn:
+        terminal.say(f"\nread the logs: ionbox logs {name}\ntry again: ionbox redrive {name}")
+    elif run.status in {"failed", "interrupted"}:
+        terminal.say(f"\nread the logs: ionbox logs {name}\nthe same 'ionbox annotate' resumes it")
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found, a line each, with the command that helps below it."""
+    width = max((len(finding.subject) for finding in findings), default=0)
+    for finding in findings:
+        line = Text(f"{finding.verdict:<9}", style=_STYLES[finding.verdict])
+        _console().print(line.append(f"{finding.subject:<{width}}  {finding.text}", style="none"))
+        if finding.remedy and finding.verdict != OK:
+            terminal.say(f"{'':<{width + 11}}{finding.remedy}")
+
+
+def show_log_line(line: LogLine, *, debug: bool) -> None:
+    """Print a line of a log; its traceback only if asked for."""
+    head = f"{line.when.astimezone():%H:%M:%S}  {line.state:<26}"
+    text = Text(head).append(f"{line.level:<8}", style=_STYLES.get(line.level, ""))
+    _console().print(text.append(line.text, style="none"))
+    if line.details:
+        last = line.details.strip().splitlines()[-1]
+        _console().print(Text(line.details if debug else f"{'':<44}{last}"))
+
+
+@contextlib.contextmanager
+def transfers() -> Iterator[Callable[[str, str, int], Callable[[int], None]]]:
+    """Show a bar for each file that is sent or fetched.
+
+    Yields what to call with a name, what becomes of it, and its bytes; that answers with what to
+    tell arrived bytes to. Without a terminal each file is one plain line.
+    """
+    console = _console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+
+        def starting(name: str, what: str, n_bytes: int) -> Callable[[int], None]:
+            if not console.is_terminal:
+                sys.stderr.write(f"{name} ({megabytes(n_bytes)}): {what}\n")
+            task = bars.add_task(f"{name} {what}", total=n_bytes)
+            return lambda n_more: bars.update(task, advance=n_more)
+
+        yield starting
+
+
+def when(moment: datetime | None) -> str:
+    """Return a time in the local zone."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else _NOTHING
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as people say it."""
+    if seconds is None:
+        return _NOTHING
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def dollars(amount: float | None) -> str:
+    """Return an amount with the digits that matter."""
+    if amount is None:
+        return _NOTHING
+    return f"{amount:.2f}" if amount >= 1 else f"{amount:.4f}"
+
+
+def megabytes(n_bytes: int) -> str:
+    """Return a size."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"

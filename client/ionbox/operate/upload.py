@@ -1,0 +1,230 @@
+"""Files into a bucket: in parts, in parallel, and without sending again what is there.
+
+Every part is sent with its MD5 and S3 keeps it as the part's ETag. So a part that arrived before an
+interruption, or a whole object, is recognised by comparing ETags with MD5s of the local file. Where
+a bucket is encrypted with a KMS key ETags are no MD5s; nothing is recognised then and everything is
+sent, which is slower and still right.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ionbox.operate.account import error_code
+
+PART_BYTES = 32 << 20
+"""Size of a part; files that fit one are sent whole."""
+
+_MOST_PARTS = 10_000
+_THREADS = 8  # of 32 MB each: a quarter of a GB, and enough for a fast line
+
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file, or text made on the way, and where it goes."""
+
+    key: str
+    content: Path | bytes
+
+    @property
+    def n_bytes(self) -> int:
+        """Its size."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+
+@dataclass(frozen=True)
+class _Part:
+    number: int
+    offset: int
+    n_bytes: int
+
+
+class Uploader:
+    """Sends files to one bucket.
+
+    Parameters
+    ----------
+    s3
+        A boto3 client.
+    bucket : str
+        Its name.
+    part_bytes : int
+        Size of a part.
+    """
+
+    def __init__(self, s3: Any, bucket: str, part_bytes: int = PART_BYTES) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._part_bytes = part_bytes
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        """Return what S3 says of an object, None if there is none."""
+        try:
+            return dict(self._s3.head_object(Bucket=self._bucket, Key=key))
+        except ClientError as error:
+            if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
+                return None
+            raise
+
+    def is_there(self, upload: Upload, comparing: Callable[[], Tell] = lambda: _ignore) -> bool:
+        """Say whether the bucket holds exactly this content under this key.
+
+        Only where the sizes are equal is the file read; ``comparing`` is called before that and
+        answers with what to tell the bytes to.
+        """
+        found = self.find(upload.key)
+        if found is None or found["ContentLength"] != upload.n_bytes:
+            return False
+        return bool(found["ETag"].strip('"') == self._etag(upload, _locked(comparing())))
+
+    def send(self, upload: Upload, tell: Tell) -> None:
+        """Send a file; parts that are there from an interrupted attempt are only counted.
+
+        ``tell`` is called with bytes that are there. When this is interrupted, what arrived stays;
+        the same call goes on from there.
+        """
+        parts = self._cut(upload.n_bytes)
+        if len(parts) == 1:
+            data = _read(upload.content, parts[0])
+            self._s3.put_object(
+                Bucket=self._bucket, Key=upload.key, Body=data, ContentMD5=_md5_header(data)
+            )
+            tell(len(data))
+            return
+        upload_id, there = self._pending(upload.key)
+        sent = self._send_parts(upload, upload_id, parts, there, _locked(tell))
+        self._s3.complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=upload.key,
+            UploadId=upload_id,
+            MultipartUpload={
+                "Parts": [{"PartNumber": number, "ETag": sent[number]} for number in sorted(sent)]
+            },
+        )
+
+    def _cut(self, n_bytes: int) -> list[_Part]:
+        size = self._part_bytes
+        while n_bytes > size * _MOST_PARTS:
+            size *= 2
+        offsets = range(0, max(n_bytes, 1), size)
+        return [
+            _Part(index + 1, offset, min(size, n_bytes - offset))
+            for index, offset in enumerate(offsets)
+        ]
+
+    def _etag(self, upload: Upload, tell: Tell) -> str:
+        """Return the ETag that S3 gives this content when it is sent by `send`."""
+
+        def digest(part: _Part) -> bytes:
+            data = _read(upload.content, part)
+            tell(len(data))
+            return _md5(data)
+
+        parts = self._cut(upload.n_bytes)
+        with _stoppable_threads() as threads:
+            digests = list(threads.map(digest, parts))
+        if len(parts) == 1:
+            return digests[0].hex()
+        return f"{_md5(b''.join(digests)).hex()}-{len(parts)}"
+
+    def _pending(self, key: str) -> tuple[str, dict[int, tuple[int, str]]]:
+        """Return an unfinished upload of a key, or a new one, and its parts: size and ETag."""
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self._bucket, Prefix=key
+        )
+        found = [up for page in pages for up in page.get("Uploads", []) if up["Key"] == key]
+        if not found:
+            created = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key)
+            return str(created["UploadId"]), {}
+        upload_id = str(max(found, key=lambda up: up["Initiated"])["UploadId"])
+        parts = self._s3.get_paginator("list_parts").paginate(
+            Bucket=self._bucket, Key=key, UploadId=upload_id
+        )
+        return upload_id, {
+            part["PartNumber"]: (part["Size"], part["ETag"])
+            for page in parts
+            for part in page.get("Parts", [])
+        }
+
+    def _send_parts(
+        self,
+        upload: Upload,
+        upload_id: str,
+        parts: list[_Part],
+        there: dict[int, tuple[int, str]],
+        tell: Tell,
+    ) -> dict[int, str]:
+        """Send the parts that are missing or differ; returns the ETags of all."""
+
+        def send(part: _Part) -> tuple[int, str]:
+            data = _read(upload.content, part)
+            n_bytes, etag = there.get(part.number, (-1, ""))
+            if n_bytes != len(data) or etag.strip('"') != _md5(data).hex():
+                answer = self._s3.upload_part(
+                    Bucket=self._bucket,
+                    Key=upload.key,
+                    UploadId=upload_id,
+                    PartNumber=part.number,
+                    Body=data,
+                    ContentMD5=_md5_header(data),
+                )
+                etag = answer["ETag"]
+            tell(len(data))
+            return part.number, etag
+
+        with _stoppable_threads() as threads:
+            futures = [threads.submit(send, part) for part in parts]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            return dict(future.result() for future in futures)
+
+
+@contextlib.contextmanager
+def _stoppable_threads() -> Iterator[ThreadPoolExecutor]:
+    """Run threads; what has not begun is forgotten when the block is left by an exception."""
+    threads = ThreadPoolExecutor(_THREADS)
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _read(content: Path | bytes, part: _Part) -> bytes:
+    if isinstance(content, bytes):
+        return content[part.offset : part.offset + part.n_bytes]
+    with content.open("rb") as file:
+        file.seek(part.offset)
+        return file.read(part.n_bytes)
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _md5_header(data: bytes) -> str:
+    return base64.b64encode(_md5(data)).decode()
+
+
+def _ignore(n_bytes: int) -> None:
+    """Tell nobody."""
+
+
+def _locked(tell: Tell) -> Tell:
+    lock = threading.Lock()
+
+    def locked(n_bytes: int) -> None:
+        with lock:
+            tell(n_bytes)
+
+    return locked

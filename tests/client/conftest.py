@@ -1,0 +1,68 @@
+"""Fixtures for the operator commands: no test sees anybody's real AWS account."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ionbox.operate.account import Account
+from moto import mock_aws
+from operating import REGION, Cloud, Command, run_command
+
+
+@pytest.fixture
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the user's AWS settings, and an empty folder to work in."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def cloud(own_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """An account without ionbox; `Cloud.install` adds it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    logging.getLogger("moto").addHandler(logging.NullHandler())
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        cloud = Cloud()
+
+        def client(_: Account, service: str) -> Any:
+            return cloud.fakes.get(service) or cloud.client(service)
+
+        monkeypatch.setattr(Account, "client", client)
+        yield cloud
+        for execution in _running(cloud):
+            cloud.client("stepfunctions").stop_execution(executionArn=execution)
+        cloud.close()
+
+
+def _running(cloud: Cloud) -> list[str]:
+    if not cloud.state_machine:
+        return []
+    found = cloud.client("stepfunctions").list_executions(
+        stateMachineArn=cloud.state_machine, statusFilter="RUNNING"
+    )
+    return [execution["executionArn"] for execution in found["executions"]]
+
+
+@pytest.fixture
+def installed(cloud: Cloud) -> Cloud:
+    cloud.install()
+    return cloud
+
+
+@pytest.fixture
+def operate(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command as people type it."""
+    return functools.partial(run_command, capsys)

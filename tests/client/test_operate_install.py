@@ -1,0 +1,301 @@
+"""doctor, deploy and destroy."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ionbox.operate import install
+from ionbox.operate.errors import UserMustAct
+from operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
+
+
+def set_quotas(cloud: Cloud, concurrency: float = 1000, vcpus: float = 64) -> None:
+    cloud.fake(
+        "lambda",
+        get_account_settings=lambda **_: {"AccountLimit": {"ConcurrentExecutions": concurrency}},
+    )
+    cloud.fake("service-quotas", get_service_quota=lambda **_: {"Quota": {"Value": vcpus}})
+
+
+@pytest.fixture
+def bootstrapped(cloud: Cloud) -> Cloud:
+    """An old account without ionbox."""
+    cloud.make_stack("CDKToolkit", {"BootstrapVersion": "21"})
+    set_quotas(cloud)
+    return cloud
+
+
+def verdicts(out: str) -> dict[str, str]:
+    """The doctor's verdict on each subject."""
+    lines = [line for line in out.splitlines() if line.startswith(("ok", "note", "problem"))]
+    return {line[9:].split("  ")[0]: line.split()[0] for line in lines}
+
+
+class TestDoctor:
+    def test_of_a_fit_account_finds_nothing(self, bootstrapped: Cloud, operate: Command) -> None:
+        bootstrapped.install()
+        ended = operate("doctor")
+        assert ended.code == 0
+        assert set(verdicts(ended.out).values()) == {"ok"}
+        assert "nothing stands in the way" in ended.out
+
+    def test_of_a_new_account_says_what_to_set(self, bootstrapped: Cloud, operate) -> None:
+        set_quotas(bootstrapped, concurrency=10, vcpus=2)
+        ended = operate("doctor")
+        assert ended.code == 0
+        assert verdicts(ended.out) == {
+            "region": "ok",
+            "credentials": "ok",
+            "stack": "note",
+            "Lambda memory": "note",
+            "Lambda concurrency": "note",
+            "Fargate": "note",
+            "CDK bootstrap": "ok",
+        }
+        for command in (
+            "ionbox deploy --context map_concurrency=8",
+            "ionbox deploy --context fargate=false",
+            "ionbox doctor --probe-memory",
+        ):
+            assert command in ended.out
+        assert (
+            "--context max_lambda_mb=3008 --context map_concurrency=8 --context max_runs=1 "
+            "--context fargate=false"
+        ) in ended.out
+
+    def test_names_the_fargate_quota_that_it_asks_for(self, bootstrapped: Cloud, operate) -> None:
+        quotas = bootstrapped.fakes["service-quotas"]
+        operate("doctor")
+        asked = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+        assert quotas.calls == [("get_service_quota", asked)]
+
+    def test_without_bootstrap_gives_the_command(self, cloud: Cloud, operate: Command) -> None:
+        set_quotas(cloud)
+        ended = operate("doctor")
+        assert ended.code == 1
+        assert verdicts(ended.out)["CDK bootstrap"] == "problem"
+        assert "AWS_REGION=eu-central-1 make bootstrap" in ended.out
+
+    def test_an_old_bootstrap_is_a_problem(self, cloud: Cloud, operate: Command) -> None:
+        set_quotas(cloud)
+        cloud.make_stack("CDKToolkit", {"BootstrapVersion": "4"})
+        assert verdicts(operate("doctor").out)["CDK bootstrap"] == "problem"
+
+    def test_another_version_is_a_note(self, bootstrapped: Cloud, operate: Command) -> None:
+        bootstrapped.install(version="0.0.9")
+        ended = operate("doctor")
+        assert verdicts(ended.out)["stack"] == "note"
+        assert "'ionbox' has version 0.0.9, this command" in ended.out
+
+    @pytest.mark.parametrize(
+        ("status", "verdict", "words"),
+        [
+            ("ROLLBACK_COMPLETE", "problem", "ionbox destroy --stack ionbox"),
+            ("UPDATE_ROLLBACK_FAILED", "problem", "is in state UPDATE_ROLLBACK_FAILED"),
+            ("UPDATE_IN_PROGRESS", "note", "is being changed just now"),
+        ],
+    )
+    def test_the_state_of_the_stack_is_told(
+        self, bootstrapped: Cloud, operate: Command, status: str, verdict: str, words: str
+    ) -> None:
+        bootstrapped.install()
+        real = bootstrapped.client("cloudformation")
+
+        def describe(**arguments: Any) -> Any:
+            answer = real.describe_stacks(**arguments)
+            if arguments["StackName"] == "ionbox":
+                answer["Stacks"][0]["StackStatus"] = status
+            return answer
+
+        bootstrapped.fake("cloudformation", describe_stacks=describe)
+        ended = operate("doctor")
+        assert verdicts(ended.out)["stack"] == verdict
+        assert words in ended.out
+        assert ended.code == (1 if verdict == "problem" else 0)
+
+    def test_what_may_not_be_read_is_a_note(self, bootstrapped: Cloud, operate: Command) -> None:
+        denied = refusal("AccessDeniedException", operation="GetServiceQuota")
+        bootstrapped.fake("service-quotas", get_service_quota=raising(denied))
+        ended = operate("doctor")
+        assert ended.code == 0
+        assert "cannot be read: no permission for GetServiceQuota" in ended.out
+
+    def test_without_credentials_stops_there(self, own_environment: None, operate) -> None:
+        ended = operate("doctor", "--region", "eu-central-1")
+        assert ended.code == 1
+        assert verdicts(ended.out) == {"region": "ok", "credentials": "problem"}
+
+    def test_without_a_region_stops_there(self, own_environment: None, operate) -> None:
+        assert verdicts(operate("doctor").out) == {"region": "problem"}
+
+    @pytest.mark.parametrize(
+        ("code", "message", "cap"),
+        [
+            (
+                "ValidationException",
+                "'MemorySize' value failed to satisfy constraint: Member must have value less than "
+                "or equal to 3008",
+                "max_lambda_mb=3008",
+            ),
+            (
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                "max_lambda_mb=10240",
+            ),
+            ("AccessDeniedException", "no", "max_lambda_mb=3008"),
+        ],
+    )
+    def test_the_memory_cap_is_read_from_a_refusal(
+        self, bootstrapped: Cloud, operate: Command, code: str, message: str, cap: str
+    ) -> None:
+        functions = bootstrapped.fakes["lambda"]
+        functions._methods["create_function"] = raising(refusal(code, message))
+        assert f"--context {cap}" in operate("doctor", "--probe-memory").out
+        asked = next(arguments for name, arguments in functions.calls if name == "create_function")
+        assert asked["MemorySize"] == 10240
+
+    def test_changes_nothing_unless_asked_to_probe(self, bootstrapped: Cloud, operate) -> None:
+        operate("doctor")
+        assert [name for name, _ in bootstrapped.fakes["lambda"].calls] == ["get_account_settings"]
+
+
+class TestDeploy:
+    @pytest.fixture
+    def checkout(self, bootstrapped: Cloud, tmp_path: Path, monkeypatch) -> list[list[str]]:
+        """A checkout whose `make deploy` installs the pretended stack; the commands it got."""
+        for name in ("cdk.json", "Makefile"):
+            (tmp_path / name).write_text("")
+        commands: list[list[str]] = []
+
+        def run(command: list[str], env: dict[str, str], check: bool) -> Any:
+            commands.append([*command, env["AWS_REGION"], env.get("AWS_PROFILE", "")])
+            bootstrapped.install()
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr(install.make_command, "__defaults__", (tmp_path,))
+        monkeypatch.setattr(install.deploy, "__defaults__", (run,))
+        return commands
+
+    def test_installs_with_settings_that_suit_the_account(
+        self, bootstrapped: Cloud, operate: Command, checkout: list[list[str]], tmp_path: Path
+    ) -> None:
+        set_quotas(bootstrapped, concurrency=10)
+        ended = operate("deploy", "--yes", "--context", "max_lambda_mb=10240")
+        assert ended.code == 0
+        (command,) = checkout
+        assert command[:4] == ["make", "-C", str(tmp_path), "deploy"]
+        assert command[4] == (
+            "ARGS=--require-approval never -c 'fargate=true' -c 'map_concurrency=8' "
+            "-c 'max_lambda_mb=10240' -c 'max_runs=1' -c 'stack_name=ionbox'"
+        )
+        assert command[5:] == ["eu-central-1", ""]
+        assert "datasets go to the bucket the-inbox" in ended.out
+
+    def test_asks_and_takes_no_for_an_answer(
+        self, operate: Command, checkout: list[list[str]], monkeypatch
+    ) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+        ended = operate("deploy")
+        assert ended.code == 1
+        assert "install 'ionbox' in account 123456789012, eu-central-1? [y/N]" in ended.err
+        assert checkout == []
+
+    def test_does_not_install_what_stands_no_chance(
+        self, cloud: Cloud, operate: Command, checkout: list[list[str]]
+    ) -> None:
+        cloud.client("cloudformation").delete_stack(StackName="CDKToolkit")
+        ended = operate("deploy", "--yes")
+        assert ended.code == 1
+        assert "CDK bootstrap: this region is not prepared" in ended.err
+        assert checkout == []
+
+    def test_keeps_the_memory_of_what_is_installed(
+        self, bootstrapped: Cloud, operate: Command, checkout: list[list[str]], monkeypatch
+    ) -> None:
+        bootstrapped.install()
+        done = subprocess.CompletedProcess([], 0)
+        seen: list[str] = []
+        run = lambda command, **_: seen.append(command[4]) or done  # noqa: E731
+        monkeypatch.setattr(install.deploy, "__defaults__", (run,))
+        ended = operate("deploy", "--yes")
+        assert ended.code == 0
+        assert "-c 'max_lambda_mb=10240'" in seen[0]
+
+    def test_that_fails_points_to_the_doctor(
+        self, operate: Command, checkout: list[list[str]], monkeypatch
+    ) -> None:
+        run = lambda *_, **__: subprocess.CompletedProcess([], 2)  # noqa: E731
+        monkeypatch.setattr(install.deploy, "__defaults__", (run,))
+        ended = operate("deploy", "--yes")
+        assert ended.code == 3
+        assert "the installation failed; the lines above say why" in ended.err
+
+    def test_outside_a_checkout_says_what_to_do(self, tmp_path: Path) -> None:
+        with pytest.raises(UserMustAct, match="is no checkout of ionbox"):
+            install.make_command({}, tmp_path)
+
+    @pytest.mark.parametrize("pair", ["max_runs", "=5"])
+    def test_a_setting_without_value_is_named(
+        self, bootstrapped: Cloud, operate: Command, pair: str
+    ) -> None:
+        ended = operate("deploy", "--context", pair)
+        assert ended.code == 1
+        assert f"--context: expected KEY=VALUE, got '{pair}'" in ended.err
+
+
+class TestDestroy:
+    def test_removes_the_stack_and_keeps_data(self, installed: Cloud, operate: Command) -> None:
+        for bucket in (INBOX, WORK, RESULTS):
+            installed.put(bucket, "x", b"x")
+        ended = operate("destroy", "--yes")
+        assert ended.code == 0
+        assert "stays: the buckets the-inbox (datasets) and the-results (results)" in ended.out
+        assert (installed.keys(INBOX), installed.keys(RESULTS)) == (["x"], ["x"])
+        assert installed.keys(WORK) == []
+        assert operate("list").code == 1
+
+    def test_waits_for_running_runs(self, installed: Cloud, operate: Command) -> None:
+        installed.start("ghi-1", "slow", wait=False)
+        ended = operate("destroy", "--yes")
+        assert ended.code == 1
+        assert "still running: ghi-1; wait for them or stop them" in ended.err
+        assert operate("list").code == 0
+
+    def test_asks(self, installed: Cloud, operate: Command) -> None:
+        ended = operate("destroy")
+        assert ended.code == 1
+        assert "add --yes" in ended.err
+        assert operate("list").code == 0
+
+    def test_of_nothing_says_so(self, cloud: Cloud, operate: Command) -> None:
+        ended = operate("destroy", "--yes")
+        assert ended.code == 1
+        assert "there is no stack 'ionbox'" in ended.err
+
+    def test_of_half_an_installation_removes_it(self, cloud: Cloud, operate: Command) -> None:
+        cloud.make_stack("ionbox", {"InboxBucket": "x"})
+        ended = operate("destroy", "--yes")
+        assert ended.code == 0
+        assert "is not complete" in ended.err
+
+
+def test_a_file_s_name_is_never_read_as_markup(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ionbox.operate import show
+    from rich.console import Console
+
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120)
+    monkeypatch.setattr(show, "_console", lambda **_: console)
+    with show.transfers() as starting:
+        starting("x[red].ibd", "uploading", 10)(10)
+    assert "x[red].ibd uploading" in shown.getvalue()
