@@ -43,7 +43,7 @@ examples:
 A config file is JSON, for example {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}.
 Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz, isocalc_sigma,
 adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys, fdr_method, min_px, accept_profile,
-skip_bad_rows, force.
+skip_bad_rows, sort, force.
 A flag beats --config, which beats brain.json beside the imzML, which beats what the imzML says.
 The same command again resumes what was interrupted and reuses what is there.
 
@@ -161,6 +161,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings("--decoys", type=int, metavar="N", help="decoy adducts per target, 1 to 80 (20)")
     settings("--fdr-method", metavar="NAME", help="metaspace-v3 (default) or metaspace-v1")
     settings("--min-px", type=int, metavar="N", help="measured peaks an image needs (1)")
+    settings("--sort", metavar="WAY", help="auto (default), lambda, map or fargate: equal results")
     for name, help_text in (
         ("--accept-profile", "annotate profile spectra as they are"),
         ("--skip-bad-rows", "leave out database rows that are no formulas"),
