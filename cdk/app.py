@@ -34,7 +34,10 @@ OUT = PROJECT / "cdk.out"
 
 def read_context() -> dict[str, Any]:
     """Return the context that the CDK's command line would pass on."""
-    context: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text("utf-8"))["context"]
+    try:
+        context: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text("utf-8"))["context"]
+    except (ValueError, KeyError) as error:
+        sys.exit(f"cdk.json cannot be read: {error!r}")
     return context
 
 
@@ -60,8 +63,8 @@ def summarise(settings: Settings, template: Path) -> str:
             f"{kinds.total()} resources",
             f"  {kinds['AWS::Lambda::Function']} functions of {len(table.functions)} handlers, "
             f"{len(ladders)} of them at {' and '.join(map(str, ladders[0]))} MB; {task}",
-            "Next: make deploy (installs it in the AWS account your credentials are for; "
-            "`cdk bootstrap` once before).",
+            "Next: ionbox deploy, or make deploy (installs it in the AWS account your credentials are "
+            "for; make bootstrap once before).",
         ]
     )
 

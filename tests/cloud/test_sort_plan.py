@@ -54,7 +54,7 @@ def test_a_small_dataset_is_sorted_by_one_call() -> None:
     plan = plan_sort("auto", SMALL, NEW_ACCOUNT, TASK)
     assert plan.way == "lambda"
     assert plan.memory_mb == sort_memory_mb(SMALL.n_peaks, 8)
-    assert plan.dollars < 0.001
+    assert plan.predicted_dollars < 0.001
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_dataset_goes_where_it_fits_and_is_cheap(
 def test_64_gb_can_be_sorted_without_large_functions(way: str) -> None:
     plan = plan_sort(way, HUGE, NEW_ACCOUNT, TASK)
     assert plan.way == way
-    assert 0.01 < plan.dollars < 5
+    assert 0.01 < plan.predicted_dollars < 5
 
 
 def test_a_task_has_disk_for_all_peaks() -> None:
@@ -106,7 +106,7 @@ def test_the_choice_costs_hardly_more_than_the_cheapest_that_can_be_asked_for(
     if plans:
         chosen = plan_sort("auto", asked_job, ladder, task)
         assert chosen in plans
-        assert chosen.dollars <= min(plan.dollars for plan in plans) + 0.05
+        assert chosen.predicted_dollars <= min(plan.predicted_dollars for plan in plans) + 0.05
     else:
         with pytest.raises(InvalidDataset, match="cannot be sorted here"):
             plan_sort("auto", asked_job, ladder, task)

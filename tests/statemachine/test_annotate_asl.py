@@ -314,6 +314,18 @@ def test_every_kind_of_invalid_input_is_reported_as_such(place: Place) -> None:
     ]
 
 
+@each([place for place in PLACES if place.state["Type"] == "Fail"])
+def test_a_fail_state_never_takes_a_reserved_name(place: Place) -> None:
+    if "Error" in place.state:
+        assert not place.state["Error"].startswith("States.")
+        return
+    before = [
+        other for other in PLACES if other.scope is place.scope and place.name in other.next_names
+    ]
+    guarded = {"ChooseSegmentSpectraEnd", "ReportFailure"}
+    assert {other.name for other in before} <= guarded
+
+
 def test_mistakes_of_ours_are_neither_retried_nor_blamed_on_the_user() -> None:
     named = {
         name for place in PLACES for kind in ("Retry", "Catch") for name in error_names(place, kind)
@@ -327,7 +339,11 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
         for entry in place.state["Catch"]:
             assert entry["ResultPath"] == "$.error"
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
-            assert BY_NAME[entry["Next"]].next_names == ["ReportFailure"]
+            following = set(BY_NAME[entry["Next"]].next_names)
+            if following == {"ChooseErrorName"}:
+                following = set(BY_NAME["ChooseErrorName"].next_names) - {"NameError"}
+                assert BY_NAME["NameError"].next_names == ["ReportFailure"]
+            assert following == {"ReportFailure"}
     assert set(BY_NAME["ReportFailure"].next_names) == {"RunFailed"}
     assert BY_NAME["RunFailed"].state["Type"] == "Fail"
     assert BY_NAME["RunFailed"].state["ErrorPath"] == "$.error.Error"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,8 @@ class Account:
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         self.profile = profile
         try:
+            # boto3 reads AWS_DEFAULT_REGION only; AWS's own command line reads both
+            region = region or os.environ.get("AWS_REGION")
             self._session = boto3.Session(profile_name=profile, region_name=region)
         except ProfileNotFound as error:
             raise UserMustAct(

@@ -108,7 +108,9 @@ class FolderLogs:
         texts = path.read_text("utf-8", "replace").splitlines()
         found = (parse_line(text, "", since) for text in texts)
         return [
-            line for line in found if line.when >= since and (state is None or line.state == state)
+            line
+            for line in found
+            if line.when >= since and (state is None or line.state.partition(" ")[0] == state)
         ]
 
 

@@ -125,6 +125,7 @@ def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> dict[str, Any]:
         "dollars": round(calls + prices.transitions(n_calls), 6),
         "gb_s": round(sum(total.gb_s for total in states.values()), 3),
         "requests": n_calls,
+        "workflow_dollars": round(prices.transitions(n_calls), 6),
         "states": {
             state: {"gb_s": total.gb_s, "requests": total.items, "dollars": total.dollars}
             for state, total in states.items()

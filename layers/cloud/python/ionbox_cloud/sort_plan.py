@@ -115,16 +115,16 @@ class SortPlan(JsonRecord):
         Of a task.
     vcpu : int
         Of a task.
-    seconds, dollars : float
-        Rough prediction.
+    predicted_seconds, predicted_dollars : float
+        By rates that were not measured on AWS.
     """
 
     way: str
     memory_mb: int
     disk_gb: int
     vcpu: int
-    seconds: float
-    dollars: float
+    predicted_seconds: float
+    predicted_dollars: float
 
 
 def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -> SortPlan:
@@ -173,8 +173,8 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
         raise InvalidDataset(
             f"{job.name}: its {job.n_peaks:,} peaks cannot be sorted here:\n{reasons}"
         )
-    limit = min(plan.dollars for plan in plans) + _SIMPLER_IS_WORTH
-    return next(plan for plan in plans if plan.dollars <= limit)
+    limit = min(plan.predicted_dollars for plan in plans) + _SIMPLER_IS_WORTH
+    return next(plan for plan in plans if plan.predicted_dollars <= limit)
 
 
 def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:

@@ -1,0 +1,60 @@
+"""The lines of the manual that run every handler on its own, in the order they stand there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ionbox.cli import main
+
+OUTSIDE = {"intake", "start_runs", "announce_end"}
+"""They need an account."""
+
+
+@pytest.fixture(scope="module")
+def example(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example that ``make run`` simulates."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "events").symlink_to(project / "tests" / "events")
+    makefile = (project / "Makefile").read_text("utf-8")
+    commands = re.findall(r"^\t@\$\(BIN\)/ionbox ((?:lipids|simulate) .*)$", makefile, re.MULTILINE)
+    assert len(commands) == 2
+    (folder / "example").mkdir()
+    for command in commands:
+        target = "example/lipids.tsv" if command.startswith("lipids") else "example/simulated.imzML"
+        words = shlex.split(command.replace("$@", target).replace("$(EXAMPLE)", "example"))
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.chdir(folder)
+            main(words)
+        assert not ended.value.code
+    return folder
+
+
+def test_every_handler_runs_on_its_event_after_those_before_it(
+    project: Path, example: Path
+) -> None:
+    text = (project / "docs" / "operations.md").read_text("utf-8")
+    lines = re.findall(r"^make invoke F=(\w+) E=(\S+)$", text, re.MULTILINE)
+    assert len(lines) > 15
+    for function, event in lines:
+        if function in OUTSIDE:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "ionbox.local.invoke", function, event],
+            cwd=example,
+            env={name: value for name, value in os.environ.items() if "IONBOX" not in name},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{function}: {done.stderr}"
+        if function == "plan_run":
+            expected = json.loads((project / "tests/events/build_ions.json").read_text("utf-8"))
+            assert json.loads(done.stdout)["run_id"] == expected["run_id"], "make_events.py"
