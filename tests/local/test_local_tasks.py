@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ionbox.local.endpoint import ServiceFault
 from ionbox.local.events import CallFinished, CallStarted
-from ionbox.local.functions import read_tasks
+from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
 from ionbox.local.tasks import LocalTasks
 from toys import fargate_task, process_runs, task, wait_until
@@ -101,6 +101,29 @@ def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(toy):
     states = {"SortSpectra": fargate_task()}
     result = run(toy, {"end": "kill"}, states=states, heartbeat_s=HEARTBEAT_S)
     assert result.error == "States.Timeout"
+
+
+def sort_states():
+    """The state of the real machine that starts the task, in a hurry, and where it gives up."""
+    machine = json.loads(IONBOX.definition.read_text("utf-8"))
+    branch = machine["States"]["PrepareInputs"]["Branches"][0]["States"]
+    sort = branch["SortSpectra"]
+    retry = [{**each, "IntervalSeconds": 1, "MaxDelaySeconds": 1} for each in sort["Retry"]]
+    return {
+        "SortSpectra": {**sort, "Retry": retry},
+        "SortSpectraDied": branch["SortSpectraDied"],
+    }
+
+
+@pytest.mark.parametrize(("deaths", "error"), [(2, None), (3, "TaskDied")])
+def test_the_real_state_tries_three_tasks_and_then_says_so(toy, tmp_path, deaths, error):
+    do = {"counter": str(tmp_path / "counter"), "turns": [{"end": "kill"}] * deaths + [{}]}
+    size = {"task_cpu": "1024", "task_memory": "500", "task_disk_gb": 21}
+    event = {"run": {"execution_id": "run-1", "do": do}, "plan": {"sort": size}}
+    result = toy.run(sort_states(), event, heartbeat_s=HEARTBEAT_S)
+    assert result.error == error
+    assert len(result.calls) == 3
+    assert (result.status == "SUCCEEDED") == (error is None)
 
 
 def test_a_task_and_a_call_share_the_cores(toy):
