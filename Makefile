@@ -65,8 +65,10 @@ run: $(BIN)/ionbox $(KERNELS) $(EXAMPLE)/simulated.imzML ## annotate a simulated
 kernels: $(BIN)/ionbox ## compile the C kernels (every target that needs them does, if need be)
 	@$(BIN)/python layers/science/build_kernels.py
 
+TEST_WORKERS ?= 2
+
 test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .

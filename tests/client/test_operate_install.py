@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from ionbox.operate import install
 from ionbox.operate.errors import UserMustAct
+from ionbox_science.errors import InvalidConfig
 from operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
 
 
@@ -168,7 +170,7 @@ class TestDeploy:
     def checkout(self, bootstrapped: Cloud, tmp_path: Path, monkeypatch) -> list[list[str]]:
         """A checkout whose `make deploy` installs the pretended stack; the commands it got."""
         for name in ("cdk.json", "Makefile"):
-            (tmp_path / name).write_text("")
+            (tmp_path / name).write_text('{"context": {"default_config": {}}}')
         commands: list[list[str]] = []
 
         def run(command: list[str], env: dict[str, str], check: bool) -> Any:
@@ -299,3 +301,14 @@ def test_a_file_s_name_is_never_read_as_markup(
     with show.transfers() as starting:
         starting("x[red].ibd", "uploading", 10)(10)
     assert "x[red].ibd uploading" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [({"databses": ["x"]}, "did you mean 'databases'"), ({"polarity": "sideways"}, "sideways")],
+)
+def test_default_settings_with_which_no_run_starts_are_not_deployed(
+    settings: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidConfig, match=problem):
+        install.make_command({"default_config": json.dumps(settings)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from botocore.exceptions import WaiterError
+from ionbox_science.config import FileWords, resolve_config
 
 from ionbox.operate.account import Account, Installation
 from ionbox.operate.errors import OperateError, UserMustAct
@@ -26,6 +28,8 @@ def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
     ------
     UserMustAct
         If this is no checkout, make is not there, or a setting cannot be passed on.
+    InvalidConfig
+        If the default settings of runs are wrong.
     """
     if not (root / "cdk.json").is_file() or not (root / "Makefile").is_file():
         raise UserMustAct(
@@ -34,6 +38,7 @@ def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
         )
     if shutil.which("make") is None:
         raise UserMustAct("'make' is not installed; it is needed to deploy")
+    check_default_config(context, root)
     for key, value in context.items():
         if "'" in value or "$" in value:
             raise UserMustAct(
@@ -42,6 +47,21 @@ def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
     settings = " ".join(f"-c '{key}={value}'" for key, value in sorted(context.items()))
     # the command has asked; CDK would ask again about roles, and cannot without a terminal
     return ["make", "-C", str(root), "deploy", f"ARGS=--require-approval never {settings}"]
+
+
+def check_default_config(context: Mapping[str, str], root: Path = ROOT) -> None:
+    """Refuse default settings with which no run could start.
+
+    Raises
+    ------
+    InvalidConfig
+        All that is wrong with them.
+    """
+    settings = json.loads((root / "cdk.json").read_text("utf-8"))["context"]["default_config"]
+    if "default_config" in context:
+        settings = json.loads(context["default_config"])
+    words = FileWords("positive", "orbitrap", 140_000.0)  # for what a dataset may say
+    resolve_config([("default_config", settings)], words)
 
 
 def environment(account: Account) -> dict[str, str]:
