@@ -63,8 +63,8 @@ def summarise(settings: Settings, template: Path) -> str:
             f"{kinds.total()} resources",
             f"  {kinds['AWS::Lambda::Function']} functions of {len(table.functions)} handlers, "
             f"{len(ladders)} of them at {' and '.join(map(str, ladders[0]))} MB; {task}",
-            "Next: ionbox deploy, or make deploy (installs it in the AWS account your credentials are "
-            "for; make bootstrap once before).",
+            "Next: ionbox deploy, or make deploy (installs it in the AWS account that your "
+            "credentials are for; make bootstrap once before).",
         ]
     )
 
