@@ -19,6 +19,7 @@ from ionbox_science.annotation_table import (
     write_annotations,
 )
 from ionbox_science.config import Polarity
+from ionbox_science.csv_cells import unguard_cell
 from ionbox_science.ions import IonRule
 
 GLUCOSE = {"formula": "C6H12O6", "ion_formula": "C6H13O6"}
@@ -217,3 +218,15 @@ def test_summary_counts_cumulatively_per_database_and_kind_of_ion() -> None:
     assert list(summary[0]["counts"]) == ["0.05", "0.1", "0.5", "all"]
     assert [row["database"] for row in summary] == ["molecules"] * 6 + ["empty"] * 6
     assert not any(any(row["counts"].values()) for row in summary[6:])
+
+
+def test_names_that_a_spreadsheet_would_run_are_guarded() -> None:
+    molecules = [("@1", "=cmd|' /C calc'!A0", "C6H12O6"), ("=2", "Glucose", "C6H12O6")]
+    database = AnnotatedDatabase(build_database(molecules, "+base"), build_annotations([GLUCOSE]))
+    data = write_annotations("-section", "abc123", "positive", 3.0, [database])
+    (row,) = read(data.decode())
+    assert row["datasetName"] == "'-section"
+    assert row["database"] == "'+base"
+    assert row["moleculeIds"] == "'=2, @1"
+    assert unguard_cell(row["moleculeIds"]) == "=2, @1"
+    assert row["moleculeNames"] == "Glucose, =cmd|' /C calc'!A0"

@@ -8,7 +8,7 @@ import pytest
 from builders import Run, annotate, plant_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.annotations import count_isobars, count_isomers
+from ionbox_science.annotations import count_isobars, count_isomers, find_isobars
 from ionbox_science.fdr import FDR_METHODS, FdrMethod
 from ionbox_science.ions import NO_ION, IonRule
 from oracles import obvious
@@ -150,3 +150,10 @@ def test_isobars_agree_with_a_look_at_every_pair(seed: int, n_ions: int, n_peaks
     mz[random.random(mz.shape) < 0.1] = 0
     ions = [f"C{i}" for i in random.integers(1, 6, n_ions)]
     assert count_isobars(np.array(ions), mz, 7.3).tolist() == obvious_isobars(ions, mz, 7.3)
+
+
+def test_isobars_are_found_in_both_orders() -> None:
+    names = np.array(["A", "B", "C", "A"])
+    masses = np.array([[200.0, 201.0], [200.0005, 205.0], [300.0, 301.0], [200.0, 201.0]])
+    one, other = find_isobars(names, masses, 3.0)
+    assert list(zip(one.tolist(), other.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 3), (3, 1)]

@@ -184,6 +184,33 @@ def test_missing_scan_size_is_fine() -> None:
     assert problems_of(pair) == []
 
 
+@pytest.mark.parametrize(
+    ("terms", "size"),
+    [
+        ("", None),
+        ('{46}value="50"/>{47}value="25.5"/>', (50.0, 25.5)),
+        ('{46}value="20"/>', (20.0, 20.0)),
+        ('{46}value="0.1" unitAccession="UO:0000016"/>', (100.0, 100.0)),
+        ('{46}value="4406.25" unitAccession="UO:0000018"/>', (4.40625, 4.40625)),
+        ('{46}value="1" unitAccession="UO:0000017"/>', (1.0, 1.0)),
+        ('{46}value="1.000000"/>{47}value="1.000000"/>', None),
+        ('{46}value="20"/>{47}value="Inf"/>', None),
+        ('{46}value="-5"/>', None),
+        ('{46}value="wide"/>', None),
+        ('{46}value="2" unitAccession="UO:0000099"/>', None),
+    ],
+)
+def test_pixel_size_is_read_in_micrometres_where_it_is_one(
+    terms: str, size: tuple[float, float] | None
+) -> None:
+    for number in ("46", "47"):
+        start = f'<cvParam cvRef="IMS" accession="IMS:10000{number}" name="pixel size" '
+        terms = terms.replace(f"{{{number}}}", start)
+    pair = SOUND.edited("</scanSettings>", f"{terms}</scanSettings>")
+    assert header_of(pair).pixel_size_um == size
+    assert problems_of(pair) == []
+
+
 def test_offsets_wrapped_at_32_bits_are_unwrapped() -> None:
     pair = SOUND.edited('external offset" value="76"', 'external offset" value="-2147483000"')
     pair = pair.edited('external offset" value="52"', 'external offset" value="2147483600"')

@@ -12,6 +12,7 @@ import numpy as np
 from ionbox_science import __version__
 from ionbox_science.annotations import Annotations, count_isobars, count_isomers
 from ionbox_science.config import Polarity
+from ionbox_science.csv_cells import guard_cell
 from ionbox_science.databases import MoleculeDatabase
 from ionbox_science.formulas import NO_FORMULA_CHANGE
 from ionbox_science.ions import IonRule
@@ -77,20 +78,34 @@ def write_annotations(
     bytes
         CSV, UTF-8, one comment line with the software's version. Sorted by FDR, then falling MSM,
         then names, so that equal results make equal bytes. m/z has 6 decimals, other numbers 6
-        significant digits.
+        significant digits. Names that a spreadsheet would take for a formula are guarded, see
+        `csv_cells`.
     """
-    rows = [
-        row
-        for database in databases
-        for row in _rows(dataset_name, dataset_id, polarity, ppm, database)
-    ]
-    rows.sort(key=lambda row: row[0])
+    rows = [list(_rows(dataset_name, dataset_id, polarity, ppm, each)) for each in databases]
     text = io.StringIO()
     text.write(f"# ionbox {__version__}\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(cells for _, cells in rows)
+    writer.writerows(rows[database][row] for database, row in order_annotations(databases))
     return text.getvalue().encode()
+
+
+def order_annotations(databases: Sequence[AnnotatedDatabase]) -> list[tuple[int, int]]:
+    """Return (database, row) of all annotations: by FDR, then falling MSM, then names."""
+    keys = [
+        (fdr, -msm, each.molecules.name, *parts, index, row)
+        for index, each in enumerate(databases)
+        for row, (fdr, msm, *parts) in enumerate(
+            zip(
+                *(
+                    getattr(each.annotations, name).tolist()
+                    for name in ("fdr", "msm", "formula", "chem_mod", "neutral_loss", "adduct")
+                ),
+                strict=True,
+            )
+        )
+    ]
+    return [(key[-2], key[-1]) for key in sorted(keys)]
 
 
 def name_ions(table: Annotations, polarity: Polarity) -> list[str]:
@@ -107,19 +122,24 @@ def format_ion(formula: str, chem_mod: str, neutral_loss: str, adduct: str, sign
     return f"{formula}{chem_mod}{neutral_loss}{written}{sign}"
 
 
+def name_adduct(adduct: str) -> str:
+    """Write an adduct as METASPACE's export does: ``M+H``, ``[M]+``."""
+    return adduct if adduct in NO_FORMULA_CHANGE else f"M{adduct}"
+
+
 def _rows(
     dataset_name: str,
     dataset_id: str,
     polarity: Polarity,
     ppm: float,
     database: AnnotatedDatabase,
-) -> Iterator[tuple[tuple[object, ...], list[str]]]:
-    """Yield (sort key, cells) of each annotation."""
+) -> Iterator[list[str]]:
+    """Yield the cells of each annotation."""
     table, molecules = database.annotations, database.molecules
     sign = "+" if polarity == "positive" else "-"
-    names, ids = _molecules_by_formula(molecules)
+    names, ids = molecules_by_formula(molecules)
     isomeric_ions = count_isomers(table.ion_formula).tolist()
-    isomeric_mols = _count_isomeric_molecules(table, ids)
+    isomeric_mols = count_isomeric_molecules(table, ids)
     isobaric_ions = count_isobars(table.ion_formula, table.pattern_mz, ppm).tolist()
     mz = table.pattern_mz[:, 0]
     mass_error = table.mz_error_abs / mz * 1e6
@@ -132,12 +152,10 @@ def _rows(
             strict=True,
         )
     ):
-        fdr, msm = float(table.fdr[i]), float(table.msm[i])
-        key = (fdr, -msm, molecules.name, formula, chem_mod, loss, adduct)
         numbers = (
             mass_error[i],
-            msm,
-            fdr,
+            table.msm[i],
+            table.fdr[i],
             table.spatial[i],
             table.spectral[i],
             table.chaos[i],
@@ -147,31 +165,28 @@ def _rows(
             table.max_intensity[i, 0],
             table.total_intensity[i, 0],
         )
-        yield (
-            key,
-            [
-                "",
-                dataset_name,
-                dataset_id,
-                formula,
-                adduct if adduct in NO_FORMULA_CHANGE else f"M{adduct}",
-                chem_mod,
-                loss,
-                format_ion(formula, chem_mod, loss, adduct, sign),
-                f"{mz[i]:.6f}",
-                *(f"{number:.6g}" for number in numbers),
-                ", ".join(names[formula]),
-                ", ".join(ids[formula]),
-                *(f"{intensity:.6g}" for intensity in intensities),
-                str(isomeric_mols[i]),
-                str(isomeric_ions[i]),
-                str(isobaric_ions[i]),
-                molecules.name,
-            ],
-        )
+        yield [
+            "",
+            guard_cell(dataset_name),
+            dataset_id,
+            formula,
+            name_adduct(adduct),
+            chem_mod,
+            loss,
+            format_ion(formula, chem_mod, loss, adduct, sign),
+            f"{mz[i]:.6f}",
+            *(f"{number:.6g}" for number in numbers),
+            guard_cell(", ".join(names[formula])),
+            guard_cell(", ".join(ids[formula])),
+            *(f"{intensity:.6g}" for intensity in intensities),
+            str(isomeric_mols[i]),
+            str(isomeric_ions[i]),
+            str(isobaric_ions[i]),
+            guard_cell(molecules.name),
+        ]
 
 
-def _molecules_by_formula(
+def molecules_by_formula(
     molecules: MoleculeDatabase,
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return the names and the ids of each formula's molecules, sorted by id."""
@@ -184,7 +199,7 @@ def _molecules_by_formula(
     return names, ids
 
 
-def _count_isomeric_molecules(table: Annotations, ids: dict[str, list[str]]) -> list[int]:
+def count_isomeric_molecules(table: Annotations, ids: dict[str, list[str]]) -> list[int]:
     """Count the other molecules that could be behind each ion: all with its ion formula, less one.
 
     Molecules count once, however many of their ions share the formula.

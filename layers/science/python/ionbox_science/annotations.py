@@ -88,6 +88,13 @@ class Annotations(Columns):
     pattern_intensity: npt.NDArray[np.float32]
 
 
+def msm_by_ion(table: IonTable, scores: IonScores) -> Float64s:
+    """Return the MSM of every ion of a database, and a last 0, which `NO_ION` finds."""
+    msm = np.zeros(table.n_ions + 1)
+    msm[scores.ion] = scores.msm
+    return msm
+
+
 def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> RankedTargets:
     """Estimate the FDR of every target of a database and choose the annotations.
 
@@ -100,9 +107,7 @@ def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> Ranke
     method : {"metaspace-v1", "metaspace-v3"}
         FDR method.
     """
-    # one entry more than there are ions: NO_ION, which is -1, finds zero there
-    msm = np.zeros(table.n_ions + 1)
-    msm[scores.ion] = scores.msm
+    msm = msm_by_ion(table, scores)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
     target_msm = msm[table.target_ion]
@@ -155,8 +160,10 @@ def count_isomers(ion_formula: Strings) -> npt.NDArray[np.int64]:
     return np.asarray(size[group] - 1)
 
 
-def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt.NDArray[np.int64]:
-    """Count, for each annotated ion, the annotated ions it can be confused with.
+def find_isobars(
+    ion_formula: Strings, pattern_mz: Float64s, ppm: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find, for each annotated ion, the annotated ions it can be confused with.
 
     Parameters
     ----------
@@ -169,9 +176,9 @@ def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt
 
     Returns
     -------
-    (n,) int64
-        Other ions of another formula whose first window overlaps, or two or more of whose windows
-        do.
+    one, other : (n_pairs,) int64
+        Rows of ions of different formulas whose first windows overlap, or two or more of whose
+        windows do. Every pair in both orders, ascending.
     """
     first, second = _overlapping_windows(pattern_mz, ppm)
     n_ions, n_peaks = pattern_mz.shape
@@ -182,7 +189,13 @@ def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt
     overlaps = np.bincount(index, minlength=len(pair))
     firsts = np.bincount(index, both_first[differ], minlength=len(pair))
     isobaric = pair[(firsts > 0) | (overlaps > 1)]
-    return np.bincount(isobaric // max(n_ions, 1), minlength=n_ions)
+    return isobaric // max(n_ions, 1), isobaric % max(n_ions, 1)
+
+
+def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt.NDArray[np.int64]:
+    """Count what `find_isobars` finds for each annotated ion: (n,) int64."""
+    one, _ = find_isobars(ion_formula, pattern_mz, ppm)
+    return np.bincount(one, minlength=len(ion_formula))
 
 
 def _overlapping_windows(

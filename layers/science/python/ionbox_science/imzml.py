@@ -79,6 +79,8 @@ class ImzmlHeader:
         Declared mass resolving power; at which m/z, imzML does not say.
     declared_size : tuple of (int, int) or None
         Pixels in x and y as declared by the scan settings; never used to place pixels.
+    pixel_size_um : tuple of (float, float) or None
+        Declared size of a pixel in x and y.
     warnings : tuple of str
         What looked odd while reading but does not prevent it.
     """
@@ -99,6 +101,7 @@ class ImzmlHeader:
     instruments: tuple[str, ...] = ()
     resolving_power: float | None = None
     declared_size: tuple[int, int] | None = None
+    pixel_size_um: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -240,6 +243,7 @@ def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | 
         instruments=head.instruments,
         resolving_power=head.resolving_power,
         declared_size=head.declared_size,
+        pixel_size_um=head.pixel_size_um,
         warnings=tuple(f"{name}: {text}." for text in _oddities(document, types)),
     )
 

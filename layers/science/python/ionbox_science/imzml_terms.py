@@ -6,6 +6,7 @@ by the imzML 1.1.0 specification, https://ms-imaging.org/imzml/.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
@@ -72,6 +73,8 @@ OFFSET, COUNT, ENCODED = "IMS:1000102", "IMS:1000103", "IMS:1000104"
 PLACES = frozenset((OFFSET, COUNT, ENCODED))
 POSITION_X, POSITION_Y, POSITION_Z = "IMS:1000050", "IMS:1000051", "IMS:1000052"
 _MAX_X, _MAX_Y = "IMS:1000042", "IMS:1000043"
+_PIXEL_X, _PIXEL_Y = "IMS:1000046", "IMS:1000047"
+_MICROMETRES = {"UO:0000016": 1e3, "UO:0000017": 1.0, "UO:0000018": 1e-3}
 SPECTRUM_TERMS = frozenset((CENTROID, PROFILE, NEGATIVE, POSITIVE))
 _INSTRUMENT_MODEL, _SERIAL_NUMBER = "MS:1000031", "MS:1000529"
 _RESOLVING_POWERS = ("MS:1000800", "MS:1000234", "MS:1000011")
@@ -119,6 +122,7 @@ class Head:
     instruments: tuple[str, ...]
     resolving_power: float | None
     declared_size: tuple[int, int] | None  # pixels in x and y
+    pixel_size_um: tuple[float, float] | None  # in x and y
 
 
 def read_head(mzml: Element, tags: Tags) -> Head:
@@ -137,6 +141,7 @@ def read_head(mzml: Element, tags: Tags) -> Head:
         instruments=tuple(name for name in dict.fromkeys(names) if name),
         resolving_power=_resolving_power(configurations, tags),
         declared_size=_declared_size(mzml, tags, groups),
+        pixel_size_um=_pixel_size(mzml, tags),
     )
 
 
@@ -200,3 +205,30 @@ def _declared_size(
     if not sizes:
         return None
     return max(x for x, _ in sizes), max(y for _, y in sizes)
+
+
+def _pixel_size(mzml: Element, tags: Tags) -> tuple[float, float] | None:
+    """Micrometres in x and y, if all scan settings that say so agree.
+
+    Where y is missing, pixels are square. A bare 1 is what exporters write that do not know.
+    """
+    sizes = set()
+    for settings in mzml.iterfind(tags.of("scanSettingsList", "scanSettings")):
+        terms = {term.get("accession"): term for term in settings.iterfind(tags.cv_param)}
+        x = _micrometres(terms.get(_PIXEL_X))
+        y = _micrometres(terms.get(_PIXEL_Y)) if _PIXEL_Y in terms else x
+        sizes.add((x, y))
+    (x, y), *others = sizes or {(None, None)}
+    return None if others or x is None or y is None else (x, y)
+
+
+def _micrometres(element: Element | None) -> float | None:
+    if element is None:
+        return None
+    unit = element.get("unitAccession")
+    try:
+        length = float(element.get("value", "")) * _MICROMETRES.get(unit or "UO:0000017", math.nan)
+    except ValueError:
+        return None
+    known = 0 < length < math.inf and (unit is not None or length != 1)
+    return float(f"{length:.6g}") if known else None

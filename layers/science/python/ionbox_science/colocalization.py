@@ -1,0 +1,219 @@
+"""Which ions lie in the same places: cosine similarity of median-thresholded ion images.
+
+The measure is METASPACE's (its engine's ``colocalization.py``; chosen among others by Ovchinnikova
+et al. 2020, doi:10.1093/bioinformatics/btaa085). Per image of a first isotope peak: cap at the 99th
+percentile, set to 0 what lies below the median, smooth by a median filter of 3 x 3 pixels. The
+coefficient of two ions is the cosine of their images.
+
+Prepared images are whole numbers from 0 to 4095 (METASPACE: to 255), so every sum of products is
+exact and no coefficient depends on blocks, threads or the linear algebra library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.columns import ArrayRecord
+
+MAX_PARTNERS = 100
+"""Partners that are kept per ion, as in METASPACE."""
+
+NO_PARTNER = -1
+"""Fills up the partners of an ion that has fewer; its coefficient is 0."""
+
+_HOTSPOT_PERCENTILE = 99
+_TOP = 4095  # squares of 12 bits, summed over any image, stay below 2**53
+_MAX_VALUES = 1 << 27  # of all prepared images together: 256 MB
+_BLOCK_VALUES = 1 << 23  # of what is multiplied at a time: 64 MB
+_BLOCK_ROWS = 256
+
+Float64s = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Colocalization(ArrayRecord):
+    """The ions that are most alike in space.
+
+    Attributes
+    ----------
+    ion : (n_ions,) str
+        Names, as in ``annotations.csv``.
+    partner : (n_ions, n_partners) int32
+        Other ions by their place in ``ion``, the most similar first, ties in their order;
+        `NO_PARTNER` where there is none that has anything in common.
+    coefficient : (n_ions, n_partners) float32
+        Cosine similarity, above 0 and up to 1; 0 where there is no partner.
+    """
+
+    ion: npt.NDArray[np.str_]
+    partner: npt.NDArray[np.int32]
+    coefficient: npt.NDArray[np.float32]
+
+
+def colocalize(
+    blocks: Iterable[npt.NDArray[np.float32]],
+    n_images: int,
+    shape: tuple[int, int],
+    image_of: Sequence[tuple[str, int]],
+    n_partners: int = MAX_PARTNERS,
+    max_values: int = _MAX_VALUES,
+) -> Colocalization:
+    """Find the partners of each ion.
+
+    Parameters
+    ----------
+    blocks : iterable of (n, height, width) float32
+        The images of first isotope peaks, all in order, cut however they come.
+    n_images : int
+        How many there are.
+    shape : (int, int)
+        Height and width of an image, pixels.
+    image_of : sequence of (str, int)
+        Names of ions and their images. Ions of equal formula share an image, so their
+        coefficient is 1.
+    n_partners : int
+        The most that are kept per ion.
+    max_values : int
+        Where all images together have more pixels, each is first averaged over squares.
+
+    Notes
+    -----
+    Takes 2 bytes per pixel of all images, at most ``max_values`` pixels, and one block.
+    """
+    images = _prepare_all(blocks, n_images, shape, max_values)
+    order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))
+    names = np.array([name for name, _ in order], dtype=np.str_)
+    image = np.array([row for _, row in order], dtype=np.intp)
+    n_kept = min(n_partners, max(len(order) - 1, 0))
+    partner = np.full((len(order), n_kept), NO_PARTNER, np.int32)
+    coefficient = np.zeros((len(order), n_kept), np.float32)
+    used, place = np.unique(image, return_inverse=True)
+    for start, cosines in _cosines(images[used]):
+        in_block = np.flatnonzero((place >= start) & (place < start + len(cosines)))
+        for ion in in_block:
+            similar = cosines[place[ion] - start].astype(np.float32)[place]
+            similar[ion] = 0
+            best = _largest(similar, n_kept)
+            partner[ion, : best.size] = best
+            coefficient[ion, : best.size] = similar[best]
+    return Colocalization(names, partner, coefficient)
+
+
+def prepare_image(image: npt.NDArray[np.floating], shrink: int = 1) -> npt.NDArray[np.uint16]:
+    """Cap, threshold and smooth an image.
+
+    Parameters
+    ----------
+    image : (height, width) float
+        Intensities, counts.
+    shrink : int
+        Side of the squares that are averaged first, pixels; smaller at the edges.
+
+    Returns
+    -------
+    (n_rows, n_columns) uint16
+        0 to 4095, the latter at the brightest pixel.
+    """
+    values = _average_squares(image.astype(np.float64), shrink)
+    cap = np.percentile(values, _HOTSPOT_PERCENTILE) or values.max()
+    values = np.minimum(values, cap)
+    values[values < np.median(values)] = 0
+    values = median_of_neighbours(values)
+    top = values.max()
+    if top > 0:
+        values *= _TOP / top
+    return np.rint(values).astype(np.uint16)
+
+
+def median_of_neighbours(image: Float64s) -> Float64s:
+    """Return the median of each pixel and its eight neighbours; edges are mirrored."""
+    padded = np.pad(image, 1, mode="symmetric")
+    above, here, below = padded[:-2], padded[1:-1], padded[2:]
+    low, high = np.minimum(above, below), np.maximum(above, below)
+    columns = (
+        np.minimum(low, here),
+        np.maximum(low, np.minimum(high, here)),
+        np.maximum(high, here),
+    )
+    lowest, middle, highest = ((c[:, :-2], c[:, 1:-1], c[:, 2:]) for c in columns)
+    # nine values as three sorted columns: their median is that of these three
+    return _median_of_three(
+        np.maximum(np.maximum(lowest[0], lowest[1]), lowest[2]),
+        _median_of_three(*middle),
+        np.minimum(np.minimum(highest[0], highest[1]), highest[2]),
+    )
+
+
+def _median_of_three(a: Float64s, b: Float64s, c: Float64s) -> Float64s:
+    median: Float64s = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return median
+
+
+def _prepare_all(
+    blocks: Iterable[npt.NDArray[np.float32]], n_images: int, shape: tuple[int, int], limit: int
+) -> npt.NDArray[np.uint16]:
+    """Return all images prepared: (n_images, n_pixels)."""
+    shrink = _choose_shrink(n_images, shape, limit)
+    n_pixels = -(-shape[0] // shrink) * -(-shape[1] // shrink)
+    prepared = np.zeros((n_images, n_pixels), np.uint16)
+    row = 0
+    for block in blocks:
+        for image in block:
+            prepared[row] = prepare_image(image, shrink).ravel()
+            row += 1
+    if row != n_images:
+        raise ValueError(f"{row} images instead of {n_images}")
+    return prepared
+
+
+def _choose_shrink(n_images: int, shape: tuple[int, int], limit: int) -> int:
+    """Return the side of the squares to average, so that all images fit the limit."""
+    shrink = 1
+    while n_images * -(-shape[0] // shrink) * -(-shape[1] // shrink) > limit:
+        if shrink >= max(shape):
+            break  # a pixel per image; nothing is left to save
+        shrink += 1
+    return shrink
+
+
+def _average_squares(image: Float64s, side: int) -> Float64s:
+    if side == 1:
+        return image
+    starts = [np.arange(0, length, side) for length in image.shape]
+    sums = np.add.reduceat(np.add.reduceat(image, starts[0], axis=0), starts[1], axis=1)
+    lengths = [np.diff([*first, n]) for first, n in zip(starts, image.shape, strict=True)]
+    means: Float64s = sums / np.outer(*lengths)
+    return means
+
+
+def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
+    """Yield (first row, cosines of a block of rows with all rows); 0 where an image is empty."""
+    n_images, n_pixels = images.shape
+    strip = max(1, _BLOCK_VALUES // max(n_images, 1))
+    strips = [slice(first, first + strip) for first in range(0, n_pixels, strip)]
+    squares = np.zeros(n_images)
+    for pixels in strips:
+        part = images[:, pixels].astype(np.float64)
+        squares += np.einsum("ip,ip->i", part, part)
+    length = np.sqrt(squares)
+    length[length == 0] = np.inf
+    for first in range(0, n_images, _BLOCK_ROWS):
+        rows = slice(first, first + _BLOCK_ROWS)
+        products = np.zeros((len(images[rows]), n_images))
+        for pixels in strips:
+            part = images[:, pixels].astype(np.float64)
+            products += part[rows] @ part.T  # exact: sums of whole numbers below 2**53
+        yield first, np.minimum(products / length[rows, None] / length, 1.0)
+
+
+def _largest(values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
+    """Return where the n largest values above 0 are, falling; equal ones in their order."""
+    if n == 0:
+        return np.empty(0, np.intp)
+    limit = np.partition(values, values.size - n)[values.size - n]
+    candidates = np.flatnonzero((values >= limit) & (values > 0))
+    return candidates[np.argsort(-values[candidates], kind="stable")[:n]]

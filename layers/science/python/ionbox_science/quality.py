@@ -1,0 +1,55 @@
+"""Figures of how good a run is: FDR by rank, MSM of targets against decoys."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.annotations import msm_by_ion
+from ionbox_science.ions import IonTable
+from ionbox_science.scores import IonScores
+
+N_BINS = 50
+"""Of a histogram of MSM between 0 and 1."""
+
+Float64s = npt.NDArray[np.float64]
+
+
+def histogram_msm(table: IonTable, scores: IonScores) -> Float64s:
+    """Count targets and decoys by MSM, decoys as the mean of the draws.
+
+    Parameters
+    ----------
+    table : IonTable
+        Targets and decoys of a database.
+    scores : IonScores
+        Metrics of its ions, any order.
+
+    Returns
+    -------
+    (2, N_BINS) float64
+        Targets, then decoys, in equal bins; those with an MSM of 0 are not counted.
+    """
+    msm = msm_by_ion(table, scores)
+    counts = [
+        np.histogram(found[found > 0], N_BINS, (0, 1))[0]
+        for found in (msm[table.target_ion], msm[table.decoy_ion])
+    ]
+    return np.array([counts[0], counts[1] / max(1, table.decoy_ion.shape[2])])
+
+
+def fdr_curve(fdr: Float64s, n_points: int = 500) -> list[tuple[int, float]]:
+    """Return how many annotations there are up to each FDR: (rank, fdr), both ascending.
+
+    Parameters
+    ----------
+    fdr : (n,) float64
+        Of the annotations, any order.
+    n_points : int
+        At most so many points, evenly chosen among the distinct FDRs; the last is always there.
+    """
+    levels, counts = np.unique(fdr, return_counts=True)
+    ranks = np.cumsum(counts)
+    chosen = np.unique(np.linspace(0, max(len(levels) - 1, 0), n_points).round().astype(int))
+    chosen = chosen[: len(levels)]
+    return list(zip(ranks[chosen].tolist(), levels[chosen].tolist(), strict=True))

@@ -1,0 +1,166 @@
+"""Which ions lie in the same places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ionbox_science import colocalization
+from ionbox_science.colocalization import (
+    NO_PARTNER,
+    Colocalization,
+    colocalize,
+    median_of_neighbours,
+    prepare_image,
+)
+from oracles.colocalization import cosines
+from scipy.ndimage import median_filter
+
+Images = npt.NDArray[np.float32]
+
+
+def draw(seed: int, n: int, height: int = 9, width: int = 7) -> Images:
+    """Images of which many pixels are empty, some alike."""
+    random = np.random.default_rng(seed)
+    images = random.gamma(1, 1000, (n, height, width))
+    images *= random.random((n, 1, 1)) < np.linspace(0.2, 1.5, height * width).reshape(
+        1, height, width
+    )
+    images[random.random(images.shape) < random.random((n, 1, 1)) * 0.6] = 0
+    if n > 2:
+        images[1] = images[0] * 3 + random.random(images[0].shape)
+    return images.astype(np.float32)
+
+
+def names(n: int) -> list[tuple[str, int]]:
+    return [(f"ion {i:04}", i) for i in range(n)]
+
+
+def find(
+    images: Images, image_of: Sequence[tuple[str, int]] | None = None, *cuts: int, n: int = 100
+) -> Colocalization:
+    blocks = np.split(images, cuts)
+    shape = (images.shape[1], images.shape[2])
+    return colocalize(blocks, len(images), shape, image_of or names(len(images)), n)
+
+
+def as_matrix(found: Colocalization) -> npt.NDArray[np.float64]:
+    """Coefficients of all pairs; all partners must have been kept."""
+    n = len(found.ion)
+    matrix = np.zeros((n, n))
+    for ion in range(n):
+        kept = found.partner[ion] != NO_PARTNER
+        matrix[ion, found.partner[ion][kept]] = found.coefficient[ion][kept]
+    return matrix
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_coefficients_are_those_of_metaspaces_measure(seed: int, n: int) -> None:
+    images = draw(seed, n)
+    expected = cosines(images)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(as_matrix(find(images)), expected, atol=2e-3)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12))
+@settings(max_examples=40, deadline=None)
+def test_they_are_symmetric_between_0_and_1_and_fall(seed: int, n: int) -> None:
+    found = find(draw(seed, n))
+    matrix = as_matrix(found)
+    np.testing.assert_array_equal(matrix, matrix.T)
+    assert matrix.min(initial=0) >= 0
+    assert matrix.max(initial=0) <= 1
+    assert (np.diff(found.coefficient, axis=1) <= 0).all()
+    assert not (found.partner == np.arange(n)[:, None]).any()
+    assert ((found.coefficient > 0) == (found.partner != NO_PARTNER)).all()
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 9), max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_they_do_not_depend_on_how_images_come_in_blocks(seed: int, cuts: list[int]) -> None:
+    images = draw(seed, 9)
+    whole, cut = find(images), find(images, None, *sorted(cuts))
+    for name, array in whole.to_arrays().items():
+        np.testing.assert_array_equal(array, cut.to_arrays()[name])
+
+
+def test_they_do_not_depend_on_how_much_is_multiplied_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = draw(5, 40)
+    whole = find(images)
+    monkeypatch.setattr(colocalization, "_BLOCK_VALUES", 100)
+    monkeypatch.setattr(colocalization, "_BLOCK_ROWS", 7)
+    for name, array in find(images).to_arrays().items():
+        assert array.tobytes() == whole.to_arrays()[name].tobytes()
+
+
+def test_the_order_of_images_does_not_matter() -> None:
+    images = draw(11, 10)
+    order = np.random.default_rng(1).permutation(10)
+    shuffled = [(f"ion {image:04}", row) for row, image in enumerate(order)]
+    one, other = find(images), find(images[order], shuffled)
+    place = np.argsort(other.ion)
+    np.testing.assert_array_equal(as_matrix(one), as_matrix(other)[place][:, place])
+
+
+def test_only_the_most_similar_are_kept_and_ties_stand_in_order() -> None:
+    images = np.repeat(draw(3, 1), 6, axis=0)
+    found = find(images, n=3)
+    assert found.partner.tolist()[0] == [1, 2, 3]
+    assert found.partner.tolist()[2] == [0, 1, 3]
+    assert (found.coefficient == 1).all()
+
+
+def test_ions_of_one_formula_share_an_image_and_are_each_others_best() -> None:
+    found = find(draw(8, 3), [("c", 1), ("b", 0), ("a", 0), ("d", 2)])
+    assert found.ion.tolist() == ["a", "b", "c", "d"]
+    assert found.partner[0, 0] == 1
+    assert found.coefficient[0, 0] == 1
+
+
+def test_an_empty_image_has_no_partners() -> None:
+    images = draw(2, 4)
+    images[2] = 0
+    found = find(images)
+    assert (found.partner[2] == NO_PARTNER).all()
+    assert not (found.partner == 2).any()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_without_other_ions_there_are_no_partners(n: int) -> None:
+    found = find(draw(1, 1)[:n])
+    assert found.partner.shape == found.coefficient.shape == (n, 0)
+
+
+def test_a_lonely_bright_pixel_is_smoothed_away() -> None:
+    image = np.zeros((5, 5), np.float32)
+    image[2, 2] = 1000
+    assert not prepare_image(image).any()
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_the_median_filter_is_scipys(seed: int, height: int, width: int) -> None:
+    image = np.random.default_rng(seed).random((height, width)).round(1)
+    np.testing.assert_array_equal(median_of_neighbours(image), median_filter(image, 3))
+
+
+def test_too_many_pixels_are_averaged_over_squares_first() -> None:
+    images = np.kron(draw(4, 5), np.ones((1, 3, 3), np.float32))
+    shape = (images.shape[1], images.shape[2])
+    small = colocalize([images], 5, shape, names(5), max_values=5 * 9 * 7)
+    np.testing.assert_allclose(as_matrix(small), as_matrix(find(images[:, ::3, ::3])), atol=1e-6)
+    assert prepare_image(images[0], 4).shape == (7, 6)
+    tiny = colocalize([images], 5, shape, names(5), max_values=1)
+    assert tiny.partner.shape == (5, 4)
+
+
+def test_missing_images_are_noticed() -> None:
+    with pytest.raises(ValueError, match="2 images instead of 3"):
+        colocalize([draw(1, 2)], 3, (9, 7), names(3))
