@@ -16,6 +16,7 @@ from ionbox_cloud.work_items import cut, image_memory_mb, images_per_chunk
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.ion_images import window_bounds
 from ionbox_science.ions import IonTable
+from ionbox_science.quality import histogram_msm
 from ionbox_science.scores import IonScores
 
 
@@ -72,7 +73,11 @@ def _annotate_database(
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
     stores.work.write_arrays(
         keys.run_annotations(plan.run_id, index),
-        {**annotations.to_arrays(), "n_dropped": np.array(ranked.n_dropped)},
+        {
+            **annotations.to_arrays(),
+            "n_dropped": np.array(ranked.n_dropped),
+            "msm_histogram": histogram_msm(table, scores),
+        },
     )
     stores.results.write_arrays(
         keys.results(plan.dataset_id, plan.run_id, f"diagnostics/{database.name}.npz"),

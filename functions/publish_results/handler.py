@@ -1,24 +1,27 @@
-"""PublishResults: the table, the images' overview and the run record, which is written last."""
+"""PublishResults: table, images' overview, report, and the run record, which is written last."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_cloud import keys
 from ionbox_cloud.datasets import IbdChecksum, read_stored_header
+from ionbox_cloud.found_databases import FoundDatabase, read_found_databases
 from ionbox_cloud.gather import gather
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.images import write_overview
+from ionbox_cloud.images import write_colocalization, write_overview
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
+from ionbox_cloud.report import Overview, write_report
 from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
 from ionbox_cloud.run_record import bill, total_states, versions, write_status
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_science.annotation_table import AnnotatedDatabase, summarise, write_annotations
-from ionbox_science.annotations import Annotations
-from ionbox_science.databases import parse_database
+from ionbox_science.annotation_table import summarise, write_annotations
 from ionbox_science.fdr import FDR_LEVELS
+from ionbox_science.imzml import ImzmlHeader
+from ionbox_science.spectrum_index import SPECTRUM_INDEX, pack_index
 
 
 @state_handler("PublishResults", RunRef)
@@ -60,17 +63,37 @@ def _cost_so_far(stores: Stores, execution_id: str, plan: RunPlan) -> dict[str, 
 def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
     """Write everything but the run record, and return that."""
     config = plan.run_config
-    read = [_read_database(stores, plan, index) for index in range(len(plan.databases))]
-    databases = [database for database, _ in read]
+    found = read_found_databases(stores.work, plan)
     table = write_annotations(
-        plan.dataset.name, plan.dataset_id, config.polarity, config.ppm, databases
+        plan.dataset.name,
+        plan.dataset_id,
+        config.polarity,
+        config.ppm,
+        [each.annotated for each in found],
     )
     folder = keys.results(plan.dataset_id, plan.run_id)
     stores.results.write(f"{folder}/annotations.csv", table)
     header = read_stored_header(stores.work, plan.dataset_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(stores.results, plan, tic, header.mask)
-    checksum = SegmentReader(stores.results, plan.segments_id).manifest.checksum
+    write_colocalization(stores.results, plan)
+    index = pack_index(header)
+    stores.results.write_arrays(f"{folder}/{SPECTRUM_INDEX}", index, compressed=True)
+    record = _describe(message, stores, plan, header, found)
+    write_report(stores.results, plan, record, found, Overview(tic, header.mask))
+    return record
+
+
+def _describe(
+    message: RunRef,
+    stores: Stores,
+    plan: RunPlan,
+    header: ImzmlHeader,
+    found: Sequence[FoundDatabase],
+) -> dict[str, Any]:
+    """Return the run record."""
+    manifest = SegmentReader(stores.results, plan.segments_id).manifest
+    checksum = manifest.checksum
     states = total_states(stores.work, message.execution_id, plan)
     return {
         "run_id": plan.run_id,
@@ -81,19 +104,34 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
             "n_peaks": plan.n_peaks,
             "width": plan.width,
             "height": plan.height,
+            "mz_min": manifest.mz_min,
+            "mz_max": manifest.mz_max,
+            "pixel_size_um": header.pixel_size_um,
             "imzml_sha256": plan.imzml_sha256,
             "ibd_bytes": plan.ibd_bytes,
             "ibd_checksum": checksum.to_json(),
         },
+        "segments_id": plan.segments_id,
+        "sources": {
+            "segments": keys.segments(plan.segments_id),
+            "ibd": plan.dataset.ibd_key,
+            "ibd_etag": plan.ibd_etag,
+        },
         "config": plan.config,
         "databases": [
-            {**planned.to_json(), "n_annotations": len(found.annotations.fdr), "n_dropped": dropped}
-            for planned, (found, dropped) in zip(plan.databases, read, strict=True)
+            {
+                **planned.to_json(),
+                "n_annotations": each.n_annotations,
+                "n_dropped": each.n_dropped,
+            }
+            for planned, each in zip(plan.databases, found, strict=True)
         ],
         "warnings": [*plan.warnings, *_check_copy(checksum, plan)],
         "versions": versions(),
-        "n_annotations": sum(len(database.annotations.fdr) for database in databases),
-        "summary": summarise(databases, config.ion_rule, FDR_LEVELS),
+        "n_annotations": sum(each.n_annotations for each in found),
+        "summary": summarise(
+            [each.annotated for each in found], plan.run_config.ion_rule, FDR_LEVELS
+        ),
         "sort": plan.sort.to_json(),
         "states": {state: total.to_json() for state, total in states.items()},
         "cost": bill(states, on_aws=stores.results.is_remote),
@@ -109,15 +147,3 @@ def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
     return [
         f"{name}: its {algorithm} is not the one the imzML declares; compare it with the original"
     ]
-
-
-def _read_database(stores: Stores, plan: RunPlan, index: int) -> tuple[AnnotatedDatabase, int]:
-    """Return a database with its annotations, and how many targets had an FDR of 1."""
-    planned = plan.databases[index]
-    molecules = parse_database(
-        stores.work.read(keys.database(planned.content_id)),
-        planned.name,
-        skip_bad_rows=plan.run_config.skip_bad_rows,
-    )
-    arrays = stores.work.read_arrays(keys.run_annotations(plan.run_id, index))
-    return AnnotatedDatabase(molecules, Annotations.from_arrays(arrays)), int(arrays["n_dropped"])

@@ -104,6 +104,9 @@ def test_what_exists_is_reused(run: InMemoryRun) -> None:
     plan = again.planned
     record = keys.results(plan.dataset_id, plan.run_id, "run.json")
     run.stores.results.write_json(record, {})
+    assert again.plan().published is False  # of a version that wrote no report
+    report = keys.results(plan.dataset_id, plan.run_id, "report.html")
+    run.stores.results.write(report, b"")
     assert again.plan().published is True
 
 

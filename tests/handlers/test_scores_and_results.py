@@ -13,16 +13,22 @@ from imzml_builder import Pair, range_reader
 from in_memory import FUNCTIONS, SETTINGS, InMemoryRun
 from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys, work_items
+from ionbox_cloud.datasets import read_stored_header
 from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.images import read_image_list
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.patterns import read_patterns
+from ionbox_cloud.report import read_partners, read_report
+from ionbox_cloud.report_rows import Partner
 from ionbox_science.annotations import Annotations
+from ionbox_science.colocalization import Colocalization
 from ionbox_science.imzml import read_header
 from ionbox_science.ion_images import Grid
 from ionbox_science.ions import IonTable
 from ionbox_science.scores import score_ions
 from ionbox_science.spectra import Peaks, read_peaks
+from ionbox_science.spectrum_index import unpack_index
+from oracles.colocalization import cosines
 from oracles.peak_sorting import sort_peaks
 from zarr.storage import ObjectStore
 
@@ -204,6 +210,8 @@ def test_images_are_the_intensities_in_the_windows(
     listed = read_image_list(run.stores.work, plan.run_id)
     assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
     np.testing.assert_array_equal(group["mz"][...], listed.mz)
+    np.testing.assert_array_equal(group["abundance"][...], listed.abundance)
+    assert (listed.abundance.max(axis=1) == 100).all()
     assert group["mask"][...].all()
     images = group["images"][...]
     assert images.shape == (*listed.mz.shape, 6, 8)
@@ -248,9 +256,84 @@ def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:
     assert record["n_annotations"] == len(rows)
     counted = [n for row in record["summary"] for n in [row["counts"]["0.5"]]]
     assert sum(counted) == sum(float(row["fdr"]) <= 0.5 for row in rows)
+    assert record["segments_id"] == plan.segments_id
+    assert record["sources"] == {
+        "segments": keys.segments(plan.segments_id),
+        "ibd": plan.dataset.ibd_key,
+        "ibd_etag": plan.ibd_etag,
+    }
     status = results.read_json(keys.status(run.execution_id))
     assert (status["status"], status["reused"]) == ("succeeded", False)
     assert status["results"] == answer["results_key"]
+
+
+def test_results_say_where_each_spectrum_is(run: InMemoryRun) -> None:
+    folder = run.run_all().answers["PublishResults"]["results_key"]
+    header = unpack_index(run.stores.results.read_arrays(f"{folder}/spectrum_index.npz"))
+    stored = read_stored_header(run.stores.work, run.planned.dataset_id).to_arrays()
+    for name, array in header.to_arrays().items():
+        np.testing.assert_array_equal(array, stored[name])
+
+
+def test_a_report_does_not_say_where_the_data_lie(run: InMemoryRun) -> None:
+    folder = run.run_all().answers["PublishResults"]["results_key"]
+    report = run.stores.results.read(f"{folder}/report.html")
+    assert run.planned.dataset.ibd_key.encode() not in report
+
+
+def test_a_report_shows_the_table_and_the_record(run: InMemoryRun) -> None:
+    folder = run.run_all().answers["PublishResults"]["results_key"]
+    results = run.stores.results
+    _, *lines = results.read(f"{folder}/annotations.csv").decode().splitlines()
+    rows = list(csv.DictReader(lines))
+    shown = read_report(results.read(f"{folder}/report.html"))
+    for row, found in zip(rows, shown["annotations"], strict=True):
+        for name in ("ion", "formula", "adduct", "chemMod", "neutralLoss", "database"):
+            assert row[name] == found[name]
+        for name in ("mz", "massError", "msm", "fdr", "rhoChaos", "maxIntensity"):
+            assert float(row[name]) == pytest.approx(found[name], rel=1e-5)
+        assert row["moleculeNames"] == ", ".join(each["name"] for each in found["molecules"])
+        assert int(row["isomeric_mols_count"]) == found["isomers"]
+        assert int(row["isomeric_ions_count"]) == len(found["isomerIons"])
+        assert int(row["isobaric_ions_count"]) == found["isobars"] == len(found["isobarIons"])
+    record = results.read_json(f"{folder}/run.json")
+    del record["sources"]  # concerns nobody who gets the report
+    assert record.items() <= {**shown, "dataset": record["dataset"]}.items()
+    assert shown["omitted"] == {"annotations": 0, "images": 0, "isotopes": 0}
+
+
+def test_a_report_names_colocalized_partners_if_there_are_any(run: InMemoryRun) -> None:
+    run.run_before("PublishResults")
+    folder = keys.results(run.planned.dataset_id, run.planned.run_id)
+    arrays = {
+        "ion": np.array(["A", "B", "C"]),
+        "partner": np.array([[1, 2], [0, -1], [0, 1]], np.int32),
+        "coefficient": np.array([[0.5, 0.25], [0.5, 0], [0.25, 0.125]], np.float32),
+    }
+    run.stores.results.write_arrays(f"{folder}/diagnostics/colocalization.npz", arrays)
+    assert read_partners(run.stores.results, folder) == {
+        "A": [Partner("B", 0.5), Partner("C", 0.25)],
+        "B": [Partner("A", 0.5)],
+        "C": [Partner("A", 0.25), Partner("B", 0.125)],
+    }
+
+
+def test_ions_in_the_same_places_are_part_of_the_results(run: InMemoryRun) -> None:
+    folder = run.run_all().answers["PublishResults"]["results_key"]
+    found = Colocalization.from_arrays(
+        run.stores.results.read_arrays(f"{folder}/diagnostics/colocalization.npz")
+    )
+    store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
+    images = zarr.open_group(store, mode="r")["images"]
+    image_of = images.attrs["image_of"]
+    assert set(found.ion) == set(image_of)
+    n_ions = len(image_of)
+    assert found.partner.shape == found.coefficient.shape == (n_ions, min(100, n_ions - 1))
+    expected = cosines(np.asarray(images[:, 0]))
+    rows = [image_of[ion] for ion in found.ion]
+    for ion, place in np.argwhere(found.partner >= 0):
+        cosine = expected[rows[ion], rows[found.partner[ion, place]]]
+        assert found.coefficient[ion, place] == pytest.approx(cosine, abs=2e-3)
 
 
 def test_publishing_twice_is_harmless(run: InMemoryRun) -> None:

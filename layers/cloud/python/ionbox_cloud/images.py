@@ -6,13 +6,14 @@
                       maps the ions of ``annotations.csv`` to rows
     ion_formula       (n_ions,) string        ions by ascending m/z
     mz                (n_ions, n_isotopes) float64, theoretical, zero padded
+    abundance         (n_ions, n_isotopes) float32, theoretical, the highest of an ion 100
     tic               (height, width) float64
     mask              (height, width) bool    measured pixels
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation_table import name_ions
 from ionbox_science.annotations import Annotations
+from ionbox_science.colocalization import Colocalization, colocalize
 from ionbox_science.columns import ArrayRecord
 
 from ionbox_cloud import keys
@@ -28,6 +30,9 @@ from ionbox_cloud.store import Arrays, Store
 
 if TYPE_CHECKING:
     import zarr
+
+COLOCALIZATION = "diagnostics/colocalization.npz"
+"""Which ions of a run have similar images, below its folder."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,46 @@ class ImageList(ArrayRecord):
     ion_formula : (n,) str
     mz : (n, n_isotopes) float64
         Theoretical, zero padded.
+    abundance : (n, n_isotopes) float32
+        Theoretical, relative to a base peak of 100.
     """
 
     ion_formula: npt.NDArray[np.str_]
     mz: npt.NDArray[np.float64]
+    abundance: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """The images of a run, as they are stored.
+
+    Attributes
+    ----------
+    shape : (n_ions, n_isotopes, height, width)
+        Of all.
+    per_chunk : int
+        Ions that are stored together.
+    image_of : mapping
+        Row of each ion, by its name in ``annotations.csv``.
+    read : callable
+        Reads the images of ions ``start`` to ``stop``: (n, n_isotopes, height, width) float32.
+    """
+
+    shape: tuple[int, ...]
+    per_chunk: int
+    image_of: Mapping[str, int]
+    read: Callable[[int, int], npt.NDArray[np.float32]]
 
 
 def list_images(databases: Sequence[Annotations]) -> Arrays:
     """List the distinct ions of all annotations."""
     ion_formula = np.concatenate([table.ion_formula for table in databases])
     mz = np.concatenate([table.pattern_mz for table in databases])
+    abundance = np.concatenate([table.pattern_intensity for table in databases])
     ion_formula, first = np.unique(ion_formula, return_index=True)
     order = np.argsort(mz[first, 0], kind="stable")
-    return ImageList(ion_formula[order], mz[first[order]]).to_arrays()
+    rows = first[order]
+    return ImageList(ion_formula[order], mz[rows], abundance[rows]).to_arrays()
 
 
 def read_image_list(work: Store, run_id: str) -> ImageList:
@@ -88,6 +120,7 @@ def create_images(
     )
     array.attrs["image_of"] = image_of
     _put(group, "mz", images.mz, ("ion", "isotope"))
+    _put(group, "abundance", images.abundance, ("ion", "isotope"))
     if "ion_formula" not in group:
         group.create_array(
             "ion_formula", shape=images.ion_formula.shape, dtype=str, dimension_names=("ion",)
@@ -105,6 +138,17 @@ def write_images(
     array[start : start + len(images)] = images
 
 
+def open_images(results: Store, plan: RunPlan) -> StoredImages:
+    """Open the images of a run to read them."""
+    array: Any = _open_group(results, plan)["images"]
+    return StoredImages(
+        shape=array.shape,
+        per_chunk=array.chunks[0],
+        image_of=array.attrs["image_of"],
+        read=lambda start, stop: array[start:stop],
+    )
+
+
 def write_overview(
     results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]
 ) -> None:
@@ -112,6 +156,29 @@ def write_overview(
     group = _open_group(results, plan)
     _put(group, "tic", tic, ("y", "x"))
     _put(group, "mask", mask, ("y", "x"))
+
+
+def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the images of first isotope peaks, as many at a time as lie in one chunk."""
+    images: Any = group["images"]
+    n_images, per_chunk = images.shape[0], images.chunks[0]
+    for start in range(0, n_images, per_chunk):
+        yield images[start : start + per_chunk, 0]
+
+
+def colocalize_images(group: zarr.Group) -> Colocalization:
+    """Find the ions of similar images."""
+    images: Any = group["images"]
+    n_images, _, height, width = images.shape
+    image_of = list(images.attrs["image_of"].items())
+    return colocalize(read_first_isotopes(group), n_images, (height, width), image_of)
+
+
+def write_colocalization(results: Store, plan: RunPlan) -> None:
+    """Write which ions of a run have similar images."""
+    found = colocalize_images(_open_group(results, plan))
+    key = keys.results(plan.dataset_id, plan.run_id, COLOCALIZATION)
+    results.write_arrays(key, found.to_arrays())
 
 
 def _put(

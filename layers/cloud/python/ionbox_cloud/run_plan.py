@@ -117,9 +117,14 @@ def read_plan(work: Store, execution_id: str) -> RunPlan:
 
 
 def is_published(results: Store, plan: RunPlan) -> bool:
-    """Say whether the results are there and new ones were not asked for."""
-    record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
-    return not plan.force and results.exists(record_key)
+    """Say whether the results are there and new ones were not asked for.
+
+    Those of a version that wrote no report are not all there.
+    """
+    written = (
+        keys.results(plan.dataset_id, plan.run_id, name) for name in ("run.json", "report.html")
+    )
+    return not plan.force and all(map(results.exists, written))
 
 
 def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_science.ion_images import Grid, extract_images, find_windows, window_bounds
 from ionbox_science.segments import INDEX_STEP, SegmentLayout
 from ionbox_science.spectra import Peaks
 
@@ -134,6 +135,28 @@ class SegmentReader:
         for read in reads:
             read.result()
         return Peaks(columns["mz"], columns["intensity"], columns["pixel"])
+
+    def read_image(
+        self, mz: float, ppm: float, mask: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float32]:
+        """Return the image of any m/z, made as the isotope images of annotated ions are.
+
+        Parameters
+        ----------
+        mz, ppm : float
+            Middle and half width of the window.
+        mask : (height, width) bool
+            Measured pixels.
+
+        Returns
+        -------
+        (height, width) float32
+            Intensities summed per pixel; however few pixels there are, none is dropped.
+        """
+        window = np.array([[mz]])
+        peaks = self.read(*window_bounds(window[0], ppm))
+        images = extract_images(peaks, find_windows(peaks.mz, window, ppm), Grid(mask))
+        return np.asarray(images[0, 0])
 
     def _read_run(self, run: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
         segment, start, stop = run

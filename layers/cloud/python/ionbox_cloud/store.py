@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
 from ionbox_cloud.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
 
 _MEMORY = "memory:"
 _S3 = "s3:"
@@ -73,12 +76,21 @@ class Store:
         Where it is.
     expiry_days : int
         The age at which storage removes what is kept to be used again; 0 for never.
+    access : mapping
+        What obstore needs to open a part of it, besides the environment.
     """
 
-    def __init__(self, objects: ObjectStore, url: str = _MEMORY, expiry_days: int = 0) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        url: str = _MEMORY,
+        expiry_days: int = 0,
+        access: Mapping[str, Any] | None = None,
+    ) -> None:
         self._objects = objects
         self._url = url
         self._expiry_days = expiry_days
+        self._access = access or {}
         self._folders: dict[str, MemoryStore] = {}
 
     @classmethod
@@ -89,6 +101,18 @@ class Store:
         if url.startswith("file:"):
             return cls(from_url(url, automatic_cleanup=True, mkdir=True), url, expiry_days)
         return cls(from_url(url), url, expiry_days)
+
+    @classmethod
+    def open_bucket(cls, url: str, session: boto3.Session, endpoint: str | None = None) -> Store:
+        """Open ``s3://bucket`` with a person's login instead of the environment's."""
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        access: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session)}
+        access["config"] = {"region": session.region_name} if session.region_name else {}
+        if endpoint is not None:
+            access["config"] |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+            access["client_options"] = {"allow_http": endpoint.startswith("http:")}
+        return cls(from_url(url, **access), url, access=access)
 
     @property
     def is_remote(self) -> bool:
@@ -103,7 +127,8 @@ class Store:
         """
         if self._url.startswith(_MEMORY):
             return self._folders.setdefault(folder, MemoryStore())
-        return Store.open(f"{self._url}/{folder}")._objects
+        url = f"{self._url}/{folder}"
+        return from_url(url, **self._access) if self._access else Store.open(url)._objects
 
     def read(self, key: str) -> bytes:
         """Read a whole object."""
@@ -205,10 +230,13 @@ class Store:
         with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
             return dict(archive)
 
-    def write_arrays(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def write_arrays(
+        self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False
+    ) -> None:
         """Write named arrays as one ``.npz`` object; equal arrays make equal bytes."""
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
+        save = np.savez_compressed if compressed else np.savez
+        save(buffer, allow_pickle=False, **arrays)
         self.write(key, buffer.getvalue())
 
 

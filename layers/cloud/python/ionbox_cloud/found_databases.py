@@ -1,0 +1,64 @@
+"""What EstimateFdr found of a database, as PublishResults reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.annotation_table import AnnotatedDatabase
+from ionbox_science.annotations import Annotations
+from ionbox_science.databases import parse_database
+
+from ionbox_cloud import keys
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Store
+
+
+@dataclass(frozen=True)
+class FoundDatabase:
+    """A database of a run and what was found of it.
+
+    Attributes
+    ----------
+    annotated : AnnotatedDatabase
+        Molecules and annotations.
+    n_dropped : int
+        Targets that were found but whose FDR reached 1.
+    msm_histogram : (2, n_bins) float64
+        What `histogram_msm` returned.
+    """
+
+    annotated: AnnotatedDatabase
+    n_dropped: int
+    msm_histogram: npt.NDArray[np.float64]
+
+    @property
+    def name(self) -> str:
+        """What users call the database."""
+        return self.annotated.molecules.name
+
+    @property
+    def n_annotations(self) -> int:
+        """How many annotations it has."""
+        return len(self.annotated.annotations.fdr)
+
+
+def read_found_databases(work: Store, plan: RunPlan) -> list[FoundDatabase]:
+    """Read the databases of a run, in its order."""
+    return [_read(work, plan, index) for index in range(len(plan.databases))]
+
+
+def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
+    planned = plan.databases[index]
+    molecules = parse_database(
+        work.read(keys.database(planned.content_id)),
+        planned.name,
+        skip_bad_rows=plan.run_config.skip_bad_rows,
+    )
+    arrays = work.read_arrays(keys.run_annotations(plan.run_id, index))
+    return FoundDatabase(
+        AnnotatedDatabase(molecules, Annotations.from_arrays(arrays)),
+        int(arrays["n_dropped"]),
+        arrays["msm_histogram"],
+    )

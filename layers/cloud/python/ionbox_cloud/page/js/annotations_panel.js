@@ -1,0 +1,96 @@
+// Filters and the table of annotations.
+
+import { choice, el } from "./dom.js";
+import { count, kind } from "./format.js";
+import { EVERYTHING, LEVELS, filterRows } from "./rows.js";
+import { AnnotationTable, COLUMNS } from "./table.js";
+
+/** Draw filters and table into their section; select the first row. */
+export function drawAnnotations(app) {
+  const { annotations } = app.run;
+  const databases = [...new Set(annotations.map(({ database }) => database))].sort();
+  const columns = COLUMNS.filter(([key]) => key !== "database" || databases.length > 1);
+  const table = new AnnotationTable(annotations, columns, (index) => app.select(index));
+  const counter = el("output", { class: "counter", id: "counter", "aria-live": "polite" });
+  const empty = el("p", { class: "empty", hidden: true }, "No annotation matches these filters.");
+  const criteria = { ...EVERYTHING, fdr: firstLevel(annotations) };
+
+  function apply(change) {
+    Object.assign(criteria, change);
+    const rows = filterRows(annotations, criteria);
+    table.setRows(rows);
+    empty.hidden = rows.length > 0;
+    counter.textContent = `${count(rows.length)} of ${count(annotations.length)} annotations`;
+  }
+
+  const fields = filterFields(annotations, databases, criteria, apply);
+  document.getElementById("annotations").append(fields, counter, table.element, empty);
+  app.table = table;
+  listenForShortcuts(fields, table);
+  apply({});
+}
+
+/** The usual FDR level of 10 %, or everything where nothing reaches it. */
+function firstLevel(annotations) {
+  return annotations.some(({ fdr }) => fdr <= 0.1) ? 0.1 : null;
+}
+
+function filterFields(annotations, databases, criteria, apply) {
+  const kinds = [...new Set(annotations.map(kind))].sort();
+  const levels = [["", "all"], ...LEVELS.map((level) => [String(level), `≤ ${level * 100} %`])];
+  const text = el("input", {
+    type: "search",
+    id: "search",
+    placeholder: "formula, molecule, id",
+    title: "Press / to search",
+    input: () => apply({ text: text.value }),
+  });
+  const number = (id, value, step, act) => {
+    const input = el("input", { type: "number", id, min: 0, step, value, input: () => act(input) });
+    return input;
+  };
+  const mz = number("mz", "", "any", (input) => apply({ mz: input.value ? Number(input.value) : null }));
+  const ppm = number("ppm", criteria.ppm, "any", (input) => apply({ ppm: Number(input.value) }));
+  const form = el(
+    "form",
+    {
+      class: "filters",
+      role: "search",
+      "aria-label": "Filter annotations",
+      submit: (event) => event.preventDefault(),
+      reset: () => setTimeout(() => apply({ ...EVERYTHING })),
+    },
+    choice("FDR", levels, String(criteria.fdr ?? ""), (value) => apply({ fdr: value ? Number(value) : null })),
+    databases.length > 1
+      ? choice("Database", [["", "all"], ...databases.map((name) => [name, name])], "", (database) => apply({ database }))
+      : null,
+    choice("Ion", [["", "all"], ...kinds.map((name) => [name, name])], "", (value) => apply({ kind: value })),
+    el("label", { class: "field grow" }, el("span", {}, "Search"), text),
+    el("label", { class: "field" }, el("span", {}, "m/z"), mz),
+    el("label", { class: "field" }, el("span", {}, "± ppm"), ppm),
+    el("button", { type: "button", click: () => clear(form) }, "Show all"),
+  );
+  return form;
+}
+
+function clear(form) {
+  for (const option of form.querySelectorAll("option")) option.defaultSelected = option.value === "";
+  form.reset();
+}
+
+function listenForShortcuts(fields, table) {
+  const search = fields.querySelector("#search");
+  document.addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === "ArrowDown") {
+      event.preventDefault();
+      table.element.focus();
+    }
+  });
+}

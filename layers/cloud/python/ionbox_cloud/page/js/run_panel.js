@@ -1,0 +1,89 @@
+// What was run on what: dataset, TIC, config, time, memory, dollars, versions, warnings.
+
+import { el, plainTable } from "./dom.js";
+import { count, counted, dollars, intensity, seconds } from "./format.js";
+import { ImageView } from "./image_view.js";
+
+/** Say in a line what the dataset and the run are. */
+export function headLine({ dataset, config, n_annotations: n, databases }) {
+  return [
+    `${count(dataset.width)} × ${count(dataset.height)} pixels`,
+    counted(dataset.n_spectra, "spectrum").replace("spectrums", "spectra"),
+    `${count(dataset.n_peaks)} peaks`,
+    `${config.polarity}, ${config.analyzer}`,
+    `${counted(n, "annotation")} from ${databases.map(({ name }) => name).join(", ")}`,
+  ].join(" · ");
+}
+
+/** Draw the panels of the run. */
+export function drawRun(app, tic, mask) {
+  const { run } = app;
+  if (run.warnings.length) {
+    app.addPanel("run", "Warnings", el("ul", {}, run.warnings.map((text) => el("li", {}, text))));
+  }
+  if (tic) app.addPanel("run", "Total ion current", ticView(run, tic, mask));
+  app.addPanel("run", "Dataset", facts(datasetFacts(run)));
+  app.addPanel("run", "Config", facts(configFacts(run)));
+  app.addPanel("run", "Time, memory, dollars", statesTable(run), el("p", { class: "faint" }, costLine(run)));
+  const { versions } = run;
+  document.getElementById("footer").textContent =
+    `ionbox ${versions.ionbox} · science ${versions.science} · Python ${versions.python} · numpy ${versions.numpy} · run ${run.run_id}`;
+}
+
+function ticView({ dataset }, tic, mask) {
+  const { width, height, pixelSize = null } = dataset;
+  const view = new ImageView({ width, height, mask, pixelSize });
+  view.readout.id = "tic-readout";
+  view.show(tic, "Total ion current");
+  view.element.classList.add("small");
+  return view.element;
+}
+
+function facts(entries) {
+  return el("dl", { class: "facts" }, entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+function datasetFacts({ dataset, databases }) {
+  const size = dataset.pixelSize;
+  const checksum = dataset.ibd_checksum;
+  return [
+    ["name", dataset.name],
+    ["pixels", `${count(dataset.width)} × ${count(dataset.height)}, ${count(dataset.n_spectra)} spectra`],
+    ["pixel size", size ? `${size[0]} × ${size[1]} µm` : "not in the imzML"],
+    ["peaks", count(dataset.n_peaks)],
+    ["ibd", `${count(dataset.ibd_bytes)} bytes${checksum ? `, ${checksum.algorithm}: ${checksum.verdict}` : ""}`],
+    ...databases.map((each) => [
+      `database ${each.name}`,
+      `${count(each.n_molecules)} molecules, ${count(each.n_annotations)} annotations; ` +
+        `${count(each.n_dropped)} found but with FDR 1`,
+    ]),
+  ];
+}
+
+function configFacts({ config }) {
+  return Object.entries(config).map(([name, value]) => [name.replaceAll("_", " "), configValue(value)]);
+}
+
+function configValue(value) {
+  if (Array.isArray(value)) return value.length ? value.join(", ") : "none";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+}
+
+function statesTable({ states }) {
+  const headings = [["state", "text"], ...["calls", "time", "CPU", "MB", "dollars"].map((name) => [name, "number"])];
+  const rows = Object.entries(states).map(([state, total]) => [
+    state,
+    count(total.items),
+    seconds(total.duration_s),
+    seconds(total.cpu_s),
+    intensity(Math.round(total.peak_memory_mb)),
+    dollars(total.dollars),
+  ]);
+  return plainTable("Per state (peak memory), before this page was written", headings, rows);
+}
+
+function costLine({ cost }) {
+  const verb = cost.on_aws ? "This run cost" : "On AWS this run would have cost";
+  return `${verb} about ${dollars(cost.dollars)} (${cost.gb_s} GB-s, ${cost.requests} calls). Prices: ${cost.prices}.`;
+}

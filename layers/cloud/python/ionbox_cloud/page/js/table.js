@@ -1,0 +1,204 @@
+// The table of annotations: only the rows in view exist, so that its length costs nothing.
+
+import { el } from "./dom.js";
+import { count, fixed, formula, intensity, kind, percent } from "./format.js";
+import { sortRows } from "./rows.js";
+
+const ROW_HEIGHT = 26; // also in page.css
+const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "maxIntensity", "isobars"]);
+const AROUND = 12; // rows kept beyond either end of the view
+
+/** The columns: key, heading, what the heading means, value to sort by, cell, class. */
+export const COLUMNS = [
+  ["formula", "Formula", "Molecular formula", (a) => a.formula, (a) => formula(a.formula), "text"],
+  ["kind", "Ion", "What made the molecule an ion", kind, kind, "text"],
+  ["molecules", "Molecules", "Names in the database", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
+  ["mz", "m/z", "Theoretical, first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
+  ["massError", "ppm", "Mean measured minus theoretical m/z", (a) => a.massError, (a) => fixed(a.massError, 2), "number"],
+  ["msm", "MSM", "Metabolite-signal match: chaos × spatial × spectral", (a) => a.msm, (a) => fixed(a.msm, 3), "number"],
+  ["fdr", "FDR", "False discovery rate at which the ion is annotated", (a) => a.fdr, (a) => percent(a.fdr), "number"],
+  ["isobars", "Ambig.", "Ambiguity: other molecules or ions of the same formula, ions of overlapping m/z", (a) => a.isomers + a.isobars, ambiguity, "text"],
+  ["rhoSpatial", "ρ spat.", "ρ spatial: isotope images look like the first", (a) => a.rhoSpatial, (a) => fixed(a.rhoSpatial, 2), "number"],
+  ["rhoSpectral", "ρ spec.", "ρ spectral: intensities follow the isotope pattern", (a) => a.rhoSpectral, (a) => fixed(a.rhoSpectral, 2), "number"],
+  ["rhoChaos", "ρ chaos", "ρ chaos: the first image has structure", (a) => a.rhoChaos, (a) => fixed(a.rhoChaos, 3), "number"],
+  ["maxIntensity", "Max.", "Brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity), "number"],
+  ["database", "Database", "", (a) => a.database, (a) => a.database, "text"],
+];
+
+function moleculeCell({ molecules }) {
+  if (!molecules.length) return "";
+  const more = molecules.length > 1 ? ` +${count(molecules.length - 1)}` : "";
+  return [el("span", { class: "clipped", title: molecules[0].name }, molecules[0].name), more];
+}
+
+function ambiguity({ isomers, isobars }) {
+  const parts = [];
+  if (isomers) parts.push(`${isomers} isom.`);
+  if (isobars) parts.push(`${isobars} isob.`);
+  return parts.join(", ");
+}
+
+export class AnnotationTable {
+  /** `onSelect` is called with an index into the annotations, or -1. */
+  constructor(annotations, columns, onSelect) {
+    this.annotations = annotations;
+    this.columns = columns;
+    this.onSelect = onSelect;
+    this.rows = annotations.map((_, index) => index);
+    this.filtered = this.rows;
+    this.order = { key: "", descending: false };
+    this.selected = -1;
+    this.build();
+  }
+
+  build() {
+    this.headings = this.columns.map(([key, heading, meaning, , , kindOfCell]) =>
+      el(
+        "th",
+        { scope: "col", class: kindOfCell, "aria-sort": "none" },
+        el("button", { type: "button", title: meaning || null, click: () => this.sortBy(key) }, heading),
+      ),
+    );
+    this.body = el("tbody");
+    this.before = el("tbody", { "aria-hidden": "true" });
+    this.after = el("tbody", { "aria-hidden": "true" });
+    this.table = el(
+      "table",
+      { class: "annotations", role: "grid", "aria-label": "Annotations" },
+      el("thead", {}, el("tr", { "aria-rowindex": 1 }, this.headings)),
+      this.before,
+      this.body,
+      this.after,
+    );
+    this.element = el(
+      "div",
+      {
+        class: "scroller",
+        tabindex: 0,
+        role: "group",
+        "aria-label": "Annotations; up and down select",
+        scroll: () => this.draw(),
+        keydown: (event) => this.onKey(event),
+        click: (event) => this.onClick(event),
+      },
+      this.table,
+    );
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  /** Show other rows (indices), in the chosen order; the selection stays if it is among them. */
+  setRows(rows) {
+    this.filtered = rows;
+    this.sort();
+    this.element.scrollTop = 0;
+    if (!this.rows.includes(this.selected)) this.select(this.rows.length ? this.rows[0] : -1);
+    else this.reveal();
+    this.draw(true);
+  }
+
+  sortBy(key) {
+    const again = this.order.key === key;
+    this.order = { key, descending: again ? !this.order.descending : BEST_FIRST.has(key) };
+    this.sort();
+    this.element.scrollTop = 0;
+    this.draw(true);
+  }
+
+  sort() {
+    const { key, descending } = this.order;
+    this.columns.forEach(([name], at) => {
+      const state = name !== key ? "none" : descending ? "descending" : "ascending";
+      this.headings[at].setAttribute("aria-sort", state);
+    });
+    const column = this.columns.find(([name]) => name === key);
+    this.rows = column
+      ? sortRows(this.filtered, this.annotations, column[3], descending)
+      : this.filtered;
+    this.table.setAttribute("aria-rowcount", this.rows.length + 1);
+  }
+
+  select(index) {
+    if (index === this.selected) return;
+    this.selected = index;
+    this.reveal();
+    this.draw();
+    this.onSelect(index);
+  }
+
+  /** Scroll the selected row into view. */
+  reveal() {
+    const place = this.rows.indexOf(this.selected);
+    if (place < 0) return;
+    const head = this.table.tHead.offsetHeight;
+    const top = place * ROW_HEIGHT;
+    const room = this.element.clientHeight - head - ROW_HEIGHT;
+    if (top < this.element.scrollTop) this.element.scrollTop = top;
+    else if (room > 0 && top > this.element.scrollTop + room) this.element.scrollTop = top - room;
+  }
+
+  /** Make the rows in view, and some around them; rows that are there already stay. */
+  draw(changed = false) {
+    const first = Math.floor(this.element.scrollTop / ROW_HEIGHT);
+    const last = Math.min(this.rows.length, first + Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT));
+    if (changed || first < this.start || last > this.stop) {
+      this.start = Math.max(0, Math.min(first - AROUND, this.rows.length));
+      this.stop = Math.min(this.rows.length, last + AROUND);
+      const shown = this.rows.slice(this.start, this.stop);
+      this.body.replaceChildren(...shown.map((row, i) => this.line(row, this.start + i)));
+      this.pad(this.before, this.start);
+      this.pad(this.after, this.rows.length - this.stop);
+    }
+    this.mark();
+  }
+
+  /** Mark the selected row, if it is among those that are there. */
+  mark() {
+    const now = document.getElementById(`row-${this.selected}`);
+    const marked = this.body.querySelector("[aria-selected=true]");
+    if (marked && marked !== now) marked.setAttribute("aria-selected", "false");
+    if (now) {
+      now.setAttribute("aria-selected", "true");
+      this.element.setAttribute("aria-activedescendant", now.id);
+    } else {
+      this.element.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  pad(body, nRows) {
+    const cell = el("td", { colspan: this.columns.length });
+    cell.style.height = `${nRows * ROW_HEIGHT}px`;
+    body.replaceChildren(...(nRows ? [el("tr", {}, cell)] : []));
+  }
+
+  line(index, place) {
+    const annotation = this.annotations[index];
+    return el(
+      "tr",
+      {
+        id: `row-${index}`,
+        "data-index": index,
+        "aria-rowindex": place + 2,
+        "aria-selected": "false",
+      },
+      this.columns.map(([key, , , , cell, kindOfCell]) =>
+        el("td", { class: kindOfCell, "data-column": key }, cell(annotation)),
+      ),
+    );
+  }
+
+  onClick(event) {
+    const row = event.target.closest("tr[data-index]");
+    if (row) this.select(Number(row.dataset.index));
+  }
+
+  onKey(event) {
+    if (event.target !== this.element || event.altKey || event.ctrlKey || event.metaKey) return;
+    const page = Math.max(1, Math.floor(this.element.clientHeight / ROW_HEIGHT) - 2);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const step = steps[event.key];
+    if (step === undefined || !this.rows.length) return;
+    event.preventDefault();
+    const place = this.rows.indexOf(this.selected) + step;
+    this.select(this.rows[Math.max(0, Math.min(this.rows.length - 1, place))]);
+  }
+}

@@ -1,0 +1,134 @@
+"""The page that people look at: one HTML file with its style, its modules and its data in it.
+
+The sources are in ``page/``: ``page.html``, ``page.css`` (and what a page adds to it, under the
+name of its first module) and ES modules in ``js/``. There is no
+build step: the modules are put one after the other here, each a function that returns its exports,
+so that the file also works from disk, where browsers load no modules.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
+_OTHER = re.compile(r"^(?:import|export)\b.*$|</?script|<!--", re.MULTILINE | re.IGNORECASE)
+_UNSAFE = re.compile("[<>&]")
+
+
+def assemble_page(
+    entry: str, title: str, blocks: Mapping[str, str] | None = None, *, served: bool = False
+) -> list[bytes]:
+    """Put a page together.
+
+    Parameters
+    ----------
+    entry : str
+        The module that starts it, a name in ``page/js`` without suffix.
+    title : str
+        Of the window; any text.
+    blocks : mapping of str to str or None
+        Data the page carries: id of the element and what `encode_block` returned.
+    served : bool
+        Whether the page may ask the server it came from for data; else it may ask for nothing.
+
+    Returns
+    -------
+    list of bytes
+        The file in consecutive pieces.
+
+    Notes
+    -----
+    The content security policy allows this very script and style and nothing else, so that text in
+    the data could not run even if it became markup.
+    """
+    script, style = bundle_modules(entry), _style(entry)
+    policy = page_policy(entry, served=served)
+    head, tail = _read("page.html").split("%DATA%")
+    head = _fill(head, POLICY=policy, TITLE=html.escape(title), STYLE=style)
+    data = (
+        f'<script type="application/json" id="{name}">{text}</script>\n'.encode()
+        for name, text in (blocks or {}).items()
+    )
+    return [head.encode(), *data, _fill(tail, SCRIPT=script).encode()]
+
+
+def page_policy(entry: str, *, served: bool = False) -> str:
+    """Return the content security policy of a page; a server sends it as a header, too."""
+    connect = "connect-src 'self'; " if served else ""
+    return (
+        f"default-src 'none'; script-src {_digest(bundle_modules(entry))}; "
+        f"style-src {_digest(_style(entry))}; "
+        f"img-src data: blob:; {connect}base-uri 'none'; form-action 'none'"
+    )
+
+
+def encode_block(value: Any) -> str:
+    """Write a value as JSON in ASCII without ``<``, ``>`` and ``&``: no text in it can end it."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+
+
+@functools.cache
+def bundle_modules(entry: str) -> str:
+    """Put a module and all it imports into one script.
+
+    Raises
+    ------
+    ValueError
+        If a module says something that is not understood here: imports are
+        ``import { names } from "./module.js";``, exports are declarations, and no circle is made.
+    """
+    scripts: dict[str, str] = {}
+    _add_module(entry, scripts, ())
+    return "\n".join(['"use strict";', *scripts.values()]) + "\n"
+
+
+def _add_module(name: str, scripts: dict[str, str], importers: tuple[str, ...]) -> None:
+    if name in importers:
+        raise ValueError(f"page modules import each other: {' → '.join((*importers, name))}")
+    if name in scripts:
+        return
+    source = _read(f"js/{name}.js")
+    for _, imported in _IMPORT.findall(source):
+        _add_module(imported, scripts, (*importers, name))
+    exports = ", ".join(_EXPORT.findall(source))
+    body = _EXPORT.sub("", _IMPORT.sub(_take, source))
+    if other := _OTHER.search(body):
+        raise ValueError(f"page/js/{name}.js: cannot be put into a page: {other[0]}")
+    scripts[name] = f"const {name}$ = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();"
+
+
+def _take(found: re.Match[str]) -> str:
+    """Turn an import into the taking of names from what a module returned."""
+    names = ", ".join(name.strip().replace(" as ", ": ") for name in found[1].split(","))
+    return f"const {{ {names} }} = {found[2]}$;\n"
+
+
+def _fill(text: str, **values: str) -> str:
+    for name, value in values.items():
+        text = text.replace(f"%{name}%", value)
+    return text
+
+
+def _style(entry: str) -> str:
+    """Return the style of all pages and what a page adds to it."""
+    own = f"{entry}.css"
+    more = _read(own) if resources.files(__package__).joinpath("page", own).is_file() else ""
+    return _read("page.css") + more
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath("page", *name.split("/")).read_text("utf-8")

@@ -1,0 +1,200 @@
+"""``report.html``: what a run found, in one file that opens anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.config import RunConfig
+from ionbox_science.quality import fdr_curve
+
+from ionbox_cloud import keys
+from ionbox_cloud.found_databases import FoundDatabase
+from ionbox_cloud.images import StoredImages, open_images
+from ionbox_cloud.page_assembly import assemble_page, encode_block
+from ionbox_cloud.report_images import EncodedImage, encode_best, encode_image, encode_mask
+from ionbox_cloud.report_rows import Partner, Row, describe_annotations
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Store
+
+MAX_BYTES = 25_000_000
+"""Of a report. Images of ions that do not fit stay outside, those of the worst FDR first."""
+
+_MAX_TABLE_BYTES = 10_000_000
+_MAX_TIC_BYTES = 5_000_000
+_SCHEMA_VERSION = 1
+
+_RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The images of a run that are of no ion.
+
+    Attributes
+    ----------
+    tic : (height, width) float64
+        Total ion current.
+    mask : (height, width) bool
+        Measured pixels.
+    """
+
+    tic: npt.NDArray[np.float64]
+    mask: npt.NDArray[np.bool_]
+
+
+def write_report(
+    results: Store,
+    plan: RunPlan,
+    record: Mapping[str, Any],
+    found: Sequence[FoundDatabase],
+    overview: Overview,
+) -> None:
+    """Write the report of a run whose images are written; see `make_report`."""
+    folder = keys.results(plan.dataset_id, plan.run_id)
+    partners = read_partners(results, folder)
+    images = open_images(results, plan)
+    pieces = make_report(record, found, images, overview, partners)
+    results.write(f"{folder}/report.html", [memoryview(piece) for piece in pieces])
+
+
+def read_partners(results: Store, folder: str) -> dict[str, list[Partner]]:
+    """Read the colocalized partners of each ion of a results folder; none if nobody wrote them."""
+    key = f"{folder}/diagnostics/colocalization.npz"
+    if not results.exists(key):
+        return {}
+    stored = results.read_arrays(key)
+    ions = stored["ion"].tolist()
+    return {
+        ion: [
+            Partner(ions[row], value) for row, value in zip(rows, values, strict=True) if row >= 0
+        ]
+        for ion, rows, values in zip(
+            ions, stored["partner"].tolist(), stored["coefficient"].tolist(), strict=True
+        )
+    }
+
+
+def make_report(
+    record: Mapping[str, Any],
+    found: Sequence[FoundDatabase],
+    images: StoredImages,
+    overview: Overview,
+    partners: Mapping[str, Sequence[Partner]] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> list[bytes]:
+    """Make the report of a run.
+
+    Parameters
+    ----------
+    record : mapping
+        The run record, as ``run.json`` has it.
+    found : sequence of FoundDatabase
+        What was found.
+    images : StoredImages
+        What it looks like.
+    overview : Overview
+        TIC and mask.
+    partners : mapping or None
+        Colocalized ions by name.
+    max_bytes : int
+        Size of the file.
+
+    Returns
+    -------
+    list of bytes
+        The file in consecutive pieces.
+
+    Notes
+    -----
+    Memory: the file, and a chunk of images at a time.
+    """
+    config = RunConfig.from_json(record["config"])
+    databases = [each.annotated for each in found]
+    rows = describe_annotations(
+        databases, config.polarity, config.ppm, images.image_of, partners or {}
+    )
+    annotations, n_left_out = _take_rows(rows, min(_MAX_TABLE_BYTES, max_bytes // 2))
+    run = _describe_run(record, found, overview) | {"annotations": annotations}
+    title = f"{record['dataset']['name']} · ionbox"
+    page = assemble_page("report", title, {"run": encode_block(run)})
+    budget = max_bytes - sum(map(len, page)) - 1000
+    ranked = list(dict.fromkeys(row["image"] for row in annotations if row["image"] >= 0))
+    encoded = encode_best(images, ranked, budget)
+    run["omitted"] = {
+        "annotations": n_left_out,
+        "images": len(ranked) - len(encoded),
+        "isotopes": sum(None in stored for stored in encoded.values()),
+    }
+    blocks = {"run": encode_block(run)}
+    blocks |= {f"image-{row}": _encode_images(encoded[row]) for row in sorted(encoded)}
+    return assemble_page("report", title, blocks)
+
+
+def read_report(data: bytes) -> dict[str, Any]:
+    """Return the Run, without ion images, that a report carries."""
+    block = _RUN_BLOCK.search(data)
+    if block is None:
+        raise ValueError("no report of ionbox")
+    run: dict[str, Any] = json.loads(block[1])
+    return run
+
+
+def _take_rows(rows: Iterable[Row], max_bytes: int) -> tuple[list[Row], int]:
+    """Return the first rows, as far as they fit, and how many are left out."""
+    taken: list[Row] = []
+    n_left_out = 0
+    for row in rows:
+        max_bytes -= 0 if n_left_out else len(encode_block(row))
+        if max_bytes < 0:
+            n_left_out += 1
+        else:
+            taken.append(row)
+    return taken, n_left_out
+
+
+def _describe_run(
+    record: Mapping[str, Any],
+    found: Sequence[FoundDatabase],
+    overview: Overview,
+) -> dict[str, Any]:
+    """Return everything but annotations and ion images."""
+    size = record["dataset"].get("pixel_size_um")
+    tic = encode_image(overview.tic)
+    # where the data lie concerns whoever ran it, not whoever gets the report
+    shared = {name: value for name, value in record.items() if name != "sources"}
+    return {
+        **shared,
+        "version": _SCHEMA_VERSION,
+        "dataset": {
+            **record["dataset"],
+            "pixelSize": size,
+            "polarity": record["config"]["polarity"],
+        },
+        "tic": tic.to_json() if len(tic.data) < _MAX_TIC_BYTES else None,
+        "mask": {"data": encode_mask(overview.mask)},
+        "fdrCurve": {each.name: _curve(each) for each in found},
+        "msm": {
+            each.name: {"targets": targets.tolist(), "decoys": decoys.round(4).tolist()}
+            for each in found
+            for targets, decoys in [each.msm_histogram]
+        },
+    }
+
+
+def _curve(found: FoundDatabase) -> list[list[float]]:
+    return [[rank, float(f"{fdr:.6g}")] for rank, fdr in fdr_curve(found.annotated.annotations.fdr)]
+
+
+def _encode_images(images: Sequence[EncodedImage | None]) -> str:
+    return encode_block(
+        {
+            "max": [image.maximum if image else 0 for image in images],
+            "data": [image.data if image else None for image in images],
+        }
+    )

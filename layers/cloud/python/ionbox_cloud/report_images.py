@@ -1,0 +1,112 @@
+"""Ion images as a report carries them: as many of the best ions' as fit.
+
+An image is {"max": its brightest pixel, "data": text}: intensities as shares of the brightest in
+steps of 1/65535, little-endian uint16 row by row, deflated, in base64. A pixel with any signal is
+at least one step.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_cloud.images import StoredImages
+from ionbox_cloud.work_items import IMAGE_CELLS_PER_ITEM, cut
+
+STEPS = 65535
+
+_BYTES_AROUND = 150  # at most: maximum, quotes, and the element around the images of an ion
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image as text; ``data`` is empty if the image is."""
+
+    maximum: float
+    data: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page reads."""
+        return {"max": self.maximum, "data": self.data}
+
+
+def encode_image(image: npt.NDArray[np.floating[Any]]) -> EncodedImage:
+    """Encode an image of any shape; infinite intensities count as the highest finite one."""
+    finite = np.isfinite(image)
+    maximum = float(image[finite].max(initial=0))
+    if maximum <= 0:
+        return EncodedImage(0.0, "")
+    shares = np.where(finite, image, maximum).astype(np.float64) / maximum
+    steps = np.where(shares > 0, np.maximum(np.rint(shares * STEPS), 1), 0).astype("<u2")
+    return EncodedImage(maximum, deflate(steps.tobytes()))
+
+
+def encode_mask(mask: npt.NDArray[np.bool_]) -> str:
+    """Encode a mask, a bit per pixel."""
+    return deflate(np.packbits(mask.ravel()).tobytes())
+
+
+def deflate(data: bytes) -> str:
+    """Compress bytes, without any header, and write them as text."""
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return base64.b64encode(compressor.compress(data) + compressor.flush()).decode()
+
+
+def encode_best(
+    images: StoredImages, ranked: Sequence[int], budget: int
+) -> dict[int, list[EncodedImage | None]]:
+    """Encode images until a budget is spent: the first isotope of all ions, then the others.
+
+    Parameters
+    ----------
+    images : StoredImages
+        All images of the run.
+    ranked : sequence of int
+        Rows of the images, the best ion first.
+    budget : int
+        Bytes of text.
+
+    Returns
+    -------
+    dict
+        Row → its images by isotope, None for those left out; a row without any is not in it.
+
+    Notes
+    -----
+    Images are read in batches as large as a chunk, and for a batch every chunk once: few reads
+    where there are few chunks, and where images are huge, no more than there is room for.
+    """
+    _, n_isotopes, height, width = images.shape
+    wanted = [(row, 0) for row in ranked]
+    wanted += [(row, isotope) for row in ranked for isotope in range(1, n_isotopes)]
+    found: dict[int, list[EncodedImage | None]] = {}
+    for start, stop in cut(len(wanted), max(1, IMAGE_CELLS_PER_ITEM // (height * width))):
+        batch = wanted[start:stop]
+        encoded = dict(_encode(images, batch))
+        for row, isotope in batch:
+            image = encoded[row, isotope]
+            budget -= len(image.data) + _BYTES_AROUND
+            if budget < 0:
+                return found
+            found.setdefault(row, [None] * n_isotopes)[isotope] = image
+    return found
+
+
+def _encode(
+    images: StoredImages, wanted: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], EncodedImage]]:
+    """Yield images in the order of the chunks."""
+    by_chunk: dict[int, list[tuple[int, int]]] = {}
+    for row, isotope in wanted:
+        by_chunk.setdefault(row // images.per_chunk, []).append((row, isotope))
+    for chunk, members in sorted(by_chunk.items()):
+        first = chunk * images.per_chunk
+        read = images.read(first, min(first + images.per_chunk, images.shape[0]))
+        for row, isotope in members:
+            yield (row, isotope), encode_image(read[row - first, isotope])

@@ -1,0 +1,375 @@
+"""report.html as people meet it: from disk, in a browser, without a network."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ionbox_cloud.report_rows import Partner
+from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
+from reports import MadeUp, hostile
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+# What people are promised, and how much longer a busy machine of the tests may take.
+INTERACTIVE_MS = 2000
+SELECTION_MS = 100
+SLACK = 2 if os.environ.get("CI") else 1.5
+
+MAPS = ("Viridis", "Cividis", "Inferno", "Turbo", "Hot", "Greys")
+
+
+@pytest.fixture
+def small(page: ReportPage, small_report: str) -> ReportPage:
+    page.open(small_report)
+    return page
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_it_shows_annotations_up_to_ten_percent_fdr_first(small: ReportPage) -> None:
+    assert small.text("h1") == "made-up section"
+    assert small.n_rows == 7
+    assert small.text("#counter") == "7 of 40 annotations"
+    assert small.selected == 0
+
+
+def test_rows_are_filtered(small: ReportPage) -> None:
+    small.choose("FDR", "≤ 50 %")
+    assert small.n_rows == 33
+    small.choose("FDR", "all")
+    assert small.n_rows == 40
+    small.choose("Database", "acids")
+    assert small.n_rows == 20
+    assert set(small.column("database")) == {"acids"}
+    small.choose("Database", "all")
+    small.choose("Ion", "M+Na")
+    assert set(small.column("kind")) == {"M+Na"}
+    small.choose("Ion", "all")
+    small.type("Search", "MOLECULE id17-0")
+    assert small.column("molecules") == ["molecule 17"]
+    small.type("Search", "c27h37")
+    assert small.column("formula") == ["C27H37O3"]
+    small.type("Search", "no such thing")
+    assert small.n_rows == 0
+    assert "No annotation matches" in small.text("#annotations .empty")
+    small.button("Show all").click()
+    assert small.n_rows == 40
+
+
+def test_rows_are_filtered_by_mz_and_ppm(small: ReportPage) -> None:
+    small.choose("FDR", "all")
+    small.type("m/z", "204.0005")
+    assert small.column("mz") == ["204.0000"]
+    small.type("± ppm", "2")
+    assert small.n_rows == 0
+    small.type("± ppm", "2000")
+    assert small.column("mz") == ["203.6000", "204.0000", "204.4000"]
+
+
+def test_any_column_sorts_both_ways(small: ReportPage) -> None:
+    small.choose("FDR", "all")
+    headings = small.driver.find_elements("css selector", "table.annotations th button")
+    keys = small.script(
+        "return [...document.querySelector('tr[data-index]').cells].map(c => c.dataset.column)"
+    )
+    assert len(headings) == len(keys) >= 12
+    for heading, key in zip(headings, keys, strict=True):
+        heading.click()
+        once = small.column(key)
+        state = heading.find_element("xpath", "..").get_attribute("aria-sort")
+        heading.click()
+        assert {state, heading.find_element("xpath", "..").get_attribute("aria-sort")} == {
+            "ascending",
+            "descending",
+        }
+        if len(set(once)) > 1:
+            assert small.column(key) != once
+    small.driver.find_elements("css selector", "table.annotations th button")[
+        keys.index("mz")
+    ].click()
+    masses = [float(text) for text in small.column("mz")]
+    assert masses == sorted(masses)
+
+
+def test_a_keyboard_is_enough(small: ReportPage) -> None:
+    small.press("/")
+    assert small.script("return document.activeElement.id") == "search"
+    small.press("molecule")
+    small.press(ENTER)
+    first = small.selected
+    small.press(DOWN, DOWN)
+    assert small.selected == first + 2
+    small.press(UP)
+    assert small.selected == first + 1
+    small.press(END)
+    assert small.column("formula")[-1] == small.script(
+        "return document.querySelector('#ion-title .formula').textContent"
+    )
+    small.press(HOME)
+    assert small.selected == first
+    active = small.find(".scroller").get_attribute("aria-activedescendant")
+    assert small.find(f"#{active}").get_attribute("aria-selected") == "true"
+
+
+def test_the_first_thing_a_keyboard_meets_leads_past_the_rest(small: ReportPage) -> None:
+    small.press(TAB)
+    assert small.script("return document.activeElement.textContent") == "Skip to the annotations"
+    outline = small.script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+
+
+# --- the image ------------------------------------------------------------------------------------
+
+
+def test_a_pixel_reads_what_the_array_holds(small: ReportPage, made_up: MadeUp) -> None:
+    small.choose("FDR", "all")
+    for row in (0, 3):
+        small.select_row(row)
+        image = made_up.images[small.selected, 0]
+        for x, y in ((5, 3), (20, 14), (12, 8)):
+            small.hover(x, y, made_up.width, made_up.height)
+            assert small.text("#readout").startswith(f"x {x}, y {y}: ")
+            # images are kept in 65,535 steps, the read-out has 6 digits
+            tolerance = float(image.max()) / 65535 + 1e-5 * float(image[y, x])
+            assert small.read_pixel() == pytest.approx(float(image[y, x]), abs=tolerance)
+    small.hover(0, 0, made_up.width, made_up.height)
+    assert small.text("#readout") == "x 0, y 0: not measured"
+
+
+def test_every_isotope_can_be_read(small: ReportPage, made_up: MadeUp) -> None:
+    buttons = small.driver.find_elements("css selector", ".isotopes button")
+    assert len(buttons) == 4
+    buttons[2].click()
+    assert buttons[2].get_attribute("aria-pressed") == "true"
+    image = made_up.images[small.selected, 2]
+    small.hover(12, 8, made_up.width, made_up.height)
+    assert small.read_pixel() == pytest.approx(float(image[8, 12]), abs=float(image.max()) / 60000)
+
+
+def test_colours_and_scale_change_what_is_seen(small: ReportPage) -> None:
+    seen = set()
+    for name in MAPS:
+        small.choose("Colours", name)
+        seen.add(small.colours())
+    assert len(seen) == len(MAPS)
+    small.choose("Scale", "logarithmic")
+    seen.add(small.colours())
+    assert "logarithmic" in small.find(".view canvas").get_attribute("aria-label")
+    small.find(".tick input").click()
+    seen.add(small.colours())
+    assert len(seen) == len(MAPS) + 2
+
+
+def test_hotspots_are_clipped_at_the_99th_percentile_of_the_signal(
+    small: ReportPage, made_up: MadeUp
+) -> None:
+    image = made_up.images[small.selected, 0]
+    limit = np.percentile(image[image > image.max() / 256], 99)
+    shown = small.text(".bar span:first-child").removeprefix("≥ ").replace(",", "")
+    assert float(shown) == pytest.approx(limit, rel=1e-3)
+    small.find(".tick input").click()
+    assert float(small.text(".bar span:first-child").replace(",", "")) == pytest.approx(
+        image.max(), rel=1e-3
+    )
+
+
+def test_the_image_zooms_and_moves_by_keyboard(small: ReportPage) -> None:
+    canvas = small.find(".view canvas")
+    whole = small.colours()
+    canvas.click()
+    small.press("+")
+    near = small.colours()
+    assert near != whole
+    small.press("0")
+    small.press(RIGHT)
+    before = small.text("#readout")
+    small.press(RIGHT)
+    assert re.match(r"x \d+, y \d+: ", before)
+    assert small.text("#readout") != before
+
+
+def test_an_image_is_saved_as_png(small: ReportPage) -> None:
+    small.button("Save PNG").click()
+    path = small.downloads / "C10H20O1+H+_1.png"
+    deadline = time.monotonic() + 20
+    while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    picture = path.read_bytes()
+    assert picture[:4] == b"\x89PNG"
+    width, height = struct.unpack(">II", picture[16:24])
+    assert (width, height) == (24 * 34, 16 * 34)
+
+
+# --- the ion and the run --------------------------------------------------------------------------
+
+
+def test_the_ion_tells_its_molecules_and_what_it_can_be_confused_with(
+    page: ReportPage, tmp_path: Path
+) -> None:
+    made_up = MadeUp(n=4, molecules=lambda i: [f"glucose {i}", f"fructose {i}"])
+    page.open(made_up.write(tmp_path))
+    assert "glucose 0" in page.text(".molecules")
+    assert "fructose 0" in page.text(".molecules")
+    assert "Isomers: 2 molecules" in page.text(".warning")
+    table = page.text(".pattern table")
+    assert "200.0000" in table
+    assert "203.0090" in table
+
+
+def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Path) -> None:
+    partners = {"C10H20O1+H+": [Partner("C12H22O3+H+", 0.87), Partner("C99H1+K+", 0.5)]}
+    page.open(MadeUp(n=6, partners=partners).write(tmp_path))
+    assert "0.87" in page.text(".partners")
+    page.choose("FDR", "all")
+    page.button("C12H22O3+H+").click()
+    page.wait_for_image()
+    assert page.selected == 2
+
+
+def test_the_wheel_zooms_an_image_that_was_clicked_and_dragging_moves_it(small: ReportPage) -> None:
+    canvas = small.find(".view canvas")
+    ActionChains(small.driver).scroll_from_origin(
+        ScrollOrigin.from_element(canvas), 0, -120
+    ).perform()
+    whole = small.script("return document.querySelector('.view canvas').toDataURL()")
+    canvas.click()
+    ActionChains(small.driver).scroll_from_origin(
+        ScrollOrigin.from_element(canvas), 0, -300
+    ).perform()
+    near = small.colours()
+    assert near != whole
+    ActionChains(small.driver).drag_and_drop_by_offset(canvas, 60, 30).perform()
+    assert small.colours() != near
+
+
+def test_charts_say_in_words_what_they_show(small: ReportPage) -> None:
+    labels = [
+        chart.get_attribute("aria-label")
+        for chart in small.driver.find_elements("css selector", "svg.chart")
+    ]
+    for start in ("Isotope pattern", "False discovery rate", "MSM of lipids", "m/z error"):
+        assert any(label.startswith(start) for label in labels), start
+    for canvas in small.driver.find_elements("css selector", ".view canvas"):
+        assert canvas.get_attribute("role") == "img"
+        assert "24 × 16 pixels" in canvas.get_attribute("aria-label")
+    assert "PlanRun" in small.text("#run-facts")
+
+
+def test_images_that_did_not_fit_are_said_to_be_elsewhere(page: ReportPage, tmp_path: Path) -> None:
+    n_bytes = sum(map(len, re.findall(rb'id="image-.*', MadeUp(n=60).report())))
+    page.open(
+        MadeUp(n=60, max_bytes=len(MadeUp(n=60).report()) - n_bytes * 9 // 10).write(tmp_path)
+    )
+    assert "lower-ranked ions" in page.text("#notices")
+    assert "ion_images.zarr" in page.text("#notices")
+    page.choose("FDR", "all")
+    page.find(".scroller").click()
+    page.press(END)
+    page.wait_for_image()
+    assert "ion_images.zarr" in page.text("#ion .empty")
+
+
+def test_names_do_not_become_markup(page: ReportPage, tmp_path: Path) -> None:
+    page.open(hostile().write(tmp_path))
+    page.choose("FDR", "all")
+    assert page.script("return window.ran") is None
+    assert page.script("return document.querySelectorAll('img').length") == 0
+    assert page.script("return document.querySelectorAll('script').length") < 10
+    assert "<img src=x" in page.text("h1")
+    assert "<script>" in page.text(".molecules")
+    assert "<script>" in page.text("#run-facts")
+
+
+def test_a_run_without_annotations_is_a_page_too(page: ReportPage, tmp_path: Path) -> None:
+    made_up = MadeUp(n=1)
+    made_up.n = 0
+    made_up.images = made_up.images[:0]
+    page.driver.get(made_up.write(tmp_path))
+    page.wait("return performance.getEntriesByName('ionbox:complete').length > 0")
+    assert page.text("#counter") == "0 of 0 annotations"
+
+
+# --- colours of the page --------------------------------------------------------------------------
+
+_CONTRAST = """
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+  .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const back = (node) => {
+  for (; node; node = node.parentElement) {
+    const colour = parse(getComputedStyle(node).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
+};
+const worst = [];
+for (const node of document.querySelectorAll("body *")) {
+  const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  if (!own || !node.offsetParent || node.closest("canvas,svg,:disabled,noscript")) continue;
+  const [a, b] = [light(parse(getComputedStyle(node).color)), light(back(node))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) worst.push(`${ratio.toFixed(1)} ${node.className} ${node.textContent}`);
+}
+return worst;
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_is_readable_in_light_and_dark(
+    page: ReportPage, small_report: str, dark: bool
+) -> None:
+    page.open(small_report, dark=dark)
+    background = page.script("return getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) is dark
+    assert page.script(_CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [800, 1400])
+def test_nothing_sticks_out_of_the_window(page: ReportPage, small_report: str, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.open(small_report)
+    assert page.script("return document.documentElement.scrollWidth") <= width
+    size["width"] = 1400
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+# --- speed ----------------------------------------------------------------------------------------
+
+
+def test_2000_annotations_are_there_within_two_seconds(
+    page: ReportPage, large: tuple[str, Path], record_property: Callable[[str, object], None]
+) -> None:
+    url, path = large
+    assert path.stat().st_size <= 25_000_000
+    page.open(url)
+    (interactive,) = page.milliseconds("ionbox:interactive")
+    page.choose("FDR", "all")
+    assert page.n_rows == 2000
+    assert len(page.column("mz")) < 100
+    record_property("interactive_ms", interactive)
+    assert interactive < INTERACTIVE_MS * SLACK
+
+
+def test_a_selected_ion_is_seen_within_a_tenth_of_a_second(
+    page: ReportPage, large: tuple[str, Path], record_property: Callable[[str, object], None]
+) -> None:
+    page.open(large[0])
+    page.find("tr[data-index]").click()
+    page.script("performance.clearMeasures()")
+    for _ in range(20):
+        page.press(DOWN)
+        page.wait_for_image()
+    took = sorted(page.milliseconds("ionbox:selection"))
+    record_property("selection_ms", took)
+    assert len(took) == 20
+    assert took[10] < SELECTION_MS * SLACK

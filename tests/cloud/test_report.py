@@ -1,0 +1,60 @@
+"""What report.html carries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ionbox_cloud.report import read_report
+from ionbox_cloud.report_rows import Partner
+from reports import CODE, MadeUp, hostile
+
+
+def test_a_report_has_the_schema_that_the_page_reads() -> None:
+    run = read_report(MadeUp().report())
+    assert run["version"] == 1
+    assert run["omitted"] == {"annotations": 0, "images": 0, "isotopes": 0}
+    assert run["dataset"]["pixelSize"] == [20.0, 20.0]
+    assert [len(run["msm"]["lipids"][kind]) for kind in ("targets", "decoys")] == [50, 50]
+    assert run["fdrCurve"]["lipids"][-1][0] == 40
+    first = run["annotations"][0]
+    assert first["ion"] == "C10H20O1+H+"
+    assert first["adduct"] == "M+H"
+    assert first["molecules"] == [{"id": "ID0-0", "name": "molecule 0"}]
+    assert first["image"] == 0
+    assert len(first["patternMz"]) == len(first["abundance"]) == len(first["observed"]) == 4
+    assert [row["fdr"] for row in run["annotations"]] == sorted(
+        row["fdr"] for row in run["annotations"]
+    )
+
+
+def test_equal_runs_make_equal_reports() -> None:
+    assert MadeUp().report() == MadeUp().report()
+
+
+def test_partners_are_named() -> None:
+    made_up = MadeUp(n=3, partners={"C10H20O1+H+": [Partner("C11H22O2+Na+", 0.91234567)]})
+    rows = read_report(made_up.report())["annotations"]
+    assert rows[0]["partners"] == [{"ion": "C11H22O2+Na+", "coefficient": 0.912346}]
+    assert rows[1]["partners"] == []
+
+
+@pytest.mark.parametrize("max_bytes", [200_000, 400_000, 10**6])
+def test_a_report_stays_within_its_size_and_says_what_is_left_out(max_bytes: int) -> None:
+    data = MadeUp(n=600, max_bytes=max_bytes).report()
+    run = read_report(data)
+    assert len(data) <= max_bytes
+    n_images = len(re.findall(rb'id="image-', data))
+    assert len(run["annotations"]) + run["omitted"]["annotations"] == 600
+    assert n_images + run["omitted"]["images"] == len(run["annotations"])
+    assert [row["image"] for row in run["annotations"]] == list(range(len(run["annotations"])))
+
+
+def test_hostile_names_stay_inside_their_data() -> None:
+    made_up = hostile()
+    data = made_up.report()
+    assert data.count(b"<script") == data.count(b"</script>") == 2 + made_up.n
+    assert b"<img" not in data
+    run = read_report(data)
+    assert run["dataset"]["name"] == f"data {CODE}"
+    assert run["annotations"][0]["molecules"][1]["name"] == f"{CODE}0"

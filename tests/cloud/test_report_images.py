@@ -1,0 +1,97 @@
+"""Images survive their way into a report, the best ones first."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from ionbox_cloud import report_images
+from ionbox_cloud.images import StoredImages
+from ionbox_cloud.report_images import STEPS, encode_best, encode_image, encode_mask
+
+images = arrays.arrays(
+    np.float32, (3, 5), elements=st.floats(0, 2.0**127, width=32) | st.just(np.float32(np.inf))
+)
+
+
+def inflate(data: str) -> bytes:
+    return zlib.decompress(base64.b64decode(data), -zlib.MAX_WBITS)
+
+
+def decode(encoded: report_images.EncodedImage, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """What the page does."""
+    if not encoded.data:
+        return np.zeros(shape)
+    steps = np.frombuffer(inflate(encoded.data), "<u2").reshape(shape)
+    return steps * (encoded.maximum / STEPS)
+
+
+@given(images)
+def test_intensities_keep_their_place_on_a_scale_of_65535(image: npt.NDArray[np.float32]) -> None:
+    encoded = encode_image(image)
+    finite = image[np.isfinite(image)]
+    assert encoded.maximum == finite.max(initial=0)
+    if not encoded.maximum:
+        assert encoded.data == ""
+        return
+    found = decode(encoded, image.shape)
+    expected = np.minimum(image.astype(np.float64), encoded.maximum)
+    assert np.abs(found - expected).max() <= encoded.maximum / STEPS
+    assert ((found > 0) == (image > 0)).all()
+
+
+def test_a_mask_is_a_bit_per_pixel() -> None:
+    mask = np.random.default_rng(1).random((7, 9)) < 0.5
+    bits = np.unpackbits(np.frombuffer(inflate(encode_mask(mask)), np.uint8))[:63]
+    np.testing.assert_array_equal(bits.reshape(7, 9), mask)
+
+
+class Store:
+    """Images that count how they are read."""
+
+    def __init__(self, n_ions: int = 10, per_chunk: int = 3) -> None:
+        self.images = np.random.default_rng(2).random((n_ions, 2, 8, 8)).astype(np.float32)
+        self.reads: list[tuple[int, int]] = []
+        self.stored = StoredImages(self.images.shape, per_chunk, {}, self.read)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        self.reads.append((start, stop))
+        return self.images[start:stop]
+
+
+RANKED = [4, 9, 0, 2, 7]
+
+
+def test_with_room_for_all_every_needed_chunk_is_read_once() -> None:
+    store = Store()
+    found = encode_best(store.stored, RANKED, 10**6)
+    assert sorted(found) == sorted(RANKED)
+    assert store.reads == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    for row, encoded in found.items():
+        for isotope, image in enumerate(encoded):
+            assert image is not None
+            np.testing.assert_allclose(
+                decode(image, (8, 8)), store.images[row, isotope], atol=1 / STEPS
+            )
+
+
+@pytest.mark.parametrize("cells", [64, 200, 10**6])
+def test_first_isotopes_of_the_best_ions_come_first(
+    cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_images, "IMAGE_CELLS_PER_ITEM", cells)
+    one = len(encode_image(Store().images[0, 0]).data) + 155
+    for n in range(11):
+        store = Store()
+        found = encode_best(store.stored, RANKED, n * one)
+        kept = [(row, k) for k in (0, 1) for row in RANKED if row in found and found[row][k]]
+        wanted = [(row, k) for k in (0, 1) for row in RANKED]
+        assert kept == wanted[: len(kept)]
+        assert abs(len(kept) - n) <= 1
+        assert len(store.reads) <= max(4, n + 1) * 2

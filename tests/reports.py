@@ -1,0 +1,182 @@
+"""Made-up reports: as many annotations, pixels and odd names as a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from builders import build_annotations, build_database, draw_blob
+from ionbox_cloud.found_databases import FoundDatabase
+from ionbox_cloud.images import StoredImages
+from ionbox_cloud.report import Overview, make_report
+from ionbox_cloud.report_rows import Partner
+from ionbox_science.annotation_table import AnnotatedDatabase, name_ions, summarise
+from ionbox_science.config import RunConfig
+from ionbox_science.fdr import FDR_LEVELS
+
+CONFIG = RunConfig("positive", "orbitrap", 0.000607, ("+H", "+Na"))
+N_ISOTOPES = 4
+CODE = "<img src=x onerror=window.ran=1><script>window.ran=1</script></script>&\u2028"
+
+
+@dataclass
+class MadeUp:
+    """What a report is made of."""
+
+    n: int = 40
+    width: int = 24
+    height: int = 16
+    dataset: str = "made-up section"
+    molecules: Callable[[int], list[str]] = lambda i: [f"molecule {i}"]
+    databases: Sequence[str] = ("lipids",)
+    pixel_size_um: tuple[float, float] | None = (20.0, 20.0)
+    missing: Sequence[tuple[int, int]] = ((0, 0),)
+    warnings: Sequence[str] = ()
+    partners: dict[str, list[Partner]] = field(default_factory=dict)
+    max_bytes: int = 25_000_000
+
+    def __post_init__(self) -> None:
+        generator = np.random.default_rng(1)
+        shape = (self.n, N_ISOTOPES, self.height, self.width)
+        blobs = [
+            draw_blob(
+                self.height,
+                self.width,
+                *(generator.uniform(0, 1, 2) * (self.height, self.width)),
+                self.height / 4,
+            )
+            for _ in range(8)
+        ]
+        strength = generator.lognormal(5, 2, (self.n, 1, 1, 1))
+        decay = 0.5 ** np.arange(N_ISOTOPES)[None, :, None, None]
+        noise = generator.uniform(0.5, 1, shape)
+        kinds = np.array(blobs)[np.arange(self.n) % 8][:, None]
+        self.images = (kinds * noise * strength * decay).astype(np.float32)
+        self.images[:, :, self.mask == 0] = 0
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Measured pixels."""
+        mask = np.ones((self.height, self.width), bool)
+        for y, x in self.missing:
+            mask[y, x] = False
+        return mask
+
+    def found(self) -> list[FoundDatabase]:
+        """Split the annotations evenly among the databases, best first."""
+        return [self._found(name, at) for at, name in enumerate(self.databases)]
+
+    def _found(self, name: str, at: int) -> FoundDatabase:
+        rows: list[dict[str, Any]] = []
+        molecules: list[tuple[str, str, str]] = []
+        for i in range(at, self.n, len(self.databases)):
+            formula = f"C{10 + i}H{20 + i}O{1 + i % 5}"
+            molecules += [(f"ID{i}-{k}", text, formula) for k, text in enumerate(self.molecules(i))]
+            totals = self.images[i].sum(axis=(1, 2), dtype=np.float64)
+            rows.append(
+                {
+                    "formula": formula,
+                    "adduct": CONFIG.adducts[i % 2],
+                    "fdr": 0.01 + 0.6 * i / self.n,
+                    "msm": 1 - i / self.n,
+                    "mz_error_abs": 2e-4 * np.sin(i),
+                    "pattern_mz": [200 + 0.4 * i + 1.003 * k for k in range(N_ISOTOPES)],
+                    "pattern_intensity": [100 * 0.5**k for k in range(N_ISOTOPES)],
+                    "total_intensity": totals.tolist(),
+                    "max_intensity": self.images[i].max(axis=(1, 2)).tolist(),
+                    "min_intensity": [0.0] * N_ISOTOPES,
+                }
+            )
+        annotations = build_annotations(rows or [{}], N_ISOTOPES).take(slice(0, len(rows)))
+        molecules = molecules or [("X", "nothing", "C9H9")]
+        annotated = AnnotatedDatabase(build_database(molecules, name), annotations)
+        targets = np.histogram(annotated.annotations.msm, 50, (0, 1))[0]
+        return FoundDatabase(annotated, 3, np.array([targets, targets[::-1] / 20]))
+
+    def image_of(self) -> dict[str, int]:
+        """Rows of the images by ion."""
+        return {
+            ion: at + row * len(self.databases)
+            for at, each in enumerate(self.found())
+            for row, ion in enumerate(name_ions(each.annotated.annotations, "positive"))
+        }
+
+    def stored(self, per_chunk: int = 7) -> StoredImages:
+        """The images as if read from a store."""
+        read = self.images.__getitem__
+        return StoredImages(
+            self.images.shape,
+            per_chunk,
+            self.image_of(),
+            lambda start, stop: read(slice(start, stop)),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """A run record."""
+        found = self.found()
+        total = {
+            "items": 1,
+            "duration_s": 1.5,
+            "cpu_s": 1.0,
+            "peak_memory_mb": 90.0,
+            "dollars": 1e-5,
+        }
+        return {
+            "run_id": "0" * 32,
+            "dataset": {
+                "id": "1" * 32,
+                "name": self.dataset,
+                "n_spectra": int(self.mask.sum()),
+                "n_peaks": 123456,
+                "width": self.width,
+                "height": self.height,
+                "pixel_size_um": self.pixel_size_um,
+                "ibd_bytes": 1000,
+                "ibd_checksum": {"algorithm": "sha1", "digest": "", "verdict": "matches"},
+            },
+            "config": CONFIG.to_json(),
+            "databases": [
+                {
+                    "name": each.name,
+                    "n_molecules": 100,
+                    "n_annotations": each.n_annotations,
+                    "n_dropped": each.n_dropped,
+                }
+                for each in found
+            ],
+            "warnings": list(self.warnings),
+            "versions": {"ionbox": "1", "science": "1", "python": "3", "numpy": "2"},
+            "n_annotations": self.n,
+            "summary": summarise([each.annotated for each in found], CONFIG.ion_rule, FDR_LEVELS),
+            "states": {"PlanRun": total},
+            "cost": {"dollars": 1e-4, "gb_s": 1.0, "requests": 8, "on_aws": False, "prices": "x"},
+        }
+
+    def report(self) -> bytes:
+        """The report's bytes."""
+        overview = Overview(self.images[:, 0].sum(axis=0, dtype=np.float64), self.mask)
+        pieces = make_report(
+            self.record(), self.found(), self.stored(), overview, self.partners, self.max_bytes
+        )
+        return b"".join(pieces)
+
+    def write(self, folder: Path) -> str:
+        """Write the report; return its URL."""
+        path = folder / "report.html"
+        path.write_bytes(self.report())
+        return path.as_uri()
+
+
+def hostile() -> MadeUp:
+    """A run whose every name is an attack."""
+    return replace(
+        MadeUp(n=6),
+        dataset=f"data {CODE}",
+        molecules=lambda i: [f"=cmd|' /C calc'!A{i} {CODE}", f"{CODE}{i}"],
+        databases=(f"base {CODE}",),
+        warnings=(f"careful {CODE}",),
+    )
