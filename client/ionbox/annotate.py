@@ -13,6 +13,7 @@ from ionbox_science.errors import InvalidConfig
 from ionbox.config_files import read_databases
 from ionbox.dataset_files import dropped_files, find_dataset
 from ionbox.results import Outcome, check_folder, deliver, read_outcome, write_status
+from ionbox.sources import write_sources
 
 
 def annotate(
@@ -83,5 +84,9 @@ def annotate(
             write_status({"execution_id": execution_id, "status": "cancelled"}, out)
             raise
     outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
+    if outcome.succeeded:
+        write_sources(
+            buckets["results"] / outcome.status["results"], buckets["results"], dataset.ibd
+        )
     deliver(outcome, buckets["results"], out)
     return outcome

@@ -17,6 +17,8 @@ from ionbox import terminal
 from ionbox.local.errors import LocalError
 from ionbox.operate.arguments import operator_commands
 from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.results_arguments import result_commands
+from ionbox.view.arguments import viewer_commands
 from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
         ("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK_HELP),
         ("simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE_HELP),
         ("lipids", _add_lipids, "write a database of lipid species", _LIPIDS_HELP),
+        *(astuple(command) for command in viewer_commands()),
+        *(astuple(command) for command in result_commands()),
         *(astuple(command) for command in operator_commands(_add_settings)),
     ):
         command = commands.add_parser(
@@ -283,6 +287,7 @@ def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
     reused = " (unchanged since an earlier run, nothing was computed)" if status["reused"] else ""
     n = outcome.record["n_annotations"]
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
+    terminal.say(f"look at them: {out / 'report.html'}")
     return OK
 
 

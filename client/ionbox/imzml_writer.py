@@ -175,6 +175,7 @@ _HEADER = """\
     [IMS:1000401 top down][IMS:1000413 flyback]
     [IMS:1000480 horizontal line scan][IMS:1000491 linescan left right]
     [IMS:1000042 max count of pixels x={width}][IMS:1000043 max count of pixels y={height}]
+    [IMS:1000046 pixel size (x)=50][IMS:1000047 pixel size y=50]
   </scanSettings></scanSettingsList>
   <instrumentConfigurationList count="1"><instrumentConfiguration id="instrument">
     <componentList count="3">

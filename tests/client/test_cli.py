@@ -284,14 +284,16 @@ class TestResults:
         first = self.annotate(ionbox, simulated)
         assert first.code == 0
         assert "FDR ≤ 5%" in first.out
-        assert first.out.splitlines()[-1].endswith("annotations; results in out")
+        assert first.out.splitlines()[-2].endswith("annotations; results in out")
+        assert first.out.splitlines()[-1] == "look at them: out/report.html"
         names = {path.name for path in (tmp_path / "out").iterdir()}
         assert names == {
-            *("annotations.csv", "ion_images.zarr", "diagnostics", "run.json", "status.json")
+            *("annotations.csv", "ion_images.zarr", "diagnostics", "report.html"),
+            *("spectrum_index.npz", "sources.json", "run.json", "status.json"),
         }
         second = self.annotate(ionbox, simulated)
         assert "unchanged since an earlier run" in second.out
-        assert second.out.splitlines()[:-1] == first.out.splitlines()[:-1]
+        assert second.out.splitlines()[:-2] == first.out.splitlines()[:-2]
 
     def test_a_flag_overrides_the_files_own_word_with_a_warning(self, ionbox, simulated) -> None:
         ended = self.annotate(ionbox, simulated, "--analyzer", "fticr")

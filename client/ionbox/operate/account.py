@@ -134,6 +134,11 @@ class Account:
         self._clients: dict[str, Any] = {}
 
     @property
+    def session(self) -> boto3.Session:
+        """The login, with the region in it."""
+        return self._session
+
+    @property
     def region(self) -> str:
         """The region that is used."""
         region = self._session.region_name

@@ -35,7 +35,8 @@ def _run(module: str, name: str) -> Callable[[argparse.Namespace], int]:
 # --- arguments that several commands share ---
 
 
-def _add_place(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
+def add_place(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
+    """Add the flags that say where runs are."""
     add = parser.add_argument_group("where").add_argument
     add("--stack", default="ionbox", metavar="NAME", help="CloudFormation stack (%(default)s)")
     add("--profile", metavar="NAME", help="AWS profile (default: as the AWS command line)")
@@ -72,13 +73,13 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of cdk.json, such as max_lambda_mb=10240; repeat",
     )
-    _add_place(parser)
+    add_place(parser)
     parser.set_defaults(run=_run("install_commands", "deploy"))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     _add_probe(parser)
-    _add_place(parser)
+    add_place(parser)
     parser.set_defaults(run=_run("install_commands", "doctor"))
 
 
@@ -99,7 +100,7 @@ def _submit_adder(add_settings: Add) -> Add:
         add("--replace", action="store_true", help="replace other data of the same name")
         add("--no-check", action="store_true", help="send without looking at the dataset first")
         add("--wait", action="store_true", help="follow the run until its end")
-        _add_place(parser)
+        add_place(parser)
         add_settings(parser)
         parser.set_defaults(run=_run("run_commands", "submit"))
 
@@ -108,14 +109,14 @@ def _submit_adder(add_settings: Add) -> Add:
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=int, default=20, metavar="N", help="how many (%(default)s)")
-    _add_place(parser, local=True)
+    add_place(parser, local=True)
     parser.set_defaults(run=_run("run_commands", "list_runs"))
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    _add_place(parser, local=True)
+    add_place(parser, local=True)
     parser.set_defaults(run=_run("run_commands", "status"))
 
 
@@ -123,14 +124,14 @@ def _add_logs(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--state", metavar="STATE", help="of one state, such as AnnotateSegments")
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    _add_place(parser, local=True)
+    add_place(parser, local=True)
     parser.set_defaults(run=_run("run_commands", "logs"))
 
 
 def _add_cancel(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     _add_yes(parser)
-    _add_place(parser)
+    add_place(parser)
     parser.set_defaults(run=_run("run_commands", "cancel"))
 
 
@@ -140,20 +141,20 @@ def _add_redrive(parser: argparse.ArgumentParser) -> None:
     which.add_argument("wanted", nargs="?", metavar="RUN|DATASET", help=help_text)
     help_text = "handle again what nobody could handle"
     which.add_argument("--dead-letters", action="store_true", help=help_text)
-    _add_place(parser)
+    add_place(parser)
     parser.set_defaults(run=_run("run_commands", "redrive"))
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
-    _add_place(parser, local=True)
+    add_place(parser, local=True)
     parser.set_defaults(run=_run("run_commands", "fetch"))
 
 
 def _add_destroy(parser: argparse.ArgumentParser) -> None:
     _add_yes(parser)
-    _add_place(parser)
+    add_place(parser)
     parser.set_defaults(run=_run("install_commands", "destroy"))
 
 

@@ -68,6 +68,7 @@ def plan_submission(
     settings: dict[str, Any],
     folder: str,
     uploader: Uploader,
+    name: str = "",
 ) -> Submission:
     """Decide what goes where.
 
@@ -83,6 +84,8 @@ def plan_submission(
         Folder in the inbox; empty for its top.
     uploader : Uploader
         Looks into the inbox.
+    name : str
+        Name of the dataset; that of the file if empty.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def plan_submission(
     tables, names = _find_databases(databases, settings, dataset.imzml.parent, uploader)
     if names:
         settings = settings | {"databases": names}
-    stem = str(PurePosixPath(folder.strip("/")) / dataset.imzml.stem)
+    stem = str(PurePosixPath(folder.strip("/")) / (name or dataset.imzml.stem))
     sidecar = Upload(f"{stem}.json", _encode(settings))
     needed = bool(settings) or uploader.find(sidecar.key) is not None
     return Submission(

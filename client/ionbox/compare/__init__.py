@@ -1,0 +1,1 @@
+"""Two tables of annotations side by side: ``ionbox compare``."""

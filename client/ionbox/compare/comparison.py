@@ -1,0 +1,120 @@
+"""Two tables of annotations side by side: gained, lost, moved, and by how much scores differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from ionbox_science.fdr import FDR_LEVELS
+
+from ionbox.compare.tables import KEY, METRICS, Side
+
+TOLERANCE = 1e-4
+"""Difference of a metric that does not count; tables have 6 significant digits."""
+
+_ROUNDING = 1e-9  # an FDR of 0.1 computed on another way is still within 10 %
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much one metric differs over the ions that both tables have."""
+
+    metric: str
+    largest: float
+    median: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two tables.
+
+    Attributes
+    ----------
+    a, b : str
+        What was compared.
+    rows : pandas.DataFrame
+        An ion a row: its parts, ``change`` (``gained``, ``lost``, ``moved`` to another FDR level,
+        ``scores`` or empty), ``fdr_level_a`` and ``_b`` (1: above 50 %), and each metric of
+        ``_a`` and ``_b``.
+    differences : tuple of Difference
+        Per metric.
+    """
+
+    a: str
+    b: str
+    rows: pd.DataFrame
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return bool((self.rows["change"] == "").all())
+
+    def count(self, change: str) -> int:
+        """Count the ions of one kind of change."""
+        return int((self.rows["change"] == change).sum())
+
+    @property
+    def n_common(self) -> int:
+        """Ions that both tables have."""
+        return len(self.rows) - self.count("gained") - self.count("lost")
+
+
+def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
+    """Compare two tables.
+
+    Parameters
+    ----------
+    a, b : Side
+        Before and after.
+    tolerance : float
+        Difference of a metric that does not count.
+
+    Notes
+    -----
+    Ions are matched by formula, modification, loss and adduct; also by database where both tables
+    name one that they share. Of an ion that a table has twice, the better FDR counts.
+    """
+    key = [*KEY, *(["database"] if a.databases & b.databases else [])]
+    left, right = (
+        side.frame.drop_duplicates(key)[[*key, *METRICS]].reset_index(drop=True) for side in (a, b)
+    )
+    rows = left.merge(right, how="outer", on=key, suffixes=("_a", "_b"), indicator="change")
+    rows = rows.sort_values(["fdr_b", "fdr_a", *key], kind="stable").reset_index(drop=True)
+    for side in ("a", "b"):
+        rows[f"fdr_level_{side}"] = fdr_level(rows[f"fdr_{side}"].to_numpy())
+    gaps = {name: (rows[f"{name}_b"] - rows[f"{name}_a"]).abs() for name in METRICS}
+    rows["change"] = _name_changes(rows, pd.DataFrame(gaps).max(axis=1), tolerance)
+    scores = [f"{name}_{side}" for name in METRICS for side in ("a", "b")]
+    rows = rows[[*key, "change", "fdr_level_a", "fdr_level_b", *scores]]
+    return Comparison(
+        a.name,
+        b.name,
+        rows,
+        tuple(Difference(name, float(gap.max()), float(gap.median())) for name, gap in gaps.items())
+        if gaps["msm"].notna().any()
+        else (),
+    )
+
+
+def fdr_level(fdr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Round FDRs up to METASPACE's levels; 1 above 50 %, and no number where there is none.
+
+    >>> import numpy as np
+    >>> fdr_level(np.array([0.01, 0.05, 0.2, 0.7])).tolist()
+    [0.05, 0.05, 0.2, 1.0]
+    """
+    levels = np.array([*FDR_LEVELS, 1.0])
+    place = np.searchsorted(levels + _ROUNDING, np.nan_to_num(fdr, nan=1.0))
+    return np.where(np.isnan(fdr), np.nan, levels[np.minimum(place, len(levels) - 1)])
+
+
+def _name_changes(rows: pd.DataFrame, gap: pd.Series[float], tolerance: float) -> pd.Series[str]:
+    names = rows["change"].map({"left_only": "lost", "right_only": "gained", "both": ""})
+    names = names.astype(object)
+    both = names == ""
+    names[both & (gap > tolerance)] = "scores"
+    names[both & (rows["fdr_level_a"] != rows["fdr_level_b"])] = "moved"
+    return names.astype(str)

@@ -1,0 +1,108 @@
+"""``diagnostics/<database>.npz`` as a pandas frame: scores of targets and decoys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from ionbox_science.annotation_table import format_ion
+from ionbox_science.formulas import join_modifier
+from ionbox_science.ions import NO_ION, IonTable
+from ionbox_science.scores import IonScores
+
+_LAST_PART = re.compile(r"[+-][^+-]+$")
+
+
+def diagnostics_frame(
+    arrays: Mapping[str, npt.NDArray[Any]], database: str, sign: str
+) -> pd.DataFrame:
+    """Lay out the scores of a database: a row per formula and modifier with a scored ion.
+
+    Parameters
+    ----------
+    arrays : mapping
+        The file's.
+    database : str
+        Its name.
+    sign : {"+", "-"}
+        Of the ions.
+    """
+    table = IonTable.from_arrays(_below(arrays, "ions_"))
+    scores = IonScores.from_arrays(_below(arrays, "scores_"))
+    place = np.full(table.n_ions + 1, NO_ION, np.int64)  # the last entry is that of NO_ION
+    place[scores.ion] = np.arange(len(scores.ion))
+    formula, modifier, ion, fdr = _pairs(table, np.asarray(arrays["fdr"]))
+    found = place[ion] != NO_ION
+    formula, modifier, ion, fdr = formula[found], modifier[found], ion[found], fdr[found]
+    row = place[ion]
+    parts = np.array(_modifier_parts(table), dtype=object).reshape(-1, 3)
+    formulas = table.formulas.astype(object)[formula]
+    mods, losses, adducts = parts[modifier].T
+    names = [
+        format_ion(*of_ion, sign) for of_ion in zip(formulas, mods, losses, adducts, strict=True)
+    ]
+    chosen = scores.take(row)
+    mz = chosen.mz_mean[:, 0] - chosen.mz_error_abs
+    return pd.DataFrame(
+        {
+            "database": np.full(len(row), database, dtype=object),
+            "formula": formulas,
+            "adduct": adducts,
+            "chemMod": mods,
+            "neutralLoss": losses,
+            "ion": names,
+            "decoy": modifier >= len(table.target_parts),
+            "mz": mz,
+            "massError": chosen.mz_error_abs / mz * 1e6,
+            "msm": chosen.msm,
+            "fdr": fdr,
+            "rhoSpatial": chosen.spatial,
+            "rhoSpectral": chosen.spectral,
+            "rhoChaos": chosen.chaos,
+            "mzErrorRel": chosen.mz_error_rel,
+            "minIntensity": chosen.min_intensity[:, 0],
+            "maxIntensity": chosen.max_intensity[:, 0],
+            "totalIntensity": chosen.total_intensity[:, 0],
+        }
+    )
+
+
+def _below(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _pairs(table: IonTable, fdr: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], ...]:
+    """Return formula, modifier, ion and FDR of all targets, then of all decoys, each once."""
+    n_formulas, n_targets = table.target_ion.shape
+    formula = np.repeat(np.arange(n_formulas), n_targets)
+    modifier = np.tile(np.arange(n_targets), n_formulas)
+    drawn_for = np.broadcast_to(np.arange(n_formulas)[:, None, None], table.decoy_modifier.shape)
+    n_modifiers = len(table.modifiers)
+    draw = drawn_for.ravel().astype(np.int64) * n_modifiers + table.decoy_modifier.ravel()
+    draw, first = np.unique(draw, return_index=True)  # target ions may share their decoys
+    return (
+        np.concatenate([formula, draw // n_modifiers]),
+        np.concatenate([modifier, draw % n_modifiers]),
+        np.concatenate([table.target_ion.ravel(), table.decoy_ion.ravel()[first]]),
+        np.concatenate([fdr.ravel(), np.full(len(draw), np.nan)]),
+    )
+
+
+def _modifier_parts(table: IonTable) -> list[tuple[str, str, str]]:
+    """Return chemical modification, neutral loss and adduct of each modifier."""
+    targets = [(mod, loss, adduct) for mod, loss, adduct in table.target_parts.tolist()]
+    prefixes = {join_modifier(mod, loss, ""): (mod, loss) for mod, loss, _ in targets}
+    parts = list(targets)
+    for modifier in table.modifiers[len(targets) :].tolist():
+        adduct = _LAST_PART.search(modifier)
+        written = adduct[0] if adduct else ""
+        parts.append((*prefixes[modifier.removesuffix(written)], written))
+    return parts

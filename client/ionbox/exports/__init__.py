@@ -1,0 +1,87 @@
+"""A run's images and tables in the formats of other software.
+
+===============  ================================================================  ==============
+format           what                                                              needs
+===============  ================================================================  ==============
+``anndata``      one ``.h5ad``: pixels x ions, as metaspace-converter lays it out  anndata
+``spatialdata``  one ``.zarr``: the same as table and points                       spatialdata
+``csv-pixels``   one CSV: a row per measured pixel, a column per ion
+``ome-tiff``     one OME-TIFF: a channel per ion, float32                          tifffile
+``png``          a folder: a 16-bit PNG per ion, and ``images.json`` with scales
+===============  ================================================================  ==============
+
+All have one image per ion, that of the first isotope peak, of the annotations up to an FDR.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ionbox_science.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from ionbox.run import Run
+
+FORMATS = {
+    "anndata": "anndata_tables",
+    "spatialdata": "spatialdata_tables",
+    "csv-pixels": "pixel_csv",
+    "ome-tiff": "ome_tiff",
+    "png": "png_folder",
+}
+"""Formats and their modules; each has ``write(run, out, fdr, database, use_tic)``."""
+
+
+def export(
+    run: Run,
+    to: str,
+    out: Path,
+    *,
+    fdr: float = 0.1,
+    database: str | None = None,
+    use_tic: bool = False,
+) -> int:
+    """Write a run in a format; return the number of ions.
+
+    Parameters
+    ----------
+    run : Run
+        What to write.
+    to : str
+        One of `FORMATS`.
+    out : Path
+        File or folder; must not exist.
+    fdr : float
+        Highest FDR of the annotations.
+    database : str, optional
+        Only annotations of one database.
+    use_tic : bool
+        Whether intensities become fractions of each pixel's total ion current.
+
+    Raises
+    ------
+    InvalidConfig
+        If there is no such format, ``out`` exists, or nothing was annotated up to the FDR.
+    MissingLibrary
+        If the format needs a library that is not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import ionbox
+    >>> from ionbox.exports import export
+    >>> run = ionbox.open("results")
+    >>> n_ions = export(run, "csv-pixels", Path("pixels.csv"), fdr=0.2)
+    >>> n_ions == run.results(fdr=0.2)["ion"].nunique()
+    True
+    """
+    if to not in FORMATS:
+        raise InvalidConfig(f"no format '{to}'; give one of {', '.join(FORMATS)}")
+    if out.exists():
+        raise InvalidConfig(f"{out} exists; give another name")
+    module = importlib.import_module(f"ionbox.exports.{FORMATS[to]}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    n_ions: int = module.write(run, out, fdr, database, use_tic)
+    return n_ions

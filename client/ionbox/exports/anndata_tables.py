@@ -1,0 +1,130 @@
+"""AnnData as metaspace-converter lays it out: pixels x ions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ionbox.exports.libraries import need
+from ionbox.exports.selection import Selection, select
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from ionbox.run import Run
+
+
+def to_anndata(
+    run: Run, *, fdr: float = 0.1, database: str | None = None, use_tic: bool = False
+) -> AnnData:
+    """Return pixels and ions as AnnData.
+
+    Parameters
+    ----------
+    run : Run
+        What to convert.
+    fdr : float
+        Highest FDR of the annotations.
+    database : str, optional
+        Only annotations of one database; of an ion that several have, the better row is taken.
+    use_tic : bool
+        Whether intensities become fractions of each pixel's total ion current.
+
+    Returns
+    -------
+    AnnData
+        ``X``: (n_pixels, n_ions) float32, pixels of the whole rectangle row by row, 0 where
+        nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y``, ``ion_image_shape_x`` and
+        ``_y``, ``measured``. ``obsm["spatial"]``: x and y, float64, as scanpy and squidpy expect.
+        ``var``: indexed by formula and adduct, the table's columns. ``uns["metaspace"]``: facts
+        under the names of METASPACE; ``uns["ionbox"]``: ours.
+    """
+    anndata = need("anndata", "AnnData exports")
+    selection = select(run, fdr, database, use_tic)
+    intensities = np.empty((run.mask.size, len(selection.ions)), np.float32)
+    for column, image in enumerate(selection.images()):
+        intensities[:, column] = image.ravel()
+    obs = _pixels(run)
+    spatial = obs[["ion_image_pixel_x", "ion_image_pixel_y"]].to_numpy(np.float64)
+    return anndata.AnnData(
+        X=intensities,
+        obs=obs,
+        var=_ions(selection),
+        obsm={"spatial": spatial},
+        uns={"metaspace": _metaspace_facts(run), "ionbox": selection.facts()},
+    )
+
+
+def write(run: Run, out: Path, fdr: float, database: str | None, use_tic: bool) -> int:
+    """Write a ``.h5ad`` file."""
+    table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
+    incoming = out.with_name(f".{out.name}.incoming")
+    table.write_h5ad(incoming, compression="gzip", convert_strings_to_categoricals=False)
+    incoming.replace(out)
+    return int(table.n_vars)
+
+
+def _pixels(run: Run) -> pd.DataFrame:
+    import pandas as pd
+
+    height, width = run.mask.shape
+    y, x = np.indices((height, width)).reshape(2, -1)
+    return pd.DataFrame(
+        {
+            "ion_image_pixel_x": x,
+            "ion_image_pixel_y": y,
+            "ion_image_shape_y": height,
+            "ion_image_shape_x": width,
+            "measured": run.mask.ravel(),
+        },
+        index=pd.Index(np.arange(run.mask.size).astype(str), name="ion_image_pixel", dtype=object),
+    )
+
+
+def _ions(selection: Selection) -> pd.DataFrame:
+    """Return the table of ions with an index as metaspace-converter's; lists become JSON."""
+    import pandas as pd
+
+    frame = selection.ions.reset_index()
+    for name in ("moleculeNames", "moleculeIds"):
+        frame[name] = [json.dumps(values, ensure_ascii=False) for values in frame[name]]
+    columns = (frame[name] for name in ("formula", "adduct", "chemMod", "neutralLoss"))
+    names = ["".join(parts) for parts in zip(*columns, strict=True)]
+    frame.index = pd.Index(names, name="formula_adduct", dtype=object)
+    # pandas' own type of text is not one that every anndata writes
+    text = [name for name in frame if frame[name].dtype.kind not in "fiub"]
+    return frame.astype(dict.fromkeys(text, object))
+
+
+def _metaspace_facts(run: Run) -> dict[str, Any]:
+    height, width = run.mask.shape
+    return {
+        "id": run.metadata["id"],
+        "name": run.name,
+        "adducts": run.adducts,
+        "databases": run.databases,
+        "polarity": run.polarity,
+        "image_size": {"x": width, "y": height},
+        "status": "FINISHED",
+        "metadata": _storable(run.metadata),
+        "config": _storable(run.config),
+    }
+
+
+def _storable(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what an HDF5 file cannot hold: nothing, and empty or mixed lists."""
+    plain: dict[str, Any] = {}
+    for name, entry in value.items():
+        if isinstance(entry, Mapping):
+            plain[name] = _storable(entry)
+        elif isinstance(entry, Sequence) and not isinstance(entry, str):
+            if entry and len({type(item) for item in entry}) == 1:
+                plain[name] = list(entry)
+        elif entry is not None:
+            plain[name] = entry
+    return plain

@@ -1,0 +1,29 @@
+"""Libraries that only exports and plots need, and that users install themselves."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from ionbox.run_errors import MissingLibrary
+
+_EXTRAS = {"spatialdata": "spatialdata"}
+
+
+def need(module: str, what: str) -> ModuleType:
+    """Import a library.
+
+    Raises
+    ------
+    MissingLibrary
+        If it is not installed; the message says how to.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        library = module.partition(".")[0]
+        extra = _EXTRAS.get(library, "export")
+        raise MissingLibrary(
+            f"{what} need {library}, which is not installed ({error}); pip install "
+            f"'ionbox[{extra}]', or pip install {library}"
+        ) from error

@@ -1,0 +1,57 @@
+"""Ion images as an xarray.DataArray that reads what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+
+class _ZarrImages(BackendArray):
+    """What xarray asks when values are needed.
+
+    xarray's own reader of zarr is not used: it opens every array of the group.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.shape = array.shape
+        self.dtype = np.dtype(array.dtype)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        return self.array.oindex[key]
+
+
+def lazy_images(
+    array: Any, image_of: Mapping[str, int], mz: npt.NDArray[np.float64]
+) -> xr.DataArray:
+    """Name the images of an array.
+
+    Parameters
+    ----------
+    array
+        The zarr array, (image, isotope, y, x).
+    image_of : mapping of str to int
+        Names of ions and their images.
+    mz : (n_images, n_isotopes) float64
+        Theoretical.
+    """
+    order = sorted(image_of.items(), key=lambda pair: (pair[1], pair[0]))
+    rows = np.array([row for _, row in order], dtype=np.intp)
+    lazy = indexing.LazilyIndexedArray(_ZarrImages(array))
+    images = xr.DataArray(xr.Variable(("image", "isotope", "y", "x"), lazy), name="intensity")
+    images = images.isel(image=xr.DataArray(rows, dims="ion"))
+    return images.assign_coords(
+        ion=np.array([name for name, _ in order], dtype=object),
+        isotope=np.arange(array.shape[1]),
+        mz=(("ion", "isotope"), mz[rows]),
+    )

@@ -1,0 +1,90 @@
+"""What can be asked of the commands on results. Nothing heavy is imported: help stays quick."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ionbox.operate.arguments import Command
+
+_PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
+
+FORMATS = ("anndata", "spatialdata", "csv-pixels", "ome-tiff", "png")
+
+
+def result_commands() -> tuple[Command, ...]:
+    """Return the commands."""
+    return (
+        Command("export", _add_export, "write results in another software's format", _EXPORT),
+        Command("compare", _add_compare, "show what differs between two runs", _COMPARE),
+    )
+
+
+def _run(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        code: int = getattr(importlib.import_module("ionbox.results_commands"), name)(options)
+        return code
+
+    return run
+
+
+def _add_bucket(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("where").add_argument
+    add("--profile", metavar="NAME", help="AWS profile (default: as the AWS command line)")
+    add("--region", metavar="NAME", help="AWS region (default: as the AWS command line)")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("results", metavar="DIR|S3", help=_PLACE)
+    add("--to", required=True, choices=FORMATS, help="the format")
+    add("--out", type=Path, required=True, metavar="PATH", help="file or folder; must not exist")
+    add("--fdr", type=float, default=0.1, metavar="F", help="highest FDR (%(default)s)")
+    add("--database", metavar="NAME", help="only annotations of one database")
+    add("--tic", action="store_true", help="fractions of each pixel's total ion current")
+    _add_bucket(parser)
+    parser.set_defaults(run=_run("export_results"))
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    for name in ("a", "b"):
+        add(name, metavar=name.upper(), help=f"{_PLACE}, or a CSV")
+    add("--out", type=Path, metavar="DIR", help="write compare.csv and compare.svg there")
+    add("--database", metavar="NAME", help="only annotations of one database")
+    add(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        metavar="D",
+        help="difference of a score that does not count (%(default)s)",
+    )
+    _add_bucket(parser)
+    parser.set_defaults(run=_run("compare_results"))
+
+
+_EXPORT = """\
+examples:
+  ionbox export results --to anndata --out brain.h5ad
+  ionbox export results --to png --out images --fdr 0.2 --database hmdb
+  ionbox export s3://lab-results/results/3f9c2a/77aa01 --to csv-pixels --out pixels.csv --tic
+
+One image per ion, that of its first isotope peak. anndata, spatialdata and ome-tiff need libraries
+of their own: pip install 'ionbox[export]'.
+
+"""
+
+_COMPARE = """\
+examples:
+  ionbox compare results-before results-after --out difference
+  ionbox compare metaspace_annotations.csv results --database hmdb
+
+A CSV is an annotations.csv, METASPACE's export, or the results.csv of its engine. Gained are ions
+that only B has. An FDR level is 5, 10, 20 or 50 %, or above.
+
+exit codes of compare, as of diff:
+  0 the same   1 different   2 trouble
+
+"""

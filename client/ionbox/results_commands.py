@@ -1,0 +1,111 @@
+"""``ionbox export`` and ``ionbox compare``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ionbox_science.errors import InvalidConfig, IonboxError
+
+from ionbox import terminal
+from ionbox.operate.errors import OperateError
+
+if TYPE_CHECKING:
+    from ionbox.compare.comparison import Comparison
+
+SAME, DIFFERENT, TROUBLE = 0, 1, 2
+
+_LISTED = 10
+
+
+def export_results(options: argparse.Namespace) -> int:
+    """Write results in a format."""
+    from ionbox.exports import export
+    from ionbox.run import open as open_run
+
+    run = open_run(options.results, profile=options.profile, region=options.region)
+    n_ions = export(
+        run,
+        options.to,
+        options.out,
+        fdr=options.fdr,
+        database=options.database,
+        use_tic=options.tic,
+    )
+    terminal.say(f"{n_ions:,} ion{'' if n_ions == 1 else 's'}: {options.out}")
+    return 0
+
+
+def compare_results(options: argparse.Namespace) -> int:
+    """Show what differs; exit codes are those of diff."""
+    try:
+        return _compare(options)
+    except (IonboxError, OperateError, OSError) as error:
+        if options.debug:
+            raise
+        terminal.complain(str(error))
+        return TROUBLE
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from ionbox.compare.comparison import compare
+    from ionbox.compare.tables import read_side
+
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise InvalidConfig(f"--out: {options.out} is a file; give a folder")
+    a, b = (
+        read_side(place, options.database, profile=options.profile, region=options.region)
+        for place in (options.a, options.b)
+    )
+    found = compare(a, b, options.tolerance)
+    _show(found, options.tolerance)
+    if options.out is not None:
+        write_comparison(found, options.out)
+        terminal.say(
+            f"all ions: {options.out / 'compare.csv'}, plot: {options.out / 'compare.svg'}"
+        )
+    return SAME if found.same else DIFFERENT
+
+
+def write_comparison(found: Comparison, out: Path) -> None:
+    """Write ``compare.csv`` and ``compare.svg`` into a folder; older ones are replaced."""
+    from ionbox.compare.scatter_plot import draw_comparison
+    from ionbox.csv_cells import guard
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows = found.rows.copy()
+    for name in rows:
+        if rows[name].dtype.kind not in "fiub":
+            rows[name] = rows[name].map(guard)
+    rows.to_csv(out / "compare.csv", index=False, float_format="%.6g", lineterminator="\n")
+    (out / "compare.svg").write_text(draw_comparison(found), "utf-8")
+
+
+def _show(found: Comparison, tolerance: float) -> None:
+    terminal.show_facts(
+        {
+            "A": found.a,
+            "B": found.b,
+            "ions in both": f"{found.n_common:,}",
+            "gained": f"{found.count('gained'):,}",
+            "lost": f"{found.count('lost'):,}",
+            "at another FDR level": f"{found.count('moved'):,}",
+            f"scores differ by more than {tolerance:g}": f"{found.count('scores'):,}",
+        }
+    )
+    for difference in found.differences:
+        terminal.say(
+            f"{difference.metric:<12} largest difference {difference.largest:.2g}, median "
+            f"{difference.median:.2g}"
+        )
+    for change in ("gained", "lost", "moved"):
+        names = [_name(row) for row in found.rows[found.rows["change"] == change].itertuples()]
+        if names:
+            more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+            terminal.say(f"{change}: {', '.join(names[:_LISTED])}{more}")
+
+
+def _name(row: object) -> str:
+    parts = ("formula", "chemMod", "neutralLoss", "adduct")
+    return "".join(str(getattr(row, part)) for part in parts)

@@ -1,0 +1,155 @@
+"""A run's results where they are: a folder on disk, or a part of the results bucket."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.store import Arrays, Store
+
+from ionbox.results import check_folder
+from ionbox.run_errors import NoResults
+
+if TYPE_CHECKING:
+    import zarr
+
+RECORD = "run.json"
+_IMAGES = "ion_images.zarr"
+_COPIED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """Files of one run.
+
+    Attributes
+    ----------
+    place : str
+        Path or ``s3://`` URI, as given.
+    """
+
+    place: str
+    _store: Store
+
+    @classmethod
+    def find(
+        cls, place: str | os.PathLike[str], profile: str | None, region: str | None
+    ) -> ResultsFolder:
+        """Open a folder or a part of a bucket that has a run record.
+
+        Raises
+        ------
+        NoResults
+            If there is none.
+        """
+        text = os.fspath(place).rstrip("/") or "/"
+        if re.match(r"[a-z0-9]+://", text):
+            folder = cls(text, _open_bucket(text, profile, region))
+        else:
+            path = Path(text).expanduser()
+            if not path.is_dir():
+                kind = "a file" if path.exists() else "not there"
+                raise NoResults(f"{text} is {kind}; give the results folder of a run")
+            folder = cls(text, Store.open(path.resolve().as_uri()))
+        if not folder.has(RECORD):
+            raise NoResults(folder._say_why())
+        return folder
+
+    def _say_why(self) -> str:
+        if self.has("status.json"):
+            status = self.read_json("status.json")
+            return (
+                f"{self.place} has no results: the run is '{status.get('status')}'. "
+                f"{status.get('message', '')}".rstrip()
+            )
+        return (
+            f"{self.place} is no results folder: it has no {RECORD}. Give the folder that 'ionbox "
+            "annotate --out' or 'ionbox fetch --out' wrote, or s3://BUCKET/results/DATASET/RUN"
+        )
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a file of that name."""
+        return self._store.exists(name)
+
+    def read(self, name: str) -> bytes:
+        """Read a file.
+
+        Raises
+        ------
+        NoResults
+            If it is missing.
+        """
+        try:
+            return self._store.read(name)
+        except MissingObject:
+            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file."""
+        try:
+            return self._store.read_json(name)
+        except MissingObject:
+            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
+
+    def read_arrays(self, name: str) -> Arrays:
+        """Read named arrays."""
+        try:
+            return self._store.read_arrays(name)
+        except MissingObject:
+            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
+
+    @functools.cached_property
+    def images(self) -> zarr.Group:
+        """``ion_images.zarr``; nothing of it is read yet."""
+        import zarr
+        from zarr.storage import ObjectStore
+
+        try:
+            return zarr.open_group(ObjectStore(self._store.objects_below(_IMAGES)), mode="r")
+        except FileNotFoundError:
+            raise NoResults(f"{self.place} is not whole: {_IMAGES} is missing") from None
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy all files, the run record last, so that a folder with one is whole."""
+        check_folder(folder)
+        names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
+        (folder / RECORD).unlink(missing_ok=True)
+        with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
+            for _ in threads.map(lambda name: self._copy(name, folder), names[:-1]):
+                pass
+        self._copy(names[-1], folder)
+
+    def _copy(self, name: str, folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self._store.read(name))
+
+
+def _open_bucket(url: str, profile: str | None, region: str | None) -> Store:
+    """Open a part of a bucket with the credentials that the AWS command line would use."""
+    if not re.fullmatch(r"s3://[^/]+/.+", url):
+        raise NoResults(
+            f"{url}: expected a folder or s3://BUCKET/results/DATASET/RUN; 'ionbox status RUN' "
+            "shows where the results of a run are"
+        )
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from ionbox.operate.account import translate
+
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if session.get_credentials() is None:
+            raise NoResults(
+                f"{url}: no AWS credentials found; run 'aws configure' or 'aws sso login', or name "
+                "a profile"
+            )
+        return Store.open_bucket(url, session)
+    except BotoCoreError as error:
+        raise translate(error) from error

@@ -1,0 +1,196 @@
+"""The images of a run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.annotation_table import format_ion
+
+from ionbox.annotation_frame import plain_adduct
+from ionbox.isotope_images import IsotopeImages
+from ionbox.run_errors import NotInResults
+from ionbox.run_tables import RunTables
+from ionbox.scaling import Scale, check_scale, clip_hotspots, scale_image
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_VALUES_AT_ONCE = 1 << 28  # of images that are read together
+
+
+class RunImages(RunTables):
+    """Images; a part of `ionbox.run.Run`."""
+
+    @functools.cached_property
+    def _image_of(self) -> dict[str, int]:
+        group: Any = self._folder.images
+        return dict(group["images"].attrs["image_of"])
+
+    @functools.cached_property
+    def _mz(self) -> npt.NDArray[np.float64]:
+        group: Any = self._folder.images
+        return np.asarray(group["mz"][...])
+
+    @functools.cached_property
+    def _tic(self) -> npt.NDArray[np.float64]:
+        group: Any = self._folder.images
+        return np.asarray(group["tic"][...])
+
+    @functools.cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Which pixels were measured: (height, width) bool."""
+        group: Any = self._folder.images
+        return np.asarray(group["mask"][...])
+
+    def tic_image(self) -> npt.NDArray[np.float64]:
+        """Return the total ion current: (height, width) float64; 0 where nothing was measured.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> ionbox.open("results").tic_image().shape
+        (12, 16)
+        """
+        return self._tic.copy()
+
+    @functools.cached_property
+    def images(self) -> xr.DataArray:
+        """All images, read when they are used: (ion, isotope, y, x) float32.
+
+        Ions are named as in the column ``ion`` of the table and stand in order of m/z. Ions of
+        equal formula have the same image.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> best = run.results()["ion"].iloc[0]
+        >>> run.images.sel(ion=best, isotope=0).dims
+        ('y', 'x')
+        """
+        from ionbox.lazy_images import lazy_images
+
+        group: Any = self._folder.images
+        return lazy_images(group["images"], self._image_of, self._mz)
+
+    def isotope_images(
+        self,
+        sf: str,
+        adduct: str,
+        only_first_isotope: bool = False,
+        scale_intensity: Scale = True,
+        hotspot_clipping: bool = False,
+        neutral_loss: str = "",
+        chem_mod: str = "",
+    ) -> IsotopeImages:
+        """Return the images of an annotated ion.
+
+        Parameters
+        ----------
+        sf : str
+            Molecular formula.
+        adduct : str
+            ``+H``; ``M+H`` will do.
+        only_first_isotope : bool
+            Leave the others out.
+        scale_intensity : {True, False, "TIC"}
+            Intensities as measured; 0 to 1; or fractions of each pixel's total ion current (where
+            the viewer shows parts per million).
+        hotspot_clipping : bool
+            Cap at the 99th percentile of the visible pixels.
+        neutral_loss, chem_mod : str
+            Of the ion.
+
+        Raises
+        ------
+        NotInResults
+            If the ion was not annotated.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> images = run.isotope_images(*run.annotations(fdr=0.5)[0])
+        >>> len(images), images[0].shape
+        (4, (12, 16))
+        """
+        check_scale(scale_intensity)
+        parts = (sf, plain_adduct(adduct), neutral_loss, chem_mod)
+        row = self._find_image(*parts)
+        group: Any = self._folder.images
+        n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
+        images = group["images"][row, :n_isotopes]
+        return self._isotope_images(images, row, parts, scale_intensity, hotspot_clipping)
+
+    def _isotope_images(
+        self,
+        images: npt.NDArray[np.float32],
+        row: int,
+        parts: tuple[str, str, str, str],
+        scale: Scale,
+        hotspot_clipping: bool,
+    ) -> IsotopeImages:
+        scaled = [
+            scale_image(image, scale, self._tic if scale == "TIC" else None) for image in images
+        ]
+        if hotspot_clipping:
+            scaled = [clip_hotspots(image) for image in scaled]
+        return IsotopeImages(scaled, *parts, mz=self._mz[row, : len(images)].tolist())
+
+    def _find_image(self, formula: str, adduct: str, neutral_loss: str, chem_mod: str) -> int:
+        """Return the row of an ion's images."""
+        ion = format_ion(formula, chem_mod, neutral_loss, adduct, self._sign)
+        if ion in self._image_of:
+            return int(self._image_of[ion])
+        others = self._table[self._table["formula"] == formula]["ion"].drop_duplicates()
+        known = f"annotated with this formula: {', '.join(others)}. " if len(others) else ""
+        raise NotInResults(
+            f"{ion} was not annotated, so it has no images. {known}diagnostics() has the scores of "
+            "all ions"
+        )
+
+    def all_annotation_images(
+        self,
+        fdr: float = 0.1,
+        database: str | None = None,
+        only_first_isotope: bool = True,
+        scale_intensity: Scale = True,
+        hotspot_clipping: bool = False,
+    ) -> list[IsotopeImages]:
+        """Return the images of all annotations up to an FDR, in the order of `results`.
+
+        Parameters are those of `annotations` and `isotope_images`.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> len(run.all_annotation_images(fdr=0.5)) == len(run.annotations(fdr=0.5))
+        True
+        """
+        check_scale(scale_intensity)
+        frame = self._select(database, fdr)
+        group: Any = self._folder.images
+        n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
+        rows = [self._image_of[ion] for ion in frame["ion"]]
+        found = dict(self._read_images(sorted(set(rows)), n_isotopes))
+        columns = (frame[name] for name in ("formula", "adduct", "neutralLoss", "chemMod"))
+        return [
+            self._isotope_images(found[row], row, parts, scale_intensity, hotspot_clipping)
+            for row, parts in zip(rows, zip(*columns, strict=True), strict=True)
+        ]
+
+    def _read_images(
+        self, rows: Sequence[int], n_isotopes: int
+    ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Yield images by row; each chunk of the file is read once."""
+        group: Any = self._folder.images
+        array = group["images"]
+        per_read = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(array.shape[1:]))))
+        for start in range(0, len(rows), per_read):
+            some = list(rows[start : start + per_read])
+            yield from zip(some, array.oindex[some, slice(n_isotopes)], strict=True)

@@ -1,0 +1,35 @@
+"""Where the data of local results are: the dataset's sorted peaks, and its ibd."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SOURCES = "sources.json"
+"""In a folder of local results. Nothing else there knows a path of this machine."""
+
+
+def read_sources(folder: Path) -> dict[str, str]:
+    """Read where the data of local results were; empty if it is not said."""
+    try:
+        value: Any = json.loads((folder / SOURCES).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+def write_sources(folder: Path, results: Path, ibd: Path) -> None:
+    """Write where the data of local results are.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run's results.
+    results : Path
+        What stands for the results bucket: segments are in it.
+    ibd : Path
+        The user's file.
+    """
+    value = {"results": str(results.resolve()), "ibd": str(ibd.resolve())}
+    (folder / SOURCES).write_text(json.dumps(value, indent=1) + "\n", "utf-8")

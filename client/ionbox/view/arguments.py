@@ -1,0 +1,88 @@
+"""What can be asked of ``view``, ``why`` and ``share``. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+
+from ionbox.operate.arguments import Command, add_place
+
+_WANTED = "results folder, s3://bucket/results/…, or name of a run or dataset"
+
+
+def _run(name: str) -> Callable[[argparse.Namespace], int]:
+    """Return what carries out a command, imported when it is called."""
+
+    def run(options: argparse.Namespace) -> int:
+        code: int = getattr(importlib.import_module("ionbox.view.commands"), name)(options)
+        return code
+
+    return run
+
+
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("wanted", metavar="DIR|RUN", help=_WANTED)
+    add("--port", type=int, default=0, metavar="N", help="on this machine (default: a free one)")
+    add("--no-browser", action="store_true", help="only print the address")
+    add_place(parser, local=True)
+    parser.set_defaults(run=_run("view"))
+
+
+def _add_why(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("wanted", metavar="DIR|RUN", help=_WANTED)
+    add("--formula", required=True, metavar="FORMULA", help="of the molecule, such as C6H12O6")
+    add("--adduct", required=True, metavar="+X", help="such as +K, M+K or [M]+")
+    add("--neutral-loss", default="", metavar="-X", help="such as -H2O")
+    add("--chem-mod", default="", metavar="±X", help="a chemical modification")
+    add("--database", default="", metavar="NAME", help="of the run (default: each)")
+    add("--json", action="store_true", help="print all that is known, for programs")
+    add_place(parser, local=True)
+    parser.set_defaults(run=_run("why"))
+
+
+def _add_share(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("wanted", metavar="DIR|RUN", help=_WANTED)
+    add("--days", type=float, default=7, metavar="N", help="how long it works, at most 7 (7)")
+    add_place(parser, local=True)
+    parser.set_defaults(run=_run("share"))
+
+
+def viewer_commands() -> tuple[Command, ...]:
+    """Return the commands that look at results."""
+    return (
+        Command("view", _add_view, "look at a run in the browser", _VIEW),
+        Command("why", _add_why, "say why an ion is annotated or not", _WHY),
+        Command("share", _add_share, "make a link to a run's report", _SHARE),
+    )
+
+
+_VIEW = """\
+examples:
+  ionbox view results
+  ionbox view brain
+  ionbox view brain --local --port 8000 --no-browser
+
+Serves the page to this machine only, until Ctrl-C. Beyond the report: images of all ions, of any
+m/z, the spectrum of a pixel, overlays, and why an ion is annotated or not.
+
+"""
+
+_WHY = """\
+examples:
+  ionbox why results --formula C6H12O6 --adduct=+K
+  ionbox why brain --formula C40H80NO8P --adduct=+H --neutral-loss=-H2O --database lipids
+
+"""
+
+_SHARE = """\
+examples:
+  ionbox share brain
+  ionbox share brain --days 2
+
+Whoever has the link can open the report, without an AWS account, until it expires.
+
+"""

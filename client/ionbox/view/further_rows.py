@@ -1,0 +1,88 @@
+"""Annotations that a report has no room for, put together again from the other results."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ionbox_cloud.report_rows import describe_annotations
+from ionbox_science.annotation_table import AnnotatedDatabase
+from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.config import RunConfig
+from ionbox_science.csv_cells import unguard_cell
+from ionbox_science.databases import MoleculeDatabase
+from ionbox_science.explanations import ScoredDatabase
+
+from ionbox.view.images import ImageReader
+
+
+@dataclass
+class _Molecules:
+    """What the table says of a database's molecules: all of a formula stand in one cell."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def database(self, name: str) -> MoleculeDatabase:
+        formulas = tuple(self.ids)
+        return MoleculeDatabase(
+            name, tuple(self.ids.values()), tuple(self.names.values()), formulas
+        )
+
+
+def describe_further(
+    n_known: int,
+    table: bytes,
+    config: RunConfig,
+    scored: Mapping[str, Callable[[], ScoredDatabase]],
+    images: ImageReader,
+) -> list[dict[str, Any]]:
+    """Describe the annotations from ``n_known`` on, in the order of the table.
+
+    Parameters
+    ----------
+    n_known : int
+        Annotations that need no description.
+    table : bytes
+        ``annotations.csv``.
+    config : RunConfig
+        Of the run.
+    scored : mapping
+        Reads what the run found, by database.
+    images : ImageReader
+        The run's images and patterns.
+
+    Returns
+    -------
+    list of dict
+        As `ionbox_cloud.report_rows` describes them, but without colocalized ions, and with the
+        molecules of a formula as one.
+    """
+    rows = list(csv.DictReader(table.decode("utf-8").splitlines()[1:]))
+    molecules: dict[str, _Molecules] = {name: _Molecules() for name in scored}
+    for row in rows:
+        formula, of = row["formula"], molecules[row["database"]]
+        of.ids[formula] = unguard_cell(row["moleculeIds"])
+        of.names[formula] = unguard_cell(row["moleculeNames"])
+    databases = [
+        AnnotatedDatabase(molecules[name].database(name), _annotate(read(), config, images))
+        for name, read in scored.items()
+    ]
+    described = describe_annotations(databases, config.polarity, config.ppm, images.image_of, {})
+    return [
+        {**found, "isomers": int(row["isomeric_mols_count"])}
+        for found, row in list(zip(described, rows, strict=True))[n_known:]
+    ]
+
+
+def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageReader) -> Annotations:
+    """Rank the targets again; patterns are beside the images."""
+    ranked = rank_targets(found.table, found.scores, config.fdr_method)
+    formulas = found.table.ion_formulas(found.scores.ion[ranked.score_row])
+    place = {formula: row for row, formula in enumerate(images.ion_formula)}
+    rows = np.array([place[formula] for formula in formulas], np.int64)
+    mz, abundance = images.patterns
+    return collect_annotations(found.table, found.scores, ranked, mz[rows], abundance[rows])

@@ -1,0 +1,27 @@
+"""The run as the page wants it: what its report carries, but for the images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.report import read_report
+
+from ionbox.view.errors import Gone
+from ionbox.view.places import ANNOTATE_AGAIN, Place
+
+REPORT = "report.html"
+
+
+def read_run(place: Place) -> dict[str, Any]:
+    """Read the run from its report.
+
+    Raises
+    ------
+    Gone
+        If there is no report that can be read.
+    """
+    try:
+        return read_report(place.results.read(place.key(REPORT)))
+    except (MissingObject, ValueError):
+        raise Gone(f"these results have no {REPORT}; {ANNOTATE_AGAIN}") from None

@@ -1,0 +1,256 @@
+"""The page and the data of one run over HTTP, for this machine's browser only.
+
+::
+
+    GET /                                    the page
+        /api/run                             the run without ion images
+        /api/tic, /api/mask                  float32, little-endian, row by row
+        /api/image/<row>/<isotope>           the same
+        /api/anymz?mz=&ppm=                  the same, of any m/z
+        /api/spectrum?x=&y=                  {mz, intensity}
+        /api/why?formula=&adduct=&database=  why an ion is annotated or not
+
+Only requests that name this address are answered, so that a page of somebody else cannot read a
+run through a name that it lets point here; there is nothing that writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_cloud.errors import InternalError, TransientError
+from ionbox_cloud.page_assembly import assemble_page, page_policy
+from ionbox_science import __version__
+
+from ionbox.view.errors import BadQuestion, NotFound, Unanswerable
+from ionbox.view.run_reader import RunReader
+
+HOST = "127.0.0.1"
+
+_ENTRY = "viewer"
+"""The page's module that starts it."""
+
+_HEAVY_AT_ONCE = 4
+"""Requests that read data at the same time; others wait, so that memory stays bounded."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Response:
+    """What is sent back."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Viewer(ThreadingHTTPServer):
+    """Serves one run on this machine until it is closed.
+
+    Parameters
+    ----------
+    run : RunReader
+        The run.
+    port : int
+        0 for any that is free.
+    """
+
+    daemon_threads = True  # Ctrl-C does not wait for a download that goes on
+    request_queue_size = 64
+
+    def __init__(self, run: RunReader, port: int = 0) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.run = run
+        self.page = b"".join(assemble_page(_ENTRY, "ionbox", served=True))
+        self.policy = f"{page_policy(_ENTRY, served=True)}; frame-ancestors 'none'"
+        self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
+        self.turns = threading.BoundedSemaphore(_HEAVY_AT_ONCE)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of browsers that went away."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://{HOST}:{self.server_port}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Viewer
+    timeout = 30  # for reading a request, not for answering it
+    protocol_version = "HTTP/1.1"
+    server_version = f"ionbox/{__version__}"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        stranger = self._find_stranger()
+        if stranger:
+            self._send(_refusal(HTTPStatus.FORBIDDEN, stranger))
+            return
+        address = urlsplit(self.path)
+        try:
+            response = self._answer(address.path, address.query)
+        except Unanswerable as error:
+            response = _refusal(error.status, str(error))
+        except TransientError as error:
+            response = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try again")
+        except InternalError as error:
+            response = _refusal(HTTPStatus.NOT_FOUND, str(error))
+        self._send(response)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _find_stranger(self) -> str:
+        """Say why a request is none of our page's; empty if it is."""
+        if self.headers.get("Host", "").lower() not in self.server.hosts:
+            return f"this viewer answers at {self.server.url} only"
+        origin = self.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc.lower() not in self.server.hosts:
+            return "this viewer answers its own page only"
+        if self.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            return "this viewer answers its own page only; type its address into the browser"
+        return ""
+
+    def _answer(self, path: str, query: str) -> Response:
+        if path == "/":
+            headers = {"Content-Security-Policy": self.server.policy}
+            return Response(self.server.page, "text/html; charset=utf-8", headers=headers)
+        parts = path.split("/")
+        if len(parts) > 2 and parts[1] == "api" and parts[2] in _QUESTIONS:
+            given = {name: values[-1] for name, values in parse_qs(query).items()}
+            with self.server.turns:
+                return _QUESTIONS[parts[2]](self.server.run, parts[3:], given)
+        raise NotFound(f"there is nothing at {path[:200]}")
+
+    def _send(self, response: Response) -> None:
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
+        for name, value in {**_HEADERS, **response.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the terminal shows the address."""
+
+
+# --- questions ---
+
+
+def _run(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    return _json(run.describe())
+
+
+def _tic(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    return _floats(run.images.tic.astype(np.float32))
+
+
+def _mask(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    return _floats(run.images.mask.astype(np.float32))
+
+
+def _image(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 2)
+    row, isotope = (_whole("image", part) for part in path)
+    return _floats(run.images.read(row, isotope))
+
+
+def _any_mz(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    ppm = _number("ppm", query) if query.get("ppm") else None
+    return _floats(run.any_mz(_number("mz", query), ppm))
+
+
+def _spectrum(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    x, y = (_whole(name, query.get(name, "")) for name in ("x", "y"))
+    found = run.spectrum(x, y)
+    return _json(
+        {
+            "x": x,
+            "y": y,
+            "nSpectra": found.n_spectra,
+            "mz": found.mz.tolist(),
+            "intensity": found.intensity.tolist(),
+        }
+    )
+
+
+def _why(run: RunReader, path: list[str], query: Query) -> Response:
+    _expect_parts(path, 0)
+    names = ("formula", "adduct", "neutralLoss", "chemMod", "database")
+    formula, adduct, loss, chem_mod, database = (query.get(name, "") for name in names)
+    return _json({"answers": run.why(formula, adduct, loss, chem_mod, database)})
+
+
+_QUESTIONS: dict[str, Callable[[RunReader, list[str], Query], Response]] = {
+    "run": _run,
+    "tic": _tic,
+    "mask": _mask,
+    "image": _image,
+    "anymz": _any_mz,
+    "spectrum": _spectrum,
+    "why": _why,
+}
+
+
+def _expect_parts(path: list[str], n: int) -> None:
+    if len(path) != n:
+        raise NotFound("there is nothing at this address")
+
+
+def _number(name: str, query: Query) -> float:
+    try:
+        return float(query.get(name, ""))
+    except ValueError:
+        raise BadQuestion(f"{name}: expected a number, got '{query.get(name, '')}'") from None
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise BadQuestion(f"{name}: expected a whole number, got '{text}'")
+    return int(text)
+
+
+def _json(value: Any) -> Response:
+    return Response(json.dumps(value, separators=(",", ":"), allow_nan=False).encode())
+
+
+def _floats(image: npt.NDArray[np.float32]) -> Response:
+    height, width = image.shape
+    headers = {"X-Image-Width": str(width), "X-Image-Height": str(height)}
+    body = np.ascontiguousarray(image, "<f4").tobytes()
+    return Response(body, "application/octet-stream", headers=headers)
+
+
+def _refusal(status: HTTPStatus, sentence: str) -> Response:
+    return Response(json.dumps({"error": sentence}).encode(), status=status)

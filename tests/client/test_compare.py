@@ -1,0 +1,142 @@
+"""Two tables side by side."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from ionbox.compare.comparison import compare
+from ionbox.compare.scatter_plot import draw_comparison
+from ionbox.compare.tables import Side, read_side
+from ionbox.results_commands import write_comparison
+from operating import Command
+
+
+def side(name: str, *ions: dict[str, Any]) -> Side:
+    usual = {
+        **{"formula": "C6H12O6", "chemMod": "", "neutralLoss": "", "adduct": "+H"},
+        **{"msm": 0.8, "fdr": 0.1, "rhoSpatial": 0.9, "rhoSpectral": 0.95, "rhoChaos": 0.99},
+    }
+    return Side(name, pd.DataFrame([{**usual, **ion} for ion in ions]))
+
+
+def changes(a: Side, b: Side, **options: Any) -> dict[str, str]:
+    rows = compare(a, b, **options).rows
+    return {f"{row.formula}{row.adduct}": row.change for row in rows.itertuples()}
+
+
+def test_ions_are_gained_lost_moved_or_differ_in_scores() -> None:
+    a = side("a", {"formula": "C1"}, {"formula": "C2"}, {"formula": "C3"}, {"formula": "C4"})
+    b = side(
+        "b",
+        {"formula": "C1"},
+        {"formula": "C2", "fdr": 0.11},
+        {"formula": "C3", "rhoSpatial": 0.8},
+        {"formula": "C5"},
+    )
+    expected = {"C1+H": "", "C2+H": "moved", "C3+H": "scores", "C4+H": "lost", "C5+H": "gained"}
+    assert changes(a, b) == expected
+    assert changes(a, b, tolerance=0.2)["C3+H"] == ""
+    found = compare(a, b)
+    assert (found.n_common, found.count("gained"), found.same) == (3, 1, False)
+    spatial = next(each for each in found.differences if each.metric == "rhoSpatial")
+    assert spatial.largest == pytest.approx(0.1)
+    assert spatial.median == 0
+
+
+def test_a_difference_within_the_tolerance_is_none() -> None:
+    found = compare(side("a", {"msm": 0.8}), side("b", {"msm": 0.80009}))
+    assert found.same
+
+
+def test_databases_tell_ions_apart_where_both_tables_know_them() -> None:
+    a = side("a", {"database": "x", "fdr": 0.01}, {"database": "y", "fdr": 0.3})
+    same = compare(a, side("b", {"database": "x", "fdr": 0.01}, {"database": "y", "fdr": 0.3}))
+    assert same.same
+    assert len(same.rows) == 2
+    for other in (side("b", {"fdr": 0.01}), side("b", {"database": "z", "fdr": 0.01})):
+        assert compare(a, other).rows["change"].tolist() == [""]  # the better row of the ion
+
+
+def test_tables_without_an_ion_in_common_have_no_differences() -> None:
+    found = compare(side("a", {"formula": "C1"}), side("b", {"formula": "C2"}))
+    assert found.differences == ()
+    assert ElementTree.fromstring(draw_comparison(found)).tag.endswith("svg")
+
+
+def test_the_plot_has_a_dot_per_place_and_escapes_names() -> None:
+    found = compare(
+        side("<b>&", {"formula": "C1"}, {"formula": "C2", "msm": 0.3}, {"formula": "C3"}),
+        side("b", {"formula": "C1"}, {"formula": "C2", "msm": 0.4, "fdr": 0.3}, {"formula": "C4"}),
+    )
+    root = ElementTree.fromstring(draw_comparison(found))
+    texts = "".join(root.itertext())
+    assert "MSM, <b>&" in texts
+    assert "2 ions in both, 1 gained, 1 lost, 1 at another FDR level" in texts
+    paths = [e for e in root.iter() if e.tag.endswith("path") and e.get("stroke-linecap")]
+    assert len(paths) == 2 * 3  # common, moved and one-sided in both panels
+
+
+def test_files_say_everything_and_text_is_inert(tmp_path: Path) -> None:
+    a = side("a", {"formula": "=cmd()"}, {"adduct": "+Na", "neutralLoss": "-H2O"})
+    write_comparison(compare(a, side("b", {})), tmp_path / "out")
+    frame = pd.read_csv(tmp_path / "out" / "compare.csv", keep_default_na=False)
+    assert set(frame["formula"]) == {"'=cmd()", "C6H12O6"}
+    assert set(frame["neutralLoss"]) == {"", "-H2O"}
+    assert sorted(frame["change"]) == ["gained", "lost", "lost"]
+    assert (tmp_path / "out" / "compare.svg").is_file()
+
+
+def test_exports_of_metaspace_can_be_compared(results: Path, tmp_path: Path) -> None:
+    """Two comment lines, FDR levels, its columns, no database."""
+    frame = pd.read_csv(results / "annotations.csv", comment="#", keep_default_na=False)
+    exported = frame[frame["database"] == "acids"].drop(columns="database")
+    text = io.StringIO()
+    text.write("# Generated at 2026-11-20\n# URL: https://metaspace2020.org/\n")
+    exported.assign(offSample="").to_csv(text, index=False)
+    path = tmp_path / "metaspace_annotations.csv"
+    path.write_text(text.getvalue())
+    found = compare(read_side(str(path)), read_side(str(results), "acids"))
+    assert found.same
+    assert found.n_common == len(exported)
+
+
+def test_results_of_the_engine_can_be_compared(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text(
+        "formula_i,formula,modifier,chaos,spatial,spectral,msm,fdr,moldb_id,chem_mod,neutral_loss,"
+        "adduct\n1,C6H12O6,+H,0.99,0.9,0.95,0.8,0.1,hmdb,,,+H\n"
+    )
+    assert compare(read_side(str(path)), side("b", {})).same
+
+
+# --- the command ---
+
+
+def test_exit_codes_are_those_of_diff(results: Path, tmp_path: Path, operate: Command) -> None:
+    same = operate("compare", results, results)
+    assert same.code == 0
+    assert "gained" in same.out
+    changed = shutil.copytree(results, tmp_path / "changed")
+    table = changed / "annotations.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-3]))
+    different = operate("compare", results, changed, "--out", tmp_path / "out")
+    assert different.code == 1
+    assert "lost: " in different.out
+    assert len(pd.read_csv(tmp_path / "out" / "compare.csv")) > 50
+    for wrong in ("nowhere", changed / "run.json"):
+        trouble = operate("compare", results, wrong)
+        assert trouble.code == 2
+        assert trouble.err.startswith("error: ")
+    assert operate("compare", results, results, "--database", "hmdb").code == 2
+
+
+def test_a_folder_and_a_bucket_are_the_same(
+    results: Path, bucket_results: str, operate: Command
+) -> None:
+    assert operate("compare", results, bucket_results).code == 0

@@ -1,0 +1,70 @@
+"""Every example in the docstrings of the Python client runs as it stands there."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+from cloud_builders import simulate
+from operating import Cloud
+from small_run import DATABASES
+
+MODULES = (
+    "ionbox",
+    "ionbox.annotation_frame",
+    "ionbox.compare.comparison",
+    "ionbox.csv_cells",
+    "ionbox.exports",
+    "ionbox.exports.png_folder",
+    "ionbox.run",
+    "ionbox.run_images",
+    "ionbox.run_tables",
+    "ionbox.scaling",
+)
+
+
+def run_examples(module: str) -> int:
+    """Run them; return how many there are."""
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert not result.failed
+    return result.attempted
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_on_results_run(
+    module: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results").symlink_to(results)
+    monkeypatch.chdir(tmp_path)
+    assert run_examples(module) > 0
+
+
+def test_examples_of_the_inbox_run(installed: Cloud, tmp_path: Path) -> None:
+    simulate(tmp_path / "tissue.imzML", DATABASES["acids"])
+    (tmp_path / "acids.tsv").write_text("id\tname\tformula\n1\tlauric acid\tC12H24O2\n")
+    installed.start("run-1", "brain")
+    installed.leave_traces("run-1", "brain")
+    assert run_examples("ionbox.inbox") > 0
+
+
+def test_every_public_method_of_a_run_has_an_example_or_says_where() -> None:
+    from ionbox.run import Run
+
+    for name in dir(Run):
+        member = getattr(Run, name)
+        if name.startswith("_") or not callable(member):
+            continue
+        text = member.__doc__ or ""
+        assert ">>>" in text or "see `ionbox.exports`" in text, name
+
+
+def test_no_module_with_examples_is_forgotten(project: Path) -> None:
+    client = project / "client"
+    with_examples = {
+        ".".join(path.relative_to(client).with_suffix("").parts).removesuffix(".__init__")
+        for path in client.rglob("*.py")
+        if ">>> " in path.read_text("utf-8")
+    }
+    assert with_examples == {*MODULES, "ionbox.inbox"}

@@ -1,0 +1,274 @@
+"""Results in the formats of other software."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import anndata
+import ionbox
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from ionbox import exports
+from ionbox.exports import FORMATS, export, selection
+from ionbox.exports.png_folder import encode_png
+from ionbox.results_arguments import FORMATS as OFFERED
+from ionbox.run import Run
+from ionbox.run_errors import MissingLibrary
+from ionbox_science.errors import InvalidConfig
+from operating import Command
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def run(results: Path) -> Run:
+    return ionbox.open(results)
+
+
+@pytest.fixture
+def sparse(results: Path, tmp_path: Path) -> Run:
+    """The run as if its first row of pixels had not been measured."""
+    import zarr
+
+    copy = shutil.copytree(results, tmp_path / "sparse")
+    group = zarr.open_group(copy / "ion_images.zarr", mode="a")
+    group["mask"][0] = False
+    group["images"][:, :, 0] = 0
+    group["tic"][0] = 0
+    return ionbox.open(copy)
+
+
+def unique_ions(run: Run, fdr: float, database: str | None = None) -> pd.DataFrame:
+    frame = run.results(database, fdr)
+    return frame[~frame["ion"].duplicated()]
+
+
+# --- AnnData ---
+
+
+def test_anndata_is_laid_out_as_by_metaspace_converter(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5ad"
+    ions = unique_ions(run, 0.2)
+    assert export(run, "anndata", path, fdr=0.2) == len(ions)
+    table = anndata.read_h5ad(path)
+    assert table.shape == (12 * 16, len(ions))
+    assert table.X.dtype == np.float32
+    assert table.obs.index.name == "ion_image_pixel"
+    assert table.var.index.name == "formula_adduct"
+    assert table.var_names.is_unique
+    expected = [
+        f"{formula}{adduct}" for formula, adduct in ions.index
+    ]  # the run has neither modifications nor losses
+    assert table.var_names.tolist() == expected
+    for column in ("mz", "msm", "fdr"):
+        np.testing.assert_allclose(table.var[column], ions[column])
+    assert [json.loads(text) for text in table.var["moleculeIds"]] == ions["moleculeIds"].tolist()
+    x, y = (table.obs[f"ion_image_pixel_{axis}"].to_numpy() for axis in "xy")
+    assert (table.obs["ion_image_shape_y"] == 12).all()
+    for column, ion in enumerate(ions["ion"]):
+        image = run.images.sel(ion=ion, isotope=0).values
+        np.testing.assert_array_equal(table.X[:, column], image[y, x])
+    facts = table.uns["metaspace"]
+    assert (facts["name"], facts["polarity"]) == ("tissue", "Positive")
+    assert facts["image_size"] == {"x": 16, "y": 12}
+    assert facts["config"]["ppm"] == 3
+    assert table.uns["ionbox"]["run_id"] == run.id
+
+
+def test_anndata_has_what_squidpy_looks_for(run: Run) -> None:
+    """Its functions take coordinates from obsm['spatial'], as numbers, x before y, a row each."""
+    table = run.to_anndata(fdr=0.2)
+    spatial = table.obsm["spatial"]
+    assert isinstance(spatial, np.ndarray)
+    assert spatial.dtype == np.float64
+    assert spatial.shape == (table.n_obs, 2)
+    np.testing.assert_array_equal(spatial[:, 0], table.obs["ion_image_pixel_x"])
+    np.testing.assert_array_equal(spatial[:, 1], table.obs["ion_image_pixel_y"])
+    assert len({tuple(place) for place in spatial.tolist()}) == table.n_obs
+    assert table.obs_names.is_unique
+    assert all(isinstance(name, str) for name in table.obs_names)
+    assert table.obs["measured"].all()
+
+
+def test_anndata_can_be_fractions_of_the_tic_of_one_database(run: Run) -> None:
+    table = run.to_anndata(fdr=0.5, database="acids", use_tic=True)
+    plain = run.to_anndata(fdr=0.5, database="acids")
+    tic = run.tic_image().ravel()
+    np.testing.assert_allclose(table.X, plain.X / tic[:, None], rtol=1e-6)
+    assert set(table.var["database"]) == {"acids"}
+    assert table.uns["ionbox"]["intensity"] == "fraction of the total ion current"
+
+
+def test_losses_and_modifications_make_names_of_their_own(results_with_losses: Path) -> None:
+    table = ionbox.open(results_with_losses).to_anndata(fdr=1)
+    assert table.var_names.is_unique
+    lost = table.var[table.var["neutralLoss"] == "-H2O"]
+    assert len(lost)
+    assert all(name.endswith("-H2O") for name in lost.index)
+
+
+def test_spatialdata_has_a_table_and_points(run: Run, tmp_path: Path) -> None:
+    spatialdata = pytest.importorskip(
+        "spatialdata", reason="spatialdata is not installed: it brings a hundred packages"
+    )
+    export(run, "spatialdata", tmp_path / "run.zarr", fdr=0.2)
+    made = spatialdata.read_zarr(tmp_path / "run.zarr")
+    assert made.tables["table"].shape == run.to_anndata(fdr=0.2).shape
+    assert len(made.points["maldi_points"]) == 12 * 16
+
+
+# --- CSV ---
+
+
+def test_pixels_are_rows_and_ions_columns(sparse: Run, tmp_path: Path) -> None:
+    path = tmp_path / "pixels.csv"
+    export(sparse, "csv-pixels", path, fdr=0.2)
+    frame = pd.read_csv(path)
+    ions = unique_ions(sparse, 0.2)["ion"].tolist()
+    assert frame.columns.tolist() == ["x", "y", *ions]
+    assert len(frame) == 11 * 16  # measured pixels only
+    assert frame["y"].min() == 1
+    for ion in ions[:5]:
+        image = sparse.images.sel(ion=ion, isotope=0).values
+        np.testing.assert_allclose(frame[ion], image[frame["y"], frame["x"]], rtol=1e-5)
+
+
+def test_few_rows_at_a_time_make_the_same_files(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for to in ("csv-pixels", "png"):
+        export(run, to, tmp_path / f"{to}-whole", fdr=0.2)
+    monkeypatch.setattr(selection, "_BLOCK_VALUES", 500)
+    for to in ("csv-pixels", "png"):
+        export(run, to, tmp_path / f"{to}-parts", fdr=0.2)
+    whole, parts = tmp_path / "csv-pixels-whole", tmp_path / "csv-pixels-parts"
+    assert whole.read_bytes() == parts.read_bytes()
+    for path in (tmp_path / "png-whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "png-parts" / path.name).read_bytes()
+
+
+def test_untrusted_text_is_inert_in_csv(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = selection.Selection.names
+    monkeypatch.setattr(
+        selection.Selection, "names", property(lambda self: ["=1+1", *names.fget(self)[1:]])
+    )
+    monkeypatch.setattr(
+        selection.Selection,
+        "block",
+        lambda self, chosen, rows: np.zeros((len(self.ions), 12, 16), np.float32)[:, rows],
+    )
+    export(run, "csv-pixels", tmp_path / "pixels.csv", fdr=0.2)
+    header = next(csv.reader(io.StringIO((tmp_path / "pixels.csv").read_text())))
+    assert header[2] == "'=1+1"
+
+
+# --- images ---
+
+
+def test_ome_tiff_has_a_named_channel_per_ion(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "run.ome.tiff"
+    ions = unique_ions(run, 0.2)["ion"].tolist()
+    export(run, "ome-tiff", path, fdr=0.2)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_ome
+        assert tiff.series[0].axes == "CYX"
+        values = tiff.asarray()
+        root = ElementTree.fromstring(tiff.ome_metadata)
+    channels = [e.get("Name") for e in root.iter() if e.tag.endswith("Channel")]
+    assert channels == ions
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, run.images.sel(ion=ions, isotope=0).values)
+    (pixels,) = [e for e in root.iter() if e.tag.endswith("}Pixels")]
+    size, _ = run.record["dataset"]["pixel_size_um"]
+    assert float(pixels.get("PhysicalSizeX", 0)) == size
+
+
+def test_ome_tiff_says_the_size_of_a_pixel_where_it_is_known(results: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "copy")
+    record = json.loads((copy / "run.json").read_text())
+    record["dataset"]["pixel_size_um"] = [50, 25]
+    (copy / "run.json").write_text(json.dumps(record))
+    export(ionbox.open(copy), "ome-tiff", tmp_path / "t.ome.tiff", fdr=0.2)
+    with tifffile.TiffFile(tmp_path / "t.ome.tiff") as tiff:
+        text = tiff.ome_metadata
+    assert 'PhysicalSizeX="50.0"' in text
+    assert 'PhysicalSizeY="25.0"' in text
+
+
+def test_pngs_and_their_scales_give_the_intensities_back(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "images"
+    ions = unique_ions(run, 0.2)["ion"].tolist()
+    assert export(run, "png", out, fdr=0.2) == len(ions)
+    listed = json.loads((out / "images.json").read_text())
+    assert [entry["ion"] for entry in listed["images"]] == ions
+    assert {path.name for path in out.glob("*.png")} == {e["file"] for e in listed["images"]}
+    for entry in listed["images"]:
+        assert re.fullmatch(r"[\w+\-\[\].]+", entry["file"])
+        with Image.open(out / entry["file"]) as image:
+            levels = np.asarray(image).astype(np.float64)
+        expected = run.images.sel(ion=entry["ion"], isotope=0).values
+        assert levels.max() == 65535
+        step = entry["intensity_per_level"]
+        np.testing.assert_allclose(levels * step, expected, atol=step * 0.51)
+
+
+def test_an_empty_image_and_one_of_one_pixel_are_pngs(tmp_path: Path) -> None:
+    for levels in (np.zeros((3, 2), np.uint16), np.full((1, 1), 1234, np.uint16)):
+        with Image.open(io.BytesIO(encode_png(levels))) as image:
+            np.testing.assert_array_equal(np.asarray(image), levels)
+
+
+# --- the command, and what it refuses ---
+
+
+def test_all_formats_are_offered() -> None:
+    assert tuple(FORMATS) == OFFERED
+    for name in FORMATS:
+        assert f"``{name}``" in str(exports.__doc__)
+
+
+def test_the_command_exports_a_folder_or_a_bucket(
+    results: Path, bucket_results: str, tmp_path: Path, operate: Command
+) -> None:
+    for place, out in ((results, "a.csv"), (bucket_results, "b.csv")):
+        ended = operate("export", place, "--to", "csv-pixels", "--out", tmp_path / out, "--tic")
+        assert ended.code == 0
+        assert re.match(r"\d+ ions: ", ended.out)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_what_cannot_be_exported_is_said(run: Run, results: Path, operate: Command) -> None:
+    with pytest.raises(InvalidConfig, match="no annotations of acids up to an FDR of 0"):
+        export(run, "png", results.parent / "none", fdr=0, database="acids")
+    ended = operate("export", results, "--to", "png", "--out", results)
+    assert (ended.code, ended.err) == (1, f"error: {results} exists; give another name\n")
+    with pytest.raises(InvalidConfig, match=r"no format 'mat'; give one of anndata, "):
+        export(run, "mat", results.parent / "none")
+
+
+@pytest.mark.parametrize(
+    ("to", "library", "extra"),
+    [
+        ("anndata", "anndata", "export"),
+        ("ome-tiff", "tifffile", "export"),
+        ("spatialdata", "spatialdata", "spatialdata"),
+    ],
+)
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, library: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    words = rf"need {library}, which is not installed .*pip install 'ionbox\[{extra}\]'"
+    with pytest.raises(MissingLibrary, match=words):
+        export(run, to, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

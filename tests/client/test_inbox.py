@@ -1,0 +1,107 @@
+"""Datasets to an installation, from Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ionbox
+import pytest
+from cloud_builders import simulate
+from ionbox.inbox import Inbox
+from ionbox.operate.errors import UserMustAct
+from ionbox.run_errors import NotInResults
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+from operating import INBOX, Cloud
+from small_run import DATABASES
+
+SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return simulate(tmp_path / "brain.imzML", DATABASES["acids"])
+
+
+@pytest.fixture
+def inbox(installed: Cloud) -> Inbox:
+    return ionbox.Inbox()
+
+
+def test_a_dataset_is_sent_with_its_settings_and_databases(
+    inbox: Inbox, installed: Cloud, dataset: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "sugars.tsv"
+    table.write_text("id\tname\tformula\n1\tglucose\tC6H12O6\n")
+    sent = inbox.submit_dataset(
+        dataset, databases=[table], adducts=("+H",), ppm=5, folder="lab", **SETTINGS
+    )
+    assert sent == "brain"
+    names = ["brain.ibd", "brain.imzML", "brain.json"]
+    assert installed.keys(INBOX) == ["databases/sugars.tsv", *(f"lab/{name}" for name in names)]
+    settings = json.loads(installed.read(INBOX, "lab/brain.json"))
+    assert settings == {**SETTINGS, "adducts": ["+H"], "ppm": 5, "databases": ["sugars"]}
+
+
+def test_the_ibd_may_lie_elsewhere_and_the_dataset_have_another_name(
+    inbox: Inbox, installed: Cloud, dataset: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / "data.ibd"
+    elsewhere.parent.mkdir()
+    dataset.with_suffix(".ibd").rename(elsewhere)
+    assert inbox.submit_dataset(str(dataset), elsewhere, "Maus 7", **SETTINGS) == "Maus 7"
+    assert installed.keys(INBOX) == ["Maus 7.ibd", "Maus 7.imzML", "Maus 7.json"]
+
+
+def test_what_is_not_fit_is_not_sent(inbox: Inbox, installed: Cloud, dataset: Path) -> None:
+    with pytest.raises(InvalidDataset, match="resolving_power: the imzML does not say; give reso"):
+        inbox.submit_dataset(dataset)
+    with pytest.raises(InvalidConfig, match="unknown setting 'polarty'; did you mean 'polarity'"):
+        inbox.submit_dataset(dataset, polarty="positive")
+    with pytest.raises(InvalidConfig, match=r"name: 'a/b' cannot be a file's name"):
+        inbox.submit_dataset(dataset, name="a/b", **SETTINGS)
+    dataset.with_suffix(".ibd").write_bytes(b"short")
+    with pytest.raises(InvalidDataset, match=r"brain\.ibd"):
+        inbox.submit_dataset(dataset, **SETTINGS)
+    assert installed.keys(INBOX) == []
+
+
+def test_other_data_of_the_name_is_replaced_only_if_asked(
+    inbox: Inbox, installed: Cloud, dataset: Path
+) -> None:
+    installed.put(INBOX, "brain.imzML", b"something else")
+    with pytest.raises(UserMustAct, match=r"another dataset 'brain\.imzML'"):
+        inbox.submit_dataset(dataset, **SETTINGS)
+    inbox.submit_dataset(dataset, replace_other=True, **SETTINGS)
+    assert installed.read(INBOX, "brain.imzML") == dataset.read_bytes()
+
+
+def test_datasets_are_the_newest_runs(inbox: Inbox, installed: Cloud) -> None:
+    for name, dataset in (("run-1", "brain"), ("run-2", "broken liver")):
+        installed.start(name, dataset)
+    installed.leave_traces("run-1", "brain")
+    found = {each.name: each for each in inbox.datasets()}
+    assert found["brain"].status == "succeeded"
+    assert found["brain"].n_annotations == 1234
+    assert found["brain"].results_uri == "s3://the-results/results/d1/r-run-1"
+    assert found["broken liver"].status == "failed"
+    assert [each.name for each in inbox.datasets("bra")] == ["brain"]
+    assert [each.name for each in inbox.datasets(status="failed")] == ["broken liver"]
+    with pytest.raises(NotInResults, match="broken liver has no results: it is failed: too large"):
+        inbox.dataset("broken liver")
+    with pytest.raises(NotInResults, match="no run of a dataset named 'bra'"):
+        inbox.dataset("bra")
+
+
+def test_a_bucket_finds_its_stack(installed: Cloud) -> None:
+    installed.start("run-1", "brain")
+    inbox = ionbox.Inbox(f"s3://{INBOX}/")
+    assert repr(inbox) == f"Inbox(s3://{INBOX})"
+    assert [each.name for each in inbox.datasets()] == ["brain"]
+    with pytest.raises(UserMustAct, match="no stack in eu-central-1 has the inbox 'other'"):
+        ionbox.Inbox("s3://other").datasets()
+
+
+def test_a_stack_that_is_not_there_is_named(cloud: Cloud) -> None:
+    with pytest.raises(UserMustAct, match="there is no stack 'nowhere'"):
+        ionbox.Inbox("nowhere")
