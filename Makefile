@@ -31,7 +31,7 @@ $(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNE
 	@echo "Compiling the kernels ..."
 	@$(BIN)/python layers/science/build_kernels.py
 
-$(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt
+$(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt tests/export-requirements.txt
 	@echo "Installing what the tests need ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
