@@ -68,14 +68,7 @@ def test_an_item_climbs_only_for_lack_of_memory(toy, tmp_path, rung, turns, expe
 
 @pytest.mark.parametrize(("rung", "turns", "expected"), CASES)
 def test_a_single_call_climbs_only_for_lack_of_memory(toy, tmp_path, rung, turns, expected):
-    names = ("SegmentSpectra", "AimSegmentSpectra")
-    states = {
-        name: state
-        for name, state in SORT_BRANCH.items()
-        if name in names
-        or name.startswith(("Climb", "Repeat", "SegmentSpectraBroke"))
-        or name in ("ChooseSegmentSpectraUnknown", "ChooseSegmentSpectraRung")
-    }
+    states = {name: state for name, state in SORT_BRANCH.items() if "SegmentSpectra" in name}
     states["SegmentSpectra"] = hurry(states["SegmentSpectra"])
     first = {"AimSegmentSpectra": states.pop("AimSegmentSpectra")}
     run = {"counter": str(tmp_path / "counter"), "turns": turns}
