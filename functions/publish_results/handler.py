@@ -30,11 +30,15 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     plan = read_plan(stores.work, message.execution_id)
     record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
     reused = is_published(stores.results, plan)
-    if not reused:
+    if reused:
+        record = stores.results.read_json(record_key)
+        states = total_states(stores.work, message.execution_id, plan)
+        cost = bill(states, on_aws=stores.results.is_remote)
+    else:
         gather(stores.work, "RenderImages", message.execution_id, ImageItem)
         record = _publish(message, stores, plan)
         stores.results.write_json(record_key, record)
-    record = stores.results.read_json(record_key)
+        cost = record["cost"]
     answer = PublishedRun(
         results_key=keys.results(plan.dataset_id, plan.run_id),
         n_annotations=record["n_annotations"],
@@ -49,15 +53,10 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
             "dataset": plan.dataset.name,
             "run_id": plan.run_id,
             "n_annotations": answer.n_annotations,
-            "cost": _cost_so_far(stores, message.execution_id, plan),
+            "cost": cost,
         },
     )
     return answer
-
-
-def _cost_so_far(stores: Stores, execution_id: str, plan: RunPlan) -> dict[str, Any]:
-    states = total_states(stores.work, execution_id, plan)
-    return bill(states, on_aws=stores.results.is_remote)
 
 
 def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
-from chromium import browse, find_browser
+from chromium import browse
 from ionbox.view.places import folder_place
 from ionbox.view.run_reader import RunReader
 from selenium.webdriver import Chrome
@@ -65,13 +64,6 @@ for (let y = 0; y < height; y += 1) {
 }
 return found;
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def chromium() -> None:
-    if find_browser() is None:
-        assert not os.environ.get("CI"), "CI must have Chromium: .ci/run installs it"
-        pytest.skip("no Chromium: apt-get install chromium chromium-driver")
 
 
 @pytest.fixture(scope="module")

@@ -14,19 +14,10 @@ from typing import TypeVar
 from ionbox_cloud import keys
 from ionbox_cloud.errors import ItemFailure, MissingOutput
 from ionbox_cloud.ladder import OUT_OF_MEMORY, Ladder
-from ionbox_cloud.messages import (
-    ImageItem,
-    ItemFailureReport,
-    ItemList,
-    MapItem,
-    MergeItem,
-    PatternItem,
-    ScoreItem,
-    SortItem,
-)
+from ionbox_cloud.messages import ItemFailureReport, ItemList, MapItem
 from ionbox_cloud.store import Store
 
-Item = TypeVar("Item", SortItem, MergeItem, PatternItem, ScoreItem, ImageItem)
+Item = TypeVar("Item", bound=MapItem)
 
 
 def plan_items(work: Store, state: str, execution_id: str, items: Sequence[MapItem]) -> ItemList:

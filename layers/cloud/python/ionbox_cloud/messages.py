@@ -6,7 +6,7 @@ or of another type, so that a mistake in the state machine shows where it is mad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ionbox_cloud.json_record import JsonRecord
@@ -131,20 +131,30 @@ class ItemList(Message):
 
 
 @dataclass(frozen=True)
-class SortItem(Message):
-    """To SortRuns: sort spectra ``start`` to ``stop``, run ``index`` of the dataset.
+class MapItem(Message):
+    """Base of the items of Maps: what an execution has one worker do, and what says it is done.
 
-    ``memory_mb`` of this and the other items is what the plan expects a worker to need.
+    ``memory_mb`` is what the plan expects the worker to need.
     """
 
     execution_id: str
     run_id: str
     item: int
     output_key: str
+    memory_mb: int = field(kw_only=True)
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SortItem(MapItem):
+    """To SortRuns: sort spectra ``start`` to ``stop``, run ``index`` of the dataset."""
+
     index: int
     start: int
     stop: int
-    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -152,16 +162,11 @@ class SortItem(Message):
 
 
 @dataclass(frozen=True)
-class MergeItem(Message):
+class MergeItem(MapItem):
     """To MergeSegments: merge the sorted runs into segments ``start`` to ``stop``."""
 
-    execution_id: str
-    run_id: str
-    item: int
-    output_key: str
     start: int
     stop: int
-    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -169,18 +174,13 @@ class MergeItem(Message):
 
 
 @dataclass(frozen=True)
-class PatternItem(Message):
+class PatternItem(MapItem):
     """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database."""
 
-    execution_id: str
-    run_id: str
-    item: int
-    output_key: str
     patterns_id: str
     chunk: int
     start: int
     stop: int
-    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -188,17 +188,12 @@ class PatternItem(Message):
 
 
 @dataclass(frozen=True)
-class ScoreItem(Message):
+class ScoreItem(MapItem):
     """To AnnotateSegments: score ions ``start`` to ``stop`` of a database of the run."""
 
-    execution_id: str
-    run_id: str
-    item: int
-    output_key: str
     database: int
     start: int
     stop: int
-    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
@@ -206,23 +201,15 @@ class ScoreItem(Message):
 
 
 @dataclass(frozen=True)
-class ImageItem(Message):
+class ImageItem(MapItem):
     """To RenderImages: draw ions ``start`` to ``stop`` of the run's image list."""
 
-    execution_id: str
-    run_id: str
-    item: int
-    output_key: str
     start: int
     stop: int
-    memory_mb: int
 
     def describe(self) -> str:
         """Say in words what the item is."""
         return f"images of ions {self.start}-{self.stop}"
-
-
-MapItem = SortItem | MergeItem | PatternItem | ScoreItem | ImageItem
 
 
 @dataclass(frozen=True)

@@ -79,13 +79,13 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
     for key in work.list(keys.records(execution_id)):
         record = CallRecord.from_json(work.read_json(key))
         calls.setdefault(record.state, []).append(record)
-    return {state: _total(records, plan) for state, records in calls.items()}
+    ladder = Ladder.from_environment()
+    return {state: _total(records, plan, ladder) for state, records in calls.items()}
 
 
-def _total(calls: Sequence[CallRecord], plan: RunPlan | None) -> StateTotals:
+def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:
     state = calls[0].state
-    sorts_all = plan is not None and state in _SORT_ALL
-    planned_mb = plan.sort.memory_mb if plan and sorts_all else 0
+    planned_mb = plan.sort.memory_mb if plan and state in _SORT_ALL else 0
     duration_s = sum(call.duration_s for call in calls)
     gb_s = sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls)
     if plan and state == _TASK:
@@ -99,14 +99,13 @@ def _total(calls: Sequence[CallRecord], plan: RunPlan | None) -> StateTotals:
         cpu_s=round(sum(call.cpu_s for call in calls), 4),
         peak_memory_mb=max(call.peak_memory_mb for call in calls),
         planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
-        climbs=sum(_climbs(call, planned_mb) for call in calls),
+        climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
         gb_s=round(gb_s, 4),
         dollars=round(dollars, 8),
     )
 
 
-def _climbs(call: CallRecord, planned_mb: int) -> int:
-    ladder = Ladder.from_environment()
+def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
     if call.state not in ladder.rungs_mb:
         return 0
     start = ladder.start_rung(call.state, planned_mb or call.planned_mb)
