@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ibd_builder import Dataset, lay_out
 from imzml_builder import SPECTRA, build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import ImzmlHeader, read_header
+from ionbox_science.imzml import read_header
 from ionbox_science.spectra import Peaks, read_peaks, read_spectrum
 from oracles.peak_sorting import sum_intensity
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A header and its ibd, laid out as a test wants it."""
-
-    header: ImzmlHeader
-    ibd: bytes
-
-    def read_range(self, offset: int, length: int) -> bytes:
-        assert offset >= 0
-        assert length > 0
-        assert offset + length <= len(self.ibd)
-        return self.ibd[offset : offset + length]
-
-
-def lay_out(
-    mz: list[npt.NDArray[np.floating]],
-    intensity: list[npt.NDArray[np.number]],
-    order: list[int] | None = None,
-    gaps: list[int] | None = None,
-    share_mz: bool = False,
-) -> Dataset:
-    """Store arrays in any order, with gaps; array 2i is the m/z, 2i + 1 the intensity of i."""
-    n = len(mz)
-    ibd = bytearray(16)
-    offset = np.zeros(2 * n, np.int64)
-    for k, piece in enumerate(order or range(2 * n)):
-        if share_mz and piece % 2 == 0 and piece > 0:
-            continue
-        ibd += b"\x55" * (gaps[k] if gaps else 0)
-        offset[piece] = len(ibd)
-        ibd += (intensity if piece % 2 else mz)[piece // 2].tobytes()
-    if share_mz:
-        offset[0::2] = offset[0]
-    header = ImzmlHeader(
-        mode="continuous" if share_mz else "processed",
-        mz_dtype=mz[0].dtype,
-        intensity_dtype=intensity[0].dtype,
-        x=np.arange(n, dtype=np.int32) % 3 + 5,
-        y=np.arange(n, dtype=np.int32) // 3,
-        mz_offset=offset[0::2],
-        mz_count=np.array([len(values) for values in mz]),
-        intensity_offset=offset[1::2],
-        intensity_count=np.array([len(values) for values in intensity]),
-    )
-    return Dataset(header, bytes(ibd))
 
 
 def naive_peaks(dataset: Dataset, first: int, stop: int) -> Peaks:
