@@ -38,6 +38,11 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt tests/export-requirements.t
 		--target $(VENV)/oracles/cpymspec-0.3.5 cpyMSpec==0.3.5
 	@touch $@
 
+$(VENV)/.spatialdata: tests/spatialdata-requirements.txt | $(VENV)/.tests
+	@echo "Installing SpatialData ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 $(VENV)/.cdk: cdk/requirements.txt layers/science/build-requirements.txt | $(VENV)/pyvenv.cfg
 	@echo "Installing the CDK and a cross-compiler ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r cdk/requirements.txt
@@ -67,7 +72,10 @@ kernels: $(BIN)/ionbox ## compile the C kernels (every target that needs them do
 
 TEST_WORKERS ?= 2
 
-test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) ## run the tests
+# in CI nothing is skipped for want of a library; make TEST_ALL=1 test does the same elsewhere
+TEST_ALL ?= $(CI)
+
+test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) $(if $(TEST_ALL),$(VENV)/.spatialdata) ## run the tests
 	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks

@@ -37,7 +37,9 @@ def to_spatialdata(
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     table.obs["instance_id"] = table.obs.index.astype(int)
     table.obs.index.name = "index"
-    table.obs["region"] = pd.Categorical([_POINTS] * table.n_obs)
+    # pandas' own type of text is not one that every anndata writes
+    region = pd.Categorical.from_codes([0] * table.n_obs, pd.Index([_POINTS], dtype=object))
+    table.obs["region"] = region
     places = table.obs[[_X, _Y]].reset_index(drop=True)
     intensities = pd.DataFrame(table.X, columns=table.var.index)
     scale = transformations.Scale(list(pixel_size_um(run) or (1.0, 1.0)), axes=("x", "y"))
