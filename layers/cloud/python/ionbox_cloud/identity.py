@@ -21,6 +21,9 @@ BLOCK_BYTES = 64 << 10
 LAYOUT_VERSION = 4
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
+RESULTS_VERSION = 1
+"""Grows when files of the results say more, or say it otherwise: runs are then published anew."""
+
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
 
 
@@ -78,4 +81,5 @@ def identify_run(
     databases: Sequence[tuple[str, str]],
 ) -> str:
     """Return the identity of a run; ``databases`` are (name, content) pairs, in any order."""
-    return _hash_options("run", dataset_id, dataset.name, config.to_json(), sorted(databases))
+    options = (dataset_id, dataset.name, config.to_json(), sorted(databases))
+    return _hash_options("run", RESULTS_VERSION, *options)
