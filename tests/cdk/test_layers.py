@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -62,10 +63,13 @@ def digests(folder: Path) -> dict[str, str]:
 def python_of_lambda() -> str:
     if sys.version_info[:2] == (3, 13):
         return sys.executable
-    found = shutil.which("python3.13")
-    if found is None or subprocess.run([found, "-V"], check=False).returncode != 0:
-        pytest.skip("there is no Python 3.13 to import the layers with")
-    return found
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    installed = [str(path) for path in sorted(pyenv.glob("versions/3.13*/bin/python"))]
+    for found in filter(None, [shutil.which("python3.13"), *installed]):
+        # a shim may stand for a version that is not chosen
+        if subprocess.run([found, "-V"], check=False, capture_output=True).returncode == 0:
+            return found
+    pytest.skip("there is no Python 3.13 to import the layers with")
 
 
 def test_layers_and_code_fit_on_lambda(layers: Path, project: Path) -> None:
