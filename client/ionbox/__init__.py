@@ -6,6 +6,8 @@ From Python, `open` a run's results, or send datasets to an `Inbox`:
 >>> run = ionbox.open("results")
 >>> run.results(fdr=0.1)[["mz", "msm", "fdr"]].shape[1]
 3
+
+``docs/python.md`` says what differs for those who come from METASPACE's client.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ionbox_science import __version__
+
     from ionbox.inbox import Inbox
     from ionbox.run import IsotopeImages, Run, open
 
-__all__ = ["Inbox", "IsotopeImages", "Run", "open"]
+__all__ = ["Inbox", "IsotopeImages", "Run", "__version__", "open"]
 
 _MODULES = {
     "Inbox": "ionbox.inbox",
     "IsotopeImages": "ionbox.run",
     "Run": "ionbox.run",
+    "__version__": "ionbox_science",
     "open": "ionbox.run",
 }
 
@@ -36,4 +41,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    own = (name for name in globals() if name.startswith("__") and name.endswith("__"))
+    return sorted({*own, *__all__})

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science.csv_cells import unguard_cell
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.formulas import NO_FORMULA_CHANGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +78,31 @@ def plain_adduct(adduct: str) -> str:
     return adduct.removeprefix("M")
 
 
-def as_results(frame: pd.DataFrame) -> pd.DataFrame:
+def read_adduct(adduct: str) -> str:
+    """Read an adduct as people write it: ``+H``, ``M+H``, ``[M+H]+``, ``[M]+``, ``M+``.
+
+    Raises
+    ------
+    InvalidConfig
+        If it is none.
+
+    Examples
+    --------
+    >>> read_adduct("M+H"), read_adduct(" [M-H]-"), read_adduct("M+"), read_adduct("+K")
+    ('+H', '-H', '[M]+', '+K')
+    """
+    written = adduct.strip()
+    written = f"[M]{written[1]}" if written in {"M+", "M-"} else plain_adduct(written)
+    if written not in NO_FORMULA_CHANGE and not re.fullmatch(r"([+-][^+\-\s\[\]]+)+", written):
+        said = f"'{adduct}' is none" if written else "none given"
+        raise InvalidConfig(f"adduct: {said}; write one such as +H, M+H, [M+H]+ or [M]+")
+    return written
+
+
+def as_results(frame: pd.DataFrame, index: Sequence[str] = ("formula", "adduct")) -> pd.DataFrame:
     """Give a frame of annotations the shape of METASPACE's ``results()``.
 
-    Indexed by formula and adduct; molecules as lists; ``moc`` and ``intensity`` are METASPACE's
+    Indexed by some columns; molecules as lists; ``moc`` and ``intensity`` are METASPACE's
     names of ``rhoChaos`` and ``maxIntensity``.
     """
     frame = frame.assign(moc=frame["rhoChaos"], intensity=frame["maxIntensity"])
@@ -88,7 +113,7 @@ def as_results(frame: pd.DataFrame) -> pd.DataFrame:
     ]
     frame["moleculeIds"] = ids.astype(object)
     frame["moleculeNames"] = _objects(names, frame)
-    return frame.set_index(["formula", "adduct"])
+    return frame.set_index(list(index))
 
 
 def _objects(values: list[list[str]], frame: pd.DataFrame) -> pd.Series[list[str]]:

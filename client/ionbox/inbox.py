@@ -23,6 +23,7 @@ from ionbox.operate.places import aws_runs
 from ionbox.operate.runs import Run as Attempt
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
 from ionbox.operate.upload import Upload, Uploader
+from ionbox.python_words import in_python, say_in_python
 from ionbox.run import Run
 from ionbox.run_errors import NotInResults
 
@@ -53,9 +54,9 @@ class Inbox:
     def __init__(
         self, stack: str = "ionbox", *, profile: str | None = None, region: str | None = None
     ) -> None:
-        self._account = Account(profile, region)
         self._installation: Installation | None = None
-        with plain_errors():
+        with in_python(), plain_errors():
+            self._account = Account(profile, region)
             if stack.startswith("s3://"):
                 self.bucket = stack.removeprefix("s3://").rstrip("/")
                 self._stack = ""
@@ -118,17 +119,17 @@ class Inbox:
         InvalidInput
             If the dataset or a setting is not fit; all problems at once. Nothing is sent then.
         """
-        given = {"adducts": adducts and list(adducts), "ppm": ppm, **settings}
-        given = {key: value for key, value in given.items() if value is not None}
-        problems = check_keys(given, "submit_dataset")
-        if problems:
-            raise InvalidConfig("\n".join(problems))
-        dataset = _find(Path(imzml_fn), ibd_fn)
-        named = _check_name(name or dataset.imzml.stem)
-        config = [ConfigLayer("submit_dataset", given)]
-        if check:
-            self._require_fit(dataset, config)
-        with plain_errors():
+        with in_python(), plain_errors():
+            given = {"adducts": adducts and list(adducts), "ppm": ppm, **settings}
+            given = {key: value for key, value in given.items() if value is not None}
+            problems = check_keys(given, "submit_dataset")
+            if problems:
+                raise InvalidConfig("\n".join(problems))
+            dataset = _find(Path(imzml_fn), ibd_fn)
+            named = _check_name(name or dataset.imzml.stem)
+            config = [ConfigLayer("submit_dataset", given)]
+            if check:
+                self._require_fit(dataset, config)
             uploader = Uploader(self._account.client("s3"), self.bucket)
             submission = plan_submission(
                 dataset,
@@ -161,7 +162,7 @@ class Inbox:
         last : int
             How many of the newest runs are looked at.
         """
-        with plain_errors():
+        with in_python(), plain_errors():
             installation = self._find_installation()
             found = [
                 self._describe(attempt, installation)
@@ -195,10 +196,11 @@ class Inbox:
             started=attempt.execution.started,
             n_annotations=attempt.n_annotations,
             dollars=attempt.dollars,
-            message=f"{attempt.message} {attempt.advice}".strip(),
+            message=say_in_python(f"{attempt.message} {attempt.advice}".strip()),
             results_uri=f"s3://{installation.results}/{attempt.results}" if attempt.results else "",
             _profile=self._account.profile,
             _region=self._account.region,
+            _inbox=f"s3://{installation.inbox}",
         )
 
     def _find_installation(self) -> Installation:

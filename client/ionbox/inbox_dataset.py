@@ -44,6 +44,7 @@ class InboxDataset:
     results_uri: str
     _profile: str | None = None
     _region: str | None = None
+    _inbox: str | None = None
 
     def open(self) -> Run:
         """Open the results.
@@ -56,4 +57,6 @@ class InboxDataset:
         if not self.results_uri:
             why = f": {self.message}" if self.message else ""
             raise NotInResults(f"the run of {self.name} has no results: it is {self.status}{why}")
-        return open_run(self.results_uri, profile=self._profile, region=self._region)
+        return open_run(
+            self.results_uri, profile=self._profile, region=self._region, inbox=self._inbox
+        )

@@ -62,17 +62,25 @@ def read_outcome(
     return Outcome(status, record, log)
 
 
-def check_folder(out: Path) -> None:
-    """Refuse a results folder that holds something else, before any work."""
+def check_folder(out: Path, name: str = "--out") -> None:
+    """Refuse a results folder that holds something else, before any work.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    name : str
+        What people gave it as.
+    """
     if out.is_dir():
         names = {path.name for path in out.iterdir()}
         if names and not names & {_LAST, "status.json"}:
-            raise InvalidConfig(f"--out: {out} is not empty and no results folder; give another")
+            raise InvalidConfig(f"{name}: {out} is not empty and no results folder; give another")
     elif out.exists():
-        raise InvalidConfig(f"--out: {out} is a file; give a folder")
+        raise InvalidConfig(f"{name}: {out} is a file; give a folder")
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise InvalidConfig(f"--out: cannot write to {existing}; give another folder")
+        raise InvalidConfig(f"{name}: cannot write to {existing}; give another folder")
 
 
 def deliver(outcome: Outcome, results: Path, out: Path) -> None:

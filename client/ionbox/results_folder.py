@@ -32,14 +32,26 @@ class ResultsFolder:
     ----------
     place : str
         Path or ``s3://`` URI, as given.
+    path : Path or None
+        None if they are in a bucket.
+    profile, region, inbox : str or None
+        For a bucket: the login, and ``s3://BUCKET`` that the dataset was sent to.
     """
 
     place: str
     _store: Store
+    path: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+    inbox: str | None = None
 
     @classmethod
     def find(
-        cls, place: str | os.PathLike[str], profile: str | None, region: str | None
+        cls,
+        place: str | os.PathLike[str],
+        profile: str | None,
+        region: str | None,
+        inbox: str | None = None,
     ) -> ResultsFolder:
         """Open a folder or a part of a bucket that has a run record.
 
@@ -50,13 +62,14 @@ class ResultsFolder:
         """
         text = os.fspath(place).rstrip("/") or "/"
         if re.match(r"[a-z0-9]+://", text):
-            folder = cls(text, _open_bucket(text, profile, region))
+            store = _open_bucket(text, profile, region)
+            folder = cls(text, store, profile=profile, region=region, inbox=inbox)
         else:
             path = Path(text).expanduser()
             if not path.is_dir():
                 kind = "a file" if path.exists() else "not there"
                 raise NoResults(f"{text} is {kind}; give the results folder of a run")
-            folder = cls(text, Store.open(path.resolve().as_uri()))
+            folder = cls(text, Store.open(path.resolve().as_uri()), path.resolve())
         if not folder.has(RECORD):
             raise NoResults(folder._say_why())
         return folder
@@ -117,7 +130,7 @@ class ResultsFolder:
 
     def copy_to(self, folder: Path) -> None:
         """Copy all files, the run record last, so that a folder with one is whole."""
-        check_folder(folder)
+        check_folder(folder, "path")
         names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation_table import format_ion
+from ionbox_science.errors import InvalidConfig
 
-from ionbox.annotation_frame import plain_adduct
+from ionbox.annotation_filters import filter_annotations
+from ionbox.annotation_frame import read_adduct
 from ionbox.isotope_images import IsotopeImages
 from ionbox.run_errors import NotInResults
+from ionbox.run_facts import Database
 from ionbox.run_tables import RunTables
-from ionbox.scaling import Scale, check_scale, clip_hotspots, scale_image
+from ionbox.scaling import Image, Scale, check_scale, clip_hotspots, scale_image
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,7 +85,7 @@ class RunImages(RunTables):
         sf: str,
         adduct: str,
         only_first_isotope: bool = False,
-        scale_intensity: Scale = True,
+        scale_intensity: Scale | Image = True,
         hotspot_clipping: bool = False,
         neutral_loss: str = "",
         chem_mod: str = "",
@@ -94,12 +97,12 @@ class RunImages(RunTables):
         sf : str
             Molecular formula.
         adduct : str
-            ``+H``; ``M+H`` will do.
+            ``+H``; ``M+H`` or ``[M+H]+`` will do.
         only_first_isotope : bool
             Leave the others out.
-        scale_intensity : {True, False, "TIC"}
-            Intensities as measured; 0 to 1; or fractions of each pixel's total ion current (where
-            the viewer shows parts per million).
+        scale_intensity : {True, False, "TIC"} or (height, width) float
+            Intensities as measured; 0 to 1; fractions of each pixel's total ion current (where
+            the viewer shows parts per million), or of another image.
         hotspot_clipping : bool
             Cap at the 99th percentile of the visible pixels.
         neutral_loss, chem_mod : str
@@ -109,6 +112,8 @@ class RunImages(RunTables):
         ------
         NotInResults
             If the ion was not annotated.
+        InvalidConfig
+            If formula or adduct are empty, or the scale is none.
 
         Examples
         --------
@@ -118,28 +123,46 @@ class RunImages(RunTables):
         >>> len(images), images[0].shape
         (4, (12, 16))
         """
-        check_scale(scale_intensity)
-        parts = (sf, plain_adduct(adduct), neutral_loss, chem_mod)
+        formula = sf.strip()
+        if not formula:
+            raise InvalidConfig("sf: no formula given; write one such as C6H12O6")
+        parts = (formula, read_adduct(adduct), neutral_loss, chem_mod)
+        divisor = self._divisor(scale_intensity)
         row = self._find_image(*parts)
         group: Any = self._folder.images
         n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
         images = group["images"][row, :n_isotopes]
-        return self._isotope_images(images, row, parts, scale_intensity, hotspot_clipping)
+        to_unit = divisor is None and not scale_intensity
+        return self._isotope_images(images, row, parts, to_unit, divisor, hotspot_clipping)
 
     def _isotope_images(
         self,
         images: npt.NDArray[np.float32],
         row: int,
         parts: tuple[str, str, str, str],
-        scale: Scale,
+        to_unit: bool,
+        divisor: Image | None,
         hotspot_clipping: bool,
     ) -> IsotopeImages:
-        scaled = [
-            scale_image(image, scale, self._tic if scale == "TIC" else None) for image in images
-        ]
+        scaled: list[Image] = list(images)
+        if divisor is not None:
+            scaled = [scale_image(image, "TIC", divisor) for image in scaled]
         if hotspot_clipping:
             scaled = [clip_hotspots(image) for image in scaled]
+        if to_unit:
+            scaled = [scale_image(image, False, None) for image in scaled]
         return IsotopeImages(scaled, *parts, mz=self._mz[row, : len(images)].tolist())
+
+    def _divisor(self, scale: Scale | Image) -> Image | None:
+        """Return what images are divided by."""
+        if not isinstance(scale, np.ndarray):
+            check_scale(scale)
+            return self._tic if scale == "TIC" else None
+        if scale.shape != self.mask.shape:
+            raise InvalidConfig(
+                f"scale_intensity: expected an image of {self.mask.shape}, got one of {scale.shape}"
+            )
+        return scale
 
     def _find_image(self, formula: str, adduct: str, neutral_loss: str, chem_mod: str) -> int:
         """Return the row of an ion's images."""
@@ -156,14 +179,16 @@ class RunImages(RunTables):
     def all_annotation_images(
         self,
         fdr: float = 0.1,
-        database: str | None = None,
-        only_first_isotope: bool = True,
-        scale_intensity: Scale = True,
+        database: Database | None = None,
+        only_first_isotope: bool = False,
+        scale_intensity: Scale | Image = True,
         hotspot_clipping: bool = False,
+        **annotation_filter: Any,
     ) -> list[IsotopeImages]:
         """Return the images of all annotations up to an FDR, in the order of `results`.
 
-        Parameters are those of `annotations` and `isotope_images`.
+        Parameters are those of `annotations` and `isotope_images`. Images are all in memory then;
+        ``only_first_isotope=True`` takes a quarter of it, `images` reads one after the other.
 
         Examples
         --------
@@ -172,15 +197,16 @@ class RunImages(RunTables):
         >>> len(run.all_annotation_images(fdr=0.5)) == len(run.annotations(fdr=0.5))
         True
         """
-        check_scale(scale_intensity)
-        frame = self._select(database, fdr)
+        divisor = self._divisor(scale_intensity)
+        to_unit = divisor is None and not scale_intensity
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
         group: Any = self._folder.images
         n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
         rows = [self._image_of[ion] for ion in frame["ion"]]
         found = dict(self._read_images(sorted(set(rows)), n_isotopes))
         columns = (frame[name] for name in ("formula", "adduct", "neutralLoss", "chemMod"))
         return [
-            self._isotope_images(found[row], row, parts, scale_intensity, hotspot_clipping)
+            self._isotope_images(found[row], row, parts, to_unit, divisor, hotspot_clipping)
             for row, parts in zip(rows, zip(*columns, strict=True), strict=True)
         ]
 

@@ -1,114 +1,56 @@
-"""The tables of a run, and what the run was."""
+"""The tables of a run."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ionbox.annotation_frame import as_results, read_frame
-from ionbox.results_folder import RECORD, ResultsFolder
+from ionbox.annotation_filters import filter_annotations
+from ionbox.annotation_frame import as_results
+from ionbox.run_colocalization import RunColocalization
 from ionbox.run_errors import NotInResults
+from ionbox.run_facts import Database
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_METASPACE_NAMES = {
+    "sumFormula": "formula",
+    "msmScore": "msm",
+    "fdrLevel": "fdr",
+}
 
-class RunTables:
-    """Facts and tables; a part of `ionbox.run.Run`.
 
-    Parameters
-    ----------
-    folder : ResultsFolder
-        The files of the run.
-    """
+class RunTables(RunColocalization):
+    """Tables; a part of `ionbox.run.Run`."""
 
-    def __init__(self, folder: ResultsFolder) -> None:
-        self._folder = folder
-
-    def __repr__(self) -> str:
-        return f"Run({self.name} | {self._folder.place})"
-
-    # --- what the run was ---
-
-    @functools.cached_property
-    def record(self) -> dict[str, Any]:
-        """``run.json``: everything that is known of the run."""
-        return dict(self._folder.read_json(RECORD))
-
-    @property
-    def id(self) -> str:
-        """Identity of the run: equal for equal input, settings and version."""
-        return str(self.record["run_id"])
-
-    @property
-    def name(self) -> str:
-        """Name of the dataset."""
-        return str(self.record["dataset"]["name"])
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The settings with which the run was made, defaults included.
-
-        Examples
-        --------
-        >>> import ionbox
-        >>> ionbox.open("results").config["polarity"]
-        'positive'
-        """
-        return dict(self.record["config"])
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What is known of the dataset: size, spectra, peaks, checksums."""
-        return dict(self.record["dataset"])
-
-    @property
-    def databases(self) -> list[str]:
-        """Names of the databases, in the order of the run."""
-        return [str(database["name"]) for database in self.record["databases"]]
-
-    @property
-    def adducts(self) -> list[str]:
-        """Adducts that were looked for."""
-        return list(self.config["adducts"])
-
-    @property
-    def polarity(self) -> str:
-        """``Positive`` or ``Negative``."""
-        return str(self.config["polarity"]).capitalize()
-
-    @property
-    def _sign(self) -> str:
-        return "+" if self.config["polarity"] == "positive" else "-"
-
-    # --- tables ---
-
-    @functools.cached_property
-    def _table(self) -> pd.DataFrame:
-        return read_frame(self._folder.read("annotations.csv"))
-
-    def _select(self, database: str | None, fdr: float | None) -> pd.DataFrame:
-        """Return rows of the table, the best FDR first."""
-        frame = self._table
-        if database is not None:
-            if database not in self.databases:
-                raise NotInResults(
-                    f"{self._folder.place} has no database '{database}'; it has "
-                    f"{', '.join(self.databases)}"
-                )
-            frame = frame[frame["database"] == database]
-        return frame if fdr is None else frame[frame["fdr"] <= fdr]
-
-    def results(self, database: str | None = None, fdr: float | None = None) -> pd.DataFrame:
+    def results(
+        self,
+        database: Database | None = None,
+        fdr: float | None = None,
+        coloc_with: str | None = None,
+        include_chem_mods: bool | None = None,
+        include_neutral_losses: bool | None = None,
+        **annotation_filter: Any,
+    ) -> pd.DataFrame:
         """Return the annotations as a table.
 
         Parameters
         ----------
-        database : str, optional
-            Only those of one database.
+        database : str or (str, str), optional
+            Only those of one database: its name, or name and version; the version is compared
+            where the run knows one, see `database_details`.
         fdr : float, optional
-            Only those up to an FDR.
+            Only those up to an FDR, 0 to 1.
+        coloc_with : str, optional
+            Only this ion (or the one ion of a formula) and those in the same places as it, the
+            most similar first, with their coefficients as ``colocCoeff``; see `colocalized`.
+        include_chem_mods, include_neutral_losses : bool, optional
+            True puts ``chemMod`` or ``neutralLoss`` into the index; False leaves out ions that
+            have one. If not given nothing is left out (METASPACE's client leaves them out).
+        **annotation_filter
+            METASPACE's filters, such as ``sumFormula="C6H12O6"`` or ``mzFilter={"min": 200}``; see
+            `ionbox.annotation_filters.filter_annotations`.
 
         Returns
         -------
@@ -118,6 +60,13 @@ class RunTables:
             intensity. ``moleculeNames`` and ``moleculeIds`` are lists; names that have a comma of
             their own stay one text.
 
+        Raises
+        ------
+        NotInResults
+            If there is no such database or ion.
+        InvalidConfig
+            If the FDR is no fraction, or a filter is not known.
+
         Examples
         --------
         >>> import ionbox
@@ -126,25 +75,44 @@ class RunTables:
         FrozenList(['formula', 'adduct'])
         >>> bool((table["fdr"] <= 0.2).all())
         True
+        >>> similar = ionbox.open("results").results(coloc_with=table["ion"].iloc[0])
+        >>> float(similar["colocCoeff"].iloc[0])
+        1.0
         """
-        return as_results(self._select(database, fdr))
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
+        index = ["formula", "adduct"]
+        for name, included in (
+            ("chemMod", include_chem_mods),
+            ("neutralLoss", include_neutral_losses),
+        ):
+            if included:
+                index.append(name)
+            elif included is not None:
+                frame = frame[frame[name] == ""]
+        if coloc_with is not None:
+            frame = self._colocalized_rows(frame, coloc_with)
+        return as_results(frame, index)
 
     def annotations(
         self,
         fdr: float = 0.1,
-        database: str | None = None,
+        database: Database | None = None,
         return_vals: Sequence[str] = ("sumFormula", "adduct"),
+        **annotation_filter: Any,
     ) -> list[list[Any]]:
         """Return the annotations as a list of formula and adduct.
 
         Parameters
         ----------
         fdr : float
-            Highest FDR.
-        database : str, optional
-            Only those of one database.
+            Highest FDR, 0 to 1.
+        database : str or (str, str), optional
+            Only those of one database, as of `results`.
         return_vals : sequence of str
-            Other columns instead; ``sumFormula`` is ``formula``.
+            Other columns instead; ``sumFormula``, ``msmScore`` and ``fdrLevel`` will do for
+            ``formula``, ``msm`` and ``fdr``.
+        **annotation_filter
+            As of `results`.
 
         Examples
         --------
@@ -153,8 +121,8 @@ class RunTables:
         >>> adduct in {"+H", "+Na", "+K"}
         True
         """
-        frame = self._select(database, fdr)
-        columns = ["formula" if name == "sumFormula" else name for name in return_vals]
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
+        columns = [_METASPACE_NAMES.get(name, name) for name in return_vals]
         unknown = [name for name in columns if name not in frame.columns]
         if unknown:
             raise NotInResults(
@@ -162,13 +130,13 @@ class RunTables:
             )
         return [list(row) for row in frame[columns].itertuples(index=False, name=None)]
 
-    def diagnostics(self, database: str | None = None) -> pd.DataFrame:
+    def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
         """Return the metrics of every scored ion, decoys too.
 
         Parameters
         ----------
-        database : str, optional
-            Only those of one database.
+        database : str or (str, str), optional
+            Only those of one database, as of `results`.
 
         Returns
         -------
@@ -187,8 +155,7 @@ class RunTables:
 
         from ionbox.diagnostics_frame import diagnostics_frame
 
-        self._select(database, None)  # complains of a name that is not there
-        chosen = self.databases if database is None else [database]
+        chosen = self.databases if database is None else [self._find_database(database)]
         frames = [
             diagnostics_frame(self._folder.read_arrays(f"diagnostics/{name}.npz"), name, self._sign)
             for name in chosen

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ionbox
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -169,18 +170,17 @@ def images_of(run: LocalRun) -> Image:
     return images
 
 
-def test_the_image_of_any_mz_is_the_array_of_the_client(
-    page: Page, run: LocalRun, reader: RunReader
-) -> None:
+def test_the_image_of_any_mz_is_the_array_of_the_client(page: Page, run: LocalRun) -> None:
+    opened = ionbox.open(run.out)
     mz = round(page.run["annotations"][3]["mz"], 6)
     for ppm in (3, 25):
-        expected = reader.any_mz(mz, ppm)
+        expected = opened.mz_image(mz, ppm)
         page.show_mz(mz, ppm)
         page.wait(lambda ppm=ppm: f"± {ppm} ppm" in page.name())
         np.testing.assert_allclose(page.shown(), expected, rtol=DIGITS)
         assert page.text("#anymz-facts").startswith(f"{np.count_nonzero(expected)} pixels")
     ion_image = images_of(run)[page.run["annotations"][3]["image"], 0]
-    np.testing.assert_array_equal(reader.any_mz(page.run["annotations"][3]["mz"]), ion_image)
+    np.testing.assert_array_equal(opened.mz_image(page.run["annotations"][3]["mz"]), ion_image)
 
 
 def test_an_mz_where_nothing_is(page: Page) -> None:

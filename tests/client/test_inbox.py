@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ionbox
 import pytest
+from botocore.exceptions import NoCredentialsError, NoRegionError
 from cloud_builders import simulate
 from ionbox.inbox import Inbox
-from ionbox.operate.errors import UserMustAct
+from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.operate.places import aws_runs
+from ionbox.operate.runs import Run as Attempt
+from ionbox.operate.runs import Runs
 from ionbox.run_errors import NotInResults
-from ionbox_science.errors import InvalidConfig, InvalidDataset
-from operating import INBOX, Cloud
+from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
+from operating import INBOX, Cloud, raising, refusal
 from small_run import DATABASES
 
 SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000}
@@ -105,3 +111,77 @@ def test_a_bucket_finds_its_stack(installed: Cloud) -> None:
 def test_a_stack_that_is_not_there_is_named(cloud: Cloud) -> None:
     with pytest.raises(UserMustAct, match="there is no stack 'nowhere'"):
         ionbox.Inbox("nowhere")
+
+
+# --- what is wrong is said in the words of Python ---
+
+
+def said(call: Callable[[], object]) -> str:
+    with pytest.raises((OperateError, IonboxError)) as refused:
+        call()
+    text = str(refused.value)
+    assert "--" not in text
+    return text
+
+
+def test_what_would_be_replaced_is_said_in_python(
+    inbox: Inbox, installed: Cloud, dataset: Path, tmp_path: Path
+) -> None:
+    installed.put(INBOX, "brain.imzML", b"something else")
+    assert said(lambda: inbox.submit_dataset(dataset, **SETTINGS)).endswith(
+        "keep both with folder='NAME', or replace it with replace_other=True"
+    )
+    table = tmp_path / "sugars.tsv"
+    table.write_text("id\tname\tformula\n1\tglucose\tC6H12O6\n")
+    installed.put(INBOX, "databases/sugars.tsv", b"another")
+    assert said(lambda: inbox.submit_dataset(dataset, databases=[table], **SETTINGS)).endswith(
+        "rename yours, or replace it with replace_other=True"
+    )
+
+
+def test_settings_and_files_are_asked_for_in_python(inbox: Inbox, dataset: Path) -> None:
+    missing = said(lambda: inbox.submit_dataset(dataset))
+    assert "give resolving_power=…" in missing
+    dataset.with_suffix(".json").write_text('{"databases": ["hmdb.tsv"]}')
+    assert said(lambda: inbox.submit_dataset(dataset, **SETTINGS)).endswith(
+        "give its file with databases=['FILE']"
+    )
+
+
+def test_other_places_are_named_in_python(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(lambda: ionbox.Inbox("nowhere")).endswith(
+        "or name another place with stack=…, region=…, profile=…"
+    )
+    cloud.make_stack("other", {"InboxBucket": "x"})
+    assert said(lambda: ionbox.Inbox("other")).endswith("stack=… names another")
+    assert "there is no AWS profile 'me'" in said(lambda: ionbox.Inbox(profile="me"))
+    cloud.fake("cloudformation", describe_stacks=raising(refusal("ExpiredToken")))
+    assert said(ionbox.Inbox).endswith("or name another profile with profile='NAME'")
+    cloud.fake("cloudformation", describe_stacks=raising(NoCredentialsError()))
+    assert said(ionbox.Inbox).endswith("or name a profile with profile='NAME'")
+    cloud.fake("cloudformation", describe_stacks=raising(NoRegionError()))
+    assert "add region='NAME', for example" in said(ionbox.Inbox)
+
+
+def test_why_a_run_failed_is_said_in_python(
+    inbox: Inbox, installed: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed.start("run-1", "broken")
+    text = "analyzer: the imzML does not say; add --analyzer, one of orbitrap, fticr, tof"
+    monkeypatch.setattr(
+        "ionbox.inbox.aws_runs",
+        lambda *known: _Changed(aws_runs(*known), message=text),
+    )
+    (found,) = inbox.datasets("broken")
+    assert found.message.startswith("analyzer: the imzML does not say; add analyzer=…, one of orb")
+    assert said(lambda: inbox.dataset("broken"))
+
+
+class _Changed:
+    """Runs with other facts."""
+
+    def __init__(self, runs: Runs, **facts: str) -> None:
+        self._runs, self._facts = runs, facts
+
+    def recent(self, last: int) -> list[Attempt]:
+        return [replace(run, **self._facts) for run in self._runs.recent(last)]

@@ -59,8 +59,8 @@ def test_frames_and_arrays_are_equal_on_a_folder_and_in_a_bucket(
     assert run.config == run_in_bucket.config
     assert run.metadata == run_in_bucket.metadata
     for here, there in zip(
-        run.all_annotation_images(fdr=1, only_first_isotope=False),
-        run_in_bucket.all_annotation_images(fdr=1, only_first_isotope=False),
+        run.all_annotation_images(fdr=1),
+        run_in_bucket.all_annotation_images(fdr=1),
         strict=True,
     ):
         assert (here.formula, here.adduct, here.mz) == (there.formula, there.adduct, there.mz)
@@ -70,7 +70,7 @@ def test_frames_and_arrays_are_equal_on_a_folder_and_in_a_bucket(
 def test_a_bucket_can_be_copied_to_a_folder(
     run: Run, run_in_bucket: Run, results: Path, tmp_path: Path
 ) -> None:
-    run_in_bucket.download_to_dir(tmp_path / "copy")
+    run_in_bucket.copy_to(tmp_path / "copy")
     ours, theirs = (
         {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (results, tmp_path / "copy")
@@ -213,8 +213,10 @@ def test_all_annotation_images_are_in_the_order_of_the_table(run: Run) -> None:
     frame = run.results("waxes", 0.5)
     assert [(each.formula, each.adduct) for each in images] == list(frame.index)
     for each, total in zip(images, frame["totalIntensity"], strict=True):
-        assert len(each) == 1
+        assert len(each) == 4  # METASPACE's default
         assert each[0].sum() == pytest.approx(total, rel=1e-5)
+    first = run.all_annotation_images(fdr=0.5, database="waxes", only_first_isotope=True)
+    assert [len(each) for each in first] == [1] * len(frame)
 
 
 def test_images_are_read_only_when_looked_at(

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ionbox
 import numpy as np
 import pytest
 import zarr
@@ -164,7 +165,9 @@ def test_an_image_of_any_mz_equals_that_from_all_peaks(
     query = {"mz": mz} if ppm is None else {"mz": mz, "ppm": ppm}
     windows = find_windows(peaks.mz, np.array([[mz]]), PPM if ppm is None else ppm)
     expected = extract_images(peaks, windows, Grid(header.mask))[0, 0]
-    np.testing.assert_array_equal(client.get("/api/anymz", **query).image, expected)
+    served = client.get("/api/anymz", **query).image
+    np.testing.assert_array_equal(served, expected)
+    np.testing.assert_array_equal(served, ionbox.open(run.out).mz_image(mz, ppm))
 
 
 def test_an_image_of_any_mz_at_an_ion_is_its_isotope_image(client: Client, run: LocalRun) -> None:
@@ -430,7 +433,7 @@ def test_questions_that_make_no_sense(
 def test_a_window_of_too_many_peaks_is_refused_before_it_is_read(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ionbox.view.run_reader.MAX_WINDOW_PEAKS", 100)
+    monkeypatch.setattr("ionbox.measured_data.MAX_WINDOW_PEAKS", 100)
     refused = client.get("/api/anymz", mz=300, ppm=100_000)
     assert refused.status == 400
     assert "peaks lie in that window; give a narrower one" in refused.error

@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING
 
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.annotation_filters import check_fdr
+
 if TYPE_CHECKING:
     from ionbox.run import Run
+    from ionbox.run_facts import Database
 
 FORMATS = {
     "anndata": "anndata_tables",
@@ -40,7 +43,7 @@ def export(
     out: Path,
     *,
     fdr: float = 0.1,
-    database: str | None = None,
+    database: Database | None = None,
     use_tic: bool = False,
 ) -> int:
     """Write a run in a format; return the number of ions.
@@ -55,15 +58,16 @@ def export(
         File or folder; must not exist.
     fdr : float
         Highest FDR of the annotations.
-    database : str, optional
-        Only annotations of one database.
+    database : str or (str, str), optional
+        Only annotations of one database: its name, or name and version.
     use_tic : bool
         Whether intensities become fractions of each pixel's total ion current.
 
     Raises
     ------
     InvalidConfig
-        If there is no such format, ``out`` exists, or nothing was annotated up to the FDR.
+        If there is no such format, the FDR is no fraction, ``out`` exists, or nothing was
+        annotated up to the FDR.
     MissingLibrary
         If the format needs a library that is not installed.
 
@@ -77,6 +81,7 @@ def export(
     >>> n_ions == run.results(fdr=0.2)["ion"].nunique()
     True
     """
+    check_fdr(fdr)
     if to not in FORMATS:
         raise InvalidConfig(f"no format '{to}'; give one of {', '.join(FORMATS)}")
     if out.exists():

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from ionbox.run import Run
+    from ionbox.run_facts import Database
 
 
 def to_anndata(
-    run: Run, *, fdr: float = 0.1, database: str | None = None, use_tic: bool = False
+    run: Run, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
 ) -> AnnData:
     """Return pixels and ions as AnnData.
 
@@ -30,7 +31,7 @@ def to_anndata(
         What to convert.
     fdr : float
         Highest FDR of the annotations.
-    database : str, optional
+    database : str or (str, str), optional
         Only annotations of one database; of an ion that several have, the better row is taken.
     use_tic : bool
         Whether intensities become fractions of each pixel's total ion current.
@@ -60,7 +61,7 @@ def to_anndata(
     )
 
 
-def write(run: Run, out: Path, fdr: float, database: str | None, use_tic: bool) -> int:
+def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write a ``.h5ad`` file."""
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     incoming = out.with_name(f".{out.name}.incoming")

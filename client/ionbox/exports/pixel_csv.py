@@ -13,9 +13,10 @@ from ionbox.exports.selection import select
 
 if TYPE_CHECKING:
     from ionbox.run import Run
+    from ionbox.run_facts import Database
 
 
-def write(run: Run, out: Path, fdr: float, database: str | None, use_tic: bool) -> int:
+def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write ``x``, ``y`` and the intensities, with 6 significant digits.
 
     Rows are those of the mask, from top left to bottom right. Memory does not grow with the

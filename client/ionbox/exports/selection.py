@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ionbox.run import Run
+    from ionbox.run_facts import Database
 
 _BLOCK_VALUES = 1 << 26  # of images in memory at a time: 256 MB
 
@@ -80,7 +81,7 @@ class Selection:
         }
 
 
-def select(run: Run, fdr: float, database: str | None, use_tic: bool) -> Selection:
+def select(run: Run, fdr: float, database: Database | None, use_tic: bool) -> Selection:
     """Choose the ions to export.
 
     Raises
@@ -90,7 +91,8 @@ def select(run: Run, fdr: float, database: str | None, use_tic: bool) -> Selecti
     """
     frame = run.results(database, fdr)
     if not len(frame):
-        of = f" of {database}" if database else ""
+        name = database if isinstance(database, str) or database is None else database[0]
+        of = f" of {name}" if name else ""
         raise InvalidConfig(f"no annotations{of} up to an FDR of {fdr:g}; give a higher one")
     return Selection(run, frame[~frame["ion"].duplicated()], use_tic)
 

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
     from ionbox.run import Run
+    from ionbox.run_facts import Database
 
 _POINTS = "maldi_points"
 _X, _Y = "ion_image_pixel_x", "ion_image_pixel_y"
 
 
 def to_spatialdata(
-    run: Run, *, fdr: float = 0.1, database: str | None = None, use_tic: bool = False
+    run: Run, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
 ) -> SpatialData:
     """Return pixels and ions as SpatialData; parameters are those of `to_anndata`.
 
@@ -54,7 +55,7 @@ def to_spatialdata(
     return spatialdata.SpatialData(tables={"table": parsed}, points={_POINTS: points})
 
 
-def write(run: Run, out: Path, fdr: float, database: str | None, use_tic: bool) -> int:
+def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write a ``.zarr`` folder."""
     made = to_spatialdata(run, fdr=fdr, database=database, use_tic=use_tic)
     made.write(out)

@@ -187,7 +187,7 @@ def _image(run: RunReader, path: list[str], query: Query) -> Response:
 def _any_mz(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 0)
     ppm = _number("ppm", query) if query.get("ppm") else None
-    return _floats(run.any_mz(_number("mz", query), ppm))
+    return _floats(run.mz_image(_number("mz", query), ppm))
 
 
 def _spectrum(run: RunReader, path: list[str], query: Query) -> Response:

@@ -1,0 +1,125 @@
+"""Which ions of a run lie in the same places."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ionbox_cloud.images import COLOCALIZATION, colocalize_images
+from ionbox_science.colocalization import Colocalization
+from ionbox_science.errors import InvalidConfig
+
+from ionbox.run_errors import NotInResults
+from ionbox.run_facts import RunFacts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class RunColocalization(RunFacts):
+    """Colocalization; a part of `ionbox.run.Run`."""
+
+    @functools.cached_property
+    def _colocalization(self) -> Colocalization:
+        if self._folder.has(COLOCALIZATION):
+            return Colocalization.from_arrays(self._folder.read_arrays(COLOCALIZATION))
+        return colocalize_images(self._folder.images)  # a run of an older version
+
+    def colocalization(self) -> pd.DataFrame:
+        """Return which ions lie in the same places, each with its most similar ones.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``ion``, ``partner`` and ``coefficient``, the cosine similarity of their
+            median-thresholded images (METASPACE's measure); up to 100 partners per ion, the most
+            similar first.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> pairs = ionbox.open("results").colocalization()
+        >>> bool(pairs["coefficient"].between(0, 1).all())
+        True
+        """
+        import pandas as pd
+
+        found = self._colocalization
+        ion, place = np.nonzero(found.partner >= 0)
+        return pd.DataFrame(
+            {
+                "ion": found.ion[ion],
+                "partner": found.ion[found.partner[ion, place]],
+                "coefficient": found.coefficient[ion, place],
+            }
+        )
+
+    def colocalized(self, ion: str, n: int = 10) -> pd.DataFrame:
+        """Return the ions whose images are most like that of one ion.
+
+        Parameters
+        ----------
+        ion : str
+            Name, as in the column ``ion`` of the table; or a formula that has one ion only.
+        n : int
+            How many.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by ``ion``: ``coefficient``, and where it is in the table the best row's
+            ``formula``, ``adduct``, ``mz``, ``fdr`` and ``moleculeNames``.
+
+        Raises
+        ------
+        NotInResults
+            If the ion was not annotated, or a formula has several.
+        InvalidConfig
+            If ``n`` is negative.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> run.colocalized(run.results()["ion"].iloc[0], n=3).index.name
+        'ion'
+        """
+        if n < 0:
+            raise InvalidConfig(f"n: expected 0 or more, got {n}")
+        best = self._partners(self._find_ion(ion)).head(n)
+        facts = self._table.drop_duplicates("ion").set_index("ion")
+        columns = ["formula", "adduct", "mz", "fdr", "moleculeNames"]
+        frame = facts[columns].reindex(best.index)
+        frame.insert(0, "coefficient", best)
+        return frame
+
+    def _partners(self, ion: str) -> pd.Series[float]:
+        """Return the coefficients of an ion's partners by ion, the highest first."""
+        import pandas as pd
+
+        found = self._colocalization
+        (place,) = np.nonzero(found.ion == ion)
+        if not place.size:
+            raise NotInResults(f"{ion} was not annotated; the column 'ion' of results() has names")
+        partner = found.partner[place[0]]
+        partner = partner[partner >= 0]
+        coefficient = found.coefficient[place[0], : partner.size]
+        return pd.Series(coefficient, pd.Index(found.ion[partner], name="ion"), name="coefficient")
+
+    def _find_ion(self, ion: str) -> str:
+        """Return the name of an ion that is given by name, or by a formula that has only one."""
+        named = self._table.loc[self._table["formula"] == ion, "ion"].unique().tolist()
+        if len(named) > 1:
+            raise NotInResults(f"{ion} has several ions, {', '.join(named)}; name one")
+        return str(named[0]) if named else ion
+
+    def _colocalized_rows(self, frame: pd.DataFrame, ion: str) -> pd.DataFrame:
+        """Keep an ion and its partners, with ``colocCoeff``, the most similar first."""
+        name = self._find_ion(ion)
+        partners = self._partners(name)
+        place = {each: index for index, each in enumerate([name, *partners.index])}
+        chosen = frame[frame["ion"].isin(place)]
+        chosen = chosen.sort_values("ion", key=lambda ions: ions.map(place), kind="stable")
+        coefficient = {**partners.to_dict(), name: 1.0}
+        return chosen.assign(colocCoeff=chosen["ion"].map(coefficient).astype(float))

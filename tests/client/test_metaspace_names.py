@@ -1,0 +1,281 @@
+"""Calls as users of METASPACE's client make them, and what is said to those that make no sense."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ionbox
+import numpy as np
+import pandas as pd
+import pytest
+from ionbox.annotation_frame import read_adduct
+from ionbox.exports import export
+from ionbox.run import Run
+from ionbox.run_errors import NotInResults
+from ionbox_science import __version__
+from ionbox_science.errors import InvalidConfig
+from operating import Command
+
+
+@pytest.fixture(scope="module")
+def run(results: Path) -> Run:
+    return ionbox.open(results)
+
+
+@pytest.fixture(scope="module")
+def with_losses(results_with_losses: Path) -> Run:
+    return ionbox.open(results_with_losses)
+
+
+# --- databases ---
+
+
+def test_a_database_may_be_named_with_a_version(run: Run) -> None:
+    acids = run.results("acids")
+    pd.testing.assert_frame_equal(run.results(("acids", "v4")), acids)
+    assert len(run.diagnostics(("acids", "v4"))) == len(run.diagnostics("acids"))
+    assert run.annotations(1, ("acids", "v4")) == run.annotations(1, "acids")
+    assert len(run.all_annotation_images(1, ("acids", "v4"))) == len(acids)
+    assert run.to_anndata(1, ("acids", "v4")).n_vars == run.to_anndata(1, "acids").n_vars
+    with pytest.raises(NotInResults, match="no database 'hmdb'; it has acids, waxes"):
+        run.results(("hmdb", "v4"))
+    with pytest.raises(InvalidConfig, match="database: expected a name, or a name and a version"):
+        run.results(22)  # type: ignore[arg-type]
+    with pytest.raises(InvalidConfig, match="no annotations of acids up to an FDR of 0"):
+        run.to_anndata(0, ("acids", "v4"))
+
+
+def test_a_version_that_the_run_knows_is_compared(results: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "copy")
+    record = json.loads((copy / "run.json").read_text())
+    record["databases"][0]["version"] = "v4"
+    (copy / "run.json").write_text(json.dumps(record))
+    run = ionbox.open(copy)
+    assert [each.version for each in run.database_details] == ["v4", None]
+    assert len(run.results(("acids", "v4")))
+    with pytest.raises(NotInResults, match="'acids' of version v4, not v5"):
+        run.results(("acids", "v5"))
+
+
+def test_databases_are_described_by_what_the_run_knows(run: Run) -> None:
+    acids, waxes = run.database_details
+    assert (acids.name, waxes.name) == ("acids", "waxes")
+    assert acids.n_annotations + waxes.n_annotations == len(run.results())
+    assert acids.id == run.record["databases"][0]["content_id"]
+    assert acids.n_molecules > 0
+    assert acids.n_skipped == 0
+    assert run.status == "FINISHED"
+
+
+# --- results ---
+
+
+def test_results_can_be_those_in_the_same_places_as_an_ion(run: Run) -> None:
+    everything = run.results(fdr=0.5)
+    ion = everything["ion"].iloc[0]
+    found = run.results(fdr=0.5, coloc_with=ion)
+    assert found["ion"].iloc[0] == ion
+    assert found["colocCoeff"].iloc[0] == 1
+    assert found["colocCoeff"].is_monotonic_decreasing
+    pairs = run.colocalization()
+    partners = pairs[pairs["ion"] == ion].set_index("partner")["coefficient"]
+    assert set(found["ion"]) == (set(partners.index) | {ion}) & set(everything["ion"])
+    for row in found.itertuples():
+        assert row.ion == ion or row.colocCoeff == partners[row.ion]
+    assert "colocCoeff" not in everything
+    with pytest.raises(NotInResults, match=r"C1\+H\+ was not annotated"):
+        run.results(coloc_with="C1+H+")
+
+
+def test_an_ion_may_be_named_by_its_formula_if_it_is_the_only_one(run: Run) -> None:
+    ions = run.results().reset_index().groupby("formula")["ion"].unique()
+    (one, *_) = ions[ions.map(len) == 1].items()
+    (several, *_) = ions[ions.map(len) > 1].items()
+    pd.testing.assert_frame_equal(run.results(coloc_with=one[0]), run.results(coloc_with=one[1][0]))
+    pd.testing.assert_frame_equal(run.colocalized(one[0]), run.colocalized(one[1][0]))
+    with pytest.raises(NotInResults, match=rf"{several[0]} has several ions, .*; name one"):
+        run.results(coloc_with=several[0])
+
+
+def test_nothing_is_left_out_unless_asked(with_losses: Run) -> None:
+    everything = with_losses.results()
+    assert (everything["neutralLoss"] != "").any()
+    assert (everything["chemMod"] != "").any()
+    assert everything.index.names == ["formula", "adduct"]
+    both = with_losses.results(include_chem_mods=True, include_neutral_losses=True)
+    assert both.index.names == ["formula", "adduct", "chemMod", "neutralLoss"]
+    assert len(both) == len(everything)
+    plain = with_losses.results(include_chem_mods=False, include_neutral_losses=False)
+    assert len(plain) == ((everything["neutralLoss"] == "") & (everything["chemMod"] == "")).sum()
+    lost = with_losses.results(include_chem_mods=False, include_neutral_losses=True)
+    assert lost.index.names == ["formula", "adduct", "neutralLoss"]
+    assert (lost["chemMod"] == "").all()
+
+
+def test_images_of_all_annotations_are_those_with_losses_too(with_losses: Run) -> None:
+    images = with_losses.all_annotation_images(fdr=1)
+    frame = with_losses.results()
+    assert [each.neutral_loss for each in images] == frame["neutralLoss"].tolist()
+    assert [each.chem_mod for each in images] == frame["chemMod"].tolist()
+    plain = with_losses.all_annotation_images(fdr=1, hasNeutralLoss=False, hasChemMod=False)
+    assert len(plain) == len(
+        with_losses.results(include_chem_mods=False, include_neutral_losses=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        ({"adduct": "M+Na"}, lambda f: f["adduct"] == "+Na"),
+        ({"adduct": "[M+H]+"}, lambda f: f["adduct"] == "+H"),
+        ({"mzFilter": {"min": 250, "max": 400}}, lambda f: f["mz"].between(250, 400)),
+        ({"mzFilter": {"min": 250}}, lambda f: f["mz"] >= 250),
+        ({"msmScoreFilter": {"max": 0.5}}, lambda f: f["msm"] <= 0.5),
+        ({"fdrLevel": 0.05}, lambda f: f["fdr"] <= 0.05),
+        ({"hasNeutralLoss": True}, lambda f: f["neutralLoss"] != ""),
+        ({"neutralLoss": ""}, lambda f: f["neutralLoss"] == ""),
+        ({"sumFormula": None}, lambda f: f["fdr"] >= 0),
+    ],
+)
+def test_filters_of_metaspace(run: Run, filters: dict[str, Any], kept: Any) -> None:
+    everything = run.results().reset_index()
+    expected = everything.loc[kept(everything), "ion"].tolist()
+    assert run.results(**filters)["ion"].tolist() == expected
+    assert run.annotations(1, return_vals=["ion"], **filters) == [[ion] for ion in expected]
+    if len(filters) and None not in filters.values():
+        images = run.all_annotation_images(1, only_first_isotope=True, **filters)
+        assert len(images) == len(expected)
+
+
+def test_filters_name_one_ion_formula_or_molecule(run: Run) -> None:
+    best = run.results().iloc[0]
+    formula, _ = best.name
+    (name, *_) = best["moleculeNames"]
+    assert set(run.results(sumFormula=formula).index.get_level_values("formula")) == {formula}
+    assert set(run.results(ion=best["ion"])["ion"]) == {best["ion"]}
+    assert best["ion"] in set(run.results(compoundQuery=name.upper())["ion"])
+    assert best["ion"] in set(run.results(compoundQuery=formula)["ion"])
+    assert len(run.results(compoundQuery="no such molecule")) == 0
+
+
+def test_an_unknown_filter_is_named_with_those_there_are(run: Run) -> None:
+    for ask in (run.results, run.annotations, run.all_annotation_images):
+        with pytest.raises(InvalidConfig, match="no filter 'offSample'; there are sumFormula, add"):
+            ask(offSample=False)
+    for value in ((100, 200), {"low": 1}, {}):
+        with pytest.raises(InvalidConfig, match=r"mzFilter: expected \{'min': …, 'max': …\}, got"):
+            run.results(mzFilter=value)
+
+
+def test_annotations_return_metaspaces_fields(run: Run) -> None:
+    best = run.results().iloc[0]
+    (first, *_) = run.annotations(1, return_vals=("sumFormula", "msmScore", "fdrLevel"))
+    assert first == [best.name[0], best["msm"], best["fdr"]]
+
+
+# --- fractions, numbers, names ---
+
+
+@pytest.mark.parametrize(
+    ("fdr", "words"),
+    [
+        (5, r"fdr: expected a fraction from 0 to 1, got 5 \(5 % is 0\.05\)$"),
+        (10.0, r"got 10\.0 \(10 % is 0\.1\)$"),
+        (-0.1, r"got -0\.1$"),
+        (1000, r"got 1000$"),
+        (math.nan, r"got nan$"),
+        ("0.1", r"got 0\.1$"),
+    ],
+)
+def test_an_fdr_is_a_fraction(run: Run, tmp_path: Path, fdr: Any, words: str) -> None:
+    for ask in (
+        run.results,
+        run.annotations,
+        run.all_annotation_images,
+        run.to_anndata,
+        lambda fdr: export(run, "csv-pixels", tmp_path / "new" / "out.csv", fdr=fdr),
+        lambda fdr: run.results(fdrLevel=fdr),
+    ):
+        with pytest.raises(InvalidConfig, match=words):
+            ask(fdr=fdr)
+    assert not (tmp_path / "new").exists()
+    assert len(run.results(fdr=np.float32(1))) == len(run.results(fdr=1))
+
+
+def test_an_export_in_percent_is_refused(results: Path, tmp_path: Path, operate: Command) -> None:
+    ended = operate("export", results, "--to", "png", "--out", tmp_path / "out", "--fdr", "5")
+    words = "error: fdr: expected a fraction from 0 to 1, got 5.0 (5 % is 0.05)\n"
+    assert (ended.code, ended.err) == (1, words)
+
+
+def test_a_negative_number_of_partners_is_refused(run: Run) -> None:
+    ion = run.results()["ion"].iloc[0]
+    assert len(run.colocalized(ion, n=0)) == 0
+    with pytest.raises(InvalidConfig, match="n: expected 0 or more, got -1"):
+        run.colocalized(ion, n=-1)
+
+
+def test_an_ion_without_formula_or_adduct_is_refused(run: Run) -> None:
+    formula, adduct = run.annotations(1)[0]
+    for empty in ("", " "):
+        with pytest.raises(InvalidConfig, match="sf: no formula given; write one such as C6H12O6"):
+            run.isotope_images(empty, adduct)
+        with pytest.raises(InvalidConfig, match=r"adduct: none given; write one such as \+H"):
+            run.isotope_images(formula, empty)
+    with pytest.raises(InvalidConfig, match=r"adduct: 'H' is none; write one such as \+H, M\+H"):
+        run.isotope_images(formula, "H")
+
+
+def test_adducts_may_be_written_in_every_way(with_losses: Run) -> None:
+    for row in with_losses.results(fdr=1).drop_duplicates("ion").itertuples():
+        formula, adduct = row.Index
+        parts = {"neutral_loss": row.neutralLoss, "chem_mod": row.chemMod}
+        ways = ["[M]+", "M+"] if adduct == "[M]+" else [adduct, f"M{adduct}", f"[M{adduct}]+"]
+        for way in ways:
+            images = with_losses.isotope_images(formula, way, **parts)
+            assert images.adduct == adduct
+            assert len(with_losses.results(sumFormula=formula, adduct=way))
+    assert [read_adduct(text) for text in ("-H", "M-H", "[M-H]-", "M-", "+NH4")] == [
+        *["-H"] * 3,
+        "[M]-",
+        "+NH4",
+    ]
+
+
+def test_clipped_images_from_0_to_1_reach_1(run: Run) -> None:
+    ion = run.annotations(1)[0]
+    images = run.isotope_images(*ion, scale_intensity=False, hotspot_clipping=True)
+    assert images[0].max() == 1
+
+
+def test_images_may_be_divided_by_another(run: Run) -> None:
+    ion = run.annotations(1)[0]
+    by_name = run.isotope_images(*ion, scale_intensity="TIC")
+    by_image = run.isotope_images(*ion, scale_intensity=run.tic_image())
+    np.testing.assert_array_equal(np.stack(list(by_name)), np.stack(list(by_image)))
+    with pytest.raises(
+        InvalidConfig, match=r"expected an image of \(12, 16\), got one of \(2, 2\)"
+    ):
+        run.isotope_images(*ion, scale_intensity=np.ones((2, 2)))
+
+
+# --- the module ---
+
+
+def test_ionbox_shows_its_public_names_only() -> None:
+    code = (
+        "import ionbox;"
+        "print([name for name in dir(ionbox) if not name.startswith('__')], ionbox.__version__)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ended.stdout == f"['Inbox', 'IsotopeImages', 'Run', 'open'] {__version__}\n"
+    ionbox.open  # noqa: B018 (imports a module into the package)
+    assert {name for name in dir(ionbox) if not name.startswith("__")} == {
+        *{"Inbox", "IsotopeImages", "Run", "open"}
+    }

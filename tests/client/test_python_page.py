@@ -1,0 +1,45 @@
+"""What docs/python.md shows is true."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import ionbox
+import numpy as np
+import pytest
+from ionbox.annotation_filters import _FILTERS
+
+
+@pytest.fixture(scope="module")
+def page(project: Path) -> str:
+    return (project / "docs" / "python.md").read_text("utf-8")
+
+
+def test_its_examples_run(
+    page: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results").symlink_to(results)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)  # the page's own words
+    assert names["table"]["mz"].between(200, 400).all()
+    assert names["similar"]["colocCoeff"].iloc[0] == 1
+    assert names["image"].shape == (12, 16)
+    assert np.all(np.diff(names["mz"]) >= 0)
+    assert len(names["partners"]) == 5
+
+
+def test_it_names_what_there_is(page: str) -> None:
+    owners = (ionbox, ionbox.Run, ionbox.Inbox)
+    for name in set(re.findall(r"`(?:run\.)?([a-z_]+)\(", page)) - {"help", "optical_images"}:
+        assert any(hasattr(owner, name) for owner in owners), name
+    (row,) = (line for line in page.splitlines() if "**annotation_filter" in line)
+    assert set(re.findall(r"`(\w+)`", row)) == set(_FILTERS)
+    for name in inspect.signature(ionbox.Run.results).parameters:
+        assert name in page or name == "self"
