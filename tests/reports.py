@@ -17,6 +17,7 @@ from ionbox_cloud.report_rows import Partner
 from ionbox_science.annotation_table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
 from ionbox_science.fdr import FDR_LEVELS
+from ionbox_science.quality import ScoreTally
 
 CONFIG = RunConfig("positive", "orbitrap", 0.000607, ("+H", "+Na"))
 N_ISOTOPES = 4
@@ -38,6 +39,7 @@ class MadeUp:
     warnings: Sequence[str] = ()
     partners: dict[str, list[Partner]] = field(default_factory=dict)
     max_bytes: int = 25_000_000
+    tally: ScoreTally | None = None
 
     def __post_init__(self) -> None:
         generator = np.random.default_rng(1)
@@ -94,8 +96,12 @@ class MadeUp:
         annotations = build_annotations(rows or [{}], N_ISOTOPES).take(slice(0, len(rows)))
         molecules = molecules or [("X", "nothing", "C9H9")]
         annotated = AnnotatedDatabase(build_database(molecules, name), annotations)
-        targets = np.histogram(annotated.annotations.msm, 50, (0, 1))[0]
-        return FoundDatabase(annotated, 3, np.array([targets, targets[::-1] / 20]))
+        msm = annotated.annotations.msm.tolist()
+        targets = np.histogram(msm, 50, (0, 1))[0]
+        tally = self.tally or ScoreTally(
+            200 + len(rows), 50 + len(rows), max(msm, default=0.25), 0.5
+        )
+        return FoundDatabase(annotated, 3, np.array([targets, targets[::-1] / 20]), tally)
 
     def image_of(self) -> dict[str, int]:
         """Rows of the images by ion."""
@@ -145,6 +151,7 @@ class MadeUp:
                     "n_molecules": 100,
                     "n_annotations": each.n_annotations,
                     "n_dropped": each.n_dropped,
+                    **each.tally.to_json(),
                 }
                 for each in found
             ],

@@ -16,7 +16,7 @@ from ionbox_cloud.work_items import cut, image_memory_mb, images_per_chunk
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.ion_images import window_bounds
 from ionbox_science.ions import IonTable
-from ionbox_science.quality import histogram_msm
+from ionbox_science.quality import histogram_msm, tally_scores
 from ionbox_science.scores import IonScores
 
 
@@ -77,6 +77,7 @@ def _annotate_database(
             **annotations.to_arrays(),
             "n_dropped": np.array(ranked.n_dropped),
             "msm_histogram": histogram_msm(table, scores),
+            **tally_scores(table, scores).to_arrays(),
         },
     )
     stores.results.write_arrays(

@@ -122,6 +122,7 @@ def _describe(
                 **planned.to_json(),
                 "n_annotations": each.n_annotations,
                 "n_dropped": each.n_dropped,
+                **each.tally.to_json(),
             }
             for planned, each in zip(plan.databases, found, strict=True)
         ],

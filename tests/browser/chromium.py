@@ -33,7 +33,6 @@ def browse(
         "--no-sandbox",  # tests run as root in containers
         "--disable-dev-shm-usage",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--hide-scrollbars",
         "--force-device-scale-factor=1",
     ):
         options.add_argument(argument)

@@ -33,6 +33,7 @@ def page(chromium: ReportPage) -> Iterator[ReportPage]:
     """A page on which nothing may go wrong unnoticed."""
     chromium.driver.get_log("browser")
     chromium.driver.get_log("performance")
+    chromium.resize(1400)
     yield chromium
     assert [entry["message"] for entry in chromium.driver.get_log("browser")] == []
     assert chromium.requested_hosts() == set()

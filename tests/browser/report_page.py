@@ -33,6 +33,11 @@ class ReportPage:
         self.wait("return performance.getEntriesByName('ionbox:complete').length > 0")
         self.wait_for_image()
 
+    def resize(self, width: int, height: int = 900) -> None:
+        """Make the window another size."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
     def wait(self, script: str) -> Any:
         return WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script(script))
 
@@ -98,7 +103,7 @@ class ReportPage:
 
     def read_pixel(self) -> float:
         """The intensity that the read-out shows."""
-        number = self.text("#readout").split(": ")[1].replace(",", "")
+        number = self.text("#readout").split(": intensity ")[1].replace(",", "")
         if "·10" not in number:
             return float(number)
         digits, power = number.split("·10")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
 from ionbox_cloud.report_rows import Partner
+from ionbox_science.quality import ScoreTally
 from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from reports import MadeUp, hostile
 from selenium.webdriver import ActionChains
@@ -50,9 +52,9 @@ def test_rows_are_filtered(small: ReportPage) -> None:
     assert small.n_rows == 20
     assert set(small.column("database")) == {"acids"}
     small.choose("Database", "all")
-    small.choose("Ion", "M+Na")
+    small.choose("Adduct", "M+Na")
     assert set(small.column("kind")) == {"M+Na"}
-    small.choose("Ion", "all")
+    small.choose("Adduct", "all")
     small.type("Search", "MOLECULE id17-0")
     assert small.column("molecules") == ["molecule 17"]
     small.type("Search", "c27h37")
@@ -60,6 +62,13 @@ def test_rows_are_filtered(small: ReportPage) -> None:
     small.type("Search", "no such thing")
     assert small.n_rows == 0
     assert "No annotation matches" in small.text("#annotations .empty")
+    assert not small.find(".scroller").is_displayed()
+    assert small.text("#ion-title") == "No ion selected"
+    small.button("Clear the filters").click()
+    assert small.n_rows == 40
+    assert small.text("#ion-title") == "[C10H20O1+H]+"
+    assert not small.button("Show all").is_enabled()
+    small.choose("FDR", "≤ 5 %")
     small.button("Show all").click()
     assert small.n_rows == 40
 
@@ -111,12 +120,14 @@ def test_a_keyboard_is_enough(small: ReportPage) -> None:
     assert small.selected == first + 1
     small.press(END)
     assert small.column("formula")[-1] == small.script(
-        "return document.querySelector('#ion-title .formula').textContent"
+        "return document.querySelector('#ion-title .formula').textContent.split('+')[0]"
     )
     small.press(HOME)
     assert small.selected == first
     active = small.find(".scroller").get_attribute("aria-activedescendant")
     assert small.find(f"#{active}").get_attribute("aria-selected") == "true"
+    small.press(ENTER)
+    assert small.script("return document.activeElement.id") == "ion"
 
 
 def test_the_first_thing_a_keyboard_meets_leads_past_the_rest(small: ReportPage) -> None:
@@ -229,7 +240,8 @@ def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Pat
     page.open(MadeUp(n=6, partners=partners).write(tmp_path))
     assert "0.87" in page.text(".partners")
     page.choose("FDR", "all")
-    page.button("C12H22O3+H+").click()
+    assert "[C99H1+K]+" in page.text(".partners")
+    page.button("[C12H22O3+H]+").click()
     page.wait_for_image()
     assert page.selected == 2
 
@@ -292,35 +304,38 @@ def test_a_run_without_annotations_is_a_page_too(page: ReportPage, tmp_path: Pat
     made_up = MadeUp(n=1)
     made_up.n = 0
     made_up.images = made_up.images[:0]
-    page.driver.get(made_up.write(tmp_path))
-    page.wait("return performance.getEntriesByName('ionbox:complete').length > 0")
+    page.open(made_up.write(tmp_path))
     assert page.text("#counter") == "0 of 0 annotations"
+    said = page.text("#nothing-found")
+    assert "200 ions scored, 50 with peaks at the first isotope's m/z" in said
+    assert "best MSM 0.250, of decoys 0.500. 3 have an MSM above 0" in said
+    assert "ionbox why RESULTS" in said
+    assert not page.find(".scroller").is_displayed()
+    assert not page.field("FDR").is_enabled()
+    assert not page.button("Show all").is_enabled()
+    assert page.button("Save PNG").is_enabled()  # of the total ion current
+    assert page.find(".view canvas").get_attribute("aria-label").startswith("Total ion current")
+
+
+@pytest.mark.parametrize(
+    ("tally", "reason"),
+    [
+        (ScoreTally(12, 0, 0.0, 0.0), "Nothing was measured within ± 3 ppm"),
+        (ScoreTally(12, 4, 0.0, 0.7), "An MSM is 0 where"),
+    ],
+)
+def test_why_nothing_was_found(
+    page: ReportPage, tmp_path: Path, tally: ScoreTally, reason: str
+) -> None:
+    made_up = MadeUp(n=1, tally=tally)
+    made_up.n = 0
+    made_up.images = made_up.images[:0]
+    page.open(made_up.write(tmp_path))
+    assert reason in page.text("#nothing-found")
+    assert page.script(CONTRAST) == []
 
 
 # --- colours of the page --------------------------------------------------------------------------
-
-_CONTRAST = """
-const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-  .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-const back = (node) => {
-  for (; node; node = node.parentElement) {
-    const colour = parse(getComputedStyle(node).backgroundColor);
-    if (colour.length < 4 || colour[3] > 0) return colour;
-  }
-  return [255, 255, 255];
-};
-const worst = [];
-for (const node of document.querySelectorAll("body *")) {
-  const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  if (!own || !node.offsetParent || node.closest("canvas,svg,:disabled,noscript")) continue;
-  const [a, b] = [light(parse(getComputedStyle(node).color)), light(back(node))];
-  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  if (ratio < 4.5) worst.push(`${ratio.toFixed(1)} ${node.className} ${node.textContent}`);
-}
-return worst;
-"""
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -330,17 +345,66 @@ def test_text_is_readable_in_light_and_dark(
     page.open(small_report, dark=dark)
     background = page.script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 200) is dark
-    assert page.script(_CONTRAST) == []
+    assert page.script(CONTRAST) == []
 
 
 @pytest.mark.parametrize("width", [800, 1400])
 def test_nothing_sticks_out_of_the_window(page: ReportPage, small_report: str, width: int) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.resize(width)
     page.open(small_report)
     assert page.script("return document.documentElement.scrollWidth") <= width
-    size["width"] = 1400
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1400, 900), (1920, 1080)])
+def test_no_column_is_cut(page: ReportPage, tmp_path: Path, width: int, height: int) -> None:
+    names = ("lipids of somewhere, 2024", "HMDB-v4-endogenous")
+    page.resize(width, height)
+    made_up = MadeUp(n=60, databases=names, molecules=lambda i: [f"long {'name ' * i}"])
+    page.open(made_up.write(tmp_path))
+    page.choose("FDR", "all")
+    assert page.script(CUT_COLUMNS) == []
+
+
+SHAPES = [(40, 1), (1, 1), (1000, 3), (3, 1000), (500, 500)]
+
+
+@pytest.mark.parametrize(("width", "height"), SHAPES)
+def test_images_of_any_shape_are_seen(
+    page: ReportPage, tmp_path: Path, width: int, height: int
+) -> None:
+    page.open(MadeUp(n=2, width=width, height=height, missing=()).write(tmp_path))
+    assert page.script(SEEN_PIXELS) > 200
+    frame = page.find(".view .frame").size
+    assert 130 <= frame["height"] <= 460
+    assert page.script("return document.documentElement.scrollWidth") <= 1400
+
+
+def test_paper_has_the_ion_and_all_rows_of_the_filter(small: ReportPage) -> None:
+    small.choose("FDR", "all")
+    small.script("window.dispatchEvent(new Event('beforeprint'))")
+    small.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert len(small.column("mz")) == 40
+    assert small.find(".view canvas").is_displayed()
+    for hidden in ("nav", "form", ".controls", ".zooms"):
+        assert not small.find(hidden).is_displayed()
+    small.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+# --- for everybody --------------------------------------------------------------------------------
+
+
+def test_everything_that_can_be_used_has_a_name(small: ReportPage) -> None:
+    assert small.script(UNNAMED) == []
+
+
+def test_what_has_the_focus_is_seen_and_the_order_is_that_of_the_page(small: ReportPage) -> None:
+    tops = []
+    for _ in range(40):
+        small.press(TAB)
+        found = small.script(FOCUS)
+        assert found["outline"] != "none", found
+        tops.append(found["place"])
+    assert tops == sorted(tops)
 
 
 # --- speed ----------------------------------------------------------------------------------------

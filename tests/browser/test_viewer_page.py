@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
+from audit import CONTRAST, CUT_COLUMNS, UNNAMED
 from chromium import browse
 from ionbox.view.places import folder_place
 from ionbox.view.run_reader import RunReader
@@ -86,7 +87,7 @@ def browser() -> Iterator[Chrome]:
 class Page:
     """The page of a viewer, as people use it."""
 
-    def __init__(self, driver: Chrome, client: Client) -> None:
+    def __init__(self, driver: Chrome, client: Client, first: str = "Ion image of ") -> None:
         self.driver = driver
         self.run = client.get("/api/run").json
         self.size = (self.run["dataset"]["width"], self.run["dataset"]["height"])
@@ -94,7 +95,7 @@ class Page:
         driver.get(client.viewer.url)
         self.wait(lambda: driver.execute_script(COMPLETE))
         self.wait(lambda: self.exists("#why-ask"))
-        self.wait(lambda: (self.name() or "").startswith("Ion image of "))
+        self.wait(lambda: (self.name() or "").startswith(first))
 
     def wait(self, until: Any) -> None:
         WebDriverWait(self.driver, 20, poll_frequency=0.02).until(lambda _: until())
@@ -152,7 +153,8 @@ def parse_intensity(text: str) -> float:
     """Read a number as the page writes it: 1,234, 1.234·10⁶."""
     if text == "not measured":
         return 0.0
-    digits, _, power = text.replace(",", "").partition("·10")
+    number = text.removeprefix("intensity ").removeprefix("ppm of TIC ").replace(",", "")
+    digits, _, power = number.partition("·10")
     return float(digits) * 10 ** int(power.translate(POWERS) or 0)
 
 
@@ -259,11 +261,7 @@ def test_an_overlay_of_three_ions(page: Page, run: LocalRun) -> None:
         )
         title = page.text("#ion-title")
         chosen.append(
-            next(
-                a
-                for a in page.run["annotations"]
-                if title == f"{a['formula']} M{a['neutralLoss']}{a['adduct'].removeprefix('M')}"
-            )
+            next(a for a in page.run["annotations"] if title == f"[{a['ion'][:-1]}]{a['ion'][-1]}")
         )
         page.wait(lambda title=title: page.name().startswith(f"Ion image of {title}"))
         page.click("#overlay-add")
@@ -290,6 +288,41 @@ def test_an_overlay_of_three_ions(page: Page, run: LocalRun) -> None:
     assert page.text("#ion-title") == title
     page.click("#overlay-show")
     assert not page.colours()[:, :, 0].any()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_unnamed_or_hard_to_read(page: Page, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    assert page.driver.execute_script(CUT_COLUMNS) == []
+    page.find("#ion .frame canvas").click()
+    page.wait(lambda: page.exists(".peaks button"))
+    page.click("#overlay-add")
+    page.fill("#why-formula", "C6H12O6")
+    page.fill("#why-adduct", "+K")
+    page.click("#why-ask")
+    page.wait(lambda: page.exists(".verdict"))
+    assert page.driver.execute_script(UNNAMED) == []
+    assert page.driver.execute_script(CONTRAST) == []
+
+
+def test_a_run_without_annotations_points_to_why(
+    browser: Chrome, run: LocalRun, tmp_path: Path
+) -> None:
+    shutil.copytree(run.out, tmp_path / "out")
+    report = tmp_path / "out" / "report.html"
+    head, start, rest = report.read_text("utf-8").partition('id="run">')
+    block, end, tail = rest.partition("</script>")
+    nothing = json.dumps(json.loads(block) | {"annotations": []})
+    report.write_text(f"{head}{start}{nothing}{end}{tail}", "utf-8")
+    with serving(folder_place(tmp_path / "out")) as client:
+        page = Page(browser, client, first="Total ion current")
+        assert not page.find("#overlay-add").is_enabled()
+        page.find("#nothing-found button").click()
+        assert browser.execute_script("return document.activeElement.id") == "why-formula"
+        page.show_mz(300)
+        assert page.console() == []
+        browser.get("about:blank")
 
 
 def test_why_and_why_not(page: Page, reader: RunReader) -> None:

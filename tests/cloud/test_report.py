@@ -6,7 +6,7 @@ import re
 
 import pytest
 from ionbox_cloud.report import read_report
-from ionbox_cloud.report_rows import Partner
+from ionbox_cloud.report_rows import MAX_PARTNERS, Partner
 from reports import CODE, MadeUp, hostile
 
 
@@ -37,6 +37,13 @@ def test_partners_are_named() -> None:
     rows = read_report(made_up.report())["annotations"]
     assert rows[0]["partners"] == [{"ion": "C11H22O2+Na+", "coefficient": 0.912346}]
     assert rows[1]["partners"] == []
+
+
+def test_a_row_keeps_its_best_partners() -> None:
+    many = [Partner(f"C{i}H4+H+", 1 - i / 100) for i in range(1, 50)]
+    made_up = MadeUp(n=1, partners={"C10H20O1+H+": many})
+    (row,) = read_report(made_up.report())["annotations"]
+    assert [each["ion"] for each in row["partners"]] == [each.ion for each in many[:MAX_PARTNERS]]
 
 
 @pytest.mark.parametrize("max_bytes", [200_000, 400_000, 10**6])

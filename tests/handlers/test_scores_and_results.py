@@ -15,7 +15,7 @@ from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys, work_items
 from ionbox_cloud.datasets import read_stored_header
 from ionbox_cloud.errors import InternalError, MissingOutput
-from ionbox_cloud.images import read_image_list
+from ionbox_cloud.images import COLOCALIZATION, read_image_list
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.patterns import read_patterns
 from ionbox_cloud.report import read_partners, read_report
@@ -297,6 +297,10 @@ def test_a_report_shows_the_table_and_the_record(run: InMemoryRun) -> None:
         assert int(row["isomeric_ions_count"]) == len(found["isomerIons"])
         assert int(row["isobaric_ions_count"]) == found["isobars"] == len(found["isobarIons"])
     record = results.read_json(f"{folder}/run.json")
+    for database in record["databases"]:
+        assert database["n_targets"] >= database["n_measured"] > 0
+        of_it = [row["msm"] for row in shown["annotations"] if row["database"] == database["name"]]
+        assert database["best_msm"] >= max(of_it) - 1e-6
     del record["sources"]  # concerns nobody who gets the report
     assert record.items() <= {**shown, "dataset": record["dataset"]}.items()
     assert shown["omitted"] == {"annotations": 0, "images": 0, "isotopes": 0}
@@ -311,7 +315,7 @@ def test_a_report_names_colocalized_partners_if_there_are_any(run: InMemoryRun) 
         "coefficient": np.array([[0.5, 0.25], [0.5, 0], [0.25, 0.125]], np.float32),
     }
     run.stores.results.write_arrays(f"{folder}/diagnostics/colocalization.npz", arrays)
-    assert read_partners(run.stores.results, folder) == {
+    assert read_partners(run.stores.results, f"{folder}/{COLOCALIZATION}") == {
         "A": [Partner("B", 0.5), Partner("C", 0.25)],
         "B": [Partner("A", 0.5)],
         "C": [Partner("A", 0.25), Partner("B", 0.125)],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from ionbox_science.ions import IonRule, build_ions
-from ionbox_science.quality import N_BINS, fdr_curve, histogram_msm
+from ionbox_science.quality import N_BINS, ScoreTally, fdr_curve, histogram_msm, tally_scores
 
 levels = arrays.arrays(np.float64, st.integers(0, 60), elements=st.sampled_from([0.05, 0.1, 0.2]))
 
@@ -45,3 +45,22 @@ def test_histograms_count_every_target_and_the_mean_draw_of_decoys(seed: int) ->
     assert found_targets.sum() == sum(msm > 0 for msm in targets)
     assert found_decoys.sum() == pytest.approx(sum(msm > 0 for msm in decoys) / 4)
     assert found_targets[N_BINS // 2 :].sum() == sum(msm >= 0.5 for msm in targets)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_tally_counts_ions_and_keeps_the_best(seed: int) -> None:
+    table = build_ions(["C10H20O2", "C12H24O2", "C6H12O6"], IonRule(("+H", "-H2O"), n_decoys=4))
+    generator = np.random.default_rng(seed)
+    ion = np.flatnonzero(generator.random(table.n_ions) < generator.random())
+    scores = SimpleNamespace(ion=ion, msm=generator.random(len(ion)).round(1))
+    of_ion = dict(zip(ion.tolist(), scores.msm.tolist(), strict=True))
+    targets = {i for i in table.target_ion.ravel().tolist() if i >= 0}
+    decoys = {i for i in table.decoy_ion.ravel().tolist() if i >= 0}
+    tally = tally_scores(table, scores)  # type: ignore[arg-type]
+    assert tally == ScoreTally(
+        len(targets),
+        len(targets & set(of_ion)),
+        max((of_ion.get(i, 0) for i in targets), default=0),
+        max((of_ion.get(i, 0) for i in decoys), default=0),
+    )
+    assert ScoreTally.from_arrays({**tally.to_arrays(), "more": np.zeros(3)}) == tally

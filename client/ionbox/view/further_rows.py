@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from ionbox_cloud.report_rows import describe_annotations
+from ionbox_cloud.report_rows import Partner, describe_annotations
 from ionbox_science.annotation_table import AnnotatedDatabase
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.config import RunConfig
@@ -39,6 +39,7 @@ def describe_further(
     config: RunConfig,
     scored: Mapping[str, Callable[[], ScoredDatabase]],
     images: ImageReader,
+    partners: Mapping[str, Sequence[Partner]],
 ) -> list[dict[str, Any]]:
     """Describe the annotations from ``n_known`` on, in the order of the table.
 
@@ -54,12 +55,13 @@ def describe_further(
         Reads what the run found, by database.
     images : ImageReader
         The run's images and patterns.
+    partners : mapping
+        Colocalized ions of each ion, by names.
 
     Returns
     -------
     list of dict
-        As `ionbox_cloud.report_rows` describes them, but without colocalized ions, and with the
-        molecules of a formula as one.
+        As `ionbox_cloud.report_rows` describes them, but with the molecules of a formula as one.
     """
     rows = list(csv.DictReader(table.decode("utf-8").splitlines()[1:]))
     molecules: dict[str, _Molecules] = {name: _Molecules() for name in scored}
@@ -71,7 +73,9 @@ def describe_further(
         AnnotatedDatabase(molecules[name].database(name), _annotate(read(), config, images))
         for name, read in scored.items()
     ]
-    described = describe_annotations(databases, config.polarity, config.ppm, images.image_of, {})
+    described = describe_annotations(
+        databases, config.polarity, config.ppm, images.image_of, partners
+    )
     return [
         {**found, "isomers": int(row["isomeric_mols_count"])}
         for found, row in list(zip(described, rows, strict=True))[n_known:]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.images import COLOCALIZATION
+from ionbox_cloud.report import read_partners
 from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.explanations import (
@@ -71,7 +73,8 @@ class RunReader(MeasuredData):
     def _further_rows(self, n_known: int) -> list[dict[str, Any]]:
         table = self._place.results.read(self._place.key("annotations.csv"))
         scored = {name: functools.partial(self._scored, name) for name in self.database_names()}
-        return describe_further(n_known, table, self.config, scored, self.images)
+        partners = read_partners(self._place.results, self._place.key(COLOCALIZATION))
+        return describe_further(n_known, table, self.config, scored, self.images, partners)
 
     # --- why, or why not ---
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ionbox_science.annotation_table import AnnotatedDatabase
 from ionbox_science.annotations import Annotations
 from ionbox_science.databases import parse_database
+from ionbox_science.quality import ScoreTally
 
 from ionbox_cloud import keys
 from ionbox_cloud.run_plan import RunPlan
@@ -27,11 +28,14 @@ class FoundDatabase:
         Targets that were found but whose FDR reached 1.
     msm_histogram : (2, n_bins) float64
         What `histogram_msm` returned.
+    tally : ScoreTally
+        What became of its ions.
     """
 
     annotated: AnnotatedDatabase
     n_dropped: int
     msm_histogram: npt.NDArray[np.float64]
+    tally: ScoreTally
 
     @property
     def name(self) -> str:
@@ -61,4 +65,5 @@ def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
         AnnotatedDatabase(molecules, Annotations.from_arrays(arrays)),
         int(arrays["n_dropped"]),
         arrays["msm_histogram"],
+        ScoreTally.from_arrays(arrays),
     )

@@ -15,7 +15,7 @@ from ionbox_science.quality import fdr_curve
 
 from ionbox_cloud import keys
 from ionbox_cloud.found_databases import FoundDatabase
-from ionbox_cloud.images import StoredImages, open_images
+from ionbox_cloud.images import COLOCALIZATION, StoredImages, open_images
 from ionbox_cloud.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report_images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report_rows import Partner, Row, describe_annotations
@@ -57,15 +57,14 @@ def write_report(
 ) -> None:
     """Write the report of a run whose images are written; see `make_report`."""
     folder = keys.results(plan.dataset_id, plan.run_id)
-    partners = read_partners(results, folder)
+    partners = read_partners(results, f"{folder}/{COLOCALIZATION}")
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
     results.write(f"{folder}/report.html", [memoryview(piece) for piece in pieces])
 
 
-def read_partners(results: Store, folder: str) -> dict[str, list[Partner]]:
-    """Read the colocalized partners of each ion of a results folder; none if nobody wrote them."""
-    key = f"{folder}/diagnostics/colocalization.npz"
+def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
+    """Read the colocalized partners of each ion of a run; none if nobody wrote them."""
     if not results.exists(key):
         return {}
     stored = results.read_arrays(key)

@@ -20,6 +20,10 @@ from ionbox_science.config import Polarity
 
 Row = dict[str, Any]
 
+MAX_PARTNERS = 20
+"""Colocalized ions of a row. A hundred are known, but they would be nine tenths of the table, which
+has to leave room for images."""
+
 
 @dataclass(frozen=True)
 class Partner:
@@ -49,7 +53,7 @@ def describe_annotations(
     image_of : mapping
         Row of the images of each ion, by its name.
     partners : mapping
-        Colocalized ions of each ion, by names.
+        Colocalized ions of each ion, by names, the most similar first; `MAX_PARTNERS` are kept.
     """
     described = [_Described.of(each, polarity, ppm) for each in databases]
     for database, row in order_annotations(databases):
@@ -58,7 +62,7 @@ def describe_annotations(
         if name in partners:
             found["partners"] = [
                 {"ion": each.ion, "coefficient": _short(each.coefficient)}
-                for each in partners[name]
+                for each in partners[name][:MAX_PARTNERS]
             ]
         yield described[database].row(row) | found
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +17,63 @@ N_BINS = 50
 """Of a histogram of MSM between 0 and 1."""
 
 Float64s = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreTally:
+    """What became of a database's ions, annotated or not.
+
+    Attributes
+    ----------
+    n_targets : int
+        Target ions that were scored.
+    n_measured : int
+        Those of them with a first isotope image that is not empty.
+    best_msm, best_decoy_msm : float
+        Of targets and decoys; 0 if none was found.
+    """
+
+    n_targets: int
+    n_measured: int
+    best_msm: float
+    best_decoy_msm: float
+
+    def to_json(self) -> dict[str, int | float]:
+        """Return the figures by name."""
+        return asdict(self)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the figures by name, each as an array of no dimension."""
+        return {name: np.array(value) for name, value in self.to_json().items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Rebuild the figures from arrays that may hold more."""
+        return cls(**{field.name: arrays[field.name].item() for field in fields(cls)})
+
+
+def tally_scores(table: IonTable, scores: IonScores) -> ScoreTally:
+    """Count the target ions of a database that were measured, and find the best scores.
+
+    Parameters
+    ----------
+    table : IonTable
+        Targets and decoys of a database.
+    scores : IonScores
+        Metrics of its ions, any order.
+
+    Notes
+    -----
+    An ion counts once, however many molecules it stands for.
+    """
+    msm = msm_by_ion(table, scores)
+    targets = np.flatnonzero(table.is_target)
+    return ScoreTally(
+        n_targets=targets.size,
+        n_measured=int(np.isin(targets, scores.ion).sum()),
+        best_msm=float(msm[table.target_ion].max(initial=0)),
+        best_decoy_msm=float(msm[table.decoy_ion].max(initial=0)),
+    )
 
 
 def histogram_msm(table: IonTable, scores: IonScores) -> Float64s:

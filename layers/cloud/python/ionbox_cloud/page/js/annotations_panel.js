@@ -2,7 +2,8 @@
 
 import { choice, el } from "./dom.js";
 import { count, kind } from "./format.js";
-import { EVERYTHING, LEVELS, filterRows } from "./rows.js";
+import { sayNothingFound } from "./nothing_found.js";
+import { EVERYTHING, LEVELS, filterRows, isEverything } from "./rows.js";
 import { AnnotationTable, COLUMNS } from "./table.js";
 
 /** Draw filters and table into their section; select the first row. */
@@ -10,24 +11,42 @@ export function drawAnnotations(app) {
   const { annotations } = app.run;
   const databases = [...new Set(annotations.map(({ database }) => database))].sort();
   const columns = COLUMNS.filter(([key]) => key !== "database" || databases.length > 1);
-  const table = new AnnotationTable(annotations, columns, (index) => app.select(index));
+  const enter = () => document.getElementById("ion").focus();
+  const table = new AnnotationTable(annotations, columns, (index) => app.select(index), enter);
   const counter = el("output", { class: "counter", id: "counter", "aria-live": "polite" });
-  const empty = el("p", { class: "empty", hidden: true }, "No annotation matches these filters.");
+  const clearAll = el("button", { type: "button", click: () => clear(fields) }, "Clear the filters");
+  clearAll.addEventListener("click", () => fields.querySelector("#search").focus());
+  const empty = el("p", { class: "empty", hidden: true }, "No annotation matches these filters. ", clearAll);
   const criteria = { ...EVERYTHING, fdr: firstLevel(annotations) };
 
   function apply(change) {
     Object.assign(criteria, change);
     const rows = filterRows(annotations, criteria);
     table.setRows(rows);
-    empty.hidden = rows.length > 0;
+    empty.hidden = rows.length > 0 || !annotations.length;
+    table.element.hidden = !rows.length;
+    showAll.disabled = isEverything(criteria);
     counter.textContent = `${count(rows.length)} of ${count(annotations.length)} annotations`;
   }
 
   const fields = filterFields(annotations, databases, criteria, apply);
-  document.getElementById("annotations").append(fields, counter, table.element, empty);
+  const showAll = fields.querySelector("#show-all");
+  fields.querySelector("fieldset").disabled = !annotations.length;
+  const line = el("div", { class: "counter-line" }, counter, columnHelp(columns));
+  document.getElementById("annotations").append(fields, line, table.element, empty);
   app.table = table;
+  if (!annotations.length) {
+    document.getElementById("annotations").append(sayNothingFound(app));
+    app.select(-1);
+  }
   listenForShortcuts(fields, table);
   apply({});
+}
+
+/** What stands in the columns, for those who cannot point at their headings. */
+function columnHelp(columns) {
+  const meanings = columns.flatMap(([, heading, meaning]) => [el("dt", {}, heading.replace("\u00ad", "")), el("dd", {}, meaning)]);
+  return el("details", { class: "help" }, el("summary", {}, "What the columns mean"), el("dl", { class: "facts" }, meanings));
 }
 
 /** The usual FDR level of 10 %, or everything where nothing reaches it. */
@@ -50,25 +69,27 @@ function filterFields(annotations, databases, criteria, apply) {
     return input;
   };
   const mz = number("mz", "", "any", (input) => apply({ mz: input.value ? Number(input.value) : null }));
-  const ppm = number("ppm", criteria.ppm, "any", (input) => apply({ ppm: Number(input.value) }));
+  const ppm = number("ppm", criteria.ppm, "any", (input) => apply({ ppm: input.value ? Number(input.value) : EVERYTHING.ppm }));
+  const fields = [
+    choice("FDR", levels, String(criteria.fdr ?? ""), (value) => apply({ fdr: value ? Number(value) : null })),
+    databases.length > 1
+      ? choice("Database", [["", "all"], ...databases.map((name) => [name, name])], "", (database) => apply({ database }))
+      : null,
+    choice("Adduct", [["", "all"], ...kinds.map((name) => [name, name])], "", (value) => apply({ kind: value })),
+    el("label", { class: "field grow" }, el("span", {}, "Search"), text),
+    el("label", { class: "field" }, el("span", {}, "m/z"), mz),
+    el("label", { class: "field" }, el("span", {}, "± ppm"), ppm),
+    el("button", { type: "button", id: "show-all", click: () => clear(form) }, "Show all"),
+  ];
   const form = el(
     "form",
     {
-      class: "filters",
       role: "search",
       "aria-label": "Filter annotations",
       submit: (event) => event.preventDefault(),
       reset: () => setTimeout(() => apply({ ...EVERYTHING })),
     },
-    choice("FDR", levels, String(criteria.fdr ?? ""), (value) => apply({ fdr: value ? Number(value) : null })),
-    databases.length > 1
-      ? choice("Database", [["", "all"], ...databases.map((name) => [name, name])], "", (database) => apply({ database }))
-      : null,
-    choice("Ion", [["", "all"], ...kinds.map((name) => [name, name])], "", (value) => apply({ kind: value })),
-    el("label", { class: "field grow" }, el("span", {}, "Search"), text),
-    el("label", { class: "field" }, el("span", {}, "m/z"), mz),
-    el("label", { class: "field" }, el("span", {}, "± ppm"), ppm),
-    el("button", { type: "button", click: () => clear(form) }, "Show all"),
+    el("fieldset", { class: "filters" }, fields),
   );
   return form;
 }

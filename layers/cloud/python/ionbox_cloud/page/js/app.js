@@ -12,6 +12,7 @@
 // app.view                                the ImageView: show(), showPainted(), setStyle(), image
 // app.transforms                          functions (image, annotation, isotope) => image, applied in
 //                                         order before an image is shown; app.redraw() after a change
+// app.showView(shown)             whether there is anything in the view; else its controls are off
 // app.showImage(image, name)              show an image of another origin (any m/z) in the view,
 //                                         until something is selected again
 // app.addImageControl(node)               beside colormap and scale
@@ -69,6 +70,7 @@ class App {
 
   redraw() {
     if (this.selected) this.tell("images", this.images, this.selected);
+    else this.tell("select", null);
   }
 
   showImage(image, name) {
@@ -114,7 +116,7 @@ async function draw(app) {
   document.getElementById("facts").textContent = headLine(run);
   sayWhatIsMissing(app);
   const [tic, mask] = await Promise.all([app.source.tic(), app.source.mask()]);
-  drawIon(app, mask);
+  drawIon(app, mask, tic);
   drawAnnotations(app);
   performance.mark("ionbox:interactive");
   // what lies below the fold is drawn once the table can be used
@@ -127,7 +129,7 @@ async function draw(app) {
 function sayWhatIsMissing(app) {
   const { annotations = 0, images = 0, isotopes = 0 } = app.run.omitted ?? {};
   if (annotations) {
-    app.notice(`${counted(annotations, "lower-ranked annotation")} only in annotations.csv: this page lists the best.`);
+    app.notice(`${counted(annotations, "lower-ranked annotation")} only in annotations.csv: this page lists the best, “ionbox view” all.`);
   }
   if (images + isotopes) {
     const some = isotopes ? ` and the further isotope peaks of ${counted(isotopes, "other")}` : "";

@@ -82,7 +82,7 @@ export function patternChart(peaks) {
     "Isotope pattern, observed above and theoretical below: " +
       peaks.map((p) => `m/z ${fixed(p.mz, 3)} ${fixed(p.observed, 0)} against ${fixed(p.theoretical, 0)} %`).join("; "),
     { low: first - 0.5, high: last + 0.5, label: "m/z" },
-    { low: -110, high: 110, label: "relative intensity", ticks: [-100, -50, 0, 50, 100], text: (v) => Math.abs(v) },
+    { low: -110, high: 110, label: "relative intensity, %", ticks: [-100, -50, 0, 50, 100], text: (v) => Math.abs(v) },
     { width: 300, height: 180 },
   );
   chart.addZero();
@@ -137,7 +137,7 @@ export function msmChart(name, { targets, decoys }) {
     `MSM of ${name}: ${total(targets)} targets with a score, ${total(decoys)} decoys per draw; ` +
       `above 0.5 ${total(targets.slice(n / 2))} targets and ${total(decoys.slice(n / 2))} decoys`,
     { low: 0, high: 1, label: "MSM" },
-    { low: 0, high: most, label: "ions", bend: Math.log1p, ticks: [0, 1, 10, 100, 1000, 1e4, 1e5].filter((v) => v <= most) },
+    { low: 0, high: most, label: "ions (log scale)", bend: Math.log1p, ticks: [0, 1, 10, 100, 1000, 1e4, 1e5].filter((v) => v <= most) },
   );
   targets.forEach((value, bin) => {
     if (!value) return;
@@ -159,7 +159,7 @@ export function errorChart(annotations, ppm, level) {
   const chart = new Chart(
     `m/z error of ${annotations.length} annotations; median of those up to ${level * 100} % FDR ${fixed(middle, 2)} ppm`,
     { low: low - 5, high: high + 5, label: "m/z" },
-    { low: -ppm, high: ppm, label: "error, ppm" },
+    { low: -ppm, high: ppm, label: "m/z error, ppm" },
   );
   chart.addZero();
   const dots = (some) => some.map((a) => `M${fixed(chart.x(a.mz), 1)} ${fixed(chart.y(a.massError), 1)}h0`).join("");

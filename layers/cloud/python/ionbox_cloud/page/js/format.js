@@ -60,6 +60,22 @@ export function formula(text) {
   return el("span", { class: "formula" }, parts.map((part, i) => (i % 2 ? el("sub", {}, part) : part)));
 }
 
+/** Write an ion as METASPACE's page does, [C6H12O6+K]⁺; `name` is that of annotations.csv, C6H12O6+K+. */
+export function ionName(name) {
+  const [, inside, sign] = splitIon(name);
+  return el("span", { class: "ion-name" }, "[", formula(inside), "]", el("sup", {}, sign));
+}
+
+/** Write the same as plain text: [C6H12O6+K]+. */
+export function ionText(name) {
+  const [, inside, sign] = splitIon(name);
+  return `[${inside}]${sign}`;
+}
+
+function splitIon(name) {
+  return name.match(/^(.*)([+-])$/s) ?? [name, name, ""];
+}
+
 /** Write what made a molecule an ion: M-H2O+H, [M-H2O]+. */
 export function kind({ adduct, chemMod, neutralLoss }) {
   const whole = adduct.startsWith("[M]");

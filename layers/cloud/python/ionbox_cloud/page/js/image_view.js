@@ -3,7 +3,7 @@
 import { colours, gradient } from "./colormaps.js";
 import { el } from "./dom.js";
 import { intensity } from "./format.js";
-import { paint, scaleOf } from "./intensity.js";
+import { brightest, paint, scaleOf } from "./intensity.js";
 
 const MAX_ZOOM = 60;
 const SAVED_SIDE = 800; // pixels that the longer side of a saved image has at least
@@ -14,7 +14,7 @@ export class ImageView {
    * `pixelSize` is [x, y] in micrometres, or null.
    */
   constructor({ width, height, mask = null, pixelSize = null, onPixel = () => {} }) {
-    Object.assign(this, { width, height, mask, pixelSize, onPixel });
+    Object.assign(this, { width, height, mask, pixelSize, onPixel, unit: "intensity" });
     this.style = { colormap: "Viridis", log: false, clip: true };
     this.image = new Float32Array(width * height);
     this.painter = null;
@@ -40,7 +40,9 @@ export class ImageView {
       dblclick: () => this.fit(),
     });
     this.high = el("span");
+    this.middle = el("span");
     this.low = el("span");
+    this.measure = el("span");
     this.ramp = el("div", { class: "ramp" });
     this.readout = el("output", { class: "readout", id: "readout", "aria-label": "Pixel" }, " ");
     const button = (label, text, act) =>
@@ -53,7 +55,9 @@ export class ImageView {
       button("Whole image (0)", "Fit", () => this.fit()),
     );
     this.frame = el("div", { class: "frame" }, this.canvas, this.buttons);
-    this.bar = el("div", { class: "bar", "aria-hidden": "true" }, this.high, this.ramp, this.low);
+    const ramp = el("div", { class: "ramp-row" }, this.ramp, this.middle);
+    this.bar = el("div", { class: "bar", "aria-hidden": "true" }, this.high, ramp, this.low, this.measure);
+    this.frame.style.aspectRatio = `${this.width} / ${this.height * this.aspect}`; // no room beside long images
     this.element = el(
       "div",
       { class: "view" },
@@ -64,7 +68,8 @@ export class ImageView {
   }
 
   /** Show an image (Float32Array, row by row); `name` says what it is, for those who cannot see it. */
-  show(image, name) {
+  show(image, name, unit = this.unit) {
+    this.shownUnit = unit;
     this.image = image;
     this.name = name;
     this.painter = null;
@@ -77,6 +82,7 @@ export class ImageView {
     this.image = image;
     this.name = name;
     this.painter = painter;
+    this.shownUnit = this.unit;
     this.reading = reading;
     this.repaint();
   }
@@ -95,8 +101,11 @@ export class ImageView {
     context.putImageData(data, 0, 0);
     this.bar.hidden = Boolean(this.painter); // its colours are none of the colormap's
     this.ramp.style.background = gradient(this.style.colormap);
-    this.high.textContent = `${this.style.clip ? "≥ " : ""}${intensity(this.scale.high)}`;
-    this.low.textContent = intensity(this.scale.low);
+    const { low, high, log } = this.scale;
+    this.high.textContent = `${high < brightest(this.image) ? "≥ " : ""}${intensity(high)}`;
+    this.middle.textContent = high > low ? intensity(log ? Math.sqrt(low * high) : high / 2) : "";
+    this.low.textContent = intensity(low);
+    this.measure.textContent = this.shownUnit;
     this.describe();
     this.draw();
   }
@@ -107,7 +116,7 @@ export class ImageView {
     this.canvas.setAttribute(
       "aria-label",
       `${this.name ?? "Image"}, ${this.width} × ${this.height} pixels, up to ` +
-        `${intensity(this.scale.high)}, ${how.join(", ")}. Arrows move the pixel that is read, ` +
+        `${this.shownUnit} ${intensity(this.scale.high)}, ${how.join(", ")}. Arrows move the pixel that is read, ` +
         "with Shift the image; plus and minus zoom, 0 shows all.",
     );
   }
@@ -202,7 +211,7 @@ export class ImageView {
   read(x, y) {
     const at = y * this.width + x;
     if (this.mask && !this.mask[at]) return `x ${x}, y ${y}: not measured`;
-    return `x ${x}, y ${y}: ${this.reading ? this.reading(at) : intensity(this.image[at], 6)}`;
+    return `x ${x}, y ${y}: ${this.reading ? this.reading(at) : `${this.shownUnit} ${intensity(this.image[at], 6)}`}`;
   }
 
   onMove(event) {

@@ -2,7 +2,7 @@
 
 import { COLORMAPS, colours } from "./colormaps.js";
 import { choice, el, panel, plainTable, tick } from "./dom.js";
-import { count, counted, fixed, formula, intensity, kind, percent } from "./format.js";
+import { count, counted, fixed, intensity, ionName, ionText, percent } from "./format.js";
 import { ImageView } from "./image_view.js";
 import { paint, scaleOf } from "./intensity.js";
 import { patternChart } from "./charts.js";
@@ -10,28 +10,30 @@ import { patternChart } from "./charts.js";
 const MOST_NAMED = 200; // molecules listed at once; some formulas have thousands
 
 /** Draw the panels of the selected ion and keep them up to date. */
-export function drawIon(app, mask) {
+export function drawIon(app, mask, tic) {
   const { width, height, pixelSize = null } = app.run.dataset;
   const view = new ImageView({ width, height, mask, pixelSize, onPixel: (x, y) => app.tell("pixel", x, y) });
   app.view = view;
   app.isotope = 0;
   const title = el("h2", { id: "ion-title" });
   const facts = el("p", { class: "ion-facts" });
+  const metrics = el("p", { class: "ion-facts" });
   const missing = el("p", { class: "empty", hidden: true });
   const isotopes = el("div", { class: "isotopes", role: "group", "aria-label": "Isotope images" });
   const details = el("div", { class: "details" });
   app.imageControls = controls(app);
   document
     .getElementById("ion")
-    .append(title, facts, app.imageControls, view.element, missing, isotopes, details);
+    .append(title, facts, metrics, app.imageControls, view.element, missing, isotopes, details);
 
   function showIsotope(isotope) {
     app.isotope = isotope;
     const image = app.images[isotope];
-    view.element.hidden = !image;
+    app.showView(image);
     missing.hidden = Boolean(image);
     missing.textContent = app.selected ? whyMissing(app) : "";
     if (image) view.show(app.transformed(image, isotope), nameImage(app.selected, isotope));
+    app.fileName = `${app.selected.ion}_${isotope + 1}`;
     press(isotopes, isotope);
     app.tell("draw", isotope);
   }
@@ -45,17 +47,28 @@ export function drawIon(app, mask) {
     );
   }
 
+  app.showView = (shown) => {
+    view.element.hidden = !shown;
+    app.imageControls.disabled = !shown;
+  };
+  function showTic() {
+    app.showView(tic);
+    missing.hidden = true;
+    app.fileName = "total ion current";
+    if (tic) view.show(tic, "Total ion current", "intensity");
+  }
   app.restyle = () => {
     view.setStyle(app.style);
     drawIsotopes();
   };
   app.on("select", (annotation) => {
-    title.replaceChildren(...(annotation ? [formula(annotation.formula), ` ${kind(annotation)}`] : ["No ion selected"]));
-    facts.textContent = annotation ? describe(annotation) : "";
+    title.replaceChildren(...(annotation ? [ionName(annotation.ion)] : ["No ion selected"]));
+    facts.textContent = annotation ? describe(annotation) : tic ? "The image is the total ion current." : "";
+    metrics.textContent = annotation ? describeMetrics(annotation) : "";
     details.replaceChildren(...(annotation ? detailsOf(app, annotation) : []));
     if (!annotation) {
       isotopes.replaceChildren();
-      view.element.hidden = true;
+      showTic();
     }
     app.isotope = 0;
   });
@@ -64,14 +77,15 @@ export function drawIon(app, mask) {
     drawIsotopes();
   });
   app.on("failed", (error) => {
-    view.element.hidden = true;
+    app.showView(false);
     missing.hidden = false;
     missing.textContent = `The images could not be read: ${error.message}`;
   });
   app.on("foreign", (image, name) => {
-    view.element.hidden = false;
+    app.showView(true);
     missing.hidden = true;
     view.show(image, name);
+    app.fileName = name;
     title.textContent = name;
   });
 }
@@ -90,8 +104,8 @@ function controls(app) {
     app.restyle();
   };
   return el(
-    "div",
-    { class: "controls", role: "group", "aria-label": "How images are shown" },
+    "fieldset",
+    { class: "controls", "aria-label": "How images are shown" },
     choice("Colours", COLORMAPS.map((name) => [name, name]), "Viridis", (colormap) => set({ colormap })),
     choice("Scale", [["linear", "linear"], ["log", "logarithmic"]], "linear", (scale) => set({ log: scale === "log" })),
     tick("Clip hotspots", true, (clip) => set({ clip }), "99th percentile of the pixels above max/256"),
@@ -101,8 +115,7 @@ function controls(app) {
 
 async function save(app) {
   const address = URL.createObjectURL(await app.view.toPng());
-  const name = app.selected ? `${app.selected.ion}_${app.isotope + 1}` : "image";
-  el("a", { href: address, download: `${name.replace(/[^\w+.-]+/g, "_")}.png` }).click();
+  el("a", { href: address, download: `${app.fileName.replace(/[^\w+.-]+/g, "_")}.png` }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
@@ -114,17 +127,21 @@ function whyMissing({ run, selected }) {
 }
 
 function nameImage(annotation, isotope) {
-  return `Ion image of ${annotation.formula} ${kind(annotation)}, isotope peak ${isotope + 1}`;
+  return `Ion image of ${ionText(annotation.ion)}, isotope peak ${isotope + 1}`;
 }
 
 function describe(annotation) {
   return [
     `m/z ${fixed(annotation.mz, 4)}`,
-    `${fixed(annotation.massError, 2)} ppm`,
-    `MSM ${fixed(annotation.msm, 3)}`,
+    `error ${fixed(annotation.massError, 2)} ppm`,
     `FDR ${percent(annotation.fdr)}`,
     annotation.database,
   ].join(" · ");
+}
+
+function describeMetrics({ msm, rhoSpatial, rhoSpectral, rhoChaos }) {
+  const parts = [["ρ spatial", rhoSpatial], ["spectral", rhoSpectral], ["chaos", rhoChaos]];
+  return `MSM ${fixed(msm, 3)}: ${parts.map(([name, value]) => `${name} ${fixed(value, 3)}`).join(" × ")}`;
 }
 
 function thumbnail(app, image, isotope, mask, onClick) {
@@ -159,27 +176,29 @@ function thumbnail(app, image, isotope, mask, onClick) {
 
 function detailsOf(app, annotation) {
   return [
-    ambiguityNotice(annotation),
+    ambiguityNotice(app, annotation),
     patternPanel(annotation),
     moleculesPanel(annotation),
     partnersPanel(app, annotation),
   ].filter(Boolean);
 }
 
-function ambiguityNotice({ isomers, isomerIons, isobars, isobarIons, molecules }) {
+function ambiguityNotice(app, { isomers, isomerIons, isobars, isobarIons, molecules }) {
   const lines = [];
   if (isomers) {
-    const others = isomerIons.length ? ` Also annotated with this ion formula: ${isomerIons.join(", ")}.` : "";
-    lines.push(
+    const others = isomerIons.length ? [" Also annotated with this ion formula: ", ionLinks(app, isomerIons), "."] : [];
+    lines.push([
       `Isomers: ${count(isomers + 1)} molecules of the database have this ion formula, ` +
-        `${count(molecules.length)} of them listed below; m/z and isotope pattern cannot tell them apart.${others}`,
-    );
+        `${count(molecules.length)} of them listed below; m/z and isotope pattern cannot tell them apart.`,
+      ...others,
+    ]);
   }
   if (isobars) {
-    lines.push(
-      `Isobars: the m/z windows overlap with ${counted(isobars, "other annotated ion")}: ${isobarIons.join(", ")}. ` +
-        "Their images may share signal.",
-    );
+    lines.push([
+      `Isobars: the m/z windows overlap with ${counted(isobars, "other annotated ion")}: `,
+      ionLinks(app, isobarIons),
+      ". Their images may share signal.",
+    ]);
   }
   return lines.length ? el("div", { class: "warning", role: "note" }, lines.map((line) => el("p", {}, line))) : null;
 }
@@ -203,14 +222,14 @@ function patternPanel(annotation) {
     intensity(peak.total),
     fixed(peak.error, 2),
   ]);
-  const headings = ["m/z", "theory", "observed", "intensity", "ppm"].map((text) => [text, "number"]);
+  const headings = ["m/z", "theory", "observed", "intensity", "error"].map((text) => [text, "number"]);
   return panel(
     "Isotope pattern",
     el(
       "div",
       { class: "pattern" },
       patternChart(peaks),
-      plainTable("In % of the highest; total intensity", headings, rows),
+      plainTable("In % of the highest; total intensity; error in ppm", headings, rows),
     ),
   );
 }
@@ -226,19 +245,28 @@ function moleculesPanel({ molecules }) {
   );
 }
 
+/** An ion's name; where the ion is on this page, a button that goes to it. */
+function ionLink(app, ion) {
+  const places = (app.placeOf ??= new Map(app.run.annotations.map(({ ion }, i) => [ion, i]).reverse()));
+  if (!places.has(ion)) return ionName(ion);
+  return el("button", { type: "button", class: "link", click: () => app.table.select(places.get(ion)) }, ionName(ion));
+}
+
+function ionLinks(app, ions) {
+  return ions.flatMap((ion, i) => [i ? ", " : "", ionLink(app, ion)]);
+}
+
 function partnersPanel(app, { partners = [] }) {
   if (!partners.length) return null;
-  const places = app.placeOf ?? (app.placeOf = new Map(app.run.annotations.map(({ ion }, i) => [ion, i]).reverse()));
   return panel(
     "Colocalized ions",
     el(
       "ul",
-      { class: "partners" },
-      partners.map(({ ion, coefficient }) => {
-        const go = () => app.table.select(places.get(ion));
-        const name = places.has(ion) ? el("button", { type: "button", class: "link", click: go }, ion) : ion;
-        return el("li", {}, name, " ", el("span", { class: "faint" }, fixed(coefficient, 2)));
-      }),
+      { class: "partners", "aria-label": "Colocalized ions" },
+      partners.map(({ ion, coefficient }) =>
+        el("li", {}, ionLink(app, ion), " ", el("span", { class: "faint" }, fixed(coefficient, 2))),
+      ),
     ),
+    el("p", { class: "faint" }, "Cosine similarity of the images, at most 1; up to 20 ions. diagnostics/colocalization.npz has more."),
   );
 }

@@ -1,7 +1,7 @@
 // Up to three ions in one image: red, green and blue, each on its own scale.
 
 import { el } from "./dom.js";
-import { intensity, kind } from "./format.js";
+import { intensity, ionName, ionText } from "./format.js";
 import { levelOf, scaleOf } from "./intensity.js";
 
 const CHANNELS = ["red", "green", "blue"];
@@ -44,36 +44,35 @@ export function addOverlay(app) {
     list.replaceChildren(
       ...chosen.flatMap((each, channel) => (each ? [row(each, channel)] : [])),
     );
-    add.disabled = !chosen.includes(null);
+    add.disabled = !chosen.includes(null) || !app.images[0];
     show.disabled = !chosen.some(Boolean);
   }
 
   function row({ annotation }, channel) {
-    const name = nameOf(annotation);
-    const label = `Remove ${name} from the overlay`;
+    const label = `Remove ${ionText(annotation.ion)} from the overlay`;
     return el(
       "li",
       {},
       el("span", { class: `swatch ${CHANNELS[channel]}` }),
-      `${CHANNELS[channel]}: ${name} `,
+      `${CHANNELS[channel]}: `,
+      ionName(annotation.ion),
+      " ",
       el("button", { type: "button", class: "link", "aria-label": label, click: () => remove(channel) }, "remove"),
     );
   }
 
   function draw() {
     const images = chosen.map((each) => (each ? app.transformed(each.image, 0) : null));
-    const names = chosen.flatMap((each, channel) => (each ? [`${nameOf(each.annotation)} in ${CHANNELS[channel]}`] : []));
-    app.view.element.hidden = false;
+    const names = chosen.flatMap((each, channel) => (each ? [`${ionText(each.annotation.ion)} in ${CHANNELS[channel]}`] : []));
+    app.showView(true);
+    app.fileName = `overlay ${names.join(" ")}`;
     const painter = (rgba) => mix(rgba, images, app.view.style, app.view.mask);
     const reading = (at) => images.flatMap((image, i) => (image ? [`${CHANNELS[i]} ${intensity(image[at])}`] : [])).join(", ");
     app.view.showPainted(painter, images.find(Boolean), `Overlay: ${names.join(", ")}`, reading);
     document.getElementById("ion-title").textContent = "Overlay";
   }
 
+  for (const event of ["select", "images"]) app.on(event, renew);
   renew();
   app.addPanel("ion", "Overlay of up to three ions", el("div", { class: "controls" }, add, show), list);
-}
-
-function nameOf(annotation) {
-  return `${annotation.formula} ${kind(annotation)}`;
 }

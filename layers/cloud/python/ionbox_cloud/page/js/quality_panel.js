@@ -1,7 +1,7 @@
 // How good the run is as a whole: FDR, targets against decoys, m/z errors.
 
 import { errorChart, fdrChart, msmChart } from "./charts.js";
-import { plainTable } from "./dom.js";
+import { el, plainTable } from "./dom.js";
 import { count } from "./format.js";
 import { LEVELS } from "./rows.js";
 
@@ -9,24 +9,29 @@ import { LEVELS } from "./rows.js";
 export function drawQuality(app) {
   const { run } = app;
   app.addPanel("quality", "Annotations per FDR level", summaryTable(run.summary));
-  app.addPanel("quality", "FDR curve", fdrChart(Object.entries(run.fdrCurve), LEVELS));
+  app.addPanel("quality", "FDR curve", run.annotations.length ? fdrChart(Object.entries(run.fdrCurve), LEVELS) : nothing());
   for (const [name, histograms] of Object.entries(run.msm)) {
     app.addPanel("quality", `MSM, targets against decoys (${name})`, msmChart(name, histograms));
   }
+  if (!run.annotations.length) return void app.addPanel("quality", "m/z error", nothing());
   const errors = errorChart(run.annotations, run.config.ppm, 0.1);
   app.addPanel("quality", "m/z error", errors.element);
   errors.point(app.selected);
   app.on("select", errors.point);
 }
 
+function nothing() {
+  return el("p", { class: "faint" }, "There is no annotation to draw.");
+}
+
 function summaryTable(summary) {
   if (!summary.length) return "";
   const levels = Object.keys(summary[0].counts);
-  const names = levels.map((level) => [level === "all" ? "all" : `≤ ${level * 100} %`, "number"]);
+  const names = levels.map((level) => [level === "all" ? "all" : `${level * 100} %`, "number"]);
   const rows = summary.map(({ database, ion, counts }) => [
     database,
     ion,
     ...levels.map((level) => count(counts[level])),
   ]);
-  return plainTable("Up to each FDR level", [["database", "text"], ["ion", "text"], ...names], rows);
+  return plainTable("Up to an FDR of", [["database", "text"], ["adduct", "text"], ...names], rows);
 }

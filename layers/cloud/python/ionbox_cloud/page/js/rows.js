@@ -1,11 +1,16 @@
 // Which annotations are shown, and in what order. No page in here.
 
-import { kind } from "./format.js";
+import { ionText, kind } from "./format.js";
 
 export const LEVELS = [0.05, 0.1, 0.2, 0.5];
 
 /** What nothing is filtered by. */
 export const EVERYTHING = { fdr: null, database: "", kind: "", text: "", mz: null, ppm: 5 };
+
+/** Say whether criteria let every annotation pass. */
+export function isEverything({ fdr, database, kind: wanted, text, mz }) {
+  return fdr === null && !database && !wanted && !text.trim() && mz === null;
+}
 
 /** Return the indices of the annotations that match all criteria. */
 export function filterRows(annotations, { fdr, database, kind: wanted, text, mz, ppm }) {
@@ -29,7 +34,7 @@ function searchable(annotation) {
   let text = texts.get(annotation);
   if (text === undefined) {
     const molecules = annotation.molecules.flatMap(({ id, name }) => [name, id]);
-    text = [annotation.ion, annotation.formula, kind(annotation), ...molecules].join("\n").toLowerCase();
+    text = [annotation.ion, ionText(annotation.ion), annotation.formula, kind(annotation), ...molecules].join("\n").toLowerCase();
     texts.set(annotation, text);
   }
   return text;

@@ -2,6 +2,7 @@
 
 import { el, plainTable } from "./dom.js";
 import { count, counted, dollars, intensity, seconds } from "./format.js";
+import { tally } from "./nothing_found.js";
 import { ImageView } from "./image_view.js";
 
 /** Say in a line what the dataset and the run are. */
@@ -54,8 +55,8 @@ function datasetFacts({ dataset, databases }) {
     ["ibd", `${count(dataset.ibd_bytes)} bytes${checksum ? `, ${checksum.algorithm}: ${checksum.verdict}` : ""}`],
     ...databases.map((each) => [
       `database ${each.name}`,
-      `${count(each.n_molecules)} molecules, ${count(each.n_annotations)} annotations; ` +
-        `${count(each.n_dropped)} found but with FDR 1`,
+      `${counted(each.n_molecules, "molecule")}, ${counted(each.n_annotations, "annotation")}; ` +
+        `${count(each.n_dropped)} found but with FDR 1. ${each.n_targets === undefined ? "" : tally(each)}`,
     ]),
   ];
 }

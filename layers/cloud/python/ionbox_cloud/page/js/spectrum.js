@@ -1,5 +1,6 @@
 // The spectrum of a pixel: click the image, or press Enter on it.
 
+import { roundTicks } from "./charts.js";
 import { el } from "./dom.js";
 import { count, counted, fixed, intensity } from "./format.js";
 import { attempts } from "./stage.js";
@@ -172,14 +173,16 @@ class SpectrumChart {
     context.moveTo(EDGE.left, bottom + 0.5);
     context.lineTo(right, bottom + 0.5);
     context.stroke();
-    const digits = this.high - this.low < 1 ? 4 : this.high - this.low < 20 ? 2 : 0;
-    context.textAlign = "left";
-    context.fillText(fixed(this.low, digits), EDGE.left, bottom + 14);
-    context.fillText(intensity(most), EDGE.left, 10);
     context.textAlign = "center";
-    context.fillText("m/z", (EDGE.left + right) / 2, bottom + 14);
+    for (const mz of roundTicks(this.low, this.high, 6)) {
+      const x = this.place(mz);
+      context.fillRect(x, bottom, 1, 4);
+      if (x > EDGE.left + 20 && x < right - 50) context.fillText(String(mz), x, bottom + 15);
+    }
+    context.textAlign = "left";
+    context.fillText(`intensity up to ${intensity(most)}`, EDGE.left, 10);
     context.textAlign = "right";
-    context.fillText(fixed(this.high, digits), right, bottom + 14);
+    context.fillText("m/z", right, bottom + 15);
   }
 
   onWheel(event) {

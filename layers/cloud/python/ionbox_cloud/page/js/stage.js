@@ -5,20 +5,21 @@
 // Problems of a request stand beside what asked for it: see attempt().
 
 import { el } from "./dom.js";
-import { formula, kind } from "./format.js";
+import { ionName } from "./format.js";
 
 /** Let extensions put something else into the large view. */
 export function addStage(app) {
   let shown = null;
-  const facts = document.querySelector(".ion-facts"); // they are of the selected ion
+  const facts = document.querySelectorAll(".ion-facts"); // they are of the selected ion
+  const hideFacts = (hidden) => facts.forEach((line) => (line.hidden = hidden));
   app.stage = (show) => {
     shown = show;
-    facts.hidden = true;
+    hideFacts(true);
     show();
   };
   function leave() {
     shown = null;
-    facts.hidden = false;
+    hideFacts(false);
   }
 
   app.restage = () => (shown ? shown() : app.redraw());
@@ -30,7 +31,7 @@ export function addStage(app) {
 }
 
 function nameSelected(annotation) {
-  document.getElementById("ion-title").replaceChildren(formula(annotation.formula), ` ${kind(annotation)}`);
+  document.getElementById("ion-title").replaceChildren(ionName(annotation.ion));
 }
 
 /** Return a line for problems, and a function that runs something and writes what went wrong. */

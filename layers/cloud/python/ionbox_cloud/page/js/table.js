@@ -5,45 +5,44 @@ import { count, fixed, formula, intensity, kind, percent } from "./format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
-const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "maxIntensity", "isobars"]);
+const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "maxIntensity", "isomers", "isobars"]);
 const AROUND = 12; // rows kept beyond either end of the view
 
-/** The columns: key, heading, what the heading means, value to sort by, cell, class. */
+/** The columns: key, heading, what the heading means, value to sort by, cell, class. Widths: page.css. */
 export const COLUMNS = [
-  ["formula", "Formula", "Molecular formula", (a) => a.formula, (a) => formula(a.formula), "text"],
-  ["kind", "Ion", "What made the molecule an ion", kind, kind, "text"],
-  ["molecules", "Molecules", "Names in the database", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
-  ["mz", "m/z", "Theoretical, first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
-  ["massError", "ppm", "Mean measured minus theoretical m/z", (a) => a.massError, (a) => fixed(a.massError, 2), "number"],
+  ["formula", "Formula", "Formula of the neutral molecule M", (a) => a.formula, (a) => formula(a.formula), "text"],
+  ["kind", "Adduct", "What made the molecule M an ion: M+H of C6H12O6 is the ion [C6H12O6+H]+", kind, kind, "text"],
+  ["molecules", "Molecules", "The first name in the database, and how many more there are of this formula", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
+  ["mz", "m/z", "Theoretical m/z of the first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
+  ["massError", "Error ppm", "Mean measured minus theoretical m/z, in ppm", (a) => a.massError, (a) => fixed(a.massError, 2), "number"],
   ["msm", "MSM", "Metabolite-signal match: chaos × spatial × spectral", (a) => a.msm, (a) => fixed(a.msm, 3), "number"],
   ["fdr", "FDR", "False discovery rate at which the ion is annotated", (a) => a.fdr, (a) => percent(a.fdr), "number"],
-  ["isobars", "Ambig.", "Ambiguity: other molecules or ions of the same formula, ions of overlapping m/z", (a) => a.isomers + a.isobars, ambiguity, "text"],
-  ["rhoSpatial", "ρ spat.", "ρ spatial: isotope images look like the first", (a) => a.rhoSpatial, (a) => fixed(a.rhoSpatial, 2), "number"],
-  ["rhoSpectral", "ρ spec.", "ρ spectral: intensities follow the isotope pattern", (a) => a.rhoSpectral, (a) => fixed(a.rhoSpectral, 2), "number"],
-  ["rhoChaos", "ρ chaos", "ρ chaos: the first image has structure", (a) => a.rhoChaos, (a) => fixed(a.rhoChaos, 3), "number"],
-  ["maxIntensity", "Max.", "Brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity), "number"],
-  ["database", "Database", "", (a) => a.database, (a) => a.database, "text"],
+  ["isomers", "Iso\u00admers", "Other molecules of the database with the same ion formula", (a) => a.isomers, (a) => doubt(a.isomers), "number"],
+  ["isobars", "Iso\u00adbars", "Other annotated ions whose m/z windows overlap", (a) => a.isobars, (a) => doubt(a.isobars), "number"],
+  ["rhoSpatial", "ρ spat.", "ρ spatial, 0 to 1: the isotope images look like the first", (a) => a.rhoSpatial, (a) => fixed(a.rhoSpatial, 2), "number"],
+  ["rhoSpectral", "ρ spec.", "ρ spectral, 0 to 1: the intensities follow the isotope pattern", (a) => a.rhoSpectral, (a) => fixed(a.rhoSpectral, 2), "number"],
+  ["rhoChaos", "ρ chaos", "ρ chaos, 0 to 1: the first image has structure", (a) => a.rhoChaos, (a) => fixed(a.rhoChaos, 3), "number"],
+  ["maxIntensity", "Max. intens.", "Intensity of the brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity, 3), "number"],
+  ["database", "Database", "Where the molecule comes from; each has decoys and FDR of its own", (a) => a.database, (a) => a.database, "text"],
 ];
+
+// of texts that may be longer than their column
+const HINTS = { formula: (a) => a.formula, kind, database: (a) => a.database };
 
 function moleculeCell({ molecules }) {
   if (!molecules.length) return "";
   const more = molecules.length > 1 ? ` +${count(molecules.length - 1)}` : "";
-  return [el("span", { class: "clipped", title: molecules[0].name }, molecules[0].name), more];
+  return el("span", { class: "named" }, el("span", { class: "clipped", title: molecules[0].name }, molecules[0].name), more);
 }
 
-function ambiguity({ isomers, isobars }) {
-  const parts = [];
-  if (isomers) parts.push(`${isomers} isom.`);
-  if (isobars) parts.push(`${isobars} isob.`);
-  return parts.join(", ");
+function doubt(n) {
+  return n ? el("strong", { class: "doubt" }, count(n)) : "";
 }
 
 export class AnnotationTable {
-  /** `onSelect` is called with an index into the annotations, or -1. */
-  constructor(annotations, columns, onSelect) {
-    this.annotations = annotations;
-    this.columns = columns;
-    this.onSelect = onSelect;
+  /** `onSelect` is called with an index into the annotations, or -1; `onEnter` to go to it. */
+  constructor(annotations, columns, onSelect, onEnter) {
+    Object.assign(this, { annotations, columns, onSelect, onEnter });
     this.rows = annotations.map((_, index) => index);
     this.filtered = this.rows;
     this.order = { key: "", descending: false };
@@ -65,6 +64,7 @@ export class AnnotationTable {
     this.table = el(
       "table",
       { class: "annotations", role: "grid", "aria-label": "Annotations" },
+      el("colgroup", {}, this.columns.map(([key]) => el("col", { class: `of-${key}` }))),
       el("thead", {}, el("tr", { "aria-rowindex": 1 }, this.headings)),
       this.before,
       this.body,
@@ -76,7 +76,7 @@ export class AnnotationTable {
         class: "scroller",
         tabindex: 0,
         role: "group",
-        "aria-label": "Annotations; up and down select",
+        "aria-label": "Annotations; up and down select, Enter goes to the ion",
         scroll: () => this.draw(),
         keydown: (event) => this.onKey(event),
         click: (event) => this.onClick(event),
@@ -84,6 +84,8 @@ export class AnnotationTable {
       this.table,
     );
     new ResizeObserver(() => this.draw()).observe(this.element);
+    window.addEventListener("beforeprint", () => this.drawRows(0, this.rows.length));
+    window.addEventListener("afterprint", () => this.draw(true));
   }
 
   /** Show other rows (indices), in the chosen order; the selection stays if it is among them. */
@@ -141,13 +143,18 @@ export class AnnotationTable {
     const first = Math.floor(this.element.scrollTop / ROW_HEIGHT);
     const last = Math.min(this.rows.length, first + Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT));
     if (changed || first < this.start || last > this.stop) {
-      this.start = Math.max(0, Math.min(first - AROUND, this.rows.length));
-      this.stop = Math.min(this.rows.length, last + AROUND);
-      const shown = this.rows.slice(this.start, this.stop);
-      this.body.replaceChildren(...shown.map((row, i) => this.line(row, this.start + i)));
-      this.pad(this.before, this.start);
-      this.pad(this.after, this.rows.length - this.stop);
+      this.drawRows(Math.max(0, Math.min(first - AROUND, this.rows.length)), Math.min(this.rows.length, last + AROUND));
+    } else {
+      this.mark();
     }
+  }
+
+  drawRows(start, stop) {
+    Object.assign(this, { start, stop });
+    const shown = this.rows.slice(start, stop);
+    this.body.replaceChildren(...shown.map((row, i) => this.line(row, start + i)));
+    this.pad(this.before, start);
+    this.pad(this.after, this.rows.length - stop);
     this.mark();
   }
 
@@ -181,7 +188,7 @@ export class AnnotationTable {
         "aria-selected": "false",
       },
       this.columns.map(([key, , , , cell, kindOfCell]) =>
-        el("td", { class: kindOfCell, "data-column": key }, cell(annotation)),
+        el("td", { class: kindOfCell, "data-column": key, title: HINTS[key]?.(annotation) }, cell(annotation)),
       ),
     );
   }
@@ -193,6 +200,7 @@ export class AnnotationTable {
 
   onKey(event) {
     if (event.target !== this.element || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" && this.selected >= 0) this.onEnter();
     const page = Math.max(1, Math.floor(this.element.clientHeight / ROW_HEIGHT) - 2);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     const step = steps[event.key];

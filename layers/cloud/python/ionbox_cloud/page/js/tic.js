@@ -19,6 +19,7 @@ export async function addTic(app) {
   app.addImageControl(
     tick("Per TIC", false, (checked) => {
       wanted = checked;
+      app.view.unit = wanted ? "ppm of TIC" : "intensity";
       app.restage();
     }, hint),
   );
