@@ -108,11 +108,13 @@ class Client:
     viewer: Viewer
 
     def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
+        return self.ask("GET", f"{path}?{urlencode(query)}" if query else path, headers)
+
+    def ask(self, method: str, address: str, headers: Mapping[str, str] | None = None) -> Answer:
         port = self.viewer.server_port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.closing(connection):
-            address = f"{path}?{urlencode(query)}" if query else path
-            connection.putrequest("GET", address, skip_host=True)
+            connection.putrequest(method, address, skip_host=True)
             for name, value in {"Host": f"127.0.0.1:{port}", **(headers or {})}.items():
                 connection.putheader(name, value)
             connection.endheaders()

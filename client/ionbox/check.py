@@ -11,7 +11,13 @@ from typing import Any
 from ionbox_cloud.datasets import Inspection, ibd_reader, inspect_dataset, sample_mz, words_of
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
 from ionbox_cloud.store import Store
-from ionbox_science.config import FileWords, missing_settings, parse_settings, resolve_config
+from ionbox_science.config import (
+    FileWords,
+    Layer,
+    missing_settings,
+    parse_settings,
+    resolve_config,
+)
 from ionbox_science.errors import Refusals
 
 from ionbox.dataset_files import find_dataset
@@ -71,6 +77,7 @@ def check(
     if seen is None:
         return CheckReport({}, errors, ())
     facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
+    facts |= _describe_settings(layers, words)
     return CheckReport(facts, errors, seen.messages("warning"), tuple(missing))
 
 
@@ -88,7 +95,7 @@ def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
-    header, words = seen.header, words_of(seen.header)
+    header = seen.header
     facts = {
         "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
         "grid": f"{header.width} x {header.height} pixels, "
@@ -99,9 +106,39 @@ def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -
         mz = sample_mz(header, ibd_reader(inbox, ibd_name))
         if mz.size:
             facts["m/z range"] = f"{mz.min():.4f} to {mz.max():.4f}"
-    facts["polarity"] = header.polarity or "not stated"
-    facts["analyzer"] = words.analyzer or "not stated"
-    facts["resolving power"] = (
-        f"{words.resolving_power:,.0f}" if words.resolving_power else ("not stated")
-    )
     return facts
+
+
+def _describe_settings(layers: Sequence[Layer], words: FileWords) -> dict[str, str]:
+    """Say what is known of the acquisition, and who says it if not the imzML."""
+    sigma, at_mz = _find("isocalc_sigma", layers), _find("resolving_power_mz", layers)
+    power = _describe_setting("resolving_power", layers, words.resolving_power)
+    if sigma:
+        power = f"that of isocalc_sigma {sigma[1]} Da ({sigma[0]})"
+    elif at_mz:
+        power += f", at m/z {at_mz[1]} ({at_mz[0]})"
+    return {
+        "polarity": _describe_setting("polarity", layers, words.polarity),
+        "analyzer": _describe_setting("analyzer", layers, words.analyzer),
+        "resolving power": power,
+    }
+
+
+def _describe_setting(key: str, layers: Sequence[Layer], word: object) -> str:
+    said = "" if word is None else _show(word)
+    asked = _find(key, layers)
+    if asked is None:
+        return said or "not stated"
+    source, value = asked
+    also = f"; the imzML says {said}" if said not in ("", _show(value)) else ""
+    return f"{_show(value)} ({source}{also})"
+
+
+def _find(key: str, layers: Sequence[Layer]) -> tuple[str, Any] | None:
+    """Return a setting's source and value from the strongest layer that has it."""
+    asked = ((source, settings.get(key)) for source, settings in layers)
+    return next(((source, value) for source, value in asked if value is not None), None)
+
+
+def _show(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from ionbox_science.errors import InvalidConfig, IonboxError
 
 from ionbox import terminal
 from ionbox.local.errors import LocalError
-from ionbox.operate.arguments import operator_commands
+from ionbox.operate.arguments import EXIT_CODES, Command, operator_commands
 from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.results_arguments import result_commands
 from ionbox.view.arguments import viewer_commands
@@ -28,26 +27,36 @@ if TYPE_CHECKING:
 
 OK, INVALID, USAGE, FAILED, CANCELLED = 0, 1, 2, 3, 130
 
-_EXIT_CODES = """\
-exit codes:
-  0 done   1 the input must be corrected   2 wrong usage   3 failed   130 cancelled
+_UNREAD = 141
+"""What shells report of any program that writes to a pipe nobody reads: 128 + SIGPIPE."""
+
+_START = """\
+examples:
+  ionbox check brain.imzML
+  ionbox annotate brain.imzML --database molecules.tsv --out results
+  ionbox view results
+
+ionbox COMMAND --help says more of each.
+
 """
 
-_ANNOTATE_HELP = """\
+_ANNOTATE = """\
 examples:
   ionbox annotate brain.imzML --database lipids.tsv --out results
-  ionbox annotate brain.imzML --database lipids.tsv --database hmdb.tsv --out results \\
-      --polarity positive --analyzer orbitrap --resolving-power 140000 \\
-      --adduct=+H --adduct=+Na --neutral-loss=-H2O
+  ionbox annotate brain.imzML --database lipids.tsv --database hmdb.tsv \\
+      --out results --polarity positive --analyzer orbitrap \\
+      --resolving-power 140000 --adduct=+H --adduct=+Na --neutral-loss=-H2O
   ionbox annotate brain.imzML --database hmdb.tsv --out results \\
       --config ds_config.json --config db_config.json
 
-A config file is JSON, for example {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}.
-Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz, isocalc_sigma,
-adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys, fdr_method, min_px, accept_profile,
-skip_bad_rows, sort, force.
-A flag beats --config, which beats brain.json beside the imzML, which beats what the imzML says.
-The same command again resumes what was interrupted and reuses what is there.
+A config file is JSON, for example
+  {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}
+Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz,
+isocalc_sigma, adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys,
+fdr_method, min_px, accept_profile, skip_bad_rows, sort, force.
+A flag beats --config, which beats brain.json beside the imzML, which beats
+what the imzML says. The same command again resumes what was interrupted and
+reuses what is there.
 
 """
 
@@ -56,18 +65,34 @@ _SIGNED = {"--adduct", "--neutral-loss", "--chem-mod"}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    options = _parser().parse_args(_join_signed(sys.argv[1:] if arguments is None else arguments))
+    try:
+        try:
+            code = _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            terminal.flush()
+    except terminal.OutputClosed:
+        terminal.drop_output()
+        code = _UNREAD
+    raise SystemExit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    options = parser.parse_args(_join_signed(arguments))
     try:
         code: int = options.run(options)
     except (IonboxError, LocalError, OperateError, OSError) as error:
         if options.debug:
             raise
         terminal.complain(str(error))
-        code = INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
+        return INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
     except KeyboardInterrupt:
         terminal.complain("the same command resumes from here", title="cancelled")
-        code = CANCELLED
-    raise SystemExit(code)
+        return CANCELLED
+    return code
 
 
 def _join_signed(arguments: Sequence[str]) -> list[str]:
@@ -92,31 +117,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ionbox",
         description="Annotate imaging mass spectrometry data with metabolites.",
-        epilog=_EXIT_CODES,
+        epilog=_START + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"ionbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, add, summary, examples in (
-        ("annotate", _add_annotate, "annotate a dataset", _ANNOTATE_HELP),
-        ("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK_HELP),
-        ("simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE_HELP),
-        ("lipids", _add_lipids, "write a database of lipid species", _LIPIDS_HELP),
-        *(astuple(command) for command in viewer_commands()),
-        *(astuple(command) for command in result_commands()),
-        *(astuple(command) for command in operator_commands(_add_settings)),
+    for command in (
+        Command("annotate", _add_annotate, "annotate a dataset", _ANNOTATE),
+        Command("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK),
+        Command(
+            "simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE
+        ),
+        Command("lipids", _add_lipids, "write a database of lipid species", _LIPIDS),
+        *viewer_commands(),
+        *result_commands(),
+        *operator_commands(_add_settings),
     ):
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary[0].upper() + summary[1:] + ".",
-            epilog=examples + _EXIT_CODES,
+        added = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            epilog=command.examples + command.exit_codes,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             parents=[common],
         )
-        add(command)
+        command.add(added)
     return parser
 
 
@@ -157,10 +184,28 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings(
         "--isocalc-sigma", type=float, metavar="DA", help="peak width at m/z 200, instead of R"
     )
-    settings("--adduct", dest="adducts", action="append", metavar="+X", help="such as +H; repeat")
-    settings("--neutral-loss", dest="neutral_losses", action="append", metavar="-X", help="repeat")
-    settings("--chem-mod", dest="chem_mods", action="append", metavar="±X", help="repeat")
-    settings("--ppm", type=float, help="half width of an m/z window (3)")
+    settings(
+        "--adduct",
+        dest="adducts",
+        action="append",
+        metavar="+X",
+        help="such as +H; may be repeated",
+    )
+    settings(
+        "--neutral-loss",
+        dest="neutral_losses",
+        action="append",
+        metavar="-X",
+        help="such as -H2O; may be repeated",
+    )
+    settings(
+        "--chem-mod",
+        dest="chem_mods",
+        action="append",
+        metavar="±X",
+        help="such as +C or -H; may be repeated",
+    )
+    settings("--ppm", type=float, metavar="PPM", help="half width of an m/z window (3)")
     settings("--isotope-peaks", type=int, metavar="N", help="2 to 16 (4)")
     settings("--decoys", type=int, metavar="N", help="decoy adducts per target, 1 to 80 (20)")
     settings("--fdr-method", metavar="NAME", help="metaspace-v3 (default) or metaspace-v1")
@@ -174,35 +219,40 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         settings(name, action="store_true", default=None, help=help_text)
 
 
-_CHECK_HELP = """\
+_CHECK = """\
 example:
   ionbox check brain.imzML
+
+Counts in what brain.json beside the imzML says. Computes nothing.
 
 """
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", type=Path, metavar="DATASET.imzML")
+    parser.add_argument(
+        "dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it"
+    )
     parser.add_argument(
         "--accept-profile", action="store_true", help="profile spectra are only a warning"
     )
     parser.set_defaults(run=_check)
 
 
-_SIMULATE_HELP = """\
-example:
+_SIMULATE = """\
+examples:
   ionbox lipids lipids.tsv
-  ionbox simulate section.imzML --database lipids.tsv --width 100 --height 100 --noise 2000
+  ionbox simulate section.imzML --database lipids.tsv --width 100 --height 100
   ionbox annotate section.imzML --database lipids.tsv --out results
 
-Beside the imzML: its .ibd, a .json config, and _truth.csv with the planted ions.
+Beside the imzML: its .ibd, a .json config, and _truth.csv with the planted
+ions.
 
 """
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("out", type=Path, metavar="OUT.imzML")
+    add("out", type=Path, metavar="OUT.imzML", help="to be written, and its .ibd beside it")
     for name, default, help_text in (
         ("width", 80, "pixels"),
         ("height", 60, "pixels"),
@@ -213,14 +263,22 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         help_text = f"{help_text} (%(default)s)"
         add(f"--{name}", type=int, default=default, metavar="N", help=help_text)
     add("--database", type=Path, metavar="FILE", help="molecules to draw from (lipids)")
-    add("--polarity", choices=["positive", "negative"], default="positive")
-    add("--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap")
-    add("--resolving-power", type=float, default=140_000, metavar="R", help="at m/z 200")
+    add("--polarity", choices=["positive", "negative"], default="positive", help="(%(default)s)")
+    add(
+        "--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap", help="(%(default)s)"
+    )
+    add(
+        "--resolving-power",
+        type=float,
+        default=140_000,
+        metavar="R",
+        help="at m/z 200 (%(default)g)",
+    )
     add("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(run=_simulate)
 
 
-_LIPIDS_HELP = """\
+_LIPIDS = """\
 example:
   ionbox lipids lipids.tsv
 
@@ -228,7 +286,7 @@ example:
 
 
 def _add_lipids(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="OUT.tsv")
+    parser.add_argument("out", type=Path, metavar="OUT.tsv", help="to be written")
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.set_defaults(run=_lipids)
 

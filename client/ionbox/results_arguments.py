@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+from ionbox.exports.libraries import install_line
 from ionbox.operate.arguments import Command
 
 _PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
@@ -18,7 +19,9 @@ def result_commands() -> tuple[Command, ...]:
     """Return the commands."""
     return (
         Command("export", _add_export, "write results in another software's format", _EXPORT),
-        Command("compare", _add_compare, "show what differs between two runs", _COMPARE),
+        Command(
+            "compare", _add_compare, "show what differs between two runs", _COMPARE, _LIKE_DIFF
+        ),
     )
 
 
@@ -39,8 +42,8 @@ def _add_bucket(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("results", metavar="DIR|S3", help=_PLACE)
-    add("--to", required=True, choices=FORMATS, help="the format")
-    add("--out", type=Path, required=True, metavar="PATH", help="file or folder; must not exist")
+    add("--to", required=True, choices=FORMATS, metavar="FORMAT", help="see below")
+    add("--out", type=Path, required=True, metavar="PATH", help="must not exist; see below")
     add("--fdr", type=float, default=0.1, metavar="F", help="highest FDR (%(default)s)")
     add("--database", metavar="NAME", help="only annotations of one database")
     add("--tic", action="store_true", help="fractions of each pixel's total ion current")
@@ -65,14 +68,24 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("compare_results"))
 
 
-_EXPORT = """\
+_EXPORT = f"""\
 examples:
   ionbox export results --to anndata --out brain.h5ad
   ionbox export results --to png --out images --fdr 0.2 --database hmdb
-  ionbox export s3://lab-results/results/3f9c2a/77aa01 --to csv-pixels --out pixels.csv --tic
+  ionbox export s3://lab-results/results/3f9c2a/77aa01 --to csv-pixels \\
+      --out pixels.csv --tic
 
-One image per ion, that of its first isotope peak. anndata, spatialdata and ome-tiff need libraries
-of their own: pip install 'ionbox[export]'.
+format       what --out becomes             needs libraries of
+anndata      a file such as brain.h5ad      [export]
+spatialdata  a folder such as brain.zarr    [spatialdata]
+csv-pixels   a file such as pixels.csv
+ome-tiff     a file such as brain.ome.tiff  [export]
+png          a folder such as images
+
+All have one image per ion, that of its first isotope peak. Libraries are
+installed in ionbox's folder, where make run was called:
+  {install_line("export")}
+  {install_line("spatialdata")}
 
 """
 
@@ -81,10 +94,13 @@ examples:
   ionbox compare results-before results-after --out difference
   ionbox compare metaspace_annotations.csv results --database hmdb
 
-A CSV is an annotations.csv, METASPACE's export, or the results.csv of its engine. Gained are ions
-that only B has. An FDR level is 5, 10, 20 or 50 %, or above.
+A CSV is an annotations.csv, METASPACE's export, or the results.csv of its
+engine. Gained are ions that only B has, lost those that only A has. An FDR
+level is 5, 10, 20 or 50 %, or above.
 
-exit codes of compare, as of diff:
-  0 the same   1 different   2 trouble
+"""
 
+_LIKE_DIFF = """\
+exit codes, as of diff:
+  0 the same   1 different   2 trouble   130 cancelled
 """

@@ -58,6 +58,8 @@ def _compare(options: argparse.Namespace) -> int:
         read_side(place, options.database, profile=options.profile, region=options.region)
         for place in (options.a, options.b)
     )
+    if a.dataset.differs_from(b.dataset):
+        terminal.warn([f"A and B are of different datasets: {a.dataset}, and {b.dataset}"])
     found = compare(a, b, options.tolerance)
     _show(found, options.tolerance)
     if options.out is not None:

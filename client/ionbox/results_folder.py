@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import zarr
 
 RECORD = "run.json"
+STATUS = "status.json"
 _IMAGES = "ion_images.zarr"
 _COPIED_AT_ONCE = 8
 
@@ -75,12 +76,11 @@ class ResultsFolder:
         return folder
 
     def _say_why(self) -> str:
-        if self.has("status.json"):
-            status = self.read_json("status.json")
-            return (
-                f"{self.place} has no results: the run is '{status.get('status')}'. "
-                f"{status.get('message', '')}".rstrip()
-            )
+        if self.has(STATUS):
+            status = self.read_json(STATUS)
+            ended = f"the run is '{str(status.get('status')).replace('_', ' ')}'."
+            said = f"{self.place} has no results: {ended} {status.get('message', '')}"
+            return f"{said.rstrip()} {status.get('advice', '')}".rstrip()
         return (
             f"{self.place} is no results folder: it has no {RECORD}. Give the folder that 'ionbox "
             "annotate --out' or 'ionbox fetch --out' wrote, or s3://BUCKET/results/DATASET/RUN"

@@ -1,7 +1,8 @@
 """What the command line shows: sentences, a summary table, problems with what to do about them.
 
 Results go to standard output, everything else to standard error. Colours appear on terminals only
-and respect NO_COLOR; the user's own text is never read as markup.
+and respect NO_COLOR; the user's own text is never read as markup. When nobody reads on, as after
+``| head -1``, printing raises `OutputClosed`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,14 +20,43 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class OutputClosed(Exception):  # noqa: N818 (nothing is wrong: whoever read has seen enough)
+    """The other end of a pipe is closed."""
+
+
+def flush() -> None:
+    """Write what is still waiting to be written to standard output.
+
+    Raises
+    ------
+    OutputClosed
+        If nobody reads it.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+
+
+def drop_output() -> None:
+    """Let nothing more be printed; Python itself would complain at its end that it cannot."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return where to print: no markup, no highlighting, lines left as long as they are."""
     from rich.console import Console
 
+    class PipedConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise OutputClosed
+
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # a terminal that has no ≤ shows ?
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return PipedConsole(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def say(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,6 +24,13 @@ PROMISED_FLAGS = (
     "--isocalc-sigma --adduct --neutral-loss --chem-mod --ppm --isotope-peaks --decoys "
     "--fdr-method --min-px --workers --work --accept-profile"
 )
+
+
+COMMANDS = [
+    *("", "annotate", "check", "simulate", "lipids", "view", "why", "share", "export", "compare"),
+    *("deploy", "doctor", "submit", "list", "status", "logs", "cancel", "redrive", "fetch"),
+    "destroy",
+]
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,26 @@ class TestHelp:
     def test_names_every_command(self, ionbox) -> None:
         ended = ionbox("--help")
         assert ended.code == 0
-        for command in ("annotate", "check", "simulate", "lipids"):
+        for command in COMMANDS[1:]:
             assert f"\n    {command} " in ended.out
 
     def test_of_annotate_names_every_flag_and_has_examples(self, ionbox) -> None:
         out = ionbox("annotate", "--help").out
         assert [flag for flag in PROMISED_FLAGS.split() if flag not in out] == []
         assert "examples:\n  ionbox annotate" in out
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_fits_a_terminal_and_has_examples_and_one_table_of_exit_codes(
+        self, ionbox, monkeypatch, command: str
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        out = ionbox(*command.split(), "--help").out
+        assert [line for line in out.splitlines() if len(line) > 80] == []
+        name = command or "check"
+        assert re.search(rf"^examples?:\n(  .*\n)*  ionbox {name}\b", out, re.M)
+        assert out.count("exit codes") == 1
+        own = {"compare": "0 the same   1 different   2 trouble"}
+        assert own.get(command, "0 done   1 the input must be corrected") in out
 
     def test_is_shown_without_loading_numpy(self) -> None:
         code = (
@@ -80,8 +102,10 @@ class TestHelp:
         shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert shown.stdout == "False\n"
 
-    def test_no_command_is_a_usage_error(self, ionbox) -> None:
-        assert ionbox().code == 2
+    def test_no_command_is_a_usage_error_that_shows_the_commands(self, ionbox) -> None:
+        ended = ionbox()
+        assert (ended.code, ended.out) == (2, "")
+        assert "\n    annotate " in ended.err
 
 
 class TestCheck:
@@ -108,6 +132,32 @@ class TestCheck:
         ended = ionbox("check", dataset)
         assert ended.code == 1
         assert "error: small.json: unknown setting 'ppmm'; did you mean 'ppm'?" in ended.err
+
+    @pytest.mark.parametrize(
+        ("settings", "polarity", "power"),
+        [
+            ({}, "positive", "not stated"),
+            ({"resolving_power": 140_000}, "positive", "140,000 (small.json)"),
+            (
+                {"polarity": "negative", "resolving_power": 7e4, "resolving_power_mz": 400},
+                "negative (small.json; the imzML says positive)",
+                "70,000 (small.json), at m/z 400 (small.json)",
+            ),
+            (
+                {"polarity": "positive", "isocalc_sigma": 0.0006},
+                "positive (small.json)",
+                "that of isocalc_sigma 0.0006 Da (small.json)",
+            ),
+        ],
+    )
+    def test_says_what_the_config_beside_the_dataset_states(
+        self, ionbox, tmp_path: Path, settings: dict[str, object], polarity: str, power: str
+    ) -> None:
+        dataset = write_dataset(tmp_path)
+        dataset.with_suffix(".json").write_text(json.dumps(settings))
+        lines = ionbox("check", dataset).out.splitlines()
+        assert f"polarity         {polarity}" in lines
+        assert f"resolving power  {power}" in lines
 
     def test_m_z_that_are_no_numbers_are_an_error(self, ionbox, tmp_path: Path) -> None:
         spectra = [([100.5, float("nan"), 300.1], [1.0, 2.0, 3.0])]
@@ -351,3 +401,40 @@ def test_colours_and_markup_stay_out_of_a_file(ionbox, tmp_path: Path) -> None:
     ended = ionbox("check", tmp_path / "[red]x.imzML")
     assert "\x1b[" not in ended.err + ended.out
     assert "[red]x.imzML" in ended.err
+
+
+def test_no_colour_means_no_colour_on_a_terminal_either(ionbox, monkeypatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[1;31merror" in ionbox("check", "x.imzML").err
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in ionbox("check", "x.imzML").err
+    assert ";31m" not in ionbox("check", "x.imzML").err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--help"], id="argparse"),
+        pytest.param(["check", "small.imzML"], id="rich"),
+        pytest.param(["check", "missing.imzML"], id="errors"),
+    ],
+)
+def test_a_pipe_that_nobody_reads_ends_the_command_quietly(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    write_dataset(tmp_path)
+    code = "import sys; from ionbox.cli import main; main(sys.argv[1:])"
+    reading, writing = os.pipe()
+    os.close(reading)
+    to_errors = arguments[-1].startswith("missing")
+    with os.fdopen(writing) as pipe:
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            stdout=pipe,
+            stderr=pipe if to_errors else subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
+        )
+    assert ended.returncode == 141
+    assert not ended.stderr

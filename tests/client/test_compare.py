@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from ionbox.compare.comparison import compare
 from ionbox.compare.scatter_plot import draw_comparison
-from ionbox.compare.tables import Side, read_side
+from ionbox.compare.tables import DatasetNames, Side, read_side
 from ionbox.results_commands import write_comparison
 from operating import Command
 
@@ -134,6 +135,81 @@ def test_exit_codes_are_those_of_diff(results: Path, tmp_path: Path, operate: Co
         assert trouble.code == 2
         assert trouble.err.startswith("error: ")
     assert operate("compare", results, results, "--database", "hmdb").code == 2
+
+
+def test_a_dataset_is_told_by_its_content_where_both_sides_know_it() -> None:
+    def names(name: str, dataset_id: str = "") -> DatasetNames:
+        return DatasetNames(frozenset({name}), frozenset({dataset_id} - {""}))
+
+    ours, other = names("brain", "0" * 32), names("brain", "1" * 32)
+    assert ours.differs_from(other)
+    assert not ours.differs_from(names("brain, renamed", "0" * 32))
+    metaspace = "2016-09-21_16h06m56s"
+    assert not ours.differs_from(names("brain", metaspace))
+    assert ours.differs_from(names("liver", metaspace))
+    assert not ours.differs_from(DatasetNames())  # the engine's results name none
+
+
+def test_tables_of_different_datasets_are_compared_with_a_remark(
+    results: Path, tmp_path: Path, operate: Command
+) -> None:
+    other = shutil.copytree(results, tmp_path / "other")
+    record = json.loads((other / "run.json").read_text())
+    record["dataset"] |= {"id": "0" * 32, "name": "liver"}
+    (other / "run.json").write_text(json.dumps(record))
+    assert operate("compare", results, results / "annotations.csv").err == ""
+    ended = operate("compare", results, other)
+    assert ended.code == 0
+    assert ended.err.startswith("warning: A and B are of different datasets: ")
+    assert f", and liver ({'0' * 32})" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "detail"),
+    [
+        ("nowhere", None, "there is no file or folder '{}' here", ""),
+        ("empty.csv", b" \n", "{} is empty", ""),
+        (
+            "molecules.tsv",
+            b"id\tname\tformula\n1\twater\tH2O\n",
+            "{} is no table of annotations: no column ",
+            "  found: id, name, formula; it is separated by tabs, not by commas",
+        ),
+        (
+            "peaks.csv",
+            b"mz,intensity\n100,1\n",
+            "{} is no table of annotations: no column ",
+            "  found: mz, intensity",
+        ),
+        (
+            "comments.csv",
+            b"# only\n",
+            "{} is no table of annotations: no column ",
+            "  found: nothing",
+        ),
+        ("image.png", b"\x89PNG\r\n\x1a\n\x00", "{} cannot be read as CSV (", ""),
+    ],
+)
+def test_what_is_no_table_is_said_with_what_would_be(
+    tmp_path: Path,
+    operate: Command,
+    name: str,
+    content: bytes | None,
+    what: str,
+    detail: str,
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    ended = operate("compare", path, path)
+    assert ended.code == 2
+    first, *lines = ended.err.splitlines()
+    assert first.startswith("error: " + what.format(path))
+    assert lines[-1].startswith("  give a results folder, s3://")
+    if detail:
+        expected = "formula, chemMod, neutralLoss, adduct, msm, fdr, rhoSpatial"
+        assert lines[0].startswith(f"  expected: {expected}")
+        assert lines[1] == detail
 
 
 def test_a_folder_and_a_bucket_are_the_same(

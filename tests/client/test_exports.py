@@ -286,7 +286,8 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, library: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    words = rf"need {library}, which is not installed .*pip install 'ionbox\[{extra}\]'"
+    line = rf"\.venv/bin/pip install -e '\.\[{extra}\]'$"
+    words = rf"need {library}, which is not installed .*in ionbox's folder: {line}"
     with pytest.raises(MissingLibrary, match=words):
         export(run, to, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -34,7 +34,8 @@ def test_runs_are_listed_without_an_aws_account(work: Path, operate: Command) ->
     row = ended.out.splitlines()[1].split()
     assert row[:3] == [RUN, "brain", "succeeded"]
     assert row[-1] == "1,234"
-    assert row[-2] == "-"  # nothing was paid
+    assert ended.out.splitlines()[0].split()[-4:] == ["dollars", "on", "AWS", "annotations"]
+    assert row[-2] == "0.0017"  # nothing was paid
 
 
 def test_another_work_folder_may_be_named(work: Path, operate: Command, tmp_path: Path) -> None:
@@ -52,7 +53,8 @@ def test_status_is_that_of_the_dataset_s_newest_run(work: Path, operate: Command
     ended = operate("status", "brain", "--local")
     assert ended.code == 0
     assert "AnnotateSegments  2 of 3" in ended.out
-    assert "dollars" not in ended.out
+    assert "cost         nothing; on AWS about 0.0017 dollars\n" in ended.out
+    assert "peak MB  dollars on AWS\n" in ended.out
     assert f"ionbox fetch {RUN} --local --out brain" in ended.out
 
 

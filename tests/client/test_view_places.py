@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,80 @@ def test_a_folder_of_results_goes_before_a_dataset_of_its_name(
     assert not find("brain").folder
 
 
-def test_results_that_were_deleted_are_said(installed: Cloud, operate: Command) -> None:
-    ended = operate("view", "nothing-of-this-name", "--no-browser", "--region", "eu-central-1")
-    assert ended.code == 1
-    assert "no run and no dataset named 'nothing-of-this-name'" in ended.err
-    ended = operate("view", "./missing", "--no-browser")
-    assert ended.code == 1
-    assert "missing holds no results (no run.json)" in ended.err
+class TestNothingIsThere:
+    """A mistyped folder looks like the name of a run, so the error is about both."""
+
+    GIVE = (
+        "; give the results folder, --local for a run in this machine's work folder, or --region "
+        "for an installation in AWS\n"
+    )
+
+    def look(self, operate: Command, command: str, *arguments: object) -> str:
+        more = {"view": ["--no-browser"], "why": ["--formula", "CH4", "--adduct=+H"], "share": []}
+        ended = operate(command, *arguments, *more[command])
+        assert ended.code == 1
+        assert ended.out == ""
+        return ended.err
+
+    @pytest.mark.parametrize("command", ["view", "why", "share"])
+    def test_without_aws_a_word_is_a_folder_that_is_not_there(
+        self, own_environment: None, operate: Command, command: str
+    ) -> None:
+        assert self.look(operate, command, "resluts") == (
+            f"error: there is no folder 'resluts' here, and no AWS region set{self.GIVE}"
+            "  in AWS: add --region NAME, for example eu-central-1\n"
+        )
+
+    def test_without_credentials_they_are_asked_for_besides(
+        self, own_environment: None, operate: Command
+    ) -> None:
+        said = self.look(operate, "view", "resluts", "--region", "eu-central-1")
+        assert f"'resluts' here, and no AWS credentials found{self.GIVE}  in AWS: run 'aws" in said
+
+    def test_without_an_installation_both_are_said(self, cloud: Cloud, operate: Command) -> None:
+        said = self.look(operate, "view", "resluts")
+        assert "there is no folder 'resluts' here, and there is no stack 'ionbox' in" in said
+        assert "  in AWS: install it with 'ionbox deploy'" in said
+
+    def test_an_installation_that_has_no_such_run(self, installed: Cloud, operate: Command) -> None:
+        said = self.look(operate, "view", "resluts", "--region", "eu-central-1")
+        assert "no folder 'resluts' here, and no run and no dataset named 'resluts'" in said
+        assert "  in AWS: 'ionbox list' shows names" in said
+
+    @pytest.mark.parametrize("command", ["view", "why", "share"])
+    @pytest.mark.parametrize("wanted", ["./missing", "exampel/results"])
+    def test_what_looks_like_a_path_is_none_of_aws(
+        self, own_environment: None, operate: Command, command: str, wanted: str
+    ) -> None:
+        said = self.look(operate, command, wanted)
+        assert said == f"error: there is no folder '{Path(wanted)}' here{self.GIVE}"
+
+    @pytest.mark.parametrize("wanted", ["example", "example/", "example/results/report.html"])
+    def test_results_close_by_are_pointed_at(
+        self, own_environment: None, operate: Command, tmp_path: Path, wanted: str
+    ) -> None:
+        results = tmp_path / "example" / "results"
+        results.mkdir(parents=True)
+        for name in ("run.json", "report.html"):
+            (results / name).write_text("{}")
+        said = self.look(operate, "view", wanted)
+        assert "holds no results (no run.json; did you mean example/results?)" in said
+
+    @pytest.mark.parametrize("command", ["view", "why", "share"])
+    def test_a_run_that_failed_there_says_why(
+        self, own_environment: None, operate: Command, tmp_path: Path, command: str
+    ) -> None:
+        status = {"status": "invalid_input", "message": "no ibd.", "advice": "Copy it."}
+        (tmp_path / "failed").mkdir()
+        (tmp_path / "failed" / "status.json").write_text(json.dumps(status))
+        said = self.look(operate, command, "failed")
+        assert said == (
+            "error: failed has no results: the run is 'invalid input'. no ibd. Copy it.\n"
+        )
+
+    def test_a_name_that_the_work_folder_does_not_know(
+        self, own_environment: None, operate: Command, tmp_path: Path
+    ) -> None:
+        (tmp_path / "work").mkdir()
+        said = self.look(operate, "view", "resluts", "--work", "work")
+        assert said.endswith("'ionbox list --local' shows names\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -439,12 +440,32 @@ def test_a_window_of_too_many_peaks_is_refused_before_it_is_read(
     assert "peaks lie in that window; give a narrower one" in refused.error
 
 
-def test_other_methods_are_not_served(client: Client) -> None:
-    request = urllib.request.Request(client.viewer.url, data=b"{}", method="POST")
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "NONSENSE"])
+def test_other_methods_are_refused_in_plain_text(client: Client, method: str) -> None:
+    request = urllib.request.Request(client.viewer.url, data=b"{}", method=method)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
-    with refused.value:
-        assert refused.value.code == 501
+    with refused.value as answer:
+        assert answer.code == 405
+        assert answer.headers["Allow"] == "GET, HEAD"
+        assert answer.headers["Connection"] == "close"
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.read() == b"only GET, HEAD are answered\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/run", "/api/nothing"])
+def test_head_is_get_without_a_body(client: Client, path: str) -> None:
+    got, asked = client.get(path), client.ask("HEAD", path)
+    assert (asked.status, asked.body) == (got.status, b"")
+    for name in ("Content-Type", "Content-Length", "X-Content-Type-Options"):
+        assert asked.headers[name] == got.headers[name]
+
+
+def test_what_is_no_http_is_refused_without_a_page(client: Client) -> None:
+    with socket.create_connection(("127.0.0.1", client.viewer.server_port), 10) as plug:
+        plug.sendall(b"GET / HTTP/nine\r\n\r\n")
+        answer = plug.makefile("rb").read()
+    assert answer == b"Bad request version ('HTTP/nine')\n"
 
 
 # --- the commands ---
@@ -489,6 +510,9 @@ def test_why_prints_the_same(client: Client, run: LocalRun, operate: Command) ->
         assert finding["sentence"] in ended.out
     same = operate("why", run.out, "--formula", "C10H20O2", "--adduct=+H", "--json")
     assert json.loads(same.out) == [expected]
+    best = client.get("/api/run").json["annotations"][0]
+    ion = ("--formula", best["formula"], f"--adduct={best['adduct']}")
+    assert " × " in operate("why", run.out, *ion, "--json").out  # no \\u00d7
     local = operate("why", "tissue", "--work", run.work, "--formula", "C10H20O2", "--adduct=+H")
     assert local.out == ended.out
 
@@ -496,6 +520,9 @@ def test_why_prints_the_same(client: Client, run: LocalRun, operate: Command) ->
 def test_why_of_nonsense(run: LocalRun, operate: Command) -> None:
     ended = operate("why", run.out, "--formula", "Q", "--adduct=+H")
     assert (ended.code, ended.err) == (1, "error: 'Q': 'Q' is not an element\n")
+    ended = operate("why", run.out, "--formula", "", "--adduct=+H")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: no formula given; write that of the molecule")
 
 
 def test_segments_read_one_image_like_the_others(run: LocalRun) -> None:

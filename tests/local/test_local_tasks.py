@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,7 @@ def test_an_error_of_a_task_keeps_its_name_and_cause(toy):
     ("turn", "error"),
     [
         pytest.param({"end": "kill"}, "States.HeartbeatTimeout", id="killed"),
+        pytest.param({"end": "freeze"}, "States.HeartbeatTimeout", id="frozen"),
         pytest.param({"end": "terminate"}, "TaskStopped", id="stopped"),
         pytest.param({"keep_mb": 600, "sleep_s": 60}, "States.HeartbeatTimeout", id="too-large"),
     ],
@@ -96,11 +98,20 @@ def test_a_task_that_dies_is_tried_again(toy, tmp_path, turn, error):
     assert [call.error for call in result.calls] == [error, None]
 
 
-def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(toy):
+@pytest.mark.parametrize(
+    ("end", "heartbeat_s"),
+    [
+        pytest.param("freeze", HEARTBEAT_S, id="frozen"),
+        pytest.param("kill", 600, id="killed"),  # known to be dead at once
+    ],
+)
+def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(toy, end, heartbeat_s):
     # States.HeartbeatTimeout on AWS: the state machine must name both
     states = {"SortSpectra": fargate_task()}
-    result = run(toy, {"end": "kill"}, states=states, heartbeat_s=HEARTBEAT_S)
+    began = time.monotonic()
+    result = run(toy, {"end": end}, states=states, heartbeat_s=heartbeat_s)
     assert result.error == "States.Timeout"
+    assert time.monotonic() - began < 60
 
 
 def sort_states():
@@ -277,6 +288,12 @@ def test_the_next_attempt_with_a_token_ends_the_one_before(tasks, entry, waiting
     assert waiting.told == [("renew", "token-1")]
     with pytest.raises(ServiceFault, match=first):
         status(tasks, first)
+
+
+def test_a_task_that_ends_without_a_report_is_given_up(tasks, entry, waiting):
+    entry("os._exit(1)")
+    run_task(tasks)
+    wait_until(lambda: waiting.told == [("silence", "token-1")])
 
 
 def test_reports_are_passed_on(tasks, waiting):

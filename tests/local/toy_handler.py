@@ -84,6 +84,8 @@ def end(how):
     if how == "terminate":
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
+    if how == "freeze":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "segfault":

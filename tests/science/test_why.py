@@ -164,8 +164,17 @@ def test_a_molecule_that_cannot_form_the_ion() -> None:
 def test_a_pattern_outside_of_what_was_measured() -> None:
     answer = ask(FAR)
     assert holds(answer)["m/z range"] is False
-    assert "m/z 60.0000 to 900.0000 was measured; the pattern does not" in answer.verdict
+    outside = "its pattern is outside of the measured range, m/z 60.0000 to 900.0000"
+    assert answer.verdict == f"C90H180O2+H+ is not annotated with acids: {outside}"
     assert holds(ask(SMALL))["m/z range"] is False
+
+
+def test_a_pattern_that_is_cut_by_the_end_of_the_measured_range() -> None:
+    first, *_ = pattern_of(GOOD)[0]
+    answer = explain(AskedIon(GOOD, "+H"), database(), CONFIG, (60.0, first + 0.5), measure)
+    assert holds(answer)["m/z range"] is True
+    (said,) = [each.sentence for each in answer.findings if each.topic == "m/z range"]
+    assert said.startswith("its pattern lies partly in the measured range, m/z 60.0000 to 171.")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +208,40 @@ def test_a_metric_that_is_zero(data: bool) -> None:
     assert holds(noise)["metrics"] is False
 
 
+def test_an_image_of_one_pixel_is_too_little_to_compare() -> None:
+    lone = np.zeros((HEIGHT, WIDTH))
+    lone[3, 3] = 1000
+    background = plant_ion(([60.0, 900.0], [100, 100]), np.ones((HEIGHT, WIDTH)))
+    peaks = join_peaks([plant_ion(pattern_of(GOOD), lone), background])
+    there = Dataset(peaks, build_grid(HEIGHT, WIDTH))
+    of = annotate(there, (GOOD,), CONFIG.ion_rule)
+
+    def measure_there(mz: np.ndarray, abundance: np.ndarray) -> MeasuredIon:
+        return measure_ion(peaks, mz, abundance, there.grid, ImageOptions(), there.mz_range)
+
+    answer = explain(AskedIon(GOOD, "+H"), database(of), CONFIG, there.mz_range, measure_there)
+    assert answer.verdict == (
+        "C10H18O2+H+ is not annotated with acids: its spatial metric is 0: its first isotope image "
+        "has a single pixel, and nothing to compare it by (spectral 1, spatial 0, chaos 0)"
+    )
+    assert answer.findings[0].sentence == "C10H18O2 is in database acids (1 formula)"
+
+
+def test_one_peak_is_no_plural() -> None:
+    config = replace(CONFIG, min_px=2)
+    absent = AskedIon(ABSENT, "+H")
+
+    def measure_one(mz: np.ndarray, abundance: np.ndarray) -> MeasuredIon:
+        return replace(measure(mz, abundance, config.image_options), n_peaks=[1, 0, 0, 0])
+
+    answer = explain(absent, database(), config, dataset().mz_range, measure_one)
+    assert answer.verdict.endswith("its first isotope image has 1 peak, fewer than min_px 2")
+
+
 def test_without_data_the_images_that_are_empty_are_named() -> None:
     answer = ask(LONE, data=False)
     (peaks,) = [finding.sentence for finding in answer.findings if finding.topic == "peaks"]
-    assert peaks == "peaks were found for 1 isotope images; of isotope 2, 3, 4 none"
+    assert peaks == "peaks were found for 1 isotope image; of isotope 2, 3, 4 none"
     assert answer.n_pixels is None
 
 
@@ -219,7 +258,7 @@ def test_decoys_that_score_as_high_are_named_and_an_fdr_of_one_is_said() -> None
     assert answer.n_decoys == 1
     assert not answer.annotated
     assert answer.fdr == 1
-    assert "its FDR is 100 %: decoys score as high as often as targets" in answer.verdict
+    assert "its FDR is 100%: decoys score as high as often as targets" in answer.verdict
 
 
 def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
@@ -234,7 +273,8 @@ def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
     ("formula", "adduct", "words"),
     [
         ("C6H12Q6", "+H", "'Q' is not an element"),
-        ("", "+H", "no atoms"),
+        ("", "+H", "no formula given; write that of the molecule, such as C6H12O6"),
+        (" ", "+H", "no formula given"),
         ("C6H12O6", "", "no adduct given; write one such as"),
         ("C6H12O6", "H", "is not a modifier"),
     ],

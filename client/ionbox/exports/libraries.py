@@ -10,6 +10,11 @@ from ionbox.run_errors import MissingLibrary
 _EXTRAS = {"spatialdata": "spatialdata"}
 
 
+def install_line(extra: str) -> str:
+    """Return the command that installs an extra of ``pyproject.toml``, in ionbox's folder."""
+    return f".venv/bin/pip install -e '.[{extra}]'"
+
+
 def need(module: str, what: str) -> ModuleType:
     """Import a library.
 
@@ -24,6 +29,6 @@ def need(module: str, what: str) -> ModuleType:
         library = module.partition(".")[0]
         extra = _EXTRAS.get(library, "export")
         raise MissingLibrary(
-            f"{what} need {library}, which is not installed ({error}); pip install "
-            f"'ionbox[{extra}]', or pip install {library}"
+            f"{what} need {library}, which is not installed ({error}); in ionbox's folder: "
+            f"{install_line(extra)}"
         ) from error

@@ -102,16 +102,25 @@ class TaskTokens:
         with _faults():
             _backend().send_task_failure(token, error=error, cause=cause)
 
+    def silence(self, token: str) -> None:
+        """Let the state that waits miss its heartbeat now: the task can send no more."""
+        from moto.stepfunctions.parser.asl.eval.callback.callback import HeartbeatTimedOut
+
+        self._notify(token, HeartbeatTimedOut())
+
     def renew(self, token: str) -> None:
         """Forget how the last attempt ended and wake the state that waits, if one does.
 
         For a Retry, moto uses the token of the attempt before.
         """
+        self._notify(token, None)
+
+    def _notify(self, token: str, outcome: object) -> None:
         for machine in _backend().state_machines:
             for execution in machine.executions:
                 waiting = execution.exec_worker.env.callback_pool_manager.get(token)
                 if waiting is not None:
-                    waiting.notify(None)
+                    waiting.notify(outcome)
 
 
 def _backend() -> Any:

@@ -49,6 +49,8 @@ class Tokens(Protocol):
 
     def fail(self, token: str, error: str, cause: str) -> None: ...
 
+    def silence(self, token: str) -> None: ...
+
     def renew(self, token: str) -> None: ...
 
 
@@ -256,15 +258,22 @@ class LocalTasks:
             run.killer.cancel()
         assert process.stdin is not None
         process.stdin.close()
-        self._record(run, _NO_REPORT)
+        if self._record(run, _NO_REPORT) and self._is_awaited(run):
+            self._waiting.silence(run.token)  # AWS would wait for a heartbeat that cannot come
 
-    def _record(self, run: _Run, error: str | None) -> None:
-        """Keep how a run went, unless that is known already."""
+    def _record(self, run: _Run, error: str | None) -> bool:
+        """Keep how a run went; returns False if that is known already."""
         with self._lock:
             if run.recorded:
-                return
+                return False
             run.recorded = True
         self._pool.keep(run.record(error))
+        return True
+
+    def _is_awaited(self, run: _Run) -> bool:
+        """Say whether a state waits for this run, and not for a later one with its token."""
+        with self._lock:
+            return self._runs.get(run.token) is run and not self._closed
 
     def _list_running(self, request: Request) -> list[_Run]:
         started_by = request.get("startedBy")

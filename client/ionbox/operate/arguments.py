@@ -11,14 +11,22 @@ from pathlib import Path
 Add = Callable[[argparse.ArgumentParser], None]
 
 
+EXIT_CODES = """\
+exit codes:
+  0 done   1 the input must be corrected   2 wrong usage   3 failed
+  130 cancelled
+"""
+
+
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, what adds its arguments, a line about it, examples."""
+    """One command: its name, what adds its arguments, a line about it, examples, exit codes."""
 
     name: str
     add: Add
     summary: str
     examples: str
+    exit_codes: str = EXIT_CODES
 
 
 def _run(module: str, name: str) -> Callable[[argparse.Namespace], int]:
@@ -42,7 +50,7 @@ def add_place(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
     add("--profile", metavar="NAME", help="AWS profile (default: as the AWS command line)")
     add("--region", metavar="NAME", help="AWS region (default: as the AWS command line)")
     if local:
-        add("--local", action="store_true", help="runs of 'ionbox annotate' here, not AWS")
+        add("--local", action="store_true", help="runs of 'ionbox annotate' here, not in AWS")
         add("--work", type=Path, metavar="DIR", help="the same, of another work folder")
 
 
@@ -71,7 +79,7 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting of cdk.json, such as max_lambda_mb=10240; repeat",
+        help="a setting of cdk.json, such as max_lambda_mb=10240; may be repeated",
     )
     add_place(parser)
     parser.set_defaults(run=_run("install_commands", "deploy"))
@@ -93,9 +101,12 @@ def _submit_adder(add_settings: Add) -> Add:
             action="append",
             default=[],
             metavar="FILE",
-            help="CSV or TSV with columns id, name, formula; repeat (default: the installation's)",
+            help="CSV or TSV with columns id, name, formula; may be repeated (default: the "
+            "installation's)",
         )
-        add("--config", type=Path, action="append", default=[], metavar="FILE.json")
+        add(
+            "--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings"
+        )
         add("--folder", default="", metavar="NAME", help="folder in the inbox (its top)")
         add("--replace", action="store_true", help="replace other data of the same name")
         add("--no-check", action="store_true", help="send without looking at the dataset first")
@@ -182,8 +193,8 @@ examples:
   ionbox deploy --region eu-central-1 --context max_lambda_mb=10240
   ionbox deploy --context notification_email=lab@example.org
 
-Looks at quotas first (ionbox doctor), shows the settings, asks, and installs from this checkout.
-An installation that nobody uses costs next to nothing.
+Looks at quotas first (ionbox doctor), shows the settings, asks, and installs
+from this checkout. An installation that nobody uses costs next to nothing.
 
 """
 
@@ -192,7 +203,8 @@ examples:
   ionbox doctor
   ionbox doctor --profile lab --region eu-central-1 --probe-memory
 
-Changes nothing. Exits with 1 if something stands in the way of installing or running.
+Changes nothing. Exits with 1 if something stands in the way of installing or
+running.
 
 """
 
@@ -202,8 +214,9 @@ examples:
   ionbox submit brain.imzML --database hmdb.tsv --config settings.json
   ionbox submit brain.imzML --folder smith/2026-11 --polarity positive --ppm 5
 
-Sends databases, settings, the ibd, and last the imzML, which starts the run. The same command again
-goes on where it was interrupted; a dataset that is there already is not annotated twice.
+Sends databases, settings, the ibd, and last the imzML, which starts the run.
+The same command again goes on where it was interrupted; a dataset that is
+there already is not annotated twice.
 
 """
 
@@ -213,12 +226,15 @@ examples:
   ionbox list --last 100
   ionbox list --local
 
+"dollars on AWS" of local runs is what they would have cost there.
+
 """
 
 _STATUS = """\
 examples:
   ionbox status brain
   ionbox status brain --follow
+  ionbox status brain --local
 
 climbed: items that ran out of memory and were repeated with more.
 
@@ -228,7 +244,7 @@ _LOGS = """\
 examples:
   ionbox logs brain
   ionbox logs brain --state AnnotateSegments
-  ionbox logs brain --follow
+  ionbox logs brain --local --follow
 
 --debug shows tracebacks whole.
 
@@ -255,6 +271,7 @@ _FETCH = """\
 examples:
   ionbox fetch brain --out brain-results
   ionbox fetch 3f9c2a --out brain-results
+  ionbox fetch brain --local --out brain-results
 
 The same command again goes on where it was interrupted.
 

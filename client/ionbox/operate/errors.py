@@ -4,6 +4,7 @@
 
     OperateError          something outside this machine failed; trying again may help
     └── UserMustAct       credentials, names, permissions or settings must be corrected first
+        └── NoSuchRun     no run and no dataset has the name that was given
 """
 
 from __future__ import annotations
@@ -15,3 +16,7 @@ class OperateError(Exception):
 
 class UserMustAct(OperateError):  # noqa: N818 (named for who acts, like the science ring's errors)
     """The same command fails again until something is corrected."""
+
+
+class NoSuchRun(UserMustAct):
+    """There is nothing of that name among the runs."""

@@ -36,7 +36,7 @@ def list_runs(options: argparse.Namespace) -> int:
     runs = open_runs(options)
     found = runs.recent(options.last)
     if found:
-        show.list_runs(found)
+        show.list_runs(found, billed=runs.billed)
     else:
         terminal.say("no runs yet")
     if work_folder(options) is None:
@@ -71,7 +71,7 @@ def status(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             terminal.say("the run goes on")
             run = runs.refresh(run)
-    show.describe_run(run, runs.progress(run))
+    show.describe_run(run, runs.progress(run), billed=runs.billed)
     show.next_step(run, place_flags(options))
     return OK
 

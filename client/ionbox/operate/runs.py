@@ -15,7 +15,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.ladder import Ladder
 
 from ionbox.operate.cost import total_dollars
-from ionbox.operate.errors import UserMustAct
+from ionbox.operate.errors import NoSuchRun, UserMustAct
 from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
 from ionbox.operate.objects import Objects, read_all, read_json
 
@@ -45,7 +45,8 @@ class Run:
     n_annotations : int or None
         None unless succeeded.
     dollars : float or None
-        Price of the recorded calls; None for local runs.
+        Price of the recorded calls; of a local run, what they would have cost on AWS. None if no
+        call is recorded.
     message, advice : str
         Why it failed and what to do.
     """
@@ -94,7 +95,7 @@ class StateProgress:
     peak_mb : float
         Most memory that any of them took.
     dollars : float
-        What they cost on AWS.
+        What they cost on AWS, or would have.
     """
 
     state: str
@@ -121,7 +122,7 @@ class Runs:
     rungs_mb : mapping of str to tuple of int
         Memory sizes of each function, lowest first.
     billed : bool
-        Whether calls cost money.
+        Whether calls cost money: not on this machine.
     """
 
     executions: Executions
@@ -140,8 +141,10 @@ class Runs:
 
         Raises
         ------
+        NoSuchRun
+            If there is none.
         UserMustAct
-            If there is none, or a beginning fits several.
+            If a beginning fits several.
         """
         exact = self.executions.find(wanted)
         exact = exact or self._find_old(wanted)
@@ -159,9 +162,10 @@ class Runs:
         if begin:
             names = ", ".join(execution.name for execution in begin[:5])
             raise UserMustAct(f"'{wanted}' fits several runs ({names}); give more of the name")
-        raise UserMustAct(
+        shows = "list' shows names and how many datasets still wait"
+        raise NoSuchRun(
             f"no run and no dataset named '{wanted}' among the newest {_SEARCHED} runs; 'ionbox "
-            "list' shows names and how many datasets still wait"
+            + (shows if self.billed else "list --local' shows names")
         )
 
     def _find_old(self, name: str) -> Execution | None:
@@ -208,7 +212,8 @@ class Runs:
                 message=str(status.get("message") or execution.cause or execution.error),
                 advice=str(status.get("advice", "")),
             )
-        return replace(run, dollars=total_dollars(self._records(run)) if self.billed else None)
+        records = self._records(run)
+        return replace(run, dollars=total_dollars(records) if records else None)
 
     def _records(self, run: Run) -> list[dict[str, Any]]:
         """Return the call records of a run; each is read once, as they hardly ever change."""
@@ -269,7 +274,7 @@ class Runs:
             n_climbed=sum(self._climbed(record) for record in records),
             seconds=sum(float(record["duration_s"]) for record in records),
             peak_mb=max((float(record["peak_memory_mb"]) for record in records), default=0.0),
-            dollars=total_dollars(records) if self.billed else 0.0,
+            dollars=total_dollars(records),
         )
 
     def _climbed(self, record: Mapping[str, Any]) -> bool:

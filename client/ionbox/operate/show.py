@@ -37,6 +37,9 @@ _STYLES = {
     "WARNING": "yellow",
 }
 _NOTHING = "-"
+_DOLLARS = {True: "dollars", False: "dollars on AWS"}
+"""Headings: what was paid, and what would have been."""
+
 _WIDEST = 400
 
 
@@ -51,12 +54,12 @@ def _print_whole(table: Table) -> None:
     console.print(table)
 
 
-def list_runs(runs: Sequence[Run]) -> None:
-    """Print runs as a table, newest first."""
+def list_runs(runs: Sequence[Run], *, billed: bool) -> None:
+    """Print runs as a table, newest first; ``billed`` says whether their dollars were paid."""
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "dataset", "status", "started"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("duration", "dollars", "annotations"):
+    for heading in ("duration", _DOLLARS[billed], "annotations"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in runs:
         table.add_row(
@@ -71,22 +74,23 @@ def list_runs(runs: Sequence[Run]) -> None:
     _print_whole(table)
 
 
-def describe_run(run: Run, states: Sequence[StateProgress]) -> None:
-    """Print all that is known of a run."""
+def describe_run(run: Run, states: Sequence[StateProgress], *, billed: bool) -> None:
+    """Print all that is known of a run; ``billed`` says whether its dollars were paid."""
+    cost = "" if run.dollars is None else f"about {dollars(run.dollars)} dollars"
     facts = {
         "run": run.name,
         "dataset": run.dataset or "not known yet",
         "status": run.status + (", nothing was computed: the results were there" * run.reused),
         "started": when(run.execution.started),
         "duration": duration(run.duration_s),
-        "cost": f"about {dollars(run.dollars)} dollars" if run.dollars is not None else "",
+        "cost": cost if billed or not cost else f"nothing; on AWS {cost}",
         "annotations": "" if run.n_annotations is None else f"{run.n_annotations:,}",
         "results": run.results,
     }
     terminal.show_facts({name: text for name, text in facts.items() if text})
     if states:
         terminal.say("")
-        _print_whole(_states_table(states, billed=run.dollars is not None))
+        _print_whole(_states_table(states, billed=billed))
     if run.message:
         terminal.say("")
         terminal.say(f"why: {run.message}")
@@ -97,16 +101,15 @@ def describe_run(run: Run, states: Sequence[StateProgress]) -> None:
 def _states_table(states: Sequence[StateProgress], *, billed: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("state")
-    for heading in ("done", "running", "failed", "climbed", "seconds", "peak MB"):
+    headings = ("done", "running", "failed", "climbed", "seconds", "peak MB", _DOLLARS[billed])
+    for heading in headings:
         table.add_column(heading, justify="right")
-    if billed:
-        table.add_column("dollars", justify="right")
     for state in states:
         done = f"{state.n_done:,}" + ("" if state.n_items is None else f" of {state.n_items:,}")
         counts = (state.n_running, state.n_failed, state.n_climbed)
         row = [done, *(f"{n:,}" if n else _NOTHING for n in counts)]
-        row += [f"{state.seconds:,.1f}", f"{state.peak_mb:,.0f}"]
-        table.add_row(state.state, *row, *([dollars(state.dollars)] if billed else []))
+        row += [f"{state.seconds:,.1f}", f"{state.peak_mb:,.0f}", dollars(state.dollars)]
+        table.add_row(state.state, *row)
     return table
 
 

@@ -106,7 +106,7 @@ def _wait(
         name = Path(key).stem
         terminal.say(f"the run goes on; watch it: ionbox status {name}{flags} --follow")
         return CANCELLED
-    show.describe_run(run, runs.progress(run))
+    show.describe_run(run, runs.progress(run), billed=runs.billed)
     show.next_step(run, flags)
     if run.status == "succeeded":
         return OK

@@ -36,7 +36,7 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
     add("--formula", required=True, metavar="FORMULA", help="of the molecule, such as C6H12O6")
     add("--adduct", required=True, metavar="+X", help="such as +K, M+K or [M]+")
     add("--neutral-loss", default="", metavar="-X", help="such as -H2O")
-    add("--chem-mod", default="", metavar="±X", help="a chemical modification")
+    add("--chem-mod", default="", metavar="±X", help="a chemical modification, such as +C or -H")
     add("--database", default="", metavar="NAME", help="of the run (default: each)")
     add("--json", action="store_true", help="print all that is known, for programs")
     add_place(parser, local=True)
@@ -46,7 +46,7 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
 def _add_share(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("wanted", metavar="DIR|RUN", help=_WANTED)
-    add("--days", type=float, default=7, metavar="N", help="how long it works, at most 7 (7)")
+    add("--days", type=float, default=7, metavar="N", help="how long the link works, at most 7 (7)")
     add_place(parser, local=True)
     parser.set_defaults(run=_run("share"))
 
@@ -56,7 +56,7 @@ def viewer_commands() -> tuple[Command, ...]:
     return (
         Command("view", _add_view, "look at a run in the browser", _VIEW),
         Command("why", _add_why, "say why an ion is annotated or not", _WHY),
-        Command("share", _add_share, "make a link to a run's report", _SHARE),
+        Command("share", _add_share, "pass on a run's report, by a link or as a file", _SHARE),
     )
 
 
@@ -66,15 +66,21 @@ examples:
   ionbox view brain
   ionbox view brain --local --port 8000 --no-browser
 
-Serves the page to this machine only, until Ctrl-C. Beyond the report: images of all ions, of any
-m/z, the spectrum of a pixel, overlays, and why an ion is annotated or not.
+brain is a run's or a dataset's name: in AWS, with --local on this machine.
+
+Serves the page to this machine only, until Ctrl-C. Beyond the report: images
+of all ions, of any m/z, the spectrum of a pixel, overlays, and why an ion is
+annotated or not.
 
 """
 
 _WHY = """\
 examples:
   ionbox why results --formula C6H12O6 --adduct=+K
-  ionbox why brain --formula C40H80NO8P --adduct=+H --neutral-loss=-H2O --database lipids
+  ionbox why brain --local --formula C40H80NO8P --adduct=+H \\
+      --neutral-loss=-H2O --database lipids
+
+Ends with 0 whether the ion is annotated or not.
 
 """
 
@@ -82,7 +88,9 @@ _SHARE = """\
 examples:
   ionbox share brain
   ionbox share brain --days 2
+  ionbox share results
 
-Whoever has the link can open the report, without an AWS account, until it expires.
+Whoever has the link can open the report, without an AWS account, until it
+expires. Results on this machine have no link; their report is a file to mail.
 
 """

@@ -57,7 +57,7 @@ def why(options: argparse.Namespace) -> int:
         options.formula, options.adduct, options.neutral_loss, options.chem_mod, options.database
     )
     if options.json:
-        terminal.say(json.dumps(answers, indent=1))
+        terminal.say(json.dumps(answers, indent=1, ensure_ascii=False))
         return OK
     for answer in answers:
         _show_answer(answer)

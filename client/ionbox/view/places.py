@@ -10,14 +10,14 @@ from ionbox_cloud.store import Store
 
 from ionbox.operate.account import Account
 from ionbox.operate.errors import UserMustAct
-from ionbox.operate.options import open_account, open_installation, place_flags, work_folder
-from ionbox.operate.places import aws_runs, folder_runs
+from ionbox.operate.options import open_account, place_flags, work_folder
+from ionbox.operate.places import folder_runs
 from ionbox.operate.runs import Run
+from ionbox.results_folder import RECORD, STATUS
 from ionbox.sources import read_sources
+from ionbox.view.absence import find_aws_run, require_results_folder
 
 ANNOTATE_AGAIN = "annotating the dataset again with --force makes them anew"
-
-RECORD = "run.json"
 
 _S3 = "s3://"
 
@@ -73,24 +73,31 @@ def find_place(options: argparse.Namespace) -> Place:
 
     Raises
     ------
-    UserMustAct
+    NoResults, OperateError
         If there are no results.
     """
     wanted: str = options.wanted
     if wanted.startswith(_S3):
         return bucket_place(open_account(options), wanted)
-    path = Path(wanted)
-    # a folder may have the name of a dataset; it is meant if it holds results, or looks like a path
-    if (path / RECORD).is_file() or "/" in wanted or wanted.startswith("."):
-        return folder_place(path)
+    if means_folder(wanted):
+        return folder_place(Path(wanted))
     folder = work_folder(options)
     if folder is not None:
         return work_folder_place(folder, folder_runs(folder).find(wanted))
-    account, installation = open_installation(options)
-    run = aws_runs(account, installation).find(wanted)
+    account, installation, run = find_aws_run(options)
     place = bucket_place(account, f"{_S3}{installation.results}/{require_results(run)}")
     inbox = open_bucket(account, installation.inbox)
     return replace(place, ibd=Data(inbox), name=f"{run.dataset}{place_flags(options)}")
+
+
+def means_folder(wanted: str) -> bool:
+    """Say whether a word is a folder, and not the name of a run or of a dataset.
+
+    A folder may have the name of a dataset; it is meant if a run left something in it.
+    """
+    if any((Path(wanted) / name).is_file() for name in (RECORD, STATUS)):
+        return True
+    return wanted.startswith(".") or ("/" in wanted and not wanted.startswith(_S3))
 
 
 def require_results(run: Run) -> str:
@@ -136,14 +143,10 @@ def folder_place(path: Path) -> Place:
 
     Raises
     ------
-    UserMustAct
+    NoResults, UserMustAct
         If it holds none.
     """
-    if not (path / RECORD).is_file():
-        raise UserMustAct(
-            f"{path} holds no results (no run.json); give the folder of 'ionbox annotate --out' or "
-            "'ionbox fetch --out', or the name of a run"
-        )
+    require_results_folder(path)
     store = Store.open(path.resolve().as_uri())
     return Place(store, "", find_segments(path), find_ibd(path), str(path))
 

@@ -40,6 +40,8 @@ HOST = "127.0.0.1"
 _ENTRY = "viewer"
 """The page's module that starts it."""
 
+_METHODS = "GET, HEAD"
+
 _HEAVY_AT_ONCE = 4
 """Requests that read data at the same time; others wait, so that memory stays bounded."""
 
@@ -123,6 +125,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request for us, a method without ``do_`` among it, in plain text."""
+        status = HTTPStatus(code)
+        headers = {"Connection": "close"}  # what follows may be the body that was not read
+        if status == HTTPStatus.NOT_IMPLEMENTED:
+            status, message = HTTPStatus.METHOD_NOT_ALLOWED, f"only {_METHODS} are answered"
+            headers["Allow"] = _METHODS
+        self.close_connection = True
+        text = f"{message or status.phrase}\n".encode(errors="replace")
+        self._send(Response(text, "text/plain; charset=utf-8", status, headers))
 
     def _find_stranger(self) -> str:
         """Say why a request is none of our page's; empty if it is."""

@@ -11,9 +11,10 @@ from botocore.config import Config
 
 from ionbox.operate.account import Account
 from ionbox.operate.errors import UserMustAct
-from ionbox.operate.options import open_account, open_installation, work_folder
-from ionbox.operate.places import aws_runs, folder_runs
-from ionbox.view.places import RECORD, require_results
+from ionbox.operate.options import open_account, work_folder
+from ionbox.operate.places import folder_runs
+from ionbox.view.absence import find_aws_run, require_results_folder
+from ionbox.view.places import means_folder, require_results
 from ionbox.view.run_json import REPORT
 
 MAX_DAYS = 7
@@ -35,18 +36,18 @@ def share_report(options: argparse.Namespace) -> list[str]:
             f"--days: S3 makes links for at most {MAX_DAYS} days, got {options.days:g}"
         )
     wanted: str = options.wanted
-    folder = work_folder(options)
-    if (Path(wanted) / RECORD).is_file() or ("/" in wanted and not wanted.startswith(_S3)):
+    if means_folder(wanted):
+        require_results_folder(Path(wanted))
         return _share_file(Path(wanted))
+    folder = work_folder(options)
     if folder is not None:
         return _share_file(folder / "results" / require_results(folder_runs(folder).find(wanted)))
     if wanted.startswith(_S3):
         account = open_account(options)
         bucket, _, key = wanted.removeprefix(_S3).strip("/").partition("/")
     else:
-        account, installation = open_installation(options)
-        bucket = installation.results
-        key = require_results(aws_runs(account, installation).find(wanted))
+        account, installation, run = find_aws_run(options)
+        bucket, key = installation.results, require_results(run)
     return _share_object(account, bucket, f"{key}/{REPORT}", timedelta(days=options.days))
 
 

@@ -62,6 +62,8 @@ def parse_ion(formula: str, adduct: str, neutral_loss: str = "", chem_mod: str =
         if not written:
             raise InvalidFormula("no adduct given; write one such as +H, -H or [M]+")
     asked = AskedIon(formula.strip(), written, neutral_loss.strip(), chem_mod.strip())
+    if not asked.formula:
+        raise InvalidFormula("no formula given; write that of the molecule, such as C6H12O6")
     parse_formula(asked.formula)
     parse_modifier(asked.modifier)
     return asked

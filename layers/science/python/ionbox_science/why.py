@@ -38,6 +38,8 @@ _MEANINGS = {
     "chaos": "its first isotope image looks like noise, not like an object",
 }
 
+_LONE_PIXEL = "its first isotope image has a single pixel, and nothing to compare it by"
+
 _NAMED_DECOYS = 10
 _DECOYS_IN_SENTENCE = 3
 
@@ -101,7 +103,8 @@ class _Inquiry:
     def _find_formula(self) -> int | None:
         table, name = self.database.table, self.database.name
         row = find_formula(table, self.asked.formula)
-        where = f"{self.asked.formula} is %s database {name} ({len(table.formulas):,} formulas)"
+        size = _count(len(table.formulas), "formula")
+        where = f"{self.asked.formula} is %s database {name} ({size})"
         if row is None:
             self._note("database", False, where % "not in")
             return None
@@ -147,10 +150,12 @@ class _Inquiry:
         self._note("pattern", True, f"{ion_formula} has its isotope peaks at m/z {listed}")
         if self.mz_range is not None:
             lowest, highest = self.mz_range
-            inside = bool(((mz[0] > lowest) & (mz[0] < highest)).any())
-            where = f"m/z {lowest:.4f} to {highest:.4f} was measured"
-            sentence = f"{where}; {'the pattern lies in it' if inside else 'the pattern does not'}"
-            self._note("m/z range", inside, sentence)
+            inside = (mz[0][real] > lowest) & (mz[0][real] < highest)
+            lies = (
+                "lies in" if inside.all() else "lies partly in" if inside.any() else "is outside of"
+            )
+            sentence = f"its pattern {lies} the measured range, m/z {lowest:.4f} to {highest:.4f}"
+            self._note("m/z range", bool(inside.any()), sentence)
         return replace(known, mz=mz[0].tolist(), abundance=abundance[0].tolist())
 
     # --- what was measured ---
@@ -175,8 +180,9 @@ class _Inquiry:
         if measured is None:
             self._judge_images(scores)
         metrics = {name: float(getattr(scores, name)[0]) for name in (*METRICS, "msm")}
-        self._judge_metrics(metrics, looked_for=looked_for)
-        return replace(known, metrics=metrics)
+        known = replace(known, metrics=metrics)
+        self._judge_metrics(known, looked_for=looked_for)
+        return known
 
     def _measure(self, known: Explanation) -> MeasuredIon | None:
         if self.measure is None:
@@ -195,13 +201,14 @@ class _Inquiry:
     def _judge_counts(self, measured: MeasuredIon, mz: list[float]) -> None:
         n_real = sum(peak > 0 for peak in mz)
         counts = ", ".join(f"{count:,}" for count in measured.n_pixels[:n_real])
-        window = f"within {self.config.ppm:g} ppm of its {n_real} isotope peaks"
+        window = f"within {self.config.ppm:g} ppm of its {_count(n_real, 'isotope peak')}"
         first, least = measured.n_peaks[0], max(self.config.min_px, 1)
         if first == 0:
             sentence = f"no pixel has a peak within {self.config.ppm:g} ppm of its first isotope"
             sentence += f" peak; pixels with peaks {window}: {counts}"
         elif first < least:
-            sentence = f"its first isotope image has {first} peaks, fewer than min_px {least}"
+            had = _count(first, "peak")
+            sentence = f"its first isotope image has {had}, fewer than min_px {least}"
         else:
             sentence = f"pixels with peaks {window}: {counts}"
         self._note("peaks", first >= least, sentence)
@@ -210,13 +217,17 @@ class _Inquiry:
         found = scores.total_intensity[0] > 0
         empty = [str(index + 1) for index in np.flatnonzero(~found).tolist()]
         which = f"; of isotope {', '.join(empty)} none" if empty else ""
-        self._note("peaks", True, f"peaks were found for {int(found.sum())} isotope images{which}")
+        n_images = _count(int(found.sum()), "isotope image")
+        self._note("peaks", True, f"peaks were found for {n_images}{which}")
 
-    def _judge_metrics(self, metrics: dict[str, float], *, looked_for: bool) -> None:
+    def _judge_metrics(self, known: Explanation, *, looked_for: bool) -> None:
+        metrics = known.metrics
         listed = ", ".join(f"{name} {metrics[name]:.3g}" for name in METRICS)
         zero = next((name for name in METRICS if metrics[name] == 0), None)
         if zero is not None:
-            sentence = f"its {zero} metric is 0: {_MEANINGS[zero]} ({listed})"
+            lone = zero != "spectral" and known.n_pixels is not None and known.n_pixels[0] == 1
+            meaning = _LONE_PIXEL if lone else _MEANINGS[zero]
+            sentence = f"its {zero} metric is 0: {meaning} ({listed})"
         else:
             sentence = f"MSM {metrics['msm']:.3g} = {listed.replace(', ', ' × ')}"
         if not looked_for:
@@ -247,7 +258,7 @@ class _Inquiry:
         if fdr < 1:
             self._note("fdr", True, f"its FDR is {fdr:.2%}, so it is in the table")
         else:
-            self._note("fdr", False, "its FDR is 100 %: decoys score as high as often as targets")
+            self._note("fdr", False, "its FDR is 100%: decoys score as high as often as targets")
         return replace(known, fdr=fdr, annotated=fdr < 1)
 
     def _name_decoys(self, decoys: Float64s, column: int, msm: float) -> list[tuple[str, float]]:
@@ -293,6 +304,11 @@ def _describe_decoys(n_better: int, shape: tuple[int, ...], best: list[tuple[str
         return f"none of the {shape[0] * n_draws:,} decoys drawn scores as high"
     named = ", ".join(f"{ion} {msm:.3g}" for ion, msm in best[:_DECOYS_IN_SENTENCE])
     return (
-        f"{n_better:,} of the {shape[0] * n_draws:,} decoys drawn score as high "
+        f"{n_better:,} of the {shape[0] * n_draws:,} decoys drawn "
+        f"{'scores' if n_better == 1 else 'score'} as high "
         f"({n_better / n_draws:.3g} per draw); best: {named}"
     )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,71 @@
+"""What to say to somebody who named no results: what is there, and what may have been meant."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ionbox.operate.account import Account, Installation, plain_errors
+from ionbox.operate.errors import NoSuchRun, OperateError, UserMustAct
+from ionbox.operate.options import open_installation
+from ionbox.operate.places import aws_runs
+from ionbox.operate.runs import Run
+from ionbox.results_folder import RECORD, STATUS, ResultsFolder
+
+_ADVICE = (
+    "give the results folder, --local for a run in this machine's work folder, or --region for an "
+    "installation in AWS"
+)
+
+
+def require_results_folder(path: Path) -> None:
+    """Refuse a path that is no results folder.
+
+    Raises
+    ------
+    NoResults
+        If a run ended there without results.
+    UserMustAct
+        If it is something else.
+    """
+    if (path / RECORD).is_file():
+        return
+    if (path / STATUS).is_file():
+        ResultsFolder.find(path, None, None)
+    raise UserMustAct(f"{describe_path(path)}; {_ADVICE}")
+
+
+def describe_path(path: Path) -> str:
+    """Say what is at a path that holds no results, and where results are close by."""
+    if not path.exists():
+        return f"there is no folder '{path}' here"
+    near = [folder for folder in (path / "results", path.parent) if (folder / RECORD).is_file()]
+    hint = f"; did you mean {near[0]}?" if near else ""
+    what = "holds" if path.is_dir() else "is a file and holds"
+    return f"{path} {what} no results (no {RECORD}{hint})"
+
+
+def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, Run]:
+    """Find a run in AWS by the name that ``wanted`` is, if it is no folder.
+
+    Raises
+    ------
+    OperateError
+        If AWS cannot be asked, or has no such run; a mistyped folder looks like a run's name, so
+        the message is about both.
+    """
+    try:
+        with plain_errors():
+            account, installation = open_installation(options)
+    except OperateError as error:
+        raise _or_a_folder(options.wanted, error) from error
+    try:
+        return account, installation, aws_runs(account, installation).find(options.wanted)
+    except NoSuchRun as error:
+        raise _or_a_folder(options.wanted, error) from error
+
+
+def _or_a_folder(wanted: str, error: OperateError) -> OperateError:
+    what, _, remedy = str(error).partition("; ")
+    message = f"{describe_path(Path(wanted))}, and {what}; {_ADVICE}"
+    return type(error)(f"{message}\n  in AWS: {remedy}" if remedy else message)
