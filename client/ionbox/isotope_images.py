@@ -42,7 +42,7 @@ class IsotopeImages(Sequence[Image]):
 
     def plot(self, n_images: int = -1) -> None:
         """Draw the images side by side; needs matplotlib."""
-        from ionbox.exports.libraries import need
+        from ionbox.extras import need
 
         plt = need("matplotlib.pyplot", "plots")
         n = len(self) if n_images < 0 else min(n_images, len(self))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from collections.abc import Callable
 from pathlib import Path
 
-from ionbox.exports.libraries import install_line
-from ionbox.operate.arguments import Command
+from ionbox.command import Command, import_body
+from ionbox.extras import install_line
 
+_COMMANDS = "ionbox.results_commands"
 _PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
 
 FORMATS = ("anndata", "spatialdata", "csv-pixels", "ome-tiff", "png")
@@ -23,14 +22,6 @@ def result_commands() -> tuple[Command, ...]:
             "compare", _add_compare, "show what differs between two runs", _COMPARE, _LIKE_DIFF
         ),
     )
-
-
-def _run(name: str) -> Callable[[argparse.Namespace], int]:
-    def run(options: argparse.Namespace) -> int:
-        code: int = getattr(importlib.import_module("ionbox.results_commands"), name)(options)
-        return code
-
-    return run
 
 
 def _add_bucket(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +39,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("--database", metavar="NAME", help="only annotations of one database")
     add("--tic", action="store_true", help="fractions of each pixel's total ion current")
     _add_bucket(parser)
-    parser.set_defaults(run=_run("export_results"))
+    parser.set_defaults(run=import_body(_COMMANDS, "export_results"))
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +56,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         help="difference of a score that does not count (%(default)s)",
     )
     _add_bucket(parser)
-    parser.set_defaults(run=_run("compare_results"))
+    parser.set_defaults(run=import_body(_COMMANDS, "compare_results"))
 
 
 _EXPORT = f"""\

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ionbox.exports.libraries import need
 from ionbox.exports.selection import Selection, select
+from ionbox.extras import need
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ionbox.exports.libraries import need
 from ionbox.exports.selection import pixel_size_um, select
+from ionbox.extras import need
 
 if TYPE_CHECKING:
     from ionbox.run import Run

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ionbox.exports.anndata_tables import to_anndata
-from ionbox.exports.libraries import need
 from ionbox.exports.selection import pixel_size_um
+from ionbox.extras import need
 
 if TYPE_CHECKING:
     from spatialdata import SpatialData

@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-Add = Callable[[argparse.ArgumentParser], None]
+from ionbox.command import Command, import_body
+from ionbox.dataset_arguments import add_settings
 
-
-EXIT_CODES = """\
-exit codes:
-  0 done   1 the input must be corrected   2 wrong usage   3 failed
-  130 cancelled
-"""
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command: its name, what adds its arguments, a line about it, examples, exit codes."""
-
-    name: str
-    add: Add
-    summary: str
-    examples: str
-    exit_codes: str = EXIT_CODES
-
-
-def _run(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    """Return what carries out a command, imported when it is called."""
-
-    def run(options: argparse.Namespace) -> int:
-        commands = importlib.import_module(f"ionbox.operate.{module}")
-        code: int = getattr(commands, name)(options)
-        return code
-
-    return run
+_INSTALL, _RUNS = "ionbox.operate.install_commands", "ionbox.operate.run_commands"
 
 
 # --- arguments that several commands share ---
@@ -82,53 +53,48 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
         help="a setting of cdk.json, such as max_lambda_mb=10240; may be repeated",
     )
     add_place(parser)
-    parser.set_defaults(run=_run("install_commands", "deploy"))
+    parser.set_defaults(run=import_body(_INSTALL, "deploy"))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     _add_probe(parser)
     add_place(parser)
-    parser.set_defaults(run=_run("install_commands", "doctor"))
+    parser.set_defaults(run=import_body(_INSTALL, "doctor"))
 
 
-def _submit_adder(add_settings: Add) -> Add:
-    def add_submit(parser: argparse.ArgumentParser) -> None:
-        add = parser.add_argument
-        add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
-        add(
-            "--database",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="FILE",
-            help="CSV or TSV with columns id, name, formula; may be repeated (default: the "
-            "installation's)",
-        )
-        add(
-            "--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings"
-        )
-        add("--folder", default="", metavar="NAME", help="folder in the inbox (its top)")
-        add("--replace", action="store_true", help="replace other data of the same name")
-        add("--no-check", action="store_true", help="send without looking at the dataset first")
-        add("--wait", action="store_true", help="follow the run until its end")
-        add_place(parser)
-        add_settings(parser)
-        parser.set_defaults(run=_run("run_commands", "submit"))
-
-    return add_submit
+def _add_submit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
+    add(
+        "--database",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or TSV with columns id, name, formula; may be repeated (default: the "
+        "installation's)",
+    )
+    add("--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings")
+    add("--folder", default="", metavar="NAME", help="folder in the inbox (its top)")
+    add("--replace", action="store_true", help="replace other data of the same name")
+    add("--no-check", action="store_true", help="send without looking at the dataset first")
+    add("--wait", action="store_true", help="follow the run until its end")
+    add_place(parser)
+    add_settings(parser)
+    parser.set_defaults(run=import_body(_RUNS, "submit"))
 
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=int, default=20, metavar="N", help="how many (%(default)s)")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("run_commands", "list_runs"))
+    parser.set_defaults(run=import_body(_RUNS, "list_runs"))
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("run_commands", "status"))
+    parser.set_defaults(run=import_body(_RUNS, "status"))
 
 
 def _add_logs(parser: argparse.ArgumentParser) -> None:
@@ -136,14 +102,14 @@ def _add_logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="STATE", help="of one state, such as AnnotateSegments")
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("run_commands", "logs"))
+    parser.set_defaults(run=import_body(_RUNS, "logs"))
 
 
 def _add_cancel(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     _add_yes(parser)
     add_place(parser)
-    parser.set_defaults(run=_run("run_commands", "cancel"))
+    parser.set_defaults(run=import_body(_RUNS, "cancel"))
 
 
 def _add_redrive(parser: argparse.ArgumentParser) -> None:
@@ -153,30 +119,28 @@ def _add_redrive(parser: argparse.ArgumentParser) -> None:
     help_text = "handle again what nobody could handle"
     which.add_argument("--dead-letters", action="store_true", help=help_text)
     add_place(parser)
-    parser.set_defaults(run=_run("run_commands", "redrive"))
+    parser.set_defaults(run=import_body(_RUNS, "redrive"))
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("run_commands", "fetch"))
+    parser.set_defaults(run=import_body(_RUNS, "fetch"))
 
 
 def _add_destroy(parser: argparse.ArgumentParser) -> None:
     _add_yes(parser)
     add_place(parser)
-    parser.set_defaults(run=_run("install_commands", "destroy"))
+    parser.set_defaults(run=import_body(_INSTALL, "destroy"))
 
 
-def operator_commands(add_settings: Add) -> tuple[Command, ...]:
-    """Return the commands; ``add_settings`` adds the flags that say how to annotate."""
+def operator_commands() -> tuple[Command, ...]:
+    """Return the commands."""
     return (
         Command("deploy", _add_deploy, "install ionbox on AWS, or update it", _DEPLOY),
         Command("doctor", _add_doctor, "say whether an AWS account is fit for ionbox", _DOCTOR),
-        Command(
-            "submit", _submit_adder(add_settings), "send a dataset to AWS to annotate it", _SUBMIT
-        ),
+        Command("submit", _add_submit, "send a dataset to AWS to annotate it", _SUBMIT),
         Command("list", _add_list, "list recent runs", _LIST),
         Command("status", _add_status, "say how far a run is", _STATUS),
         Command("logs", _add_logs, "show what a run logged", _LOGS),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 
 from ionbox import terminal
+from ionbox.command import INVALID, OK
 from ionbox.operate import install, show
 from ionbox.operate.account import Account, Installation
 from ionbox.operate.doctor import PROBLEM, Examination, examine
 from ionbox.operate.errors import UserMustAct
 from ionbox.operate.options import (
-    INVALID,
-    OK,
     command,
     confirm,
     open_account,

@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from ionbox.command import Body
 from ionbox.operate.account import Account, Installation, plain_errors
 from ionbox.operate.errors import UserMustAct
 from ionbox.operate.places import aws_runs, folder_runs
 from ionbox.operate.runs import Runs
 from ionbox.work_folder import default_work_folder
-
-OK, INVALID, FAILED, CANCELLED = 0, 1, 3, 130
-
-Body = Callable[[argparse.Namespace], int]
 
 
 def command(body: Body) -> Body:

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ionbox import terminal
+from ionbox.command import FAILED, OK
 from ionbox.operate import control, show
 from ionbox.operate.account import Account, Installation
 from ionbox.operate.dead_letters import handle_dead_letters
 from ionbox.operate.fetch import fetch_results
 from ionbox.operate.logs import AwsLogs, FolderLogs, Logs, follow, since_start
 from ionbox.operate.options import (
-    FAILED,
-    OK,
     command,
     confirm,
     open_installation,

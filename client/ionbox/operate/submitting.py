@@ -14,13 +14,13 @@ from ionbox_science.config import SETTINGS
 
 from ionbox import terminal
 from ionbox.check import check
+from ionbox.command import CANCELLED, FAILED, INVALID, OK
 from ionbox.config_files import read_config_files
 from ionbox.dataset_files import find_dataset
 from ionbox.operate import show
 from ionbox.operate.account import Account, Installation
 from ionbox.operate.errors import OperateError
 from ionbox.operate.executions import Execution, Executions
-from ionbox.operate.options import CANCELLED, FAILED, INVALID, OK
 from ionbox.operate.places import aws_runs
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
 from ionbox.operate.upload import Upload, Uploader

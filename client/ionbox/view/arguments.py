@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from collections.abc import Callable
 
-from ionbox.operate.arguments import Command, add_place
+from ionbox.command import Command, import_body
+from ionbox.operate.arguments import add_place
 
+_COMMANDS = "ionbox.view.commands"
 _WANTED = "results folder, s3://bucket/results/…, or name of a run or dataset"
-
-
-def _run(name: str) -> Callable[[argparse.Namespace], int]:
-    """Return what carries out a command, imported when it is called."""
-
-    def run(options: argparse.Namespace) -> int:
-        code: int = getattr(importlib.import_module("ionbox.view.commands"), name)(options)
-        return code
-
-    return run
 
 
 def _add_view(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +17,7 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=0, metavar="N", help="on this machine (default: a free one)")
     add("--no-browser", action="store_true", help="only print the address")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("view"))
+    parser.set_defaults(run=import_body(_COMMANDS, "view"))
 
 
 def _add_why(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +30,7 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
     add("--database", default="", metavar="NAME", help="of the run (default: each)")
     add("--json", action="store_true", help="print all that is known, for programs")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("why"))
+    parser.set_defaults(run=import_body(_COMMANDS, "why"))
 
 
 def _add_share(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +38,7 @@ def _add_share(parser: argparse.ArgumentParser) -> None:
     add("wanted", metavar="DIR|RUN", help=_WANTED)
     add("--days", type=float, default=7, metavar="N", help="how long the link works, at most 7 (7)")
     add_place(parser, local=True)
-    parser.set_defaults(run=_run("share"))
+    parser.set_defaults(run=import_body(_COMMANDS, "share"))
 
 
 def viewer_commands() -> tuple[Command, ...]:

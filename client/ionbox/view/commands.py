@@ -11,7 +11,8 @@ from typing import Any
 from ionbox_science.errors import InvalidConfig
 
 from ionbox import terminal
-from ionbox.operate.options import OK, command
+from ionbox.command import OK
+from ionbox.operate.options import command
 from ionbox.view.places import find_place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.sharing import share_report
