@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from ionbox.operate import control
 from ionbox.operate.account import Account
-from ionbox.operate.cost import call_dollars
 from ionbox.operate.logs import AwsLogs, LogLine, follow, parse_line
 from ionbox.operate.places import aws_runs
 from ionbox_cloud import keys
@@ -205,19 +204,6 @@ class TestStatus:
 
 
 class TestDollars:
-    def test_of_a_lambda_call_are_memory_times_time(self) -> None:
-        call = record("PlanRun", 0, rung_mb=2048, duration_s=100.0)
-        expected = 2 * 100 * 0.0000166667 + 0.0000002 + 3 * 0.000025
-        assert call_dollars(call) == pytest.approx(expected)
-
-    def test_of_a_task_are_those_of_its_size(self) -> None:
-        call = record("SortSpectra", 0, rung_mb=122_880, duration_s=3600.0)
-        hour = 16 * 0.04048 + 120 * 0.004445
-        assert call_dollars(call) == pytest.approx(hour + 3 * 0.000025)
-        assert hour == pytest.approx(1.18, abs=0.01)  # AWS.md rounds it to 1.20
-        short = record("SortSpectra", 0, rung_mb=8192, duration_s=1.0)
-        assert call_dollars(short) == call_dollars({**short, "duration_s": 60.0})
-
     def test_come_from_a_table_with_source_and_date(self) -> None:
         assert read_prices().source.startswith("AWS price lists")
         assert read_prices().date >= "2026"

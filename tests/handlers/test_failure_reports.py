@@ -10,8 +10,8 @@ import pytest
 from in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
+from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.handlers import CallRecord
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
 from ionbox_cloud.run_record import bill, total_states
 from ionbox_cloud.settings import WORK_VARIABLE

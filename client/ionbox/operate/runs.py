@@ -6,22 +6,27 @@ from `Executions`, so AWS and a work folder answer alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ionbox_cloud import keys
+from ionbox_cloud.call_records import TASK, CallRecord, price_call
+from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.prices import read_prices
+from ionbox_cloud.sort_plan import SortPlan
 
-from ionbox.operate.cost import total_dollars
 from ionbox.operate.errors import NoSuchRun, UserMustAct
 from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
 from ionbox.operate.objects import Objects, read_all, read_json
 
+Record = TypeVar("Record", bound=JsonRecord)
+
 _SEARCHED = 200
 """How many of the newest attempts are looked at for the name of a dataset."""
-
 
 _LOOKED_AT = 20
 
@@ -130,7 +135,7 @@ class Runs:
     results: Objects
     rungs_mb: Mapping[str, tuple[int, ...]]
     billed: bool
-    _read: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict, repr=False)
+    _read: dict[tuple[str, int], CallRecord] = field(default_factory=dict, repr=False)
 
     def recent(self, n: int) -> list[Run]:
         """Return the newest runs, newest first."""
@@ -213,22 +218,32 @@ class Runs:
                 advice=str(status.get("advice", "")),
             )
         records = self._records(run)
-        return replace(run, dollars=total_dollars(records) if records else None)
+        return replace(run, dollars=self._price(run, records) if records else None)
 
-    def _records(self, run: Run) -> list[dict[str, Any]]:
+    def _price(self, run: Run, records: Sequence[CallRecord]) -> float:
+        """Return what recorded calls cost, with the state machine's part."""
+        sort = None
+        if any(record.state == TASK for record in records):
+            plan = _mapping(read_json(self.work, keys.run_plan(run.name)))
+            sort = _parse(SortPlan, plan.get("sort"))
+        calls = sum(price_call(record, sort) for record in records)
+        return calls + read_prices().transitions(len(records))
+
+    def _records(self, run: Run) -> list[CallRecord]:
         """Return the call records of a run; each is read once, as they hardly ever change."""
         found = sorted(self.work.sizes(keys.records(run.name)).items())
         new = [entry for entry in found if entry not in self._read]
-        for entry, record in zip(new, read_all(self.work, [key for key, _ in new]), strict=True):
-            if record and "rung_mb" in record:
+        for entry, value in zip(new, read_all(self.work, [key for key, _ in new]), strict=True):
+            record = _parse(CallRecord, value)
+            if record is not None:
                 self._read[entry] = record
         return [self._read[entry] for entry in found if entry in self._read]
 
     def progress(self, run: Run) -> list[StateProgress]:
         """Return how far each state is that has begun, in the order of the workflow."""
-        by_state: dict[str, list[dict[str, Any]]] = {}
+        by_state: dict[str, list[CallRecord]] = {}
         for record in self._records(run):
-            by_state.setdefault(record["state"], []).append(record)
+            by_state.setdefault(record.state, []).append(record)
         n_items, n_failed = self._planned_items(run), self._failures(run)
         counts = self.executions.map_counts(run.execution)
         under_way = self.executions.under_way(run.execution)
@@ -236,6 +251,7 @@ class Runs:
         order = {state: index for index, state in enumerate(self.rungs_mb)}
         return [
             self._tally(
+                run,
                 state,
                 by_state.get(state, []),
                 n_items.get(state),
@@ -259,8 +275,9 @@ class Runs:
 
     def _tally(
         self,
+        run: Run,
         state: str,
-        records: list[dict[str, Any]],
+        records: list[CallRecord],
         n_items: int | None,
         n_failed: int,
         counts: MapCounts | None,
@@ -272,18 +289,26 @@ class Runs:
             n_running=counts.running if counts else 0,
             n_failed=max(n_failed, counts.failed if counts else 0),
             n_climbed=sum(self._climbed(record) for record in records),
-            seconds=sum(float(record["duration_s"]) for record in records),
-            peak_mb=max((float(record["peak_memory_mb"]) for record in records), default=0.0),
-            dollars=total_dollars(records),
+            seconds=sum(record.duration_s for record in records),
+            peak_mb=max((record.peak_memory_mb for record in records), default=0.0),
+            dollars=self._price(run, records),
         )
 
-    def _climbed(self, record: Mapping[str, Any]) -> bool:
+    def _climbed(self, record: CallRecord) -> bool:
         """Say whether a call ended above the rung that it was planned to start on."""
-        state, planned = str(record["state"]), record.get("planned_mb") or 0
-        if not planned or state not in self.rungs_mb:
+        if not record.planned_mb or record.state not in self.rungs_mb:
             return False
         ladder = Ladder(self.rungs_mb)
-        return ladder.climbs(state, ladder.start_rung(state, planned), record["rung_mb"]) > 0
+        start = ladder.start_rung(record.state, record.planned_mb)
+        return ladder.climbs(record.state, start, record.rung_mb) > 0
+
+
+def _parse(record_type: type[Record], value: Any) -> Record | None:
+    """Read a record; None if it is missing, half written, or another version's."""
+    try:
+        return record_type.from_json(value)
+    except InvalidMessage:
+        return None
 
 
 def _call_under_way(under_way: bool, is_map: bool) -> MapCounts | None:

@@ -7,7 +7,6 @@ import functools
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -16,8 +15,8 @@ from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
+from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import Message
 from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
@@ -46,24 +45,6 @@ class FromEnvironment(Protocol):
 HandlerSettings = TypeVar("HandlerSettings", bound=FromEnvironment)
 
 EventStep = Callable[[Event, HandlerSettings], None]
-
-
-@dataclass(frozen=True)
-class CallRecord(JsonRecord):
-    """What one call cost; ``item`` is 0 for states that are not Maps.
-
-    ``peak_memory_mb`` is the highest resident memory of the worker during the call (where the
-    system cannot tell: so far), ``planned_mb`` what the plan expected (0 if it did not say),
-    ``rung_mb`` what it was given.
-    """
-
-    state: str
-    item: int
-    duration_s: float
-    cpu_s: float
-    peak_memory_mb: float
-    planned_mb: int
-    rung_mb: int
 
 
 def state_handler(

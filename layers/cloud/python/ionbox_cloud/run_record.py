@@ -12,15 +12,14 @@ from typing import Any
 from ionbox_science import SCIENCE_VERSION, __version__
 
 from ionbox_cloud import keys
-from ionbox_cloud.handlers import CallRecord
+from ionbox_cloud.call_records import TASK, CallRecord, price_call
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.prices import gigabyte_seconds, read_prices
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 
-_TASK = "SortSpectra"
-_SORT_ALL = {"SegmentSpectra", _TASK}
+_SORT_ALL = {"SegmentSpectra", TASK}
 
 
 def versions() -> dict[str, str]:
@@ -84,24 +83,16 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
 
 
 def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:
-    state = calls[0].state
-    planned_mb = plan.sort.memory_mb if plan and state in _SORT_ALL else 0
-    duration_s = sum(call.duration_s for call in calls)
-    gb_s = sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls)
-    if plan and state == _TASK:
-        size = plan.sort.vcpu, calls[0].rung_mb, plan.sort.disk_gb
-        dollars = read_prices().fargate_task(duration_s, *size)
-    else:
-        dollars = read_prices().lambda_calls(gb_s, len(calls))
+    planned_mb = plan.sort.memory_mb if plan and calls[0].state in _SORT_ALL else 0
     return StateTotals(
         items=len(calls),
-        duration_s=round(duration_s, 4),
+        duration_s=round(sum(call.duration_s for call in calls), 4),
         cpu_s=round(sum(call.cpu_s for call in calls), 4),
         peak_memory_mb=max(call.peak_memory_mb for call in calls),
         planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
         climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
-        gb_s=round(gb_s, 4),
-        dollars=round(dollars, 8),
+        gb_s=round(sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls), 4),
+        dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
     )
 
 
