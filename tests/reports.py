@@ -111,14 +111,13 @@ class MadeUp:
             for row, ion in enumerate(name_ions(each.annotated.annotations, "positive"))
         }
 
-    def stored(self, per_chunk: int = 7) -> StoredImages:
+    def stored(self, per_shard: int = 7) -> StoredImages:
         """The images as if read from a store."""
-        read = self.images.__getitem__
         return StoredImages(
             self.images.shape,
-            per_chunk,
+            per_shard,
             self.image_of(),
-            lambda start, stop: read(slice(start, stop)),
+            lambda start, stop, isotope: self.images[start:stop, isotope],
         )
 
     def record(self) -> dict[str, Any]:

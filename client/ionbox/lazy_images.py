@@ -11,6 +11,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from ionbox.image_rows import read_rows
+
 
 class _ZarrImages(BackendArray):
     """What xarray asks when values are needed.
@@ -28,7 +30,10 @@ class _ZarrImages(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> Any:
-        return self.array.oindex[key]
+        rows, *others = key
+        if not isinstance(rows, np.ndarray) or any(isinstance(each, np.ndarray) for each in others):
+            return self.array.oindex[key]
+        return read_rows(self.array, rows, tuple(others))
 
 
 def lazy_images(

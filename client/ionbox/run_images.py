@@ -13,6 +13,7 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox.annotation_filters import filter_annotations
 from ionbox.annotation_frame import read_adduct
+from ionbox.image_rows import read_rows
 from ionbox.isotope_images import IsotopeImages
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import Database
@@ -218,5 +219,6 @@ class RunImages(RunTables):
         array = group["images"]
         per_read = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(array.shape[1:]))))
         for start in range(0, len(rows), per_read):
-            some = list(rows[start : start + per_read])
-            yield from zip(some, array.oindex[some, slice(n_isotopes)], strict=True)
+            some = rows[start : start + per_read]
+            images = read_rows(array, np.array(some, np.intp), (slice(n_isotopes),))
+            yield from zip(some, images, strict=True)

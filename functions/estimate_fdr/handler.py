@@ -12,7 +12,7 @@ from ionbox_cloud.patterns import read_patterns_of
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import cut, image_memory_mb, images_per_chunk
+from ionbox_cloud.work_items import cut, image_memory_mb, images_per_shard
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.ion_images import window_bounds
 from ionbox_science.ions import IonTable
@@ -31,11 +31,11 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     ]
     stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
     images = read_image_list(stores.work, plan.run_id)
-    per_chunk = images_per_chunk(plan.run_config.isotope_peaks, plan.width * plan.height)
-    create_images(stores.results, plan, images, index_images(images, found, plan), per_chunk)
+    per_shard = images_per_shard(plan.run_config.isotope_peaks, plan.width * plan.height)
+    create_images(stores.results, plan, images, index_images(images, found, plan))
     segments = SegmentReader(stores.results, plan.segments_id)
     items = []
-    for item, (start, stop) in enumerate(cut(len(images.mz), per_chunk)):
+    for item, (start, stop) in enumerate(cut(len(images.mz), per_shard)):
         mz = images.mz[start:stop]
         n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.run_config.ppm))
         n_cells = mz.size * plan.width * plan.height

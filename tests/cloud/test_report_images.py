@@ -55,24 +55,26 @@ def test_a_mask_is_a_bit_per_pixel() -> None:
 class Store:
     """Images that count how they are read."""
 
-    def __init__(self, n_ions: int = 10, per_chunk: int = 3) -> None:
+    def __init__(self, n_ions: int = 10, per_shard: int = 3) -> None:
         self.images = np.random.default_rng(2).random((n_ions, 2, 8, 8)).astype(np.float32)
-        self.reads: list[tuple[int, int]] = []
-        self.stored = StoredImages(self.images.shape, per_chunk, {}, self.read)
+        self.reads: list[tuple[int, int, int]] = []
+        self.stored = StoredImages(self.images.shape, per_shard, {}, self.read)
 
-    def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        self.reads.append((start, stop))
-        return self.images[start:stop]
+    def read(self, start: int, stop: int, isotope: int) -> npt.NDArray[np.float32]:
+        assert start // self.stored.per_shard == (stop - 1) // self.stored.per_shard
+        self.reads.append((start, stop, isotope))
+        return self.images[start:stop, isotope]
 
 
 RANKED = [4, 9, 0, 2, 7]
 
 
-def test_with_room_for_all_every_needed_chunk_is_read_once() -> None:
+def test_with_room_for_all_every_isotope_of_an_object_is_read_once() -> None:
     store = Store()
     found = encode_best(store.stored, RANKED, 10**6)
     assert sorted(found) == sorted(RANKED)
-    assert store.reads == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    ranges = [(0, 3), (4, 5), (7, 8), (9, 10)]
+    assert store.reads == [(*rows, isotope) for rows in ranges for isotope in (0, 1)]
     for row, encoded in found.items():
         for isotope, image in enumerate(encoded):
             assert image is not None

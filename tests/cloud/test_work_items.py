@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.work_items import (
+    IMAGE_CELLS_PER_CHUNK,
     IMAGE_CELLS_PER_ITEM,
     IONS_PER_CHUNK,
     IONS_PER_SCORE_ITEM,
@@ -17,6 +18,7 @@ from ionbox_cloud.work_items import (
     cut_merge_items,
     cut_score_items,
     images_per_chunk,
+    images_per_shard,
 )
 
 
@@ -78,9 +80,11 @@ def test_a_crowded_chunk_is_split() -> None:
 
 @given(st.integers(2, 16), st.integers(1, 10**8))
 def test_a_chunk_of_images_fits_in_memory_or_is_one_ion(n_isotopes: int, n_pixels: int) -> None:
-    n_ions = images_per_chunk(n_isotopes, n_pixels)
-    assert n_ions == 1 or n_ions * n_isotopes * n_pixels <= IMAGE_CELLS_PER_ITEM
-    assert n_ions >= 1
+    per_chunk, per_shard = images_per_chunk(n_pixels), images_per_shard(n_isotopes, n_pixels)
+    assert per_chunk >= 1
+    assert per_chunk == 1 or per_chunk * n_pixels <= IMAGE_CELLS_PER_CHUNK
+    assert per_shard % per_chunk == 0
+    assert per_shard == 1 or per_shard * n_isotopes * n_pixels <= IMAGE_CELLS_PER_ITEM
 
 
 @given(st.lists(st.integers(0, 3 * PEAKS_PER_MERGE_ITEM), min_size=1, max_size=60))

@@ -201,6 +201,7 @@ def test_images_are_the_intensities_in_the_windows(
 ) -> None:
     if ions_per_item:
         monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_ITEM", ions_per_item * 4 * 6 * 8)
+        monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_CHUNK", 2 * 6 * 8)
     run.run_all()
     assert (len(run.items("RenderImages")) > 2) == (ions_per_item is not None)
     plan, peaks = run.planned, all_peaks(tissue)

@@ -1,4 +1,4 @@
-"""Images of a run, read from ``ion_images.zarr`` chunk by chunk."""
+"""Images of a run, read from ``ion_images.zarr`` chunk by chunk: in a bucket, by ranges."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ImageReader:
         self._results = results
         self._folder = folder
         self._lock = threading.RLock()
-        self._chunks: OrderedDict[int, Float32s] = OrderedDict()
+        self._chunks: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
 
     def read(self, row: int, isotope: int) -> Float32s:
         """Return one isotope image: (height, width) float32.
@@ -57,8 +57,7 @@ class ImageReader:
                 "isotope images each"
             )
         per_chunk = self._images.chunks[0]
-        chunk = self._read_chunk(row // per_chunk)
-        image: Float32s = chunk[row % per_chunk, isotope]
+        image: Float32s = self._read_chunk(row // per_chunk, isotope)[row % per_chunk]
         return image
 
     @property
@@ -86,16 +85,17 @@ class ImageReader:
         """Total ion current: (height, width) float64, counts."""
         return np.asarray(self._group["tic"][...])
 
-    def _read_chunk(self, chunk: int) -> Float32s:
+    def _read_chunk(self, chunk: int, isotope: int) -> Float32s:
+        key = (chunk, isotope)
         with self._lock:  # one at a time: two that want the same chunk read it once
-            if chunk not in self._chunks:
+            if key not in self._chunks:
                 start = chunk * self._images.chunks[0]
                 stop = min(start + self._images.chunks[0], self._images.shape[0])
-                images = np.asarray(self._images[start:stop], np.float32)
+                images = np.asarray(self._images[start:stop, isotope], np.float32)
                 self._make_room(images.nbytes)
-                self._chunks[chunk] = images
-            self._chunks.move_to_end(chunk)
-            return self._chunks[chunk]
+                self._chunks[key] = images
+            self._chunks.move_to_end(key)
+            return self._chunks[key]
 
     def _make_room(self, n_bytes: int) -> None:
         while self._chunks and n_bytes + sum(c.nbytes for c in self._chunks.values()) > _KEPT_BYTES:

@@ -1,4 +1,7 @@
-"""``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects.
+"""``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects (shards) of many chunks.
+
+A chunk has the images of one isotope peak of some ions, so who wants one image reads a small range
+of an object.
 
 ::
 
@@ -27,6 +30,7 @@ from ionbox_science.columns import ArrayRecord
 from ionbox_cloud import keys
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Arrays, Store
+from ionbox_cloud.work_items import images_per_chunk, images_per_shard
 
 if TYPE_CHECKING:
     import zarr
@@ -61,18 +65,18 @@ class StoredImages:
     ----------
     shape : (n_ions, n_isotopes, height, width)
         Of all.
-    per_chunk : int
-        Ions that are stored together.
+    per_shard : int
+        Ions that share an object.
     image_of : mapping
         Row of each ion, by its name in ``annotations.csv``.
     read : callable
-        Reads the images of ions ``start`` to ``stop``: (n, n_isotopes, height, width) float32.
+        Reads an isotope's images of ions ``start`` to ``stop``: (n, height, width) float32.
     """
 
     shape: tuple[int, ...]
-    per_chunk: int
+    per_shard: int
     image_of: Mapping[str, int]
-    read: Callable[[int, int], npt.NDArray[np.float32]]
+    read: Callable[[int, int, int], npt.NDArray[np.float32]]
 
 
 def list_images(databases: Sequence[Annotations]) -> Arrays:
@@ -106,15 +110,18 @@ def index_images(
 
 
 def create_images(
-    results: Store, plan: RunPlan, images: ImageList, image_of: dict[str, int], per_chunk: int
+    results: Store, plan: RunPlan, images: ImageList, image_of: dict[str, int]
 ) -> None:
     """Lay out the arrays of a run; writing the same layout again changes nothing."""
     group = _open_group(results, plan)
-    shape = (*images.mz.shape, plan.height, plan.width)
+    n_ions, n_isotopes = images.mz.shape
+    size = (plan.height, plan.width)
+    n_pixels = plan.height * plan.width
     array = group.require_array(
         "images",
-        shape=shape,
-        chunks=(per_chunk, *shape[1:]),
+        shape=(n_ions, n_isotopes, *size),
+        shards=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
+        chunks=(images_per_chunk(n_pixels), 1, *size),
         dtype="float32",
         dimension_names=("ion", "isotope", "y", "x"),
     )
@@ -133,7 +140,7 @@ def create_images(
 def write_images(
     results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
 ) -> None:
-    """Write a run of images, which must be whole chunks."""
+    """Write a run of images, which must be whole shards."""
     array: Any = _open_group(results, plan)["images"]
     array[start : start + len(images)] = images
 
@@ -143,9 +150,9 @@ def open_images(results: Store, plan: RunPlan) -> StoredImages:
     array: Any = _open_group(results, plan)["images"]
     return StoredImages(
         shape=array.shape,
-        per_chunk=array.chunks[0],
+        per_shard=array.shards[0],
         image_of=array.attrs["image_of"],
-        read=lambda start, stop: array[start:stop],
+        read=lambda start, stop, isotope: array[start:stop, isotope],
     )
 
 
@@ -159,11 +166,11 @@ def write_overview(
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the images of first isotope peaks, as many at a time as lie in one chunk."""
+    """Yield the images of first isotope peaks, as many at a time as share an object."""
     images: Any = group["images"]
-    n_images, per_chunk = images.shape[0], images.chunks[0]
-    for start in range(0, n_images, per_chunk):
-        yield images[start : start + per_chunk, 0]
+    per_read = (images.shards or images.chunks)[0]  # none in results of older versions
+    for start in range(0, images.shape[0], per_read):
+        yield images[start : start + per_read, 0]
 
 
 def colocalize_images(group: zarr.Group) -> Colocalization:

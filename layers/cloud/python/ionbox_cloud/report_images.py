@@ -79,8 +79,8 @@ def encode_best(
 
     Notes
     -----
-    Images are read in batches as large as a chunk, and for a batch every chunk once: few reads
-    where there are few chunks, and where images are huge, no more than there is room for.
+    Images are read in batches, and for a batch every isotope of an object once: few reads where
+    images are small, and where they are huge, no more than there is room for.
     """
     _, n_isotopes, height, width = images.shape
     wanted = [(row, 0) for row in ranked]
@@ -101,12 +101,12 @@ def encode_best(
 def _encode(
     images: StoredImages, wanted: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], EncodedImage]]:
-    """Yield images in the order of the chunks."""
-    by_chunk: dict[int, list[tuple[int, int]]] = {}
+    """Yield images in the order of the objects that hold them."""
+    groups: dict[tuple[int, int], list[int]] = {}
     for row, isotope in wanted:
-        by_chunk.setdefault(row // images.per_chunk, []).append((row, isotope))
-    for chunk, members in sorted(by_chunk.items()):
-        first = chunk * images.per_chunk
-        read = images.read(first, min(first + images.per_chunk, images.shape[0]))
-        for row, isotope in members:
-            yield (row, isotope), encode_image(read[row - first, isotope])
+        groups.setdefault((row // images.per_shard, isotope), []).append(row)
+    for (_, isotope), rows in sorted(groups.items()):
+        first = min(rows)
+        read = images.read(first, max(rows) + 1, isotope)
+        for row in rows:
+            yield (row, isotope), encode_image(read[row - first])

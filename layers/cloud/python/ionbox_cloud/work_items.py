@@ -17,7 +17,10 @@ IONS_PER_READ = 16384
 
 PEAKS_PER_SCORE_ITEM = 20_000_000
 IMAGE_CELLS_PER_ITEM = 16_000_000
-"""Values of an item of images (64 MB), and so of a chunk of ``ion_images.zarr``."""
+"""Values of an item of images (64 MB), and so of an object of ``ion_images.zarr``, at most."""
+
+IMAGE_CELLS_PER_CHUNK = 1 << 16
+"""Values (256 kB) that are compressed together there, and read together by who wants one image."""
 
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
@@ -114,6 +117,13 @@ def cut_merge_items(n_peaks: Sequence[int]) -> list[Chunk]:
     return [*items, Chunk(start, len(n_peaks), largest)]
 
 
-def images_per_chunk(n_isotopes: int, n_pixels: int) -> int:
+def images_per_chunk(n_pixels: int) -> int:
     """Return how many ions share a chunk of the image array."""
-    return max(1, IMAGE_CELLS_PER_ITEM // (n_isotopes * n_pixels))
+    return max(1, IMAGE_CELLS_PER_CHUNK // n_pixels)
+
+
+def images_per_shard(n_isotopes: int, n_pixels: int) -> int:
+    """Return how many ions share an object of the image array: whole chunks."""
+    per_chunk = images_per_chunk(n_pixels)
+    n_chunks = IMAGE_CELLS_PER_ITEM // (n_isotopes * n_pixels) // per_chunk
+    return max(1, n_chunks) * per_chunk
