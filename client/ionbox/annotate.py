@@ -11,7 +11,7 @@ from ionbox_cloud.messages import ConfigLayer
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.config_files import read_databases
-from ionbox.dataset_files import dropped_files, find_dataset
+from ionbox.dataset_files import LocalDataset, dropped_files, find_dataset
 from ionbox.results import Outcome, check_folder, deliver, read_outcome, write_status
 from ionbox.sources import write_sources
 
@@ -55,38 +55,65 @@ def annotate(
     KeyboardInterrupt
         On Ctrl-C, after all workers are stopped; the same call resumes.
     """
+    check_folder(out)
+    execution_id = _name_execution()
+    try:
+        outcome = _run(execution_id, find_dataset(imzml), databases, config, work, n_workers)
+    except KeyboardInterrupt:
+        write_status({"execution_id": execution_id, "status": "cancelled"}, out)
+        raise
+    deliver(outcome, work / "results", out)
+    return outcome
+
+
+def annotate_in(
+    work: Path,
+    dataset: LocalDataset,
+    databases: Sequence[Path],
+    config: Sequence[ConfigLayer] = (),
+    *,
+    n_workers: int | None = None,
+) -> Outcome:
+    """Annotate a dataset and leave its results in the work folder; arguments as of `annotate`."""
+    return _run(_name_execution(), dataset, databases, config, work, n_workers)
+
+
+def _name_execution() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+
+
+def _run(
+    execution_id: str,
+    dataset: LocalDataset,
+    databases: Sequence[Path],
+    config: Sequence[ConfigLayer],
+    work: Path,
+    n_workers: int | None,
+) -> Outcome:
     from ionbox.local.machine import run_execution
     from ionbox.local.progress import RunProgress
     from ionbox.local.runtime import Stores
 
-    check_folder(out)
-    dataset = find_dataset(imzml)
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
         raise InvalidConfig("databases: none given; name at least one with --database FILE")
-    execution_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
     buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
     for folder in (*buckets.values(), work / "logs"):
         folder.mkdir(parents=True, exist_ok=True)
     log = work / "logs" / f"{execution_id}.log"
     inbox = buckets["inbox"] / execution_id
     with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
-        try:
-            result = run_execution(
-                execution_id,
-                request.to_json(),
-                stores=Stores(*(folder.as_uri() for folder in buckets.values())),
-                log=log,
-                n_workers=n_workers,
-                listener=listener,
-            )
-        except KeyboardInterrupt:
-            write_status({"execution_id": execution_id, "status": "cancelled"}, out)
-            raise
+        result = run_execution(
+            execution_id,
+            request.to_json(),
+            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+            log=log,
+            n_workers=n_workers,
+            listener=listener,
+        )
     outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
     if outcome.succeeded:
         write_sources(
             buckets["results"] / outcome.status["results"], buckets["results"], dataset.ibd
         )
-    deliver(outcome, buckets["results"], out)
     return outcome

@@ -54,6 +54,14 @@ def _siblings(imzml: Path) -> list[Path]:
     return sorted(same_stem, key=lambda path: path.suffix == path.suffix.lower())
 
 
+def link_dataset(dataset: LocalDataset, folder: Path, name: str) -> Path:
+    """Bring the files of a dataset together under one name, wherever they lie; return the imzML."""
+    for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
+        if path.exists():
+            (folder / f"{name}{path.suffix}").symlink_to(path.resolve())
+    return folder / f"{name}{dataset.imzml.suffix}"
+
+
 @contextlib.contextmanager
 def dropped_files(
     inbox: Path, dataset: LocalDataset, databases: Sequence[Path], config: Sequence[ConfigLayer]

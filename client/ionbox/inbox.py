@@ -1,42 +1,69 @@
-"""Datasets to an installation of ionbox, and their runs, with the names of METASPACE's client."""
+"""Datasets to annotate, and their runs, with the names of METASPACE's client."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_science.config import check_keys
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
+from ionbox.bucket_inbox import BucketInbox
 from ionbox.check import check as check_dataset
-from ionbox.dataset_files import LocalDataset, find_dataset
+from ionbox.dataset_files import LocalDataset, find_dataset, link_dataset
+from ionbox.folder_inbox import FolderInbox
 from ionbox.inbox_dataset import InboxDataset
-from ionbox.operate.account import Account, Installation, plain_errors, read_outputs
-from ionbox.operate.errors import UserMustAct
-from ionbox.operate.places import aws_runs
-from ionbox.operate.runs import Run as Attempt
-from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
-from ionbox.operate.upload import Upload, Uploader
-from ionbox.python_words import in_python, say_in_python
+from ionbox.python_words import in_python
 from ionbox.run import Run
 from ionbox.run_errors import NotInResults
+from ionbox.work_folder import default_work_folder
 
 Path_ = str | os.PathLike[str]
 
 
+class _Site(Protocol):
+    """Where datasets go: on AWS or on this machine."""
+
+    @property
+    def default_config(self) -> Mapping[str, Any]:
+        """Settings that hold where nothing else is said."""
+        ...
+
+    def send(
+        self,
+        dataset: LocalDataset,
+        databases: Sequence[Path],
+        config: Sequence[ConfigLayer],
+        name: str,
+        *,
+        folder: str,
+        replace_other: bool,
+    ) -> None:
+        """Have a dataset annotated."""
+        ...
+
+    def recent(self, last: int) -> list[InboxDataset]:
+        """Return the newest runs."""
+        ...
+
+
 class Inbox:
-    """Where datasets go: the inbox bucket of an installation.
+    """Where datasets go: the inbox bucket of an installation, or a folder of this machine.
 
     Parameters
     ----------
     stack : str
         Name of the CloudFormation stack, or ``s3://BUCKET`` of its inbox.
+    local : bool
+        Annotate on this machine, in the work folder of ``ionbox annotate``.
+    work : path, optional
+        The same, in another work folder.
     profile, region : str, optional
         As in the AWS command line.
 
@@ -49,24 +76,37 @@ class Inbox:
     'tissue'
     >>> [dataset.status for dataset in inbox.datasets("brain")]
     ['succeeded']
+
+    The same on this machine:
+
+    >>> inbox = ionbox.Inbox(local=True)
+    >>> inbox.submit_dataset("tissue.imzML", polarity="positive", analyzer="orbitrap",
+    ...                      resolving_power=140_000, databases=["acids.tsv"])
+    'tissue'
+    >>> inbox.dataset("tissue").databases
+    ['acids']
     """
 
     def __init__(
-        self, stack: str = "ionbox", *, profile: str | None = None, region: str | None = None
+        self,
+        stack: str = "ionbox",
+        *,
+        local: bool = False,
+        work: Path_ | None = None,
+        profile: str | None = None,
+        region: str | None = None,
     ) -> None:
-        self._installation: Installation | None = None
-        with in_python(), plain_errors():
-            self._account = Account(profile, region)
-            if stack.startswith("s3://"):
-                self.bucket = stack.removeprefix("s3://").rstrip("/")
-                self._stack = ""
+        self._site: _Site
+        with in_python():
+            if local or work is not None:
+                self._site = FolderInbox(
+                    default_work_folder() if work is None else Path(work).expanduser().resolve()
+                )
             else:
-                self._installation = self._account.find_installation(stack)
-                self.bucket = self._installation.inbox
-                self._stack = stack
+                self._site = BucketInbox(stack, profile, region)
 
     def __repr__(self) -> str:
-        return f"Inbox(s3://{self.bucket})"
+        return f"Inbox({self._site})"
 
     def submit_dataset(
         self,
@@ -82,7 +122,7 @@ class Inbox:
         check: bool = True,
         **settings: Any,
     ) -> str:
-        """Send a dataset, which starts its annotation.
+        """Send a dataset, which starts its annotation; on this machine, annotate it.
 
         The same call again goes on where it was interrupted; what is annotated already is not
         annotated again.
@@ -94,13 +134,13 @@ class Inbox:
         name : str, optional
             Name of the dataset; that of the file if not given.
         databases : sequence of path
-            Molecule tables, CSV or TSV; the installation's if none.
+            Molecule tables, CSV or TSV; the installation's if none. This machine has none.
         adducts : sequence of str, optional
             Such as ``+H``.
         ppm : float, optional
             Half width of an m/z window.
         folder : str
-            Folder in the inbox.
+            Folder in the inbox bucket.
         replace_other : bool
             Whether other data of that name may be replaced.
         check : bool
@@ -118,8 +158,10 @@ class Inbox:
         ------
         InvalidInput
             If the dataset or a setting is not fit; all problems at once. Nothing is sent then.
+        RunFailed
+            On this machine, if the run failed for another reason.
         """
-        with in_python(), plain_errors():
+        with in_python():
             given = {"adducts": adducts and list(adducts), "ppm": ppm, **settings}
             given = {key: value for key, value in given.items() if value is not None}
             problems = check_keys(given, "submit_dataset")
@@ -130,18 +172,14 @@ class Inbox:
             config = [ConfigLayer("submit_dataset", given)]
             if check:
                 self._require_fit(dataset, config)
-            uploader = Uploader(self._account.client("s3"), self.bucket)
-            submission = plan_submission(
+            self._site.send(
                 dataset,
                 [Path(path) for path in databases],
-                merge_settings(config, dataset.sidecar),
-                folder,
-                uploader,
+                config,
                 named,
+                folder=folder,
+                replace_other=replace_other,
             )
-            if not replace_other:
-                refuse_replacing(submission, uploader)
-            send(submission, uploader, _tell_nobody)
         return named
 
     def datasets(
@@ -162,12 +200,8 @@ class Inbox:
         last : int
             How many of the newest runs are looked at.
         """
-        with in_python(), plain_errors():
-            installation = self._find_installation()
-            found = [
-                self._describe(attempt, installation)
-                for attempt in aws_runs(self._account, installation).recent(last)
-            ]
+        with in_python():
+            found = self._site.recent(last)
         return [
             each
             for each in found
@@ -188,57 +222,18 @@ class Inbox:
         done = [each for each in found if each.results_uri]
         return (done or found)[0].open()
 
-    def _describe(self, attempt: Attempt, installation: Installation) -> InboxDataset:
-        return InboxDataset(
-            name=attempt.dataset,
-            id=attempt.run_id or attempt.name,
-            status=attempt.status,
-            started=attempt.execution.started,
-            n_annotations=attempt.n_annotations,
-            dollars=attempt.dollars,
-            message=say_in_python(f"{attempt.message} {attempt.advice}".strip()),
-            results_uri=f"s3://{installation.results}/{attempt.results}" if attempt.results else "",
-            _profile=self._account.profile,
-            _region=self._account.region,
-            _inbox=f"s3://{installation.inbox}",
-        )
-
-    def _find_installation(self) -> Installation:
-        """Return the installation; that of a bucket is the stack that says it is its inbox."""
-        if self._installation is None:
-            pages = self._account.client("cloudformation").get_paginator("describe_stacks")
-            for page in pages.paginate():
-                for stack in page["Stacks"]:
-                    if read_outputs(stack).get("InboxBucket") == self.bucket:
-                        self._installation = self._account.find_installation(stack["StackName"])
-        if self._installation is None:
-            raise UserMustAct(
-                f"no stack in {self._account.region} has the inbox '{self.bucket}'; name the stack "
-                "instead, ionbox.Inbox('ionbox'), or another region"
-            )
-        return self._installation
-
     def _require_fit(self, dataset: LocalDataset, config: Sequence[ConfigLayer]) -> None:
         """Refuse a dataset that could not be annotated."""
-        known = self._installation.default_config if self._installation else {}
         accept_profile = bool(config[0].settings.get("accept_profile"))
         with tempfile.TemporaryDirectory() as folder:
-            linked = _link(dataset, Path(folder))
-            report = check_dataset(linked, config, accept_profile=accept_profile, defaults=known)
+            linked = link_dataset(dataset, Path(folder), dataset.imzml.stem)
+            report = check_dataset(
+                linked, config, accept_profile=accept_profile, defaults=self._site.default_config
+            )
         missing = (f"{name}: the imzML does not say; give {name}=…" for name in report.missing)
         problems = [*report.errors, *missing]
         if problems:
             raise InvalidDataset("\n".join(problems))
-
-
-def _link(dataset: LocalDataset, folder: Path) -> Path:
-    """Bring the files of a dataset together, wherever they lie; return the imzML."""
-    stem = dataset.imzml.stem
-    names = (dataset.imzml.name, f"{stem}{dataset.ibd.suffix}", f"{stem}.json")
-    for path, name in zip((dataset.imzml, dataset.ibd, dataset.sidecar), names, strict=True):
-        if path.exists():
-            (folder / name).symlink_to(path.resolve())
-    return folder / dataset.imzml.name
 
 
 def _find(imzml: Path, ibd: Path_ | None) -> LocalDataset:
@@ -253,7 +248,3 @@ def _check_name(name: str) -> str:
             "most"
         )
     return name
-
-
-def _tell_nobody(_: Upload, __: str) -> Callable[[int], None]:
-    return lambda n_bytes: None

@@ -1,10 +1,13 @@
-"""A dataset's run as an installation knows it."""
+"""A dataset's run as an inbox knows it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
+from ionbox.operate.runs import Run as Attempt
+from ionbox.python_words import say_in_python
 from ionbox.run import Run
 from ionbox.run import open as open_run
 from ionbox.run_errors import NotInResults
@@ -12,7 +15,7 @@ from ionbox.run_errors import NotInResults
 
 @dataclass(frozen=True)
 class InboxDataset:
-    """A dataset's run as the installation knows it.
+    """A dataset's run as an inbox knows it.
 
     Attributes
     ----------
@@ -27,7 +30,7 @@ class InboxDataset:
     n_annotations : int or None
         None unless succeeded.
     dollars : float or None
-        What it cost so far.
+        What it cost so far; on this machine, what it would have cost on AWS.
     message : str
         Why it failed, and what to do.
     results_uri : str
@@ -45,6 +48,31 @@ class InboxDataset:
     _profile: str | None = None
     _region: str | None = None
     _inbox: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        attempt: Attempt,
+        results: str,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        inbox: str | None = None,
+    ) -> Self:
+        """Describe an attempt; ``results`` is where all results lie, the rest opens them."""
+        return cls(
+            name=attempt.dataset,
+            id=attempt.run_id or attempt.name,
+            status=attempt.status,
+            started=attempt.execution.started,
+            n_annotations=attempt.n_annotations,
+            dollars=attempt.dollars,
+            message=say_in_python(f"{attempt.message} {attempt.advice}".strip()),
+            results_uri=f"{results}/{attempt.results}" if attempt.results else "",
+            _profile=profile,
+            _region=region,
+            _inbox=inbox,
+        )
 
     def open(self) -> Run:
         """Open the results.

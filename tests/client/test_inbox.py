@@ -169,7 +169,7 @@ def test_why_a_run_failed_is_said_in_python(
     installed.start("run-1", "broken")
     text = "analyzer: the imzML does not say; add --analyzer, one of orbitrap, fticr, tof"
     monkeypatch.setattr(
-        "ionbox.inbox.aws_runs",
+        "ionbox.bucket_inbox.aws_runs",
         lambda *known: _Changed(aws_runs(*known), message=text),
     )
     (found,) = inbox.datasets("broken")

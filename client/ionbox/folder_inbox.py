@@ -1,0 +1,72 @@
+"""A work folder of this machine as an inbox: datasets are annotated here, without AWS."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+from ionbox.annotate import annotate_in
+from ionbox.dataset_files import LocalDataset, find_dataset, link_dataset
+from ionbox.inbox_dataset import InboxDataset
+from ionbox.operate.places import folder_runs
+from ionbox.run_errors import RunFailed
+
+
+class FolderInbox:
+    """Where datasets go on this machine; a part of `ionbox.inbox.Inbox`.
+
+    Parameters
+    ----------
+    work : Path
+        Caches, intermediates, logs and results.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self.default_config: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        return str(self._work)
+
+    def send(
+        self,
+        dataset: LocalDataset,
+        databases: Sequence[Path],
+        config: Sequence[ConfigLayer],
+        name: str,
+        *,
+        folder: str,
+        replace_other: bool,  # nothing is: runs are told apart by their content
+    ) -> None:
+        """Annotate a dataset; returns when it has been.
+
+        Raises
+        ------
+        InvalidDataset
+            If its user must act.
+        RunFailed
+            If something else went wrong.
+        """
+        if folder:
+            raise InvalidConfig("folder: an inbox on this machine has none; leave it out")
+        with tempfile.TemporaryDirectory() as linked:
+            named = find_dataset(link_dataset(dataset, Path(linked), name))
+            outcome = annotate_in(self._work, named, databases, config)
+        status = outcome.status
+        if status["status"] == "invalid_input":
+            raise InvalidDataset(status["message"])
+        if status["status"] != "succeeded":
+            told = f"{status['error']}: {status['message']} {status.get('advice', '')}".rstrip()
+            raise RunFailed(f"{told} Log: {outcome.log}")
+
+    def recent(self, last: int) -> list[InboxDataset]:
+        """Return the newest runs."""
+        if not self._work.is_dir():
+            return []
+        results = str(self._work / "results")
+        return [InboxDataset.of(each, results) for each in folder_runs(self._work).recent(last)]

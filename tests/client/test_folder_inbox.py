@@ -1,0 +1,104 @@
+"""An inbox on this machine: the same calls as on AWS, and the dataset is annotated here."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ionbox
+import numpy as np
+import pytest
+from cloud_builders import database_table, simulate
+from ionbox import folder_inbox
+from ionbox.results import Outcome
+from ionbox.run_errors import NotInResults, RunFailed
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+from small_run import DATABASES, SETTINGS
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    simulate(folder / "tissue.imzML", DATABASES["acids"], width=12, height=9, n_ions=40)
+    (folder / "tissue.json").unlink(missing_ok=True)
+    (folder / "acids.tsv").write_bytes(database_table(DATABASES["acids"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inbox(files: Path, tmp_path_factory: pytest.TempPathFactory) -> ionbox.Inbox:
+    """An inbox with a dataset in it that has another name than its files."""
+    inbox = ionbox.Inbox(work=tmp_path_factory.mktemp("work"))
+    databases = [files / "acids.tsv"]
+    arguments: dict[str, Any] = {"databases": databases, "ppm": 4, **SETTINGS}
+    assert inbox.submit_dataset(files / "tissue.imzML", name="my section", **arguments) == (
+        "my section"
+    )
+    return inbox
+
+
+def test_a_submitted_dataset_is_annotated_and_listed(inbox: ionbox.Inbox) -> None:
+    (found,) = inbox.datasets("section")
+    assert (found.name, found.status) == ("my section", "succeeded")
+    assert found.n_annotations == len(found.open().results())
+    assert inbox.datasets("brain") == []
+    assert inbox.datasets(status="failed") == []
+
+
+def test_its_run_opens_with_all_that_needs_the_data(inbox: ionbox.Inbox, files: Path) -> None:
+    run = inbox.dataset("my section")
+    assert (run.name, run.databases, run.config["ppm"]) == ("my section", ["acids"], 4)
+    best = run.results().iloc[0]
+    np.testing.assert_array_equal(run.mz_image(best["mz"]), run.isotope_images(*best.name)[0])
+    run.download_to_dir(files / "copy")
+    assert (files / "copy" / "tissue.ibd").read_bytes() == (files / "tissue.ibd").read_bytes()
+
+
+def test_the_same_again_computes_nothing(inbox: ionbox.Inbox, files: Path) -> None:
+    before = inbox.dataset("my section").id
+    arguments: dict[str, Any] = {"databases": [files / "acids.tsv"], "ppm": 4, **SETTINGS}
+    inbox.submit_dataset(files / "tissue.imzML", name="my section", **arguments)
+    assert inbox.dataset("my section").id == before
+
+
+def test_files_that_lie_apart_are_brought_together(inbox: ionbox.Inbox, files: Path) -> None:
+    apart = files / "apart"
+    apart.mkdir()
+    shutil.copy(files / "tissue.imzML", apart / "moved.imzML")
+    databases = [files / "acids.tsv"]
+    inbox.submit_dataset(
+        apart / "moved.imzML", files / "tissue.ibd", databases=databases, **SETTINGS
+    )
+    assert inbox.dataset("moved").name == "moved"
+
+
+def test_what_its_user_must_mend_is_an_error(inbox: ionbox.Inbox, files: Path) -> None:
+    imzml, databases = files / "tissue.imzML", [files / "acids.tsv"]
+    with pytest.raises(InvalidDataset, match="give resolving_power=…"):
+        inbox.submit_dataset(imzml, databases=databases, polarity="positive", analyzer="orbitrap")
+    with pytest.raises(InvalidConfig, match="databases: none given") as raised:
+        inbox.submit_dataset(imzml, **SETTINGS)
+    assert "--" not in str(raised.value)
+    with pytest.raises(InvalidConfig, match="folder: an inbox on this machine has none"):
+        inbox.submit_dataset(imzml, databases=databases, folder="smith", **SETTINGS)
+    bad = files / "bad.tsv"
+    bad.write_text("id\tname\tformula\n1\tnothing\tXx2\n")
+    with pytest.raises(InvalidDataset, match=r"line 2"):
+        inbox.submit_dataset(imzml, databases=[bad], **SETTINGS)
+    with pytest.raises(NotInResults, match="no run of a dataset named 'brain'"):
+        inbox.dataset("brain")
+
+
+def test_a_failure_that_is_ours_is_told_with_its_log(
+    inbox: ionbox.Inbox, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = {"status": "failed", "error": "Runtime", "message": "it broke", "advice": "Again."}
+    monkeypatch.setattr(folder_inbox, "annotate_in", lambda *_: Outcome(status, {}, Path("a.log")))
+    with pytest.raises(RunFailed, match=r"Runtime: it broke Again\. Log: a\.log"):
+        inbox.submit_dataset(files / "tissue.imzML", databases=[files / "acids.tsv"], **SETTINGS)
+
+
+def test_an_empty_inbox_has_no_datasets(tmp_path: Path) -> None:
+    assert ionbox.Inbox(work=tmp_path / "none").datasets() == []
+    assert str(tmp_path) in repr(ionbox.Inbox(work=tmp_path))
