@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from ionbox.view.places import Place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.page_assembly import encode_block
+from ionbox_science.imzml import read_header
 
 FORMULAS = lipid_like_formulas(8, 20)
 SETTINGS = {
@@ -36,10 +39,11 @@ class LocalRun:
     """A small run on this machine."""
 
     root: Path
+    name: str = "tissue"
 
     @property
     def imzml(self) -> Path:
-        return self.root / "data" / "tissue.imzML"
+        return self.root / "data" / f"{self.name}.imzML"
 
     @property
     def ibd(self) -> Path:
@@ -65,16 +69,67 @@ class LocalRun:
         return f"results/{record['dataset']['id']}/{record['run_id']}"
 
 
-def make_run(root: Path) -> LocalRun:
-    """Simulate a dataset and annotate it."""
-    run = LocalRun(root)
+def make_run(
+    root: Path,
+    name: str = "tissue",
+    table: bytes = database_table(FORMULAS),
+    database_name: str = "acids",
+    edit: Callable[[LocalRun], None] = lambda run: None,
+) -> LocalRun:
+    """Simulate a dataset, change it if a test wants that, and annotate it."""
+    run = LocalRun(root, name)
     simulate(run.imzml, FORMULAS, width=18, height=13, n_ions=60, n_noise_peaks=60)
-    database = root / "acids.tsv"
-    database.write_bytes(database_table(FORMULAS))
+    edit(run)
+    database = root / f"{database_name}.tsv"
+    database.write_bytes(table)
     config = [ConfigLayer("the test", SETTINGS)]
     outcome = annotate(run.imzml, [database], run.out, config, work=run.work, n_workers=1)
     assert outcome.succeeded, outcome.status
     return run
+
+
+HOSTILE_NAME = "<img src=x onerror=window.ran=1> 100 %s \u2028\u0085\u202egnp&"
+"""Markup, ends of lines to some, and letters that run from right to left; a file may have it."""
+
+
+def hostile_run(root: Path) -> LocalRun:
+    """Make a run whose every name is odd, and one of whose formulas has thousands of isomers."""
+    ends = f'{HOSTILE_NAME}</script><script>window.ran=1</script> "quoted", and more'
+    rows = [f"{ends} {row}\t=molecule {row} {ends}\t{each}" for row, each in enumerate(FORMULAS)]
+    best = FORMULAS[len(FORMULAS) // 2]
+    rows += [
+        f"I{row}\tan isomer with a rather long name {row} {ends}\t{best}" for row in range(2000)
+    ]
+    return make_run(root, HOSTILE_NAME, "\n".join(["id\tname\tformula", *rows, ""]).encode())
+
+
+def shorten_report(run: LocalRun, n: int) -> None:
+    """Leave the first annotations in the report, as where there is no room for more."""
+    report = run.out / "report.html"
+    head, start, rest = report.read_text("utf-8").partition('id="run">')
+    block, end, tail = rest.partition("</script>")
+    carried = json.loads(block)
+    carried["omitted"]["annotations"] = len(carried["annotations"]) - n
+    carried["annotations"] = carried["annotations"][:n]
+    report.write_text(f"{head}{start}{encode_block(carried)}{end}{tail}", "utf-8")
+
+
+def make_infinite(run: LocalRun, x: int, y: int) -> None:
+    """Make the highest intensity of a pixel infinite, and the checksum right again."""
+    ibd = bytearray(run.ibd.read_bytes())
+    digest = hashlib.sha1(ibd).hexdigest()
+    header = read_header(run.imzml.read_bytes(), run.imzml.name)
+    (index,) = np.flatnonzero(header.pixel_index == y * header.width + x)
+    stored = np.frombuffer(
+        ibd, "<f4", header.intensity_count[index], header.intensity_offset[index]
+    )
+    at = int(header.intensity_offset[index]) + 4 * int(stored.argmax())
+    del stored
+    ibd[at : at + 4] = np.float32(np.inf).tobytes()
+    run.ibd.write_bytes(ibd)
+    imzml = run.imzml.read_text("utf-8")
+    assert digest in imzml
+    run.imzml.write_text(imzml.replace(digest, hashlib.sha1(ibd).hexdigest()), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -123,9 +178,9 @@ class Client:
 
 
 @contextlib.contextmanager
-def serving(place: Place) -> Iterator[Client]:
+def serving(place: Place, *, debug: bool = False) -> Iterator[Client]:
     """Serve a run for as long as a test needs it."""
-    with Viewer(RunReader(place)) as viewer:
+    with Viewer(RunReader(place), debug=debug) as viewer:
         thread = threading.Thread(target=viewer.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import os
+import base64
 import re
-import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
-from ionbox_cloud.report_rows import Partner
+from ionbox_cloud.page_assembly import bundle_modules
+from ionbox_cloud.report_rows import MAX_PARTNERS, Partner
 from ionbox_science.quality import ScoreTally
 from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from reports import MadeUp, hostile
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 
-# What people are promised, and how much longer a busy machine of the tests may take.
+# What people are promised. A machine that is busy with other tests may be slow now and then.
 INTERACTIVE_MS = 2000
 SELECTION_MS = 100
-SLACK = 2 if os.environ.get("CI") else 1.5
+NOISE = 1.5
+
+READ_PNG = """
+const [address, done] = arguments;
+const image = new Image();
+image.onload = () => {
+  const { width, height } = image;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  let text = "";
+  for (const value of data) text += String.fromCharCode(value);
+  done([width, height, btoa(text)]);
+};
+image.src = address;
+"""
 
 MAPS = ("Viridis", "Cividis", "Inferno", "Turbo", "Hot", "Greys")
 
@@ -207,16 +224,39 @@ def test_the_image_zooms_and_moves_by_keyboard(small: ReportPage) -> None:
     assert small.text("#readout") != before
 
 
-def test_an_image_is_saved_as_png(small: ReportPage) -> None:
-    small.button("Save PNG").click()
-    path = small.downloads / "C10H20O1+H+_1.png"
+def save_picture(page: ReportPage) -> npt.NDArray[np.uint8]:
+    """Save the image that is shown: (height, width, 3) uint8."""
+    path = page.downloads / "C10H20O1+H+_1.png"
+    path.unlink(missing_ok=True)
+    page.button("Save PNG").click()
     deadline = time.monotonic() + 20
     while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
-    picture = path.read_bytes()
-    assert picture[:4] == b"\x89PNG"
-    width, height = struct.unpack(">II", picture[16:24])
-    assert (width, height) == (24 * 34, 16 * 34)
+    address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    width, height, pixels = page.driver.execute_async_script(READ_PNG, address)
+    rgba = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(height, width, 4)
+    return rgba[:, :, :3]
+
+
+def test_an_image_is_saved_as_png_with_its_scale_bar(page: ReportPage, tmp_path: Path) -> None:
+    made_up = MadeUp(missing=())
+    page.open(made_up.write(tmp_path))
+    step = 34  # the least that makes 800 pixels of 24
+    picture = save_picture(page)
+    assert picture.shape == (16 * step, 24 * step, 3)
+    page.open(replace(made_up, pixel_size_um=None).write(tmp_path))
+    bare = save_picture(page)
+    np.testing.assert_array_equal(bare, np.kron(bare[::step, ::step], np.ones((step, step, 1))))
+    bar = 100 * step // 20  # pixels of 100 µm, the longest round length that takes a quarter
+    (rows, columns) = np.nonzero((picture != bare).any(axis=2))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (
+        *(16 * step - 32, 16 * step - 7),
+        *(6, 6 + bar + 12 - 1),
+    )
+    assert (picture[-13:-10, 12 : 12 + bar] == 255).all()
+    assert (picture[-12, 12 + bar] < 255).any()
+    text = picture[-30:-16, 12:60].min(axis=2)
+    assert 20 < np.count_nonzero(text > 200) < text.size // 2
 
 
 # --- the ion and the run --------------------------------------------------------------------------
@@ -246,20 +286,62 @@ def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Pat
     assert page.selected == 2
 
 
+LISTED = [Partner("C12H22O3+H+", 0.87), Partner("C39H49O5+Na+", 0.625), Partner("C99H1+K+", 0.5)]
+
+
+def test_colocalized_ions_are_listed_in_the_table(page: ReportPage, tmp_path: Path) -> None:
+    partners = {"C10H20O1+H+": LISTED, "C12H22O3+H+": [Partner("C10H20O1+H+", 0.87)]}
+    page.open(MadeUp(partners=partners).write(tmp_path))
+    assert f"up to {MAX_PARTNERS} ions" in page.text("#ion")
+    assert not page.column("coloc")
+    n_rows = page.n_rows
+    page.button("Show them in the table").click()
+    said = "Colocalized with [C10H20O1+H]+: {} of the 3 most similar ions pass the filters. Clear"
+    assert page.text("#colocalized") == said.format(1)
+    assert page.column("coloc") == ["1.00", "0.87"]
+    page.choose("FDR", "all")
+    assert page.text("#colocalized") == said.format(2)
+    assert page.column("formula") == ["C10H20O1", "C12H22O3", "C39H49O5"]
+    assert page.column("coloc") == ["1.00", "0.87", "0.63"]
+    heading = page.find("th[aria-sort=descending]")
+    assert heading.text.startswith("Co")
+    heading.find_element("tag name", "button").click()
+    assert page.column("coloc") == ["0.63", "0.87", "1.00"]
+    page.select_row(1)
+    assert page.n_rows == 3  # another selection leaves the list
+    page.button("Show them in the table").click()
+    assert page.column("formula") == ["C12H22O3", "C10H20O1"]
+    assert page.script(CONTRAST) == []
+    page.button("Clear").click()
+    assert page.n_rows == 40
+    assert not page.find("#colocalized").is_displayed()
+    assert not page.column("coloc")
+    assert page.script("return document.activeElement.className") == "scroller"
+    page.button("Show them in the table").click()
+    page.button("Show all").click()
+    assert page.n_rows == 40
+    assert not page.column("coloc")
+    page.choose("FDR", "≤ 10 %")
+    assert page.n_rows == n_rows
+
+
 def test_the_wheel_zooms_an_image_that_was_clicked_and_dragging_moves_it(small: ReportPage) -> None:
     canvas = small.find(".view canvas")
-    ActionChains(small.driver).scroll_from_origin(
-        ScrollOrigin.from_element(canvas), 0, -120
-    ).perform()
-    whole = small.script("return document.querySelector('.view canvas').toDataURL()")
+    origin = ScrollOrigin.from_element(canvas)
+    ActionChains(small.driver).move_to_element(canvas).perform()
+    whole = small.colours()
+    ActionChains(small.driver).scroll_from_origin(origin, 0, -300).perform()
+    assert small.colours() == whole  # nobody clicked it: the page scrolls
     canvas.click()
-    ActionChains(small.driver).scroll_from_origin(
-        ScrollOrigin.from_element(canvas), 0, -300
-    ).perform()
+    assert small.colours() == whole
+    ActionChains(small.driver).scroll_from_origin(origin, 0, -300).perform()
     near = small.colours()
     assert near != whole
     ActionChains(small.driver).drag_and_drop_by_offset(canvas, 60, 30).perform()
     assert small.colours() != near
+    small.press("0")
+    ActionChains(small.driver).move_to_element(canvas).perform()
+    assert small.colours() == whole
 
 
 def test_charts_say_in_words_what_they_show(small: ReportPage) -> None:
@@ -287,6 +369,20 @@ def test_images_that_did_not_fit_are_said_to_be_elsewhere(page: ReportPage, tmp_
     page.press(END)
     page.wait_for_image()
     assert "ion_images.zarr" in page.text("#ion .empty")
+
+
+def test_a_total_ion_current_that_did_not_fit_is_said_to_be_elsewhere(
+    page: ReportPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.open(MadeUp(n=2).write(tmp_path))
+    assert page.text("#notices") == ""
+    monkeypatch.setattr("ionbox_cloud.report._MAX_TIC_BYTES", 100)
+    page.open(MadeUp(n=2).write(tmp_path))
+    assert page.text("#notices") == (
+        "Not in this page, to keep it small: the total ion current. It is in ion_images.zarr; "
+        "“ionbox view” shows it."
+    )
+    assert "Total ion current" not in page.text("#run-facts")
 
 
 def test_names_do_not_become_markup(page: ReportPage, tmp_path: Path) -> None:
@@ -359,9 +455,16 @@ def test_nothing_sticks_out_of_the_window(page: ReportPage, small_report: str, w
 def test_no_column_is_cut(page: ReportPage, tmp_path: Path, width: int, height: int) -> None:
     names = ("lipids of somewhere, 2024", "HMDB-v4-endogenous")
     page.resize(width, height)
-    made_up = MadeUp(n=60, databases=names, molecules=lambda i: [f"long {'name ' * i}"])
+    made_up = MadeUp(
+        n=60,
+        databases=names,
+        molecules=lambda i: [f"long {'name ' * i}", "and another"],
+        partners={"C10H20O1+H+": LISTED},
+    )
     page.open(made_up.write(tmp_path))
     page.choose("FDR", "all")
+    assert page.script(CUT_COLUMNS) == []
+    page.button("Show them in the table").click()
     assert page.script(CUT_COLUMNS) == []
 
 
@@ -421,7 +524,7 @@ def test_2000_annotations_are_there_within_two_seconds(
     assert page.n_rows == 2000
     assert len(page.column("mz")) < 100
     record_property("interactive_ms", interactive)
-    assert interactive < INTERACTIVE_MS * SLACK
+    assert interactive < INTERACTIVE_MS
 
 
 def test_a_selected_ion_is_seen_within_a_tenth_of_a_second(
@@ -436,4 +539,28 @@ def test_a_selected_ion_is_seen_within_a_tenth_of_a_second(
     took = sorted(page.milliseconds("ionbox:selection"))
     record_property("selection_ms", took)
     assert len(took) == 20
-    assert took[10] < SELECTION_MS * SLACK
+    assert took[10] < SELECTION_MS
+    assert took[17] < SELECTION_MS * NOISE
+
+
+CHARTED = """
+const [n] = arguments;
+const make = (_, i) => ({ mz: 100 + i / n, massError: 0, fdr: 0 });
+const annotations = Array.from({ length: n }, make);
+const curve = annotations.map((_, i) => [i + 1, i / n]);
+return [
+  errorChart(annotations, 3, 0.1).element.querySelector("svg").getAttribute("aria-label"),
+  fdrChart([["many", curve]], [0.5]).querySelector("svg").getAttribute("aria-label"),
+];
+"""
+
+
+def test_charts_and_tables_of_any_number_of_annotations(page: ReportPage) -> None:
+    n = 300_000  # more than a call can have arguments
+    scripts = {name: bundle_modules(name) for name in ("charts", "dom")}
+    take = "const { errorChart, fdrChart } = charts$;"
+    errors, curve = page.script(scripts["charts"] + take + CHARTED, n)
+    assert errors.startswith("m/z error of 300000 annotations")
+    assert "many: 150001 up to 50 %" in curve
+    many = "return dom$.el('p', {}, Array.from({ length: arguments[0] }, String)).childNodes.length"
+    assert page.script(scripts["dom"] + many, n) == n

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,23 @@ import pytest
 import zarr
 from audit import CONTRAST, CUT_COLUMNS, UNNAMED
 from chromium import browse
+from ionbox.view.images import ImageReader
 from ionbox.view.places import folder_place
 from ionbox.view.run_reader import RunReader
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-from viewing import Client, LocalRun, make_run, serving
+from viewing import (
+    FORMULAS,
+    HOSTILE_NAME,
+    Client,
+    LocalRun,
+    hostile_run,
+    make_infinite,
+    make_run,
+    serving,
+    shorten_report,
+)
 
 Image = npt.NDArray[np.floating[Any]]
 
@@ -145,6 +157,26 @@ class Page:
         self.click("#anymz-show")
         self.wait(lambda: self.name().startswith(f"m/z {mz:.4f}"))
 
+    def select_row(self, row: int) -> str:
+        """Click a row and wait for its image; return what the image is called."""
+        before = self.name()
+        self.click_row(row)
+        self.wait(lambda: self.name() != before and self.name().startswith("Ion image of "))
+        return self.name()
+
+    def click_row(self, row: int) -> None:
+        script = "document.querySelectorAll('.annotations tr[data-index]')[arguments[0]].click()"
+        self.driver.execute_script(script, row)
+
+    def settle(self, path: str) -> None:
+        """Wait until the page has had the answers to its questions at a path."""
+        script = (
+            "return performance.getEntriesByType('resource').some((e) => e.name.includes("
+            "arguments[0]) && e.responseEnd > 0)"
+        )
+        self.wait(lambda: self.driver.execute_script(script, path))
+        self.driver.execute_async_script("setTimeout(arguments[0], 50)")
+
     def console(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
@@ -183,6 +215,126 @@ def test_the_image_of_any_mz_is_the_array_of_the_client(page: Page, run: LocalRu
         assert page.text("#anymz-facts").startswith(f"{np.count_nonzero(expected)} pixels")
     ion_image = images_of(run)[page.run["annotations"][3]["image"], 0]
     np.testing.assert_array_equal(opened.mz_image(page.run["annotations"][3]["mz"]), ion_image)
+
+
+class Held:
+    """Answers of a reader that wait until a test lets them go."""
+
+    def __init__(self, answer: Callable[..., Any], which: Callable[..., bool]) -> None:
+        self.answer, self.which = answer, which
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.which(*arguments):
+            self.asked.set()
+            assert self.let_go.wait(30)
+        return self.answer(*arguments)
+
+
+def hold(patch: pytest.MonkeyPatch, owner: type, name: str, which: Callable[..., bool]) -> Held:
+    held = Held(getattr(owner, name), which)
+    patch.setattr(owner, name, lambda *arguments: held(*arguments))
+    return held
+
+
+@pytest.mark.parametrize("choose", ["another row", "an isotope", "an overlay"])
+def test_the_image_of_an_mz_that_comes_late_replaces_nothing(
+    page: Page, choose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold(monkeypatch, RunReader, "mz_image", lambda *_: True)
+    page.fill("#anymz-mz", 300)
+    page.click("#anymz-show")
+    assert held.asked.wait(30)
+    if choose == "another row":
+        shown = page.select_row(2)
+    elif choose == "an isotope":
+        page.click(".isotopes button:nth-child(2)")
+        shown = page.name()
+        assert "isotope peak 2" in shown
+    else:
+        page.click("#overlay-add")
+        shown = page.name()
+        assert shown.startswith("Overlay")
+    title = page.text("#ion-title")
+    held.let_go.set()
+    page.settle("/api/anymz")
+    assert page.name() == shown
+    assert page.text("#ion-title") == title
+    assert page.text("#anymz-facts") == ""
+    page.show_mz(301)
+
+
+def test_of_two_mzs_the_one_asked_last_is_shown(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold(monkeypatch, RunReader, "mz_image", lambda _, mz, ppm: mz == 300)
+    page.fill("#anymz-mz", 300)
+    page.click("#anymz-show")
+    assert held.asked.wait(30)
+    page.show_mz(301)
+    held.let_go.set()
+    page.settle("/api/anymz?mz=300&")
+    assert page.name().startswith("m/z 301.0000")
+
+
+def test_images_of_an_ion_that_come_late_do_not_replace_an_mz(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold(monkeypatch, ImageReader, "read", lambda _, row, isotope: isotope == 3)
+    page.click_row(3)
+    assert held.asked.wait(30)
+    page.show_mz(300)
+    held.let_go.set()
+    page.wait(lambda: page.exists(".isotopes button"))
+    page.driver.execute_async_script("setTimeout(arguments[0], 50)")
+    assert page.name().startswith("m/z 300.0000")
+    page.click(".isotopes button:nth-child(1)")
+    assert page.name().startswith("Ion image of ")
+
+
+def test_the_spectrum_of_the_pixel_that_was_clicked_last_is_shown(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold(monkeypatch, RunReader, "spectrum", lambda _, x, y: (x, y) == (0, 0))
+    go = "for (let i = 0; i < 20; i += 1) { press('ArrowLeft'); press('ArrowUp'); }"
+    start = READ_ALL.partition("for (")[0] + go
+    page.driver.execute_script(start + "press('Enter');", *page.size)
+    assert held.asked.wait(30)
+    page.driver.execute_script(start + "press('ArrowRight'); press('Enter');", *page.size)
+    page.wait(lambda: page.text("#spectrum-facts").startswith("Pixel x 1, y 0: "))
+    held.let_go.set()
+    page.settle("/api/spectrum?x=0&")
+    assert page.text("#spectrum-facts").startswith("Pixel x 1, y 0: ")
+
+
+def test_colocalized_ions_are_listed_in_the_table(page: Page) -> None:
+    first = page.run["annotations"][0]
+    assert first["partners"]
+    metrics = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.click("#show-all")
+    page.select_row(1)
+    page.click_row(0)
+    page.click("#show-colocalized")
+    script = "return [...document.querySelectorAll('[data-column=coloc]')].map(c => c.textContent)"
+    listed = page.driver.execute_script(script)
+    assert listed == [f"{c:.2f}" for c in [1, *(p["coefficient"] for p in first["partners"])]]
+    assert page.driver.execute_script(CUT_COLUMNS) == []
+    page.click("#clear-colocalized")
+    assert page.driver.execute_script(script) == []
+    metrics |= {"width": 1400, "height": 1000}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def test_a_selected_ion_is_seen_within_a_tenth_of_a_second(page: Page) -> None:
+    page.driver.execute_script("performance.clearMeasures()")
+    for row in range(1, 12):
+        page.select_row(row)
+    took = page.driver.execute_script(
+        "return performance.getEntriesByName('ionbox:selection').map((e) => e.duration)"
+    )
+    assert len(took) == 11
+    assert sorted(took)[5] < 100
 
 
 def test_an_mz_where_nothing_is(page: Page) -> None:
@@ -391,4 +543,77 @@ def test_a_problem_is_shown_beside_what_was_asked(browser: Chrome, run: LocalRun
         assert page.text(".warning[role=alert]:not([hidden])") == (
             "'C6H12Q6': 'Q' is not an element"
         )
+        browser.get("about:blank")
+
+
+def test_an_error_that_nobody_expected_is_told_from_a_viewer_that_was_ended(
+    browser: Chrome, run: LocalRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(RunReader, "mz_image", fail)
+
+    def ask(page: Page, says: str) -> None:
+        page.fill("#anymz-mz", 300)
+        page.click("#anymz-show")
+        warning = ".warning[role=alert]:not([hidden])"
+        page.wait(lambda: page.exists(warning) and page.text(warning) == says)
+
+    with serving(folder_place(run.out)) as client:
+        page = Page(browser, client)
+        ask(page, "“ionbox view” failed: KeyError: 'odd' (details in the terminal)")
+        cut_off = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        browser.execute_cdp_cmd("Network.enable", {})
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut_off)
+        ask(page, "“ionbox view” does not answer; was it ended?")
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut_off | {"offline": False})
+        browser.get("about:blank")
+
+
+def test_names_do_not_become_markup(browser: Chrome, tmp_path: Path) -> None:
+    odd = hostile_run(tmp_path)
+    shorten_report(odd, 5)
+    with serving(folder_place(odd.out)) as client:
+        page = Page(browser, client)
+        assert page.text("h1") == HOSTILE_NAME
+        assert len(page.run["annotations"]) > 10
+        page.click("#show-all")
+        for row in (1, 8):  # of the report, and of those it has no room for
+            page.select_row(row)
+            assert "</script><script>" in page.text(".molecules")
+        page.fill("#why-formula", FORMULAS[0])
+        page.fill("#why-adduct", "+H")
+        page.click("#why-ask")
+        page.wait(lambda: page.exists(".verdict"))
+        assert browser.execute_script("return window.ran") is None
+        assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+        assert browser.execute_script("return document.querySelectorAll('script').length") == 1
+        assert page.console() == []
+        browser.get("about:blank")
+
+
+def test_infinite_intensities_are_said_and_do_not_blank_an_image(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    odd = make_run(tmp_path, edit=lambda run: make_infinite(run, 9, 6))
+    with serving(folder_place(odd.out)) as client:
+        page = Page(browser, client)
+        seen = """
+        const canvas = document.querySelector("#run-facts .view canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(data.filter((_, at) => at % 4 === 1)).size;
+        """
+        page.wait(lambda: browser.execute_script(seen) > 50)
+        move = READ_ALL.partition("const found")[0]
+        move += "for (let i = 0; i < 9; i += 1) press('ArrowRight');"
+        move += "for (let i = 0; i < 6; i += 1) press('ArrowDown');"
+        browser.execute_script(move + "press('Enter');", *page.size)
+        page.wait(lambda: page.text("#spectrum-facts").startswith("Pixel x 9, y 6: "))
+        assert page.text("#spectrum-facts").endswith("total intensity ∞")
+        assert page.text(".peaks li:first-child").endswith(" ∞")
+        page.click(".peaks button")
+        page.wait(lambda: page.name().startswith("m/z "))
+        assert page.shown()[6, 9] > 0
+        assert page.console() == []
         browser.get("about:blank")

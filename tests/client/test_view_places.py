@@ -36,6 +36,12 @@ def test_an_address_in_a_bucket(cloud: Cloud) -> None:
     assert place.ibd.store is None
 
 
+@pytest.mark.parametrize("inbox", ["the-inbox", "s3://", "s3://the-inbox/folder"])
+def test_an_inbox_is_a_bucket(cloud: Cloud, inbox: str) -> None:
+    with pytest.raises(UserMustAct, match=f"--inbox: expected s3://BUCKET, got '{inbox}'"):
+        find(f"s3://{RESULTS}/results/d1/r1/", inbox=inbox)
+
+
 def test_a_run_that_failed_has_nothing_to_look_at(installed: Cloud) -> None:
     installed.start("run-1", "broken")
     with pytest.raises(UserMustAct, match="run run-1 has no results: it is failed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import signal
@@ -22,7 +23,16 @@ import pytest
 import zarr
 from ionbox.operate.account import Account
 from ionbox.operate.places import folder_runs
-from ionbox.view.places import Data, bucket_place, folder_place, open_bucket, work_folder_place
+from ionbox.view.places import (
+    Data,
+    bucket_place,
+    find_place,
+    folder_place,
+    open_bucket,
+    work_folder_place,
+)
+from ionbox.view.run_reader import RunReader
+from ionbox.view.server import own_names
 from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Store
 from ionbox_science.imzml import read_header
@@ -31,7 +41,15 @@ from ionbox_science.spectra import read_peaks
 from moto.server import ThreadedMotoServer
 from operating import Command
 from oracles.peak_sorting import sort_peaks
-from viewing import Client, LocalRun, make_run, serving
+from viewing import (
+    Client,
+    LocalRun,
+    hostile_run,
+    make_infinite,
+    make_run,
+    serving,
+    shorten_report,
+)
 
 PPM = 3.0
 
@@ -119,17 +137,20 @@ def test_the_run_is_that_of_the_report(client: Client, run: LocalRun) -> None:
 
 
 def test_annotations_that_the_report_has_no_room_for_are_listed(moved: LocalRun) -> None:
-    with serving(folder_place(moved.out)) as client:
+    expect_the_further_rows(moved)
+
+
+def test_rows_are_read_whatever_their_names_are(tmp_path: Path) -> None:
+    run = hostile_run(tmp_path)
+    assert max(map(len, (run.out / "annotations.csv").read_text("utf-8").split("\n"))) > 150_000
+    expect_the_further_rows(run)
+
+
+def expect_the_further_rows(run: LocalRun) -> None:
+    with serving(folder_place(run.out)) as client:
         whole = client.get("/api/run").json["annotations"]
-    report = moved.out / "report.html"
-    head, start, rest = report.read_text("utf-8").partition('id="run">')
-    block, end, tail = rest.partition("</script>")
-    run = json.loads(block)
-    n_left_out = len(run["annotations"]) - 7
-    run |= {"annotations": run["annotations"][:7]}
-    run["omitted"]["annotations"] = n_left_out
-    report.write_text(f"{head}{start}{json.dumps(run)}{end}{tail}", "utf-8")
-    with serving(folder_place(moved.out)) as client:
+    shorten_report(run, 7)
+    with serving(folder_place(run.out)) as client:
         served = client.get("/api/run").json
     assert served["omitted"]["annotations"] == 0
     assert served["annotations"][:7] == whole[:7]
@@ -237,6 +258,18 @@ def test_in_a_bucket_given_by_its_address_the_inbox_is_not_known(
         )
 
 
+def test_with_the_inbox_an_address_in_a_bucket_has_spectra(
+    client: Client, run: LocalRun, bucket: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ionbox.view.places.open_account", lambda options: bucket)
+    wanted = f"s3://the-results/{run.results_folder}"
+    options = argparse.Namespace(wanted=wanted, inbox="s3://the-inbox/")
+    with serving(find_place(options)) as remote:
+        assert remote.get("/api/run").json["served"]["spectrum"] == ""
+        spectrum = remote.get("/api/spectrum", x=4, y=5)
+        assert spectrum.body == client.get("/api/spectrum", x=4, y=5).body
+
+
 def test_a_work_folder_answers_with_the_same_bytes(client: Client, run: LocalRun) -> None:
     found = folder_runs(run.work).find("tissue")
     with serving(work_folder_place(run.work, found)) as other:
@@ -340,6 +373,53 @@ def test_an_ibd_that_is_cut_short_while_it_is_looked_at(moved: LocalRun) -> None
         assert "tissue.ibd is another file" in client.get("/api/spectrum", x=17, y=12).error
 
 
+# --- what nobody expected ---
+
+
+def test_infinite_intensities_are_shown_as_the_highest_finite_ones(tmp_path: Path) -> None:
+    run = make_run(tmp_path, edit=lambda run: make_infinite(run, 9, 6))
+    group = zarr.open_group(run.out / "ion_images.zarr", mode="r")
+    stored_tic, images = group["tic"][...], group["images"][...]
+    assert np.isinf(stored_tic[6, 9])
+    with serving(folder_place(run.out)) as client:
+        tic = client.get("/api/tic").image
+        assert tic[6, 9] == np.float32(stored_tic[np.isfinite(stored_tic)].max())
+        assert np.isfinite(tic).all()
+        spectrum = client.get("/api/spectrum", x=9, y=6).json
+        assert spectrum["intensity"].count(None) == 1
+        at = spectrum["intensity"].index(None)
+        image = client.get("/api/anymz", mz=spectrum["mz"][at], ppm=1).image
+        assert np.isfinite(image).all()
+        assert image[6, 9] == image.max() > 0
+        for row, isotope in np.argwhere(np.isinf(images).any(axis=(2, 3))).tolist():
+            image = client.get(f"/api/image/{row}/{isotope}").image
+            finite = images[row, isotope][np.isfinite(images[row, isotope])]
+            assert image[6, 9] == finite.max()
+
+
+def test_an_unexpected_error_is_an_answer_and_a_line_in_the_terminal(
+    run: LocalRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("what nobody\nexpected")
+
+    monkeypatch.setattr(RunReader, "spectrum", fail)
+    with serving(folder_place(run.out)) as client:
+        failed = client.get("/api/spectrum", x=0, y=0)
+        assert failed.status == 500
+        assert failed.error == "KeyError: 'what nobody\\nexpected'"
+        assert client.get("/api/tic").status == 200
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "error: GET '/api/spectrum?x=0&y=0' failed: KeyError: 'what nobody\\nexpected'; --debug "
+        "shows the traceback\n"
+    )
+    with serving(folder_place(run.out), debug=True) as client:
+        assert client.get("/api/spectrum", x=0, y=0).status == 500
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
 # --- strangers and nonsense are refused ---
 
 
@@ -362,6 +442,20 @@ def test_other_names_and_other_pages_are_refused(
     refused = client.get(path, headers)
     assert refused.status == 403
     assert "this viewer answers " in refused.error
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "http://["}])
+def test_an_address_that_is_none_is_refused(client: Client, headers: dict[str, str]) -> None:
+    refused = client.ask("GET", "/" if headers else "http://[", headers)
+    assert (refused.status, refused.error) == (400, "'http://[' is no address")
+
+
+def test_at_port_80_browsers_say_no_port(client: Client) -> None:
+    named = {"Host": "127.0.0.1", "Origin": "http://127.0.0.1"}
+    assert client.get("/", named).status == 403
+    client.viewer.hosts = own_names(80)
+    assert client.get("/", named).status == 200
+    assert client.get("/", {"Host": "localhost:80"}).status == 200
 
 
 def test_this_machine_may_be_called_localhost(client: Client) -> None:

@@ -67,6 +67,8 @@ def test_elements_are_joined_and_put_in_chnops_order(formula: str, written: str)
         ("4Sn", "cannot read '4Sn'"),
         ("C6H12O6+", r"cannot read '\+'"),
         ("C-3", "cannot read '-3'"),
+        ("C999999C2", "more atoms of C than 1,000,000"),
+        ("H" + "9" * 5000, "more atoms of H than 1,000,000"),
     ],
 )
 def test_what_is_no_formula_is_refused_with_the_place(formula: str, reason: str) -> None:

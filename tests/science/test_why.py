@@ -141,6 +141,16 @@ def test_atoms_may_be_written_in_any_order() -> None:
     assert find_formula(run().table, "CU") is None
 
 
+@pytest.mark.parametrize("formula", [GOOD, "C77H2"])
+def test_a_database_may_have_any_name(formula: str) -> None:
+    named = replace(database(), name="100 % lipids {0} %s")
+    answer = explain(AskedIon(formula, "+H"), named, CONFIG)
+    found = "is in" if formula == GOOD else "is not in"
+    assert answer.findings[0].sentence == (
+        f"{formula} {found} database 100 % lipids {{0}} %s (8 formulas)"
+    )
+
+
 def test_an_adduct_that_was_not_looked_for() -> None:
     answer = ask(GOOD, "+NH4")
     assert holds(answer)["ion rule"] is False
@@ -277,6 +287,8 @@ def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
         (" ", "+H", "no formula given"),
         ("C6H12O6", "", "no adduct given; write one such as"),
         ("C6H12O6", "H", "is not a modifier"),
+        ("C999999999999H4", "+H", "'C999999999999H4': more atoms of C than 1,000,000"),
+        ("CH4", "+C999999999999", "more atoms of C than 1,000,000"),
     ],
 )
 def test_what_cannot_be_read_is_refused(formula: str, adduct: str, words: str) -> None:

@@ -16,6 +16,7 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
     add("wanted", metavar="DIR|RUN", help=_WANTED)
     add("--port", type=int, default=0, metavar="N", help="on this machine (default: a free one)")
     add("--no-browser", action="store_true", help="only print the address")
+    add("--inbox", metavar="s3://BUCKET", help="where the ibd is, if the results do not say")
     add_place(parser, local=True)
     parser.set_defaults(run=import_body(_COMMANDS, "view"))
 
@@ -55,6 +56,7 @@ examples:
   ionbox view results
   ionbox view brain
   ionbox view brain --local --port 8000 --no-browser
+  ionbox view s3://bucket/results/DATASET/RUN --inbox s3://inbox-bucket
 
 brain is a run's or a dataset's name: in AWS, with --local on this machine.
 

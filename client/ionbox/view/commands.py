@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import webbrowser
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def view(options: argparse.Namespace) -> int:
     if not 0 <= options.port <= _HIGHEST_PORT:
         raise InvalidConfig(f"--port: expected a number up to {_HIGHEST_PORT}, got {options.port}")
     run = RunReader(find_place(options))
-    with _listen(Viewer, run, options.port) as viewer:
+    with _listen(functools.partial(Viewer, debug=options.debug), run, options.port) as viewer:
         terminal.say(f"{run.record['dataset']['name']} is at {viewer.url} (Ctrl-C ends)")
         terminal.warn([why for why in (run.why_no_segments(), run.why_no_spectra()) if why])
         if not options.no_browser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +11,10 @@ from ionbox_cloud.report_rows import Partner, describe_annotations
 from ionbox_science.annotation_table import AnnotatedDatabase
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.config import RunConfig
-from ionbox_science.csv_cells import unguard_cell
 from ionbox_science.databases import MoleculeDatabase
 from ionbox_science.explanations import ScoredDatabase
 
+from ionbox.annotation_frame import read_frame
 from ionbox.view.images import ImageReader
 
 
@@ -63,12 +62,13 @@ def describe_further(
     list of dict
         As `ionbox_cloud.report_rows` describes them, but with the molecules of a formula as one.
     """
-    rows = list(csv.DictReader(table.decode("utf-8").splitlines()[1:]))
+    frame = read_frame(table)
     molecules: dict[str, _Molecules] = {name: _Molecules() for name in scored}
-    for row in rows:
-        formula, of = row["formula"], molecules[row["database"]]
-        of.ids[formula] = unguard_cell(row["moleculeIds"])
-        of.names[formula] = unguard_cell(row["moleculeNames"])
+    columns = (frame[name] for name in ("database", "formula", "moleculeIds", "moleculeNames"))
+    for database, formula, ids, names in zip(*columns, strict=True):
+        molecules[database].ids[formula] = ids
+        molecules[database].names[formula] = names
+    isomers = frame["isomeric_mols_count"].tolist()
     databases = [
         AnnotatedDatabase(molecules[name].database(name), _annotate(read(), config, images))
         for name, read in scored.items()
@@ -77,8 +77,8 @@ def describe_further(
         databases, config.polarity, config.ppm, images.image_of, partners
     )
     return [
-        {**found, "isomers": int(row["isomeric_mols_count"])}
-        for found, row in list(zip(described, rows, strict=True))[n_known:]
+        {**found, "isomers": n_isomers}
+        for found, n_isomers in list(zip(described, isomers, strict=True))[n_known:]
     ]
 
 

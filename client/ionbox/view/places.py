@@ -74,8 +74,19 @@ def find_place(options: argparse.Namespace) -> Place:
     Raises
     ------
     NoResults, OperateError
-        If there are no results.
+        If there are no results, or ``inbox`` is no bucket.
     """
+    place = _find_results(options)
+    inbox: str | None = getattr(options, "inbox", None)  # not everybody reads the ibd
+    if inbox is None:
+        return place
+    bucket = inbox.removeprefix(_S3).strip("/")
+    if not inbox.startswith(_S3) or not bucket or "/" in bucket:
+        raise UserMustAct(f"--inbox: expected s3://BUCKET, got '{inbox}'")
+    return replace(place, ibd=Data(open_bucket(open_account(options), bucket)))
+
+
+def _find_results(options: argparse.Namespace) -> Place:
     wanted: str = options.wanted
     if wanted.startswith(_S3):
         return bucket_place(open_account(options), wanted)
@@ -127,7 +138,11 @@ def bucket_place(account: Account, url: str) -> Place:
     """Return the results below ``s3://bucket/…``, a folder of the results bucket."""
     bucket, _, folder = url.removeprefix(_S3).strip("/").partition("/")
     store = open_bucket(account, bucket)
-    unknown = Data(None, missing="which inbox the ibd is in is not known here; give the run's name")
+    unknown = Data(
+        None,
+        missing="which inbox the ibd is in is not known here; give the run's name, or --inbox "
+        "s3://BUCKET",
+    )
     return Place(store, folder, Data(store), unknown, url)
 
 

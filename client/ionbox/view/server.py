@@ -11,31 +11,41 @@
         /api/why?formula=&adduct=&database=  why an ion is annotated or not
 
 Only requests that name this address are answered, so that a page of somebody else cannot read a
-run through a name that it lets point here; there is nothing that writes.
+run through a name that it lets point here; there is nothing that writes. In images infinite
+intensities count as the highest finite one, as in the report; in spectra they are null.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import InternalError, TransientError
 from ionbox_cloud.page_assembly import assemble_page, page_policy
+from ionbox_cloud.report_images import make_finite
 from ionbox_science import __version__
 
+from ionbox import terminal
+from ionbox.operate.account import plain_errors
+from ionbox.operate.errors import OperateError
 from ionbox.view.errors import BadQuestion, NotFound, Unanswerable
 from ionbox.view.run_reader import RunReader
 
 HOST = "127.0.0.1"
+
+_HTTP_PORT = 80
+"""Browsers leave it out of addresses."""
 
 _ENTRY = "viewer"
 """The page's module that starts it."""
@@ -76,28 +86,45 @@ class Viewer(ThreadingHTTPServer):
         The run.
     port : int
         0 for any that is free.
+    debug : bool
+        Show tracebacks.
     """
 
     daemon_threads = True  # Ctrl-C does not wait for a download that goes on
     request_queue_size = 64
 
-    def __init__(self, run: RunReader, port: int = 0) -> None:
+    def __init__(self, run: RunReader, port: int = 0, *, debug: bool = False) -> None:
         super().__init__((HOST, port), _Handler)
         self.run = run
+        self.debug = debug
         self.page = b"".join(assemble_page(_ENTRY, "ionbox", served=True))
         self.policy = f"{page_policy(_ENTRY, served=True)}; frame-ancestors 'none'"
-        self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
+        self.hosts = own_names(self.server_port)
         self.turns = threading.BoundedSemaphore(_HEAVY_AT_ONCE)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of browsers that went away."""
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and not isinstance(error, ConnectionError | TimeoutError):
+            self.complain("a request", error)
+
+    def complain(self, what: str, error: Exception) -> None:
+        """Say in the terminal that something failed that should not."""
+        if self.debug:
+            terminal.complain("".join(traceback.format_exception(error)))
+        else:
+            terminal.complain(f"{what} failed: {_name_error(error)}; --debug shows the traceback")
 
     @property
     def url(self) -> str:
         """Where the page is."""
         return f"http://{HOST}:{self.server_port}/"
+
+
+def own_names(port: int) -> set[str]:
+    """Return what browsers call a viewer at a port."""
+    names = (HOST, "localhost")
+    return {f"{name}:{port}" for name in names} | set(names if port == _HTTP_PORT else ())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,19 +135,19 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        stranger = self._find_stranger()
-        if stranger:
-            self._send(_refusal(HTTPStatus.FORBIDDEN, stranger))
-            return
-        address = urlsplit(self.path)
         try:
-            response = self._answer(address.path, address.query)
+            response = self._respond()
         except Unanswerable as error:
             response = _refusal(error.status, str(error))
         except TransientError as error:
             response = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try again")
         except InternalError as error:
             response = _refusal(HTTPStatus.NOT_FOUND, str(error))
+        except OperateError as error:
+            response = _refusal(HTTPStatus.BAD_GATEWAY, str(error))
+        except Exception as error:  # noqa: BLE001 (the one place: the next request is answered)
+            self.server.complain(f"{self.command} {self.path[:200]!r}", error)
+            response = _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, _name_error(error))
         self._send(response)
 
     def do_HEAD(self) -> None:
@@ -142,11 +169,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             return f"this viewer answers at {self.server.url} only"
         origin = self.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() not in self.server.hosts:
+        if origin is not None and _split(origin).netloc.lower() not in self.server.hosts:
             return "this viewer answers its own page only"
         if self.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             return "this viewer answers its own page only; type its address into the browser"
         return ""
+
+    def _respond(self) -> Response:
+        stranger = self._find_stranger()
+        if stranger:
+            return _refusal(HTTPStatus.FORBIDDEN, stranger)
+        address = _split(self.path)
+        with plain_errors():
+            return self._answer(address.path, address.query)
 
     def _answer(self, path: str, query: str) -> Response:
         if path == "/":
@@ -183,7 +218,8 @@ def _run(run: RunReader, path: list[str], query: Query) -> Response:
 
 def _tic(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 0)
-    return _floats(run.images.tic.astype(np.float32))
+    tic = np.minimum(make_finite(run.images.tic), np.finfo(np.float32).max)
+    return _floats(tic.astype(np.float32))
 
 
 def _mask(run: RunReader, path: list[str], query: Query) -> Response:
@@ -213,7 +249,9 @@ def _spectrum(run: RunReader, path: list[str], query: Query) -> Response:
             "y": y,
             "nSpectra": found.n_spectra,
             "mz": found.mz.tolist(),
-            "intensity": found.intensity.tolist(),
+            "intensity": [
+                value if math.isfinite(value) else None for value in found.intensity.tolist()
+            ],
         }
     )
 
@@ -234,6 +272,13 @@ _QUESTIONS: dict[str, Callable[[RunReader, list[str], Query], Response]] = {
     "spectrum": _spectrum,
     "why": _why,
 }
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise BadQuestion(f"'{address[:200]}' is no address") from None
 
 
 def _expect_parts(path: list[str], n: int) -> None:
@@ -261,9 +306,14 @@ def _json(value: Any) -> Response:
 def _floats(image: npt.NDArray[np.float32]) -> Response:
     height, width = image.shape
     headers = {"X-Image-Width": str(width), "X-Image-Height": str(height)}
-    body = np.ascontiguousarray(image, "<f4").tobytes()
+    body = np.ascontiguousarray(make_finite(image), "<f4").tobytes()
     return Response(body, "application/octet-stream", headers=headers)
 
 
 def _refusal(status: HTTPStatus, sentence: str) -> Response:
     return Response(json.dumps({"error": sentence}).encode(), status=status)
+
+
+def _name_error(error: Exception) -> str:
+    """Write what nobody expected in a line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -18,7 +18,7 @@ from ionbox_cloud.found_databases import FoundDatabase
 from ionbox_cloud.images import COLOCALIZATION, StoredImages, open_images
 from ionbox_cloud.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report_images import EncodedImage, encode_best, encode_image, encode_mask
-from ionbox_cloud.report_rows import Partner, Row, describe_annotations
+from ionbox_cloud.report_rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 
@@ -177,6 +177,7 @@ def _describe_run(
         },
         "tic": tic.to_json() if len(tic.data) < _MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
+        "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},
         "msm": {
             each.name: {"targets": targets.tolist(), "decoys": decoys.round(4).tolist()}

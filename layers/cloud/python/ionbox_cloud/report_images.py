@@ -11,13 +11,15 @@ import base64
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_cloud.images import StoredImages
 from ionbox_cloud.work_items import IMAGE_CELLS_PER_ITEM, cut
+
+FloatT = TypeVar("FloatT", bound=np.floating[Any])
 
 STEPS = 65535
 
@@ -36,13 +38,19 @@ class EncodedImage:
         return {"max": self.maximum, "data": self.data}
 
 
-def encode_image(image: npt.NDArray[np.floating[Any]]) -> EncodedImage:
-    """Encode an image of any shape; infinite intensities count as the highest finite one."""
+def make_finite(image: npt.NDArray[FloatT]) -> npt.NDArray[FloatT]:
+    """Let infinite intensities of an image count as the highest finite one."""
     finite = np.isfinite(image)
-    maximum = float(image[finite].max(initial=0))
+    return image if finite.all() else np.where(finite, image, image[finite].max(initial=0))
+
+
+def encode_image(image: npt.NDArray[np.floating[Any]]) -> EncodedImage:
+    """Encode an image of any shape, `make_finite`."""
+    finite = make_finite(image)
+    maximum = float(finite.max(initial=0))
     if maximum <= 0:
         return EncodedImage(0.0, "")
-    shares = np.where(finite, image, maximum).astype(np.float64) / maximum
+    shares = finite.astype(np.float64) / maximum
     steps = np.where(shares > 0, np.maximum(np.rint(shares * STEPS), 1), 0).astype("<u2")
     return EncodedImage(maximum, deflate(steps.tobytes()))
 

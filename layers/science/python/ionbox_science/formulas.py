@@ -29,6 +29,9 @@ NO_FORMULA_CHANGE = ("[M]+", "[M]-")
 ISOTOPE_LABELS = ("Cx", "Nx", "Hx", "Ox", "Sx")
 """Pseudo elements that stand for a fully labelled heavy isotope."""
 
+MAX_ATOMS = 1_000_000
+"""Of an element in a formula: far more than any molecule has, and counts stay exact."""
+
 _ELEMENT = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 _STEP = re.compile(r"([+-])([^+-]+)")
 _LEADING = "CHNOPS"
@@ -59,7 +62,8 @@ def parse_formula(formula: str) -> ElementCounts:
     Raises
     ------
     InvalidFormula
-        If anything in the text is not an element with an optional count.
+        If anything in the text is not an element with an optional count, or the count is above
+        `MAX_ATOMS`.
     """
     counts: ElementCounts = {}
     position = 0
@@ -70,13 +74,22 @@ def parse_formula(formula: str) -> ElementCounts:
         element, digits = match.groups()
         if element not in element_masses():
             raise InvalidFormula(f"'{formula}': '{element}' is not an element")
-        counts[element] = counts.get(element, 0) + (int(digits) if digits else 1)
+        counts[element] = counts.get(element, 0) + _read_count(digits)
+        if counts[element] > MAX_ATOMS:
+            raise InvalidFormula(f"'{formula}': more atoms of {element} than {MAX_ATOMS:,}")
     if position != len(formula):
         raise InvalidFormula(f"'{formula}': cannot read '{formula[position:]}'")
     counts = {element: count for element, count in counts.items() if count}
     if not counts:
         raise InvalidFormula(f"'{formula}': no atoms")
     return counts
+
+
+def _read_count(digits: str) -> int:
+    significant = digits.lstrip("0")
+    if len(significant) > len(str(MAX_ATOMS)):
+        return MAX_ATOMS + 1  # Python reads no number of thousands of digits
+    return int(significant or 0) if digits else 1
 
 
 def format_formula(counts: Mapping[str, int]) -> str:

@@ -104,13 +104,13 @@ class _Inquiry:
         table, name = self.database.table, self.database.name
         row = find_formula(table, self.asked.formula)
         size = _count(len(table.formulas), "formula")
-        where = f"{self.asked.formula} is %s database {name} ({size})"
+        formula = self.asked.formula
         if row is None:
-            self._note("database", False, where % "not in")
+            self._note("database", False, f"{formula} is not in database {name} ({size})")
             return None
         spelling = str(table.formulas[row])
-        also = "" if spelling == self.asked.formula else f", written {spelling}"
-        self._note("database", True, where % "in" + also)
+        also = "" if spelling == formula else f", written {spelling}"
+        self._note("database", True, f"{formula} is in database {name} ({size}){also}")
         self.asked = replace(self.asked, formula=spelling)
         return row
 

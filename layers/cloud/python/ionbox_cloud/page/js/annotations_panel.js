@@ -1,10 +1,10 @@
 // Filters and the table of annotations.
 
 import { choice, el } from "./dom.js";
-import { count, kind } from "./format.js";
+import { count, ionName, ionText, kind } from "./format.js";
 import { sayNothingFound } from "./nothing_found.js";
-import { EVERYTHING, LEVELS, filterRows, isEverything } from "./rows.js";
-import { AnnotationTable, COLUMNS } from "./table.js";
+import { EVERYTHING, LEVELS, coefficientsOf, filterRows, isEverything } from "./rows.js";
+import { AnnotationTable, COLUMNS, colocalizationColumn } from "./table.js";
 
 /** Draw filters and table into their section; select the first row. */
 export function drawAnnotations(app) {
@@ -18,10 +18,14 @@ export function drawAnnotations(app) {
   clearAll.addEventListener("click", () => fields.querySelector("#search").focus());
   const empty = el("p", { class: "empty", hidden: true }, "No annotation matches these filters. ", clearAll);
   const criteria = { ...EVERYTHING, fdr: firstLevel(annotations) };
+  const colocalized = el("output", { id: "colocalized", hidden: true });
+  let reference = null; // whose partners are shown
 
   function apply(change) {
     Object.assign(criteria, change);
+    if (!criteria.colocalized && reference) leaveColocalized();
     const rows = filterRows(annotations, criteria);
+    if (reference) colocalized.replaceChildren(...sayColocalized(reference, rows.map((row) => annotations[row].ion), clearColocalized));
     table.setRows(rows);
     empty.hidden = rows.length > 0 || !annotations.length;
     table.element.hidden = !rows.length;
@@ -29,10 +33,33 @@ export function drawAnnotations(app) {
     counter.textContent = `${count(rows.length)} of ${count(annotations.length)} annotations`;
   }
 
+  function leaveColocalized() {
+    reference = null;
+    colocalized.hidden = true;
+    table.setColumns(columns);
+    table.orderBy("");
+  }
+
+  function clearColocalized() {
+    apply({ colocalized: null });
+    table.element.focus();
+  }
+
+  /** List the ions that lie where an ion does, as far as they pass the filters. */
+  app.showColocalized = (annotation) => {
+    reference = annotation;
+    const coefficients = coefficientsOf(annotation);
+    const more = colocalizationColumn(ionText(annotation.ion), coefficients);
+    table.setColumns(columns.flatMap((column) => (column[0] === "mz" ? [more, column] : [column])));
+    table.orderBy("coloc");
+    colocalized.hidden = false;
+    apply({ colocalized: coefficients });
+  };
+
   const fields = filterFields(annotations, databases, criteria, apply);
   const showAll = fields.querySelector("#show-all");
   fields.querySelector("fieldset").disabled = !annotations.length;
-  const line = el("div", { class: "counter-line" }, counter, columnHelp(columns));
+  const line = el("div", { class: "counter-line" }, counter, colocalized, columnHelp(columns));
   document.getElementById("annotations").append(fields, line, table.element, empty);
   app.table = table;
   if (!annotations.length) {
@@ -41,6 +68,18 @@ export function drawAnnotations(app) {
   }
   listenForShortcuts(fields, table);
   apply({});
+}
+
+/** Say which partners are listed, and which cannot be. */
+function sayColocalized({ ion, partners }, ions, clear) {
+  const shown = new Set(ions);
+  const n = partners.filter((partner) => shown.has(partner.ion)).length;
+  return [
+    "Colocalized with ",
+    ionName(ion),
+    `: ${count(n)} of the ${count(partners.length)} most similar ions pass the filters. `,
+    el("button", { type: "button", class: "link", id: "clear-colocalized", click: clear }, "Clear"),
+  ];
 }
 
 /** What stands in the columns, for those who cannot point at their headings. */
@@ -87,7 +126,7 @@ function filterFields(annotations, databases, criteria, apply) {
       role: "search",
       "aria-label": "Filter annotations",
       submit: (event) => event.preventDefault(),
-      reset: () => setTimeout(() => apply({ ...EVERYTHING })),
+      reset: () => apply({ ...EVERYTHING }),
     },
     el("fieldset", { class: "filters" }, fields),
   );

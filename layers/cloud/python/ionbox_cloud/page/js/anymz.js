@@ -23,8 +23,9 @@ export function addAnyMz(app) {
 
   async function show() {
     const [middle, width] = [Number(mzInput.value), Number(ppmInput.value)];
+    const isWanted = app.claim();
     const image = await attempt(() => source.anyMz(middle, width));
-    if (!image) return;
+    if (!image || !isWanted()) return;
     const name = `m/z ${fixed(middle, 4)} ± ${width} ppm`;
     app.stage(() => app.showImage(app.transformed(image, 0), name));
     facts.textContent = describe(image);

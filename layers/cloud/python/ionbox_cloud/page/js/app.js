@@ -8,6 +8,7 @@
 // app.select(index)                       select an annotation by its place in run.annotations
 // app.on(event, listener)                 "select" (annotation), "images" (images, annotation),
 //                                         "failed" (error: there are no images), "pixel" (x, y),
+//                                         "choose" (isotope: somebody wants to see it),
 //                                         "draw" (isotope: the view shows it now)
 // app.view                                the ImageView: show(), showPainted(), setStyle(), image
 // app.transforms                          functions (image, annotation, isotope) => image, applied in
@@ -114,8 +115,8 @@ async function draw(app) {
   document.title = `${run.dataset.name} · ionbox`;
   document.getElementById("title").textContent = run.dataset.name;
   document.getElementById("facts").textContent = headLine(run);
-  sayWhatIsMissing(app);
   const [tic, mask] = await Promise.all([app.source.tic(), app.source.mask()]);
+  sayWhatIsMissing(app, tic);
   drawIon(app, mask, tic);
   drawAnnotations(app);
   performance.mark("ionbox:interactive");
@@ -126,7 +127,7 @@ async function draw(app) {
   performance.mark("ionbox:complete");
 }
 
-function sayWhatIsMissing(app) {
+function sayWhatIsMissing(app, tic) {
   const { annotations = 0, images = 0, isotopes = 0 } = app.run.omitted ?? {};
   if (annotations) {
     app.notice(`${counted(annotations, "lower-ranked annotation")} only in annotations.csv: this page lists the best, “ionbox view” all.`);
@@ -137,5 +138,8 @@ function sayWhatIsMissing(app) {
       `Not in this page, to keep it small: the images of ${counted(images, "lower-ranked ion")}${some}. ` +
         "They are in ion_images.zarr; “ionbox view” shows them.",
     );
+  }
+  if (!tic) {
+    app.notice("Not in this page, to keep it small: the total ion current. It is in ion_images.zarr; “ionbox view” shows it.");
   }
 }

@@ -7,6 +7,16 @@ const WIDTH = 440;
 const HEIGHT = 220;
 const EDGE = { left: 48, right: 12, top: 10, bottom: 38 };
 
+/** Return the lowest and highest of any number of values. */
+function extent(values) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return [least, most];
+}
+
 /** Return about `n` round numbers from low to high. */
 export function roundTicks(low, high, n = 5) {
   const rough = (high - low) / n || 1;
@@ -96,8 +106,8 @@ export function patternChart(peaks) {
 
 /** How many annotations there are up to each FDR; `curves` are [name, [[rank, fdr], ...]]. */
 export function fdrChart(curves, levels) {
-  const most = Math.max(1, ...curves.flatMap(([, points]) => points.map(([rank]) => rank)));
-  const worst = Math.max(0, ...curves.flatMap(([, points]) => points.map(([, fdr]) => fdr)));
+  const [ranks, fdrs] = [0, 1].map((at) => curves.flatMap(([, points]) => points.map((point) => point[at])));
+  const [most, worst] = [Math.max(1, extent(ranks)[1]), Math.max(0, extent(fdrs)[1])];
   const high = [...levels, 1].find((level) => level >= worst) ?? 1;
   const chart = new Chart(
     "False discovery rate by number of annotations. " +
@@ -151,8 +161,7 @@ export function msmChart(name, { targets, decoys }) {
 
 /** m/z errors of annotations, those up to `level` FDR apart from the rest. */
 export function errorChart(annotations, ppm, level) {
-  const mzs = annotations.map(({ mz }) => mz);
-  const [low, high] = mzs.length ? [Math.min(...mzs), Math.max(...mzs)] : [0, 1];
+  const [low, high] = annotations.length ? extent(annotations.map(({ mz }) => mz)) : [0, 1];
   const good = annotations.filter(({ fdr }) => fdr <= level);
   const errors = good.map(({ massError }) => massError).sort((a, b) => a - b);
   const middle = errors.length ? errors[errors.length >> 1] : NaN;

@@ -8,8 +8,17 @@ function fill(element, attributes, children) {
     if (typeof value === "function") element.addEventListener(name, value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.append(gather(children));
   return element;
+}
+
+/** Put any number of children together; a call cannot have as many arguments as a table has rows. */
+export function gather(children) {
+  const gathered = document.createDocumentFragment();
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined) gathered.append(child);
+  }
+  return gathered;
 }
 
 /** Make an element; functions among the attributes listen to the event of their name. */

@@ -6,6 +6,7 @@ const POWERS = { 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "�
 
 /** Write an intensity with four significant digits (or more); very large and small ones by powers. */
 export function intensity(value, digits = 4) {
+  if (value === Infinity) return "∞";
   if (!Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);

@@ -42,7 +42,10 @@ export function drawIon(app, mask, tic) {
     if (!app.selected || !app.images.length) return isotopes.replaceChildren();
     return isotopes.replaceChildren(
       ...app.images.map((image, isotope) =>
-        thumbnail(app, image, isotope, mask, () => showIsotope(isotope)),
+        thumbnail(app, image, isotope, mask, () => {
+          app.tell("choose", isotope);
+          showIsotope(isotope);
+        }),
       ),
     );
   }
@@ -73,10 +76,11 @@ export function drawIon(app, mask, tic) {
     app.isotope = 0;
   });
   app.on("images", () => {
-    showIsotope(app.images[app.isotope] ? app.isotope : 0);
+    if (!app.staged) showIsotope(app.images[app.isotope] ? app.isotope : 0);
     drawIsotopes();
   });
   app.on("failed", (error) => {
+    if (app.staged) return;
     app.showView(false);
     missing.hidden = false;
     missing.textContent = `The images could not be read: ${error.message}`;
@@ -256,8 +260,11 @@ function ionLinks(app, ions) {
   return ions.flatMap((ion, i) => [i ? ", " : "", ionLink(app, ion)]);
 }
 
-function partnersPanel(app, { partners = [] }) {
+function partnersPanel(app, annotation) {
+  const { partners = [] } = annotation;
   if (!partners.length) return null;
+  const most = app.run.maxPartners ? `; up to ${counted(app.run.maxPartners, "ion")}` : "";
+  const show = () => app.showColocalized(annotation);
   return panel(
     "Colocalized ions",
     el(
@@ -267,6 +274,11 @@ function partnersPanel(app, { partners = [] }) {
         el("li", {}, ionLink(app, ion), " ", el("span", { class: "faint" }, fixed(coefficient, 2))),
       ),
     ),
-    el("p", { class: "faint" }, "Cosine similarity of the images, at most 1; up to 20 ions. diagnostics/colocalization.npz has more."),
+    el(
+      "p",
+      { class: "faint" },
+      el("button", { type: "button", class: "link", id: "show-colocalized", click: show }, "Show them in the table"),
+      ` Cosine similarity of the images, at most 1${most}. diagnostics/colocalization.npz has more.`,
+    ),
   );
 }

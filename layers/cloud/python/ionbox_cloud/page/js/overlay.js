@@ -37,7 +37,10 @@ export function addOverlay(app) {
     chosen[channel] = null;
     renew();
     if (chosen.some(Boolean)) app.stage(draw);
-    else app.redraw();
+    else {
+      app.unstage();
+      app.redraw();
+    }
   }
 
   function renew() {

@@ -5,20 +5,26 @@ import { ionText, kind } from "./format.js";
 export const LEVELS = [0.05, 0.1, 0.2, 0.5];
 
 /** What nothing is filtered by. */
-export const EVERYTHING = { fdr: null, database: "", kind: "", text: "", mz: null, ppm: 5 };
+export const EVERYTHING = { fdr: null, database: "", kind: "", text: "", mz: null, ppm: 5, colocalized: null };
 
 /** Say whether criteria let every annotation pass. */
-export function isEverything({ fdr, database, kind: wanted, text, mz }) {
-  return fdr === null && !database && !wanted && !text.trim() && mz === null;
+export function isEverything({ fdr, database, kind: wanted, text, mz, colocalized }) {
+  return fdr === null && !database && !wanted && !text.trim() && mz === null && !colocalized;
 }
 
-/** Return the indices of the annotations that match all criteria. */
-export function filterRows(annotations, { fdr, database, kind: wanted, text, mz, ppm }) {
+/** Return the coefficient of an ion with itself and its partners, by ion. */
+export function coefficientsOf({ ion, partners }) {
+  return new Map([[ion, 1], ...partners.map((partner) => [partner.ion, partner.coefficient])]);
+}
+
+/** Return the indices of the annotations that match all criteria; `colocalized` has ions as keys. */
+export function filterRows(annotations, { fdr, database, kind: wanted, text, mz, ppm, colocalized }) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const halfWidth = mz === null ? 0 : mz * ppm * 1e-6;
   const rows = [];
   annotations.forEach((annotation, index) => {
     if (fdr !== null && !(annotation.fdr <= fdr)) return;
+    if (colocalized && !colocalized.has(annotation.ion)) return;
     if (database && annotation.database !== database) return;
     if (wanted && kind(annotation) !== wanted) return;
     if (mz !== null && !(Math.abs(annotation.mz - mz) <= halfWidth)) return;

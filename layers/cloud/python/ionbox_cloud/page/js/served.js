@@ -39,8 +39,9 @@ export class ServedSource {
     return askImage("anymz", { mz, ppm });
   }
 
-  spectrum(x, y) {
-    return ask("spectrum", { x, y });
+  async spectrum(x, y) {
+    const found = await ask("spectrum", { x, y });
+    return { ...found, intensity: found.intensity.map((value) => value ?? Infinity) }; // JSON knows none
   }
 
   why(formula, adduct, database = "") {
@@ -56,8 +57,13 @@ async function fetchFrom(path, query) {
   } catch {
     throw new Error("“ionbox view” does not answer; was it ended?");
   }
-  if (!response.ok) throw new Error((await response.json()).error);
+  if (!response.ok) throw new Error(await readError(response));
   return response;
+}
+
+async function readError(response) {
+  const { error } = await response.json().catch(() => ({ error: `${response.status} ${response.statusText}` }));
+  return response.status === 500 ? `“ionbox view” failed: ${error} (details in the terminal)` : error;
 }
 
 async function ask(path, query = {}) {

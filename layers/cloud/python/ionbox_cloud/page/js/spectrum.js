@@ -112,7 +112,7 @@ class SpectrumChart {
   listHighest() {
     const [from, to] = this.inView();
     const order = Array.from({ length: to - from }, (_, i) => from + i);
-    order.sort((one, other) => this.intensity[other] - this.intensity[one]);
+    order.sort((one, other) => compare(this.intensity[other], this.intensity[one]));
     this.list.replaceChildren(...order.slice(0, LISTED).map((i) => this.entry(i)));
     this.canvas.setAttribute(
       "aria-label",
@@ -148,8 +148,11 @@ class SpectrumChart {
     const style = getComputedStyle(this.canvas);
     const colour = (name) => style.getPropertyValue(name).trim();
     const [from, to] = this.inView();
-    let most = 0;
-    for (let i = from; i < to; i += 1) most = Math.max(most, this.intensity[i]);
+    let [most, highest] = [0, 0]; // among the finite ones, which the others are drawn as high as
+    for (let i = from; i < to; i += 1) {
+      highest = Math.max(highest, this.intensity[i]);
+      if (this.intensity[i] < Infinity) most = Math.max(most, this.intensity[i]);
+    }
     const bottom = HEIGHT - EDGE.bottom;
     context.fillStyle = colour("--warm-back");
     for (const mz of this.marks) context.fillRect(this.place(mz) - 3, EDGE.top, 6, bottom - EDGE.top);
@@ -158,10 +161,10 @@ class SpectrumChart {
     for (let i = from; i < to; i += 1) {
       const x = this.place(this.mz[i]);
       context.moveTo(x, bottom);
-      context.lineTo(x, bottom - (this.intensity[i] / most) * (bottom - EDGE.top));
+      context.lineTo(x, bottom - Math.min(1, this.intensity[i] / most) * (bottom - EDGE.top));
     }
     context.stroke();
-    this.drawAxis(context, bottom, colour, most);
+    this.drawAxis(context, bottom, colour, highest);
   }
 
   drawAxis(context, bottom, colour, most) {
@@ -229,6 +232,11 @@ class SpectrumChart {
     else return;
     event.preventDefault();
   }
+}
+
+/** Order numbers, infinite ones among them. */
+function compare(one, other) {
+  return one === other ? 0 : one < other ? -1 : 1;
 }
 
 /** Return the first place in ascending numbers that is not below a value. */

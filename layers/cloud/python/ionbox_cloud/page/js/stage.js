@@ -1,7 +1,11 @@
 // What the large view shows when it is not the selected ion: an image of any m/z, an overlay.
 //
 // app.stage(show)      show it now, and again whenever transforms change
+// app.staged           whether the view shows such a thing
+// app.unstage()        it is to show the selected ion again, with the next image drawn
 // app.restage()        show again what is there, whatever it is
+// app.claim()          ask for the view; returns a function that says whether nobody asked for it
+//                      since: an answer that comes late must not replace what was chosen meanwhile
 // Problems of a request stand beside what asked for it: see attempt().
 
 import { el } from "./dom.js";
@@ -10,24 +14,37 @@ import { ionName } from "./format.js";
 /** Let extensions put something else into the large view. */
 export function addStage(app) {
   let shown = null;
+  let claims = 0;
   const facts = document.querySelectorAll(".ion-facts"); // they are of the selected ion
   const hideFacts = (hidden) => facts.forEach((line) => (line.hidden = hidden));
+  app.staged = false;
+  app.claim = () => {
+    const mine = (claims += 1);
+    return () => mine === claims;
+  };
   app.stage = (show) => {
+    app.claim();
     shown = show;
+    app.staged = true;
     hideFacts(true);
     show();
   };
-  function leave() {
+  app.unstage = () => {
     shown = null;
+    app.staged = false;
     hideFacts(false);
-  }
+  };
 
   app.restage = () => (shown ? shown() : app.redraw());
   app.on("draw", () => {
     if (shown && app.selected) nameSelected(app.selected);
-    leave(); // an isotope image took its place
+    app.unstage(); // an isotope image took its place
   });
-  app.on("select", leave);
+  app.on("choose", app.claim);
+  app.on("select", () => {
+    app.claim();
+    app.unstage();
+  });
 }
 
 function nameSelected(annotation) {

@@ -1,18 +1,18 @@
 // The table of annotations: only the rows in view exist, so that its length costs nothing.
 
-import { el } from "./dom.js";
+import { el, gather } from "./dom.js";
 import { count, fixed, formula, intensity, kind, percent } from "./format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
-const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "maxIntensity", "isomers", "isobars"]);
+const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "maxIntensity", "isomers", "isobars", "coloc"]);
 const AROUND = 12; // rows kept beyond either end of the view
 
 /** The columns: key, heading, what the heading means, value to sort by, cell, class. Widths: page.css. */
 export const COLUMNS = [
   ["formula", "Formula", "Formula of the neutral molecule M", (a) => a.formula, (a) => formula(a.formula), "text"],
   ["kind", "Adduct", "What made the molecule M an ion: M+H of C6H12O6 is the ion [C6H12O6+H]+", kind, kind, "text"],
-  ["molecules", "Molecules", "The first name in the database, and how many more there are of this formula", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
+  ["molecules", "Mole\u00adcules", "The first name in the database, and how many more there are of this formula", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
   ["mz", "m/z", "Theoretical m/z of the first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
   ["massError", "Error ppm", "Mean measured minus theoretical m/z, in ppm", (a) => a.massError, (a) => fixed(a.massError, 2), "number"],
   ["msm", "MSM", "Metabolite-signal match: chaos × spatial × spectral", (a) => a.msm, (a) => fixed(a.msm, 3), "number"],
@@ -25,6 +25,13 @@ export const COLUMNS = [
   ["maxIntensity", "Max. intens.", "Intensity of the brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity, 3), "number"],
   ["database", "Database", "Where the molecule comes from; each has decoys and FDR of its own", (a) => a.database, (a) => a.database, "text"],
 ];
+
+/** Return the column of the coefficients of all ions with one of them, a map by ion. */
+export function colocalizationColumn(name, coefficients) {
+  const valueOf = ({ ion }) => coefficients.get(ion);
+  const meaning = `Colocalization with ${name}: cosine similarity of the images`;
+  return ["coloc", "Co\u00adloc.", meaning, valueOf, (a) => fixed(valueOf(a), 2), "number"];
+}
 
 // of texts that may be longer than their column
 const HINTS = { formula: (a) => a.formula, kind, database: (a) => a.database };
@@ -42,30 +49,45 @@ function doubt(n) {
 export class AnnotationTable {
   /** `onSelect` is called with an index into the annotations, or -1; `onEnter` to go to it. */
   constructor(annotations, columns, onSelect, onEnter) {
-    Object.assign(this, { annotations, columns, onSelect, onEnter });
+    Object.assign(this, { annotations, onSelect, onEnter });
     this.rows = annotations.map((_, index) => index);
     this.filtered = this.rows;
     this.order = { key: "", descending: false };
     this.selected = -1;
     this.build();
+    this.setColumns(columns);
   }
 
-  build() {
-    this.headings = this.columns.map(([key, heading, meaning, , , kindOfCell]) =>
+  /** Have other columns, from the next rows on. */
+  setColumns(columns) {
+    this.columns = columns;
+    this.headings = columns.map(([key, heading, meaning, , , kindOfCell]) =>
       el(
         "th",
         { scope: "col", class: kindOfCell, "aria-sort": "none" },
         el("button", { type: "button", title: meaning || null, click: () => this.sortBy(key) }, heading),
       ),
     );
+    this.widths.replaceChildren(...columns.map(([key]) => el("col", { class: `of-${key}` })));
+    this.head.replaceChildren(...this.headings);
+  }
+
+  /** Order rows by a column; takes effect with the next rows. */
+  orderBy(key) {
+    this.order = { key, descending: BEST_FIRST.has(key) };
+  }
+
+  build() {
+    this.widths = el("colgroup");
+    this.head = el("tr", { "aria-rowindex": 1 });
     this.body = el("tbody");
     this.before = el("tbody", { "aria-hidden": "true" });
     this.after = el("tbody", { "aria-hidden": "true" });
     this.table = el(
       "table",
       { class: "annotations", role: "grid", "aria-label": "Annotations" },
-      el("colgroup", {}, this.columns.map(([key]) => el("col", { class: `of-${key}` }))),
-      el("thead", {}, el("tr", { "aria-rowindex": 1 }, this.headings)),
+      this.widths,
+      el("thead", {}, this.head),
       this.before,
       this.body,
       this.after,
@@ -152,7 +174,7 @@ export class AnnotationTable {
   drawRows(start, stop) {
     Object.assign(this, { start, stop });
     const shown = this.rows.slice(start, stop);
-    this.body.replaceChildren(...shown.map((row, i) => this.line(row, start + i)));
+    this.body.replaceChildren(gather(shown.map((row, i) => this.line(row, start + i))));
     this.pad(this.before, start);
     this.pad(this.after, this.rows.length - stop);
     this.mark();
