@@ -125,3 +125,14 @@ def test_skipping_every_row_is_refused() -> None:
 @given(st.permutations(["H2O", "C6H12O6", "CO2", "H2O", "C2H6O"]))
 def test_unique_formulas_do_not_depend_on_the_order_of_rows(rows: list[str]) -> None:
     assert read("formula", *rows).unique_formulas() == ("C2H6O", "C6H12O6", "CO2", "H2O")
+
+
+def test_a_quote_that_is_never_closed_is_named() -> None:
+    rows = [f"{n},molecule {n},C6H12O6" for n in range(20_000)]
+    with pytest.raises(InvalidDatabase, match=r"'mine': .* line \d+ .*never closed"):
+        read("id,name,formula", '1,"open,C6H12O6', *rows)
+
+
+def test_a_cell_of_several_lines_becomes_one() -> None:
+    database = read("id,name,formula", '1,"beta\r\nalanine\rsalt",C3H7NO2')
+    assert database.names == ("beta alanine salt",)

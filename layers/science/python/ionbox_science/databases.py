@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ _NOT_TABLES = {
     b"\x1f\x8b": "a gzip file",
 }
 _SEPARATORS = "\t,;|"
+_LINE_ENDS = re.compile(r"[\r\n]+")
+
 _MAX_LISTED_ROWS = 20
 
 
@@ -107,7 +110,15 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return ((reader.line_num, cells) for cells in reader if cells)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InvalidDatabase(
+            f"database '{name}': the table cannot be read up to line {reader.line_num} ({error}); "
+            "a quote that is opened and never closed does this"
+        ) from None
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -140,7 +151,7 @@ def _find_columns(header: list[str], name: str) -> dict[str, int]:
 
 def _read_row(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]:
     values = {
-        column: cells[index].strip() if index < len(cells) else ""
+        column: _one_line(cells[index]) if index < len(cells) else ""
         for column, index in columns.items()
     }
     empty = [column for column in ("id", "name", "formula") if values.get(column) == ""]
@@ -151,6 +162,11 @@ def _read_row(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]
         raise InvalidFormula(f"'{formula}': a formula with '.' is two molecules; give each its row")
     parse_formula(formula)
     return values.get("id", formula), values.get("name", formula), formula
+
+
+def _one_line(cell: str) -> str:
+    """Put a cell of several lines into one: not every reader of CSV finds the ends of rows then."""
+    return _LINE_ENDS.sub(" ", cell.strip())
 
 
 def _describe_errors(errors: list[RowError], n_rows: int, name: str) -> str:
