@@ -8,8 +8,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science.errors import InvalidConfig
+from ionbox_science.formulas import read_adduct
 
-from ionbox.annotation_frame import read_adduct
+from ionbox.argument_checks import is_number, require_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +78,8 @@ def _between(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
         if not isinstance(value, Mapping) or not value or value.keys() - {"min", "max"}:
             raise InvalidConfig(f"{name}: expected {{'min': …, 'max': …}}, got {value!r}")
         lowest, highest = value.get("min"), value.get("max")
+        if not all(bound is None or is_number(bound) for bound in (lowest, highest)):
+            raise InvalidConfig(f"{name}: 'min' and 'max' are numbers, got {value!r}")
         chosen = frame[column].notna()
         if lowest is not None:
             chosen &= frame[column] >= lowest
@@ -93,6 +96,7 @@ def _fdr_level(frame: pd.DataFrame, value: float) -> Chosen:
 
 
 def _compound(frame: pd.DataFrame, value: str) -> Chosen:
+    require_text("compoundQuery", value)
     named = frame["moleculeNames"].str.contains(value, case=False, regex=False)
     return named | (frame["formula"] == value)
 

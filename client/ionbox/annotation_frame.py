@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science.csv_cells import unguard_cell
-from ionbox_science.errors import InvalidConfig
-from ionbox_science.formulas import NO_FORMULA_CHANGE
+from ionbox_science.formulas import plain_adduct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,38 +63,6 @@ def read_frame(data: bytes) -> pd.DataFrame:
     if "adduct" in header:
         frame["adduct"] = frame["adduct"].map(plain_adduct).astype(str)
     return frame
-
-
-def plain_adduct(adduct: str) -> str:
-    """Write ``M+H`` and ``[M+H]+`` as ``+H``; ``[M]+`` stays.
-
-    >>> plain_adduct("M+Na"), plain_adduct("[M-H]-"), plain_adduct("[M]+"), plain_adduct("+K")
-    ('+Na', '-H', '[M]+', '+K')
-    """
-    if adduct.startswith("[M") and adduct[2:3] in {"+", "-"}:
-        return adduct[2:].partition("]")[0]
-    return adduct.removeprefix("M")
-
-
-def read_adduct(adduct: str) -> str:
-    """Read an adduct as people write it: ``+H``, ``M+H``, ``[M+H]+``, ``[M]+``, ``M+``.
-
-    Raises
-    ------
-    InvalidConfig
-        If it is none.
-
-    Examples
-    --------
-    >>> read_adduct("M+H"), read_adduct(" [M-H]-"), read_adduct("M+"), read_adduct("+K")
-    ('+H', '-H', '[M]+', '+K')
-    """
-    written = adduct.strip()
-    written = f"[M]{written[1]}" if written in {"M+", "M-"} else plain_adduct(written)
-    if written not in NO_FORMULA_CHANGE and not re.fullmatch(r"([+-][^+\-\s\[\]]+)+", written):
-        said = f"'{adduct}' is none" if written else "none given"
-        raise InvalidConfig(f"adduct: {said}; write one such as +H, M+H, [M+H]+ or [M]+")
-    return written
 
 
 def as_results(frame: pd.DataFrame, index: Sequence[str] = ("formula", "adduct")) -> pd.DataFrame:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 32 << 20
 
-_IMZML = (".imzML", ".imzml", ".IMZML")
+_IMZML = ".imzML"
 
 _RESULTS = "copy_to(path) copies the results"
 
@@ -67,10 +67,14 @@ def copy_input(
 
 
 def _find_imzml(store: Store, ibd_key: str) -> str:
-    for suffix in _IMZML:
-        key = str(PurePosixPath(ibd_key).with_suffix(suffix))
-        if store.exists(key):
-            return key
+    """Find the imzML beside an ibd, in whatever case its extension is."""
+    usual = PurePosixPath(ibd_key).with_suffix(_IMZML)
+    if store.exists(str(usual)):
+        return str(usual)
+    folder = str(usual.parent).removeprefix(".")
+    for key in map(PurePosixPath, store.list_folder(folder)):
+        if key.stem == usual.stem and key.suffix.lower() == _IMZML.lower():
+            return str(key)
     raise NotInResults(f"there is no imzML beside {PurePosixPath(ibd_key).name} any more")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from ionbox.scaling import Image
 
@@ -30,7 +31,13 @@ class IsotopeImages(Sequence[Image]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def] # int or slice, as of a list
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Image]: ...
+
+    def __getitem__(self, index: int | slice) -> Image | list[Image]:
         return self._images[index]
 
     def __iter__(self) -> Iterator[Image]:

@@ -11,7 +11,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from ionbox.image_rows import read_rows
+from ionbox.image_group import ImageGroup
 
 
 class _ZarrImages(BackendArray):
@@ -20,31 +20,28 @@ class _ZarrImages(BackendArray):
     xarray's own reader of zarr is not used: it opens every array of the group.
     """
 
-    def __init__(self, array: Any) -> None:
-        self.array = array
-        self.shape = array.shape
-        self.dtype = np.dtype(array.dtype)
+    def __init__(self, images: ImageGroup) -> None:
+        self.images = images
+        self.shape = images.shape
+        self.dtype = np.dtype(np.float32)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         support = indexing.IndexingSupport.OUTER
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> Any:
-        rows, *others = key
-        if not isinstance(rows, np.ndarray) or any(isinstance(each, np.ndarray) for each in others):
-            return self.array.oindex[key]
-        return read_rows(self.array, rows, tuple(others))
+        return self.images.take(key)
 
 
 def lazy_images(
-    array: Any, image_of: Mapping[str, int], mz: npt.NDArray[np.float64]
+    images: ImageGroup, image_of: Mapping[str, int], mz: npt.NDArray[np.float64]
 ) -> xr.DataArray:
     """Name the images of an array.
 
     Parameters
     ----------
-    array
-        The zarr array, (image, isotope, y, x).
+    images : ImageGroup
+        The run's.
     image_of : mapping of str to int
         Names of ions and their images.
     mz : (n_images, n_isotopes) float64
@@ -52,11 +49,11 @@ def lazy_images(
     """
     order = sorted(image_of.items(), key=lambda pair: (pair[1], pair[0]))
     rows = np.array([row for _, row in order], dtype=np.intp)
-    lazy = indexing.LazilyIndexedArray(_ZarrImages(array))
-    images = xr.DataArray(xr.Variable(("image", "isotope", "y", "x"), lazy), name="intensity")
-    images = images.isel(image=xr.DataArray(rows, dims="ion"))
-    return images.assign_coords(
+    lazy = indexing.LazilyIndexedArray(_ZarrImages(images))
+    named = xr.DataArray(xr.Variable(("image", "isotope", "y", "x"), lazy), name="intensity")
+    named = named.isel(image=xr.DataArray(rows, dims="ion"))
+    return named.assign_coords(
         ion=np.array([name for name, _ in order], dtype=object),
-        isotope=np.arange(array.shape[1]),
+        isotope=np.arange(images.shape[1]),
         mz=(("ion", "isotope"), mz[rows]),
     )

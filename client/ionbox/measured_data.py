@@ -15,6 +15,9 @@ from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.segments import SegmentReader
 from ionbox_science.ion_images import window_bounds
 
+from ionbox.argument_checks import is_number, is_whole
+from ionbox.image_group import IMAGES, ImageGroup
+from ionbox.results_reading import reading
 from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox.view.ibd import IbdReader, Spectrum
 from ionbox.view.images import ImageReader
@@ -26,6 +29,28 @@ MAX_WINDOW_PEAKS = 20_000_000
 _MAX_PPM = 1e5
 
 Float32s = npt.NDArray[np.float32]
+
+
+class _Images(ImageReader):
+    """Images that name the results where a part of them cannot be read."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.results, place.key(IMAGES))
+        self._name = place.name
+
+    def read(self, row: int, isotope: int) -> Float32s:
+        with reading(self._name, IMAGES):
+            return super().read(row, isotope)
+
+    @functools.cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        with reading(self._name, IMAGES):
+            return super().mask
+
+    @functools.cached_property
+    def tic(self) -> npt.NDArray[np.float64]:
+        with reading(self._name, IMAGES):
+            return super().tic
 
 
 class MeasuredData:
@@ -40,11 +65,17 @@ class MeasuredData:
     """
 
     def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
-        self.images = ImageReader(place.results, place.key("ion_images.zarr"))
         self._place = place
         self._record = record
         self._ibd = IbdReader(place, record)
         self._lock = threading.RLock()
+
+    @functools.cached_property
+    def images(self) -> ImageReader:
+        """The images of annotated ions, total ion current and mask, if they are whole."""
+        place = self._place
+        ImageGroup(place.results, place.key(IMAGES), place.name).require_whole()
+        return _Images(place)
 
     # --- any m/z ---
 
@@ -66,6 +97,10 @@ class MeasuredData:
             If the sorted peaks are not there any more.
         """
         ppm = float(self._record["config"]["ppm"]) if ppm is None else ppm
+        if not is_number(mz):
+            raise BadQuestion(f"m/z: expected a number above 0, got {mz!r}")
+        if not is_number(ppm):
+            raise BadQuestion(f"ppm: expected a number above 0, got {ppm!r}")
         if not (math.isfinite(mz) and mz > 0):
             raise BadQuestion(f"m/z: expected a number above 0, got {mz}")
         if not (math.isfinite(ppm) and 0 < ppm <= _MAX_PPM):
@@ -117,15 +152,20 @@ class MeasuredData:
 
         Raises
         ------
+        BadQuestion
+            If column or row are no whole numbers.
         NotFound
             If there is no such pixel, or nothing was measured there.
         Gone
             If the ibd is not there any more, or is another.
         """
+        for name, value in (("x", x), ("y", y)):
+            if not is_whole(value):
+                raise BadQuestion(f"{name}: expected a whole number, got {value!r}")
         height, width = self.images.mask.shape
         if not (0 <= x < width and 0 <= y < height):
             raise NotFound(f"there is no pixel {x}, {y}: images have {width} x {height} pixels")
-        return self._ibd.read(x, y, float(self.images.tic[y, x]))
+        return self._ibd.read(int(x), int(y), float(self.images.tic[y, x]))
 
     def why_no_spectra(self) -> str:
         """Return why no spectrum can be read; empty if they can."""

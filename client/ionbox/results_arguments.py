@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from ionbox.command import Command, import_body
+from ionbox.compare import TOLERANCE
+from ionbox.export_formats import FORMATS
 from ionbox.extras import install_line
 
 _COMMANDS = "ionbox.results_commands"
 _PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
-
-FORMATS = ("anndata", "spatialdata", "csv-pixels", "ome-tiff", "png")
 
 
 def result_commands() -> tuple[Command, ...]:
@@ -33,7 +33,7 @@ def _add_bucket(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("results", metavar="DIR|S3", help=_PLACE)
-    add("--to", required=True, choices=FORMATS, metavar="FORMAT", help="see below")
+    add("--to", required=True, choices=tuple(FORMATS), metavar="FORMAT", help="see below")
     add("--out", type=Path, required=True, metavar="PATH", help="must not exist; see below")
     add("--fdr", type=float, default=0.1, metavar="F", help="highest FDR (%(default)s)")
     add("--database", metavar="NAME", help="only annotations of one database")
@@ -51,7 +51,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     add(
         "--tolerance",
         type=float,
-        default=1e-4,
+        default=TOLERANCE,
         metavar="D",
         help="difference of a score that does not count (%(default)s)",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from ionbox import terminal
 from ionbox.operate.errors import OperateError
 
 if TYPE_CHECKING:
-    from ionbox.compare.comparison import Comparison
+    from ionbox.compare.comparison import Comparison, Difference
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
@@ -22,9 +24,10 @@ _LISTED = 10
 def export_results(options: argparse.Namespace) -> int:
     """Write results in a format."""
     from ionbox.exports import export
-    from ionbox.run import open as open_run
+    from ionbox.results_folder import ResultsFolder
+    from ionbox.run import Run
 
-    run = open_run(options.results, profile=options.profile, region=options.region)
+    run = Run(ResultsFolder.find(options.results, options.profile, options.region))
     n_ions = export(
         run,
         options.to,
@@ -41,10 +44,13 @@ def compare_results(options: argparse.Namespace) -> int:
     """Show what differs; exit codes are those of diff."""
     try:
         return _compare(options)
-    except (IonboxError, OperateError, OSError) as error:
-        if options.debug:
-            raise
-        terminal.complain(str(error))
+    except terminal.OutputClosed:
+        raise
+    except Exception as error:  # noqa: BLE001 (the exit code of a traceback means "different")
+        if options.debug or not isinstance(error, IonboxError | OperateError | OSError):
+            traceback.print_exc()
+        else:
+            terminal.complain(str(error))
         return TROUBLE
 
 
@@ -72,14 +78,15 @@ def _compare(options: argparse.Namespace) -> int:
 
 def write_comparison(found: Comparison, out: Path) -> None:
     """Write ``compare.csv`` and ``compare.svg`` into a folder; older ones are replaced."""
+    from ionbox_science.csv_cells import guard_but_modifiers
+
     from ionbox.compare.scatter_plot import draw_comparison
-    from ionbox.csv_cells import guard
 
     out.mkdir(parents=True, exist_ok=True)
     rows = found.rows.copy()
     for name in rows:
         if rows[name].dtype.kind not in "fiub":
-            rows[name] = rows[name].map(guard)
+            rows[name] = rows[name].map(guard_but_modifiers)
     rows.to_csv(out / "compare.csv", index=False, float_format="%.6g", lineterminator="\n")
     (out / "compare.svg").write_text(draw_comparison(found), "utf-8")
 
@@ -97,15 +104,22 @@ def _show(found: Comparison, tolerance: float) -> None:
         }
     )
     for difference in found.differences:
-        terminal.say(
-            f"{difference.metric:<12} largest difference {difference.largest:.2g}, median "
-            f"{difference.median:.2g}"
-        )
+        terminal.say(f"{difference.metric:<12} {_describe(difference)}")
     for change in ("gained", "lost", "moved"):
         names = [_name(row) for row in found.rows[found.rows["change"] == change].itertuples()]
         if names:
             more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
             terminal.say(f"{change}: {', '.join(names[:_LISTED])}{more}")
+
+
+def _describe(difference: Difference) -> str:
+    said = f"largest difference {difference.largest:.2g}, median {difference.median:.2g}"
+    if math.isnan(difference.largest):
+        said = "no ion has it in both"
+    n_ions = difference.n_one_sided
+    if n_ions:
+        said += f"; {n_ions:,} ion{'' if n_ions == 1 else 's'} with it in only one of A and B"
+    return said
 
 
 def _name(row: object) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.store import Arrays, Store
 
+from ionbox.image_group import IMAGES, ImageGroup
 from ionbox.results import check_folder
+from ionbox.results_reading import RECORD, read_record, reading
 from ionbox.run_errors import NoResults
 
-if TYPE_CHECKING:
-    import zarr
-
-RECORD = "run.json"
 STATUS = "status.json"
-_IMAGES = "ion_images.zarr"
 _COPIED_AT_ONCE = 8
 
 
@@ -59,7 +56,7 @@ class ResultsFolder:
         Raises
         ------
         NoResults
-            If there is none.
+            If there is none, or its record is damaged or of a newer version.
         """
         text = os.fspath(place).rstrip("/") or "/"
         if re.match(r"[a-z0-9]+://", text):
@@ -70,14 +67,16 @@ class ResultsFolder:
             if not path.is_dir():
                 kind = "a file" if path.exists() else "not there"
                 raise NoResults(f"{text} is {kind}; give the results folder of a run")
-            folder = cls(text, Store.open(path.resolve().as_uri()), path.resolve())
+            folder = cls(text, Store.open(path.resolve().as_uri(), create=False), path.resolve())
         if not folder.has(RECORD):
             raise NoResults(folder._say_why())
+        _ = folder.record  # whoever cannot use it should know at once
         return folder
 
     def _say_why(self) -> str:
         if self.has(STATUS):
-            status = self.read_json(STATUS)
+            with self.reading(STATUS):
+                status = dict(self._store.read_json(STATUS))
             ended = f"the run is '{str(status.get('status')).replace('_', ' ')}'."
             said = f"{self.place} has no results: {ended} {status.get('message', '')}"
             return f"{said.rstrip()} {status.get('advice', '')}".rstrip()
@@ -95,38 +94,47 @@ class ResultsFolder:
 
         Raises
         ------
-        NoResults
+        DamagedResults
             If it is missing.
         """
-        try:
+        with self.reading(name):
             return self._store.read(name)
-        except MissingObject:
-            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file."""
-        try:
+        """Read a JSON file.
+
+        Raises
+        ------
+        DamagedResults
+            If it is missing or none.
+        """
+        with self.reading(name):
             return self._store.read_json(name)
-        except MissingObject:
-            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
 
     def read_arrays(self, name: str) -> Arrays:
-        """Read named arrays."""
-        try:
+        """Read named arrays.
+
+        Raises
+        ------
+        DamagedResults
+            If they are missing or none.
+        """
+        with self.reading(name):
             return self._store.read_arrays(name)
-        except MissingObject:
-            raise NoResults(f"{self.place} is not whole: {name} is missing") from None
 
     @functools.cached_property
-    def images(self) -> zarr.Group:
-        """``ion_images.zarr``; nothing of it is read yet."""
-        import zarr
-        from zarr.storage import ObjectStore
+    def record(self) -> dict[str, Any]:
+        """The run record; see `ionbox.results_reading.read_record`."""
+        return read_record(self._store, RECORD, self.place)
 
-        try:
-            return zarr.open_group(ObjectStore(self._store.objects_below(_IMAGES)), mode="r")
-        except FileNotFoundError:
-            raise NoResults(f"{self.place} is not whole: {_IMAGES} is missing") from None
+    def reading(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Let what goes wrong in a block be said of a file."""
+        return reading(self.place, name)
+
+    @functools.cached_property
+    def images(self) -> ImageGroup:
+        """``ion_images.zarr``; nothing of it is read yet."""
+        return ImageGroup(self._store, IMAGES, self.place)
 
     def copy_to(self, folder: Path) -> None:
         """Copy all files, the run record last, so that a folder with one is whole."""
@@ -151,18 +159,7 @@ def _open_bucket(url: str, profile: str | None, region: str | None) -> Store:
             f"{url}: expected a folder or s3://BUCKET/results/DATASET/RUN; 'ionbox status RUN' "
             "shows where the results of a run are"
         )
-    import boto3
-    from botocore.exceptions import BotoCoreError
+    from ionbox.operate.account import Account, plain_errors
 
-    from ionbox.operate.account import translate
-
-    try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        if session.get_credentials() is None:
-            raise NoResults(
-                f"{url}: no AWS credentials found; run 'aws configure' or 'aws sso login', or name "
-                "a profile"
-            )
-        return Store.open_bucket(url, session)
-    except BotoCoreError as error:
-        raise translate(error) from error
+    with plain_errors():
+        return Account(profile, region).open_bucket(url.removeprefix("s3://"))

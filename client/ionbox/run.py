@@ -57,12 +57,22 @@ def open(
 
 
 class Run(RunData):
-    """Results of a run; made by `open`. Everything is read when it is asked for."""
+    """Results of a run; made by `open`. Tables and images are read when they are asked for."""
 
     def to_anndata(
         self, fdr: float = 0.1, database: Database | None = None, *, use_tic: bool = False
     ) -> AnnData:
-        """Return pixels and ions as metaspace-converter lays them out; see `ionbox.exports`."""
+        """Return pixels and ions as metaspace-converter lays them out.
+
+        Parameters are those of `ionbox.exports.anndata_tables.to_anndata`.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> run.to_anndata(fdr=0.2).obs_names.size == run.mask.size
+        True
+        """
         from ionbox.exports.anndata_tables import to_anndata
 
         return to_anndata(self, fdr=fdr, database=database, use_tic=use_tic)
@@ -70,7 +80,11 @@ class Run(RunData):
     def to_spatialdata(
         self, fdr: float = 0.1, database: Database | None = None, *, use_tic: bool = False
     ) -> SpatialData:
-        """Return pixels and ions as metaspace-converter lays them out; see `ionbox.exports`."""
+        """Return pixels and ions as metaspace-converter lays them out; see `ionbox.exports`.
+
+        Parameters are those of `ionbox.exports.spatialdata_tables.to_spatialdata`, which has an
+        example.
+        """
         from ionbox.exports.spatialdata_tables import to_spatialdata
 
         return to_spatialdata(self, fdr=fdr, database=database, use_tic=use_tic)

@@ -6,10 +6,11 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ionbox_cloud.images import COLOCALIZATION, colocalize_images
+from ionbox_cloud.images import COLOCALIZATION
 from ionbox_science.colocalization import Colocalization
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.argument_checks import is_whole
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import RunFacts
 
@@ -23,8 +24,10 @@ class RunColocalization(RunFacts):
     @functools.cached_property
     def _colocalization(self) -> Colocalization:
         if self._folder.has(COLOCALIZATION):
-            return Colocalization.from_arrays(self._folder.read_arrays(COLOCALIZATION))
-        return colocalize_images(self._folder.images)  # a run of an older version
+            arrays = self._folder.read_arrays(COLOCALIZATION)
+            with self._folder.reading(COLOCALIZATION):
+                return Colocalization.from_arrays(arrays)
+        return self._folder.images.colocalize()  # a run of an older version
 
     def colocalization(self) -> pd.DataFrame:
         """Return which ions lie in the same places, each with its most similar ones.
@@ -85,8 +88,8 @@ class RunColocalization(RunFacts):
         >>> run.colocalized(run.results()["ion"].iloc[0], n=3).index.name
         'ion'
         """
-        if n < 0:
-            raise InvalidConfig(f"n: expected 0 or more, got {n}")
+        if not is_whole(n) or n < 0:
+            raise InvalidConfig(f"n: expected 0 or more, got {n!r}")
         best = self._partners(self._find_ion(ion)).head(n)
         facts = self._table.drop_duplicates("ion").set_index("ion")
         columns = ["formula", "adduct", "mz", "fdr", "moleculeNames"]

@@ -37,7 +37,7 @@ class RunData(RunImages):
     def _measured(self) -> MeasuredData:
         from ionbox.measured_data import MeasuredData
 
-        return MeasuredData(self._place, self.record)
+        return MeasuredData(self._place, self._record)
 
     def mz_image(self, mz: float, ppm: float | None = None) -> npt.NDArray[np.float32]:
         """Return the image of any m/z, annotated or not, made as an ion's isotope image is.
@@ -143,8 +143,7 @@ class RunData(RunImages):
         """
         from ionbox.input_files import copy_input
 
-        with in_python():
-            copy_input(self._place.ibd, self.record, Path(path), base_name)
+        copy_input(self._place.ibd, self._record, Path(path), base_name)
 
     def copy_to(self, path: str | os.PathLike[str]) -> None:
         """Copy all files of the results into a folder.
@@ -166,8 +165,7 @@ class RunData(RunImages):
         >>> ionbox.open("copy").id == ionbox.open("results").id
         True
         """
-        with in_python():
-            self._folder.copy_to(Path(path))
+        self._folder.copy_to(Path(path))
 
 
 def find_data(folder: ResultsFolder) -> Place:
@@ -179,7 +177,7 @@ def find_data(folder: ResultsFolder) -> Place:
         The results.
     """
     from ionbox.operate.account import Account, plain_errors
-    from ionbox.view.places import Data, bucket_place, folder_place, open_bucket
+    from ionbox.view.places import Data, bucket_place, folder_place
 
     if folder.path is not None:
         return folder_place(folder.path)
@@ -189,4 +187,4 @@ def find_data(folder: ResultsFolder) -> Place:
         if folder.inbox is None:
             return replace(place, ibd=Data(None, missing=_NO_INBOX))
         bucket = folder.inbox.removeprefix("s3://").strip("/")
-        return replace(place, ibd=Data(open_bucket(account, bucket)))
+        return replace(place, ibd=Data(account.open_bucket(bucket)))

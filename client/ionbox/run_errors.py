@@ -3,7 +3,8 @@
 ::
 
     InvalidInput            (ionbox_science.errors)
-    ├── NoResults           there is no run where it was said to be, or a file of it is missing
+    ├── NoResults           there is no run where it was said to be, or a newer ionbox wrote it
+    │   └── DamagedResults  a file of it is missing or cannot be read; for the viewer a `Gone`, too
     ├── NotInResults        the run has no such ion, database or setting; a LookupError, too
     └── MissingLibrary      an export needs a library that is not installed
 
@@ -15,9 +16,15 @@ from __future__ import annotations
 
 from ionbox_science.errors import InvalidInput, IonboxError
 
+from ionbox.view.errors import Gone
+
 
 class NoResults(InvalidInput):
     """A folder or bucket does not hold the results of a run."""
+
+
+class DamagedResults(NoResults, Gone):
+    """A file of the results is missing, cut short or something else."""
 
 
 class NotInResults(InvalidInput, LookupError):  # noqa: N818

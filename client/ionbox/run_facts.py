@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,17 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox.annotation_filters import check_fdr
 from ionbox.annotation_frame import read_frame
-from ionbox.results_folder import RECORD, ResultsFolder
+from ionbox.results_folder import ResultsFolder
 from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_TABLE = "annotations.csv"
+_NEEDED = (
+    *("database", "formula", "chemMod", "neutralLoss", "adduct", "ion", "mz", "msm", "fdr"),
+    *("rhoChaos", "maxIntensity", "moleculeNames", "moleculeIds"),
+)
 
 Database = str | tuple[str, str]
 """A database: its name, or name and version."""
@@ -63,20 +70,24 @@ class RunFacts:
 
     # --- what the run was ---
 
-    @functools.cached_property
+    @property
     def record(self) -> dict[str, Any]:
         """``run.json``: everything that is known of the run."""
-        return dict(self._folder.read_json(RECORD))
+        return copy.deepcopy(self._record)
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return self._folder.record
 
     @property
     def id(self) -> str:
         """Identity of the run: equal for equal input, settings and version."""
-        return str(self.record["run_id"])
+        return str(self._record["run_id"])
 
     @property
     def name(self) -> str:
         """Name of the dataset."""
-        return str(self.record["dataset"]["name"])
+        return str(self._record["dataset"]["name"])
 
     @property
     def config(self) -> dict[str, Any]:
@@ -88,12 +99,12 @@ class RunFacts:
         >>> ionbox.open("results").config["polarity"]
         'positive'
         """
-        return dict(self.record["config"])
+        return copy.deepcopy(dict(self._record["config"]))
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the dataset: size, spectra, peaks, checksums."""
-        return dict(self.record["dataset"])
+        return copy.deepcopy(dict(self._record["dataset"]))
 
     @property
     def status(self) -> str:
@@ -119,36 +130,42 @@ class RunFacts:
                 n_annotations=int(known["n_annotations"]),
                 version=known.get("version"),
             )
-            for known in self.record["databases"]
+            for known in self._record["databases"]
         ]
 
     @property
     def databases(self) -> list[str]:
         """Names of the databases, in the order of the run."""
-        return [str(database["name"]) for database in self.record["databases"]]
+        return [str(database["name"]) for database in self._record["databases"]]
 
     @property
     def adducts(self) -> list[str]:
         """Adducts that were looked for."""
-        return list(self.config["adducts"])
+        return list(self._record["config"]["adducts"])
 
     @property
     def polarity(self) -> str:
         """``Positive`` or ``Negative``."""
-        return str(self.config["polarity"]).capitalize()
+        return str(self._record["config"]["polarity"]).capitalize()
 
     @property
     def _sign(self) -> str:
-        return "+" if self.config["polarity"] == "positive" else "-"
+        return "+" if self._record["config"]["polarity"] == "positive" else "-"
 
     @functools.cached_property
     def _table(self) -> pd.DataFrame:
-        return read_frame(self._folder.read("annotations.csv"))
+        data = self._folder.read(_TABLE)
+        with self._folder.reading(_TABLE):
+            frame = read_frame(data)
+            missing = [name for name in _NEEDED if name not in frame]
+            if missing:
+                raise ValueError(f"no column {', '.join(missing)}")
+        return frame
 
     def _find_database(self, database: Database) -> str:
         """Return the name of a database; a version is compared where the run knows one."""
         name, version = (database, None) if isinstance(database, str) else _as_pair(database)
-        known = {str(each["name"]): each.get("version") for each in self.record["databases"]}
+        known = {str(each["name"]): each.get("version") for each in self._record["databases"]}
         if name not in known:
             raise NotInResults(
                 f"{self._folder.place} has no database '{name}'; it has {', '.join(known)}"

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation_table import format_ion
 from ionbox_science.errors import InvalidConfig
+from ionbox_science.formulas import read_adduct
 
 from ionbox.annotation_filters import filter_annotations
-from ionbox.annotation_frame import read_adduct
-from ionbox.image_rows import read_rows
+from ionbox.argument_checks import require_text
 from ionbox.isotope_images import IsotopeImages
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import Database
@@ -31,24 +31,22 @@ class RunImages(RunTables):
 
     @functools.cached_property
     def _image_of(self) -> dict[str, int]:
-        group: Any = self._folder.images
-        return dict(group["images"].attrs["image_of"])
+        return self._folder.images.image_of
 
     @functools.cached_property
     def _mz(self) -> npt.NDArray[np.float64]:
-        group: Any = self._folder.images
-        return np.asarray(group["mz"][...])
+        return self._folder.images.read("mz")
 
     @functools.cached_property
     def _tic(self) -> npt.NDArray[np.float64]:
-        group: Any = self._folder.images
-        return np.asarray(group["tic"][...])
+        return self._folder.images.read("tic")
 
     @functools.cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
-        """Which pixels were measured: (height, width) bool."""
-        group: Any = self._folder.images
-        return np.asarray(group["mask"][...])
+        """Which pixels were measured: (height, width) bool, read-only."""
+        mask = self._folder.images.read("mask")
+        mask.flags.writeable = False
+        return mask
 
     def tic_image(self) -> npt.NDArray[np.float64]:
         """Return the total ion current: (height, width) float64; 0 where nothing was measured.
@@ -78,8 +76,7 @@ class RunImages(RunTables):
         """
         from ionbox.lazy_images import lazy_images
 
-        group: Any = self._folder.images
-        return lazy_images(group["images"], self._image_of, self._mz)
+        return lazy_images(self._folder.images, self._image_of, self._mz)
 
     def isotope_images(
         self,
@@ -114,7 +111,9 @@ class RunImages(RunTables):
         NotInResults
             If the ion was not annotated.
         InvalidConfig
-            If formula or adduct are empty, or the scale is none.
+            If there is no formula, or the scale is none.
+        InvalidFormula
+            If the adduct is none.
 
         Examples
         --------
@@ -124,15 +123,16 @@ class RunImages(RunTables):
         >>> len(images), images[0].shape
         (4, (12, 16))
         """
+        for name, text in (("sf", sf), ("neutral_loss", neutral_loss), ("chem_mod", chem_mod)):
+            require_text(name, text)
         formula = sf.strip()
         if not formula:
             raise InvalidConfig("sf: no formula given; write one such as C6H12O6")
         parts = (formula, read_adduct(adduct), neutral_loss, chem_mod)
         divisor = self._divisor(scale_intensity)
         row = self._find_image(*parts)
-        group: Any = self._folder.images
-        n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
-        images = group["images"][row, :n_isotopes]
+        n_isotopes = 1 if only_first_isotope else self._folder.images.shape[1]
+        images = self._folder.images.take((row, slice(n_isotopes)))
         to_unit = divisor is None and not scale_intensity
         return self._isotope_images(images, row, parts, to_unit, divisor, hotspot_clipping)
 
@@ -201,8 +201,7 @@ class RunImages(RunTables):
         divisor = self._divisor(scale_intensity)
         to_unit = divisor is None and not scale_intensity
         frame = filter_annotations(self._select(database, fdr), annotation_filter)
-        group: Any = self._folder.images
-        n_isotopes = 1 if only_first_isotope else group["images"].shape[1]
+        n_isotopes = 1 if only_first_isotope else self._folder.images.shape[1]
         rows = [self._image_of[ion] for ion in frame["ion"]]
         found = dict(self._read_images(sorted(set(rows)), n_isotopes))
         columns = (frame[name] for name in ("formula", "adduct", "neutralLoss", "chemMod"))
@@ -215,10 +214,8 @@ class RunImages(RunTables):
         self, rows: Sequence[int], n_isotopes: int
     ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
         """Yield images by row; each chunk of the file is read once."""
-        group: Any = self._folder.images
-        array = group["images"]
-        per_read = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(array.shape[1:]))))
+        images = self._folder.images
+        per_read = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(images.shape[1:]))))
         for start in range(0, len(rows), per_read):
-            some = rows[start : start + per_read]
-            images = read_rows(array, np.array(some, np.intp), (slice(n_isotopes),))
-            yield from zip(some, images, strict=True)
+            some = list(rows[start : start + per_read])
+            yield from zip(some, images.take((some, slice(n_isotopes))), strict=True)

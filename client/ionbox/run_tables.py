@@ -156,8 +156,9 @@ class RunTables(RunColocalization):
         from ionbox.diagnostics_frame import diagnostics_frame
 
         chosen = self.databases if database is None else [self._find_database(database)]
-        frames = [
-            diagnostics_frame(self._folder.read_arrays(f"diagnostics/{name}.npz"), name, self._sign)
-            for name in chosen
-        ]
+        frames = []
+        for name in chosen:
+            arrays = self._folder.read_arrays(f"diagnostics/{name}.npz")
+            with self._folder.reading(f"diagnostics/{name}.npz"):
+                frames.append(diagnostics_frame(arrays, name, self._sign))
         return pd.concat(frames, ignore_index=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+from ionbox.cli import main
 from ionbox.compare.comparison import compare
 from ionbox.compare.scatter_plot import draw_comparison
 from ionbox.compare.tables import DatasetNames, Side, read_side
 from ionbox.results_commands import write_comparison
+from ionbox_science.errors import InvalidConfig
 from operating import Command
 
 
@@ -53,6 +56,57 @@ def test_ions_are_gained_lost_moved_or_differ_in_scores() -> None:
 def test_a_difference_within_the_tolerance_is_none() -> None:
     found = compare(side("a", {"msm": 0.8}), side("b", {"msm": 0.80009}))
     assert found.same
+
+
+@pytest.mark.parametrize("metric", ["msm", "fdr", "rhoChaos"])
+def test_a_metric_that_one_table_lacks_is_a_difference(metric: str) -> None:
+    known = side("a", {}, {"formula": "C1"})
+    unknown = side("b", {metric: math.nan}, {"formula": "C1"})
+    for a, b in ((known, unknown), (unknown, known)):
+        found = compare(a, b)
+        assert sorted(found.rows["change"]) == ["", "scores"]
+        n_one_sided = {each.metric: each.n_one_sided for each in found.differences}
+        assert n_one_sided.pop(metric) == 1
+        assert set(n_one_sided.values()) == {0}
+    assert compare(unknown, unknown).same
+
+
+def test_a_metric_that_one_table_lacks_is_said(
+    results: Path, tmp_path: Path, operate: Command
+) -> None:
+    for name in ("a", "b"):
+        frame = pd.read_csv(results / "annotations.csv", comment="#", keep_default_na=False)
+        if name == "b":
+            frame["rhoChaos"] = frame["rhoChaos"].astype(object)
+            frame.loc[0, "rhoChaos"] = ""
+            frame["rhoSpatial"] = ""
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    ended = operate("compare", tmp_path / "a.csv", tmp_path / "b.csv")
+    assert ended.code == 1
+    assert "rhoChaos     largest difference 0, median 0; 1 ion with it in only one" in ended.out
+    assert f"rhoSpatial   no ion has it in both; {len(frame)} ions with it in only" in ended.out
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, -1e-9])
+def test_a_tolerance_is_a_number_of_0_or_more(
+    results: Path, operate: Command, tolerance: float
+) -> None:
+    with pytest.raises(InvalidConfig, match=f"tolerance: expected a number of 0 .*{tolerance}"):
+        compare(side("a", {}), side("b", {}), tolerance)
+    assert operate("compare", results, results, f"--tolerance={tolerance}").code == 2
+
+
+def test_a_crash_is_no_difference(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ionbox.compare.tables.read_side", crash)
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", str(results), str(results)])
+    assert ended.value.code == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_databases_tell_ions_apart_where_both_tables_know_them() -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,9 +22,9 @@ import pandas as pd
 import pytest
 import tifffile
 from ionbox import exports
-from ionbox.exports import FORMATS, export, selection
+from ionbox.export_formats import FORMATS
+from ionbox.exports import export, selection
 from ionbox.exports.png_folder import encode_png
-from ionbox.results_arguments import FORMATS as OFFERED
 from ionbox.run import Run
 from ionbox.run_errors import MissingLibrary
 from ionbox_science.errors import InvalidConfig
@@ -84,6 +85,22 @@ def test_anndata_is_laid_out_as_by_metaspace_converter(run: Run, tmp_path: Path)
     assert facts["image_size"] == {"x": 16, "y": 12}
     assert facts["config"]["ppm"] == 3
     assert table.uns["ionbox"]["run_id"] == run.id
+    details = [facts["database_details"][str(place)] for place in range(2)]
+    assert [(each["name"], each["n_molecules"]) for each in details] == [
+        ("acids", 240),
+        ("waxes", 304),
+    ]
+    parameters = facts["metaspace_to_anndata_parameters"]
+    assert parameters["dataset_id"] == run.metadata["id"]
+    assert (parameters["fdr"], bool(parameters["use_tic"])) == (0.2, False)
+    assert "database" not in parameters  # an h5ad holds no None
+
+
+def test_anndata_says_of_which_database_it_is(run: Run) -> None:
+    facts = run.to_anndata(fdr=0.5, database=("acids", "v1"), use_tic=True).uns["metaspace"]
+    parameters = facts["metaspace_to_anndata_parameters"]
+    assert parameters["database"] == ["acids", "v1"]
+    assert parameters["use_tic"] is True
 
 
 def test_anndata_has_what_squidpy_looks_for(run: Run) -> None:
@@ -183,11 +200,29 @@ def test_untrusted_text_is_inert_in_csv(
     monkeypatch.setattr(
         selection.Selection,
         "block",
-        lambda self, chosen, rows: np.zeros((len(self.ions), 12, 16), np.float32)[:, rows],
+        lambda self, chosen: np.zeros((len(self.ions), 12, 16), np.float32),
     )
     export(run, "csv-pixels", tmp_path / "pixels.csv", fdr=0.2)
     header = next(csv.reader(io.StringIO((tmp_path / "pixels.csv").read_text())))
     assert header[2] == "'=1+1"
+
+
+def test_every_image_is_read_once_however_many_rows(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "_BLOCK_VALUES", 12 * 16 * 3)
+    read: list[str] = []
+    block = selection.Selection.block
+    monkeypatch.setattr(
+        selection.Selection,
+        "block",
+        lambda self, ions: (read.extend(ions), block(self, ions))[1],
+    )
+    export(run, "csv-pixels", tmp_path / "pixels.csv", fdr=0.2)
+    assert sorted(read) == sorted(unique_ions(run, 0.2)["ion"])
+    stored = run.images.indexes["ion"]
+    assert read == sorted(read, key=stored.get_loc)
+    assert [path.name for path in tmp_path.iterdir()] == ["pixels.csv"]
 
 
 # --- images ---
@@ -250,7 +285,6 @@ def test_an_empty_image_and_one_of_one_pixel_are_pngs(tmp_path: Path) -> None:
 
 
 def test_all_formats_are_offered() -> None:
-    assert tuple(FORMATS) == OFFERED
     for name in FORMATS:
         assert f"``{name}``" in str(exports.__doc__)
 
@@ -263,6 +297,30 @@ def test_the_command_exports_a_folder_or_a_bucket(
         assert ended.code == 0
         assert re.match(r"\d+ ions: ", ended.out)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+@pytest.mark.parametrize("to", [name for name in FORMATS if name != "spatialdata"])
+def test_an_interrupted_export_leaves_nothing_and_can_be_made_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    images = selection.Selection.images
+    pixels = selection.Selection.pixels
+
+    def interrupt(self: selection.Selection, *folder: Path) -> Iterator[np.ndarray]:
+        yield next(pixels(self, *folder) if folder else images(self))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(selection.Selection, "images", interrupt)
+        patch.setattr(selection.Selection, "pixels", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            export(run, to, tmp_path / "out", fdr=0.2)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / ".out.incoming").mkdir()  # as of a process that was killed
+    (tmp_path / ".out.incoming" / "old.png").write_bytes(b"")
+    assert export(run, to, tmp_path / "out", fdr=0.2)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not (tmp_path / "out" / "old.png").exists()
 
 
 def test_what_cannot_be_exported_is_said(run: Run, results: Path, operate: Command) -> None:

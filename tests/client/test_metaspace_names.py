@@ -14,12 +14,12 @@ import ionbox
 import numpy as np
 import pandas as pd
 import pytest
-from ionbox.annotation_frame import read_adduct
 from ionbox.exports import export
 from ionbox.run import Run
 from ionbox.run_errors import NotInResults
 from ionbox_science import __version__
-from ionbox_science.errors import InvalidConfig
+from ionbox_science.errors import InvalidConfig, InvalidFormula, InvalidInput
+from ionbox_science.formulas import read_adduct
 from operating import Command
 
 
@@ -226,9 +226,9 @@ def test_an_ion_without_formula_or_adduct_is_refused(run: Run) -> None:
     for empty in ("", " "):
         with pytest.raises(InvalidConfig, match="sf: no formula given; write one such as C6H12O6"):
             run.isotope_images(empty, adduct)
-        with pytest.raises(InvalidConfig, match=r"adduct: none given; write one such as \+H"):
+        with pytest.raises(InvalidFormula, match=r"adduct: none given; write one such as \+H"):
             run.isotope_images(formula, empty)
-    with pytest.raises(InvalidConfig, match=r"adduct: 'H' is none; write one such as \+H, M\+H"):
+    with pytest.raises(InvalidFormula, match=r"adduct: 'H' is none; write one such as \+H, M\+H"):
         run.isotope_images(formula, "H")
 
 
@@ -246,6 +246,34 @@ def test_adducts_may_be_written_in_every_way(with_losses: Run) -> None:
         "[M]-",
         "+NH4",
     ]
+
+
+def test_arguments_of_another_type_are_refused_in_a_sentence(run: Run) -> None:
+    formula, adduct = run.annotations(1)[0]
+    for ask, words in (
+        (lambda: run.results(adduct=5), r"adduct: expected text such as \+H, got 5"),
+        (lambda: run.isotope_images(formula, None), r"adduct: expected text such as \+H, got None"),
+        (lambda: run.isotope_images(5, adduct), "sf: expected text, got 5"),
+        (lambda: run.isotope_images(formula, adduct, neutral_loss=5), "neutral_loss: expected t"),
+        (lambda: run.results(compoundQuery=5), "compoundQuery: expected text, got 5"),
+        (lambda: run.results(mzFilter={"min": "200"}), "mzFilter: 'min' and 'max' are numbers"),
+        (lambda: run.colocalized(formula, n="3"), "n: expected 0 or more, got '3'"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            ask()
+
+
+def test_what_a_run_hands_out_can_be_changed_without_changing_the_run(run: Run) -> None:
+    for facts in (run.config, run.metadata, run.record["config"]):
+        facts["adducts"] = facts["mz_min"] = None
+    run.config["adducts"].append("+Li")
+    run.record["databases"].clear()
+    run.adducts.clear()
+    assert run.adducts == run.config["adducts"] == ["+H", "+Na", "+K"]
+    assert run.databases == ["acids", "waxes"]
+    with pytest.raises(ValueError, match="read-only"):
+        run.mask[0, 0] = False
+    run.mask.copy()[0, 0] = False
 
 
 def test_clipped_images_from_0_to_1_reach_1(run: Run) -> None:

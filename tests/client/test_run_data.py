@@ -20,12 +20,13 @@ from ionbox_science.errors import InvalidConfig
 from ionbox_science.imzml import read_header
 from ionbox_science.ion_images import Grid, extract_images, find_windows
 from ionbox_science.spectra import read_peaks
+from operating import Command
 from oracles.peak_sorting import sort_peaks
 from small_run import upload
 
 SEGMENTS_GONE = (
-    "the dataset's sorted peaks have expired or were deleted; annotating the dataset again with "
-    "--force makes them anew"
+    "the dataset's sorted peaks have expired or were deleted; 'ionbox annotate … --force' makes "
+    "them anew"
 )
 
 
@@ -120,6 +121,8 @@ def test_a_run_finds_its_data_from_another_folder(
 @pytest.mark.parametrize(
     ("mz", "ppm", "words"),
     [
+        ("300", None, "m/z: expected a number above 0, got '300'"),
+        (300, "3", "ppm: expected a number above 0, got '3'"),
         (-4, None, "m/z: expected a number above 0, got -4"),
         (float("nan"), None, "m/z: expected a number above 0"),
         (300, 0, "ppm: expected a number above 0, at most 100000, got 0"),
@@ -156,6 +159,9 @@ def test_the_spectrum_of_a_pixel_is_that_of_the_ibd(run: Run, results: Path) -> 
         np.testing.assert_array_equal(intensity, peaks.intensity[here])
     with pytest.raises(NotFound, match=r"no pixel 16, 0: images have 16 x 12 pixels"):
         run.spectrum(16, 0)
+    with pytest.raises(BadQuestion, match=r"x: expected a whole number, got 1\.5"):
+        run.spectrum(1.5, 2)  # type: ignore[arg-type]
+    assert run.spectrum(np.int64(3), np.int64(5))[0].size
 
 
 def test_a_bucket_alone_does_not_say_where_its_inbox_is(bucket_results: str) -> None:
@@ -237,8 +243,49 @@ def test_results_are_not_copied_over_something_else(run: Run, tmp_path: Path) ->
 def test_a_bucket_without_a_region_is_said_in_python(
     bucket_results: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = ionbox.open(bucket_results)
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(UserMustAct, match="no AWS region set; add region='NAME', for example"):
-        run.mz_image(300)
+        ionbox.open(bucket_results)
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_another_endpoint_of_s3_is_named_by_the_environment_alone(
+    in_buckets: Run, s3_server: str, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, s3_server)
+    run = ionbox.open(results_uri(in_buckets, "results-bucket"), inbox="s3://inbox-bucket")
+    assert len(run.results())
+    assert run.tic_image().any()
+    assert run.mz_image(300.2, 5000).any()
+    assert run.spectrum(3, 5)[0].size
+
+
+def test_without_credentials_they_are_asked_for(
+    bucket_results: str, monkeypatch: pytest.MonkeyPatch, operate: Command
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(UserMustAct, match=r"no AWS credentials found; .* with profile='NAME'"):
+        ionbox.open(bucket_results)
+    said = "no AWS credentials found; run 'aws configure' or 'aws sso login', or name a profile"
+    for command in (["view", bucket_results], ["export", bucket_results, "--to=png", "--out=x"]):
+        ended = operate(*command)
+        assert (ended.code, ended.err) == (1, f"error: {said} with --profile NAME\n")
+
+
+@pytest.mark.parametrize("suffix", [".ImzML", ".imzml", ".IMZML"])
+def test_the_imzml_is_found_in_whatever_case_its_extension_is(
+    moved: Path, tmp_path: Path, suffix: str
+) -> None:
+    (moved / "tissue.imzML").rename(moved / f"tissue{suffix}")
+    ionbox.open(moved / "results").download_to_dir(tmp_path / "here")
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        "tissue.ibd",
+        f"tissue{suffix}",
+    }

@@ -28,7 +28,6 @@ from ionbox.view.places import (
     bucket_place,
     find_place,
     folder_place,
-    open_bucket,
     work_folder_place,
 )
 from ionbox.view.run_reader import RunReader
@@ -242,7 +241,7 @@ def test_a_bucket_answers_with_the_same_bytes(
     client: Client, run: LocalRun, bucket: Account
 ) -> None:
     place = bucket_place(bucket, f"s3://the-results/{run.results_folder}")
-    place = replace(place, ibd=Data(open_bucket(bucket, "the-inbox")))
+    place = replace(place, ibd=Data(bucket.open_bucket("the-inbox")))
     with serving(place) as remote:
         for path, query in QUESTIONS:
             expected, found = client.get(path, **query), remote.get(path, **query)
@@ -298,8 +297,8 @@ def test_segments_that_expired(moved: LocalRun) -> None:
         late = client.get("/api/anymz", mz=300)
         assert late.status == 410
         assert late.error == (
-            "the dataset's sorted peaks have expired or were deleted; annotating the dataset again "
-            "with --force makes them anew"
+            "the dataset's sorted peaks have expired or were deleted; 'ionbox annotate … --force' "
+            "makes them anew"
         )
     with serving(folder_place(moved.out)) as client:
         assert client.get("/api/run").json["served"]["anyMz"] == late.error
@@ -508,7 +507,7 @@ def test_nothing_else_can_be_fetched(client: Client, path: str) -> None:
             "there is no pixel 18, 0: images have 18 x 13",
         ),
         ("/api/why", {"formula": "Q", "adduct": "+H"}, 400, "'Q' is not an element"),
-        ("/api/why", {"formula": "CH4"}, 400, "no adduct given"),
+        ("/api/why", {"formula": "CH4"}, 400, "adduct: none given"),
         (
             "/api/why",
             {"formula": "CH4", "adduct": "+H", "database": "../../run"},

@@ -157,6 +157,13 @@ class StoreContract:
         assert store.list_beginning("nothing/") == []
         assert store.list_beginning("A") == ["A/x."]
 
+    def test_a_folder_is_listed_without_those_in_it(self, store: Store) -> None:
+        for key in ("a/x.ibd", "a/x.imzML", "a/x/y", "ab", "b"):
+            store.write(key, b"")
+        assert store.list_folder("a") == ["a/x.ibd", "a/x.imzML"]
+        assert store.list_folder("") == ["ab", "b"]
+        assert store.list_folder("nothing") == []
+
     def test_listing_has_no_limit(self, store: Store) -> None:
         for n in range(1100):  # S3 lists 1,000 at a time
             store.write(f"many/{n:05}", b"")
@@ -210,6 +217,15 @@ class TestFolderStore(FolderOrBucket):
     def test_an_object_is_an_ordinary_file(self, store: Store, folder: Path) -> None:
         store.write_json("runs/a/plan.json", {"ppm": 3})
         assert json.loads((folder / "runs" / "a" / "plan.json").read_text("utf-8")) == {"ppm": 3}
+
+    def test_reading_makes_no_folder(self, folder: Path) -> None:
+        with pytest.raises(MissingObject, match="there is no folder file://"):
+            Store.open(folder.as_uri(), create=False)
+        folder.mkdir(parents=True)
+        store = Store.open(folder.as_uri(), create=False)
+        with pytest.raises(MissingObject):
+            store.objects_below("ion_images.zarr")
+        assert not list(folder.iterdir())
 
     def test_what_storage_refuses_may_be_tried_again(self, store: Store) -> None:
         store.write("a", b"a file, so no folder can have its name")

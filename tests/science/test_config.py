@@ -243,6 +243,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(key: str, value: Any) -> N
         ("isotope_peaks", 16, 16),
         ("adducts", ["+H", "+Na", "+H"], ("+H", "+Na")),
         ("adducts", ["[M]+", "+NH4"], ("[M]+", "+NH4")),
+        ("adducts", ["M+", "M+NH4", "[M+H]+"], ("[M]+", "+NH4", "+H")),
         ("neutral_losses", [], ()),
         ("chem_mods", ["-H+C"], ("-H+C",)),
         ("polarity", "+", "positive"),

@@ -14,6 +14,7 @@ from ionbox_science.formulas import (
     join_modifier,
     parse_formula,
     parse_modifier,
+    read_adduct,
     tabulate_elements,
     tabulate_modifiers,
 )
@@ -176,3 +177,23 @@ def test_masses_of_elements_are_average_masses() -> None:
 )
 def test_labels_have_the_mass_of_their_heavy_isotope(label: str, mass: float) -> None:
     assert element_masses()[label] == pytest.approx(mass, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("written", "adduct"),
+    [
+        *[("+H", "+H"), ("M+H", "+H"), ("[M+H]+", "+H"), (" [M-H]- ", "-H"), ("-H2O+H", "-H2O+H")],
+        *[("[M]+", "[M]+"), ("M+", "[M]+"), ("M-", "[M]-"), ("[M-H2O+H]+", "-H2O+H")],
+        ("[M+H]", "+H"),
+    ],
+)
+def test_adducts_are_read_as_people_write_them(written: str, adduct: str) -> None:
+    assert read_adduct(written) == adduct
+
+
+@pytest.mark.parametrize(
+    "written", ["", "M", "H", "+", "[M+H]2+", "[M+2H]2+", "[2M+H]+", "M++", "+ H", "[M]", None]
+)
+def test_what_is_no_adduct_is_refused(written: object) -> None:
+    with pytest.raises(InvalidFormula, match=r"adduct: .*such as \+H"):
+        read_adduct(written)

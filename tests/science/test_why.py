@@ -285,8 +285,8 @@ def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
         ("C6H12Q6", "+H", "'Q' is not an element"),
         ("", "+H", "no formula given; write that of the molecule, such as C6H12O6"),
         (" ", "+H", "no formula given"),
-        ("C6H12O6", "", "no adduct given; write one such as"),
-        ("C6H12O6", "H", "is not a modifier"),
+        ("C6H12O6", "", "adduct: none given; write one such as"),
+        ("C6H12O6", "H", "adduct: 'H' is none; write one such as"),
         ("C999999999999H4", "+H", "'C999999999999H4': more atoms of C than 1,000,000"),
         ("CH4", "+C999999999999", "more atoms of C than 1,000,000"),
     ],
@@ -294,6 +294,12 @@ def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
 def test_what_cannot_be_read_is_refused(formula: str, adduct: str, words: str) -> None:
     with pytest.raises(InvalidFormula, match=words):
         parse_ion(formula, adduct)
+
+
+@pytest.mark.parametrize("adduct", ["[M]+", "M+", " M+ "])
+def test_the_loss_of_an_electron_is_read_as_people_write_it(adduct: str) -> None:
+    assert parse_ion(GOOD, adduct).adduct == "[M]+"
+    assert parse_ion(GOOD, "[M-H]-").adduct == parse_ion(GOOD, "M-H").adduct == "-H"
 
 
 def test_ions_of_an_electron_less() -> None:

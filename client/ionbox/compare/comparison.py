@@ -7,23 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from ionbox_science.errors import InvalidConfig
 from ionbox_science.fdr import FDR_LEVELS
 
+from ionbox.compare import TOLERANCE
 from ionbox.compare.tables import KEY, METRICS, Side
-
-TOLERANCE = 1e-4
-"""Difference of a metric that does not count; tables have 6 significant digits."""
 
 _ROUNDING = 1e-9  # an FDR of 0.1 computed on another way is still within 10 %
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much one metric differs over the ions that both tables have."""
+    """How much one metric differs over the ions that both tables have.
+
+    Attributes
+    ----------
+    metric : str
+        Its name.
+    largest, median : float
+        Over the ions that have it in both tables; no number if there are none.
+    n_one_sided : int
+        Ions that have it in one of the two tables only.
+    """
 
     metric: str
     largest: float
     median: float
+    n_one_sided: int
 
 
 @dataclass(frozen=True)
@@ -72,11 +82,20 @@ def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
     tolerance : float
         Difference of a metric that does not count.
 
+    Raises
+    ------
+    InvalidConfig
+        If the tolerance is no number, or below 0.
+
     Notes
     -----
+    A metric that only one table has of an ion differs.
+
     Ions are matched by formula, modification, loss and adduct; also by database where both tables
     name one that they share. Of an ion that a table has twice, the better FDR counts.
     """
+    if not tolerance >= 0:  # nor NaN
+        raise InvalidConfig(f"tolerance: expected a number of 0 or more, got {tolerance}")
     key = [*KEY, *(["database"] if a.databases & b.databases else [])]
     left, right = (
         side.frame.drop_duplicates(key)[[*key, *METRICS]].reset_index(drop=True) for side in (a, b)
@@ -86,15 +105,23 @@ def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
     for side in ("a", "b"):
         rows[f"fdr_level_{side}"] = fdr_level(rows[f"fdr_{side}"].to_numpy())
     gaps = {name: (rows[f"{name}_b"] - rows[f"{name}_a"]).abs() for name in METRICS}
-    rows["change"] = _name_changes(rows, pd.DataFrame(gaps).max(axis=1), tolerance)
+    both = rows["change"] == "both"
+    one_sided = {
+        name: both & (rows[f"{name}_a"].isna() != rows[f"{name}_b"].isna()) for name in METRICS
+    }
+    differs = (pd.DataFrame(gaps) > tolerance) | pd.DataFrame(one_sided)
+    rows["change"] = _name_changes(rows, differs.any(axis=1))
     scores = [f"{name}_{side}" for name in METRICS for side in ("a", "b")]
     rows = rows[[*key, "change", "fdr_level_a", "fdr_level_b", *scores]]
     return Comparison(
         a.name,
         b.name,
         rows,
-        tuple(Difference(name, float(gap.max()), float(gap.median())) for name, gap in gaps.items())
-        if gaps["msm"].notna().any()
+        tuple(
+            Difference(name, float(gap.max()), float(gap.median()), int(one_sided[name].sum()))
+            for name, gap in gaps.items()
+        )
+        if both.any()
         else (),
     )
 
@@ -111,10 +138,10 @@ def fdr_level(fdr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.isnan(fdr), np.nan, levels[np.minimum(place, len(levels) - 1)])
 
 
-def _name_changes(rows: pd.DataFrame, gap: pd.Series[float], tolerance: float) -> pd.Series[str]:
+def _name_changes(rows: pd.DataFrame, differs: pd.Series[bool]) -> pd.Series[str]:
     names = rows["change"].map({"left_only": "lost", "right_only": "gained", "both": ""})
     names = names.astype(object)
     both = names == ""
-    names[both & (gap > tolerance)] = "scores"
-    names[both & (rows["fdr_level_a"] != rows["fdr_level_b"])] = "moved"
+    names[both & differs] = "scores"
+    names[both & ((rows["fdr_level_a"] - rows["fdr_level_b"]).abs() > 0)] = "moved"
     return names.astype(str)

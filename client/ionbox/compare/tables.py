@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from ionbox.annotation_frame import read_frame
+from ionbox.results_folder import ResultsFolder
 from ionbox.run import Run
-from ionbox.run import open as open_run
 from ionbox.run_errors import NoResults, NotInResults
 
 KEY = ("formula", "chemMod", "neutralLoss", "adduct")
@@ -132,7 +132,7 @@ def read_side(
 def _open(place: str, profile: str | None, region: str | None) -> Run:
     if not place.startswith("s3://") and not Path(place).expanduser().exists():
         raise NoResults(f"there is no file or folder '{place}' here\n  {_ADVICE}")
-    return open_run(place, profile=profile, region=region)
+    return Run(ResultsFolder.find(place, profile, region))
 
 
 def _values(column: str, frame: pd.DataFrame) -> frozenset[str]:

@@ -15,26 +15,21 @@ All have one image per ion, that of the first isotope peak, of the annotations u
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.annotation_filters import check_fdr
+from ionbox.export_formats import FORMATS
 
 if TYPE_CHECKING:
     from ionbox.run import Run
     from ionbox.run_facts import Database
-
-FORMATS = {
-    "anndata": "anndata_tables",
-    "spatialdata": "spatialdata_tables",
-    "csv-pixels": "pixel_csv",
-    "ome-tiff": "ome_tiff",
-    "png": "png_folder",
-}
-"""Formats and their modules; each has ``write(run, out, fdr, database, use_tic)``."""
 
 
 def export(
@@ -53,9 +48,9 @@ def export(
     run : Run
         What to write.
     to : str
-        One of `FORMATS`.
+        One of `ionbox.export_formats.FORMATS`.
     out : Path
-        File or folder; must not exist.
+        File or folder; must not exist. It is there when all of it is written.
     fdr : float
         Highest FDR of the annotations.
     database : str or (str, str), optional
@@ -88,5 +83,25 @@ def export(
         raise InvalidConfig(f"{out} exists; give another name")
     module = importlib.import_module(f"ionbox.exports.{FORMATS[to]}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    n_ions: int = module.write(run, out, fdr, database, use_tic)
+    with _whole(out) as incoming:
+        n_ions: int = module.write(run, incoming, fdr, database, use_tic)
     return n_ions
+
+
+@contextlib.contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Give a hidden place to write to, which becomes ``out`` once all is written."""
+    incoming = out.with_name(f".{out.name}.incoming")
+    _remove(incoming)
+    try:
+        yield incoming
+        incoming.replace(out)
+    finally:
+        _remove(incoming)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +44,25 @@ def to_anndata(
         nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y``, ``ion_image_shape_x`` and
         ``_y``, ``measured``. ``obsm["spatial"]``: x and y, float64, as scanpy and squidpy expect.
         ``var``: indexed by formula and adduct, the table's columns. ``uns["metaspace"]``: facts
-        under the names of METASPACE; ``uns["ionbox"]``: ours.
+        under the names of METASPACE, and with which parameters this was made;
+        ``uns["ionbox"]``: ours.
+
+    Examples
+    --------
+    >>> import ionbox
+    >>> from ionbox.exports.anndata_tables import to_anndata
+    >>> run = ionbox.open("results")
+    >>> table = to_anndata(run, fdr=0.2)
+    >>> table.n_obs == run.mask.size, table.n_vars == run.results(fdr=0.2)["ion"].nunique()
+    (True, True)
     """
     anndata = need("anndata", "AnnData exports")
+    parameters = {
+        "dataset_id": run.metadata["id"],
+        "database": database,
+        "fdr": fdr,
+        "use_tic": use_tic,
+    }
     selection = select(run, fdr, database, use_tic)
     intensities = np.empty((run.mask.size, len(selection.ions)), np.float32)
     for column, image in enumerate(selection.images()):
@@ -57,16 +74,20 @@ def to_anndata(
         obs=obs,
         var=_ions(selection),
         obsm={"spatial": spatial},
-        uns={"metaspace": _metaspace_facts(run), "ionbox": selection.facts()},
+        uns={
+            "metaspace": {
+                **_metaspace_facts(run),
+                "metaspace_to_anndata_parameters": _storable(parameters),
+            },
+            "ionbox": selection.facts(),
+        },
     )
 
 
 def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write a ``.h5ad`` file."""
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
-    incoming = out.with_name(f".{out.name}.incoming")
-    table.write_h5ad(incoming, compression="gzip", convert_strings_to_categoricals=False)
-    incoming.replace(out)
+    table.write_h5ad(out, compression="gzip", convert_strings_to_categoricals=False)
     return int(table.n_vars)
 
 
@@ -109,6 +130,11 @@ def _metaspace_facts(run: Run) -> dict[str, Any]:
         "name": run.name,
         "adducts": run.adducts,
         "databases": run.databases,
+        # by their place: AnnData writes no list of dicts
+        "database_details": {
+            str(place): _storable(asdict(details))
+            for place, details in enumerate(run.database_details)
+        },
         "polarity": run.polarity,
         "image_size": {"x": width, "y": height},
         "status": "FINISHED",

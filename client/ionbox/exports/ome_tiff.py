@@ -29,9 +29,8 @@ def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: b
     if size:
         metadata |= {"PhysicalSizeX": size[0], "PhysicalSizeXUnit": "µm"}
         metadata |= {"PhysicalSizeY": size[1], "PhysicalSizeYUnit": "µm"}
-    incoming = out.with_name(f".{out.name}.incoming")
     n_bytes = 4 * shape[0] * shape[1] * shape[2]
-    with tifffile.TiffWriter(incoming, ome=True, bigtiff=n_bytes > _LARGE) as tiff:
+    with tifffile.TiffWriter(out, ome=True, bigtiff=n_bytes > _LARGE) as tiff:
         tiff.write(
             selection.images(),
             shape=shape,
@@ -40,5 +39,4 @@ def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: b
             compression="zlib",
             metadata=metadata,
         )
-    incoming.replace(out)
     return len(selection.ions)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ionbox_science.csv_cells import guard_but_modifiers
 
-from ionbox.csv_cells import guard
 from ionbox.exports.selection import select
 
 if TYPE_CHECKING:
@@ -20,17 +20,15 @@ def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: b
     """Write ``x``, ``y`` and the intensities, with 6 significant digits.
 
     Rows are those of the mask, from top left to bottom right. Memory does not grow with the
-    dataset: so many rows of pixels are read at a time as fit.
+    dataset; while it is written, a file of the intensities lies beside it.
     """
     selection = select(run, fdr, database, use_tic)
-    incoming = out.with_name(f".{out.name}.incoming")
-    with incoming.open("w", encoding="utf-8", newline="") as file:
+    y, x = (places.tolist() for places in np.nonzero(run.mask))
+    with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["x", "y", *map(guard, selection.names)])
-        for first, strip in selection.strips():
-            rows, columns = np.nonzero(run.mask[first : first + strip.shape[1]])
-            for y, x in zip(rows.tolist(), columns.tolist(), strict=True):
-                values = (f"{value:.6g}" for value in strip[:, y, x].tolist())
-                writer.writerow([x, first + y, *values])
-    incoming.replace(out)
+        writer.writerow(["x", "y", *map(guard_but_modifiers, selection.names)])
+        places = zip(x, y, strict=True)
+        for block in selection.pixels(out.parent):
+            for row in block:
+                writer.writerow([*next(places), *(f"{value:.6g}" for value in row.tolist())])
     return len(selection.ions)

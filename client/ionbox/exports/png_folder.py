@@ -28,7 +28,7 @@ def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: b
     """Write an image per ion, 0 to 65535 from intensity 0 to the image's highest.
 
     ``images.json`` says which file is which ion, and ``intensity_per_level``: a pixel's value
-    times that is its intensity. It is written last.
+    times that is its intensity.
     """
     selection = select(run, fdr, database, use_tic)
     out.mkdir()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,23 +52,45 @@ class Selection:
 
     def images(self) -> Iterator[Floats]:
         """Yield the image of each ion: (height, width) float32."""
+        for names in self._cut(self.ions["ion"].tolist()):
+            yield from self.block(names)
+
+    def pixels(self, folder: Path) -> Iterator[Floats]:
+        """Yield the measured pixels row by row, some at a time: (n_pixels, n_ions) float32.
+
+        Images hold pixels, and rows of pixels hold ions: what is turned round here is too much for
+        memory. So each image is read once, in the order in which they are stored, into an unnamed
+        file, from which some pixels at a time are read.
+
+        Parameters
+        ----------
+        folder : Path
+            Where that file may be, 4 bytes for each value.
+        """
+        mask = self.run.mask
+        place = {ion: index for index, ion in enumerate(self.ions["ion"])}
+        n_ions, n_pixels = len(place), int(mask.sum())
+        stored = self.run.images.indexes["ion"]
+        with tempfile.TemporaryFile(dir=folder) as file:
+            values = np.memmap(file, np.float32, "w+", shape=(n_ions, n_pixels))
+            for names in self._cut([ion for ion in stored if ion in place]):
+                for name, image in zip(names, self.block(names), strict=True):
+                    values[place[name]] = image[mask]
+            per_read = max(1, _BLOCK_VALUES // n_ions)
+            for start in range(0, n_pixels, per_read):
+                yield np.ascontiguousarray(values[:, start : start + per_read].T)
+
+    def _cut(self, names: list[str]) -> Iterator[list[str]]:
+        """Cut names into as many as may be in memory at a time."""
         per_read = max(1, _BLOCK_VALUES // max(1, self.run.mask.size))
-        for start in range(0, len(self.ions), per_read):
-            yield from self.block(self.names[start : start + per_read], slice(None))
+        for start in range(0, len(names), per_read):
+            yield names[start : start + per_read]
 
-    def strips(self) -> Iterator[tuple[int, Floats]]:
-        """Yield (first row of pixels, all ions' pixels of some rows: (n_ions, rows, width))."""
-        height, width = self.shape
-        rows = max(1, _BLOCK_VALUES // max(1, len(self.ions) * width))
-        for start in range(0, height, rows):
-            yield start, self.block(self.names, slice(start, start + rows))
-
-    def block(self, names: list[str], rows: slice) -> Floats:
-        """Read some rows of pixels of some ions."""
-        lazy = self.run.images.isel(isotope=0, y=rows).sel(ion=names)
-        values: Floats = np.asarray(lazy.values)
+    def block(self, names: list[str]) -> Floats:
+        """Read the images of some ions: (n_ions, height, width) float32."""
+        values: Floats = np.asarray(self.run.images.isel(isotope=0).sel(ion=names).values)
         if self.use_tic:
-            values = np.asarray(scale_image(values, "TIC", self.run.tic_image()[rows]))
+            values = np.asarray(scale_image(values, "TIC", self.run.tic_image()))
         return values
 
     def facts(self) -> dict[str, Any]:

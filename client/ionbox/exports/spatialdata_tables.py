@@ -31,6 +31,14 @@ def to_spatialdata(
     SpatialData
         ``tables["table"]``: as of `to_anndata`. ``points["maldi_points"]``: a point per pixel with
         its intensities, in micrometres where the run knows the size of a pixel, else in pixels.
+
+    Examples
+    --------
+    >>> import ionbox
+    >>> from ionbox.exports.spatialdata_tables import to_spatialdata
+    >>> made = to_spatialdata(ionbox.open("results"), fdr=0.2)
+    >>> sorted(made.points)
+    ['maldi_points']
     """
     spatialdata = need("spatialdata", "SpatialData exports")
     models = need("spatialdata.models", "SpatialData exports")

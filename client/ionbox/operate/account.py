@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -25,6 +25,9 @@ from botocore.exceptions import (
 from ionbox_science import __version__
 
 from ionbox.operate.errors import OperateError, UserMustAct
+
+if TYPE_CHECKING:
+    from ionbox_cloud.store import Store
 
 N_CONNECTIONS = 32
 """Requests that may be under way at once."""
@@ -159,6 +162,23 @@ class Account:
                 service, region_name=self.region, config=config
             )
         return self._clients[service]
+
+    def open_bucket(self, place: str) -> Store:
+        """Open a bucket, or ``BUCKET/FOLDER`` as a store of its own, to read it.
+
+        Raises
+        ------
+        UserMustAct
+            If there are no credentials, or no region is set.
+        """
+        from ionbox_cloud.store import Store
+
+        endpoint = self.client("s3").meta.endpoint_url
+        with plain_errors():
+            if self._session.get_credentials() is None:
+                raise NoCredentialsError
+        is_aws = "amazonaws.com" in endpoint
+        return Store.open_bucket(f"s3://{place}", self._session, None if is_aws else endpoint)
 
     @functools.cached_property
     def number(self) -> str:

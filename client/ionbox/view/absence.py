@@ -10,7 +10,8 @@ from ionbox.operate.errors import NoSuchRun, OperateError, UserMustAct
 from ionbox.operate.options import open_installation
 from ionbox.operate.places import aws_runs
 from ionbox.operate.runs import Run
-from ionbox.results_folder import RECORD, STATUS, ResultsFolder
+from ionbox.results_folder import STATUS, ResultsFolder
+from ionbox.results_reading import RECORD
 
 _ADVICE = (
     "give the results folder, --local for a run in this machine's work folder, or --region for an "

@@ -18,6 +18,7 @@ from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import ImzmlHeader
 from ionbox_science.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
 
+from ionbox.results_reading import reading
 from ionbox.view.errors import Gone, NotFound
 from ionbox.view.places import ANNOTATE_AGAIN, Place
 
@@ -111,13 +112,13 @@ class IbdReader:
         return SpectrumReader(header, functools.partial(store.read_range, self._key))
 
     def _read_index(self) -> ImzmlHeader:
-        try:
-            arrays = self._place.results.read_arrays(self._place.key(SPECTRUM_INDEX))
-        except MissingObject:
+        key = self._place.key(SPECTRUM_INDEX)
+        if not self._place.results.exists(key):
             raise Gone(
                 f"these results have no index of the ibd ({SPECTRUM_INDEX}); {ANNOTATE_AGAIN}"
-            ) from None
-        return unpack_index(arrays)
+            )
+        with reading(self._place.name, SPECTRUM_INDEX):
+            return unpack_index(self._place.results.read_arrays(key))
 
     def _check_ibd(self, store: Store, header: ImzmlHeader) -> None:
         """Compare what is cheap to compare: size, and the identifier an ibd begins with."""

@@ -13,11 +13,12 @@ from ionbox.operate.errors import UserMustAct
 from ionbox.operate.options import open_account, place_flags, work_folder
 from ionbox.operate.places import folder_runs
 from ionbox.operate.runs import Run
-from ionbox.results_folder import RECORD, STATUS
+from ionbox.results_folder import STATUS
+from ionbox.results_reading import RECORD
 from ionbox.sources import read_sources
 from ionbox.view.absence import find_aws_run, require_results_folder
 
-ANNOTATE_AGAIN = "annotating the dataset again with --force makes them anew"
+ANNOTATE_AGAIN = "'ionbox annotate … --force' makes them anew"
 
 _S3 = "s3://"
 
@@ -83,7 +84,7 @@ def find_place(options: argparse.Namespace) -> Place:
     bucket = inbox.removeprefix(_S3).strip("/")
     if not inbox.startswith(_S3) or not bucket or "/" in bucket:
         raise UserMustAct(f"--inbox: expected s3://BUCKET, got '{inbox}'")
-    return replace(place, ibd=Data(open_bucket(open_account(options), bucket)))
+    return replace(place, ibd=Data(open_account(options).open_bucket(bucket)))
 
 
 def _find_results(options: argparse.Namespace) -> Place:
@@ -97,7 +98,7 @@ def _find_results(options: argparse.Namespace) -> Place:
         return work_folder_place(folder, folder_runs(folder).find(wanted))
     account, installation, run = find_aws_run(options)
     place = bucket_place(account, f"{_S3}{installation.results}/{require_results(run)}")
-    inbox = open_bucket(account, installation.inbox)
+    inbox = account.open_bucket(installation.inbox)
     return replace(place, ibd=Data(inbox), name=f"{run.dataset}{place_flags(options)}")
 
 
@@ -127,17 +128,10 @@ def require_results(run: Run) -> str:
     return run.results
 
 
-def open_bucket(account: Account, bucket: str) -> Store:
-    """Open a bucket with a person's login."""
-    endpoint = account.client("s3").meta.endpoint_url
-    is_aws = "amazonaws.com" in endpoint
-    return Store.open_bucket(f"{_S3}{bucket}", account.session, None if is_aws else endpoint)
-
-
 def bucket_place(account: Account, url: str) -> Place:
     """Return the results below ``s3://bucket/…``, a folder of the results bucket."""
     bucket, _, folder = url.removeprefix(_S3).strip("/").partition("/")
-    store = open_bucket(account, bucket)
+    store = account.open_bucket(bucket)
     unknown = Data(
         None,
         missing="which inbox the ibd is in is not known here; give the run's name, or --inbox "
@@ -148,7 +142,7 @@ def bucket_place(account: Account, url: str) -> Place:
 
 def work_folder_place(root: Path, run: Run) -> Place:
     """Return the results of a run of ``ionbox annotate``, where they lie among its caches."""
-    results = Store.open((root / "results").resolve().as_uri())
+    results = Store.open((root / "results").resolve().as_uri(), create=False)
     folder = require_results(run)
     return Place(results, folder, Data(results), find_ibd(root / "results" / folder), run.dataset)
 
@@ -162,7 +156,7 @@ def folder_place(path: Path) -> Place:
         If it holds none.
     """
     require_results_folder(path)
-    store = Store.open(path.resolve().as_uri())
+    store = Store.open(path.resolve().as_uri(), create=False)
     return Place(store, "", find_segments(path), find_ibd(path), str(path))
 
 
@@ -177,7 +171,7 @@ def find_segments(path: Path) -> Data:
         )
     if not Path(root).is_dir():
         return Data(None, missing=f"the work folder {Path(root).parent} is gone; {ANNOTATE_AGAIN}")
-    return Data(Store.open(Path(root).as_uri()))
+    return Data(Store.open(Path(root).as_uri(), create=False))
 
 
 def find_ibd(path: Path) -> Data:
@@ -192,4 +186,4 @@ def find_ibd(path: Path) -> Data:
     ibd = Path(known)
     if not ibd.is_file():
         return Data(None, missing=f"the ibd is no longer at {ibd}; move it back there")
-    return Data(Store.open(ibd.parent.as_uri()), ibd.name)
+    return Data(Store.open(ibd.parent.as_uri(), create=False), ibd.name)

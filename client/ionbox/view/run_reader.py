@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.images import COLOCALIZATION
 from ionbox_cloud.report import read_partners
 from ionbox_science.config import RunConfig
@@ -24,12 +24,15 @@ from ionbox_science.scores import IonScores
 from ionbox_science.why import explain
 
 from ionbox.measured_data import MeasuredData
+from ionbox.results_reading import RECORD, read_record, reading
 from ionbox.view.errors import BadQuestion, NotFound
 from ionbox.view.further_rows import describe_further
 from ionbox.view.places import Place
 from ionbox.view.run_json import read_run
 
 Float32s = npt.NDArray[np.float32]
+
+T = TypeVar("T")
 
 
 class RunReader(MeasuredData):
@@ -44,13 +47,14 @@ class RunReader(MeasuredData):
     ------
     NotFound
         If there is no run record.
+    NoResults
+        If it is damaged, or a newer ionbox wrote it.
     """
 
     def __init__(self, place: Place) -> None:
-        try:
-            self.record: dict[str, Any] = place.results.read_json(place.key("run.json"))
-        except MissingObject:
-            raise NotFound(f"no results at {place.name}: there is no run.json") from None
+        if not place.results.exists(place.key(RECORD)):
+            raise NotFound(f"no results at {place.name}: there is no {RECORD}")
+        self.record = read_record(place.results, place.key(RECORD), place.name)
         self.config = RunConfig.from_json(self.record["config"])
         super().__init__(place, self.record)
 
@@ -71,9 +75,10 @@ class RunReader(MeasuredData):
         return {**run, "served": served}
 
     def _further_rows(self, n_known: int) -> list[dict[str, Any]]:
-        table = self._place.results.read(self._place.key("annotations.csv"))
+        table = self._read("annotations.csv", self._place.results.read)
         scored = {name: functools.partial(self._scored, name) for name in self.database_names()}
-        partners = read_partners(self._place.results, self._place.key(COLOCALIZATION))
+        read = functools.partial(read_partners, self._place.results)
+        partners = self._read(COLOCALIZATION, read)
         return describe_further(n_known, table, self.config, scored, self.images, partners)
 
     # --- why, or why not ---
@@ -126,13 +131,21 @@ class RunReader(MeasuredData):
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 (a reader lives as long as its command)
     def _read_scored(self, name: str) -> ScoredDatabase:
-        arrays = self._place.results.read_arrays(self._place.key(f"diagnostics/{name}.npz"))
+        return self._read(f"diagnostics/{name}.npz", functools.partial(self._decode_scored, name))
+
+    def _decode_scored(self, name: str, key: str) -> ScoredDatabase:
+        arrays = self._place.results.read_arrays(key)
         return ScoredDatabase(
             name,
             IonTable.from_arrays(_below("ions_", arrays)),
             IonScores.from_arrays(_below("scores_", arrays)),
             arrays["fdr"],
         )
+
+    def _read(self, name: str, read: Callable[[str], T]) -> T:
+        """Read a file of the results by its key."""
+        with reading(self._place.name, name):
+            return read(self._place.key(name))
 
 
 def _below(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

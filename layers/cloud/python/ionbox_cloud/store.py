@@ -78,6 +78,8 @@ class Store:
         The age at which storage removes what is kept to be used again; 0 for never.
     access : mapping
         What obstore needs to open a part of it, besides the environment.
+    create : bool
+        Whether folders are made that are not there, for who writes into them.
     """
 
     def __init__(
@@ -86,20 +88,31 @@ class Store:
         url: str = _MEMORY,
         expiry_days: int = 0,
         access: Mapping[str, Any] | None = None,
+        *,
+        create: bool = True,
     ) -> None:
         self._objects = objects
         self._url = url
         self._expiry_days = expiry_days
         self._access = access or {}
+        self._create = create
         self._folders: dict[str, MemoryStore] = {}
 
     @classmethod
-    def open(cls, url: str, expiry_days: int = 0) -> Store:
-        """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``."""
+    def open(cls, url: str, expiry_days: int = 0, *, create: bool = True) -> Store:
+        """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``.
+
+        Who only reads says ``create=False``: then no folder is ever made.
+
+        Raises
+        ------
+        MissingObject
+            If there is no such folder, and none is to be made.
+        """
         if url.startswith(_MEMORY):
             return cls(MemoryStore(), url, expiry_days)
         if url.startswith("file:"):
-            return cls(from_url(url, automatic_cleanup=True, mkdir=True), url, expiry_days)
+            return cls(_open_folder(url, create=create), url, expiry_days, create=create)
         return cls(from_url(url), url, expiry_days)
 
     @classmethod
@@ -128,7 +141,9 @@ class Store:
         if self._url.startswith(_MEMORY):
             return self._folders.setdefault(folder, MemoryStore())
         url = f"{self._url}/{folder}"
-        return from_url(url, **self._access) if self._access else Store.open(url)._objects
+        if self._access:
+            return from_url(url, **self._access)
+        return Store.open(url, create=self._create)._objects
 
     def read(self, key: str) -> bytes:
         """Read a whole object."""
@@ -197,6 +212,12 @@ class Store:
                 if len(here) < len(batch) and self._url.startswith(_S3):
                     break  # S3 lists in order: what follows begins otherwise
         return sorted(found)
+
+    def list_folder(self, folder: str) -> list[str]:
+        """Return the keys in a folder, but not those in its folders, sorted."""
+        with _named_errors(folder):
+            found = obstore.list_with_delimiter(self._objects, folder.rstrip("/") or None)
+            return sorted(meta["path"] for meta in found["objects"])
 
     def list(self, prefix: str) -> list[str]:
         """Return the keys below a prefix (a folder), sorted."""
@@ -267,6 +288,15 @@ def open_stores(settings: Settings) -> Stores:
 def encode_json(value: Any) -> bytes:
     """Write a value as JSON with sorted keys, so that equal values make equal bytes."""
     return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _open_folder(url: str, *, create: bool) -> ObjectStore:
+    try:
+        return from_url(url, automatic_cleanup=True, mkdir=create)
+    except BaseError as error:
+        if create:
+            raise
+        raise MissingObject(f"there is no folder {url}") from error
 
 
 def _cut(pieces: Sequence[memoryview]) -> Iterator[memoryview]:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ionbox_science.errors import InvalidConfig, InvalidFormula
 from ionbox_science.fdr import FDR_METHODS, FdrMethod
-from ionbox_science.formulas import NO_FORMULA_CHANGE, parse_modifier
+from ionbox_science.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 from ionbox_science.ions import DecoyRule, IonRule, decoy_adducts
 from ionbox_science.isotope_patterns import (
     ANALYZERS,
@@ -441,17 +440,11 @@ def _convert_modifiers(value: Any) -> tuple[str, ...]:
 
 def _convert_adducts(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
-        value = [_plain_adduct(adduct) for adduct in value]
+        value = [read_adduct(adduct) for adduct in value]
     _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
     if isinstance(value, str) or not value:
         raise TypeError
     return tuple(dict.fromkeys(value))
-
-
-def _plain_adduct(adduct: Any) -> Any:
-    """Write ``M+H`` and ``[M+H]+`` as ``+H``."""
-    match = re.fullmatch(r"\[?M([+-][^]]+)(\][+-])?", adduct) if isinstance(adduct, str) else None
-    return match[1] if match else adduct
 
 
 _POSITIVE = _Kind("a positive number", _convert_positive)

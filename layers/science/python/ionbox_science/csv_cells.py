@@ -15,6 +15,8 @@ _RISKY = re.compile(r"(^|[;\t\r\n])(?='*[=+\-@\t\r\n])")
 _GUARDED = re.compile(r"(^|[;\t\r\n])'(?='*[=+\-@\t\r\n])")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
+_MODIFIER = re.compile(r"([+-][A-Z][A-Za-z0-9]*)+")
+
 
 def guard_cell(text: str) -> str:
     """Return text as it stands in a cell: with an apostrophe where it would begin a formula.
@@ -22,6 +24,15 @@ def guard_cell(text: str) -> str:
     Plain numbers stay as they are.
     """
     return text if _NUMBER.fullmatch(text) else _RISKY.sub(r"\1'", text)
+
+
+def guard_but_modifiers(text: str) -> str:
+    """Guard a cell, but leave adducts and losses as they are: sums of names at worst.
+
+    >>> [guard_but_modifiers(text) for text in ("=1+1", "+cmd|x", "-H2O", "C6H12O6")]
+    ["'=1+1", "'+cmd|x", '-H2O', 'C6H12O6']
+    """
+    return text if _MODIFIER.fullmatch(text) else guard_cell(text)
 
 
 def unguard_cell(cell: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from ionbox_science.formulas import (
     join_modifier,
     parse_formula,
     parse_modifier,
+    read_adduct,
 )
 from ionbox_science.ion_images import Grid, find_windows
 from ionbox_science.ions import IonTable
@@ -48,22 +48,16 @@ class AskedIon:
 
 
 def parse_ion(formula: str, adduct: str, neutral_loss: str = "", chem_mod: str = "") -> AskedIon:
-    """Read how people write an ion: the adduct as ``+H``, ``M+H`` or ``[M+H]+``.
+    """Read how people write an ion; the adduct as `read_adduct` takes it.
 
     Raises
     ------
     InvalidFormula
         If formula or modifiers cannot be read.
     """
-    written = adduct.strip()
-    if written not in NO_FORMULA_CHANGE:
-        bracketed = re.fullmatch(r"\[M(.+)\][+-]", written)
-        written = bracketed[1] if bracketed else written.removeprefix("M")
-        if not written:
-            raise InvalidFormula("no adduct given; write one such as +H, -H or [M]+")
-    asked = AskedIon(formula.strip(), written, neutral_loss.strip(), chem_mod.strip())
-    if not asked.formula:
+    if not formula.strip():
         raise InvalidFormula("no formula given; write that of the molecule, such as C6H12O6")
+    asked = AskedIon(formula.strip(), read_adduct(adduct), neutral_loss.strip(), chem_mod.strip())
     parse_formula(asked.formula)
     parse_modifier(asked.modifier)
     return asked

@@ -34,6 +34,8 @@ MAX_ATOMS = 1_000_000
 
 _ELEMENT = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 _STEP = re.compile(r"([+-])([^+-]+)")
+_ADDUCT = re.compile(r"([+-][^+\-\s\[\]]+)+")
+_BRACKETED = re.compile(r"\[M([+-][^\]]+)\][+-]?|(?:\[M\]|M)([+-])")
 _LEADING = "CHNOPS"
 
 
@@ -140,6 +142,41 @@ def parse_modifier(modifier: str) -> tuple[tuple[tuple[str, int], ...], ...]:
             f"'{modifier}' is not a modifier: write + or - before each part, as in +Na or -H2O"
         )
     return tuple(steps)
+
+
+def plain_adduct(adduct: str) -> str:
+    """Write ``M+H`` and ``[M+H]+`` as ``+H``; ``[M]+`` stays.
+
+    >>> plain_adduct("M+Na"), plain_adduct("[M-H]-"), plain_adduct("[M]+"), plain_adduct("+K")
+    ('+Na', '-H', '[M]+', '+K')
+    """
+    if adduct.startswith("[M") and adduct[2:3] in {"+", "-"}:
+        return adduct[2:].partition("]")[0]
+    return adduct.removeprefix("M")
+
+
+def read_adduct(adduct: object) -> str:
+    """Read an adduct as people write it: ``+H``, ``M+H``, ``[M+H]+``, ``[M]+``, ``M+``.
+
+    Raises
+    ------
+    InvalidFormula
+        If it is none.
+
+    Examples
+    --------
+    >>> read_adduct("M+H"), read_adduct(" [M-H]-"), read_adduct("M+"), read_adduct("+K")
+    ('+H', '-H', '[M]+', '+K')
+    """
+    if not isinstance(adduct, str):
+        raise InvalidFormula(f"adduct: expected text such as +H, got {adduct!r}")
+    written = adduct.strip()
+    bracketed = _BRACKETED.fullmatch(written)
+    written = (bracketed[1] or f"[M]{bracketed[2]}") if bracketed else written.removeprefix("M")
+    if written not in NO_FORMULA_CHANGE and not _ADDUCT.fullmatch(written):
+        said = f"'{adduct}' is none" if written else "none given"
+        raise InvalidFormula(f"adduct: {said}; write one such as +H, M+H, [M+H]+ or [M]+")
+    return written
 
 
 def build_ion_formula(formula: str, modifier: str) -> str:

@@ -1,0 +1,92 @@
+"""Reading files of results: what is missing, cut short or foreign is said with the file's name."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.store import Store
+from ionbox_science.config import RunConfig
+
+from ionbox.run_errors import DamagedResults, NoResults
+
+RECORD = "run.json"
+
+_DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files that are not what they were
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+@contextlib.contextmanager
+def reading(place: str, name: str) -> Iterator[None]:
+    """Say which file of which results cannot be read.
+
+    Parameters
+    ----------
+    place : str
+        The results, as people know them.
+    name : str
+        The file that is read in the block.
+
+    Raises
+    ------
+    DamagedResults
+        If it is missing, or not what it should be.
+    """
+    try:
+        yield
+    except (MissingObject, FileNotFoundError):
+        raise DamagedResults(f"{place} is not whole: {name} is missing") from None
+    except DamagedResults:
+        raise
+    except _DAMAGE as error:
+        why = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+        raise DamagedResults(
+            f"{place}: {name} is damaged ({why or type(error).__name__}); fetch or annotate again"
+        ) from error
+
+
+def read_record(store: Store, key: str, place: str) -> dict[str, Any]:
+    """Read the run record.
+
+    Parameters
+    ----------
+    store : Store
+        Where the results are.
+    key : str
+        Of the record.
+    place : str
+        The results, as people know them.
+
+    Raises
+    ------
+    DamagedResults
+        If it is missing or not one.
+    NoResults
+        If it has settings that this version does not know.
+    """
+    with reading(place, RECORD):
+        record: dict[str, Any] = store.read_json(key)
+        config, version = dict(record["config"]), str(record["versions"]["ionbox"])
+        unknown = config.keys() - {field.name for field in dataclasses.fields(RunConfig)}
+        if not unknown:
+            RunConfig.from_json(config)
+        dataset = record["dataset"]
+        for known in (record["run_id"], dataset["id"], dataset["name"]):
+            _require(str, known)
+        for database in record["databases"]:
+            _require(str, database["name"])
+    if unknown:
+        raise NoResults(f"{place}: written by a newer ionbox ({version}); update")
+    return record
+
+
+def _require(kind: type, value: object) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
