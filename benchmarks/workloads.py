@@ -16,7 +16,7 @@ REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 """Data METASPACE's engine was measured with; not part of this repository."""
 
 _HMDB = REFERENCE / "databases" / "hmdb_formulas.tsv"
-_ENGINE_SIGMA = 0.000619  # what METASPACE makes of "140K at m/z 200"
+_ENGINE_SIGMA = 0.000619  # METASPACE's entry "280K"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox.config_files import read_databases
 from ionbox.dataset_files import LocalDataset, dropped_files, find_dataset
-from ionbox.results import Outcome, check_folder, deliver, read_outcome, write_status
+from ionbox.results import (
+    Outcome,
+    check_folder,
+    deliver,
+    read_outcome,
+    require_same_dataset,
+    write_status,
+)
 from ionbox.sources import write_sources
 
 
@@ -50,15 +57,17 @@ def annotate(
     Raises
     ------
     InvalidInput
-        If a file is missing or ``out`` holds something else; whatever is wrong inside the files
-        is part of the outcome.
+        If a file is missing or ``out`` holds something else, such as the results of another
+        dataset; whatever is wrong inside the files is part of the outcome.
     KeyboardInterrupt
         On Ctrl-C, after all workers are stopped; the same call resumes.
     """
     check_folder(out)
+    dataset = find_dataset(imzml)
+    require_same_dataset(out, dataset.imzml.stem)
     execution_id = _name_execution()
     try:
-        outcome = _run(execution_id, find_dataset(imzml), databases, config, work, n_workers)
+        outcome = _run(execution_id, dataset, databases, config, work, n_workers)
     except KeyboardInterrupt:
         write_status({"execution_id": execution_id, "status": "cancelled"}, out)
         raise

@@ -36,6 +36,10 @@ def find_dataset(imzml: Path) -> LocalDataset:
         raise InvalidDataset(f"{imzml} is a folder; give the path of an imzML in it")
     if not imzml.is_file():
         raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
+    if not imzml.name.isprintable():
+        raise InvalidDataset(
+            f"{imzml.name!r}: the name has signs that cannot be printed; rename the files"
+        )
     siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
     dataset = LocalDataset(
         imzml,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ionbox_science.errors import InvalidConfig
 
-_LAST = "run.json"
+_LAST, _STATUS = "run.json", "status.json"
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,45 @@ def check_folder(out: Path, name: str = "--out") -> None:
         What people gave it as.
     """
     if out.is_dir():
-        names = {path.name for path in out.iterdir()}
-        if names and not names & {_LAST, "status.json"}:
+        ours = "run_id" in _read_json(out / _LAST) or "status" in _read_json(out / _STATUS)
+        if not ours and any(out.iterdir()):
             raise InvalidConfig(f"{name}: {out} is not empty and no results folder; give another")
     elif out.exists():
         raise InvalidConfig(f"{name}: {out} is a file; give a folder")
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InvalidConfig(f"{name}: cannot write to {existing}; give another folder")
+
+
+def read_run_id(out: Path) -> str:
+    """Return whose results a folder has; empty if it has none that can be read."""
+    return str(_read_json(out / _LAST).get("run_id", ""))
+
+
+def require_same_dataset(out: Path, name: str) -> None:
+    """Refuse a folder with the results of another dataset, before any work.
+
+    Raises
+    ------
+    InvalidConfig
+        If so.
+    """
+    dataset = _read_json(out / _LAST).get("dataset")
+    other = dataset.get("name") if isinstance(dataset, dict) else None
+    if other not in (None, name):
+        raise InvalidConfig(
+            f"--out: {out} has the results of '{other}', not of '{name}'; give another folder, or "
+            "remove it first"
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read an object; empty if there is none, or it is damaged."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def deliver(outcome: Outcome, results: Path, out: Path) -> None:
@@ -95,9 +126,8 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> None:
         source = results / outcome.status["results"]
         for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
             _replace(entry, out / entry.name)
-    elif (out / _LAST).is_file():
-        older = json.loads((out / _LAST).read_text("utf-8"))
-        outcome.status["older_results"] = older["run_id"]
+    elif older := read_run_id(out):
+        outcome.status["older_results"] = older
     write_status(outcome.status, out)
 
 
@@ -105,7 +135,7 @@ def write_status(status: dict[str, Any], out: Path) -> None:
     """Write ``status.json`` into the user's folder."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(status, indent=1, sort_keys=True) + "\n"
-    (out / "status.json").write_text(text, "utf-8")
+    (out / _STATUS).write_text(text, "utf-8")
 
 
 def _replace(source: Path, target: Path) -> None:

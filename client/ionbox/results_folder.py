@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.store import Arrays, Store
+from ionbox_science.errors import InvalidConfig
 
 from ionbox.image_group import IMAGES, ImageGroup
-from ionbox.results import check_folder
+from ionbox.results import check_folder, read_run_id
 from ionbox.results_reading import RECORD, read_record, reading
 from ionbox.run_errors import NoResults
 
@@ -137,8 +138,21 @@ class ResultsFolder:
         return ImageGroup(self._store, IMAGES, self.place)
 
     def copy_to(self, folder: Path) -> None:
-        """Copy all files, the run record last, so that a folder with one is whole."""
+        """Copy all files, the run record last, so that a folder with one is whole.
+
+        Raises
+        ------
+        InvalidConfig
+            If the folder is this one, or holds something else than results of this run.
+        """
+        if self.path is not None and folder.exists() and folder.samefile(self.path):
+            raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
         check_folder(folder, "path")
+        other = read_run_id(folder)
+        if other not in ("", self.record["run_id"]):
+            raise InvalidConfig(
+                f"path: {folder} has the results of another run, {other}; give another folder"
+            )
         names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:

@@ -59,6 +59,11 @@ def console(*, stderr: bool = False) -> Console:
     return PipedConsole(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """Replace what a terminal would obey rather than show: others choose names of datasets."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def say(text: str) -> None:
     """Print a line of the result."""
     console().print(text)

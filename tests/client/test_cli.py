@@ -256,6 +256,39 @@ class TestAnnotate:
         assert "thesis is not empty" in ended.err
         assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter1.txt"]
 
+    def test_a_foreign_file_with_the_name_of_ours_makes_no_results_folder(
+        self, ionbox, tmp_path: Path
+    ) -> None:
+        (tmp_path / "thesis").mkdir()
+        (tmp_path / "thesis" / "run.json").write_text('{"job": 7}')
+        ended = ionbox(
+            *("annotate", write_dataset(tmp_path), "--out", "thesis"),
+            *("--database", write_database(tmp_path)),
+        )
+        assert ended.code == 1
+        assert "thesis is not empty and no results folder" in ended.err
+
+    def test_results_of_another_dataset_are_left_alone(self, ionbox, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        older = '{"run_id": "r1", "dataset": {"name": "brain"}}'
+        (tmp_path / "out" / "run.json").write_text(older)
+        ended = ionbox(
+            *("annotate", write_dataset(tmp_path), "--out", "out"),
+            *("--database", write_database(tmp_path)),
+        )
+        assert ended.code == 1
+        assert "--out: out has the results of 'brain', not of 'small'" in ended.err
+        assert (tmp_path / "out" / "run.json").read_text() == older
+
+    def test_a_name_that_cannot_be_printed_is_refused(self, ionbox, tmp_path: Path) -> None:
+        dataset = write_dataset(tmp_path)
+        named = dataset.rename(tmp_path / "a\tb\x1b[2J.imzML")
+        for command in (["check"], ["annotate", "--out", "out"]):
+            ended = ionbox(command[0], named, *command[1:])
+            assert ended.code == 1
+            assert "has signs that cannot be printed; rename the files" in ended.err
+            assert "\x1b" not in ended.err
+
     def test_a_failure_beside_older_results_says_whose_they_are(
         self, ionbox, tmp_path: Path
     ) -> None:

@@ -382,3 +382,18 @@ def test_help_imports_no_table_library() -> None:
         "assert not {'numpy', 'pandas', 'xarray', 'zarr'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_results_are_not_copied_onto_themselves_or_over_others(
+    run: Run, results: Path, results_with_losses: Path, tmp_path: Path
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    with pytest.raises(InvalidConfig, match="is where these results are"):
+        run.copy_to(results)
+    run.copy_to(tmp_path / "copy")
+    run.copy_to(tmp_path / "copy")  # the same again is harmless
+    other = ionbox.open(results_with_losses)
+    with pytest.raises(InvalidConfig, match=f"has the results of another run, {run.id}"):
+        other.copy_to(tmp_path / "copy")
+    assert ionbox.open(tmp_path / "copy").id == run.id
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before

@@ -179,7 +179,7 @@ def test_all_problems_are_listed_at_once_with_their_source() -> None:
     )
     assert "polarity (run.json): 'up' is neither positive nor negative" in listed
     assert "'quadrupole' is not known; give one of orbitrap, fticr, tof" in listed
-    assert "ppm (run.json): expected a positive number, got -3" in listed
+    assert "ppm (run.json): expected a positive number up to 1,000, got -3" in listed
     assert "decoys (run.json): expected a whole number, 1 to 80, got 0" in listed
     assert "unknown setting 'oops'" in listed
 
@@ -199,6 +199,7 @@ def test_what_neither_user_nor_file_says_is_asked_for() -> None:
         ("ppm", True),
         ("ppm", float("nan")),
         ("ppm", float("inf")),
+        ("ppm", 1001),
         ("ppm", [3]),
         ("isotope_peaks", 1),
         ("isotope_peaks", 17),
@@ -255,10 +256,36 @@ def test_values_are_brought_into_their_final_form(key: str, value: Any, resolved
     assert getattr(resolve({**ENOUGH, key: value}), key) == resolved
 
 
-@pytest.mark.parametrize(("polarity", "adduct"), [("positive", "[M]-"), ("negative", "[M]+")])
+@pytest.mark.parametrize(
+    ("polarity", "adduct"),
+    [
+        ("positive", "[M]-"),
+        ("negative", "[M]+"),
+        ("positive", "[M-H]-"),
+        ("negative", "[M+H]+"),
+        ("negative", "M+"),
+    ],
+)
 def test_an_ion_of_the_other_charge_is_refused(polarity: str, adduct: str) -> None:
     (problem,) = problems_of({**ENOUGH, "polarity": polarity, "adducts": [adduct]})
     assert f"{adduct} cannot be seen in {polarity} mode" in problem
+
+
+@pytest.mark.parametrize(
+    ("polarity", "adducts", "warned"),
+    [
+        ("positive", ["+H", "-H"], "M-H is unusual in positive mode"),
+        ("negative", ["+Na", "+K"], "M+Na, M+K is unusual in negative mode"),
+        ("negative", ["-H", "+Cl", "+HCOO"], None),
+        ("positive", ["+H", "+NH4"], None),
+    ],
+)
+def test_adducts_of_the_other_polarity_are_noticed(
+    polarity: str, adducts: list[str], warned: str | None
+) -> None:
+    settings = {**ENOUGH, "polarity": polarity, "adducts": adducts}
+    _, warnings = resolve_config([("run.json", settings)], FileWords())
+    assert warnings == ([f"adducts: {warned}"] if warned else [])
 
 
 @pytest.mark.parametrize(

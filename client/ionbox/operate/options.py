@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import shlex
 import sys
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def place_flags(options: argparse.Namespace) -> str:
     """Return the flags that lead a further command to the same place."""
     given = vars(options)
     flags = [
-        f" --{name} {given[name]}"
+        f" --{name} {shlex.quote(str(given[name]))}"
         for name in ("profile", "region", "work")
         if given.get(name) is not None
     ]
     if options.stack != "ionbox":
-        flags.append(f" --stack {options.stack}")
+        flags.append(f" --stack {shlex.quote(options.stack)}")
     if given.get("local") and not given.get("work"):
         flags.append(" --local")
     return "".join(flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -144,7 +145,8 @@ def redrive(options: argparse.Namespace) -> int:
     run = aws_runs(account, installation).find(options.wanted)
     terminal.say(control.redrive(account, installation, run))
     terminal.say(
-        f"watch it: ionbox status {run.dataset or run.name}{place_flags(options)} --follow"
+        f"watch it: ionbox status {shlex.quote(run.dataset or run.name)}{place_flags(options)} "
+        "--follow"
     )
     return OK
 

@@ -19,6 +19,7 @@ from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.prices import read_prices
 from ionbox_cloud.sort_plan import SortPlan
 
+from ionbox import terminal
 from ionbox.operate.errors import NoSuchRun, UserMustAct
 from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
 from ionbox.operate.objects import Objects, read_all, read_json
@@ -42,7 +43,7 @@ class Run:
     status : str
         The execution's state, or ``invalid input`` if that is why it failed.
     dataset, run_id : str
-        Empty if not known.
+        Empty if not known; signs that move a terminal's cursor are replaced.
     results : str
         Folder of the results; empty unless succeeded.
     reused : bool
@@ -198,7 +199,7 @@ class Runs:
         run = Run(
             execution,
             _status_word(execution, status),
-            execution.dataset or str(status.get("dataset", "")),
+            terminal.printable(execution.dataset or str(status.get("dataset", ""))),
             run_id=str(status.get("run_id") or ""),
             results=str(status.get("results", "")) if ended_well else "",
             reused=bool(status.get("reused")),
@@ -208,7 +209,8 @@ class Runs:
             run = replace(
                 run,
                 run_id=str(record.get("run_id", run.run_id)),
-                dataset=run.dataset or str(_mapping(record.get("dataset")).get("name", "")),
+                dataset=run.dataset
+                or terminal.printable(str(_mapping(record.get("dataset")).get("name", ""))),
                 n_annotations=record.get("n_annotations"),
             )
         elif execution.state != "running":

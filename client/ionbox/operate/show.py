@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -117,7 +118,8 @@ def next_step(run: Run, options: str) -> None:
     """Print what people usually do next; ``options`` are the flags that lead to the same place."""
     name = f"{run.name}{options}"
     if run.status == "succeeded":
-        terminal.say(f"\nget the results: ionbox fetch {name} --out {run.dataset or 'results'}")
+        out = shlex.quote(run.dataset or "results")
+        terminal.say(f"\nget the results: ionbox fetch {name} --out {out}")
     elif run.status == "running":
         terminal.say(f"\nwatch it: ionbox status {name} --follow")
     elif run.status in {"failed", "timed out", "cancelled"} and run.execution.arn:

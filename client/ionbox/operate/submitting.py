@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -62,7 +63,7 @@ def submit_dataset(
     )
     key = submission.imzml.key
     if not options.wait:
-        terminal.say(f"watch it: ionbox status {dataset.imzml.stem}{flags} --follow")
+        terminal.say(f"watch it: ionbox status {shlex.quote(dataset.imzml.stem)}{flags} --follow")
         return OK
     return _wait(account, installation, key, started, flags)
 
@@ -104,7 +105,9 @@ def _wait(
         run = follow_run(runs, runs.find(execution.name))
     except KeyboardInterrupt:
         name = Path(key).stem
-        terminal.say(f"the run goes on; watch it: ionbox status {name}{flags} --follow")
+        terminal.say(
+            f"the run goes on; watch it: ionbox status {shlex.quote(name)}{flags} --follow"
+        )
         return CANCELLED
     show.describe_run(run, runs.progress(run), billed=runs.billed)
     show.next_step(run, flags)

@@ -62,6 +62,11 @@ _DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
 
 
 _HIGHEST_USUAL_PPM = 50
+_HIGHEST_PPM = 1000  # windows of neighbouring ions are one long before
+_OF_THE_OTHER_POLARITY: Mapping[Polarity, frozenset[str]] = {
+    "positive": frozenset({"-H", "+Cl"}),
+    "negative": frozenset({"+H", "+Na", "+K", "+NH4"}),
+}
 _LOWEST_USUAL_RESOLVING_POWER = 1000
 
 
@@ -229,7 +234,7 @@ def resolve_config(
         if key in asked:
             _checked(key, asked[key], kind, problems)
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
-    _check_charge(values["adducts"], polarity, problems)
+    _check_charge(asked.get("adducts", ("", None))[1], polarity, problems)
     if problems or polarity is None or analyzer is None or sigma is None:
         raise InvalidConfig("\n".join(problems))
     config = RunConfig(polarity, analyzer, sigma, **values)
@@ -253,6 +258,10 @@ def _implausible(config: RunConfig) -> list[str]:
     warnings = []
     if config.ppm > _HIGHEST_USUAL_PPM:
         warnings.append(f"ppm: {config.ppm:g} is wide; nearly every ion will find a peak")
+    odd = [each for each in config.adducts if each in _OF_THE_OTHER_POLARITY[config.polarity]]
+    if odd:
+        named = ", ".join(f"M{each}" for each in odd)
+        warnings.append(f"adducts: {named} is unusual in {config.polarity} mode")
     resolving_power = config.isotope_model.resolving_power
     if resolving_power < _LOWEST_USUAL_RESOLVING_POWER:
         warnings.append(
@@ -447,6 +456,13 @@ def _convert_adducts(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _convert_ppm(value: Any) -> float:
+    number = _convert_positive(value)
+    if number > _HIGHEST_PPM:
+        raise ValueError
+    return number
+
+
 _POSITIVE = _Kind("a positive number", _convert_positive)
 _FLAG = _Kind("true or false", _convert_flag)
 _MODIFIERS = _Kind("a list of signed formulas such as -H2O", _convert_modifiers)
@@ -455,7 +471,7 @@ _KINDS: Mapping[str, _Kind] = {
     "adducts": _Kind("a list of signed formulas such as +H", _convert_adducts),
     "neutral_losses": _MODIFIERS,
     "chem_mods": _MODIFIERS,
-    "ppm": _POSITIVE,
+    "ppm": _Kind(f"a positive number up to {_HIGHEST_PPM:,}", _convert_ppm),
     "isotope_peaks": _whole_number(2, 16),
     "decoys": _whole_number(1, len(decoy_adducts())),
     "fdr_method": _choice(FDR_METHODS),
@@ -477,12 +493,14 @@ SETTINGS = frozenset({*_KINDS, *_KINDS_OF_ORDERS, *_KEYS_OF_FILES})
 again what is published already."""
 
 
-def _check_charge(
-    adducts: tuple[str, ...] | None, polarity: Polarity | None, problems: list[str]
-) -> None:
-    wrong = {"positive": "[M]-", "negative": "[M]+"}.get(polarity or "")
-    if adducts and wrong in adducts:
-        problems.append(f"adducts: {wrong} cannot be seen in {polarity} mode")
+def _check_charge(adducts: Any, polarity: Polarity | None, problems: list[str]) -> None:
+    """Refuse adducts that are written with the other charge, such as ``[M-H]-``."""
+    wrong = {"positive": ("]-", "M-"), "negative": ("]+", "M+")}.get(polarity or "")
+    if wrong is None or not isinstance(adducts, list | tuple):
+        return
+    charged = [each for each in map(str, adducts) if each.strip().endswith(wrong)]
+    if charged:
+        problems.append(f"adducts: {', '.join(charged)} cannot be seen in {polarity} mode")
 
 
 def translate_lithops(
