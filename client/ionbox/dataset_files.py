@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ def find_dataset(imzml: Path) -> LocalDataset:
         raise InvalidDataset(f"{imzml} is a folder; give the path of an imzML in it")
     if not imzml.is_file():
         raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
-    if not imzml.name.isprintable():
+    if _CONTROL.search(imzml.name):
         raise InvalidDataset(
-            f"{imzml.name!r}: the name has signs that cannot be printed; rename the files"
+            f"{imzml.name!r}: the name has control characters, which no object may; rename the files"
         )
     siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
     dataset = LocalDataset(

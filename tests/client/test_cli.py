@@ -280,13 +280,13 @@ class TestAnnotate:
         assert "--out: out has the results of 'brain', not of 'small'" in ended.err
         assert (tmp_path / "out" / "run.json").read_text() == older
 
-    def test_a_name_that_cannot_be_printed_is_refused(self, ionbox, tmp_path: Path) -> None:
+    def test_a_name_with_control_characters_is_refused(self, ionbox, tmp_path: Path) -> None:
         dataset = write_dataset(tmp_path)
         named = dataset.rename(tmp_path / "a\tb\x1b[2J.imzML")
         for command in (["check"], ["annotate", "--out", "out"]):
             ended = ionbox(command[0], named, *command[1:])
             assert ended.code == 1
-            assert "has signs that cannot be printed; rename the files" in ended.err
+            assert "has control characters, which no object may; rename the files" in ended.err
             assert "\x1b" not in ended.err
 
     def test_a_failure_beside_older_results_says_whose_they_are(
