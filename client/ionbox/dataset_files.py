@@ -13,7 +13,6 @@ from pathlib import Path
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
 
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -41,9 +40,7 @@ def find_dataset(imzml: Path) -> LocalDataset:
     if not imzml.is_file():
         raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
     if _CONTROL.search(imzml.name):
-        raise InvalidDataset(
-            f"{imzml.name!r}: the name has control characters, which no object may; rename the files"
-        )
+        raise InvalidDataset(f"{imzml.name!r}: the name has control characters; rename the files")
     siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
     dataset = LocalDataset(
         imzml,
