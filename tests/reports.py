@@ -40,6 +40,7 @@ class MadeUp:
     partners: dict[str, list[Partner]] = field(default_factory=dict)
     max_bytes: int = 25_000_000
     tally: ScoreTally | None = None
+    error_ppm: Callable[[int], float] = lambda i: float(np.sin(i))
 
     def __post_init__(self) -> None:
         generator = np.random.default_rng(1)
@@ -85,7 +86,7 @@ class MadeUp:
                     "adduct": CONFIG.adducts[i % 2],
                     "fdr": 0.01 + 0.6 * i / self.n,
                     "msm": 1 - i / self.n,
-                    "mz_error_abs": 2e-4 * np.sin(i),
+                    "mz_error_abs": self.error_ppm(i) * (200 + 0.4 * i) * 1e-6,
                     "pattern_mz": [200 + 0.4 * i + 1.003 * k for k in range(N_ISOTOPES)],
                     "pattern_intensity": [100 * 0.5**k for k in range(N_ISOTOPES)],
                     "total_intensity": totals.tolist(),

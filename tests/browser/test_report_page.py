@@ -98,6 +98,9 @@ def test_rows_are_filtered_by_mz_and_ppm(small: ReportPage) -> None:
     assert small.n_rows == 0
     small.type("± ppm", "2000")
     assert small.column("mz") == ["203.6000", "204.0000", "204.4000"]
+    for nothing in ("0", ""):
+        small.type("± ppm", nothing)
+        assert small.column("mz") == ["204.0000"]
 
 
 def test_any_column_sorts_both_ways(small: ReportPage) -> None:
@@ -269,7 +272,9 @@ def test_the_ion_tells_its_molecules_and_what_it_can_be_confused_with(
     page.open(made_up.write(tmp_path))
     assert "glucose 0" in page.text(".molecules")
     assert "fructose 0" in page.text(".molecules")
-    assert "Isomers: 2 molecules" in page.text(".warning")
+    assert page.text(".warning").startswith(
+        "Isomers: 2 molecules of the database have this ion formula; m/z and isotope pattern"
+    )
     table = page.text(".pattern table")
     assert "200.0000" in table
     assert "203.0090" in table
@@ -392,6 +397,9 @@ def test_names_do_not_become_markup(page: ReportPage, tmp_path: Path) -> None:
     assert page.script("return document.querySelectorAll('img').length") == 0
     assert page.script("return document.querySelectorAll('script').length") < 10
     assert "<img src=x" in page.text("h1")
+    around = "return document.querySelector(arguments[0]).closest('bdi') !== null"
+    for name in ("h1 > *", ".molecules li > *", "[data-column=molecules] .clipped", "#facts > *"):
+        assert page.script(around, name)
     assert "<script>" in page.text(".molecules")
     assert "<script>" in page.text("#run-facts")
 
@@ -414,16 +422,17 @@ def test_a_run_without_annotations_is_a_page_too(page: ReportPage, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("tally", "reason"),
+    ("tally", "side", "reason"),
     [
-        (ScoreTally(12, 0, 0.0, 0.0), "Nothing was measured within ± 3 ppm"),
-        (ScoreTally(12, 4, 0.0, 0.7), "An MSM is 0 where"),
+        (ScoreTally(12, 0, 0.0, 0.0), 9, "Nothing was measured within ± 3 ppm"),
+        (ScoreTally(12, 4, 0.0, 0.7), 9, "An MSM is 0 where"),
+        (ScoreTally(12, 4, 0.0, 0.7), 1, "a single pixel cannot be scored"),
     ],
 )
 def test_why_nothing_was_found(
-    page: ReportPage, tmp_path: Path, tally: ScoreTally, reason: str
+    page: ReportPage, tmp_path: Path, tally: ScoreTally, side: int, reason: str
 ) -> None:
-    made_up = MadeUp(n=1, tally=tally)
+    made_up = MadeUp(n=1, width=side, height=side, missing=(), tally=tally)
     made_up.n = 0
     made_up.images = made_up.images[:0]
     page.open(made_up.write(tmp_path))
@@ -451,6 +460,12 @@ def test_nothing_sticks_out_of_the_window(page: ReportPage, small_report: str, w
     assert page.script("return document.documentElement.scrollWidth") <= width
 
 
+TOF_ERRORS = [
+    *((-31.42, "-31.4"), (-142.7, "-143"), (142.7, "143"), (99.97, "100"), (9.996, "10.0")),
+    *((-9.994, "-9.99"), (-99.94, "-99.9"), (0.25, "0.25"), (-2222, "-2222")),
+]
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1400, 900), (1920, 1080)])
 def test_no_column_is_cut(page: ReportPage, tmp_path: Path, width: int, height: int) -> None:
     names = ("lipids of somewhere, 2024", "HMDB-v4-endogenous")
@@ -460,9 +475,13 @@ def test_no_column_is_cut(page: ReportPage, tmp_path: Path, width: int, height: 
         databases=names,
         molecules=lambda i: [f"long {'name ' * i}", "and another"],
         partners={"C10H20O1+H+": LISTED},
+        error_ppm=lambda i: TOF_ERRORS[i % len(TOF_ERRORS)][0],
     )
     page.open(made_up.write(tmp_path))
     page.choose("FDR", "all")
+    written = [text for _, text in TOF_ERRORS]
+    assert page.column("massError")[: len(written)] == written
+    assert f"error {written[0]} ppm" in page.text("#ion")
     assert page.script(CUT_COLUMNS) == []
     page.button("Show them in the table").click()
     assert page.script(CUT_COLUMNS) == []

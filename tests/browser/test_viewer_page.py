@@ -123,6 +123,11 @@ class Page:
         text: str = self.driver.execute_script(script, selector)
         return text
 
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((n) => n.textContent)"
+        texts: list[str] = self.driver.execute_script(script, selector)
+        return texts
+
     def click(self, selector: str) -> None:
         self.driver.execute_script("arguments[0].click()", self.find(selector))
 
@@ -434,12 +439,98 @@ def test_an_overlay_of_three_ions(page: Page, run: LocalRun) -> None:
     )
     assert readout.startswith(f"x {x}, y {y}: red ")
     assert page.text("#ion-title") == "Overlay"
+    assert page.texts("#legend > span") == [
+        f"{colour}: [{each['ion'][:-1]}]{each['ion'][-1]}"
+        for colour, each in zip(("red", "green", "blue"), chosen, strict=True)
+    ]
     page.click(".overlay button")
     page.wait(lambda: "in red" not in page.name())
-    page.click(".isotopes button")
+    assert len(page.texts("#legend > span")) == 2
+    page.click("#back")
     assert page.text("#ion-title") == title
     page.click("#overlay-show")
     assert not page.colours()[:, :, 0].any()
+
+
+@pytest.mark.parametrize("other", ["overlay", "any m/z"])
+def test_beside_another_image_nothing_is_said_of_the_selected_ion(page: Page, other: str) -> None:
+    title, name = page.text("#ion-title"), page.name()
+    of_selected = ("#ion > .ion-facts", "#ion > .isotopes", "#ion > .details")
+    assert all(page.find(part).is_displayed() for part in of_selected)
+    assert not page.find("#back").is_displayed()
+    if other == "overlay":
+        page.click("#overlay-add")
+    else:
+        page.show_mz(300)
+    assert not any(page.find(part).is_displayed() for part in of_selected)
+    assert page.text("#back") == f"Back to {title}"
+    assert page.find("#colormap select").is_enabled() is (other == "any m/z")
+    page.find("#back").click()
+    assert page.name() == name
+    assert page.text("#ion-title") == title
+    assert page.text("#legend") == page.text("#anymz-facts") == ""
+    assert all(page.find(part).is_displayed() for part in of_selected)
+    assert page.find("#colormap select").is_enabled()
+    assert page.driver.execute_script("return document.activeElement.id") == "ion"
+
+
+def test_the_head_leads_to_what_only_the_viewer_has(page: Page) -> None:
+    assert page.texts("nav a") == [
+        *("Annotations", "Overlay", "Any m/z", "Spectrum", "Why?", "Quality", "Run")
+    ]
+    focused = {
+        "overlay-panel": "overlay-add",
+        "any-m-z-panel": "anymz-mz",
+        "spectrum-panel": "spectrum-panel",
+        "why-panel": "why-formula",
+    }
+    for panel, control in focused.items():
+        page.find(f"nav [href='#{panel}']").click()
+        assert page.driver.execute_script("return document.activeElement.id") == control
+        top = page.driver.execute_script(
+            "return document.getElementById(arguments[0]).getBoundingClientRect().top", panel
+        )
+        assert 0 <= top < 1000
+        page.driver.execute_script("scrollTo(0, 0)")
+
+
+def test_why_is_asked_of_the_selected_ion_unless_told_otherwise(page: Page) -> None:
+    value = "return document.getElementById(arguments[0]).value"
+    page.click("#show-all")
+    for row in (1, 0):
+        page.select_row(row)
+        formula = page.driver.execute_script(value, "why-formula")
+        assert formula in page.text("#ion-title")
+        assert page.driver.execute_script(value, "why-adduct").startswith("M")
+    page.find("nav [href='#why-panel']").click()
+    assert page.driver.execute_script("return String(getSelection())") == formula
+    page.click("#why-ask")
+    page.wait(lambda: page.exists(".verdict"))
+    assert f"{formula}+" in page.text(".verdict")
+    page.fill("#why-formula", "C6H12Q6")
+    page.click("#why-ask")
+    warning = ".warning[role=alert]:not([hidden])"
+    page.wait(lambda: page.exists(warning))
+    assert not page.exists(".verdict")
+    page.select_row(1)
+    assert not page.exists(warning)
+    assert all("400 (Bad Request)" in line for line in page.console())
+
+
+def test_without_a_width_an_mz_is_shown_at_that_of_the_run(page: Page) -> None:
+    page.find("#ion .frame canvas").click()
+    page.wait(lambda: page.exists(".peaks button"))
+    page.find("#anymz-ppm").clear()
+    page.click(".peaks button")
+    ppm = page.run["config"]["ppm"]
+    page.wait(lambda: page.name().partition(",")[0].endswith(f"± {ppm:g} ppm"))
+    page.driver.execute_script("document.getElementById('anymz-ppm').value = 0")
+    page.click(".peaks button")
+    warning = ".warning[role=alert]:not([hidden])"
+    page.wait(lambda: page.exists(warning))
+    page.select_row(1)
+    assert not page.exists(warning)
+    assert all("400 (Bad Request)" in line for line in page.console())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -473,6 +564,10 @@ def test_a_run_without_annotations_points_to_why(
         page.find("#nothing-found button").click()
         assert browser.execute_script("return document.activeElement.id") == "why-formula"
         page.show_mz(300)
+        assert page.text("#back") == "Back to the total ion current"
+        page.find("#back").click()
+        assert page.name().startswith("Total ion current")
+        assert page.text("#ion-title") == "No ion selected"
         assert page.console() == []
         browser.get("about:blank")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from ionbox_cloud.report import read_report
+from ionbox_cloud.report import GOOD_FDR, read_report
 from ionbox_cloud.report_rows import MAX_PARTNERS, Partner
 from reports import CODE, MadeUp, hostile
 
@@ -46,7 +47,7 @@ def test_a_row_keeps_its_best_partners() -> None:
     assert [each["ion"] for each in row["partners"]] == [each.ion for each in many[:MAX_PARTNERS]]
 
 
-@pytest.mark.parametrize("max_bytes", [200_000, 400_000, 10**6])
+@pytest.mark.parametrize("max_bytes", [250_000, 400_000, 10**6])
 def test_a_report_stays_within_its_size_and_says_what_is_left_out(max_bytes: int) -> None:
     data = MadeUp(n=600, max_bytes=max_bytes).report()
     run = read_report(data)
@@ -55,6 +56,26 @@ def test_a_report_stays_within_its_size_and_says_what_is_left_out(max_bytes: int
     assert len(run["annotations"]) + run["omitted"]["annotations"] == 600
     assert n_images + run["omitted"]["images"] == len(run["annotations"])
     assert [row["image"] for row in run["annotations"]] == list(range(len(run["annotations"])))
+
+
+_IMAGES = re.compile(rb'id="image-(\d+)">(.*?)</script>')
+
+
+@pytest.mark.parametrize("databases", [("lipids",), ("lipids", "acids")])
+def test_bad_annotations_leave_room_for_all_isotopes_of_good_ones(
+    databases: tuple[str, ...],
+) -> None:
+    whole = MadeUp(n=60, databases=databases).report()
+    n_bytes = sum(len(found[0]) for found in _IMAGES.finditer(whole))
+    data = MadeUp(n=60, databases=databases, max_bytes=len(whole) - n_bytes * 2 // 3).report()
+    run = read_report(data)
+    good = {row["image"] for row in run["annotations"] if row["fdr"] <= GOOD_FDR}
+    assert 5 < len(good) < 15
+    stored = {int(row): json.loads(images)["data"] for row, images in _IMAGES.findall(data)}
+    complete = {row for row, images in stored.items() if None not in images}
+    assert complete == good
+    assert good < set(stored)
+    assert run["omitted"]["isotopes"] == len(stored) - len(good)
 
 
 def test_hostile_names_stay_inside_their_data() -> None:

@@ -71,7 +71,7 @@ RANKED = [4, 9, 0, 2, 7]
 
 def test_with_room_for_all_every_isotope_of_an_object_is_read_once() -> None:
     store = Store()
-    found = encode_best(store.stored, RANKED, 10**6)
+    found = encode_best(store.stored, [RANKED], 10**6)
     assert sorted(found) == sorted(RANKED)
     ranges = [(0, 3), (4, 5), (7, 8), (9, 10)]
     assert store.reads == [(*rows, isotope) for rows in ranges for isotope in (0, 1)]
@@ -84,16 +84,17 @@ def test_with_room_for_all_every_isotope_of_an_object_is_read_once() -> None:
 
 
 @pytest.mark.parametrize("cells", [64, 200, 10**6])
-def test_first_isotopes_of_the_best_ions_come_first(
-    cells: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("groups", [(RANKED, []), (RANKED[:2], RANKED[2:])])
+def test_groups_come_one_after_the_other_first_isotopes_of_the_best_ions_first(
+    groups: tuple[list[int], list[int]], cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report_images, "IMAGE_CELLS_PER_ITEM", cells)
     one = len(encode_image(Store().images[0, 0]).data) + 155
     for n in range(11):
         store = Store()
-        found = encode_best(store.stored, RANKED, n * one)
-        kept = [(row, k) for k in (0, 1) for row in RANKED if row in found and found[row][k]]
-        wanted = [(row, k) for k in (0, 1) for row in RANKED]
+        found = encode_best(store.stored, groups, n * one)
+        wanted = [(row, k) for group in groups for k in (0, 1) for row in group]
+        kept = [(row, k) for row, k in wanted if row in found and found[row][k]]
         assert kept == wanted[: len(kept)]
         assert abs(len(kept) - n) <= 1
         assert len(store.reads) <= max(4, n + 1) * 2

@@ -218,18 +218,21 @@ def test_a_metric_that_is_zero(data: bool) -> None:
     assert holds(noise)["metrics"] is False
 
 
-def test_an_image_of_one_pixel_is_too_little_to_compare() -> None:
-    lone = np.zeros((HEIGHT, WIDTH))
-    lone[3, 3] = 1000
-    background = plant_ion(([60.0, 900.0], [100, 100]), np.ones((HEIGHT, WIDTH)))
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (1, 1)])
+@pytest.mark.parametrize("data", [True, False])
+def test_an_image_of_one_pixel_is_too_little_to_compare(shape: tuple[int, int], data: bool) -> None:
+    lone = np.zeros(shape)
+    lone[shape[0] // 2, shape[1] // 2] = 1000
+    background = plant_ion(([60.0, 900.0], [100, 100]), np.ones(shape))
     peaks = join_peaks([plant_ion(pattern_of(GOOD), lone), background])
-    there = Dataset(peaks, build_grid(HEIGHT, WIDTH))
+    there = Dataset(peaks, build_grid(*shape))
     of = annotate(there, (GOOD,), CONFIG.ion_rule)
 
     def measure_there(mz: np.ndarray, abundance: np.ndarray) -> MeasuredIon:
         return measure_ion(peaks, mz, abundance, there.grid, ImageOptions(), there.mz_range)
 
-    answer = explain(AskedIon(GOOD, "+H"), database(of), CONFIG, there.mz_range, measure_there)
+    measure = measure_there if data else None
+    answer = explain(AskedIon(GOOD, "+H"), database(of), CONFIG, there.mz_range, measure)
     assert answer.verdict == (
         "C10H18O2+H+ is not annotated with acids: its spatial metric is 0: its first isotope image "
         "has a single pixel, and nothing to compare it by (spectral 1, spatial 0, chaos 0)"

@@ -23,7 +23,11 @@ from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 
 MAX_BYTES = 25_000_000
-"""Of a report. Images of ions that do not fit stay outside, those of the worst FDR first."""
+"""Of a report. Images that do not fit stay outside; those of annotations up to `GOOD_FDR` come
+first, all their isotopes before any image of the rest."""
+
+GOOD_FDR = 0.1
+"""The usual level, which the page shows first."""
 
 _MAX_TABLE_BYTES = 10_000_000
 _MAX_TIC_BYTES = 5_000_000
@@ -123,11 +127,11 @@ def make_report(
     title = f"{record['dataset']['name']} · ionbox"
     page = assemble_page("report", title, {"run": encode_block(run)})
     budget = max_bytes - sum(map(len, page)) - 1000
-    ranked = list(dict.fromkeys(row["image"] for row in annotations if row["image"] >= 0))
-    encoded = encode_best(images, ranked, budget)
+    groups = _group_images(annotations)
+    encoded = encode_best(images, groups, budget)
     run["omitted"] = {
         "annotations": n_left_out,
-        "images": len(ranked) - len(encoded),
+        "images": sum(map(len, groups)) - len(encoded),
         "isotopes": sum(None in stored for stored in encoded.values()),
     }
     blocks = {"run": encode_block(run)}
@@ -155,6 +159,14 @@ def _take_rows(rows: Iterable[Row], max_bytes: int) -> tuple[list[Row], int]:
         else:
             taken.append(row)
     return taken, n_left_out
+
+
+def _group_images(annotations: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """Return the images of annotations up to `GOOD_FDR`, and those of the rest, each by rank."""
+    seen = [row for row in annotations if row["image"] >= 0]
+    good = dict.fromkeys(row["image"] for row in seen if row["fdr"] <= GOOD_FDR)
+    rest = dict.fromkeys(row["image"] for row in seen if row["image"] not in good)
+    return list(good), list(rest)
 
 
 def _describe_run(

@@ -67,16 +67,16 @@ def deflate(data: bytes) -> str:
 
 
 def encode_best(
-    images: StoredImages, ranked: Sequence[int], budget: int
+    images: StoredImages, groups: Sequence[Sequence[int]], budget: int
 ) -> dict[int, list[EncodedImage | None]]:
-    """Encode images until a budget is spent: the first isotope of all ions, then the others.
+    """Encode images until a budget is spent, all of a group of ions before any of the next.
 
     Parameters
     ----------
     images : StoredImages
         All images of the run.
-    ranked : sequence of int
-        Rows of the images, the best ion first.
+    groups : sequence of sequences of int
+        Rows of the images, the best ion first. Of a group come the first isotopes, then the others.
     budget : int
         Bytes of text.
 
@@ -91,8 +91,10 @@ def encode_best(
     images are small, and where they are huge, no more than there is room for.
     """
     _, n_isotopes, height, width = images.shape
-    wanted = [(row, 0) for row in ranked]
-    wanted += [(row, isotope) for row in ranked for isotope in range(1, n_isotopes)]
+    wanted: list[tuple[int, int]] = []
+    for rows in groups:
+        wanted += [(row, 0) for row in rows]
+        wanted += [(row, isotope) for row in rows for isotope in range(1, n_isotopes)]
     found: dict[int, list[EncodedImage | None]] = {}
     for start, stop in cut(len(wanted), max(1, IMAGE_CELLS_PER_ITEM // (height * width))):
         batch = wanted[start:stop]

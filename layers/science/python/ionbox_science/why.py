@@ -181,7 +181,7 @@ class _Inquiry:
             self._judge_images(scores)
         metrics = {name: float(getattr(scores, name)[0]) for name in (*METRICS, "msm")}
         known = replace(known, metrics=metrics)
-        self._judge_metrics(known, looked_for=looked_for)
+        self._judge_metrics(known, scores, looked_for=looked_for)
         return known
 
     def _measure(self, known: Explanation) -> MeasuredIon | None:
@@ -220,13 +220,13 @@ class _Inquiry:
         n_images = _count(int(found.sum()), "isotope image")
         self._note("peaks", True, f"peaks were found for {n_images}{which}")
 
-    def _judge_metrics(self, known: Explanation, *, looked_for: bool) -> None:
+    def _judge_metrics(self, known: Explanation, scores: IonScores, *, looked_for: bool) -> None:
         metrics = known.metrics
         listed = ", ".join(f"{name} {metrics[name]:.3g}" for name in METRICS)
         zero = next((name for name in METRICS if metrics[name] == 0), None)
         if zero is not None:
-            lone = zero != "spectral" and known.n_pixels is not None and known.n_pixels[0] == 1
-            meaning = _LONE_PIXEL if lone else _MEANINGS[zero]
+            lone = scores.max_intensity[0, 0] == scores.total_intensity[0, 0]
+            meaning = _LONE_PIXEL if lone and zero != "spectral" else _MEANINGS[zero]
             sentence = f"its {zero} metric is 0: {meaning} ({listed})"
         else:
             sentence = f"MSM {metrics['msm']:.3g} = {listed.replace(', ', ' × ')}"

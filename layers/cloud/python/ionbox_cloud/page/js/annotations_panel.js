@@ -108,7 +108,8 @@ function filterFields(annotations, databases, criteria, apply) {
     return input;
   };
   const mz = number("mz", "", "any", (input) => apply({ mz: input.value ? Number(input.value) : null }));
-  const ppm = number("ppm", criteria.ppm, "any", (input) => apply({ ppm: input.value ? Number(input.value) : EVERYTHING.ppm }));
+  const ppm = number("ppm", criteria.ppm, "any", (input) => apply({ ppm: Number(input.value) > 0 ? Number(input.value) : EVERYTHING.ppm }));
+  Object.assign(ppm, { placeholder: EVERYTHING.ppm, title: `Half width; ${EVERYTHING.ppm} where nothing above 0 is given` });
   const fields = [
     choice("FDR", levels, String(criteria.fdr ?? ""), (value) => apply({ fdr: value ? Number(value) : null })),
     databases.length > 1

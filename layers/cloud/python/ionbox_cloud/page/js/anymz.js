@@ -1,7 +1,7 @@
 // The image of any m/z.
 
 import { el } from "./dom.js";
-import { count, fixed, intensity } from "./format.js";
+import { counted, fixed, intensity } from "./format.js";
 import { attempts } from "./stage.js";
 
 /** Add the panel that asks for an m/z; app.showMz(mz) shows one from elsewhere. */
@@ -10,18 +10,20 @@ export function addAnyMz(app) {
   if (!source.anyMz) return;
   const missing = run.served?.anyMz;
   if (missing) {
-    app.addPanel("ion", "Image of any m/z", el("p", { class: "empty", id: "anymz-missing" }, missing));
-    return;
+    const gone = el("p", { class: "empty", id: "anymz-missing" }, missing);
+    return void app.addLink("Any m/z", app.addPanel("ion", "Image of any m/z", gone));
   }
-  const { problem, attempt } = attempts();
+  const { problem, attempt, dismiss } = attempts();
+  const usual = run.served?.ppm ?? 3;
   const number = (id, value, label) =>
     el("label", { class: "field" }, el("span", {}, label), el("input", { type: "number", id, value, step: "any", min: 0, required: true }));
   const mz = number("anymz-mz", "", "m/z");
-  const ppm = number("anymz-ppm", run.served?.ppm ?? 3, "± ppm");
+  const ppm = number("anymz-ppm", usual, "± ppm");
   const facts = el("output", { class: "faint", id: "anymz-facts" });
   const [mzInput, ppmInput] = [mz, ppm].map((field) => field.querySelector("input"));
 
   async function show() {
+    if (ppmInput.value === "") ppmInput.value = usual; // a peak of the spectrum asks without the form
     const [middle, width] = [Number(mzInput.value), Number(ppmInput.value)];
     const isWanted = app.claim();
     const image = await attempt(() => source.anyMz(middle, width));
@@ -35,13 +37,18 @@ export function addAnyMz(app) {
     mzInput.value = Number(value.toFixed(6));
     return show();
   };
+  const clear = () => {
+    dismiss();
+    facts.textContent = "";
+  };
+  for (const event of ["select", "choose", "stage"]) app.on(event, clear);
   const submit = (event) => {
     event.preventDefault();
     show();
   };
   const button = el("button", { id: "anymz-show" }, "Show");
   const form = el("form", { class: "filters", "aria-label": "Image of any m/z", submit }, mz, ppm, button);
-  app.addPanel("ion", "Image of any m/z", form, facts, problem);
+  app.addLink("Any m/z", app.addPanel("ion", "Image of any m/z", form, facts, problem));
 }
 
 function describe(image) {
@@ -50,5 +57,5 @@ function describe(image) {
     if (value > 0) found += 1;
     total += value;
   }
-  return found ? `${count(found)} pixels, total intensity ${intensity(total)}` : "nothing was measured there";
+  return found ? `${counted(found, "pixel")}, total intensity ${intensity(total)}` : "nothing was measured there";
 }

@@ -18,12 +18,13 @@
 //                                         until something is selected again
 // app.addImageControl(node)               beside colormap and scale
 // app.addPanel(place, title, ...nodes)    place: "ion", "quality" or "run"; returns the panel
+// app.addLink(text, panel)                a link in the page's head that leads to a panel
 // app.notice(text)                        a line at the top of the page
 //
 // Measured for tests: performance entries "ionbox:interactive" (mark) and "ionbox:selection"
 // (measure: from a selection to its image on the canvas).
 
-import { el, panel } from "./dom.js";
+import { el, isolated, panel } from "./dom.js";
 import { drawAnnotations } from "./annotations_panel.js";
 import { drawIon } from "./ion_panel.js";
 import { drawQuality } from "./quality_panel.js";
@@ -90,6 +91,18 @@ class App {
     return made;
   }
 
+  addLink(text, target) {
+    target.id = `${text.toLowerCase().match(/\w+/g).join("-")}-panel`;
+    target.tabIndex = -1;
+    const go = (event) => {
+      event.preventDefault();
+      target.scrollIntoView();
+      target.focus({ preventScroll: true });
+      target.querySelector("input, button:enabled")?.focus({ preventScroll: true });
+    };
+    document.querySelector('nav [href="#quality"]').before(el("a", { href: `#${target.id}`, click: go }, text), " ");
+  }
+
   notice(text) {
     document.getElementById("notices").append(el("p", { class: "notice" }, text));
   }
@@ -113,8 +126,8 @@ export async function start(makeSource, extensions = []) {
 async function draw(app) {
   const { run } = app;
   document.title = `${run.dataset.name} · ionbox`;
-  document.getElementById("title").textContent = run.dataset.name;
-  document.getElementById("facts").textContent = headLine(run);
+  document.getElementById("title").replaceChildren(isolated(run.dataset.name));
+  document.getElementById("facts").replaceChildren(...headLine(run));
   const [tic, mask] = await Promise.all([app.source.tic(), app.source.mask()]);
   sayWhatIsMissing(app, tic);
   drawIon(app, mask, tic);

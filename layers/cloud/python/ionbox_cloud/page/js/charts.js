@@ -1,7 +1,7 @@
 // Charts as SVG: colours come from the style sheet, each has a text that says what it shows.
 
-import { el, svg } from "./dom.js";
-import { fixed } from "./format.js";
+import { el, isolated, svg } from "./dom.js";
+import { count, fixed } from "./format.js";
 
 const WIDTH = 440;
 const HEIGHT = 220;
@@ -82,7 +82,7 @@ class Chart {
 
 /** A legend: [class, text] pairs. */
 function legend(entries) {
-  return el("p", { class: "legend" }, entries.map(([kind, text]) => el("span", {}, el("span", { class: `key ${kind}` }), text)));
+  return el("p", { class: "legend" }, entries.map(([kind, text]) => el("span", {}, el("span", { class: `key ${kind}` }), isolated(text))));
 }
 
 /** Observed isotope peaks upwards, theoretical downwards, both with the highest at 100. */
@@ -112,7 +112,7 @@ export function fdrChart(curves, levels) {
   const chart = new Chart(
     "False discovery rate by number of annotations. " +
       curves.map(([name, points]) => `${name}: ${levels.map((level) => `${reached(points, level)} up to ${level * 100} %`).join(", ")}`).join("; "),
-    { low: 0, high: most, label: "annotations, best first" },
+    { low: 0, high: most, label: "annotations, best first", text: count },
     {
       low: 0,
       high,
@@ -147,7 +147,7 @@ export function msmChart(name, { targets, decoys }) {
     `MSM of ${name}: ${total(targets)} targets with a score, ${total(decoys)} decoys per draw; ` +
       `above 0.5 ${total(targets.slice(n / 2))} targets and ${total(decoys.slice(n / 2))} decoys`,
     { low: 0, high: 1, label: "MSM" },
-    { low: 0, high: most, label: "ions (log scale)", bend: Math.log1p, ticks: [0, 1, 10, 100, 1000, 1e4, 1e5].filter((v) => v <= most) },
+    { low: 0, high: most, label: "ions (log scale)", bend: Math.log1p, ticks: [0, 1, 10, 100, 1000, 1e4, 1e5].filter((v) => v <= most), text: count },
   );
   targets.forEach((value, bin) => {
     if (!value) return;

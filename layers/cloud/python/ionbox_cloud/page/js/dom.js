@@ -26,6 +26,11 @@ export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
+/** Write a text of somebody else's: whatever runs from right to left in it, what is around it does not. */
+export function isolated(text) {
+  return el("bdi", {}, text);
+}
+
 /** Make an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
@@ -47,9 +52,10 @@ export function tick(label, checked, onChange, hint = "") {
   return el("label", { class: "tick", title: hint || null }, box, label);
 }
 
-/** Make a panel with a heading. */
+/** Make a panel with a heading; `title` is a text, or a list of what it is made of. */
 export function panel(title, ...children) {
-  return el("section", { class: "panel", "aria-label": title }, el("h3", {}, title), ...children);
+  const heading = el("h3", {}, title);
+  return el("section", { class: "panel", "aria-label": heading.textContent }, heading, ...children);
 }
 
 /** Make a table of plain cells; numbers are given as text and aligned by their column's class. */

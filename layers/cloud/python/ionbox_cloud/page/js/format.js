@@ -15,12 +15,18 @@ export function intensity(value, digits = 4) {
     return `${number}·10${[...power].map((sign) => POWERS[sign]).join("")}`;
   }
   const short = Number(value.toPrecision(digits));
-  return size >= 1e4 ? count(short) : String(short);
+  return size >= 1e3 ? count(short) : String(short);
 }
 
 /** Write a number with so many digits after the point. */
 export function fixed(value, digits) {
   return Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1") : "–";
+}
+
+/** Write an m/z error in ppm with three significant digits or more, as long as a column is wide. */
+export function ppmError(value) {
+  const size = Math.abs(value);
+  return fixed(value, size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 /** Write a share, 0.05 as 5 %; small ones keep a digit. */

@@ -1,8 +1,8 @@
 // The selected ion: its images, its isotope pattern, the molecules behind it.
 
 import { COLORMAPS, colours } from "./colormaps.js";
-import { choice, el, panel, plainTable, tick } from "./dom.js";
-import { count, counted, fixed, intensity, ionName, ionText, percent } from "./format.js";
+import { choice, el, isolated, panel, plainTable, tick } from "./dom.js";
+import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError } from "./format.js";
 import { ImageView } from "./image_view.js";
 import { paint, scaleOf } from "./intensity.js";
 import { patternChart } from "./charts.js";
@@ -66,7 +66,7 @@ export function drawIon(app, mask, tic) {
   };
   app.on("select", (annotation) => {
     title.replaceChildren(...(annotation ? [ionName(annotation.ion)] : ["No ion selected"]));
-    facts.textContent = annotation ? describe(annotation) : tic ? "The image is the total ion current." : "";
+    facts.replaceChildren(...(annotation ? describe(annotation) : tic ? ["The image is the total ion current."] : []));
     metrics.textContent = annotation ? describeMetrics(annotation) : "";
     details.replaceChildren(...(annotation ? detailsOf(app, annotation) : []));
     if (!annotation) {
@@ -107,10 +107,14 @@ function controls(app) {
     Object.assign(app.style, change);
     app.restyle();
   };
+  const names = COLORMAPS.map((name) => [name, name]);
+  const colormap = choice("Colours", names, "Viridis", (colormap) => set({ colormap }));
+  colormap.id = "colormap";
+  app.colormap = colormap.querySelector("select");
   return el(
     "fieldset",
     { class: "controls", "aria-label": "How images are shown" },
-    choice("Colours", COLORMAPS.map((name) => [name, name]), "Viridis", (colormap) => set({ colormap })),
+    colormap,
     choice("Scale", [["linear", "linear"], ["log", "logarithmic"]], "linear", (scale) => set({ log: scale === "log" })),
     tick("Clip hotspots", true, (clip) => set({ clip }), "99th percentile of the pixels above max/256"),
     el("button", { type: "button", id: "save", click: () => save(app) }, "Save PNG"),
@@ -135,12 +139,8 @@ function nameImage(annotation, isotope) {
 }
 
 function describe(annotation) {
-  return [
-    `m/z ${fixed(annotation.mz, 4)}`,
-    `error ${fixed(annotation.massError, 2)} ppm`,
-    `FDR ${percent(annotation.fdr)}`,
-    annotation.database,
-  ].join(" · ");
+  const { mz, massError, fdr, database } = annotation;
+  return [`m/z ${fixed(mz, 4)} · error ${ppmError(massError)} ppm · FDR ${percent(fdr)} · `, isolated(database)];
 }
 
 function describeMetrics({ msm, rhoSpatial, rhoSpectral, rhoChaos }) {
@@ -191,9 +191,9 @@ function ambiguityNotice(app, { isomers, isomerIons, isobars, isobarIons, molecu
   const lines = [];
   if (isomers) {
     const others = isomerIons.length ? [" Also annotated with this ion formula: ", ionLinks(app, isomerIons), "."] : [];
+    const listed = molecules.length > isomers ? "" : `, ${count(molecules.length)} of them listed below`;
     lines.push([
-      `Isomers: ${count(isomers + 1)} molecules of the database have this ion formula, ` +
-        `${count(molecules.length)} of them listed below; m/z and isotope pattern cannot tell them apart.`,
+      `Isomers: ${count(isomers + 1)} molecules of the database have this ion formula${listed}; m/z and isotope pattern cannot tell them apart.`,
       ...others,
     ]);
   }
@@ -224,7 +224,7 @@ function patternPanel(annotation) {
     fixed(peak.theoretical, 1),
     fixed(peak.observed, 1),
     intensity(peak.total),
-    fixed(peak.error, 2),
+    ppmError(peak.error),
   ]);
   const headings = ["m/z", "theory", "observed", "intensity", "error"].map((text) => [text, "number"]);
   return panel(
@@ -240,7 +240,7 @@ function patternPanel(annotation) {
 
 function moleculesPanel({ molecules }) {
   const listed = molecules.slice(0, MOST_NAMED);
-  const items = listed.map(({ id, name }) => el("li", {}, name, " ", el("span", { class: "faint" }, id)));
+  const items = listed.map(({ id, name }) => el("li", {}, isolated(name), " ", el("bdi", { class: "faint" }, id)));
   const more = molecules.length - listed.length;
   return panel(
     counted(molecules.length, "molecule"),

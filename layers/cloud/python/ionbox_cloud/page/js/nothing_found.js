@@ -1,6 +1,6 @@
 // Why a run has no annotation, as far as its figures say.
 
-import { el } from "./dom.js";
+import { el, isolated } from "./dom.js";
 import { count, counted, fixed } from "./format.js";
 
 /** Say what was scored and what stood in the way, and where to ask on. */
@@ -10,15 +10,15 @@ export function sayNothingFound({ run, source }) {
     "div",
     { class: "empty", id: "nothing-found" },
     el("h2", {}, "No ion is annotated"),
-    run.databases.map((database) => el("p", {}, `${database.name}: ${tally(database)}`, " ", reason(database, run.config))),
+    run.databases.map((database) => el("p", {}, isolated(database.name), `: ${tally(database)} ${reason(database, run)}`)),
     source.why
       ? el("p", {}, el("button", { type: "button", class: "link", click: ask }, "Ask why an ion is not annotated"))
       : el(
           "p",
           {},
-          "Why an ion is not annotated says ",
+          "To learn why an ion is not annotated, run ",
           el("code", {}, "ionbox why RESULTS --formula C6H12O6 --adduct=+K"),
-          "; RESULTS is the folder of this page.",
+          " with the folder of this page as RESULTS.",
         ),
   );
 }
@@ -30,10 +30,11 @@ export function tally({ n_targets: n, n_measured: measured, best_msm: best, best
   return measured ? `${found}; best MSM ${fixed(best, 3)}, of decoys ${fixed(decoy, 3)}.` : `${found}.`;
 }
 
-function reason({ n_measured: measured, best_msm: best, n_dropped: dropped }, { ppm }) {
+function reason({ n_measured: measured, best_msm: best, n_dropped: dropped }, { config, dataset }) {
   if (measured === 0) {
-    return `Nothing was measured within ± ${ppm} ppm of any of them: check polarity, adducts, database and calibration.`;
+    return `Nothing was measured within ± ${config.ppm} ppm of any of them: check polarity, adducts, database and calibration.`;
   }
+  if (best === 0 && dataset.n_spectra === 1) return "An MSM compares images; a single pixel cannot be scored.";
   if (best === 0) return "An MSM is 0 where the image is noise or no isotope image is like the first.";
   return dropped ? `${count(dropped)} have an MSM above 0, but decoys score as high: their FDR is 100 %.` : "";
 }

@@ -37,10 +37,7 @@ export function addOverlay(app) {
     chosen[channel] = null;
     renew();
     if (chosen.some(Boolean)) app.stage(draw);
-    else {
-      app.unstage();
-      app.redraw();
-    }
+    else app.back();
   }
 
   function renew() {
@@ -56,12 +53,14 @@ export function addOverlay(app) {
     return el(
       "li",
       {},
-      el("span", { class: `swatch ${CHANNELS[channel]}` }),
-      `${CHANNELS[channel]}: `,
-      ionName(annotation.ion),
+      key(annotation, channel),
       " ",
       el("button", { type: "button", class: "link", "aria-label": label, click: () => remove(channel) }, "remove"),
     );
+  }
+
+  function key({ ion }, channel) {
+    return el("span", {}, el("span", { class: `swatch ${CHANNELS[channel]}` }), `${CHANNELS[channel]}: `, ionName(ion));
   }
 
   function draw() {
@@ -73,9 +72,11 @@ export function addOverlay(app) {
     const reading = (at) => images.flatMap((image, i) => (image ? [`${CHANNELS[i]} ${intensity(image[at])}`] : [])).join(", ");
     app.view.showPainted(painter, images.find(Boolean), `Overlay: ${names.join(", ")}`, reading);
     document.getElementById("ion-title").textContent = "Overlay";
+    app.legend.replaceChildren(...chosen.flatMap((each, channel) => (each ? [key(each.annotation, channel)] : [])));
   }
 
   for (const event of ["select", "images"]) app.on(event, renew);
   renew();
-  app.addPanel("ion", "Overlay of up to three ions", el("div", { class: "controls" }, add, show), list);
+  const made = app.addPanel("ion", "Overlay of up to three ions", el("div", { class: "controls" }, add, show), list);
+  app.addLink("Overlay", made);
 }

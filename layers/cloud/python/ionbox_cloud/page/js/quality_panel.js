@@ -1,7 +1,7 @@
 // How good the run is as a whole: FDR, targets against decoys, m/z errors.
 
 import { errorChart, fdrChart, msmChart } from "./charts.js";
-import { el, plainTable } from "./dom.js";
+import { el, isolated, plainTable } from "./dom.js";
 import { count } from "./format.js";
 import { LEVELS } from "./rows.js";
 
@@ -11,7 +11,7 @@ export function drawQuality(app) {
   app.addPanel("quality", "Annotations per FDR level", summaryTable(run.summary));
   app.addPanel("quality", "FDR curve", run.annotations.length ? fdrChart(Object.entries(run.fdrCurve), LEVELS) : nothing());
   for (const [name, histograms] of Object.entries(run.msm)) {
-    app.addPanel("quality", `MSM, targets against decoys (${name})`, msmChart(name, histograms));
+    app.addPanel("quality", ["MSM, targets against decoys (", isolated(name), ")"], msmChart(name, histograms));
   }
   if (!run.annotations.length) return void app.addPanel("quality", "m/z error", nothing());
   const errors = errorChart(run.annotations, run.config.ppm, 0.1);
@@ -29,7 +29,7 @@ function summaryTable(summary) {
   const levels = Object.keys(summary[0].counts);
   const names = levels.map((level) => [level === "all" ? "all" : `${level * 100} %`, "number"]);
   const rows = summary.map(({ database, ion, counts }) => [
-    database,
+    isolated(database),
     ion,
     ...levels.map((level) => count(counts[level])),
   ]);

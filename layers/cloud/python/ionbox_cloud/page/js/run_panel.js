@@ -1,26 +1,31 @@
 // What was run on what: dataset, TIC, config, time, memory, dollars, versions, warnings.
 
-import { el, plainTable } from "./dom.js";
+import { el, isolated, plainTable } from "./dom.js";
 import { count, counted, dollars, intensity, seconds } from "./format.js";
 import { tally } from "./nothing_found.js";
 import { ImageView } from "./image_view.js";
 
 /** Say in a line what the dataset and the run are. */
 export function headLine({ dataset, config, n_annotations: n, databases }) {
-  return [
+  const facts = [
     `${count(dataset.width)} × ${count(dataset.height)} pixels`,
-    counted(dataset.n_spectra, "spectrum").replace("spectrums", "spectra"),
-    `${count(dataset.n_peaks)} peaks`,
+    spectra(dataset),
+    counted(dataset.n_peaks, "peak"),
     `${config.polarity}, ${config.analyzer}`,
-    `${counted(n, "annotation")} from ${databases.map(({ name }) => name).join(", ")}`,
+    `${counted(n, "annotation")} from `,
   ].join(" · ");
+  return [facts, ...databases.flatMap(({ name }, i) => [i ? ", " : "", isolated(name)])];
+}
+
+function spectra({ n_spectra: n }) {
+  return `${count(n)} ${n === 1 ? "spectrum" : "spectra"}`;
 }
 
 /** Draw the panels of the run. */
 export function drawRun(app, tic, mask) {
   const { run } = app;
   if (run.warnings.length) {
-    app.addPanel("run", "Warnings", el("ul", {}, run.warnings.map((text) => el("li", {}, text))));
+    app.addPanel("run", "Warnings", el("ul", {}, run.warnings.map((text) => el("li", {}, isolated(text)))));
   }
   if (tic) app.addPanel("run", "Total ion current", ticView(run, tic, mask));
   app.addPanel("run", "Dataset", facts(datasetFacts(run)));
@@ -48,13 +53,13 @@ function datasetFacts({ dataset, databases }) {
   const size = dataset.pixelSize;
   const checksum = dataset.ibd_checksum;
   return [
-    ["name", dataset.name],
-    ["pixels", `${count(dataset.width)} × ${count(dataset.height)}, ${count(dataset.n_spectra)} spectra`],
+    ["name", isolated(dataset.name)],
+    ["pixels", `${count(dataset.width)} × ${count(dataset.height)}, ${spectra(dataset)}`],
     ["pixel size", size ? `${size[0]} × ${size[1]} µm` : "not in the imzML"],
     ["peaks", count(dataset.n_peaks)],
     ["ibd", `${count(dataset.ibd_bytes)} bytes${checksum ? `, ${checksum.algorithm}: ${checksum.verdict}` : ""}`],
     ...databases.map((each) => [
-      `database ${each.name}`,
+      ["database ", isolated(each.name)],
       `${counted(each.n_molecules, "molecule")}, ${counted(each.n_annotations, "annotation")}; ` +
         `${count(each.n_dropped)} found but with FDR 1. ${each.n_targets === undefined ? "" : tally(each)}`,
     ]),
@@ -66,9 +71,10 @@ function configFacts({ config }) {
 }
 
 function configValue(value) {
-  if (Array.isArray(value)) return value.length ? value.join(", ") : "none";
+  if (Array.isArray(value)) return value.length ? isolated(value.join(", ")) : "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+  if (typeof value !== "number") return isolated(String(value));
+  return Math.abs(value) < 1000 ? String(Number(value.toPrecision(6))) : count(value);
 }
 
 function statesTable({ states }) {
@@ -86,5 +92,5 @@ function statesTable({ states }) {
 
 function costLine({ cost }) {
   const verb = cost.on_aws ? "This run cost" : "On AWS this run would have cost";
-  return `${verb} about ${dollars(cost.dollars)} (${cost.gb_s} GB-s, ${cost.requests} calls). Prices: ${cost.prices}.`;
+  return `${verb} about ${dollars(cost.dollars)} (${cost.gb_s} GB-s, ${counted(cost.requests, "call")}). Prices: ${cost.prices}.`;
 }

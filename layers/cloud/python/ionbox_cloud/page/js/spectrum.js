@@ -2,7 +2,7 @@
 
 import { roundTicks } from "./charts.js";
 import { el } from "./dom.js";
-import { count, counted, fixed, intensity } from "./format.js";
+import { counted, fixed, intensity } from "./format.js";
 import { attempts } from "./stage.js";
 
 const HEIGHT = 180;
@@ -15,8 +15,8 @@ export function addSpectrum(app) {
   if (!app.source.spectrum) return;
   const missing = app.run.served?.spectrum;
   if (missing) {
-    app.addPanel("ion", "Spectrum of a pixel", el("p", { class: "empty", id: "spectrum-missing" }, missing));
-    return;
+    const gone = el("p", { class: "empty", id: "spectrum-missing" }, missing);
+    return void app.addLink("Spectrum", app.addPanel("ion", "Spectrum of a pixel", gone));
   }
   const { problem, attempt } = attempts();
   const chart = new SpectrumChart((mz) => app.showMz?.(mz));
@@ -35,7 +35,7 @@ export function addSpectrum(app) {
   const mark = (annotation) => chart.mark(annotation?.patternMz ?? []);
   app.on("select", mark);
   mark(app.selected);
-  app.addPanel("ion", "Spectrum of a pixel", facts, body, problem);
+  app.addLink("Spectrum", app.addPanel("ion", "Spectrum of a pixel", facts, body, problem));
 }
 
 /** A spectrum as sticks: wheel or buttons zoom in m/z, dragging moves, a click picks a peak. */
@@ -116,7 +116,7 @@ class SpectrumChart {
     this.list.replaceChildren(...order.slice(0, LISTED).map((i) => this.entry(i)));
     this.canvas.setAttribute(
       "aria-label",
-      `Spectrum from m/z ${fixed(this.low, 2)} to ${fixed(this.high, 2)}, ${count(to - from)} peaks. ` +
+      `Spectrum from m/z ${fixed(this.low, 2)} to ${fixed(this.high, 2)}, ${counted(to - from, "peak")}. ` +
         "Plus and minus zoom, arrows move, 0 shows all; the highest peaks are listed below.",
     );
   }

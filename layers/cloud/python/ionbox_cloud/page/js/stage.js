@@ -1,8 +1,11 @@
 // What the large view shows when it is not the selected ion: an image of any m/z, an overlay.
 //
-// app.stage(show)      show it now, and again whenever transforms change
+// app.stage(show)      show it now, and again whenever transforms change; what the page says of the
+//                      selected ion is hidden, and a button leads back to it; tells "stage"
+// app.legend           a line below the view for what is shown to explain its colours
 // app.staged           whether the view shows such a thing
 // app.unstage()        it is to show the selected ion again, with the next image drawn
+// app.back()           the same, and draw it
 // app.restage()        show again what is there, whatever it is
 // app.claim()          ask for the view; returns a function that says whether nobody asked for it
 //                      since: an answer that comes late must not replace what was chosen meanwhile
@@ -15,8 +18,24 @@ import { ionName } from "./format.js";
 export function addStage(app) {
   let shown = null;
   let claims = 0;
-  const facts = document.querySelectorAll(".ion-facts"); // they are of the selected ion
-  const hideFacts = (hidden) => facts.forEach((line) => (line.hidden = hidden));
+  const back = el("button", { type: "button", id: "back", hidden: true, click: goBack });
+  document.getElementById("ion-title").after(back);
+  app.legend = el("p", { class: "legend", id: "legend" });
+  app.view.element.after(app.legend);
+  const ofSelected = document.querySelectorAll("#ion > :is(.ion-facts, .isotopes, .details)");
+
+  function leave(selected) {
+    ofSelected.forEach((part) => (part.hidden = !selected));
+    back.hidden = selected;
+    back.replaceChildren("Back to ", app.selected ? ionName(app.selected.ion) : "the total ion current");
+    app.colormap.disabled = Boolean(!selected && app.view.painter); // it has colours of its own
+  }
+
+  function goBack() {
+    app.back();
+    document.getElementById("ion").focus({ preventScroll: true });
+  }
+
   app.staged = false;
   app.claim = () => {
     const mine = (claims += 1);
@@ -26,20 +45,27 @@ export function addStage(app) {
     app.claim();
     shown = show;
     app.staged = true;
-    hideFacts(true);
+    app.legend.replaceChildren();
+    app.tell("stage");
     show();
+    leave(false);
   };
   app.unstage = () => {
+    if (shown && app.selected) nameSelected(app.selected);
     shown = null;
     app.staged = false;
-    hideFacts(false);
+    app.legend.replaceChildren();
+    leave(true);
   };
 
   app.restage = () => (shown ? shown() : app.redraw());
-  app.on("draw", () => {
-    if (shown && app.selected) nameSelected(app.selected);
-    app.unstage(); // an isotope image took its place
-  });
+  app.back = () => {
+    app.tell("choose", app.isotope);
+    app.unstage();
+    if (app.selected && !app.images.length) app.select(app.run.annotations.indexOf(app.selected)); // ask again
+    else app.redraw();
+  };
+  app.on("draw", app.unstage); // an isotope image took its place
   app.on("choose", app.claim);
   app.on("select", () => {
     app.claim();
@@ -51,7 +77,10 @@ function nameSelected(annotation) {
   document.getElementById("ion-title").replaceChildren(ionName(annotation.ion));
 }
 
-/** Return a line for problems, and a function that runs something and writes what went wrong. */
+/**
+ * Return a line for problems, a function that runs something and writes what went wrong, and one
+ * that forgets what was asked.
+ */
 export function attempts() {
   const problem = el("p", { class: "warning", role: "alert", hidden: true });
   let turn = 0;
@@ -68,5 +97,9 @@ export function attempts() {
       return undefined;
     }
   }
-  return { problem, attempt };
+  function dismiss() {
+    turn += 1;
+    problem.hidden = true;
+  }
+  return { problem, attempt, dismiss };
 }

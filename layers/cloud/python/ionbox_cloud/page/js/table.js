@@ -1,7 +1,7 @@
 // The table of annotations: only the rows in view exist, so that its length costs nothing.
 
-import { el, gather } from "./dom.js";
-import { count, fixed, formula, intensity, kind, percent } from "./format.js";
+import { el, gather, isolated } from "./dom.js";
+import { count, fixed, formula, intensity, kind, percent, ppmError } from "./format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
@@ -14,7 +14,7 @@ export const COLUMNS = [
   ["kind", "Adduct", "What made the molecule M an ion: M+H of C6H12O6 is the ion [C6H12O6+H]+", kind, kind, "text"],
   ["molecules", "Mole\u00adcules", "The first name in the database, and how many more there are of this formula", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
   ["mz", "m/z", "Theoretical m/z of the first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
-  ["massError", "Error ppm", "Mean measured minus theoretical m/z, in ppm", (a) => a.massError, (a) => fixed(a.massError, 2), "number"],
+  ["massError", "Error ppm", "Mean measured minus theoretical m/z, in ppm", (a) => a.massError, (a) => ppmError(a.massError), "number"],
   ["msm", "MSM", "Metabolite-signal match: chaos × spatial × spectral", (a) => a.msm, (a) => fixed(a.msm, 3), "number"],
   ["fdr", "FDR", "False discovery rate at which the ion is annotated", (a) => a.fdr, (a) => percent(a.fdr), "number"],
   ["isomers", "Iso\u00admers", "Other molecules of the database with the same ion formula", (a) => a.isomers, (a) => doubt(a.isomers), "number"],
@@ -23,7 +23,7 @@ export const COLUMNS = [
   ["rhoSpectral", "ρ spec.", "ρ spectral, 0 to 1: the intensities follow the isotope pattern", (a) => a.rhoSpectral, (a) => fixed(a.rhoSpectral, 2), "number"],
   ["rhoChaos", "ρ chaos", "ρ chaos, 0 to 1: the first image has structure", (a) => a.rhoChaos, (a) => fixed(a.rhoChaos, 3), "number"],
   ["maxIntensity", "Max. intens.", "Intensity of the brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity, 3), "number"],
-  ["database", "Database", "Where the molecule comes from; each has decoys and FDR of its own", (a) => a.database, (a) => a.database, "text"],
+  ["database", "Database", "Where the molecule comes from; each has decoys and FDR of its own", (a) => a.database, (a) => isolated(a.database), "text"],
 ];
 
 /** Return the column of the coefficients of all ions with one of them, a map by ion. */
@@ -39,7 +39,7 @@ const HINTS = { formula: (a) => a.formula, kind, database: (a) => a.database };
 function moleculeCell({ molecules }) {
   if (!molecules.length) return "";
   const more = molecules.length > 1 ? ` +${count(molecules.length - 1)}` : "";
-  return el("span", { class: "named" }, el("span", { class: "clipped", title: molecules[0].name }, molecules[0].name), more);
+  return el("span", { class: "named" }, el("bdi", { class: "clipped", title: molecules[0].name }, molecules[0].name), more);
 }
 
 function doubt(n) {

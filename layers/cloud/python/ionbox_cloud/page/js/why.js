@@ -1,6 +1,6 @@
 // Why an ion is annotated, or why not.
 
-import { el, plainTable } from "./dom.js";
+import { el, isolated, plainTable } from "./dom.js";
 import { fixed, kind } from "./format.js";
 import { attempts } from "./stage.js";
 
@@ -10,22 +10,26 @@ const WORDS = new Map([[true, "yes"], [false, "no"], [null, "fact"]]);
 /** Add the panel that asks why. */
 export function addWhy(app) {
   if (!app.source.why) return;
-  const { problem, attempt } = attempts();
-  const formula = el("input", { id: "why-formula", required: true, placeholder: "C6H12O6", spellcheck: "false" });
-  const adduct = el("input", { id: "why-adduct", required: true, list: "why-kinds", placeholder: "+H", size: 12 });
+  const { problem, attempt, dismiss } = attempts();
+  const focus = ({ target }) => target.select();
+  const formula = el("input", { focus, id: "why-formula", required: true, placeholder: "C6H12O6", spellcheck: "false" });
+  const adduct = el("input", { focus, id: "why-adduct", required: true, list: "why-kinds", placeholder: "+H", size: 12 });
   const kinds = el("datalist", { id: "why-kinds" }, kindsOf(app.run).map((value) => el("option", { value })));
   const answers = el("div", { id: "why-answers", "aria-live": "polite" });
 
   async function ask(event) {
     event.preventDefault();
+    answers.replaceChildren();
     const found = await attempt(() => app.source.why(formula.value.trim(), adduct.value.trim()));
     if (found) answers.replaceChildren(...found.answers.map((answer) => explain(app, answer)));
   }
 
   const suggest = (annotation) => {
+    dismiss();
+    answers.replaceChildren();
     if (!annotation) return;
-    formula.placeholder = annotation.formula;
-    adduct.placeholder = kind(annotation);
+    formula.value = annotation.formula;
+    adduct.value = kind(annotation);
   };
   app.on("select", suggest);
   suggest(app.selected);
@@ -38,7 +42,7 @@ export function addWhy(app) {
     kinds,
     el("button", { id: "why-ask" }, "Why?"),
   );
-  app.addPanel("ion", "Why annotated, or why not?", form, answers, problem);
+  app.addLink("Why?", app.addPanel("ion", "Why annotated, or why not?", form, answers, problem));
 }
 
 function kindsOf({ config }) {
@@ -52,12 +56,12 @@ function kindsOf({ config }) {
 
 function explain(app, answer) {
   const rows = answer.findings.map(({ holds, sentence }) =>
-    el("li", { class: `finding ${WORDS.get(holds)}` }, el("span", { class: "sign", role: "img", "aria-label": WORDS.get(holds) }, SIGNS.get(holds)), sentence),
+    el("li", { class: `finding ${WORDS.get(holds)}` }, el("span", { class: "sign", role: "img", "aria-label": WORDS.get(holds) }, SIGNS.get(holds)), isolated(sentence)),
   );
   const [mz] = answer.mz;
   const see = () => app.showMz(mz);
   const button = app.showMz && mz ? el("button", { type: "button", class: "link", click: see }, "show its first isotope image") : null;
-  return el("div", { class: "why" }, el("p", { class: "verdict" }, answer.verdict, "."), el("ul", {}, rows), button, decoyTable(answer));
+  return el("div", { class: "why" }, el("p", { class: "verdict" }, isolated(answer.verdict), "."), el("ul", {}, rows), button, decoyTable(answer));
 }
 
 function decoyTable({ decoys, ion }) {
