@@ -19,7 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from viewing import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
-REPORT_SIZE, VIEW_SIZE = (1400, 900), (1560, 2030)
+REPORT_SIZE, VIEW_SIZE = (1400, 900), (1560, 1260)
 MAX_BYTES = 400_000
 
 # The viewer's picture: an overlay of ions that lie apart, a pixel, an ion that is missing.
