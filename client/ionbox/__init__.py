@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ionbox_science import __version__
 
+    from ionbox import errors
     from ionbox.inbox import Inbox
     from ionbox.run import IsotopeImages, Run, open
 
-__all__ = ["Inbox", "IsotopeImages", "Run", "__version__", "open"]
+__all__ = ["Inbox", "IsotopeImages", "Run", "__version__", "errors", "open"]
 
 _MODULES = {
     "Inbox": "ionbox.inbox",
     "IsotopeImages": "ionbox.run",
     "Run": "ionbox.run",
     "__version__": "ionbox_science",
+    "errors": "ionbox.errors",
     "open": "ionbox.run",
 }
 
@@ -37,6 +39,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'ionbox' has no attribute '{name}'")
     import importlib
 
+    if name == "errors":
+        return importlib.import_module(_MODULES[name])
     return getattr(importlib.import_module(_MODULES[name]), name)
 
 

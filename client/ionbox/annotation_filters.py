@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.formulas import read_adduct
 
-from ionbox.argument_checks import is_number, require_text
+from ionbox.argument_checks import is_number, require_bools, require_text
+from ionbox.ion_names import read_ion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +29,11 @@ def check_fdr(fdr: object) -> None:
     """
     if fdr is None:
         return
-    value = float(fdr) if isinstance(fdr, Real) else math.nan
+    value = float(fdr) if isinstance(fdr, Real) and is_number(fdr) else math.nan
     if not 0 <= value <= 1:
         hint = f" ({value:g} % is {value / 100:g})" if 1 < value <= 100 else ""
-        raise InvalidConfig(f"fdr: expected a fraction from 0 to 1, got {fdr}{hint}")
+        got = fdr if isinstance(fdr, Real) else repr(fdr)
+        raise InvalidConfig(f"fdr: expected a fraction from 0 to 1, got {got}{hint}")
 
 
 def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.DataFrame:
@@ -42,11 +44,11 @@ def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.Da
     frame : pandas.DataFrame
         Columns of ``annotations.csv``.
     filters : mapping
-        Values by METASPACE's names: ``sumFormula``, ``adduct``, ``chemMod``, ``neutralLoss`` and
-        ``ion`` as in the table; ``hasChemMod`` and ``hasNeutralLoss``, True or False;
-        ``compoundQuery``, a part of a molecule's name in any case, or a formula; ``fdrLevel``, the
-        highest; ``mzFilter`` and ``msmScoreFilter``, ``{"min": …, "max": …}`` or one of the two,
-        both included. None lets all pass.
+        Values by METASPACE's names: ``sumFormula``, ``adduct``, ``chemMod`` and ``neutralLoss``
+        as in the table; ``ion`` as `ionbox.ion_names.read_ion` takes it; ``hasChemMod`` and
+        ``hasNeutralLoss``, True or False; ``compoundQuery``, a part of a molecule's name in any
+        case, or a formula; ``fdrLevel``, the highest; ``mzFilter`` and ``msmScoreFilter``,
+        ``{"min": …, "max": …}`` or one of the two, both included. None lets all pass.
 
     Raises
     ------
@@ -61,16 +63,30 @@ def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.Da
     return frame
 
 
-def _equal(column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
-    return lambda frame, value: frame[column] == value
+def _equal(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
+    def choose(frame: pd.DataFrame, value: Any) -> Chosen:
+        require_text(name, value)
+        chosen: Chosen = frame[column] == value
+        return chosen
+
+    return choose
+
+
+def _ion(frame: pd.DataFrame, value: object) -> Chosen:
+    return frame["ion"].isin([read_ion(value, sign) for sign in "+-"])
 
 
 def _adduct(frame: pd.DataFrame, value: str) -> Chosen:
     return frame["adduct"] == read_adduct(value)
 
 
-def _has(column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
-    return lambda frame, value: (frame[column] != "") == bool(value)
+def _has(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
+    def choose(frame: pd.DataFrame, value: Any) -> Chosen:
+        require_bools(**{name: value})
+        chosen: Chosen = (frame[column] != "") == bool(value)
+        return chosen
+
+    return choose
 
 
 def _between(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
@@ -102,13 +118,13 @@ def _compound(frame: pd.DataFrame, value: str) -> Chosen:
 
 
 _FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
-    "sumFormula": _equal("formula"),
+    "sumFormula": _equal("sumFormula", "formula"),
     "adduct": _adduct,
-    "chemMod": _equal("chemMod"),
-    "neutralLoss": _equal("neutralLoss"),
-    "ion": _equal("ion"),
-    "hasChemMod": _has("chemMod"),
-    "hasNeutralLoss": _has("neutralLoss"),
+    "chemMod": _equal("chemMod", "chemMod"),
+    "neutralLoss": _equal("neutralLoss", "neutralLoss"),
+    "ion": _ion,
+    "hasChemMod": _has("hasChemMod", "chemMod"),
+    "hasNeutralLoss": _has("hasNeutralLoss", "neutralLoss"),
     "compoundQuery": _compound,
     "fdrLevel": _fdr_level,
     "mzFilter": _between("mzFilter", "mz"),

@@ -53,7 +53,9 @@ def _run(arguments: Sequence[str]) -> int:
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
-    options = parser.parse_args(_join_signed(arguments))
+    options, unknown = parser.parse_known_args(_join_signed(arguments))
+    if unknown:
+        options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = options.run(options)
     except (IonboxError, LocalError, OperateError, OSError) as error:
@@ -108,4 +110,5 @@ def _parser() -> argparse.ArgumentParser:
             parents=[common],
         )
         command.add(added)
+        added.set_defaults(command_parser=added)
     return parser

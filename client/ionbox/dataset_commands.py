@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ionbox_science.errors import InvalidConfig
+from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
 from ionbox import terminal
 from ionbox.command import FAILED, INVALID, OK
@@ -101,7 +101,7 @@ def simulate(options: argparse.Namespace) -> int:
 
     formulas: Sequence[str]
     if options.database:
-        data = options.database.read_bytes()
+        data = _read_table(options.database)
         formulas = parse_database(data, options.database.stem).unique_formulas()
     else:
         formulas = [lipid.formula for lipid in enumerate_lipids()]
@@ -138,3 +138,13 @@ def lipids(options: argparse.Namespace) -> int:
 def _refuse_overwriting(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise InvalidConfig(f"{path} exists; give another name, or --force to replace it")
+
+
+def _read_table(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDatabase(
+            f"--database: {path} cannot be read ({error.strerror}); give the path of a CSV or TSV "
+            "table"
+        ) from None

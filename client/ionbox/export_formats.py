@@ -14,3 +14,12 @@ FORMATS = {
 Each has ``write(run, out, fdr, database, use_tic)``, which makes ``out`` and returns the number of
 ions.
 """
+
+EXTENSIONS = {
+    "anndata": (".h5ad",),
+    "spatialdata": (".zarr",),
+    "csv-pixels": (".csv",),
+    "ome-tiff": (".ome.tiff", ".ome.tif", ".tiff", ".tif"),
+    "png": (".png",),
+}
+"""How names of what a format writes end; the first is usual. What ``png`` writes is a folder."""

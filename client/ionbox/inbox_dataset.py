@@ -67,7 +67,7 @@ class InboxDataset:
             started=attempt.execution.started,
             n_annotations=attempt.n_annotations,
             dollars=attempt.dollars,
-            message=say_in_python(f"{attempt.message} {attempt.advice}".strip()),
+            message=say_in_python(_join(attempt.message, attempt.advice)),
             results_uri=f"{results}/{attempt.results}" if attempt.results else "",
             _profile=profile,
             _region=region,
@@ -88,3 +88,11 @@ class InboxDataset:
         return open_run(
             self.results_uri, profile=self._profile, region=self._region, inbox=self._inbox
         )
+
+
+def _join(message: str, advice: str) -> str:
+    """Write two sentences one after the other, each with its full stop."""
+    message = message.strip()
+    if message and advice and not message.endswith((".", "!", "?")):
+        message += "."
+    return f"{message} {advice}".strip()

@@ -87,7 +87,8 @@ examples:
 
 A CSV is an annotations.csv, METASPACE's export, or the results.csv of its
 engine. Gained are ions that only B has, lost those that only A has. An FDR
-level is 5, 10, 20 or 50 %, or above.
+level is 5, 10, 20 or 50 %, or above. Of two runs, what differs in settings,
+databases and versions is said, too.
 
 """
 

@@ -24,10 +24,10 @@ _LISTED = 10
 def export_results(options: argparse.Namespace) -> int:
     """Write results in a format."""
     from ionbox.exports import export
-    from ionbox.results_folder import ResultsFolder
+    from ionbox.results_nearby import find_results
     from ionbox.run import Run
 
-    run = Run(ResultsFolder.find(options.results, options.profile, options.region))
+    run = Run(find_results(options.results, options.profile, options.region))
     n_ions = export(
         run,
         options.to,
@@ -56,6 +56,7 @@ def compare_results(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from ionbox.compare.comparison import compare
+    from ionbox.compare.settings import describe_differences
     from ionbox.compare.tables import read_side
 
     if options.out is not None and options.out.exists() and not options.out.is_dir():
@@ -68,6 +69,9 @@ def _compare(options: argparse.Namespace) -> int:
         terminal.warn([f"A and B are of different datasets: {a.dataset}, and {b.dataset}"])
     found = compare(a, b, options.tolerance)
     _show(found, options.tolerance)
+    if a.record and b.record:
+        for line in describe_differences(a.record, b.record):
+            terminal.say(line)
     if options.out is not None:
         write_comparison(found, options.out)
         terminal.say(

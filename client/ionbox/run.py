@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ionbox.isotope_images import IsotopeImages
 from ionbox.python_words import in_python
-from ionbox.results_folder import ResultsFolder
+from ionbox.results_nearby import find_results
 from ionbox.run_data import RunData
 from ionbox.run_facts import Database
 
@@ -53,7 +53,7 @@ def open(
     ['acids', 'waxes']
     """
     with in_python():
-        return Run(ResultsFolder.find(place, profile, region, inbox))
+        return Run(find_results(os.fspath(place), profile, region, inbox))
 
 
 class Run(RunData):

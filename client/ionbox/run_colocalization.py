@@ -10,7 +10,9 @@ from ionbox_cloud.images import COLOCALIZATION
 from ionbox_science.colocalization import Colocalization
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.annotation_frame import as_results
 from ionbox.argument_checks import is_whole
+from ionbox.ion_names import Ion, is_formula, read_ion
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import RunFacts
 
@@ -58,13 +60,15 @@ class RunColocalization(RunFacts):
             }
         )
 
-    def colocalized(self, ion: str, n: int = 10) -> pd.DataFrame:
+    def colocalized(self, ion: Ion, n: int = 10) -> pd.DataFrame:
         """Return the ions whose images are most like that of one ion.
 
         Parameters
         ----------
-        ion : str
-            Name, as in the column ``ion`` of the table; or a formula that has one ion only.
+        ion : str or (str, str)
+            Name, as in the column ``ion`` of the table (``C6H12O6+H+``) or on the page
+            (``[C6H12O6+H]+``); formula and adduct, which are the table's index; or a formula that
+            has one ion only.
         n : int
             How many.
 
@@ -72,7 +76,7 @@ class RunColocalization(RunFacts):
         -------
         pandas.DataFrame
             Indexed by ``ion``: ``coefficient``, and where it is in the table the best row's
-            ``formula``, ``adduct``, ``mz``, ``fdr`` and ``moleculeNames``.
+            ``formula``, ``adduct``, ``mz``, ``fdr`` and ``moleculeNames`` (a list).
 
         Raises
         ------
@@ -80,6 +84,8 @@ class RunColocalization(RunFacts):
             If the ion was not annotated, or a formula has several.
         InvalidConfig
             If ``n`` is negative.
+        InvalidFormula
+            If the ion cannot be read.
 
         Examples
         --------
@@ -89,9 +95,10 @@ class RunColocalization(RunFacts):
         'ion'
         """
         if not is_whole(n) or n < 0:
-            raise InvalidConfig(f"n: expected 0 or more, got {n!r}")
+            raise InvalidConfig(f"n: expected a whole number of 0 or more, got {n!r}")
         best = self._partners(self._find_ion(ion)).head(n)
-        facts = self._table.drop_duplicates("ion").set_index("ion")
+        known = self._table[self._table["ion"].isin(best.index)]
+        facts = as_results(known.drop_duplicates("ion"), ["ion"])
         columns = ["formula", "adduct", "mz", "fdr", "moleculeNames"]
         frame = facts[columns].reindex(best.index)
         frame.insert(0, "coefficient", best)
@@ -110,14 +117,19 @@ class RunColocalization(RunFacts):
         coefficient = found.coefficient[place[0], : partner.size]
         return pd.Series(coefficient, pd.Index(found.ion[partner], name="ion"), name="coefficient")
 
-    def _find_ion(self, ion: str) -> str:
+    def _find_ion(self, ion: Ion) -> str:
         """Return the name of an ion that is given by name, or by a formula that has only one."""
-        named = self._table.loc[self._table["formula"] == ion, "ion"].unique().tolist()
+        if not isinstance(ion, str):
+            return read_ion(ion, self._sign)
+        formula = ion.strip()
+        named = self._table.loc[self._table["formula"] == formula, "ion"].unique().tolist()
         if len(named) > 1:
-            raise NotInResults(f"{ion} has several ions, {', '.join(named)}; name one")
-        return str(named[0]) if named else ion
+            raise NotInResults(f"{formula} has several ions, {', '.join(named)}; name one")
+        if not named and is_formula(formula):
+            raise NotInResults(f"{formula} was not annotated with any adduct")
+        return str(named[0]) if named else read_ion(ion, self._sign)
 
-    def _colocalized_rows(self, frame: pd.DataFrame, ion: str) -> pd.DataFrame:
+    def _colocalized_rows(self, frame: pd.DataFrame, ion: Ion) -> pd.DataFrame:
         """Keep an ion and its partners, with ``colocCoeff``, the most similar first."""
         name = self._find_ion(ion)
         partners = self._partners(name)

@@ -13,7 +13,7 @@ from ionbox_science.errors import InvalidConfig
 from ionbox_science.formulas import read_adduct
 
 from ionbox.annotation_filters import filter_annotations
-from ionbox.argument_checks import require_text
+from ionbox.argument_checks import require_bools, require_text
 from ionbox.isotope_images import IsotopeImages
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import Database
@@ -111,7 +111,7 @@ class RunImages(RunTables):
         NotInResults
             If the ion was not annotated.
         InvalidConfig
-            If there is no formula, or the scale is none.
+            If there is no formula, the scale is none, or a switch is neither True nor False.
         InvalidFormula
             If the adduct is none.
 
@@ -125,6 +125,7 @@ class RunImages(RunTables):
         """
         for name, text in (("sf", sf), ("neutral_loss", neutral_loss), ("chem_mod", chem_mod)):
             require_text(name, text)
+        require_bools(only_first_isotope=only_first_isotope, hotspot_clipping=hotspot_clipping)
         formula = sf.strip()
         if not formula:
             raise InvalidConfig("sf: no formula given; write one such as C6H12O6")
@@ -198,6 +199,7 @@ class RunImages(RunTables):
         >>> len(run.all_annotation_images(fdr=0.5)) == len(run.annotations(fdr=0.5))
         True
         """
+        require_bools(only_first_isotope=only_first_isotope, hotspot_clipping=hotspot_clipping)
         divisor = self._divisor(scale_intensity)
         to_unit = divisor is None and not scale_intensity
         frame = filter_annotations(self._select(database, fdr), annotation_filter)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ionbox.annotation_filters import filter_annotations
 from ionbox.annotation_frame import as_results
+from ionbox.argument_checks import require_bools
+from ionbox.ion_names import Ion
 from ionbox.run_colocalization import RunColocalization
 from ionbox.run_errors import NotInResults
 from ionbox.run_facts import Database
@@ -28,7 +30,7 @@ class RunTables(RunColocalization):
         self,
         database: Database | None = None,
         fdr: float | None = None,
-        coloc_with: str | None = None,
+        coloc_with: Ion | None = None,
         include_chem_mods: bool | None = None,
         include_neutral_losses: bool | None = None,
         **annotation_filter: Any,
@@ -42,7 +44,7 @@ class RunTables(RunColocalization):
             where the run knows one, see `database_details`.
         fdr : float, optional
             Only those up to an FDR, 0 to 1.
-        coloc_with : str, optional
+        coloc_with : str or (str, str), optional
             Only this ion (or the one ion of a formula) and those in the same places as it, the
             most similar first, with their coefficients as ``colocCoeff``; see `colocalized`.
         include_chem_mods, include_neutral_losses : bool, optional
@@ -66,6 +68,8 @@ class RunTables(RunColocalization):
             If there is no such database or ion.
         InvalidConfig
             If the FDR is no fraction, or a filter is not known.
+        InvalidFormula
+            If an ion or adduct cannot be read.
 
         Examples
         --------
@@ -79,6 +83,11 @@ class RunTables(RunColocalization):
         >>> float(similar["colocCoeff"].iloc[0])
         1.0
         """
+        given = {
+            "include_chem_mods": include_chem_mods,
+            "include_neutral_losses": include_neutral_losses,
+        }
+        require_bools(**{name: value for name, value in given.items() if value is not None})
         frame = filter_annotations(self._select(database, fdr), annotation_filter)
         index = ["formula", "adduct"]
         for name, included in (

@@ -102,6 +102,12 @@ class TestHelp:
         shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert shown.stdout == "False\n"
 
+    def test_an_unknown_flag_is_a_usage_error_of_its_command(self, ionbox) -> None:
+        ended = ionbox("compare", "a", "b", "--metric", "msm")
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("usage: ionbox compare ")
+        assert ended.err.endswith("ionbox compare: error: unrecognized arguments: --metric msm\n")
+
     def test_no_command_is_a_usage_error_that_shows_the_commands(self, ionbox) -> None:
         ended = ionbox()
         assert (ended.code, ended.out) == (2, "")
@@ -217,6 +223,12 @@ class TestOverwriting:
         assert ended.code == 1
         assert "--force to replace it" in ended.err
         assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+    def test_simulate_names_a_database_that_is_not_there(self, ionbox) -> None:
+        ended = ionbox("simulate", "made.imzML", "--database", "nosuch.tsv")
+        words = "error: --database: nosuch.tsv cannot be read (No such file or directory); give"
+        assert ended.code == 1
+        assert ended.err.startswith(words)
 
     def test_lipids_spares_other_databases(self, ionbox, tmp_path: Path) -> None:
         database = write_database(tmp_path)

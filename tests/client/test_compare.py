@@ -191,6 +191,28 @@ def test_exit_codes_are_those_of_diff(results: Path, tmp_path: Path, operate: Co
     assert operate("compare", results, results, "--database", "hmdb").code == 2
 
 
+def test_what_two_runs_were_made_with_is_said(
+    results: Path, tmp_path: Path, operate: Command
+) -> None:
+    changed = shutil.copytree(results, tmp_path / "changed")
+    record = json.loads((changed / "run.json").read_text())
+    record["config"] |= {"ppm": 1.0, "adducts": ["+H"], "accept_profile": True}
+    record["databases"][0]["content_id"] = "0" * 32
+    record["databases"].pop()
+    record["versions"]["numpy"] = "1.0"
+    (changed / "run.json").write_text(json.dumps(record))
+    said = operate("compare", results, changed).out
+    (settings,) = (line for line in said.splitlines() if line.startswith("settings differ: "))
+    for words in ("ppm 3 → 1", "adducts +H, +Na, +K → +H", "accept_profile no → yes"):
+        assert words in settings
+    assert "\ndatabases differ: acids " in said
+    assert " → 00000000; waxes " in said
+    assert "\nversions differ: numpy " in said
+    assert " differ: " not in operate("compare", results, results).out
+    table = results / "annotations.csv"
+    assert " differ: " not in operate("compare", table, changed).out
+
+
 def test_a_dataset_is_told_by_its_content_where_both_sides_know_it() -> None:
     def names(name: str, dataset_id: str = "") -> DatasetNames:
         return DatasetNames(frozenset({name}), frozenset({dataset_id} - {""}))
@@ -241,7 +263,18 @@ def test_tables_of_different_datasets_are_compared_with_a_remark(
             "{} is no table of annotations: no column ",
             "  found: nothing",
         ),
-        ("image.png", b"\x89PNG\r\n\x1a\n\x00", "{} cannot be read as CSV (", ""),
+        (
+            "report.html",
+            b"<!doctype html>\n<html>\n<p>a, b, c\n",
+            "{} cannot be read as a table: its lines are no rows of UTF-8 text",
+            "",
+        ),
+        (
+            "image.png",
+            b"\x89PNG\r\n\x1a\n\x00",
+            "{} cannot be read as a table: its lines are no rows of UTF-8 text",
+            "",
+        ),
     ],
 )
 def test_what_is_no_table_is_said_with_what_would_be(

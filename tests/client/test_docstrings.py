@@ -15,10 +15,12 @@ from small_run import DATABASES
 MODULES = (
     "ionbox",
     "ionbox.compare.comparison",
+    "ionbox.compare.settings",
     "ionbox.exports",
     "ionbox.exports.anndata_tables",
     "ionbox.exports.png_folder",
     "ionbox.exports.spatialdata_tables",
+    "ionbox.ion_names",
     "ionbox.python_words",
     "ionbox.run",
     "ionbox.run_colocalization",

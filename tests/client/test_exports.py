@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 import tifffile
 from ionbox import exports
-from ionbox.export_formats import FORMATS
+from ionbox.export_formats import EXTENSIONS, FORMATS
 from ionbox.exports import export, selection
 from ionbox.exports.png_folder import encode_png
 from ionbox.run import Run
@@ -321,6 +321,31 @@ def test_an_interrupted_export_leaves_nothing_and_can_be_made_again(
     assert export(run, to, tmp_path / "out", fdr=0.2)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert not (tmp_path / "out" / "old.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "right"),
+    [
+        ("anndata", "h.csv", "csv-pixels is, and anndata .* a name that ends in .h5ad"),
+        ("csv-pixels", "a.OME.TIFF", "ome-tiff is, and csv-pixels .* ends in .csv"),
+        ("png", "images.zarr", "spatialdata is, and png would be written; give a folder"),
+    ],
+)
+def test_a_name_of_another_format_is_refused(
+    run: Run, tmp_path: Path, to: str, name: str, right: str
+) -> None:
+    with pytest.raises(InvalidConfig, match=f"{name} is named as {right}"):
+        export(run, to, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    assert EXTENSIONS.keys() == FORMATS.keys()
+
+
+def test_no_fdr_is_advised_where_nothing_is_annotated(results: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(results, tmp_path / "copy")
+    lines = (copy / "annotations.csv").read_text().splitlines(keepends=True)
+    (copy / "annotations.csv").write_text("".join(lines[:2]))
+    with pytest.raises(InvalidConfig, match="has no annotations of acids, nothing to export"):
+        export(ionbox.open(copy), "png", tmp_path / "out", database="acids")
 
 
 def test_what_cannot_be_exported_is_said(run: Run, results: Path, operate: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +175,7 @@ def test_why_a_run_failed_is_said_in_python(
     )
     (found,) = inbox.datasets("broken")
     assert found.message.startswith("analyzer: the imzML does not say; add analyzer=…, one of orb")
+    assert not re.search(r"tof [A-Z]", found.message)  # sentences end before others begin
     assert said(lambda: inbox.dataset("broken"))
 
 

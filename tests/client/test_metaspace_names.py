@@ -93,6 +93,52 @@ def test_results_can_be_those_in_the_same_places_as_an_ion(run: Run) -> None:
         run.results(coloc_with="C1+H+")
 
 
+def test_an_ion_may_be_written_in_every_way(run: Run) -> None:
+    best = run.results().iloc[0]
+    formula, adduct = best.name
+    expected = run.colocalized(best["ion"])
+    assert len(expected)
+    for ion in (
+        f"[{formula}{adduct}]+",  # as the page shows it
+        f"[{formula}{adduct}]⁺",
+        f" {formula}{adduct} ",
+        best.name,
+        (formula, f"[M{adduct}]+"),
+    ):
+        pd.testing.assert_frame_equal(run.colocalized(ion), expected)
+        assert run.results(coloc_with=ion)["ion"].iloc[0] == best["ion"]
+        assert set(run.results(ion=ion)["ion"]) == {best["ion"]}
+    assert not len(run.results(ion="[C1+H]+"))
+    assert not len(run.results(ion=("C1", "+H")))
+    with pytest.raises(NotInResults, match=r"C1\+H\+ was not annotated"):
+        run.colocalized("[C1+H]+")
+    with pytest.raises(NotInResults, match="C99H2 was not annotated with any adduct"):
+        run.colocalized("C99H2")
+
+
+def test_losses_and_electrons_are_in_names_of_ions(with_losses: Run) -> None:
+    for ion in with_losses.results()["ion"].unique():
+        assert set(with_losses.results(ion=f"[{ion[:-1]}]{ion[-1]}")["ion"]) == {ion}
+
+
+@pytest.mark.parametrize(
+    "ion", ["", "best", "C6H12O6", "[C6H12O6+H", "C6H12O6+Qq+", "+H", 5, ("C6",), ("C6", 5)]
+)
+def test_what_is_no_ion_is_refused(run: Run, ion: Any) -> None:
+    with pytest.raises(InvalidFormula, match=r"write an ion such as|adduct: expected text"):
+        run.results(ion=ion)
+    with pytest.raises(InvalidInput):
+        run.results(coloc_with=ion)
+
+
+def test_names_of_molecules_are_lists_everywhere(run: Run) -> None:
+    table = run.results()
+    found = run.colocalized(table["ion"].iloc[0])
+    names = table.drop_duplicates("ion").set_index("ion")["moleculeNames"]
+    assert found["moleculeNames"].tolist() == names[found.index].tolist()
+    assert all(isinstance(each, list) for each in found["moleculeNames"])
+
+
 def test_an_ion_may_be_named_by_its_formula_if_it_is_the_only_one(run: Run) -> None:
     ions = run.results().reset_index().groupby("formula")["ion"].unique()
     (one, *_) = ions[ions.map(len) == 1].items()
@@ -190,7 +236,7 @@ def test_annotations_return_metaspaces_fields(run: Run) -> None:
         (-0.1, r"got -0\.1$"),
         (1000, r"got 1000$"),
         (math.nan, r"got nan$"),
-        ("0.1", r"got 0\.1$"),
+        ("0.1", r"got '0\.1'$"),
     ],
 )
 def test_an_fdr_is_a_fraction(run: Run, tmp_path: Path, fdr: Any, words: str) -> None:
@@ -217,7 +263,7 @@ def test_an_export_in_percent_is_refused(results: Path, tmp_path: Path, operate:
 def test_a_negative_number_of_partners_is_refused(run: Run) -> None:
     ion = run.results()["ion"].iloc[0]
     assert len(run.colocalized(ion, n=0)) == 0
-    with pytest.raises(InvalidConfig, match="n: expected 0 or more, got -1"):
+    with pytest.raises(InvalidConfig, match="n: expected a whole number of 0 or more, got -1"):
         run.colocalized(ion, n=-1)
 
 
@@ -257,10 +303,33 @@ def test_arguments_of_another_type_are_refused_in_a_sentence(run: Run) -> None:
         (lambda: run.isotope_images(formula, adduct, neutral_loss=5), "neutral_loss: expected t"),
         (lambda: run.results(compoundQuery=5), "compoundQuery: expected text, got 5"),
         (lambda: run.results(mzFilter={"min": "200"}), "mzFilter: 'min' and 'max' are numbers"),
-        (lambda: run.colocalized(formula, n="3"), "n: expected 0 or more, got '3'"),
+        (lambda: run.colocalized(formula, n="3"), "n: expected a whole number of 0 .*, got '3'"),
+        (lambda: run.colocalized(formula, n=True), "n: expected a whole number of 0 .*, got True"),
+        (lambda: run.colocalized(formula, n=1e9), r"n: expected a whole number .*, got 1000000000"),
+        (lambda: run.isotope_images(None, None), "sf: expected text, got None"),
+        (lambda: run.results(adduct=["+H"]), r"adduct: expected text such as \+H, got \['\+H'\]"),
+        (lambda: run.results(sumFormula=["C6"]), r"sumFormula: expected text, got \['C6'\]"),
+        (lambda: run.results(mzFilter={"min": True}), "mzFilter: 'min' and 'max' are numbers"),
+        (lambda: run.results(fdr=True), "fdr: expected a fraction from 0 to 1, got True"),
+        (lambda: run.results(fdr="0.1"), "fdr: expected a fraction from 0 to 1, got '0.1'"),
     ):
         with pytest.raises(InvalidInput, match=words):
             ask()
+
+
+def test_switches_are_true_or_false(run: Run) -> None:
+    formula, adduct = run.annotations(1)[0]
+    with pytest.raises(InvalidConfig, match=r"only_first_isotope: expected True or .*, got '-H2O'"):
+        run.isotope_images(formula, adduct, "-H2O")
+    with pytest.raises(InvalidConfig, match="hotspot_clipping: expected True or False, got 1"):
+        run.isotope_images(formula, adduct, hotspot_clipping=1)
+    with pytest.raises(InvalidConfig, match="only_first_isotope: expected True or False, got 0"):
+        run.all_annotation_images(only_first_isotope=0)
+    for name in ("hasChemMod", "hasNeutralLoss", "include_chem_mods", "include_neutral_losses"):
+        with pytest.raises(InvalidConfig, match=f"{name}: expected True or False, got 'no'"):
+            run.results(**{name: "no"})
+        assert run.results(**{name: None}).equals(run.results())
+    assert len(run.isotope_images(formula, adduct, np.True_)) == 1
 
 
 def test_what_a_run_hands_out_can_be_changed_without_changing_the_run(run: Run) -> None:
@@ -302,8 +371,8 @@ def test_ionbox_shows_its_public_names_only() -> None:
         "print([name for name in dir(ionbox) if not name.startswith('__')], ionbox.__version__)"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert ended.stdout == f"['Inbox', 'IsotopeImages', 'Run', 'open'] {__version__}\n"
+    assert ended.stdout == f"['Inbox', 'IsotopeImages', 'Run', 'errors', 'open'] {__version__}\n"
     ionbox.open  # noqa: B018 (imports a module into the package)
     assert {name for name in dir(ionbox) if not name.startswith("__")} == {
-        *{"Inbox", "IsotopeImages", "Run", "open"}
+        *{"Inbox", "IsotopeImages", "Run", "errors", "open"}
     }

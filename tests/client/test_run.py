@@ -324,8 +324,12 @@ def test_what_is_no_results_folder_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(NoResults, match=r"nowhere is not there; give the results folder of a run"):
         ionbox.open("nowhere")
-    with pytest.raises(NoResults, match=r"annotations\.csv is a file; give the results folder"):
+    with pytest.raises(NoResults, match=r"annotations\.csv is a file and holds no .*did you mean"):
         ionbox.open(results / "annotations.csv")
+    with pytest.raises(
+        NoResults, match=rf"holds no results \(no run\.json\); did you mean {results}\?"
+    ):
+        ionbox.open(results.parent)
     with pytest.raises(NoResults, match=r"no results folder: it has no run\.json"):
         ionbox.open(tmp_path)
     with pytest.raises(NoResults, match=r"no results folder: it has no run\.json"):

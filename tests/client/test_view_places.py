@@ -107,6 +107,25 @@ class TestNothingIsThere:
         said = self.look(operate, command, wanted)
         assert said == f"error: there is no folder '{Path(wanted)}' here{self.GIVE}"
 
+    @pytest.mark.parametrize("command", ["view", "share"])
+    def test_who_gave_local_is_not_advised_to(
+        self, own_environment: None, operate: Command, command: str
+    ) -> None:
+        ended = operate(command, "./missing", "--local")
+        assert ended.code == 1
+        assert "give the results folder, or a name that 'ionbox list --local' shows" in ended.err
+
+    @pytest.mark.parametrize("command", ["export", "compare"])
+    def test_export_and_compare_point_to_them_too(
+        self, own_environment: None, operate: Command, tmp_path: Path, command: str
+    ) -> None:
+        (tmp_path / "example" / "results").mkdir(parents=True)
+        (tmp_path / "example" / "results" / "run.json").write_text("{}")
+        more = {"export": ["--to", "png", "--out", "out"], "compare": ["example"]}[command]
+        ended = operate(command, "example", *more)
+        words = "error: example holds no results (no run.json); did you mean example/results?\n"
+        assert ended.err == words
+
     @pytest.mark.parametrize("wanted", ["example", "example/", "example/results/report.html"])
     def test_results_close_by_are_pointed_at(
         self, own_environment: None, operate: Command, tmp_path: Path, wanted: str

@@ -610,6 +610,27 @@ def test_why_prints_the_same(client: Client, run: LocalRun, operate: Command) ->
     assert local.out == ended.out
 
 
+def test_why_without_an_adduct_is_asked_of_each(run: LocalRun, operate: Command) -> None:
+    formula = ("--formula", "C10H20O2")
+    every = json.loads(operate("why", run.out, *formula, "--json").out)
+    adducts = run.record["config"]["adducts"]
+    each = [
+        json.loads(operate("why", run.out, *formula, f"--adduct={adduct}", "--json").out)
+        for adduct in adducts
+    ]
+    assert len(adducts) > 1
+    assert every == [answer for answers in each for answer in answers]
+
+
+def test_why_says_how_formulas_and_adducts_are_given(run: LocalRun, operate: Command) -> None:
+    ended = operate("why", run.out, "--formula", "c10h20o2")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith("; write elements as C, H, Na\n")
+    ended = operate("why", run.out, "--formula", "C10H20O2+H+")
+    assert (ended.code, ended.out) == (1, "")
+    assert "'C10H20O2+H+' is more than a formula; put the adduct into --adduct" in ended.err
+
+
 def test_why_of_nonsense(run: LocalRun, operate: Command) -> None:
     ended = operate("why", run.out, "--formula", "Q", "--adduct=+H")
     assert (ended.code, ended.err) == (1, "error: 'Q': 'Q' is not an element\n")

@@ -288,6 +288,7 @@ def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
         ("C6H12Q6", "+H", "'Q' is not an element"),
         ("", "+H", "no formula given; write that of the molecule, such as C6H12O6"),
         (" ", "+H", "no formula given"),
+        ("c6h12o6", "+H", "cannot read 'c6h12o6'; write elements as C, H, Na"),
         ("C6H12O6", "", "adduct: none given; write one such as"),
         ("C6H12O6", "H", "adduct: 'H' is none; write one such as"),
         ("C999999999999H4", "+H", "'C999999999999H4': more atoms of C than 1,000,000"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ionbox.annotation_frame import read_frame
-from ionbox.results_folder import ResultsFolder
+from ionbox.results_nearby import find_results
 from ionbox.run import Run
 from ionbox.run_errors import NoResults, NotInResults
 
@@ -73,11 +75,14 @@ class Side:
         `KEY`, ``database`` if the table has it, and `METRICS`.
     dataset : DatasetNames
         Which dataset they are annotations of, as far as the table says.
+    record : mapping
+        The run record; empty if it is no run.
     """
 
     name: str
     frame: pd.DataFrame
     dataset: DatasetNames = field(default_factory=DatasetNames)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def databases(self) -> set[str]:
@@ -112,13 +117,14 @@ def read_side(
         If it has no such database.
     """
     path = Path(place).expanduser()
+    record: Mapping[str, Any] = {}
     if path.is_file():
         frame = _read_csv(path)
         dataset = DatasetNames(_values("datasetName", frame), _values("datasetId", frame))
     else:
         run = _open(place, profile, region)
-        frame, known = run.results().reset_index(), run.record["dataset"]
-        dataset = DatasetNames(frozenset({run.name}), frozenset({str(known["id"])}))
+        frame, record = run.results().reset_index(), run.record
+        dataset = DatasetNames(frozenset({run.name}), frozenset({str(record["dataset"]["id"])}))
     _require_columns(place, frame)
     if database is not None and "database" in frame:
         known = sorted(set(frame["database"]))
@@ -126,13 +132,14 @@ def read_side(
             raise NotInResults(f"{place} has no database '{database}'; it has {', '.join(known)}")
         frame = frame[frame["database"] == database]
     columns = [*KEY, *(["database"] if "database" in frame else []), *METRICS]
-    return Side(os.fspath(place), frame[columns].sort_values("fdr", kind="stable"), dataset)
+    rows = frame[columns].sort_values("fdr", kind="stable")
+    return Side(os.fspath(place), rows, dataset, record)
 
 
 def _open(place: str, profile: str | None, region: str | None) -> Run:
     if not place.startswith("s3://") and not Path(place).expanduser().exists():
         raise NoResults(f"there is no file or folder '{place}' here\n  {_ADVICE}")
-    return Run(ResultsFolder.find(place, profile, region))
+    return Run(find_results(place, profile, region))
 
 
 def _values(column: str, frame: pd.DataFrame) -> frozenset[str]:
@@ -161,7 +168,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise NoResults(f"{path} is empty\n  {_ADVICE}")
     try:
         frame = read_frame(data)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise NoResults(f"{path} cannot be read as CSV ({error})\n  {_ADVICE}") from error
+    except ValueError as error:  # of UTF-8 and of pandas' parser, too
+        raise NoResults(
+            f"{path} cannot be read as a table: its lines are no rows of UTF-8 text, separated by "
+            f"commas\n  {_ADVICE}"
+        ) from error
     names = {old: new for old, new in _ENGINE_NAMES.items() if new not in frame}
     return frame.rename(columns=names)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.annotation_filters import check_fdr
-from ionbox.export_formats import FORMATS
+from ionbox.export_formats import EXTENSIONS, FORMATS
 
 if TYPE_CHECKING:
     from ionbox.run import Run
@@ -61,8 +61,8 @@ def export(
     Raises
     ------
     InvalidConfig
-        If there is no such format, the FDR is no fraction, ``out`` exists, or nothing was
-        annotated up to the FDR.
+        If there is no such format, the FDR is no fraction, ``out`` exists or is named as another
+        format's, or nothing was annotated up to the FDR.
     MissingLibrary
         If the format needs a library that is not installed.
 
@@ -79,6 +79,7 @@ def export(
     check_fdr(fdr)
     if to not in FORMATS:
         raise InvalidConfig(f"no format '{to}'; give one of {', '.join(FORMATS)}")
+    _check_name(to, out)
     if out.exists():
         raise InvalidConfig(f"{out} exists; give another name")
     module = importlib.import_module(f"ionbox.exports.{FORMATS[to]}")
@@ -86,6 +87,19 @@ def export(
     with _whole(out) as incoming:
         n_ions: int = module.write(run, incoming, fdr, database, use_tic)
     return n_ions
+
+
+def _check_name(to: str, out: Path) -> None:
+    """Refuse a name that would make other software take a format for another."""
+    name = out.name.lower()
+    if name.endswith(EXTENSIONS[to]):
+        return
+    for other, endings in EXTENSIONS.items():
+        if name.endswith(endings):
+            right = "a folder" if to == "png" else f"a name that ends in {EXTENSIONS[to][0]}"
+            raise InvalidConfig(
+                f"{out} is named as {other} is, and {to} would be written; give {right}"
+            )
 
 
 @contextlib.contextmanager

@@ -117,6 +117,8 @@ def select(run: Run, fdr: float, database: Database | None, use_tic: bool) -> Se
     if not len(frame):
         name = database if isinstance(database, str) or database is None else database[0]
         of = f" of {name}" if name else ""
+        if not len(run.results(database)):
+            raise InvalidConfig(f"the run of {run.name} has no annotations{of}, nothing to export")
         raise InvalidConfig(f"no annotations{of} up to an FDR of {fdr:g}; give a higher one")
     return Selection(run, frame[~frame["ion"].duplicated()], use_tic)
 

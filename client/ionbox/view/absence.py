@@ -11,16 +11,25 @@ from ionbox.operate.options import open_installation
 from ionbox.operate.places import aws_runs
 from ionbox.operate.runs import Run
 from ionbox.results_folder import STATUS, ResultsFolder
+from ionbox.results_nearby import find_nearby
 from ionbox.results_reading import RECORD
 
 _ADVICE = (
     "give the results folder, --local for a run in this machine's work folder, or --region for an "
     "installation in AWS"
 )
+_LOCAL_ADVICE = "give the results folder, or a name that 'ionbox list --local' shows"
 
 
-def require_results_folder(path: Path) -> None:
+def require_results_folder(path: Path, *, local: bool = False) -> None:
     """Refuse a path that is no results folder.
+
+    Parameters
+    ----------
+    path : Path
+        What was named.
+    local : bool
+        Whether --local was given, which is no advice then.
 
     Raises
     ------
@@ -33,15 +42,15 @@ def require_results_folder(path: Path) -> None:
         return
     if (path / STATUS).is_file():
         ResultsFolder.find(path, None, None)
-    raise UserMustAct(f"{describe_path(path)}; {_ADVICE}")
+    raise UserMustAct(f"{describe_path(path)}; {_LOCAL_ADVICE if local else _ADVICE}")
 
 
 def describe_path(path: Path) -> str:
     """Say what is at a path that holds no results, and where results are close by."""
     if not path.exists():
         return f"there is no folder '{path}' here"
-    near = [folder for folder in (path / "results", path.parent) if (folder / RECORD).is_file()]
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = find_nearby(path)
+    hint = f"; did you mean {near}?" if near else ""
     what = "holds" if path.is_dir() else "is a file and holds"
     return f"{path} {what} no results (no {RECORD}{hint})"
 

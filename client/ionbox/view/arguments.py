@@ -25,7 +25,7 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("wanted", metavar="DIR|RUN", help=_WANTED)
     add("--formula", required=True, metavar="FORMULA", help="of the molecule, such as C6H12O6")
-    add("--adduct", required=True, metavar="+X", help="such as +K, M+K or [M]+")
+    add("--adduct", metavar="+X", help="such as +K, M+K or [M]+ (default: each of the run)")
     add("--neutral-loss", default="", metavar="-X", help="such as -H2O")
     add("--chem-mod", default="", metavar="±X", help="a chemical modification, such as +C or -H")
     add("--database", default="", metavar="NAME", help="of the run (default: each)")
@@ -68,6 +68,7 @@ annotated or not.
 
 _WHY = """\
 examples:
+  ionbox why results --formula C6H12O6
   ionbox why results --formula C6H12O6 --adduct=+K
   ionbox why brain --local --formula C40H80NO8P --adduct=+H \\
       --neutral-loss=-H2O --database lipids

@@ -54,6 +54,7 @@ def _listen(make: Any, run: RunReader, port: int) -> Any:
 @command
 def why(options: argparse.Namespace) -> int:
     """Say why an ion is annotated in a run or not."""
+    _refuse_ion(options.formula)
     run = RunReader(find_place(options))
     answers = run.why(
         options.formula, options.adduct, options.neutral_loss, options.chem_mod, options.database
@@ -65,6 +66,15 @@ def why(options: argparse.Namespace) -> int:
         _show_answer(answer)
     terminal.warn([missing for missing in [run.why_no_segments()] if missing])
     return OK
+
+
+def _refuse_ion(formula: str) -> None:
+    """Refuse the name of an ion where a formula belongs."""
+    if set(formula) & set("+-[]"):
+        raise InvalidConfig(
+            f"--formula: '{formula}' is more than a formula; put the adduct into --adduct, such "
+            "as --adduct=+H"
+        )
 
 
 def _show_answer(answer: Mapping[str, Any]) -> None:

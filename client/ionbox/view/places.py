@@ -92,7 +92,7 @@ def _find_results(options: argparse.Namespace) -> Place:
     if wanted.startswith(_S3):
         return bucket_place(open_account(options), wanted)
     if means_folder(wanted):
-        return folder_place(Path(wanted))
+        return folder_place(Path(wanted), local=work_folder(options) is not None)
     folder = work_folder(options)
     if folder is not None:
         return work_folder_place(folder, folder_runs(folder).find(wanted))
@@ -147,7 +147,7 @@ def work_folder_place(root: Path, run: Run) -> Place:
     return Place(results, folder, Data(results), find_ibd(root / "results" / folder), run.dataset)
 
 
-def folder_place(path: Path) -> Place:
+def folder_place(path: Path, *, local: bool = False) -> Place:
     """Return the results in a folder of their own.
 
     Raises
@@ -155,7 +155,7 @@ def folder_place(path: Path) -> Place:
     NoResults, UserMustAct
         If it holds none.
     """
-    require_results_folder(path)
+    require_results_folder(path, local=local)
     store = Store.open(path.resolve().as_uri(), create=False)
     return Place(store, "", find_segments(path), find_ibd(path), str(path))
 

@@ -90,12 +90,14 @@ class RunReader(MeasuredData):
     def why(
         self,
         formula: str,
-        adduct: str,
+        adduct: str | None = None,
         neutral_loss: str = "",
         chem_mod: str = "",
         database: str = "",
     ) -> list[dict[str, Any]]:
         """Say why an ion is annotated or not, once per database.
+
+        Without an adduct, of each of the run's.
 
         Raises
         ------
@@ -105,7 +107,8 @@ class RunReader(MeasuredData):
             If the run has no such database.
         """
         try:
-            asked = parse_ion(formula, adduct, neutral_loss, chem_mod)
+            adducts = self.config.adducts if adduct is None else [adduct]
+            asked = [parse_ion(formula, each, neutral_loss, chem_mod) for each in adducts]
         except InvalidFormula as error:
             raise BadQuestion(str(error)) from None
         names = self.database_names()
@@ -115,7 +118,8 @@ class RunReader(MeasuredData):
         mz_range = (dataset["mz_min"], dataset["mz_max"]) if "mz_min" in dataset else None
         measure = None if self.why_no_segments() else self._measure
         return [
-            explain(asked, self._scored(name), self.config, mz_range, measure).to_json()
+            explain(ion, self._scored(name), self.config, mz_range, measure).to_json()
+            for ion in asked
             for name in ([database] if database else names)
         ]
 

@@ -37,7 +37,7 @@ def share_report(options: argparse.Namespace) -> list[str]:
         )
     wanted: str = options.wanted
     if means_folder(wanted):
-        require_results_folder(Path(wanted))
+        require_results_folder(Path(wanted), local=work_folder(options) is not None)
         return _share_file(Path(wanted))
     folder = work_folder(options)
     if folder is not None:

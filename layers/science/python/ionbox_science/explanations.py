@@ -58,7 +58,12 @@ def parse_ion(formula: str, adduct: str, neutral_loss: str = "", chem_mod: str =
     if not formula.strip():
         raise InvalidFormula("no formula given; write that of the molecule, such as C6H12O6")
     asked = AskedIon(formula.strip(), read_adduct(adduct), neutral_loss.strip(), chem_mod.strip())
-    parse_formula(asked.formula)
+    try:
+        parse_formula(asked.formula)
+    except InvalidFormula as error:
+        if asked.formula[0].islower():
+            raise InvalidFormula(f"{error}; write elements as C, H, Na") from None
+        raise
     parse_modifier(asked.modifier)
     return asked
 
