@@ -19,14 +19,14 @@ from selenium.webdriver.support.wait import WebDriverWait
 from viewing import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
-REPORT_SIZE, VIEW_SIZE = (1400, 900), (1560, 1260)
+REPORT_SIZE, VIEW_SIZE = (1400, 900), (1560, 1520)
 MAX_BYTES = 400_000
 
 # The viewer's picture: an overlay of ions that lie apart, a pixel, an ion that is missing.
 ROWS = [0, 4, 18]
 PIXEL = [40, 30]
 MISSING = ["C6H12O6", "+K"]
-SHOWN_ROWS = 20  # of the table; all would make a large file
+SHOWN_ROWS = 44  # of the table; all would make a large file
 
 ACT = """
 const [rows, [x, y], [formula, adduct], nRows, done] = arguments;
