@@ -26,7 +26,7 @@ MAX_BYTES = 400_000
 ROWS = [0, 4, 18]
 PIXEL = [40, 30]
 MISSING = ["C6H12O6", "+K"]
-SHOWN_ROWS = 44  # of the table; all would make a large file
+SHOWN_ROWS = 30  # of the table; all would make a large file
 
 ACT = """
 const [rows, [x, y], [formula, adduct], nRows, done] = arguments;
