@@ -64,7 +64,7 @@ def annotate(
     """
     check_folder(out)
     dataset = find_dataset(imzml)
-    require_same_dataset(out, dataset.imzml.stem)
+    require_same_dataset(out, dataset)
     execution_id = _name_execution()
     try:
         outcome = _run(execution_id, dataset, databases, config, work, n_workers)

@@ -62,7 +62,9 @@ def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
         return FAILED
     terminal.warn(outcome.record["warnings"])
     terminal.show_summary(outcome.record["summary"])
-    reused = " (unchanged since an earlier run, nothing was computed)" if status["reused"] else ""
+    reused = " (computed by an earlier run)" if status["reused"] else ""
+    if "replaced_results" in status:
+        reused += ", replacing those of other settings"
     n = outcome.record["n_annotations"]
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
     terminal.say(f"look at them: {out / 'report.html'}")

@@ -11,14 +11,14 @@
     │   ├── NoResults         there are no results of a run where they were said to be
     │   │   └── DamagedResults
     │   ├── NotInResults      the run has no such ion, database or dataset; a LookupError, too
-    │   └── MissingLibrary    an export needs a library that is not installed
+    │   ├── MissingLibrary    an export needs a library that is not installed
+    │   ├── BadQuestion       an m/z or a pixel that makes no sense
+    │   ├── NotFound          no such pixel
+    │   └── Gone              sorted peaks or ibd are not there any more; `DamagedResults`, too
     └── RunFailed             a run on this machine failed
 
     OperateError              AWS cannot be reached, or trying again may help
     └── UserMustAct           credentials, names or permissions must be corrected
-        ├── BadQuestion       an m/z or a pixel that makes no sense
-        ├── NotFound          no such pixel
-        └── Gone              sorted peaks or ibd are not there any more; `DamagedResults`, too
 """
 
 from __future__ import annotations

@@ -14,7 +14,11 @@ from ionbox.annotate import annotate_in
 from ionbox.dataset_files import LocalDataset, find_dataset, link_dataset
 from ionbox.inbox_dataset import InboxDataset
 from ionbox.operate.places import folder_runs
+from ionbox.results import is_other_data, read_dataset
 from ionbox.run_errors import RunFailed
+
+_LOOKED_AT = 200
+"""Newest runs among which a name is looked for."""
 
 
 class FolderInbox:
@@ -41,7 +45,7 @@ class FolderInbox:
         name: str,
         *,
         folder: str,
-        replace_other: bool,  # nothing is: runs are told apart by their content
+        replace_other: bool,
     ) -> None:
         """Annotate a dataset; returns when it has been.
 
@@ -54,6 +58,8 @@ class FolderInbox:
         """
         if folder:
             raise InvalidConfig("folder: an inbox on this machine has none; leave it out")
+        if not replace_other:
+            self._refuse_replacing(dataset, name)
         with tempfile.TemporaryDirectory() as linked:
             named = find_dataset(link_dataset(dataset, Path(linked), name))
             outcome = annotate_in(self._work, named, databases, config)
@@ -63,6 +69,15 @@ class FolderInbox:
         if status["status"] != "succeeded":
             told = f"{status['error']}: {status['message']} {status.get('advice', '')}".rstrip()
             raise RunFailed(f"{told} Log: {outcome.log}")
+
+    def _refuse_replacing(self, dataset: LocalDataset, name: str) -> None:
+        same = (each for each in self.recent(_LOOKED_AT) if each.name == name and each.results_uri)
+        newest = next(same, None)
+        if newest and is_other_data(read_dataset(Path(newest.results_uri)), dataset):
+            raise InvalidConfig(
+                f"name: '{name}' is the name of other data here; give another, or "
+                "replace_other=True"
+            )
 
     def recent(self, last: int) -> list[InboxDataset]:
         """Return the newest runs."""

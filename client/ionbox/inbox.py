@@ -18,7 +18,7 @@ from ionbox.bucket_inbox import BucketInbox
 from ionbox.check import check as check_dataset
 from ionbox.dataset_files import LocalDataset, find_dataset, link_dataset
 from ionbox.folder_inbox import FolderInbox
-from ionbox.inbox_dataset import InboxDataset
+from ionbox.inbox_dataset import STATUSES, InboxDataset
 from ionbox.python_words import in_python
 from ionbox.run import Run
 from ionbox.run_errors import NotInResults
@@ -196,10 +196,13 @@ class Inbox:
         nameMask : str
             Only datasets whose name has this in it.
         status : str, optional
-            Only runs of this status.
+            Only runs of this status: ``running``, ``succeeded``, ``failed``, ``invalid input``,
+            ``timed out``, ``interrupted`` or ``cancelled``.
         last : int
             How many of the newest runs are looked at.
         """
+        if status is not None and status not in STATUSES:
+            raise InvalidConfig(f"status: no '{status}'; give one of {', '.join(STATUSES)}")
         with in_python():
             found = self._site.recent(last)
         return [

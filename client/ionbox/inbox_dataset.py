@@ -12,6 +12,16 @@ from ionbox.run import Run
 from ionbox.run import open as open_run
 from ionbox.run_errors import NotInResults
 
+STATUSES = (
+    "running",
+    "succeeded",
+    "failed",
+    "invalid input",
+    "timed out",
+    "interrupted",
+    "cancelled",
+)
+
 
 @dataclass(frozen=True)
 class InboxDataset:
@@ -24,7 +34,7 @@ class InboxDataset:
     id : str
         Of the run.
     status : str
-        ``running``, ``succeeded``, ``failed``, ``invalid input``, ``timed out`` or ``cancelled``.
+        One of `STATUSES`.
     started : datetime or None
         When.
     n_annotations : int or None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ionbox_science.errors import InvalidConfig
+
+from ionbox.dataset_files import LocalDataset
 
 _LAST, _STATUS = "run.json", "status.json"
 
@@ -24,7 +28,8 @@ class Outcome:
         ``status`` is ``succeeded``, ``invalid_input`` (the user must act) or ``failed``; in the
         first case ``results`` is their folder and ``reused`` says that they were there before, in
         the others there are ``error`` (class name), ``message`` and ``advice``; ``older_results``
-        is the run whose results are still in the user's folder.
+        is the run whose results are still in the user's folder, ``replaced_results`` the one whose
+        results were there before.
     record : dict
         The run record (``run.json``); empty unless succeeded.
     log : Path
@@ -88,7 +93,13 @@ def read_run_id(out: Path) -> str:
     return str(_read_json(out / _LAST).get("run_id", ""))
 
 
-def require_same_dataset(out: Path, name: str) -> None:
+def read_dataset(folder: Path) -> dict[str, Any]:
+    """Return what results know of their dataset; empty if there are none that can be read."""
+    dataset = _read_json(folder / _LAST).get("dataset")
+    return dataset if isinstance(dataset, dict) else {}
+
+
+def require_same_dataset(out: Path, dataset: LocalDataset) -> None:
     """Refuse a folder with the results of another dataset, before any work.
 
     Raises
@@ -96,13 +107,24 @@ def require_same_dataset(out: Path, name: str) -> None:
     InvalidConfig
         If so.
     """
-    dataset = _read_json(out / _LAST).get("dataset")
-    other = dataset.get("name") if isinstance(dataset, dict) else None
-    if other not in (None, name):
+    other, name = read_dataset(out), dataset.imzml.stem
+    advice = "give another folder, or remove it first"
+    if other.get("name", name) != name:
         raise InvalidConfig(
-            f"--out: {out} has the results of '{other}', not of '{name}'; give another folder, or "
-            "remove it first"
+            f"--out: {out} has the results of '{other['name']}', not of '{name}'; {advice}"
         )
+    if is_other_data(other, dataset):
+        raise InvalidConfig(f"--out: {out} has the results of other data named '{name}'; {advice}")
+
+
+def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
+    """Say whether a dataset is not the one that results know; files that are missing are not."""
+    if not known or not dataset.ibd.is_file():
+        return False
+    if known.get("ibd_bytes") != dataset.ibd.stat().st_size:
+        return True
+    with dataset.imzml.open("rb") as file:
+        return known.get("imzml_sha256") != hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -121,12 +143,15 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> None:
     record is always whole. Files that are not ours stay.
     """
     out.mkdir(parents=True, exist_ok=True)
+    older = read_run_id(out)
     if outcome.succeeded:
+        if older not in ("", outcome.record["run_id"]):
+            outcome.status["replaced_results"] = older
         (out / _LAST).unlink(missing_ok=True)
         source = results / outcome.status["results"]
         for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
             _replace(entry, out / entry.name)
-    elif older := read_run_id(out):
+    elif older:
         outcome.status["older_results"] = older
     write_status(outcome.status, out)
 

@@ -387,8 +387,32 @@ class TestResults:
             *("spectrum_index.npz", "sources.json", "run.json", "status.json"),
         }
         second = self.annotate(ionbox, simulated)
-        assert "unchanged since an earlier run" in second.out
+        assert second.out.splitlines()[-2].endswith("results in out (computed by an earlier run)")
         assert second.out.splitlines()[:-2] == first.out.splitlines()[:-2]
+
+    def test_of_other_settings_replace_them_and_say_so(self, ionbox, simulated) -> None:
+        self.annotate(ionbox, simulated)
+        wider = self.annotate(ionbox, simulated, "--ppm", "4")
+        assert wider.out.splitlines()[-2].endswith("in out, replacing those of other settings")
+        again = self.annotate(ionbox, simulated)
+        assert again.out.splitlines()[-2].endswith(
+            "in out (computed by an earlier run), replacing those of other settings"
+        )
+
+    def test_of_other_data_of_the_same_name_are_left_alone(
+        self, ionbox, simulated, tmp_path: Path
+    ) -> None:
+        assert self.annotate(ionbox, simulated).code == 0
+        record = (tmp_path / "out" / "run.json").read_bytes()
+        other = tmp_path / "other" / "section.imzML"
+        other.parent.mkdir()
+        lipids = simulated / "lipids.tsv"
+        size = ("--width", "6", "--height", "5", "--ions", "20", "--noise", "5")
+        assert ionbox("simulate", other, "--database", lipids, *size).code == 0
+        ended = ionbox("annotate", other, "--database", lipids, "--out", "out")
+        assert ended.code == 1
+        assert "--out: out has the results of other data named 'section'" in ended.err
+        assert (tmp_path / "out" / "run.json").read_bytes() == record
 
     def test_a_flag_overrides_the_files_own_word_with_a_warning(self, ionbox, simulated) -> None:
         ended = self.annotate(ionbox, simulated, "--analyzer", "fticr")

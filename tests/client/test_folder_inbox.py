@@ -73,6 +73,24 @@ def test_files_that_lie_apart_are_brought_together(inbox: ionbox.Inbox, files: P
     assert inbox.dataset("moved").name == "moved"
 
 
+def test_a_name_stands_for_one_dataset_unless_told_otherwise(
+    inbox: ionbox.Inbox, tmp_path: Path, files: Path
+) -> None:
+    simulate(tmp_path / "tissue.imzML", DATABASES["acids"], width=5, height=4, n_ions=20)
+    arguments: dict[str, Any] = {"databases": [files / "acids.tsv"], **SETTINGS}
+    with pytest.raises(InvalidConfig, match="'my section' is the name of other data here"):
+        inbox.submit_dataset(tmp_path / "tissue.imzML", name="my section", **arguments)
+    inbox.submit_dataset(tmp_path / "tissue.imzML", name="second", **arguments)
+    arguments["replace_other"] = True
+    inbox.submit_dataset(files / "tissue.imzML", name="second", **arguments)
+    assert inbox.dataset("second").mask.shape == (9, 12)
+
+
+def test_a_status_that_is_none_is_refused(inbox: ionbox.Inbox) -> None:
+    with pytest.raises(InvalidConfig, match="no 'finished'; give one of running, succeeded"):
+        inbox.datasets(status="finished")
+
+
 def test_what_its_user_must_mend_is_an_error(inbox: ionbox.Inbox, files: Path) -> None:
     imzml, databases = files / "tissue.imzML", [files / "acids.tsv"]
     with pytest.raises(InvalidDataset, match="give resolving_power=…"):

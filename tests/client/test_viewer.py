@@ -290,6 +290,22 @@ def test_many_ask_at_once(client: Client) -> None:
 # --- what is gone is said plainly ---
 
 
+def test_without_an_adduct_each_of_the_run_is_asked_for(client: Client, run: LocalRun) -> None:
+    answers = client.get("/api/why", formula="C10H20O2").json["answers"]
+    assert len(answers) == len(run.record["config"]["adducts"]) > 1
+
+
+def test_two_runs_are_never_mixed(moved: LocalRun) -> None:
+    with serving(folder_place(moved.out)) as client:
+        assert client.get("/api/image/0/0").status == 200
+        record = json.loads((moved.out / "run.json").read_text())
+        (moved.out / "run.json").write_text(json.dumps({**record, "run_id": "another"}))
+        for path in ("/api/image/0/0", "/api/run", "/api/tic"):
+            refused = client.get(path)
+            assert refused.status == 410
+            assert "has the results of another run by now" in refused.json["error"]
+
+
 def test_segments_that_expired(moved: LocalRun) -> None:
     with serving(folder_place(moved.out)) as client:
         assert client.get("/api/anymz", mz=300).status == 200
@@ -507,7 +523,7 @@ def test_nothing_else_can_be_fetched(client: Client, path: str) -> None:
             "there is no pixel 18, 0: images have 18 x 13",
         ),
         ("/api/why", {"formula": "Q", "adduct": "+H"}, 400, "'Q' is not an element"),
-        ("/api/why", {"formula": "CH4"}, 400, "adduct: none given"),
+        ("/api/why", {"formula": "CH4", "adduct": "H"}, 400, "adduct: 'H' is none"),
         (
             "/api/why",
             {"formula": "CH4", "adduct": "+H", "database": "../../run"},

@@ -2,7 +2,7 @@
 
 ::
 
-    UserMustAct              (ionbox.operate.errors)
+    InvalidInput             (ionbox_science.errors)
     └── Unanswerable         a sentence for people
         ├── BadQuestion      the question cannot be understood
         ├── NotFound         there is no such thing in this run
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from ionbox.operate.errors import UserMustAct
+from ionbox_science.errors import InvalidInput
 
 
-class Unanswerable(UserMustAct):
+class Unanswerable(InvalidInput):
     """A question about a run that has no answer."""
 
     status = HTTPStatus.BAD_REQUEST

@@ -25,7 +25,7 @@ from ionbox_science.why import explain
 
 from ionbox.measured_data import MeasuredData
 from ionbox.results_reading import RECORD, read_record, reading
-from ionbox.view.errors import BadQuestion, NotFound
+from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox.view.further_rows import describe_further
 from ionbox.view.places import Place
 from ionbox.view.run_json import read_run
@@ -80,6 +80,22 @@ class RunReader(MeasuredData):
         read = functools.partial(read_partners, self._place.results)
         partners = self._read(COLOCALIZATION, read)
         return describe_further(n_known, table, self.config, scored, self.images, partners)
+
+    def require_unchanged(self) -> None:
+        """Refuse to mix two runs; results in a bucket stay what they are.
+
+        Raises
+        ------
+        Gone
+            If the folder has the results of another run by now.
+        """
+        place = self._place
+        if not place.results.is_remote:
+            now = read_record(place.results, place.key(RECORD), place.name)
+            if now["run_id"] != self.record["run_id"]:
+                raise Gone(
+                    f"{place.name} has the results of another run by now; start 'ionbox view' again"
+                )
 
     # --- why, or why not ---
 

@@ -181,6 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(HTTPStatus.FORBIDDEN, stranger)
         address = _split(self.path)
         with plain_errors():
+            self.server.run.require_unchanged()
             return self._answer(address.path, address.query)
 
     def _answer(self, path: str, query: str) -> Response:
@@ -260,7 +261,7 @@ def _why(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 0)
     names = ("formula", "adduct", "neutralLoss", "chemMod", "database")
     formula, adduct, loss, chem_mod, database = (query.get(name, "") for name in names)
-    return _json({"answers": run.why(formula, adduct, loss, chem_mod, database)})
+    return _json({"answers": run.why(formula, adduct or None, loss, chem_mod, database)})
 
 
 _QUESTIONS: dict[str, Callable[[RunReader, list[str], Query], Response]] = {

@@ -13,7 +13,7 @@ export function addWhy(app) {
   const { problem, attempt, dismiss } = attempts();
   const focus = ({ target }) => target.select();
   const formula = el("input", { focus, id: "why-formula", required: true, placeholder: "C6H12O6", spellcheck: "false" });
-  const adduct = el("input", { focus, id: "why-adduct", required: true, list: "why-kinds", placeholder: "+H", size: 12 });
+  const adduct = el("input", { focus, id: "why-adduct", list: "why-kinds", placeholder: "all", size: 12 });
   const kinds = el("datalist", { id: "why-kinds" }, kindsOf(app.run).map((value) => el("option", { value })));
   const answers = el("div", { id: "why-answers", "aria-live": "polite" });
 
