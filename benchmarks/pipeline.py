@@ -17,7 +17,7 @@ from benchmarks.measure import Cost, measure_command
 from benchmarks.workloads import Workload
 from benchmarks.yardsticks import Yardsticks, measure_yardsticks
 
-COMMAND = (sys.executable, "-c", "from ionbox.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from ionbox.cli.main import main; main()")
 """What the script ``ionbox`` does."""
 
 

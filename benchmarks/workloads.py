@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ionbox.simulate import simulate_dataset
+from ionbox.simulation.simulate import simulate_dataset
 from ionbox_science.databases import parse_database
 from ionbox_science.lipids import enumerate_lipids
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox.dataset_files import find_dataset
+from ionbox.datasets.files import find_dataset
 from ionbox_cloud import keys
 from ionbox_cloud.store import Store
 from ionbox_science.config import RunConfig

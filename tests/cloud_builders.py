@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from ionbox.simulate import simulate_dataset
+from ionbox.simulation.simulate import simulate_dataset
 
 
 @cache

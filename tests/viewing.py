@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 from cloud_builders import database_table, lipid_like_formulas, simulate
-from ionbox.annotate import annotate
-from ionbox.view.places import Place
+from ionbox.datasets.annotate import annotate
+from ionbox.reading.place import Place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
-from ionbox.imzml_writer import ImzmlWriter
+from ionbox.simulation.imzml_writer import ImzmlWriter
 from ionbox_science import imzml
 from ionbox_science.isotope_patterns import IsotopeModel
 from pyimzml.ImzMLParser import ImzMLParser

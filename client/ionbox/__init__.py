@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ionbox_science import __version__
 
     from ionbox import errors
-    from ionbox.inbox import Inbox
+    from ionbox.inbox.inbox import Inbox
     from ionbox.run import IsotopeImages, Run, open
 
 __all__ = ["Inbox", "IsotopeImages", "Run", "__version__", "errors", "open"]
 
 _MODULES = {
-    "Inbox": "ionbox.inbox",
+    "Inbox": "ionbox.inbox.inbox",
     "IsotopeImages": "ionbox.run",
     "Run": "ionbox.run",
     "__version__": "ionbox_science",

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ionbox.isotope_images import IsotopeImages
 from ionbox.python_words import in_python
-from ionbox.results_nearby import find_results
-from ionbox.run_data import RunData
-from ionbox.run_facts import Database
+from ionbox.reading.nearby import find_results
+from ionbox.results.data import RunData
+from ionbox.results.facts import Database
+from ionbox.results.isotope_images import IsotopeImages
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chromium import browse
-from ionbox.view.places import folder_place
+from ionbox.reading.place import folder_place
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 from viewing import serving

@@ -17,8 +17,8 @@ import pytest
 import zarr
 from audit import CONTRAST, CUT_COLUMNS, UNNAMED
 from chromium import browse
-from ionbox.view.images import ImageReader
-from ionbox.view.places import folder_place
+from ionbox.reading.image_cache import ImageReader
+from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By

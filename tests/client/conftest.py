@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from ionbox.operate.account import Account
+from ionbox.account import Account
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 from operating import REGION, Cloud, Command, run_command

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from ionbox.cli import main
+from ionbox.cli.main import main
 from ionbox_cloud import keys
 from ionbox_science import __version__
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud_builders import database_table, lipid_like_formulas, simulate
-from ionbox.annotate import annotate
+from ionbox.datasets.annotate import annotate
 from ionbox_cloud.messages import ConfigLayer
 
 DATABASES = {"acids": lipid_like_formulas(8, 22), "waxes": lipid_like_formulas(18, 36)}

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import zarr
 from imzml_builder import build_pair
-from ionbox.cli import main
+from ionbox.cli.main import main
 
 PROMISED_FLAGS = (
     "--database --out --config --polarity --analyzer --resolving-power --resolving-power-mz "
@@ -97,7 +97,8 @@ class TestHelp:
 
     def test_is_shown_without_loading_numpy(self) -> None:
         code = (
-            "import sys; from ionbox.cli import _parser; _parser(); print('numpy' in sys.modules)"
+            "import sys; from ionbox.cli.main import _parser; _parser(); "
+            "print('numpy' in sys.modules)"
         )
         shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert shown.stdout == "False\n"
@@ -343,7 +344,7 @@ class TestAnnotate:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("ionbox.annotate.annotate", interrupted)
+        monkeypatch.setattr("ionbox.datasets.annotate.annotate", interrupted)
         ended = ionbox("annotate", write_dataset(tmp_path), "--out", "out")
         assert ended.code == 130
         assert "the same command resumes" in ended.err
@@ -492,7 +493,7 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     write_dataset(tmp_path)
-    code = "import sys; from ionbox.cli import main; main(sys.argv[1:])"
+    code = "import sys; from ionbox.cli.main import main; main(sys.argv[1:])"
     reading, writing = os.pipe()
     os.close(reading)
     to_errors = arguments[-1].startswith("missing")

@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from ionbox.cli import main
+from ionbox.cli.main import main
+from ionbox.cli.results_commands import write_comparison
 from ionbox.compare.comparison import compare
 from ionbox.compare.scatter_plot import draw_comparison
 from ionbox.compare.tables import DatasetNames, Side, read_side
-from ionbox.results_commands import write_comparison
 from ionbox_science.errors import InvalidConfig
 from operating import Command
 

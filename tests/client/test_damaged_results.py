@@ -11,11 +11,11 @@ from typing import Any
 import ionbox
 import pytest
 import zarr
-from ionbox.results_folder import ResultsFolder
+from ionbox.reading.folder import ResultsFolder
+from ionbox.reading.place import folder_place
 from ionbox.run import Run
 from ionbox.run_errors import DamagedResults, NoResults
 from ionbox.view.errors import Gone
-from ionbox.view.places import folder_place
 from ionbox.view.run_reader import RunReader
 from ionbox_science.spectrum_index import SPECTRUM_INDEX
 from operating import Command

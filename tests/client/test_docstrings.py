@@ -20,15 +20,15 @@ MODULES = (
     "ionbox.exports.anndata_tables",
     "ionbox.exports.png_folder",
     "ionbox.exports.spatialdata_tables",
-    "ionbox.ion_names",
+    "ionbox.results.ion_names",
     "ionbox.python_words",
     "ionbox.run",
-    "ionbox.run_colocalization",
-    "ionbox.run_data",
-    "ionbox.run_facts",
-    "ionbox.run_images",
-    "ionbox.run_tables",
-    "ionbox.scaling",
+    "ionbox.results.colocalization",
+    "ionbox.results.data",
+    "ionbox.results.facts",
+    "ionbox.results.images",
+    "ionbox.results.tables",
+    "ionbox.results.scaling",
     "ionbox_science.csv_cells",
     "ionbox_science.formulas",
 )
@@ -58,7 +58,7 @@ def test_examples_of_the_inbox_run(installed: Cloud, tmp_path: Path) -> None:
     (tmp_path / "acids.tsv").write_text("id\tname\tformula\n1\tlauric acid\tC12H24O2\n")
     installed.start("run-1", "brain")
     installed.leave_traces("run-1", "brain")
-    assert run_examples("ionbox.inbox") > 0
+    assert run_examples("ionbox.inbox.inbox") > 0
 
 
 def test_every_public_method_of_a_run_has_an_example_or_says_where() -> None:
@@ -80,4 +80,4 @@ def test_no_module_with_examples_is_forgotten(project: Path) -> None:
         for path in folder.rglob("*.py")
         if ">>> " in path.read_text("utf-8")
     }
-    assert with_examples == {*MODULES, "ionbox.inbox"}
+    assert with_examples == {*MODULES, "ionbox.inbox.inbox"}

@@ -10,8 +10,8 @@ import ionbox
 import numpy as np
 import pytest
 from cloud_builders import database_table, simulate
-from ionbox import folder_inbox
-from ionbox.results import Outcome
+from ionbox.datasets.outcome import Outcome
+from ionbox.inbox import folder as folder_inbox
 from ionbox.run_errors import NotInResults, RunFailed
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 from small_run import DATABASES, SETTINGS

@@ -9,7 +9,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox.image_rows import read_rows
+from ionbox.reading.image_rows import read_rows
 
 VALUES = np.random.default_rng(1).random((50, 4, 3, 5)).astype(np.float32)
 

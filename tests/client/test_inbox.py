@@ -12,9 +12,9 @@ import ionbox
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from cloud_builders import simulate
-from ionbox.inbox import Inbox
+from ionbox.inbox.inbox import Inbox
 from ionbox.operate.errors import OperateError, UserMustAct
-from ionbox.operate.places import aws_runs
+from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.runs import Run as Attempt
 from ionbox.operate.runs import Runs
 from ionbox.run_errors import NotInResults
@@ -170,7 +170,7 @@ def test_why_a_run_failed_is_said_in_python(
     installed.start("run-1", "broken")
     text = "analyzer: the imzML does not say; add --analyzer, one of orbitrap, fticr, tof"
     monkeypatch.setattr(
-        "ionbox.bucket_inbox.aws_runs",
+        "ionbox.inbox.bucket.aws_runs",
         lambda *known: _Changed(aws_runs(*known), message=text),
     )
     (found,) = inbox.datasets("broken")

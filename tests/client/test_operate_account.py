@@ -7,14 +7,14 @@ import sys
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, TokenRetrievalError
-from ionbox.operate.account import Account, translate
+from ionbox.account import Account, translate
 from ionbox.operate.errors import OperateError, UserMustAct
 from operating import Cloud, Command, refusal
 
 
 def test_help_is_shown_without_loading_what_only_commands_need() -> None:
     code = (
-        "import sys; from ionbox.cli import _parser; _parser(); "
+        "import sys; from ionbox.cli.main import _parser; _parser(); "
         "print({'boto3', 'rich', 'numpy'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -111,7 +111,7 @@ def test_with_debug_the_error_stays_what_it_is(
     installed: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from botocore.exceptions import ClientError
-    from ionbox.cli import main
+    from ionbox.cli.main import main
 
     installed.fakes["stepfunctions"] = _Broken(refusal("AccessDenied"))
     with pytest.raises(ClientError):

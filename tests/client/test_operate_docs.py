@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ionbox.cli import _parser
+from ionbox.cli.main import _parser
 from ionbox_cloud.prices import read_prices
 
 DOCUMENTS = ("docs/operations.md", "README.md")

@@ -292,7 +292,7 @@ class TestDestroy:
 def test_a_file_s_name_is_never_read_as_markup(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ionbox.operate import show
+    from ionbox.cli import show
     from rich.console import Console
 
     shown = io.StringIO()

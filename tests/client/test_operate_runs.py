@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.account import Account
 from ionbox.operate import control
-from ionbox.operate.account import Account
 from ionbox.operate.logs import AwsLogs, LogLine, follow, parse_line
-from ionbox.operate.places import aws_runs
+from ionbox.operate.open_runs import aws_runs
 from ionbox_cloud import keys
 from ionbox_cloud.prices import read_prices
 from operating import (
@@ -185,7 +185,7 @@ class TestStatus:
         assert "ionbox status ghi-1 --follow" in out
 
     def test_followed_ends_with_the_run(self, installed: Cloud, operate: Command, monkeypatch):
-        monkeypatch.setattr("ionbox.operate.run_commands._POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.run_commands._POLL_S", 0.01)
         arn = installed.start("ghi-1", "slow", wait=False)
         sfn = installed.client("stepfunctions")
         seen: list[int] = []

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from imzml_builder import build_pair
-from ionbox.dataset_files import find_dataset
+from ionbox.account import Account
+from ionbox.cli.submit_command import wait_for_start
+from ionbox.datasets.files import find_dataset
 from ionbox.operate import upload
-from ionbox.operate.account import Account
 from ionbox.operate.errors import OperateError
 from ionbox.operate.executions import Execution
 from ionbox.operate.submission import plan_submission, send
-from ionbox.operate.submitting import wait_for_start
 from ionbox.operate.upload import Upload, Uploader
 from operating import INBOX, Cloud, Command, refusal
 
@@ -367,8 +367,8 @@ class TestWaiting:
     def test_followed_to_the_end_says_how_to_fetch(
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("ionbox.operate.submitting._POLL_S", 0.01)
-        monkeypatch.setattr("ionbox.operate.submitting._SKEW", timedelta(days=1))
+        monkeypatch.setattr("ionbox.cli.submit_command._POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.submit_command._SKEW", timedelta(days=1))
         installed.start("abc-1", "brain")
         installed.leave_traces("abc-1", "brain")
         ended = operate("submit", dataset, *SETTINGS, "--wait")
@@ -378,7 +378,7 @@ class TestWaiting:
     def test_a_run_that_failed_has_the_exit_code_of_a_failure(
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("ionbox.operate.submitting._SKEW", timedelta(days=1))
+        monkeypatch.setattr("ionbox.cli.submit_command._SKEW", timedelta(days=1))
         broken = dataset.with_name("broken.imzML")
         dataset.rename(broken)
         dataset.with_suffix(".ibd").rename(broken.with_suffix(".ibd"))

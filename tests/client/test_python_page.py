@@ -10,7 +10,7 @@ from typing import Any
 import ionbox
 import numpy as np
 import pytest
-from ionbox.annotation_filters import _FILTERS
+from ionbox.results.filters import _FILTERS
 
 
 @pytest.fixture(scope="module")

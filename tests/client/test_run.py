@@ -131,7 +131,7 @@ def test_text_that_looks_like_something_else_stays_text(results: Path, tmp_path:
 
 
 def test_names_with_commas_are_told_apart_only_if_there_are_as_many_as_ids() -> None:
-    from ionbox.annotation_frame import _split_names
+    from ionbox.reading.annotation_frame import _split_names
 
     assert _split_names("a, b", 2) == ["a", "b"]
     assert _split_names("1,2-diol, cis", 1) == ["1,2-diol, cis"]
@@ -225,7 +225,7 @@ def test_images_are_read_only_when_looked_at(
     run = ionbox.open(results)
     read = []
     monkeypatch.setattr(
-        "ionbox.lazy_images._ZarrImages._read",
+        "ionbox.results.lazy_images._ZarrImages._read",
         lambda self, key: (read.append(key), self.images.take(key))[1],
     )
     chosen = run.images.sel(ion=run.results()["ion"].iloc[0]).isel(isotope=0)
@@ -382,7 +382,7 @@ def test_importing_ionbox_is_cheap(project: Path) -> None:
 
 def test_help_imports_no_table_library() -> None:
     code = (
-        "import sys; from ionbox.cli import _parser; _parser().format_help();"
+        "import sys; from ionbox.cli.main import _parser; _parser().format_help();"
         "assert not {'numpy', 'pandas', 'xarray', 'zarr'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

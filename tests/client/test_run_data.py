@@ -11,7 +11,7 @@ import boto3
 import ionbox
 import numpy as np
 import pytest
-from ionbox.inbox_dataset import InboxDataset
+from ionbox.inbox.dataset import InboxDataset
 from ionbox.operate.errors import UserMustAct
 from ionbox.run import Run
 from ionbox.run_errors import NotInResults
@@ -176,7 +176,7 @@ def test_a_bucket_alone_does_not_say_where_its_inbox_is(bucket_results: str) -> 
 def test_the_inbox_says_where_the_dataset_is(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(
-        "ionbox.inbox_dataset.open_run", lambda uri, **more: asked.update(more, uri=uri)
+        "ionbox.inbox.dataset.open_run", lambda uri, **more: asked.update(more, uri=uri)
     )
     known = InboxDataset(
         *("brain", "r1", "succeeded", None, 5, 0.1, "", "s3://results/results/d/r"),

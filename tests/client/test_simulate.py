@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ionbox.section import DETECTION_LIMIT, draw_section
-from ionbox.simulate import (
+from ionbox.simulation.section import DETECTION_LIMIT, draw_section
+from ionbox.simulation.simulate import (
     INTENSITY_PER_COUNT,
     SimulatedDataset,
     simulate_dataset,

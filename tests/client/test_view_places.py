@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ionbox.operate.errors import UserMustAct
-from ionbox.view.places import Place, find_place
+from ionbox.reading.place import Place, find_place
 from operating import INBOX, RESULTS, Cloud, Command
 
 

@@ -21,9 +21,9 @@ import ionbox
 import numpy as np
 import pytest
 import zarr
-from ionbox.operate.account import Account
-from ionbox.operate.places import folder_runs
-from ionbox.view.places import (
+from ionbox.account import Account
+from ionbox.operate.open_runs import folder_runs
+from ionbox.reading.place import (
     Data,
     bucket_place,
     find_place,
@@ -260,7 +260,7 @@ def test_in_a_bucket_given_by_its_address_the_inbox_is_not_known(
 def test_with_the_inbox_an_address_in_a_bucket_has_spectra(
     client: Client, run: LocalRun, bucket: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ionbox.view.places.open_account", lambda options: bucket)
+    monkeypatch.setattr("ionbox.reading.place.open_account", lambda options: bucket)
     wanted = f"s3://the-results/{run.results_folder}"
     options = argparse.Namespace(wanted=wanted, inbox="s3://the-inbox/")
     with serving(find_place(options)) as remote:
@@ -543,7 +543,7 @@ def test_questions_that_make_no_sense(
 def test_a_window_of_too_many_peaks_is_refused_before_it_is_read(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ionbox.measured_data.MAX_WINDOW_PEAKS", 100)
+    monkeypatch.setattr("ionbox.reading.measured_data.MAX_WINDOW_PEAKS", 100)
     refused = client.get("/api/anymz", mz=300, ppm=100_000)
     assert refused.status == 400
     assert "peaks lie in that window; give a narrower one" in refused.error
@@ -581,7 +581,7 @@ def test_what_is_no_http_is_refused_without_a_page(client: Client) -> None:
 
 
 def test_view_serves_until_it_is_interrupted(run: LocalRun) -> None:
-    code = "import sys; from ionbox.cli import main; main(sys.argv[1:])"
+    code = "import sys; from ionbox.cli.main import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "view", str(run.out), "--no-browser"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

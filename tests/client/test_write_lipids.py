@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ionbox import lipids
-from ionbox.lipids import write_lipids
+from ionbox.simulation import lipids
+from ionbox.simulation.lipids import write_lipids
 from ionbox_science.databases import parse_database
 from ionbox_science.lipids import SHIPPED_DATABASES, Lipid, enumerate_lipids
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from cloud_builders import database_table, lipid_like_formulas
-from ionbox.annotate import annotate
+from ionbox.datasets.annotate import annotate
+from ionbox.datasets.outcome import Outcome
 from ionbox.local import machine
 from ionbox.local.functions import IONBOX, Project
 from ionbox.local.machine import ExecutionResult
-from ionbox.results import Outcome
 from ionbox_cloud.messages import ConfigLayer
 
 SETTINGS = {

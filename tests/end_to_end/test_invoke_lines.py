@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ionbox.cli import main
+from ionbox.cli.main import main
 
 OUTSIDE = {"intake", "start_runs", "announce_end"}
 """They need an account."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import ionbox
 import numpy as np
 import pytest
-from ionbox.cli import main
+from ionbox.cli.main import main
 from ionbox.compare.comparison import compare
 from ionbox.compare.tables import read_side
 from ionbox.run import Run

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ionbox.simulate import simulate_dataset
+from ionbox.simulation.simulate import simulate_dataset
 from ionbox_science.annotation_table import AnnotatedDatabase, write_annotations
 from ionbox_science.annotations import collect_annotations, rank_targets
 from ionbox_science.databases import parse_database

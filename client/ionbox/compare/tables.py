@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ionbox.annotation_frame import read_frame
-from ionbox.results_nearby import find_results
+from ionbox.reading.annotation_frame import read_frame
+from ionbox.reading.nearby import find_results
 from ionbox.run import Run
 from ionbox.run_errors import NoResults, NotInResults
 

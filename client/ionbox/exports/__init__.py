@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.annotation_filters import check_fdr
 from ionbox.export_formats import EXTENSIONS, FORMATS
+from ionbox.results.filters import check_fdr
 
 if TYPE_CHECKING:
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 
 def export(

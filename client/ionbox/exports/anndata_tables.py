@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 
 def to_anndata(

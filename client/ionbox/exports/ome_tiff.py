@@ -9,8 +9,8 @@ from ionbox.exports.selection import pixel_size_um, select
 from ionbox.extras import need
 
 if TYPE_CHECKING:
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 _LARGE = 1 << 31  # bytes; above, offsets need 64 bits
 

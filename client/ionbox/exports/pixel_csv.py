@@ -12,8 +12,8 @@ from ionbox_science.csv_cells import guard_but_modifiers
 from ionbox.exports.selection import select
 
 if TYPE_CHECKING:
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 
 def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ionbox.exports.selection import Selection, select
 
 if TYPE_CHECKING:
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 _TOP = 65535
 _LIST = "images.json"

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.scaling import scale_image
+from ionbox.results.scaling import scale_image
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 _BLOCK_VALUES = 1 << 26  # of images in memory at a time: 256 MB
 

@@ -14,8 +14,8 @@ from ionbox.extras import need
 if TYPE_CHECKING:
     from spatialdata import SpatialData
 
+    from ionbox.results.facts import Database
     from ionbox.run import Run
-    from ionbox.run_facts import Database
 
 _POINTS = "maldi_points"
 _X, _Y = "ion_image_pixel_x", "ion_image_pixel_y"

@@ -8,7 +8,7 @@ from typing import Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from ionbox.operate.account import Account, Installation, error_code
+from ionbox.account import Account, Installation, error_code
 from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.operate.executions import Execution
 from ionbox.operate.runs import Run

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox.operate.account import Account, Installation
+from ionbox.account import Account, Installation
 
 _HANDLERS = {
     "Object Created": "Intake",

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from ionbox_science import __version__
 
-from ionbox.operate.account import Account, error_code, read_outputs, translate
+from ionbox.account import Account, error_code, read_outputs, translate
 from ionbox.operate.errors import OperateError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"

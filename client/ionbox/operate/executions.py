@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ionbox.operate.account import error_code
+from ionbox.account import error_code
 
 _STATES = {
     "RUNNING": "running",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ionbox.operate.account import N_CONNECTIONS
+from ionbox.account import N_CONNECTIONS
 from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.operate.objects import Objects
 from ionbox.operate.runs import Run

@@ -12,7 +12,7 @@ from pathlib import Path
 from botocore.exceptions import WaiterError
 from ionbox_science.config import FileWords, resolve_config
 
-from ionbox.operate.account import Account, Installation
+from ionbox.account import Account, Installation
 from ionbox.operate.errors import OperateError, UserMustAct
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from ionbox.operate.account import Installation
+from ionbox.account import Installation
 from ionbox.operate.errors import UserMustAct
 from ionbox.operate.executions import Execution
 

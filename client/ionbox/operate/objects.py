@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ionbox.operate.account import N_CONNECTIONS, error_code
+from ionbox.account import N_CONNECTIONS, error_code
 
 _CHUNK_BYTES = 1 << 20
 

@@ -12,7 +12,7 @@ from ionbox_cloud.messages import ConfigLayer
 from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
-from ionbox.dataset_files import LocalDataset
+from ionbox.datasets.files import LocalDataset
 from ionbox.operate.errors import UserMustAct
 from ionbox.operate.upload import Upload, Uploader
 

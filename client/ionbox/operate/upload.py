@@ -20,7 +20,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ionbox.operate.account import error_code
+from ionbox.account import error_code
 
 PART_BYTES = 32 << 20
 """Size of a part; files that fit one are sent whole."""

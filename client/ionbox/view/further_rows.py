@@ -14,8 +14,8 @@ from ionbox_science.config import RunConfig
 from ionbox_science.databases import MoleculeDatabase
 from ionbox_science.explanations import ScoredDatabase
 
-from ionbox.annotation_frame import read_frame
-from ionbox.view.images import ImageReader
+from ionbox.reading.annotation_frame import read_frame
+from ionbox.reading.image_cache import ImageReader
 
 
 @dataclass

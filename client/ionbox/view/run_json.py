@@ -7,8 +7,8 @@ from typing import Any
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.report import read_report
 
+from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.view.errors import Gone
-from ionbox.view.places import ANNOTATE_AGAIN, Place
 
 REPORT = "report.html"
 

@@ -23,11 +23,11 @@ from ionbox_science.ions import IonTable
 from ionbox_science.scores import IonScores
 from ionbox_science.why import explain
 
-from ionbox.measured_data import MeasuredData
-from ionbox.results_reading import RECORD, read_record, reading
+from ionbox.reading.damage import RECORD, read_record, reading
+from ionbox.reading.measured_data import MeasuredData
+from ionbox.reading.place import Place
 from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox.view.further_rows import describe_further
-from ionbox.view.places import Place
 from ionbox.view.run_json import read_run
 
 Float32s = npt.NDArray[np.float32]

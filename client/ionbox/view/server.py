@@ -37,7 +37,7 @@ from ionbox_cloud.report_images import make_finite
 from ionbox_science import __version__
 
 from ionbox import terminal
-from ionbox.operate.account import plain_errors
+from ionbox.account import plain_errors
 from ionbox.operate.errors import OperateError
 from ionbox.view.errors import BadQuestion, NotFound, Unanswerable
 from ionbox.view.run_reader import RunReader

@@ -1,0 +1,1 @@
+"""The command line: every argparse parser, and all that prints an answer."""

@@ -1,0 +1,191 @@
+"""What can be asked of the commands on datasets. Nothing heavy is imported: help stays quick."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ionbox.cli.command import Command, import_body
+
+_COMMANDS = "ionbox.cli.dataset_commands"
+
+
+def dataset_commands() -> tuple[Command, ...]:
+    """Return the commands."""
+    return (
+        Command("annotate", _add_annotate, "annotate a dataset", _ANNOTATE),
+        Command("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK),
+        Command(
+            "simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE
+        ),
+        Command("lipids", _add_lipids, "write a database of lipid species", _LIPIDS),
+    )
+
+
+def _add_annotate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add(
+        "--database",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or TSV with columns id, name, formula; may be given more than once",
+    )
+    add(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.json",
+        help="settings; or a Lithops-METASPACE pair, given as two",
+    )
+    add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    add("--work", type=Path, metavar="DIR", help="caches and logs (default: the user's cache)")
+    add_settings(parser)
+    parser.set_defaults(run=import_body(_COMMANDS, "annotate"))
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how to annotate."""
+    settings = parser.add_argument_group("settings").add_argument
+    settings("--polarity", metavar="SIGN", help="positive or negative")
+    settings("--analyzer", metavar="NAME", help="orbitrap, fticr or tof, or an instrument's name")
+    settings(
+        "--resolving-power", type=float, metavar="R", help="m/z over full width at half height"
+    )
+    settings("--resolving-power-mz", type=float, metavar="MZ", help="where R is stated (200)")
+    settings(
+        "--isocalc-sigma", type=float, metavar="DA", help="peak width at m/z 200, instead of R"
+    )
+    settings(
+        "--adduct",
+        dest="adducts",
+        action="append",
+        metavar="+X",
+        help="such as +H; may be repeated",
+    )
+    settings(
+        "--neutral-loss",
+        dest="neutral_losses",
+        action="append",
+        metavar="-X",
+        help="such as -H2O; may be repeated",
+    )
+    settings(
+        "--chem-mod",
+        dest="chem_mods",
+        action="append",
+        metavar="±X",
+        help="such as +C or -H; may be repeated",
+    )
+    settings("--ppm", type=float, metavar="PPM", help="half width of an m/z window (3)")
+    settings("--isotope-peaks", type=int, metavar="N", help="2 to 16 (4)")
+    settings("--decoys", type=int, metavar="N", help="decoy adducts per target, 1 to 80 (20)")
+    settings("--fdr-method", metavar="NAME", help="metaspace-v3 (default) or metaspace-v1")
+    settings("--min-px", type=int, metavar="N", help="measured peaks an image needs (1)")
+    settings("--sort", metavar="WAY", help="auto (default), lambda, map or fargate: equal results")
+    for name, help_text in (
+        ("--accept-profile", "annotate profile spectra as they are"),
+        ("--skip-bad-rows", "leave out database rows that are no formulas"),
+        ("--force", "publish again, although the results are there already"),
+    ):
+        settings(name, action="store_true", default=None, help=help_text)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it"
+    )
+    parser.add_argument(
+        "--accept-profile", action="store_true", help="profile spectra are only a warning"
+    )
+    parser.set_defaults(run=import_body(_COMMANDS, "check"))
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("out", type=Path, metavar="OUT.imzML", help="to be written, and its .ibd beside it")
+    for name, default, help_text in (
+        ("width", 80, "pixels"),
+        ("height", 60, "pixels"),
+        ("ions", 200, "ions to plant"),
+        ("noise", 300, "further peaks per pixel"),
+        ("seed", 1, "equal seeds give equal bytes"),
+    ):
+        help_text = f"{help_text} (%(default)s)"
+        add(f"--{name}", type=int, default=default, metavar="N", help=help_text)
+    add("--database", type=Path, metavar="FILE", help="molecules to draw from (lipids)")
+    add("--polarity", choices=["positive", "negative"], default="positive", help="(%(default)s)")
+    add(
+        "--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap", help="(%(default)s)"
+    )
+    add(
+        "--resolving-power",
+        type=float,
+        default=140_000,
+        metavar="R",
+        help="at m/z 200 (%(default)g)",
+    )
+    add("--force", action="store_true", help="replace files that exist")
+    parser.set_defaults(run=import_body(_COMMANDS, "simulate"))
+
+
+def _add_lipids(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", type=Path, metavar="OUT.tsv", help="to be written")
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    parser.set_defaults(run=import_body(_COMMANDS, "lipids"))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got '{text}'")
+    return int(text)
+
+
+_ANNOTATE = """\
+examples:
+  ionbox annotate brain.imzML --database lipids.tsv --out results
+  ionbox annotate brain.imzML --database lipids.tsv --database hmdb.tsv \\
+      --out results --polarity positive --analyzer orbitrap \\
+      --resolving-power 140000 --adduct=+H --adduct=+Na --neutral-loss=-H2O
+  ionbox annotate brain.imzML --database hmdb.tsv --out results \\
+      --config ds_config.json --config db_config.json
+
+A config file is JSON, for example
+  {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}
+Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz,
+isocalc_sigma, adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys,
+fdr_method, min_px, accept_profile, skip_bad_rows, sort, force.
+A flag beats --config, which beats brain.json beside the imzML, which beats
+what the imzML says. The same command again resumes what was interrupted and
+reuses what is there.
+
+"""
+
+_CHECK = """\
+example:
+  ionbox check brain.imzML
+
+Counts in what brain.json beside the imzML says. Computes nothing.
+
+"""
+
+_SIMULATE = """\
+examples:
+  ionbox lipids lipids.tsv
+  ionbox simulate section.imzML --database lipids.tsv --width 100 --height 100
+  ionbox annotate section.imzML --database lipids.tsv --out results
+
+Beside the imzML: its .ibd, a .json config, and _truth.csv with the planted
+ions.
+
+"""
+
+_LIPIDS = """\
+example:
+  ionbox lipids lipids.tsv
+
+"""

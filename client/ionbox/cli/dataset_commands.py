@@ -1,0 +1,152 @@
+"""``ionbox annotate``, ``check``, ``simulate`` and ``lipids``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ionbox_science.errors import InvalidConfig, InvalidDatabase
+
+from ionbox import terminal
+from ionbox.cli.command import FAILED, INVALID, OK
+from ionbox.work_folder import default_work_folder
+
+if TYPE_CHECKING:
+    from ionbox_cloud.messages import ConfigLayer
+
+    from ionbox.datasets.outcome import Outcome
+
+
+def annotate(options: argparse.Namespace) -> int:
+    """Annotate a dataset, and show how many ions were found."""
+    from ionbox.datasets.annotate import annotate
+
+    outcome = annotate(
+        options.dataset,
+        options.database,
+        options.out,
+        _config_layers(options),
+        work=options.work or default_work_folder(),
+        n_workers=options.workers,
+    )
+    return _show_outcome(outcome, options.out, debug=options.debug)
+
+
+def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
+    from ionbox_cloud.messages import ConfigLayer
+    from ionbox_science.config import SETTINGS
+
+    from ionbox.datasets.config_files import read_config_files
+
+    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    return [ConfigLayer("command line", given), *read_config_files(options.config)]
+
+
+def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
+    status = outcome.status
+    if not outcome.succeeded:
+        advice = status.get("advice", "")
+        if debug:
+            terminal.show_traces(outcome.log)
+        if "older_results" in status:
+            advice += f" {out} still holds the results of run {status['older_results']}."
+        if status["status"] == "invalid_input":
+            terminal.complain(status["message"], advice=advice)
+            return INVALID
+        terminal.complain(
+            status["message"], title=status["error"], advice=f"{advice} Log: {outcome.log}"
+        )
+        return FAILED
+    terminal.warn(outcome.record["warnings"])
+    terminal.show_summary(outcome.record["summary"])
+    reused = " (computed by an earlier run)" if status["reused"] else ""
+    if "replaced_results" in status:
+        reused += ", replacing those of other settings"
+    n = outcome.record["n_annotations"]
+    terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
+    terminal.say(f"look at them: {out / 'report.html'}")
+    return OK
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say what a dataset is, and what stands in the way of annotating it."""
+    from ionbox.datasets.check import check
+
+    report = check(options.dataset, accept_profile=options.accept_profile)
+    terminal.show_facts(report.facts)
+    terminal.warn(report.warnings)
+    for message in report.errors:
+        terminal.complain(message)
+    if report.errors:
+        verdict = "cannot be annotated"
+    elif report.missing:
+        flags = (f"--{name.replace('_', '-')}" for name in report.missing)
+        verdict = f"is readable; to annotate it, add {', '.join(flags)}"
+    else:
+        verdict = "is ready to annotate"
+    terminal.say(f"{options.dataset} {verdict}")
+    return INVALID if report.errors else OK
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Write a dataset with planted ions."""
+    from ionbox_science.databases import parse_database
+    from ionbox_science.lipids import enumerate_lipids
+
+    from ionbox.simulation.simulate import simulate_dataset
+
+    _refuse_overwriting(options.out, options.force)
+    _refuse_overwriting(options.out.with_suffix(".ibd"), options.force)
+
+    formulas: Sequence[str]
+    if options.database:
+        data = _read_table(options.database)
+        formulas = parse_database(data, options.database.stem).unique_formulas()
+    else:
+        formulas = [lipid.formula for lipid in enumerate_lipids()]
+    with terminal.progress("simulating") as progress:
+        made = simulate_dataset(
+            options.out,
+            width=options.width,
+            height=options.height,
+            n_ions=options.ions,
+            n_noise_peaks=options.noise,
+            seed=options.seed,
+            formulas=formulas,
+            polarity=options.polarity,
+            analyzer=options.analyzer,
+            resolving_power=options.resolving_power,
+            progress=progress,
+        )
+    terminal.say(
+        f"{made.n_pixels:,} pixels with {made.n_peaks:,} peaks, {made.n_ions:,} planted ions: "
+        f"{made.imzml_path}"
+    )
+    return OK
+
+
+def lipids(options: argparse.Namespace) -> int:
+    """Write a database of lipid species."""
+    from ionbox.simulation.lipids import write_lipids
+
+    _refuse_overwriting(options.out, options.force)
+    terminal.say(f"{write_lipids(options.out):,} lipid species: {options.out}")
+    return OK
+
+
+def _refuse_overwriting(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise InvalidConfig(f"{path} exists; give another name, or --force to replace it")
+
+
+def _read_table(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidDatabase(
+            f"--database: {path} cannot be read ({error.strerror}); give the path of a CSV or TSV "
+            "table"
+        ) from None

@@ -1,0 +1,112 @@
+"""``ionbox doctor``, ``deploy``, ``destroy``: from parsed arguments to what is printed."""
+
+from __future__ import annotations
+
+import argparse
+
+from ionbox import terminal
+from ionbox.account import Account, Installation
+from ionbox.cli import show
+from ionbox.cli.command import INVALID, OK
+from ionbox.cli.options import (
+    command,
+    confirm,
+    open_account,
+    place_flags,
+)
+from ionbox.operate import install
+from ionbox.operate.doctor import PROBLEM, Examination, examine
+from ionbox.operate.errors import UserMustAct
+from ionbox.operate.open_runs import aws_runs
+
+
+@command
+def doctor(options: argparse.Namespace) -> int:
+    """Show what stands in the way and which settings suit the account."""
+    found = examine(open_account(options), options.stack, probe_memory=options.probe_memory)
+    show.show_findings(found.findings)
+    terminal.say("\n" + ("nothing stands in the way" if found.fit else "not fit yet: see above"))
+    if found.context:
+        settings = "".join(f" --context {key}={value}" for key, value in found.context.items())
+        terminal.say(
+            f"'ionbox deploy{place_flags(options)}' uses, unless told otherwise:{settings}"
+        )
+    return OK if found.fit else INVALID
+
+
+@command
+def deploy(options: argparse.Namespace) -> int:
+    """Check the account, ask, install."""
+    account = open_account(options)
+    given = install.parse_context(options.context)
+    found = examine(account, options.stack, probe_memory=options.probe_memory)
+    show.show_findings(found.findings)
+    _refuse_unfit(found)
+    context = {**found.context, **given, "stack_name": options.stack}
+    make = install.make_command(context)
+    terminal.say(
+        f"\nsettings: {', '.join(f'{key}={value}' for key, value in sorted(context.items()))}"
+    )
+    terminal.say(
+        "An installation costs next to nothing until a dataset arrives: docs/operations.md"
+    )
+    verb = "update" if found.stack_status else "install"
+    place = f"account {account.number}, {account.region}"
+    confirm(f"{verb} '{options.stack}' in {place}?", yes=options.yes)
+    install.deploy(account, make)
+    made = account.find_installation(options.stack)
+    terminal.say(f"'{made.stack}' {made.version} is ready; datasets go to the bucket {made.inbox}")
+    terminal.say(f"try it: ionbox submit DATASET.imzML --wait{place_flags(options)}")
+    return OK
+
+
+def _refuse_unfit(found: Examination) -> None:
+    """Stop on what cannot be installed over; a broken installation may well be repaired."""
+    problems = [
+        finding
+        for finding in found.findings
+        if finding.verdict == PROBLEM
+        and (finding.subject != "stack" or found.stack_status == "ROLLBACK_COMPLETE")
+    ]
+    if problems:
+        raise UserMustAct("\n".join(f"{f.subject}: {f.text} {f.remedy}".strip() for f in problems))
+
+
+@command
+def destroy(options: argparse.Namespace) -> int:
+    """Say what goes and what stays, ask, remove."""
+    account = open_account(options)
+    if account.describe_stack(options.stack) is None:
+        account.find_installation(options.stack)  # raises, with the sentence for it
+    installation: Installation | None = None
+    try:
+        installation = account.find_installation(options.stack)
+    except UserMustAct:
+        terminal.warn([f"'{options.stack}' is not complete; what there is of it is removed"])
+    if installation is not None:
+        _say_what_goes(account, installation)
+    place = f"account {account.number}, {account.region}"
+    confirm(f"remove '{options.stack}' from {place}?", yes=options.yes)
+    install.destroy(account, installation, options.stack)
+    terminal.say(f"'{options.stack}' is removed")
+    return OK
+
+
+def _say_what_goes(account: Account, installation: Installation) -> None:
+    running = [
+        run.name
+        for run in aws_runs(account, installation).executions.recent(100)
+        if run.state == "running"
+    ]
+    if running:
+        raise UserMustAct(
+            f"still running: {', '.join(running)}; wait for them or stop them with 'ionbox cancel'"
+        )
+    terminal.say(
+        f"goes:  workflow, functions, queues, alarms, logs, and the bucket {installation.work} "
+        "with caches and intermediates"
+    )
+    terminal.say(
+        f"stays: the buckets {installation.inbox} (datasets) and {installation.results} (results); "
+        "docs/operations.md says how to delete them for good"
+    )

@@ -1,0 +1,114 @@
+"""The ``ionbox`` command."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+
+from ionbox_science import __version__
+from ionbox_science.errors import IonboxError
+
+from ionbox import terminal
+from ionbox.cli.command import CANCELLED, EXIT_CODES, FAILED, INVALID, USAGE
+from ionbox.cli.dataset_arguments import dataset_commands
+from ionbox.cli.operator_arguments import operator_commands
+from ionbox.cli.results_arguments import result_commands
+from ionbox.cli.view_arguments import viewer_commands
+from ionbox.local.errors import LocalError
+from ionbox.operate.errors import OperateError, UserMustAct
+
+_UNREAD = 141
+"""What shells report of any program that writes to a pipe nobody reads: 128 + SIGPIPE."""
+
+_START = """\
+examples:
+  ionbox check brain.imzML
+  ionbox annotate brain.imzML --database molecules.tsv --out results
+  ionbox view results
+
+ionbox COMMAND --help says more of each.
+
+"""
+
+_SIGNED = {"--adduct", "--neutral-loss", "--chem-mod"}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        try:
+            code = _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            terminal.flush()
+    except terminal.OutputClosed:
+        terminal.drop_output()
+        code = _UNREAD
+    raise SystemExit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    options, unknown = parser.parse_known_args(_join_signed(arguments))
+    if unknown:
+        options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        code: int = options.run(options)
+    except (IonboxError, LocalError, OperateError, OSError) as error:
+        if options.debug:
+            raise
+        terminal.complain(str(error))
+        return INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
+    except KeyboardInterrupt:
+        terminal.complain("the same command resumes from here", title="cancelled")
+        return CANCELLED
+    return code
+
+
+def _join_signed(arguments: Sequence[str]) -> list[str]:
+    """Let ``--adduct -H`` mean ``--adduct=-H``, which argparse would take for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in _SIGNED and re.match(r"-[A-Z\d]", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
+    )
+    parser = argparse.ArgumentParser(
+        prog="ionbox",
+        description="Annotate imaging mass spectrometry data with metabolites.",
+        epilog=_START + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    parser.set_defaults(debug=False)
+    parser.add_argument("--version", action="version", version=f"ionbox {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (
+        *dataset_commands(),
+        *viewer_commands(),
+        *result_commands(),
+        *operator_commands(),
+    ):
+        added = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            epilog=command.examples + command.exit_codes,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+        command.add(added)
+        added.set_defaults(command_parser=added)
+    return parser

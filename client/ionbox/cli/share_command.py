@@ -1,0 +1,111 @@
+"""A run's report for others: an expiring link, or the file itself."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+
+from ionbox.account import Account
+from ionbox.cli.find_place import find_aws_run, require_results_folder
+from ionbox.cli.options import open_account, work_folder
+from ionbox.operate.errors import UserMustAct
+from ionbox.operate.open_runs import folder_runs
+from ionbox.reading.place import means_folder, require_results
+from ionbox.view.run_json import REPORT
+
+MAX_DAYS = 7
+"""S3 signs no link for longer."""
+
+_S3 = "s3://"
+
+
+def share_report(options: argparse.Namespace) -> list[str]:
+    """Return lines with a link to a report and what ends it, or how to pass on a local one.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no report, or the link could not live so long.
+    """
+    if not 0 < options.days <= MAX_DAYS:
+        raise UserMustAct(
+            f"--days: S3 makes links for at most {MAX_DAYS} days, got {options.days:g}"
+        )
+    wanted: str = options.wanted
+    if means_folder(wanted):
+        require_results_folder(Path(wanted), local=work_folder(options) is not None)
+        return _share_file(Path(wanted))
+    folder = work_folder(options)
+    if folder is not None:
+        return _share_file(folder / "results" / require_results(folder_runs(folder).find(wanted)))
+    if wanted.startswith(_S3):
+        account = open_account(options)
+        bucket, _, key = wanted.removeprefix(_S3).strip("/").partition("/")
+    else:
+        account, installation, run = find_aws_run(options)
+        bucket, key = installation.results, require_results(run)
+    return _share_object(account, bucket, f"{key}/{REPORT}", timedelta(days=options.days))
+
+
+def _share_file(folder: Path) -> list[str]:
+    path = folder / REPORT
+    if not path.is_file():
+        raise UserMustAct(
+            f"{folder} has no {REPORT}; annotating the dataset again with --force writes it"
+        )
+    size = path.stat().st_size / 1e6
+    return [
+        f"{path} ({size:.1f} MB) is all there is to share: mail it, or put it on a web server or "
+        "a shared drive",
+        "it opens in any browser, without ionbox and without a network",
+    ]
+
+
+def _share_object(account: Account, bucket: str, key: str, life: timedelta) -> list[str]:
+    found = account.client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    if key not in [entry["Key"] for entry in found.get("Contents", [])]:
+        raise UserMustAct(
+            f"these results have no {REPORT}; annotating the dataset again with --force writes it"
+        )
+    # other signatures live shorter, and buckets' own names work in every region
+    config = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    client = account.session.client("s3", region_name=account.region, config=config)
+    link = client.generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": bucket,
+            "Key": key,
+            "ResponseContentType": "text/html; charset=utf-8",
+            "ResponseContentDisposition": "inline",
+        },
+        ExpiresIn=int(life.total_seconds()),
+    )
+    client.close()
+    ends = datetime.now(UTC) + life
+    return [str(link), *_describe_end(ends, account.session.get_credentials())]
+
+
+def _describe_end(ends: datetime, credentials: Any) -> list[str]:
+    """Say when a link ends: at its time, or before that with the credentials that signed it."""
+    lines = [f"works for whoever has it until {_when(ends)}; there is no way to count visits"]
+    expiry: datetime | None = getattr(credentials, "_expiry_time", None)
+    if expiry is not None and expiry < ends:
+        lines = [
+            f"works for whoever has it until {_when(expiry)}: then the login that signed it "
+            f"expires; credentials that last make it work until {_when(ends)}"
+        ]
+    elif expiry is None and credentials is not None and credentials.token:
+        lines.append(
+            "your login is a temporary one: the link ends with it, if that is earlier; 'aws sts "
+            "get-caller-identity' fails when it has"
+        )
+    lines.append("to end it earlier, delete the report or the access key that signed it")
+    return lines
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

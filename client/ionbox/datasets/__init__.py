@@ -1,0 +1,1 @@
+"""A dataset on this machine: its files, its settings, `check` and `annotate`."""

@@ -1,0 +1,128 @@
+"""``ionbox annotate``: the state machine on one machine, from files to a folder of results."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.errors import InvalidConfig
+
+from ionbox.datasets.config_files import read_databases
+from ionbox.datasets.files import LocalDataset, dropped_files, find_dataset
+from ionbox.datasets.outcome import (
+    Outcome,
+    check_folder,
+    deliver,
+    read_outcome,
+    require_same_dataset,
+    write_status,
+)
+from ionbox.reading.sources import write_sources
+
+
+def annotate(
+    imzml: Path,
+    databases: Sequence[Path],
+    out: Path,
+    config: Sequence[ConfigLayer] = (),
+    *,
+    work: Path,
+    n_workers: int | None = None,
+) -> Outcome:
+    """Annotate a dataset.
+
+    Parameters
+    ----------
+    imzml : Path
+        The imzML file; its ibd and optional sidecar config lie beside it.
+    databases : sequence of Path
+        Molecule tables; if none, those that the config names.
+    out : Path
+        Folder of the results; made, or its results replaced.
+    config : sequence of ConfigLayer
+        Settings, strongest first; all beat the sidecar's.
+    work : Path
+        Caches, intermediates and logs; shared by runs.
+    n_workers : int or None
+        Worker processes; one per core if None.
+
+    Returns
+    -------
+    Outcome
+        How the run ended. If it succeeded, its results are in ``out``.
+
+    Raises
+    ------
+    InvalidInput
+        If a file is missing or ``out`` holds something else, such as the results of another
+        dataset; whatever is wrong inside the files is part of the outcome.
+    KeyboardInterrupt
+        On Ctrl-C, after all workers are stopped; the same call resumes.
+    """
+    check_folder(out)
+    dataset = find_dataset(imzml)
+    require_same_dataset(out, dataset)
+    execution_id = _name_execution()
+    try:
+        outcome = _run(execution_id, dataset, databases, config, work, n_workers)
+    except KeyboardInterrupt:
+        write_status({"execution_id": execution_id, "status": "cancelled"}, out)
+        raise
+    deliver(outcome, work / "results", out)
+    return outcome
+
+
+def annotate_in(
+    work: Path,
+    dataset: LocalDataset,
+    databases: Sequence[Path],
+    config: Sequence[ConfigLayer] = (),
+    *,
+    n_workers: int | None = None,
+) -> Outcome:
+    """Annotate a dataset and leave its results in the work folder; arguments as of `annotate`."""
+    return _run(_name_execution(), dataset, databases, config, work, n_workers)
+
+
+def _name_execution() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+
+
+def _run(
+    execution_id: str,
+    dataset: LocalDataset,
+    databases: Sequence[Path],
+    config: Sequence[ConfigLayer],
+    work: Path,
+    n_workers: int | None,
+) -> Outcome:
+    from ionbox.local.machine import run_execution
+    from ionbox.local.progress import RunProgress
+    from ionbox.local.runtime import Stores
+
+    databases = databases or read_databases(config, dataset.sidecar)
+    if not databases:
+        raise InvalidConfig("databases: none given; name at least one with --database FILE")
+    buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
+    for folder in (*buckets.values(), work / "logs"):
+        folder.mkdir(parents=True, exist_ok=True)
+    log = work / "logs" / f"{execution_id}.log"
+    inbox = buckets["inbox"] / execution_id
+    with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+        result = run_execution(
+            execution_id,
+            request.to_json(),
+            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+            log=log,
+            n_workers=n_workers,
+            listener=listener,
+        )
+    outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
+    if outcome.succeeded:
+        write_sources(
+            buckets["results"] / outcome.status["results"], buckets["results"], dataset.ibd
+        )
+    return outcome

@@ -1,0 +1,144 @@
+"""``ionbox check``: what a dataset is, and what stands in the way of annotating it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ionbox_cloud.datasets import Inspection, ibd_reader, inspect_dataset, sample_mz, words_of
+from ionbox_cloud.messages import ConfigLayer, DatasetFiles
+from ionbox_cloud.store import Store
+from ionbox_science.config import (
+    FileWords,
+    Layer,
+    missing_settings,
+    parse_settings,
+    resolve_config,
+)
+from ionbox_science.errors import Refusals
+
+from ionbox.datasets.files import find_dataset
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found.
+
+    Attributes
+    ----------
+    facts : dict of str to str
+        What the dataset is, in the order to show; empty if the imzML cannot be read.
+    errors, warnings : tuple of str
+        One sentence each: what is wrong, where, what to do.
+    missing : tuple of str
+        Settings that neither the imzML nor the sidecar config says, though annotation needs them.
+    """
+
+    facts: dict[str, str]
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+
+def check(
+    imzml: Path,
+    config: Sequence[ConfigLayer] = (),
+    *,
+    accept_profile: bool = False,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> CheckReport:
+    """Inspect a dataset and its settings without annotating it.
+
+    Parameters
+    ----------
+    imzml : Path
+        The imzML file; its ibd and optional sidecar config lie beside it.
+    config : sequence of ConfigLayer
+        Further settings, strongest first; all beat the sidecar's.
+    accept_profile : bool
+        Whether profile spectra are only a warning.
+    defaults : mapping
+        Settings that hold where nothing else says one.
+    """
+    dataset = find_dataset(imzml)
+    inbox = Store.open(imzml.parent.resolve().as_uri())
+    files = DatasetFiles(imzml.stem, dataset.imzml.name, dataset.ibd.name, None)
+    refusals = Refusals()
+    seen = refusals.check(lambda: inspect_dataset(inbox, files, accept_profile=accept_profile))
+    layers = [(layer.source, layer.settings) for layer in config]
+    layers += refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
+    words = words_of(seen.header) if seen else FileWords(None, None, None)
+    missing = missing_settings([*layers, ("defaults", defaults)], words)
+    refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
+    errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
+    if seen is None:
+        return CheckReport({}, errors, ())
+    facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
+    facts |= _describe_settings(layers, words)
+    return CheckReport(facts, errors, seen.messages("warning"), tuple(missing))
+
+
+# Whatever else is wrong with a config is found by resolving it with these for what is missing.
+_STAND_INS = (
+    "stand-ins",
+    {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000.0},
+)
+
+
+def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
+    if not sidecar.is_file():
+        return []
+    return [(sidecar.name, parse_settings(sidecar.read_bytes(), sidecar.name))]
+
+
+def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
+    header = seen.header
+    facts = {
+        "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
+        "grid": f"{header.width} x {header.height} pixels, "
+        f"{header.mask.mean():.0%} of them measured",
+        "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
+    }
+    if sampled:
+        mz = sample_mz(header, ibd_reader(inbox, ibd_name))
+        if mz.size:
+            facts["m/z range"] = f"{mz.min():.4f} to {mz.max():.4f}"
+    return facts
+
+
+def _describe_settings(layers: Sequence[Layer], words: FileWords) -> dict[str, str]:
+    """Say what is known of the acquisition, and who says it if not the imzML."""
+    sigma, at_mz = _find("isocalc_sigma", layers), _find("resolving_power_mz", layers)
+    power = _describe_setting("resolving_power", layers, words.resolving_power)
+    if sigma:
+        power = f"that of isocalc_sigma {sigma[1]} Da ({sigma[0]})"
+    elif at_mz:
+        power += f", at m/z {at_mz[1]} ({at_mz[0]})"
+    return {
+        "polarity": _describe_setting("polarity", layers, words.polarity),
+        "analyzer": _describe_setting("analyzer", layers, words.analyzer),
+        "resolving power": power,
+    }
+
+
+def _describe_setting(key: str, layers: Sequence[Layer], word: object) -> str:
+    said = "" if word is None else _show(word)
+    asked = _find(key, layers)
+    if asked is None:
+        return said or "not stated"
+    source, value = asked
+    also = f"; the imzML says {said}" if said not in ("", _show(value)) else ""
+    return f"{_show(value)} ({source}{also})"
+
+
+def _find(key: str, layers: Sequence[Layer]) -> tuple[str, Any] | None:
+    """Return a setting's source and value from the strongest layer that has it."""
+    asked = ((source, settings.get(key)) for source, settings in layers)
+    return next(((source, value) for source, value in asked if value is not None), None)
+
+
+def _show(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

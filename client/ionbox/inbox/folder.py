@@ -1,0 +1,87 @@
+"""A work folder of this machine as an inbox: datasets are annotated here, without AWS."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ionbox_cloud.messages import ConfigLayer
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+from ionbox.datasets.annotate import annotate_in
+from ionbox.datasets.files import LocalDataset, find_dataset, link_dataset
+from ionbox.datasets.outcome import is_other_data, read_dataset
+from ionbox.inbox.dataset import InboxDataset
+from ionbox.operate.open_runs import folder_runs
+from ionbox.run_errors import RunFailed
+
+_LOOKED_AT = 200
+"""Newest runs among which a name is looked for."""
+
+
+class FolderInbox:
+    """Where datasets go on this machine; a part of `ionbox.inbox.inbox.Inbox`.
+
+    Parameters
+    ----------
+    work : Path
+        Caches, intermediates, logs and results.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self.default_config: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        return str(self._work)
+
+    def send(
+        self,
+        dataset: LocalDataset,
+        databases: Sequence[Path],
+        config: Sequence[ConfigLayer],
+        name: str,
+        *,
+        folder: str,
+        replace_other: bool,
+    ) -> None:
+        """Annotate a dataset; returns when it has been.
+
+        Raises
+        ------
+        InvalidDataset
+            If its user must act.
+        RunFailed
+            If something else went wrong.
+        """
+        if folder:
+            raise InvalidConfig("folder: an inbox on this machine has none; leave it out")
+        if not replace_other:
+            self._refuse_replacing(dataset, name)
+        with tempfile.TemporaryDirectory() as linked:
+            named = find_dataset(link_dataset(dataset, Path(linked), name))
+            outcome = annotate_in(self._work, named, databases, config)
+        status = outcome.status
+        if status["status"] == "invalid_input":
+            raise InvalidDataset(status["message"])
+        if status["status"] != "succeeded":
+            told = f"{status['error']}: {status['message']} {status.get('advice', '')}".rstrip()
+            raise RunFailed(f"{told} Log: {outcome.log}")
+
+    def _refuse_replacing(self, dataset: LocalDataset, name: str) -> None:
+        same = (each for each in self.recent(_LOOKED_AT) if each.name == name and each.results_uri)
+        newest = next(same, None)
+        if newest and is_other_data(read_dataset(Path(newest.results_uri)), dataset):
+            raise InvalidConfig(
+                f"name: '{name}' is the name of other data here; give another, or "
+                "replace_other=True"
+            )
+
+    def recent(self, last: int) -> list[InboxDataset]:
+        """Return the newest runs."""
+        if not self._work.is_dir():
+            return []
+        results = str(self._work / "results")
+        return [InboxDataset.of(each, results) for each in folder_runs(self._work).recent(last)]

@@ -1,0 +1,53 @@
+"""The two places runs are in, AWS and a work folder, as the same `Runs`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ionbox.account import Account, Installation
+from ionbox.local.functions import IONBOX
+from ionbox.operate.errors import UserMustAct
+from ionbox.operate.executions import AwsExecutions, FolderExecutions
+from ionbox.operate.objects import BucketObjects, FolderObjects
+from ionbox.operate.runs import Runs
+
+
+def aws_runs(account: Account, installation: Installation) -> Runs:
+    """Return the runs of an installed stack."""
+    s3 = account.client("s3")
+    return Runs(
+        executions=AwsExecutions(account.client("stepfunctions"), installation.state_machine),
+        work=BucketObjects(s3, installation.work),
+        results=BucketObjects(s3, installation.results),
+        rungs_mb=read_rungs(installation.max_lambda_mb),
+        billed=True,
+    )
+
+
+def folder_runs(root: Path) -> Runs:
+    """Return the runs of a work folder.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no such folder.
+    """
+    if not root.is_dir():
+        raise UserMustAct(f"{root}: no such work folder; 'ionbox annotate' makes it, --work DIR")
+    return Runs(
+        executions=FolderExecutions(root),
+        work=FolderObjects(root / "work"),
+        results=FolderObjects(root / "results"),
+        rungs_mb=read_rungs(1 << 30),
+        billed=False,
+    )
+
+
+def read_rungs(max_lambda_mb: int) -> dict[str, tuple[int, ...]]:
+    """Return each function's memory sizes after clipping, in the order of the workflow."""
+    table = json.loads(IONBOX.table.read_text("utf-8"))["functions"]
+    return {
+        state: tuple(sorted({min(rung, max_lambda_mb) for rung in entry["rungs_mb"]}))
+        for state, entry in table.items()
+    }

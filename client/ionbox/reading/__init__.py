@@ -1,0 +1,1 @@
+"""The files of a run, wherever they are: a results folder, a bucket, the ibd beside it."""

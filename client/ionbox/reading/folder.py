@@ -1,0 +1,179 @@
+"""A run's results where they are: a folder on disk, or a part of the results bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ionbox_cloud.store import Arrays, Store
+from ionbox_science.errors import InvalidConfig
+
+from ionbox.datasets.outcome import check_folder, read_run_id
+from ionbox.reading.damage import RECORD, read_record, reading
+from ionbox.reading.image_group import IMAGES, ImageGroup
+from ionbox.run_errors import NoResults
+
+STATUS = "status.json"
+_COPIED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """Files of one run.
+
+    Attributes
+    ----------
+    place : str
+        Path or ``s3://`` URI, as given.
+    path : Path or None
+        None if they are in a bucket.
+    profile, region, inbox : str or None
+        For a bucket: the login, and ``s3://BUCKET`` that the dataset was sent to.
+    """
+
+    place: str
+    _store: Store
+    path: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+    inbox: str | None = None
+
+    @classmethod
+    def find(
+        cls,
+        place: str | os.PathLike[str],
+        profile: str | None,
+        region: str | None,
+        inbox: str | None = None,
+    ) -> ResultsFolder:
+        """Open a folder or a part of a bucket that has a run record.
+
+        Raises
+        ------
+        NoResults
+            If there is none, or its record is damaged or of a newer version.
+        """
+        text = os.fspath(place).rstrip("/") or "/"
+        if re.match(r"[a-z0-9]+://", text):
+            store = _open_bucket(text, profile, region)
+            folder = cls(text, store, profile=profile, region=region, inbox=inbox)
+        else:
+            path = Path(text).expanduser()
+            if not path.is_dir():
+                kind = "a file" if path.exists() else "not there"
+                raise NoResults(f"{text} is {kind}; give the results folder of a run")
+            folder = cls(text, Store.open(path.resolve().as_uri(), create=False), path.resolve())
+        if not folder.has(RECORD):
+            raise NoResults(folder._say_why())
+        _ = folder.record  # whoever cannot use it should know at once
+        return folder
+
+    def _say_why(self) -> str:
+        if self.has(STATUS):
+            with self.reading(STATUS):
+                status = dict(self._store.read_json(STATUS))
+            ended = f"the run is '{str(status.get('status')).replace('_', ' ')}'."
+            said = f"{self.place} has no results: {ended} {status.get('message', '')}"
+            return f"{said.rstrip()} {status.get('advice', '')}".rstrip()
+        return (
+            f"{self.place} is no results folder: it has no {RECORD}. Give the folder that 'ionbox "
+            "annotate --out' or 'ionbox fetch --out' wrote, or s3://BUCKET/results/DATASET/RUN"
+        )
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a file of that name."""
+        return self._store.exists(name)
+
+    def read(self, name: str) -> bytes:
+        """Read a file.
+
+        Raises
+        ------
+        DamagedResults
+            If it is missing.
+        """
+        with self.reading(name):
+            return self._store.read(name)
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file.
+
+        Raises
+        ------
+        DamagedResults
+            If it is missing or none.
+        """
+        with self.reading(name):
+            return self._store.read_json(name)
+
+    def read_arrays(self, name: str) -> Arrays:
+        """Read named arrays.
+
+        Raises
+        ------
+        DamagedResults
+            If they are missing or none.
+        """
+        with self.reading(name):
+            return self._store.read_arrays(name)
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """The run record; see `ionbox.reading.damage.read_record`."""
+        return read_record(self._store, RECORD, self.place)
+
+    def reading(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Let what goes wrong in a block be said of a file."""
+        return reading(self.place, name)
+
+    @functools.cached_property
+    def images(self) -> ImageGroup:
+        """``ion_images.zarr``; nothing of it is read yet."""
+        return ImageGroup(self._store, IMAGES, self.place)
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy all files, the run record last, so that a folder with one is whole.
+
+        Raises
+        ------
+        InvalidConfig
+            If the folder is this one, or holds something else than results of this run.
+        """
+        if self.path is not None and folder.exists() and folder.samefile(self.path):
+            raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
+        check_folder(folder, "path")
+        other = read_run_id(folder)
+        if other not in ("", self.record["run_id"]):
+            raise InvalidConfig(
+                f"path: {folder} has the results of another run, {other}; give another folder"
+            )
+        names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
+        (folder / RECORD).unlink(missing_ok=True)
+        with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
+            for _ in threads.map(lambda name: self._copy(name, folder), names[:-1]):
+                pass
+        self._copy(names[-1], folder)
+
+    def _copy(self, name: str, folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self._store.read(name))
+
+
+def _open_bucket(url: str, profile: str | None, region: str | None) -> Store:
+    """Open a part of a bucket with the credentials that the AWS command line would use."""
+    if not re.fullmatch(r"s3://[^/]+/.+", url):
+        raise NoResults(
+            f"{url}: expected a folder or s3://BUCKET/results/DATASET/RUN; 'ionbox status RUN' "
+            "shows where the results of a run are"
+        )
+    from ionbox.account import Account, plain_errors
+
+    with plain_errors():
+        return Account(profile, region).open_bucket(url.removeprefix("s3://"))

@@ -1,0 +1,176 @@
+"""What was measured, besides the images of annotated ions: any m/z, and spectra of pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.segments import SegmentReader
+from ionbox_science.ion_images import window_bounds
+
+from ionbox.argument_checks import is_number, is_whole
+from ionbox.reading.damage import reading
+from ionbox.reading.image_cache import ImageReader
+from ionbox.reading.image_group import IMAGES, ImageGroup
+from ionbox.reading.place import ANNOTATE_AGAIN, Place
+from ionbox.reading.spectra import IbdReader, Spectrum
+from ionbox.view.errors import BadQuestion, Gone, NotFound
+
+MAX_WINDOW_PEAKS = 20_000_000
+"""Peaks of one m/z window: about half a gigabyte while they are read."""
+
+_MAX_PPM = 1e5
+
+Float32s = npt.NDArray[np.float32]
+
+
+class _Images(ImageReader):
+    """Images that name the results where a part of them cannot be read."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.results, place.key(IMAGES))
+        self._name = place.name
+
+    def read(self, row: int, isotope: int) -> Float32s:
+        with reading(self._name, IMAGES):
+            return super().read(row, isotope)
+
+    @functools.cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        with reading(self._name, IMAGES):
+            return super().mask
+
+    @functools.cached_property
+    def tic(self) -> npt.NDArray[np.float64]:
+        with reading(self._name, IMAGES):
+            return super().tic
+
+
+class MeasuredData:
+    """Reads a run's sorted peaks and its ibd; may be used by several threads.
+
+    Parameters
+    ----------
+    place : Place
+        Where results and data are.
+    record : mapping
+        The run record.
+    """
+
+    def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
+        self._place = place
+        self._record = record
+        self._ibd = IbdReader(place, record)
+        self._lock = threading.RLock()
+
+    @functools.cached_property
+    def images(self) -> ImageReader:
+        """The images of annotated ions, total ion current and mask, if they are whole."""
+        place = self._place
+        ImageGroup(place.results, place.key(IMAGES), place.name).require_whole()
+        return _Images(place)
+
+    # --- any m/z ---
+
+    def mz_image(self, mz: float, ppm: float | None = None) -> Float32s:
+        """Return the image of an m/z window: (height, width) float32.
+
+        Parameters
+        ----------
+        mz : float
+            Its middle.
+        ppm : float, optional
+            Its half width; that of the run if not given.
+
+        Raises
+        ------
+        BadQuestion
+            If a number makes no sense, or the window holds too many peaks.
+        Gone
+            If the sorted peaks are not there any more.
+        """
+        ppm = float(self._record["config"]["ppm"]) if ppm is None else ppm
+        if not is_number(mz):
+            raise BadQuestion(f"m/z: expected a number above 0, got {mz!r}")
+        if not is_number(ppm):
+            raise BadQuestion(f"ppm: expected a number above 0, got {ppm!r}")
+        if not (math.isfinite(mz) and mz > 0):
+            raise BadQuestion(f"m/z: expected a number above 0, got {mz}")
+        if not (math.isfinite(ppm) and 0 < ppm <= _MAX_PPM):
+            raise BadQuestion(f"ppm: expected a number above 0, at most {_MAX_PPM:g}, got {ppm}")
+        with self.open_segments() as segments:
+            n_peaks = segments.count_peaks(*window_bounds(np.array([mz]), ppm))
+            if n_peaks > MAX_WINDOW_PEAKS:
+                raise BadQuestion(
+                    f"about {n_peaks:,} peaks lie in that window; give a narrower one"
+                )
+            return segments.read_image(mz, ppm, self.images.mask)
+
+    def why_no_segments(self) -> str:
+        """Return why there can be no image of any m/z; empty if there can."""
+        try:
+            with self.open_segments():
+                return ""
+        except Gone as error:
+            return str(error)
+
+    @contextlib.contextmanager
+    def open_segments(self) -> Iterator[SegmentReader]:
+        """Open the sorted peaks, and say it plainly where they, or parts of them, are gone."""
+        store, missing = self._place.segments.store, self._place.segments.missing
+        if store is None:
+            raise Gone(missing)
+        try:
+            yield self._segment_reader()
+        except MissingObject:
+            raise Gone(
+                "the dataset's sorted peaks have expired or were deleted; " + ANNOTATE_AGAIN
+            ) from None
+
+    def _segment_reader(self) -> SegmentReader:
+        with self._lock:
+            return self._kept_segment_reader
+
+    @functools.cached_property
+    def _kept_segment_reader(self) -> SegmentReader:
+        store = self._place.segments.store
+        if store is None or "segments_id" not in self._record:
+            raise Gone(f"these results are of an older version; {ANNOTATE_AGAIN}")
+        return SegmentReader(store, self._record["segments_id"])
+
+    # --- one spectrum ---
+
+    def spectrum(self, x: int, y: int) -> Spectrum:
+        """Return the spectrum of a pixel: column and row in the images, from 0.
+
+        Raises
+        ------
+        BadQuestion
+            If column or row are no whole numbers.
+        NotFound
+            If there is no such pixel, or nothing was measured there.
+        Gone
+            If the ibd is not there any more, or is another.
+        """
+        for name, value in (("x", x), ("y", y)):
+            if not is_whole(value):
+                raise BadQuestion(f"{name}: expected a whole number, got {value!r}")
+        height, width = self.images.mask.shape
+        if not (0 <= x < width and 0 <= y < height):
+            raise NotFound(f"there is no pixel {x}, {y}: images have {width} x {height} pixels")
+        return self._ibd.read(int(x), int(y), float(self.images.tic[y, x]))
+
+    def why_no_spectra(self) -> str:
+        """Return why no spectrum can be read; empty if they can."""
+        try:
+            self._ibd.check()
+        except Gone as error:
+            return str(error)
+        return ""

@@ -1,0 +1,136 @@
+"""Spectra of single pixels, from the ibd that a run was computed from, if it is still that one."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.store import Store
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml import ImzmlHeader
+from ionbox_science.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
+
+from ionbox.reading.damage import reading
+from ionbox.reading.place import ANNOTATE_AGAIN, Place
+from ionbox.view.errors import Gone, NotFound
+
+_UUID_BYTES = 16
+
+_TIC_TOLERANCE = 1e-4
+"""Sums of float32 in another order differ less."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What was measured at a pixel: m/z ascending, intensities above zero."""
+
+    n_spectra: int
+    mz: npt.NDArray[np.float64]
+    intensity: npt.NDArray[np.float32]
+
+
+class IbdReader:
+    """Reads spectra by ranged reads; may be used by several threads.
+
+    Parameters
+    ----------
+    place : Place
+        Where results and ibd are.
+    record : mapping
+        The run record.
+    """
+
+    def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
+        self._place = place
+        self._sources: Mapping[str, str] = record.get("sources", {})
+        self._n_bytes: int = record["dataset"]["ibd_bytes"]
+        self._key = place.ibd.key or self._sources.get("ibd", "")
+        self._name = PurePosixPath(self._key).name
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """See whether the ibd can be read and is the one that was annotated.
+
+        Raises
+        ------
+        Gone
+            If not.
+        """
+        with self._lock:
+            _ = self._spectra
+
+    def read(self, x: int, y: int, total: float) -> Spectrum:
+        """Read the spectrum of a pixel.
+
+        Parameters
+        ----------
+        x, y : int
+            Column and row in the images, from 0.
+        total : float
+            What its intensities added up to when the dataset was annotated.
+
+        Raises
+        ------
+        NotFound
+            If nothing was measured there.
+        Gone
+            If the ibd is not there any more, or is another.
+        """
+        with self._lock:
+            spectra = self._spectra
+        n_spectra = len(spectra.spectra_at(x, y))
+        if not n_spectra:
+            raise NotFound(f"nothing was measured at pixel {x}, {y}")
+        try:
+            mz, intensity = spectra.read(x, y)
+        except (MissingObject, InvalidDataset):
+            self.__dict__.pop("_spectra", None)  # look again next time
+            raise Gone(f"{self._name} was deleted or cut short since it was annotated") from None
+        found = float(intensity.sum(dtype=np.float64))
+        if not math.isclose(found, total, rel_tol=_TIC_TOLERANCE, abs_tol=1e-6):
+            raise Gone(
+                f"{self._name} was changed since it was annotated: the intensities at pixel "
+                f"{x}, {y} add up to {found:g}, then to {total:g}"
+            )
+        return Spectrum(n_spectra, mz, intensity)
+
+    @functools.cached_property
+    def _spectra(self) -> SpectrumReader:
+        store = self._place.ibd.store
+        if store is None:
+            raise Gone(self._place.ibd.missing)
+        header = self._read_index()
+        self._check_ibd(store, header)
+        return SpectrumReader(header, functools.partial(store.read_range, self._key))
+
+    def _read_index(self) -> ImzmlHeader:
+        key = self._place.key(SPECTRUM_INDEX)
+        if not self._place.results.exists(key):
+            raise Gone(
+                f"these results have no index of the ibd ({SPECTRUM_INDEX}); {ANNOTATE_AGAIN}"
+            )
+        with reading(self._place.name, SPECTRUM_INDEX):
+            return unpack_index(self._place.results.read_arrays(key))
+
+    def _check_ibd(self, store: Store, header: ImzmlHeader) -> None:
+        """Compare what is cheap to compare: size, and the identifier an ibd begins with."""
+        facts = store.facts(self._key)
+        if facts is None:
+            raise Gone(f"{self._name} is no longer there; put it back to see its spectra")
+        if facts.n_bytes != self._n_bytes:
+            raise Gone(
+                f"{self._name} is another file than the one that was annotated: it has "
+                f"{facts.n_bytes:,} bytes, not {self._n_bytes:,}"
+            )
+        if facts.etag == self._sources.get("ibd_etag") or header.uuid is None:
+            return
+        if bytes(store.read_range(self._key, 0, _UUID_BYTES)).hex() != header.uuid:
+            raise Gone(f"{self._name} is another file than the one that was annotated")

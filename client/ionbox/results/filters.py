@@ -1,0 +1,132 @@
+"""Which annotations are asked for: an FDR, and the filters of METASPACE's client."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.formulas import read_adduct
+
+from ionbox.argument_checks import is_number, require_bools, require_text
+from ionbox.results.ion_names import read_ion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Chosen = pd.Series[bool]
+
+
+def check_fdr(fdr: object) -> None:
+    """Refuse what is no FDR; None is none.
+
+    Raises
+    ------
+    InvalidConfig
+        If it is not from 0 to 1.
+    """
+    if fdr is None:
+        return
+    value = float(fdr) if isinstance(fdr, Real) and is_number(fdr) else math.nan
+    if not 0 <= value <= 1:
+        hint = f" ({value:g} % is {value / 100:g})" if 1 < value <= 100 else ""
+        got = fdr if isinstance(fdr, Real) else repr(fdr)
+        raise InvalidConfig(f"fdr: expected a fraction from 0 to 1, got {got}{hint}")
+
+
+def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.DataFrame:
+    """Keep the annotations that all filters let pass.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns of ``annotations.csv``.
+    filters : mapping
+        Values by METASPACE's names: ``sumFormula``, ``adduct``, ``chemMod`` and ``neutralLoss``
+        as in the table; ``ion`` as `ionbox.results.ion_names.read_ion` takes it; ``hasChemMod`` and
+        ``hasNeutralLoss``, True or False; ``compoundQuery``, a part of a molecule's name in any
+        case, or a formula; ``fdrLevel``, the highest; ``mzFilter`` and ``msmScoreFilter``,
+        ``{"min": …, "max": …}`` or one of the two, both included. None lets all pass.
+
+    Raises
+    ------
+    InvalidConfig
+        If there is no such filter, or its value makes no sense.
+    """
+    for name, value in filters.items():
+        if name not in _FILTERS:
+            raise InvalidConfig(f"no filter '{name}'; there are {', '.join(_FILTERS)}")
+        if value is not None:
+            frame = frame[_FILTERS[name](frame, value)]
+    return frame
+
+
+def _equal(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
+    def choose(frame: pd.DataFrame, value: Any) -> Chosen:
+        require_text(name, value)
+        chosen: Chosen = frame[column] == value
+        return chosen
+
+    return choose
+
+
+def _ion(frame: pd.DataFrame, value: object) -> Chosen:
+    return frame["ion"].isin([read_ion(value, sign) for sign in "+-"])
+
+
+def _adduct(frame: pd.DataFrame, value: str) -> Chosen:
+    return frame["adduct"] == read_adduct(value)
+
+
+def _has(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
+    def choose(frame: pd.DataFrame, value: Any) -> Chosen:
+        require_bools(**{name: value})
+        chosen: Chosen = (frame[column] != "") == bool(value)
+        return chosen
+
+    return choose
+
+
+def _between(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
+    def choose(frame: pd.DataFrame, value: Any) -> Chosen:
+        if not isinstance(value, Mapping) or not value or value.keys() - {"min", "max"}:
+            raise InvalidConfig(f"{name}: expected {{'min': …, 'max': …}}, got {value!r}")
+        lowest, highest = value.get("min"), value.get("max")
+        if not all(bound is None or is_number(bound) for bound in (lowest, highest)):
+            raise InvalidConfig(f"{name}: 'min' and 'max' are numbers, got {value!r}")
+        chosen = frame[column].notna()
+        if lowest is not None:
+            chosen &= frame[column] >= lowest
+        if highest is not None:
+            chosen &= frame[column] <= highest
+        return chosen
+
+    return choose
+
+
+def _fdr_level(frame: pd.DataFrame, value: float) -> Chosen:
+    check_fdr(value)
+    return frame["fdr"] <= value
+
+
+def _compound(frame: pd.DataFrame, value: str) -> Chosen:
+    require_text("compoundQuery", value)
+    named = frame["moleculeNames"].str.contains(value, case=False, regex=False)
+    return named | (frame["formula"] == value)
+
+
+_FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
+    "sumFormula": _equal("sumFormula", "formula"),
+    "adduct": _adduct,
+    "chemMod": _equal("chemMod", "chemMod"),
+    "neutralLoss": _equal("neutralLoss", "neutralLoss"),
+    "ion": _ion,
+    "hasChemMod": _has("hasChemMod", "chemMod"),
+    "hasNeutralLoss": _has("hasNeutralLoss", "neutralLoss"),
+    "compoundQuery": _compound,
+    "fdrLevel": _fdr_level,
+    "mzFilter": _between("mzFilter", "mz"),
+    "msmScoreFilter": _between("msmScoreFilter", "msm"),
+}

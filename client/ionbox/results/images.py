@@ -1,0 +1,223 @@
+"""The images of a run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.annotation_table import format_ion
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.formulas import read_adduct
+
+from ionbox.argument_checks import require_bools, require_text
+from ionbox.results.facts import Database
+from ionbox.results.filters import filter_annotations
+from ionbox.results.isotope_images import IsotopeImages
+from ionbox.results.scaling import Image, Scale, check_scale, clip_hotspots, scale_image
+from ionbox.results.tables import RunTables
+from ionbox.run_errors import NotInResults
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_VALUES_AT_ONCE = 1 << 28  # of images that are read together
+
+
+class RunImages(RunTables):
+    """Images; a part of `ionbox.run.Run`."""
+
+    @functools.cached_property
+    def _image_of(self) -> dict[str, int]:
+        return self._folder.images.image_of
+
+    @functools.cached_property
+    def _mz(self) -> npt.NDArray[np.float64]:
+        return self._folder.images.read("mz")
+
+    @functools.cached_property
+    def _tic(self) -> npt.NDArray[np.float64]:
+        return self._folder.images.read("tic")
+
+    @functools.cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Which pixels were measured: (height, width) bool, read-only."""
+        mask = self._folder.images.read("mask")
+        mask.flags.writeable = False
+        return mask
+
+    def tic_image(self) -> npt.NDArray[np.float64]:
+        """Return the total ion current: (height, width) float64; 0 where nothing was measured.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> ionbox.open("results").tic_image().shape
+        (12, 16)
+        """
+        return self._tic.copy()
+
+    @functools.cached_property
+    def images(self) -> xr.DataArray:
+        """All images, read when they are used: (ion, isotope, y, x) float32.
+
+        Ions are named as in the column ``ion`` of the table and stand in order of m/z. Ions of
+        equal formula have the same image.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> best = run.results()["ion"].iloc[0]
+        >>> run.images.sel(ion=best, isotope=0).dims
+        ('y', 'x')
+        """
+        from ionbox.results.lazy_images import lazy_images
+
+        return lazy_images(self._folder.images, self._image_of, self._mz)
+
+    def isotope_images(
+        self,
+        sf: str,
+        adduct: str,
+        only_first_isotope: bool = False,
+        scale_intensity: Scale | Image = True,
+        hotspot_clipping: bool = False,
+        neutral_loss: str = "",
+        chem_mod: str = "",
+    ) -> IsotopeImages:
+        """Return the images of an annotated ion.
+
+        Parameters
+        ----------
+        sf : str
+            Molecular formula.
+        adduct : str
+            ``+H``; ``M+H`` or ``[M+H]+`` will do.
+        only_first_isotope : bool
+            Leave the others out.
+        scale_intensity : {True, False, "TIC"} or (height, width) float
+            Intensities as measured; 0 to 1; fractions of each pixel's total ion current (where
+            the viewer shows parts per million), or of another image.
+        hotspot_clipping : bool
+            Cap at the 99th percentile of the visible pixels.
+        neutral_loss, chem_mod : str
+            Of the ion.
+
+        Raises
+        ------
+        NotInResults
+            If the ion was not annotated.
+        InvalidConfig
+            If there is no formula, the scale is none, or a switch is neither True nor False.
+        InvalidFormula
+            If the adduct is none.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> images = run.isotope_images(*run.annotations(fdr=0.5)[0])
+        >>> len(images), images[0].shape
+        (4, (12, 16))
+        """
+        for name, text in (("sf", sf), ("neutral_loss", neutral_loss), ("chem_mod", chem_mod)):
+            require_text(name, text)
+        require_bools(only_first_isotope=only_first_isotope, hotspot_clipping=hotspot_clipping)
+        formula = sf.strip()
+        if not formula:
+            raise InvalidConfig("sf: no formula given; write one such as C6H12O6")
+        parts = (formula, read_adduct(adduct), neutral_loss, chem_mod)
+        divisor = self._divisor(scale_intensity)
+        row = self._find_image(*parts)
+        n_isotopes = 1 if only_first_isotope else self._folder.images.shape[1]
+        images = self._folder.images.take((row, slice(n_isotopes)))
+        to_unit = divisor is None and not scale_intensity
+        return self._isotope_images(images, row, parts, to_unit, divisor, hotspot_clipping)
+
+    def _isotope_images(
+        self,
+        images: npt.NDArray[np.float32],
+        row: int,
+        parts: tuple[str, str, str, str],
+        to_unit: bool,
+        divisor: Image | None,
+        hotspot_clipping: bool,
+    ) -> IsotopeImages:
+        scaled: list[Image] = list(images)
+        if divisor is not None:
+            scaled = [scale_image(image, "TIC", divisor) for image in scaled]
+        if hotspot_clipping:
+            scaled = [clip_hotspots(image) for image in scaled]
+        if to_unit:
+            scaled = [scale_image(image, False, None) for image in scaled]
+        return IsotopeImages(scaled, *parts, mz=self._mz[row, : len(images)].tolist())
+
+    def _divisor(self, scale: Scale | Image) -> Image | None:
+        """Return what images are divided by."""
+        if not isinstance(scale, np.ndarray):
+            check_scale(scale)
+            return self._tic if scale == "TIC" else None
+        if scale.shape != self.mask.shape:
+            raise InvalidConfig(
+                f"scale_intensity: expected an image of {self.mask.shape}, got one of {scale.shape}"
+            )
+        return scale
+
+    def _find_image(self, formula: str, adduct: str, neutral_loss: str, chem_mod: str) -> int:
+        """Return the row of an ion's images."""
+        ion = format_ion(formula, chem_mod, neutral_loss, adduct, self._sign)
+        if ion in self._image_of:
+            return int(self._image_of[ion])
+        others = self._table[self._table["formula"] == formula]["ion"].drop_duplicates()
+        known = f"annotated with this formula: {', '.join(others)}. " if len(others) else ""
+        raise NotInResults(
+            f"{ion} was not annotated, so it has no images. {known}diagnostics() has the scores of "
+            "all ions"
+        )
+
+    def all_annotation_images(
+        self,
+        fdr: float = 0.1,
+        database: Database | None = None,
+        only_first_isotope: bool = False,
+        scale_intensity: Scale | Image = True,
+        hotspot_clipping: bool = False,
+        **annotation_filter: Any,
+    ) -> list[IsotopeImages]:
+        """Return the images of all annotations up to an FDR, in the order of `results`.
+
+        Parameters are those of `annotations` and `isotope_images`. Images are all in memory then;
+        ``only_first_isotope=True`` takes a quarter of it, `images` reads one after the other.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> len(run.all_annotation_images(fdr=0.5)) == len(run.annotations(fdr=0.5))
+        True
+        """
+        require_bools(only_first_isotope=only_first_isotope, hotspot_clipping=hotspot_clipping)
+        divisor = self._divisor(scale_intensity)
+        to_unit = divisor is None and not scale_intensity
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
+        n_isotopes = 1 if only_first_isotope else self._folder.images.shape[1]
+        rows = [self._image_of[ion] for ion in frame["ion"]]
+        found = dict(self._read_images(sorted(set(rows)), n_isotopes))
+        columns = (frame[name] for name in ("formula", "adduct", "neutralLoss", "chemMod"))
+        return [
+            self._isotope_images(found[row], row, parts, to_unit, divisor, hotspot_clipping)
+            for row, parts in zip(rows, zip(*columns, strict=True), strict=True)
+        ]
+
+    def _read_images(
+        self, rows: Sequence[int], n_isotopes: int
+    ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Yield images by row; each chunk of the file is read once."""
+        images = self._folder.images
+        per_read = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(images.shape[1:]))))
+        for start in range(0, len(rows), per_read):
+            some = list(rows[start : start + per_read])
+            yield from zip(some, images.take((some, slice(n_isotopes))), strict=True)

@@ -1,0 +1,173 @@
+"""The tables of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ionbox.argument_checks import require_bools
+from ionbox.reading.annotation_frame import as_results
+from ionbox.results.colocalization import RunColocalization
+from ionbox.results.facts import Database
+from ionbox.results.filters import filter_annotations
+from ionbox.results.ion_names import Ion
+from ionbox.run_errors import NotInResults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_METASPACE_NAMES = {
+    "sumFormula": "formula",
+    "msmScore": "msm",
+    "fdrLevel": "fdr",
+}
+
+
+class RunTables(RunColocalization):
+    """Tables; a part of `ionbox.run.Run`."""
+
+    def results(
+        self,
+        database: Database | None = None,
+        fdr: float | None = None,
+        coloc_with: Ion | None = None,
+        include_chem_mods: bool | None = None,
+        include_neutral_losses: bool | None = None,
+        **annotation_filter: Any,
+    ) -> pd.DataFrame:
+        """Return the annotations as a table.
+
+        Parameters
+        ----------
+        database : str or (str, str), optional
+            Only those of one database: its name, or name and version; the version is compared
+            where the run knows one, see `database_details`.
+        fdr : float, optional
+            Only those up to an FDR, 0 to 1.
+        coloc_with : str or (str, str), optional
+            Only this ion (or the one ion of a formula) and those in the same places as it, the
+            most similar first, with their coefficients as ``colocCoeff``; see `colocalized`.
+        include_chem_mods, include_neutral_losses : bool, optional
+            True puts ``chemMod`` or ``neutralLoss`` into the index; False leaves out ions that
+            have one. If not given nothing is left out (METASPACE's client leaves them out).
+        **annotation_filter
+            METASPACE's filters, such as ``sumFormula="C6H12O6"`` or ``mzFilter={"min": 200}``; see
+            `ionbox.results.filters.filter_annotations`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by formula and adduct (``+H``), the best FDR first; the columns of
+            ``annotations.csv``, and ``moc`` and ``intensity`` as METASPACE calls chaos and highest
+            intensity. ``moleculeNames`` and ``moleculeIds`` are lists; names that have a comma of
+            their own stay one text.
+
+        Raises
+        ------
+        NotInResults
+            If there is no such database or ion.
+        InvalidConfig
+            If the FDR is no fraction, or a filter is not known.
+        InvalidFormula
+            If an ion or adduct cannot be read.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> table = ionbox.open("results").results(database="acids", fdr=0.2)
+        >>> table.index.names
+        FrozenList(['formula', 'adduct'])
+        >>> bool((table["fdr"] <= 0.2).all())
+        True
+        >>> similar = ionbox.open("results").results(coloc_with=table["ion"].iloc[0])
+        >>> float(similar["colocCoeff"].iloc[0])
+        1.0
+        """
+        given = {
+            "include_chem_mods": include_chem_mods,
+            "include_neutral_losses": include_neutral_losses,
+        }
+        require_bools(**{name: value for name, value in given.items() if value is not None})
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
+        index = ["formula", "adduct"]
+        for name, included in (
+            ("chemMod", include_chem_mods),
+            ("neutralLoss", include_neutral_losses),
+        ):
+            if included:
+                index.append(name)
+            elif included is not None:
+                frame = frame[frame[name] == ""]
+        if coloc_with is not None:
+            frame = self._colocalized_rows(frame, coloc_with)
+        return as_results(frame, index)
+
+    def annotations(
+        self,
+        fdr: float = 0.1,
+        database: Database | None = None,
+        return_vals: Sequence[str] = ("sumFormula", "adduct"),
+        **annotation_filter: Any,
+    ) -> list[list[Any]]:
+        """Return the annotations as a list of formula and adduct.
+
+        Parameters
+        ----------
+        fdr : float
+            Highest FDR, 0 to 1.
+        database : str or (str, str), optional
+            Only those of one database, as of `results`.
+        return_vals : sequence of str
+            Other columns instead; ``sumFormula``, ``msmScore`` and ``fdrLevel`` will do for
+            ``formula``, ``msm`` and ``fdr``.
+        **annotation_filter
+            As of `results`.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> formula, adduct = ionbox.open("results").annotations(fdr=0.5)[0]
+        >>> adduct in {"+H", "+Na", "+K"}
+        True
+        """
+        frame = filter_annotations(self._select(database, fdr), annotation_filter)
+        columns = [_METASPACE_NAMES.get(name, name) for name in return_vals]
+        unknown = [name for name in columns if name not in frame.columns]
+        if unknown:
+            raise NotInResults(
+                f"no column {', '.join(unknown)}; there are {', '.join(map(str, frame))}"
+            )
+        return [list(row) for row in frame[columns].itertuples(index=False, name=None)]
+
+    def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
+        """Return the metrics of every scored ion, decoys too.
+
+        Parameters
+        ----------
+        database : str or (str, str), optional
+            Only those of one database, as of `results`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each formula with each target or decoy modifier whose ion had a peak;
+            ``decoy`` says which, ``fdr`` is that of targets (1 where MSM is 0).
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> scores = ionbox.open("results").diagnostics()
+        >>> bool(scores["decoy"].any())
+        True
+        """
+        import pandas as pd
+
+        from ionbox.reading.diagnostics_frame import diagnostics_frame
+
+        chosen = self.databases if database is None else [self._find_database(database)]
+        frames = []
+        for name in chosen:
+            arrays = self._folder.read_arrays(f"diagnostics/{name}.npz")
+            with self._folder.reading(f"diagnostics/{name}.npz"):
+                frames.append(diagnostics_frame(arrays, name, self._sign))
+        return pd.concat(frames, ignore_index=True)

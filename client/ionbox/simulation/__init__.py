@@ -1,0 +1,1 @@
+"""Datasets with a known truth: sections of tissue, planted ions, the imzML they are written to."""

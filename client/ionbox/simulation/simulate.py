@@ -1,0 +1,341 @@
+"""Simulated imaging mass spectrometry datasets with known ions: test and benchmark workload.
+
+A section of tissue lies on a grid of pixels. Planted ions follow spatial patterns; each isotope
+peak is a Poisson count around pattern x amplitude x abundance, so weak isotopes sink below the
+detection limit. Chemical background (the same m/z in many pixels) and random noise come on top,
+and peaks the analyzer cannot resolve are merged.
+
+Equal arguments give equal bytes: nothing is taken from the clock, and random numbers come from
+PCG64.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.isotope_patterns import (
+    ANALYZERS,
+    FWHM_PER_SIGMA,
+    Analyzer,
+    IsotopeModel,
+    peak_sigma,
+    sigma_from_resolving_power,
+)
+
+from ionbox.simulation.imzml_writer import ImzmlWriter, MzDtype
+from ionbox.simulation.section import (
+    DETECTION_LIMIT,
+    Background,
+    Floats,
+    Integers,
+    PlantedIons,
+    Section,
+    draw_background,
+    draw_ions,
+    draw_section,
+)
+
+Polarity = Literal["positive", "negative"]
+
+DEFAULT_ADDUCTS = {"positive": ("+H", "+Na", "+K"), "negative": ("-H", "+Cl")}
+
+INTENSITY_PER_COUNT = 100
+"""Scale of reported intensities, of the order Orbitrap files show."""
+
+_ION_NOISE_SHAPE = 20.0  # gamma shape: 22 % between neighbouring pixels
+_PIXEL_GAIN_SHAPE = 30.0  # gamma shape: 18 %, shared by all peaks of a pixel
+_MAX_OFFSET_PPM = 0.5  # calibration error of the whole dataset
+_DRIFT_PPM = 0.2  # change of calibration from first to last pixel
+_JITTER_FLOOR_PPM = 0.1
+_JITTER_AT_LIMIT_PPM = 0.4  # falls with the square root of the counts
+_BLOCK_CELLS = 1 << 20  # peaks considered at a time; about 100 MB
+
+
+@dataclass(frozen=True)
+class SimulatedDataset:
+    """What was written.
+
+    Attributes
+    ----------
+    imzml_path, ibd_path, truth_path, config_path : Path
+        Header, arrays, planted ions (CSV) and sidecar config.
+    n_pixels, n_peaks, n_ions : int
+        Spectra, peaks in all spectra, rows of the truth table.
+    """
+
+    imzml_path: Path
+    ibd_path: Path
+    truth_path: Path
+    config_path: Path
+    n_pixels: int
+    n_peaks: int
+    n_ions: int
+
+
+@dataclass(frozen=True)
+class _Peaks:
+    """Peaks of a block of pixels: pixel (from the block's first), m/z, counts."""
+
+    pixel: Integers
+    mz: Floats
+    counts: Floats
+
+    def take(self, chosen: npt.NDArray[Any]) -> _Peaks:
+        return _Peaks(self.pixel[chosen], self.mz[chosen], self.counts[chosen])
+
+
+def simulate_dataset(
+    path: Path,
+    *,
+    width: int,
+    height: int,
+    n_ions: int,
+    n_noise_peaks: int,
+    seed: int,
+    formulas: Sequence[str],
+    adducts: Sequence[str] | None = None,
+    polarity: Polarity = "positive",
+    analyzer: Analyzer = "orbitrap",
+    resolving_power: float = 140_000,
+    missing_corners: bool = False,
+    mz_dtype: MzDtype = "f8",
+    progress: Callable[[int, int], None] | None = None,
+) -> SimulatedDataset:
+    """Write a centroided dataset with planted ions, their truth table and a sidecar config.
+
+    The truth table gives per ion the theoretical m/z of its first isotope peak, spatial pattern,
+    amplitude (counts of the base peak where the pattern is 1) and the number of pixels in which
+    its first isotope peak reached the detection limit. Files appear complete or not at all, the
+    imzML last.
+
+    Parameters
+    ----------
+    path : Path
+        The imzML file; ``.ibd``, ``_truth.csv`` and ``.json`` stand beside it.
+    width, height : int
+        Grid, in pixels.
+    n_ions : int
+        Ions to plant, drawn from all pairs of formula and adduct.
+    n_noise_peaks : int
+        Mean number per pixel of peaks that belong to no planted ion: half of them background
+        lines, half random.
+    seed : int
+        Not negative.
+    formulas : sequence of str
+        Molecules to draw from; order and repetition do not matter.
+    adducts : sequence of str, optional
+        Defaults to the usual ones of the polarity.
+    polarity : {"positive", "negative"}
+        Sign of the charge.
+    analyzer : {"orbitrap", "fticr", "tof"}
+        How resolving power changes with m/z.
+    resolving_power : float
+        m/z over full width at half maximum, at m/z 200.
+    missing_corners : bool
+        Leave the corner pixels out, as in a measured region that is no rectangle.
+    mz_dtype : {"f4", "f8"}
+        Type of m/z in the ibd.
+    progress : callable, optional
+        Called with pixels done and pixels in all.
+
+    Raises
+    ------
+    InvalidConfig
+        If a value is out of range, or there are fewer pairs of formula and adduct than ``n_ions``.
+    """
+    adducts = tuple(adducts or DEFAULT_ADDUCTS.get(polarity, ()))
+    config = {
+        "polarity": polarity,
+        "analyzer": analyzer,
+        "resolving_power": float(resolving_power),
+    }
+    names = ("width", "height", "ions", "noise", "seed")
+    sizes = dict(zip(names, (width, height, n_ions, n_noise_peaks, seed), strict=True))
+    _check_arguments(path, config, sizes)
+    molecules = sorted(set(formulas))
+    identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
+    file_id = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(identity))
+
+    sigma = sigma_from_resolving_power(analyzer, resolving_power)
+    model = IsotopeModel(analyzer, sigma, charge=1 if polarity == "positive" else -1)
+    seeds = np.random.SeedSequence(seed)
+    rng = _next_generator(seeds)
+    section = draw_section(width, height, rng, missing_corners=missing_corners)
+    ions = draw_ions(molecules, adducts, n_ions, model, list(section.patterns), rng)
+    background = draw_background(n_noise_peaks, ions, rng)
+
+    n_done = 0
+    n_visible = np.zeros(n_ions, np.int64)
+    with _staged(_target_paths(path)) as (ibd_path, truth_path, config_path, imzml_path):
+        with imzml_path.open("w+b") as imzml, ibd_path.open("wb") as ibd:
+            writer = ImzmlWriter(imzml, ibd, mz_dtype)
+            writer.start(file_id, model, section.x, section.y)
+            for n_pixels, peaks, visible in _simulate_blocks(
+                section, ions, background, model, seeds
+            ):
+                intensity = peaks.counts * INTENSITY_PER_COUNT
+                writer.write_spectra(n_pixels, peaks.pixel, peaks.mz, intensity)
+                n_done += n_pixels
+                n_visible += visible
+                if progress:
+                    progress(n_done, section.n_pixels)
+            writer.finish()
+        _write_truth(truth_path, ions, n_visible)
+        config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    ibd_path, truth_path, config_path, imzml_path = _target_paths(path)
+    return SimulatedDataset(
+        imzml_path, ibd_path, truth_path, config_path, section.n_pixels, writer.n_peaks, n_ions
+    )
+
+
+def _check_arguments(path: Path, settings: dict[str, Any], sizes: dict[str, int]) -> None:
+    problems = [
+        f"{name} is {value}, must be at least {least}"
+        for (name, value), least in zip(sizes.items(), (1, 1, 0, 0, 0), strict=True)
+        if value < least
+    ]
+    if settings["polarity"] not in DEFAULT_ADDUCTS:
+        problems.append(f"polarity is {settings['polarity']!r}, must be positive or negative")
+    if settings["analyzer"] not in ANALYZERS:
+        problems.append(f"analyzer is {settings['analyzer']!r}, must be {', '.join(ANALYZERS)}")
+    if not settings["resolving_power"] > 0:
+        problems.append(f"resolving_power is {settings['resolving_power']}, must be positive")
+    if path.suffix.lower() != ".imzml":
+        problems.append(f"output is '{path.name}', must end in .imzML")
+    if problems:
+        raise InvalidConfig("cannot simulate: " + "; ".join(problems))
+
+
+def _next_generator(seeds: np.random.SeedSequence) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
+
+
+def _simulate_blocks(
+    section: Section,
+    ions: PlantedIons,
+    background: Background,
+    model: IsotopeModel,
+    seeds: np.random.SeedSequence,
+) -> Iterator[tuple[int, _Peaks, Integers]]:
+    """Yield pixels, their peaks sorted by pixel and m/z, and per ion the pixels that show it."""
+    offset_ppm = _next_generator(seeds).uniform(-_MAX_OFFSET_PPM, _MAX_OFFSET_PPM)
+    n_cells_per_pixel = ions.mz.size + len(background.mz) + background.n_random
+    n_block_pixels = max(1, int(_BLOCK_CELLS // max(1, n_cells_per_pixel)))
+    for first in range(0, section.n_pixels, n_block_pixels):
+        block = slice(first, min(first + n_block_pixels, section.n_pixels))
+        n_pixels = block.stop - first
+        # a stream per block, so that blocks could be made in parallel without changing a byte
+        rng = _next_generator(seeds)
+        images = {name: pattern[block] for name, pattern in section.patterns.items()}
+        planted, visible = _plant_ions(ions, images, n_pixels, rng)
+        lines = _draw_line_peaks(background, n_pixels, rng)
+        drift_ppm = _DRIFT_PPM * (first / section.n_pixels - 0.5)
+        measured = _add_mass_error(_join_peaks(planted, lines), offset_ppm + drift_ppm, rng)
+        peaks = _join_peaks(measured, _draw_random_peaks(background, n_pixels, rng))
+        yield n_pixels, _detect_peaks(peaks, model), visible
+
+
+def _add_mass_error(peaks: _Peaks, offset_ppm: float, rng: np.random.Generator) -> _Peaks:
+    spread_ppm = _JITTER_FLOOR_PPM + _JITTER_AT_LIMIT_PPM * np.sqrt(DETECTION_LIMIT / peaks.counts)
+    error_ppm = offset_ppm + spread_ppm * rng.standard_normal(len(peaks.mz))
+    return _Peaks(peaks.pixel, peaks.mz * (1 + 1e-6 * error_ppm), peaks.counts)
+
+
+def _plant_ions(
+    ions: PlantedIons, images: dict[str, Floats], n_pixels: int, rng: np.random.Generator
+) -> tuple[_Peaks, Integers]:
+    """Count the isotope peaks of all ions; also count the pixels where each ion can be seen."""
+    shape = (len(ions.names), n_pixels)
+    gain = rng.standard_gamma(_PIXEL_GAIN_SHAPE, n_pixels) / _PIXEL_GAIN_SHAPE
+    signal = rng.standard_gamma(_ION_NOISE_SHAPE, shape) / _ION_NOISE_SHAPE
+    signal *= ions.amplitude[:, None] * gain
+    for row, pattern in enumerate(ions.pattern):
+        signal[row] *= images[pattern]
+    expected = signal[:, :, None] * ions.abundance[:, None, :]
+    # a twentieth of the limit never reaches it, and most cells are that weak or empty
+    ion, pixel, isotope = np.nonzero(expected > DETECTION_LIMIT / 20)
+    counts = rng.poisson(expected[ion, pixel, isotope])
+    first_seen = (isotope == 0) & (counts >= DETECTION_LIMIT)
+    visible = np.bincount(ion[first_seen], minlength=len(ions.names))
+    some = counts > 0
+    mz = ions.mz[ion[some], isotope[some]]
+    return _Peaks(pixel[some], mz, counts[some].astype(np.float64)), visible
+
+
+def _draw_line_peaks(background: Background, n_pixels: int, rng: np.random.Generator) -> _Peaks:
+    shown = rng.random((len(background.mz), n_pixels)) < background.prevalence[:, None]
+    line, pixel = np.nonzero(shown)
+    counts = DETECTION_LIMIT + rng.poisson(background.level[line])
+    return _Peaks(pixel, background.mz[line], counts.astype(np.float64))
+
+
+def _draw_random_peaks(background: Background, n_pixels: int, rng: np.random.Generator) -> _Peaks:
+    per_pixel = rng.poisson(background.n_random, n_pixels)
+    pixel = np.repeat(np.arange(n_pixels), per_pixel)
+    mz = rng.uniform(*background.mz_range, len(pixel))
+    counts = DETECTION_LIMIT + rng.poisson(DETECTION_LIMIT / 2, len(pixel))
+    return _Peaks(pixel, mz, counts.astype(np.float64))
+
+
+def _join_peaks(a: _Peaks, b: _Peaks) -> _Peaks:
+    return _Peaks(
+        np.concatenate((a.pixel, b.pixel)),
+        np.concatenate((a.mz, b.mz)),
+        np.concatenate((a.counts, b.counts)),
+    )
+
+
+def _detect_peaks(peaks: _Peaks, model: IsotopeModel) -> _Peaks:
+    """Sort by pixel and m/z, merge what the analyzer cannot resolve, drop what is too weak."""
+    if not len(peaks.mz):
+        return peaks
+    peaks = peaks.take(np.lexsort((peaks.mz, peaks.pixel)))
+    width = FWHM_PER_SIGMA * peak_sigma(model, peaks.mz[1:])
+    apart = (np.diff(peaks.mz) > width) | (np.diff(peaks.pixel) > 0)
+    starts = np.concatenate(([0], np.flatnonzero(apart) + 1))
+    counts = np.add.reduceat(peaks.counts, starts)
+    mz = np.add.reduceat(peaks.mz * peaks.counts, starts) / counts
+    merged = _Peaks(peaks.pixel[starts], mz, counts)
+    return merged.take(merged.counts >= DETECTION_LIMIT)
+
+
+def _target_paths(path: Path) -> tuple[Path, Path, Path, Path]:
+    """Return ibd, truth table, sidecar and imzML, in the order in which they are renamed."""
+    truth_path = path.with_name(f"{path.stem}_truth.csv")
+    return path.with_suffix(".ibd"), truth_path, path.with_suffix(".json"), path
+
+
+@contextmanager
+def _staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give temporary paths that take the targets' names on success and vanish otherwise."""
+    targets[0].parent.mkdir(parents=True, exist_ok=True)
+    staged = [target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets]
+    try:
+        yield staged
+        for temporary, target in zip(staged, targets, strict=True):
+            temporary.replace(target)
+    finally:
+        for temporary in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def _write_truth(path: Path, ions: PlantedIons, n_visible: Integers) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("formula", "adduct", "ion", "mz", "pattern", "amplitude", "n_pixels"))
+        for row, (formula, adduct, ion) in enumerate(ions.names):
+            mz, amplitude = f"{ions.mz[row, 0]:.6f}", f"{ions.amplitude[row]:.1f}"
+            writer.writerow(
+                (formula, adduct, ion, mz, ions.pattern[row], amplitude, n_visible[row])
+            )
