@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from builders import build_annotations, build_database, draw_blob
-from ionbox_cloud.found_databases import FoundDatabase
-from ionbox_cloud.images import StoredImages
-from ionbox_cloud.report import Overview, make_report
-from ionbox_cloud.report_rows import Partner
+from ionbox_cloud.report.page_data import Overview, make_report
+from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.images import StoredImages
 from ionbox_science.annotation_table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
 from ionbox_science.fdr import FDR_LEVELS

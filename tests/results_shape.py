@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.identity import RESULTS_VERSION
-from ionbox_cloud.page_assembly import assemble_page
+from ionbox_cloud.report.page_assembly import assemble_page
 
 GOLDEN = Path(__file__).parent / "golden" / "results_shape.json"
 

@@ -21,7 +21,7 @@ from ionbox.reading.place import Place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.page_assembly import encode_block
+from ionbox_cloud.report.page_assembly import encode_block
 from ionbox_science.imzml import read_header
 
 FORMULAS = lipid_like_formulas(8, 20)

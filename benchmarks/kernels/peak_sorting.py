@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from ionbox_cloud.datasets import ibd_reader
+from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.store import Store
 from ionbox_science.imzml import ImzmlHeader
 from ionbox_science.peak_sorting import sort_spectra

@@ -5,9 +5,8 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.handlers import event_handler, logger
-from ionbox_cloud.notices import EventBus, Topic
-from ionbox_cloud.run_end import (
+from ionbox_cloud.events.notices import EventBus, Topic
+from ionbox_cloud.events.run_end import (
     DETAIL_TYPE,
     ExecutionEnd,
     settle_status,
@@ -15,6 +14,7 @@ from ionbox_cloud.run_end import (
     write_message,
     write_subject,
 )
+from ionbox_cloud.handlers import event_handler, logger
 from ionbox_cloud.settings import AnnounceEndSettings
 from ionbox_cloud.store import open_stores
 

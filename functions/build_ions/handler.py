@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 from ionbox_cloud import keys
-from ionbox_cloud.gather import plan_items
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, PatternItem, RunRef
+from ionbox_cloud.planning.map_items import plan_items
+from ionbox_cloud.planning.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_science.config import RunConfig
 from ionbox_science.databases import parse_database
 from ionbox_science.ions import IonTable, build_ions

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from ionbox_cloud import keys
-from ionbox_cloud.gather import gather, plan_items
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.images import create_images, index_images, list_images, read_image_list
 from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
-from ionbox_cloud.patterns import read_patterns_of
+from ionbox_cloud.planning.map_items import gather, plan_items
+from ionbox_cloud.planning.work_items import cut, image_memory_mb, images_per_shard
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
-from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import cut, image_memory_mb, images_per_shard
+from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
+from ionbox_cloud.stored.patterns import read_patterns_of
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.ion_images import window_bounds
 from ionbox_science.ions import IonTable

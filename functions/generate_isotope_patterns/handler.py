@@ -6,10 +6,10 @@ import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, PatternItem
-from ionbox_cloud.patterns import write_chunk
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.patterns import write_chunk
 from ionbox_science.ions import IonTable
 from ionbox_science.isotope_patterns import generate_patterns_of
 

@@ -6,14 +6,14 @@ import functools
 
 from aws_lambda_powertools.utilities.data_classes import S3EventBridgeNotificationEvent
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.claims import claim_run
-from ionbox_cloud.database_tables import register_database
-from ionbox_cloud.drops import DroppedDataset, Ignored, find_drop
-from ionbox_cloud.executions import open_executions
+from ionbox_cloud.events.claims import claim_run
+from ionbox_cloud.events.drops import DroppedDataset, Ignored, find_drop
+from ionbox_cloud.events.executions import open_executions
+from ionbox_cloud.events.intake_notices import complain_of_database, complain_of_key
+from ionbox_cloud.events.notices import Topic
+from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.handlers import event_handler, logger
-from ionbox_cloud.intake_notices import complain_of_database, complain_of_key
-from ionbox_cloud.notices import Topic
-from ionbox_cloud.run_queue import RunQueue
+from ionbox_cloud.planning.database_tables import register_database
 from ionbox_cloud.settings import IntakeSettings
 from ionbox_cloud.store import open_stores
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ionbox_cloud import keys
-from ionbox_cloud.gather import gather, plan_items
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, PatternItem, RunRef, ScoreItem
-from ionbox_cloud.patterns import read_summaries
+from ionbox_cloud.planning.map_items import gather, plan_items
+from ionbox_cloud.planning.work_items import Chunk, cut_score_items, score_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
-from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
-from ionbox_cloud.work_items import Chunk, cut_score_items, score_memory_mb
+from ionbox_cloud.stored.patterns import read_summaries
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.ion_images import PPM
 from ionbox_science.ions import IonTable
 

@@ -7,17 +7,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import IbdChecksum, read_stored_header
-from ionbox_cloud.found_databases import FoundDatabase, read_found_databases
-from ionbox_cloud.gather import gather
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.images import write_colocalization, write_overview
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
-from ionbox_cloud.report import Overview, write_report
+from ionbox_cloud.planning.inspection import IbdChecksum, read_stored_header
+from ionbox_cloud.planning.map_items import gather
+from ionbox_cloud.report.page_data import Overview, write_report
 from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
 from ionbox_cloud.run_record import bill, total_states, versions, write_status
-from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.annotations import FoundDatabase, read_found_databases
+from ionbox_cloud.stored.images import write_colocalization, write_overview
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation_table import summarise, write_annotations
 from ionbox_science.fdr import FDR_LEVELS
 from ionbox_science.imzml import ImzmlHeader

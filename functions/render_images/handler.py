@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ionbox_cloud.datasets import read_stored_header
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.images import read_image_list, write_images
 from ionbox_cloud.messages import Done, ImageItem
+from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
-from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.images import read_image_list, write_images
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.ion_images import (
     Grid,
     drop_small_images,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ionbox_cloud import keys
-from ionbox_cloud.gather import describe_cause
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
-from ionbox_cloud.planned_segments import has_segments
+from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.run_record import bill, total_states, write_status
 from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.stored.segments_present import has_segments
 
 _ADVICE = {
     "invalid_input": "Correct the input and run again.",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.executions import open_executions
+from ionbox_cloud.events.executions import open_executions
+from ionbox_cloud.events.run_queue import (
+    RunQueue,
+    ended_executions,
+    kick_bodies,
+    start_waiting_runs,
+)
 from ionbox_cloud.handlers import event_handler, logger
-from ionbox_cloud.run_queue import RunQueue, ended_executions, kick_bodies, start_waiting_runs
 from ionbox_cloud.settings import StartRunsSettings
 
 

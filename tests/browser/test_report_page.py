@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
-from ionbox_cloud.page_assembly import bundle_modules
-from ionbox_cloud.report_rows import MAX_PARTNERS, Partner
+from ionbox_cloud.report.page_assembly import bundle_modules
+from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from ionbox_science.quality import ScoreTally
 from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from reports import MadeUp, hostile
@@ -381,7 +381,7 @@ def test_a_total_ion_current_that_did_not_fit_is_said_to_be_elsewhere(
 ) -> None:
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == ""
-    monkeypatch.setattr("ionbox_cloud.report._MAX_TIC_BYTES", 100)
+    monkeypatch.setattr("ionbox_cloud.report.page_data._MAX_TIC_BYTES", 100)
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == (
         "Not in this page, to keep it small: the total ion current. It is in ion_images.zarr; "

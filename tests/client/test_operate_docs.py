@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ionbox.cli.main import _parser
-from ionbox_cloud.prices import read_prices
+from ionbox_cloud.planning.prices import read_prices
 
 DOCUMENTS = ("docs/operations.md", "README.md")
 

@@ -16,7 +16,7 @@ from ionbox.operate import control
 from ionbox.operate.logs import AwsLogs, LogLine, follow, parse_line
 from ionbox.operate.open_runs import aws_runs
 from ionbox_cloud import keys
-from ionbox_cloud.prices import read_prices
+from ionbox_cloud.planning.prices import read_prices
 from operating import (
     INBOX,
     PREFIX,

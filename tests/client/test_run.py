@@ -18,7 +18,7 @@ import xarray as xr
 import zarr
 from ionbox.run import Run
 from ionbox.run_errors import NoResults, NotInResults
-from ionbox_cloud.images import COLOCALIZATION
+from ionbox_cloud.stored.images import COLOCALIZATION
 from ionbox_science.errors import InvalidConfig
 from oracles.colocalization import cosines
 

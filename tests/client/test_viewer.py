@@ -32,8 +32,8 @@ from ionbox.reading.place import (
 )
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import own_names
-from ionbox_cloud.segments import SegmentReader
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml import read_header
 from ionbox_science.ion_images import Grid, extract_images, find_windows
 from ionbox_science.spectra import read_peaks

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import zarr
 from ionbox_cloud import keys
-from ionbox_cloud.images import ImageList, create_images, open_images, write_images
+from ionbox_cloud.planning.work_items import images_per_shard
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
-from ionbox_cloud.work_items import images_per_shard
+from ionbox_cloud.stored.images import ImageList, create_images, open_images, write_images
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore

@@ -17,8 +17,8 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import DatasetFiles, ItemFailureReport, Message, PatternItem, RunRequest
 
-for module in pkgutil.iter_modules(ionbox_cloud.__path__):
-    importlib.import_module(f"ionbox_cloud.{module.name}")
+for module in pkgutil.walk_packages(ionbox_cloud.__path__, "ionbox_cloud."):
+    importlib.import_module(module.name)
 
 RecordType = type[JsonRecord]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_cloud import page_assembly
-from ionbox_cloud.page_assembly import assemble_page, bundle_modules, encode_block
+from ionbox_cloud.report import page_assembly
+from ionbox_cloud.report.page_assembly import assemble_page, bundle_modules, encode_block
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \u2028"
 

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from ionbox_cloud.report import GOOD_FDR, read_report
-from ionbox_cloud.report_rows import MAX_PARTNERS, Partner
+from ionbox_cloud.report.page_data import GOOD_FDR, read_report
+from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from reports import CODE, MadeUp, hostile
 
 

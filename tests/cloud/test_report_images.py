@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_cloud import report_images
-from ionbox_cloud.images import StoredImages
-from ionbox_cloud.report_images import STEPS, encode_best, encode_image, encode_mask
+from ionbox_cloud.report import images as report_images
+from ionbox_cloud.report.images import STEPS, encode_best, encode_image, encode_mask
+from ionbox_cloud.stored.images import StoredImages
 
 images = arrays.arrays(
     np.float32, (3, 5), elements=st.floats(0, 2.0**127, width=32) | st.just(np.float32(np.inf))

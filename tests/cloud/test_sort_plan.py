@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from ionbox.local.functions import IONBOX
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.settings import SORT_TASK_VARIABLE
-from ionbox_cloud.sort_plan import (
+from ionbox_cloud.planning.sort_plan import (
     DISK_LIMIT_GB,
     SortJob,
     SortTask,
     plan_sort,
     read_sort_task,
 )
-from ionbox_cloud.work_items import sort_memory_mb
+from ionbox_cloud.planning.work_items import sort_memory_mb
+from ionbox_cloud.settings import SORT_TASK_VARIABLE
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 TASK = SortTask(vcpu=4, memory_mb=16384)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_cloud.work_items import (
+from ionbox_cloud.planning.work_items import (
     IMAGE_CELLS_PER_CHUNK,
     IMAGE_CELLS_PER_ITEM,
     IONS_PER_CHUNK,

@@ -17,7 +17,7 @@ from in_memory import ALL_FUNCTIONS
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import settings
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.executions import open_executions
+from ionbox_cloud.events.executions import open_executions
 from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
 from moto.sqs.models import sqs_backends

@@ -12,9 +12,9 @@ from cloud_builders import simulate
 from imzml_builder import Pair
 from in_memory import DATABASES, FORMULAS, InMemoryRun
 from ionbox.local.functions import IONBOX
-from ionbox_cloud import run_queue
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.executions import open_executions
+from ionbox_cloud.events import run_queue
+from ionbox_cloud.events.executions import open_executions
 from ionbox_cloud.settings import (
     INBOX_VARIABLE,
     RESULTS_VARIABLE,

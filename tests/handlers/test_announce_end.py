@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from aws_account import Account, call_event_handler, ended, read_event
 from in_memory import InMemoryRun, call
-from ionbox_cloud import keys, notices
+from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.claims import Attempt
 from ionbox_cloud.errors import InvalidMessage, NotDelivered
+from ionbox_cloud.events import notices
+from ionbox_cloud.events.claims import Attempt
+from ionbox_cloud.events.notices import EventBus, Topic
+from ionbox_cloud.events.run_end import ExecutionEnd, RunEnded, settle_status, summarise_end
 from ionbox_cloud.messages import (
     DatasetFiles,
     ErrorOutput,
     RunFailureReport,
     RunRequest,
 )
-from ionbox_cloud.notices import EventBus, Topic
-from ionbox_cloud.run_end import ExecutionEnd, RunEnded, settle_status, summarise_end
 from ionbox_cloud.store import Store
 
 NAME = "0123456789abcdef0123456789abcdef-1"

@@ -11,7 +11,7 @@ from imzml_builder import Pair, build_pair, range_reader
 from in_memory import InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.databases import parse_database
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import read_header

@@ -18,6 +18,8 @@ from aws_lambda_powertools.utilities.data_classes import (
 from in_memory import ALL_FUNCTIONS, EVENT_FUNCTIONS, FUNCTIONS, message_type
 from ionbox.local.functions import IONBOX
 from ionbox_cloud import keys
+from ionbox_cloud.events.run_end import ExecutionEnd
+from ionbox_cloud.events.run_queue import KICK_GROUP, ended_executions, kick_bodies
 from ionbox_cloud.messages import (
     ImageItem,
     ItemFailureReport,
@@ -25,8 +27,6 @@ from ionbox_cloud.messages import (
     RunFailureReport,
     ScoreItem,
 )
-from ionbox_cloud.run_end import ExecutionEnd
-from ionbox_cloud.run_queue import KICK_GROUP, ended_executions, kick_bodies
 from ionbox_science import errors
 
 EVENTS = Path(__file__).parents[1] / "events"

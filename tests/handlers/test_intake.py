@@ -17,13 +17,19 @@ from imzml_builder import Pair
 from in_memory import InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.claims import DEFAULTS_SOURCE, Attempt, claim_run, identify_claim, read_attempts
-from ionbox_cloud.drops import DroppedDataset, Ignored, find_drop
 from ionbox_cloud.errors import InvalidMessage, MissingObject
-from ionbox_cloud.executions import Executions
+from ionbox_cloud.events.claims import (
+    DEFAULTS_SOURCE,
+    Attempt,
+    claim_run,
+    identify_claim,
+    read_attempts,
+)
+from ionbox_cloud.events.drops import DroppedDataset, Ignored, find_drop
+from ionbox_cloud.events.executions import Executions
+from ionbox_cloud.events.notices import Topic
+from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
-from ionbox_cloud.notices import Topic
-from ionbox_cloud.run_queue import RunQueue
 from ionbox_cloud.store import Store
 from moto.s3.models import s3_backends
 

@@ -10,8 +10,8 @@ import pytest
 from imzml_builder import Pair, build_pair
 from in_memory import SETTINGS, InMemoryRun
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import read_stored_header
 from ionbox_cloud.identity import hash_content
+from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.lipids import SHIPPED_DATABASES
 

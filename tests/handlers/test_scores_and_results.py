@@ -12,14 +12,15 @@ import zarr
 from imzml_builder import Pair, range_reader
 from in_memory import FUNCTIONS, SETTINGS, InMemoryRun
 from ionbox.local.runtime import load_handler
-from ionbox_cloud import keys, work_items
-from ionbox_cloud.datasets import read_stored_header
+from ionbox_cloud import keys
 from ionbox_cloud.errors import InternalError, MissingOutput
-from ionbox_cloud.images import COLOCALIZATION, read_image_list
 from ionbox_cloud.messages import DatabaseFile
-from ionbox_cloud.patterns import read_patterns
-from ionbox_cloud.report import read_partners, read_report
-from ionbox_cloud.report_rows import Partner
+from ionbox_cloud.planning import work_items
+from ionbox_cloud.planning.inspection import read_stored_header
+from ionbox_cloud.report.page_data import read_partners, read_report
+from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.stored.images import COLOCALIZATION, read_image_list
+from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_science.annotations import Annotations
 from ionbox_science.colocalization import Colocalization
 from ionbox_science.imzml import read_header

@@ -12,11 +12,12 @@ from imzml_builder import Pair, build_pair
 from in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
 from ionbox.local.functions import IONBOX
 from ionbox.local.runtime import load_handler
-from ionbox_cloud import keys, run_plan, sort_plan, work_items
+from ionbox_cloud import keys, run_plan
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
-from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.planning import sort_plan, work_items
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 WAYS = ("lambda", "map", "fargate")

@@ -12,9 +12,14 @@ from aws_account import Account, call_event_handler, ended, read_event
 from botocore.exceptions import ClientError
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.executions import REMEMBERED_S, Executions, StartOutcome
+from ionbox_cloud.events.executions import REMEMBERED_S, Executions, StartOutcome
+from ionbox_cloud.events.run_queue import (
+    ReceivedRun,
+    RunQueue,
+    ended_executions,
+    start_waiting_runs,
+)
 from ionbox_cloud.messages import DatasetFiles, RunRequest, WaitingRun
-from ionbox_cloud.run_queue import ReceivedRun, RunQueue, ended_executions, start_waiting_runs
 
 NewAccount = Callable[..., Account]
 ENDS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]

@@ -8,8 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ionbox_cloud.datasets import Inspection, ibd_reader, inspect_dataset, sample_mz, words_of
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
+from ionbox_cloud.planning.inspection import (
+    Inspection,
+    ibd_reader,
+    inspect_dataset,
+    sample_mz,
+    words_of,
+)
 from ionbox_cloud.store import Store
 from ionbox_science.config import (
     FileWords,

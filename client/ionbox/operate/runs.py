@@ -16,8 +16,8 @@ from ionbox_cloud.call_records import TASK, CallRecord, price_call
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.prices import read_prices
-from ionbox_cloud.sort_plan import SortPlan
+from ionbox_cloud.planning.prices import read_prices
+from ionbox_cloud.planning.sort_plan import SortPlan
 
 from ionbox import terminal
 from ionbox.operate.errors import NoSuchRun, UserMustAct

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.images import colocalize_images
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.images import colocalize_images
 from ionbox_science.colocalization import Colocalization
 
 from ionbox.reading.damage import reading

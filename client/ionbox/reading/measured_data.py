@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.segments import SegmentReader
+from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.ion_images import window_bounds
 
 from ionbox.argument_checks import is_number, is_whole

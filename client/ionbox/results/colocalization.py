@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ionbox_cloud.images import COLOCALIZATION
+from ionbox_cloud.stored.images import COLOCALIZATION
 from ionbox_science.colocalization import Colocalization
 from ionbox_science.errors import InvalidConfig
 

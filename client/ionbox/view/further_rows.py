@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from ionbox_cloud.report_rows import Partner, describe_annotations
+from ionbox_cloud.report.rows import Partner, describe_annotations
 from ionbox_science.annotation_table import AnnotatedDatabase
 from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.config import RunConfig
@@ -60,7 +60,7 @@ def describe_further(
     Returns
     -------
     list of dict
-        As `ionbox_cloud.report_rows` describes them, but with the molecules of a formula as one.
+        As `ionbox_cloud.report.rows` describes them, but with the molecules of a formula as one.
     """
     frame = read_frame(table)
     molecules: dict[str, _Molecules] = {name: _Molecules() for name in scored}

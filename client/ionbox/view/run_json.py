@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.report import read_report
+from ionbox_cloud.report.page_data import read_report
 
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.view.errors import Gone

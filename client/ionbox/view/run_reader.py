@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.images import COLOCALIZATION
-from ionbox_cloud.report import read_partners
+from ionbox_cloud.report.page_data import read_partners
+from ionbox_cloud.stored.images import COLOCALIZATION
 from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.explanations import (

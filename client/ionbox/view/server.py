@@ -32,8 +32,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import InternalError, TransientError
-from ionbox_cloud.page_assembly import assemble_page, page_policy
-from ionbox_cloud.report_images import make_finite
+from ionbox_cloud.report.images import make_finite
+from ionbox_cloud.report.page_assembly import assemble_page, page_policy
 from ionbox_science import __version__
 
 from ionbox import terminal

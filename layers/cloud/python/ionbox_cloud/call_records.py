@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.prices import gigabyte_seconds, read_prices
-from ionbox_cloud.sort_plan import SortPlan
+from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
+from ionbox_cloud.planning.sort_plan import SortPlan
 
 TASK = "SortSpectra"
 """The state that is a Fargate task."""

@@ -13,8 +13,6 @@ from ionbox_science.imzml import ImzmlHeader
 from ionbox_science.segments import PEAKS_PER_SEGMENT, plan_bounds
 
 from ionbox_cloud import keys
-from ionbox_cloud.accepted_request import AcceptedRequest
-from ionbox_cloud.datasets import ibd_reader, sample_mz
 from ionbox_cloud.identity import (
     hash_content,
     identify_dataset,
@@ -27,7 +25,9 @@ from ionbox_cloud.identity import (
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import DatasetFiles, RunRequest
-from ionbox_cloud.sort_plan import SortJob, SortPlan, plan_sort, read_sort_task
+from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.inspection import ibd_reader, sample_mz
+from ionbox_cloud.planning.sort_plan import SortJob, SortPlan, plan_sort, read_sort_task
 from ionbox_cloud.store import Store
 
 

@@ -15,7 +15,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord, price_call
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.prices import gigabyte_seconds, read_prices
+from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 
@@ -49,7 +49,7 @@ class StateTotals(JsonRecord):
     gb_s : float
         Memory of the function or task times duration.
     dollars : float
-        Their price on AWS, by `ionbox_cloud.prices`.
+        Their price on AWS, by `ionbox_cloud.planning.prices`.
     """
 
     items: int

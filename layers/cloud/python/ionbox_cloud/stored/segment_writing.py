@@ -15,12 +15,12 @@ from ionbox_science.segments import encode_segment
 from ionbox_science.spectra import Peaks
 
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import IbdChecksum, compare_checksum
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import SortedDataset
+from ionbox_cloud.planning.inspection import IbdChecksum, compare_checksum
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.segments import SegmentsManifest, write_manifest
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ionbox_cloud.database_tables import RegisteredDatabase
-from ionbox_cloud.drops import Ignored
-from ionbox_cloud.notices import Topic
+from ionbox_cloud.events.drops import Ignored
+from ionbox_cloud.events.notices import Topic
+from ionbox_cloud.planning.database_tables import RegisteredDatabase
 
 
 def complain_of_database(topic: Topic, record: RegisteredDatabase) -> None:

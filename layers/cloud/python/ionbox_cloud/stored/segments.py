@@ -15,8 +15,8 @@ from ionbox_science.segments import INDEX_STEP, SegmentLayout
 from ionbox_science.spectra import Peaks
 
 from ionbox_cloud import keys
-from ionbox_cloud.datasets import IbdChecksum
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.planning.inspection import IbdChecksum
 from ionbox_cloud.store import Store
 
 Float64s = npt.NDArray[np.float64]

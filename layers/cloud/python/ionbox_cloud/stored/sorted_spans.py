@@ -14,8 +14,8 @@ from ionbox_science.spectra import Peaks
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.segment_writing import WrittenSegment
 from ionbox_cloud.store import Arrays, Store
+from ionbox_cloud.stored.segment_writing import WrittenSegment
 
 _PARALLEL_READS = 16
 _COUNTS = "n_peaks"
@@ -82,7 +82,7 @@ class RunReader:
         self._counts = work.read_arrays(keys.sorted_run_counts(plan.sort_id))[_COUNTS]
 
     def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
-        """Return a call that reads a segment's blocks, for `ionbox_cloud.segments.read_ahead`."""
+        """Return a call for `read_ahead` that reads a segment's blocks."""
         return functools.partial(self.read, segment)
 
     def read(self, segment: int) -> list[Peaks]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.spectra import ReadRange
 
-from ionbox_cloud.datasets import ibd_reader
+from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 

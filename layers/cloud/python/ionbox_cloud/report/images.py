@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_cloud.images import StoredImages
-from ionbox_cloud.work_items import IMAGE_CELLS_PER_ITEM, cut
+from ionbox_cloud.planning.work_items import IMAGE_CELLS_PER_ITEM, cut
+from ionbox_cloud.stored.images import StoredImages
 
 FloatT = TypeVar("FloatT", bound=np.floating[Any])
 

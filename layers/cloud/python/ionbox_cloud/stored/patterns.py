@@ -11,8 +11,8 @@ from ionbox_science.scores import Patterns
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
 from ionbox_cloud.store import Store
-from ionbox_cloud.work_items import IONS_PER_CHUNK
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote_plus
 
-from ionbox_cloud.database_tables import FOLDER, as_database
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.messages import DatabaseFile, DatasetFiles
+from ionbox_cloud.planning.database_tables import FOLDER, as_database
 from ionbox_cloud.store import Store
 
 _USUAL_SUFFIXES = (".imzML", ".ibd", ".json")

@@ -18,14 +18,14 @@ from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.prices import Prices, gigabyte_seconds, read_prices
-from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
-from ionbox_cloud.work_items import (
+from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
+from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     merge_memory_mb,
     run_memory_mb,
     sort_memory_mb,
 )
+from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
 
 PEAKS_PER_RUN = 24_000_000
 """Peaks of a run of spectra that one call sorts (300 to 400 MB)."""

@@ -11,9 +11,9 @@ from ionbox_science.config import RunConfig, parse_settings, resolve_config
 from ionbox_science.databases import MoleculeDatabase, parse_database
 from ionbox_science.errors import InvalidConfig, Refusals
 
-from ionbox_cloud.database_tables import DatabaseTable, find_tables
-from ionbox_cloud.datasets import Inspection, inspect_dataset, words_of
 from ionbox_cloud.messages import RunRequest
+from ionbox_cloud.planning.database_tables import DatabaseTable, find_tables
+from ionbox_cloud.planning.inspection import Inspection, inspect_dataset, words_of
 from ionbox_cloud.store import ObjectFacts, Store
 
 _TAKEN = "colocalization"  # beside the databases' files in diagnostics/

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ionbox_cloud import keys
-from ionbox_cloud.claims import find_dataset_name
 from ionbox_cloud.errors import InvalidMessage, MissingObject
-from ionbox_cloud.gather import describe_cause
+from ionbox_cloud.events.claims import find_dataset_name
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import RunRequest
+from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.run_record import write_status
 from ionbox_cloud.store import Store, Stores

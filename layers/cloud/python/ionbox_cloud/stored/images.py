@@ -28,9 +28,9 @@ from ionbox_science.colocalization import Colocalization, colocalize
 from ionbox_science.columns import ArrayRecord
 
 from ionbox_cloud import keys
+from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Arrays, Store
-from ionbox_cloud.work_items import images_per_chunk, images_per_shard
 
 if TYPE_CHECKING:
     import zarr

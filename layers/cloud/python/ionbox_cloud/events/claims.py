@@ -37,8 +37,8 @@ from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig
 
 from ionbox_cloud import keys
-from ionbox_cloud.drops import DroppedDataset
-from ionbox_cloud.executions import Executions, ExecutionStatus
+from ionbox_cloud.events.drops import DroppedDataset
+from ionbox_cloud.events.executions import Executions, ExecutionStatus
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import ConfigLayer, RunRequest, WaitingRun

@@ -71,7 +71,7 @@ class Prices(JsonRecord):
 @functools.cache
 def read_prices() -> Prices:
     """Read the price file."""
-    text = resources.files(__package__).joinpath("data", "prices.json").read_text("utf-8")
+    text = resources.files("ionbox_cloud").joinpath("data", "prices.json").read_text("utf-8")
     return Prices.from_json(json.loads(text))
 
 

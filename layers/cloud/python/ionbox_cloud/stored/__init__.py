@@ -1,0 +1,1 @@
+"""The objects that states hand on: segments, spans, patterns, images, annotations."""
