@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ionbox.simulation.simulate import simulate_dataset
-from ionbox_science.databases import parse_database
-from ionbox_science.lipids import enumerate_lipids
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.lipids import enumerate_lipids
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 """Data METASPACE's engine was measured with; not part of this repository."""

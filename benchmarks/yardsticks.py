@@ -14,10 +14,10 @@ from ionbox.datasets.files import find_dataset
 from ionbox_cloud import keys
 from ionbox_cloud.store import Store
 from ionbox_science.config import RunConfig
-from ionbox_science.imzml import read_header
-from ionbox_science.ions import IonTable
-from ionbox_science.isotope_patterns import IsotopeModel
-from ionbox_science.spectra import read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.theory.ions import IonTable
+from ionbox_science.theory.isotope_patterns import IsotopeModel
 
 from benchmarks.measure import measure_side_by_side
 

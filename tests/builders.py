@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.annotations import (
+from ionbox_science.annotation.annotations import (
     Annotations,
     RankedTargets,
     collect_annotations,
     rank_targets,
 )
-from ionbox_science.databases import MoleculeDatabase
-from ionbox_science.fdr import FdrMethod
-from ionbox_science.imzml import read_header
-from ionbox_science.ion_images import Grid
-from ionbox_science.ions import IonRule, IonTable, build_ions
-from ionbox_science.isotope_patterns import IsotopeModel, generate_patterns
-from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
-from ionbox_science.spectra import Peaks, read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import Peaks, read_peaks
+from ionbox_science.scoring.fdr import FdrMethod
+from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.theory.databases import MoleculeDatabase
+from ionbox_science.theory.ions import IonRule, IonTable, build_ions
+from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
 from oracles.peak_sorting import sort_peaks
 
 Floats = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
-from ionbox_science.imzml import ImzmlHeader
+from ionbox_science.imzml.header import ImzmlHeader
 
 Arrays = list[npt.NDArray]
 

@@ -14,9 +14,9 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.disk_sorting import sort_on_disk
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.disk_sorting import sort_on_disk
 
 N_TEMPLATES, N_ROUNDS, N_PEAKS = 64, 325, 4096
 N_SEGMENTS = 22

@@ -14,10 +14,10 @@ from ionbox_cloud.report.page_data import Overview, make_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages
-from ionbox_science.annotation_table import AnnotatedDatabase, name_ions, summarise
+from ionbox_science.annotation.quality import ScoreTally
+from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
-from ionbox_science.fdr import FDR_LEVELS
-from ionbox_science.quality import ScoreTally
+from ionbox_science.scoring.fdr import FDR_LEVELS
 
 CONFIG = RunConfig("positive", "orbitrap", 0.000607, ("+H", "+Na"))
 N_ISOTOPES = 4

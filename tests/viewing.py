@@ -22,7 +22,7 @@ from ionbox.view.run_reader import RunReader
 from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.report.page_assembly import encode_block
-from ionbox_science.imzml import read_header
+from ionbox_science.imzml.header import read_header
 
 FORMULAS = lipid_like_formulas(8, 20)
 SETTINGS = {

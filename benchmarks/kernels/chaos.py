@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.chaos import measure_chaos
+from ionbox_science.scoring.chaos import measure_chaos
 from oracles import chaos as oracle
 from scipy import ndimage
 

@@ -10,8 +10,8 @@ from unittest import mock
 
 import numpy as np
 from ionbox.simulation.imzml_writer import ImzmlWriter
-from ionbox_science import imzml
-from ionbox_science.isotope_patterns import IsotopeModel
+from ionbox_science.imzml import header
+from ionbox_science.theory.isotope_patterns import IsotopeModel
 from pyimzml.ImzMLParser import ImzMLParser
 
 from benchmarks.kernels import Answer, Contender, Contenders
@@ -35,13 +35,13 @@ def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
 
 
 def _read_header(source: bytes) -> Answer:
-    header = imzml.read_header(source, "spectra.imzML")
-    arrays = header.mz_offset, header.mz_count, header.intensity_offset, header.intensity_count
-    return [header.x, header.y, *arrays]
+    read = header.read_header(source, "spectra.imzML")
+    arrays = read.mz_offset, read.mz_count, read.intensity_offset, read.intensity_count
+    return [read.x, read.y, *arrays]
 
 
 def _read_header_with_walk(source: bytes) -> Answer:
-    with mock.patch.object(imzml, "scan_spectra", return_value=None):
+    with mock.patch.object(header, "scan_spectra", return_value=None):
         return _read_header(source)
 
 

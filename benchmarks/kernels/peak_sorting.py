@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.store import Store
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.peak_sorting import sort_spectra
-from ionbox_science.spectra import Peaks, read_peaks
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectra import Peaks, read_peaks
+from ionbox_science.sorting.peak_sorting import sort_spectra
 from oracles.peak_sorting import sort_peaks, sum_intensity
 
 from benchmarks.kernels import Answer, Contender, Contenders

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from ionbox_science.run_merging import merge_runs
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.span_merging import merge_runs
 from oracles import peak_sorting as oracle
 
 from benchmarks.kernels import Answer, Contender, Contenders

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from ionbox_science.ion_images import Grid
-from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
 from oracles import scores as oracle
 
 from benchmarks.kernels import Answer, Contender, Contenders

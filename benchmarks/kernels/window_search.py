@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from ionbox_science.ion_images import find_windows, window_bounds
+from ionbox_science.scoring.ion_images import find_windows, window_bounds
 
 from benchmarks.kernels import Answer, Contender, Contenders
 

@@ -12,9 +12,9 @@ from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_cloud.stored.segments import SegmentReader, read_ahead
-from ionbox_science.ion_images import Grid, window_bounds
-from ionbox_science.ions import IonTable
-from ionbox_science.scores import IonScores, score_ions
+from ionbox_science.scoring.ion_images import Grid, window_bounds
+from ionbox_science.scoring.scores import IonScores, score_ions
+from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("AnnotateSegments", ScoreItem)

@@ -12,8 +12,8 @@ from ionbox_cloud.planning.work_items import IONS_PER_CHUNK, cut, pattern_memory
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_science.config import RunConfig
-from ionbox_science.databases import parse_database
-from ionbox_science.ions import IonTable, build_ions
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.ions import IonTable, build_ions
 
 
 @state_handler("BuildIons", RunRef)

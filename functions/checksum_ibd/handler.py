@@ -14,7 +14,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd
 from ionbox_cloud.stored.segments import read_ahead
-from ionbox_science.ibd import PassingDigest
+from ionbox_science.imzml.ibd import PassingDigest
 
 _PIECE_BYTES = 32 << 20
 _ALLOWANCE_S = 780  # of the 900 that a call may take: a run must not fail for its checksum

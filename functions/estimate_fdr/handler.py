@@ -13,11 +13,11 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
 from ionbox_cloud.stored.patterns import read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
-from ionbox_science.ion_images import window_bounds
-from ionbox_science.ions import IonTable
-from ionbox_science.quality import histogram_msm, tally_scores
-from ionbox_science.scores import IonScores
+from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.quality import histogram_msm, tally_scores
+from ionbox_science.scoring.ion_images import window_bounds
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("EstimateFdr", RunRef)

@@ -11,7 +11,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import close_segments
 from ionbox_cloud.stored.sorted_spans import read_spectrum_tic, read_written_segments
-from ionbox_science.peak_sorting import sum_per_pixel
+from ionbox_science.sorting.peak_sorting import sum_per_pixel
 
 
 @state_handler("FinishSegments", RunRef)

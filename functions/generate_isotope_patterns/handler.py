@@ -10,8 +10,8 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import write_chunk
-from ionbox_science.ions import IonTable
-from ionbox_science.isotope_patterns import generate_patterns_of
+from ionbox_science.theory.ions import IonTable
+from ionbox_science.theory.isotope_patterns import generate_patterns_of
 
 
 @state_handler("GenerateIsotopePatterns", PatternItem)

@@ -10,7 +10,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_cloud.stored.sorted_spans import RunReader
-from ionbox_science.run_merging import merge_runs
+from ionbox_science.sorting.span_merging import merge_runs
 
 
 @state_handler("MergeSegments", MergeItem)

@@ -11,8 +11,8 @@ from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import read_summaries
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.ion_images import PPM
-from ionbox_science.ions import IonTable
+from ionbox_science.scoring.ion_images import PPM
+from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("PlanAnnotation", RunRef)

@@ -18,10 +18,10 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import FoundDatabase, read_found_databases
 from ionbox_cloud.stored.images import write_colocalization, write_overview
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.annotation_table import summarise, write_annotations
-from ionbox_science.fdr import FDR_LEVELS
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.spectrum_index import SPECTRUM_INDEX, pack_index
+from ionbox_science.annotation.table import summarise, write_annotations
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX, pack_index
+from ionbox_science.scoring.fdr import FDR_LEVELS
 
 
 @state_handler("PublishResults", RunRef)

@@ -9,7 +9,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.ion_images import (
+from ionbox_science.scoring.ion_images import (
     Grid,
     drop_small_images,
     extract_images,

@@ -10,10 +10,10 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd
 from ionbox_cloud.stored.segment_writing import check_peaks_found, close_segments, write_segment
-from ionbox_science.dataset_checks import count_implausible_mz
-from ionbox_science.ibd import PassingDigest
-from ionbox_science.peak_sorting import sort_spectra
-from ionbox_science.segments import cut_segments
+from ionbox_science.imzml.checks import count_implausible_mz
+from ionbox_science.imzml.ibd import PassingDigest
+from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.segments import cut_segments
 
 
 @state_handler("SegmentSpectra", RunRef)

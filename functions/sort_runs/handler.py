@@ -11,8 +11,8 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd
-from ionbox_science.peak_sorting import sort_run
-from ionbox_science.run_layout import encode_run
+from ionbox_science.sorting.peak_sorting import sort_run
+from ionbox_science.sorting.span_layout import encode_run
 
 
 @state_handler("SortRuns", SortItem)

@@ -15,9 +15,9 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd
 from ionbox_cloud.stored.segment_writing import WrittenSegment, close_segments, write_segment
 from ionbox_cloud.task_token import state_task
-from ionbox_science.disk_sorting import sort_on_disk
-from ionbox_science.ibd import PassingDigest
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.ibd import PassingDigest
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.disk_sorting import sort_on_disk
 
 _MB = 1 << 20
 # Of the task's memory that this process may take: the rest is the system's, and buffers of storage.

@@ -15,7 +15,7 @@ import pytest
 from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
-from ionbox_science.quality import ScoreTally
+from ionbox_science.annotation.quality import ScoreTally
 from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from reports import MadeUp, hostile
 from selenium.webdriver import ActionChains

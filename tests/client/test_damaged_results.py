@@ -17,7 +17,7 @@ from ionbox.run import Run
 from ionbox.run_errors import DamagedResults, NoResults
 from ionbox.view.errors import Gone
 from ionbox.view.run_reader import RunReader
-from ionbox_science.spectrum_index import SPECTRUM_INDEX
+from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX
 from operating import Command
 
 AGAIN = r"; fetch or annotate again$"

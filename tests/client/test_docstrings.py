@@ -30,7 +30,7 @@ MODULES = (
     "ionbox.results.tables",
     "ionbox.results.scaling",
     "ionbox_science.csv_cells",
-    "ionbox_science.formulas",
+    "ionbox_science.theory.formulas",
 )
 
 

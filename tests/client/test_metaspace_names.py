@@ -19,7 +19,7 @@ from ionbox.run import Run
 from ionbox.run_errors import NotInResults
 from ionbox_science import __version__
 from ionbox_science.errors import InvalidConfig, InvalidFormula, InvalidInput
-from ionbox_science.formulas import read_adduct
+from ionbox_science.theory.formulas import read_adduct
 from operating import Command
 
 

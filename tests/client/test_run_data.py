@@ -17,9 +17,9 @@ from ionbox.run import Run
 from ionbox.run_errors import NotInResults
 from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.imzml import read_header
-from ionbox_science.ion_images import Grid, extract_images, find_windows
-from ionbox_science.spectra import read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 from operating import Command
 from oracles.peak_sorting import sort_peaks
 from small_run import upload

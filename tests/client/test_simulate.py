@@ -16,7 +16,7 @@ from ionbox.simulation.simulate import (
     simulate_dataset,
 )
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.lipids import enumerate_lipids
+from ionbox_science.theory.lipids import enumerate_lipids
 from pyimzml.ImzMLParser import ImzMLParser
 
 FORMULAS = [lipid.formula for lipid in enumerate_lipids()]

@@ -34,9 +34,9 @@ from ionbox.view.run_reader import RunReader
 from ionbox.view.server import own_names
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.imzml import read_header
-from ionbox_science.ion_images import Grid, extract_images, find_windows
-from ionbox_science.spectra import read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 from moto.server import ThreadedMotoServer
 from operating import Command
 from oracles.peak_sorting import sort_peaks

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ionbox.simulation import lipids
 from ionbox.simulation.lipids import write_lipids
-from ionbox_science.databases import parse_database
-from ionbox_science.lipids import SHIPPED_DATABASES, Lipid, enumerate_lipids
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.lipids import SHIPPED_DATABASES, Lipid, enumerate_lipids
 
 
 def test_written_database_is_read_back(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import ionbox_cloud.stored.segments
-import ionbox_science.segments
+import ionbox_science.sorting.segments
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,8 +17,8 @@ from ionbox_cloud.planning.inspection import IbdChecksum
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import SegmentReader, SegmentsManifest, read_ahead, write_manifest
-from ionbox_science.segments import cut_segments, plan_bounds
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.segments import cut_segments, plan_bounds
 from oracles.peak_sorting import sort_peaks
 
 INDEX_STEP = 3
@@ -29,7 +29,7 @@ def small_index() -> Iterator[None]:
     """A coarse index would make every window the whole of such small datasets."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ionbox_cloud.stored.segments, "INDEX_STEP", INDEX_STEP)
-        patch.setattr(ionbox_science.segments, "INDEX_STEP", INDEX_STEP)
+        patch.setattr(ionbox_science.sorting.segments, "INDEX_STEP", INDEX_STEP)
         yield
 
 

@@ -12,12 +12,12 @@ from in_memory import InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.databases import parse_database
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import read_header
-from ionbox_science.ions import IonTable, build_ions
-from ionbox_science.isotope_patterns import generate_patterns
-from ionbox_science.spectra import read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.ions import IonTable, build_ions
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = {"one": b"formula\nC6H12O6\n"}

@@ -13,7 +13,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
-from ionbox_science.lipids import SHIPPED_DATABASES
+from ionbox_science.theory.lipids import SHIPPED_DATABASES
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = b"formula\nC6H12O6\n"

@@ -21,14 +21,14 @@ from ionbox_cloud.report.page_data import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.images import COLOCALIZATION, read_image_list
 from ionbox_cloud.stored.patterns import read_patterns
-from ionbox_science.annotations import Annotations
-from ionbox_science.colocalization import Colocalization
-from ionbox_science.imzml import read_header
-from ionbox_science.ion_images import Grid
-from ionbox_science.ions import IonTable
-from ionbox_science.scores import score_ions
-from ionbox_science.spectra import Peaks, read_peaks
-from ionbox_science.spectrum_index import unpack_index
+from ionbox_science.annotation.annotations import Annotations
+from ionbox_science.annotation.colocalization import Colocalization
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import Peaks, read_peaks
+from ionbox_science.imzml.spectrum_index import unpack_index
+from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.scores import score_ions
+from ionbox_science.theory.ions import IonTable
 from oracles.colocalization import cosines
 from oracles.peak_sorting import sort_peaks
 from zarr.storage import ObjectStore

@@ -18,14 +18,14 @@ from builders import annotate
 from golden import make
 from imzml_builder import Pair, build_pair, range_reader
 from ionbox_science import kernels
-from ionbox_science.chaos import measure_chaos
-from ionbox_science.fdr import FDR_METHODS
-from ionbox_science.imzml import read_header
-from ionbox_science.imzml_scan import scan_spectra
-from ionbox_science.ion_images import extract_images, find_windows
-from ionbox_science.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
-from ionbox_science.peak_sorting import sort_run, sort_spectra
-from ionbox_science.run_merging import merge_runs
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.scan import scan_spectra
+from ionbox_science.scoring.chaos import measure_chaos
+from ionbox_science.scoring.fdr import FDR_METHODS
+from ionbox_science.scoring.ion_images import extract_images, find_windows
+from ionbox_science.sorting.peak_sorting import sort_run, sort_spectra
+from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
 
 FORMULAS = (
     *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),

@@ -32,7 +32,7 @@ _N_PROCESSES = 2
 def generate_patterns_v1(
     ion_formulas: Sequence[str], sigma: float, charge: int = 1
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
-    """Compute patterns as `ionbox_science.isotope_patterns.generate_patterns` returns them."""
+    """Compute patterns as `generate_patterns` of ionbox_science returns them."""
     with tempfile.TemporaryDirectory() as folder:
         targets = [Path(folder) / f"{i}.npz" for i in range(_N_PROCESSES)]
         running = [

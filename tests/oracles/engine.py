@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from builders import ORBITRAP, Dataset, Run, load_dataset
-from ionbox_science.annotations import Annotations
-from ionbox_science.databases import parse_database
-from ionbox_science.formulas import build_ion_formula, join_modifier
-from ionbox_science.isotope_patterns import IsotopeModel, generate_patterns
-from ionbox_science.scores import IonScores
+from ionbox_science.annotation.annotations import Annotations
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.formulas import build_ion_formula, join_modifier
+from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
 
 PER_PEAK = {
     "total_iso_ints": "total_intensity",

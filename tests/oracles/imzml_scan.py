@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from ionbox_science.imzml_scan import SIGNED, TEXT, UNSIGNED, Int64Array, Template
+from ionbox_science.imzml.scan import SIGNED, TEXT, UNSIGNED, Int64Array, Template
 
 SLOTS = {
     TEXT: rb"[ !#-%(-;=-~]*",

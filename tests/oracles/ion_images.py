@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.ion_images import Grid, Windows, window_bounds
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid, Windows, window_bounds
 
 
 def find_windows(

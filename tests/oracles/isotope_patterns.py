@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.formulas import ISOTOPE_LABELS, element_masses, format_formula, parse_formula
-from ionbox_science.isotope_patterns import IsotopeModel
+from ionbox_science.theory.formulas import (
+    ISOTOPE_LABELS,
+    element_masses,
+    format_formula,
+    parse_formula,
+)
+from ionbox_science.theory.isotope_patterns import IsotopeModel
 
 
 def generate_patterns_with_cpymspec(
     ion_formulas: Sequence[str], model: IsotopeModel
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
-    """Compute patterns as `ionbox_science.isotope_patterns.generate_patterns` returns them."""
+    """Compute patterns as `generate_patterns` of ionbox_science returns them."""
     instrument = cpymspec().InstrumentModel(model.analyzer, model.resolving_power)
     mz = np.zeros((len(ion_formulas), model.n_peaks))
     intensity = np.zeros((len(ion_formulas), model.n_peaks), np.float32)

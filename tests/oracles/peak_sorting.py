@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.spectra import Peaks, ReadRange, read_spectrum
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectra import Peaks, ReadRange, read_spectrum
 
 
 def sort_spectra(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.ion_images import Grid, Windows, drop_small_images
-from ionbox_science.scores import Float32s, Float64s, ImageOptions, IonScores, Patterns
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid, Windows, drop_small_images
+from ionbox_science.scoring.scores import Float32s, Float64s, ImageOptions, IonScores, Patterns
 
 from oracles.chaos import measure_chaos
 from oracles.ion_images import extract_images, find_windows

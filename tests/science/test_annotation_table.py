@@ -11,7 +11,7 @@ import pytest
 from builders import build_annotations, build_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.annotation_table import (
+from ionbox_science.annotation.table import (
     COLUMNS,
     AnnotatedDatabase,
     format_ion,
@@ -20,7 +20,7 @@ from ionbox_science.annotation_table import (
 )
 from ionbox_science.config import Polarity
 from ionbox_science.csv_cells import unguard_cell
-from ionbox_science.ions import IonRule
+from ionbox_science.theory.ions import IonRule
 
 GLUCOSE = {"formula": "C6H12O6", "ion_formula": "C6H13O6"}
 

@@ -8,9 +8,9 @@ import pytest
 from builders import Run, annotate, plant_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.annotations import count_isobars, count_isomers, find_isobars
-from ionbox_science.fdr import FDR_METHODS, FdrMethod
-from ionbox_science.ions import NO_ION, IonRule
+from ionbox_science.annotation.annotations import count_isobars, count_isomers, find_isobars
+from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
+from ionbox_science.theory.ions import NO_ION, IonRule
 from oracles import obvious
 
 FORMULAS = ["C16H32O2", "C18H34O2", "C20H38O2", "C6H12O6"]

@@ -12,7 +12,7 @@ from builders import draw_blob
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_science.chaos import measure_chaos
+from ionbox_science.scoring.chaos import measure_chaos
 from oracles import obvious
 from oracles.chaos import count_components
 from scipy import ndimage

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
-from ionbox_science.chaos import measure_chaos
+from ionbox_science.scoring.chaos import measure_chaos
 from oracles.chaos import measure_chaos as oracle
 from scipy import ndimage
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science import colocalization
-from ionbox_science.colocalization import (
+from ionbox_science.annotation import colocalization
+from ionbox_science.annotation.colocalization import (
     NO_PARTNER,
     Colocalization,
     colocalize,

@@ -16,8 +16,8 @@ from ionbox_science.config import (
     translate_lithops,
 )
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.isotope_patterns import IsotopeModel
-from ionbox_science.scores import ImageOptions
+from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.theory.isotope_patterns import IsotopeModel
 
 ENOUGH: dict[str, Any] = {
     "polarity": "positive",

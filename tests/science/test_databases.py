@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_science.databases import MoleculeDatabase, parse_database
 from ionbox_science.errors import InvalidDatabase
+from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 
 GLUCOSE = ("HMDB0000122", "D-Glucose", "C6H12O6")
 

@@ -20,13 +20,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
-from ionbox_science import disk_sorting
-from ionbox_science.disk_sorting import sort_on_disk
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.ibd import PassingDigest
-from ionbox_science.peak_sorting import sort_spectra
-from ionbox_science.segments import cut_segments, encode_segment
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.ibd import PassingDigest
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting import disk_sorting
+from ionbox_science.sorting.disk_sorting import sort_on_disk
+from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.segments import cut_segments, encode_segment
 
 Bounds = npt.NDArray[np.float64]
 MB = 1 << 20

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.formulas import (
+from ionbox_science.theory.formulas import (
     build_ion_formula,
     element_masses,
     format_formula,

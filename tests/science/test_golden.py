@@ -13,10 +13,10 @@ import pytest
 from builders import ORBITRAP, annotate
 from golden import make
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.fdr import FDR_METHODS, FdrMethod, estimate_fdr
-from ionbox_science.formulas import build_ion_formula
-from ionbox_science.ions import DecoyRule, IonRule, build_ions
-from ionbox_science.isotope_patterns import generate_patterns
+from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod, estimate_fdr
+from ionbox_science.theory.formulas import build_ion_formula
+from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 DECOY_RULES: dict[FdrMethod, DecoyRule] = {
     "metaspace-v1": "per-target-ion",

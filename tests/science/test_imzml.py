@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imzml_builder import COORDINATES, SPECTRA, Pair, build_pair, range_reader
-from ionbox_science.dataset_checks import Problem, check_dataset, check_peaks
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import ImzmlHeader, read_header
+from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
+from ionbox_science.imzml.header import ImzmlHeader, read_header
 from pyimzml.compression import ZlibCompression
 
 SOUND = build_pair()

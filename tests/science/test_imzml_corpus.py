@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from imzml_builder import range_reader
-from ionbox_science.dataset_checks import Problem, check_dataset, check_peaks
-from ionbox_science.imzml import ImzmlHeader, read_header
-from ionbox_science.spectra import read_peaks, read_spectrum
+from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
+from ionbox_science.imzml.header import ImzmlHeader, read_header
+from ionbox_science.imzml.spectra import read_peaks, read_spectrum
 from pyimzml.ImzMLParser import ImzMLParser
 
 SENTENCES = {

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imzml_builder import SPECTRA, Pair, build_pair
 from imzml_mutations import mutate
-from ionbox_science import imzml
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml_scan import (
+from ionbox_science.imzml import header
+from ionbox_science.imzml.scan import (
     SIGNED,
     TEXT,
     UNSIGNED,
@@ -37,9 +37,9 @@ START = SOUND.source.index(b"<spectrum ")
 def outcome(source: bytes, document: Document | None) -> dict[str, Any] | str:
     """Return the header, or the words of the refusal, read from a scan or without one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imzml, "scan_spectra", lambda _: document)
+        patch.setattr(header, "scan_spectra", lambda _: document)
         try:
-            return vars(imzml.read_header(source, "a.imzML"))
+            return vars(header.read_header(source, "a.imzML"))
         except InvalidDataset as error:
             return str(error)
 

@@ -8,13 +8,13 @@ import pytest
 from builders import build_grid, build_peaks
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_science.ion_images import (
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import (
     drop_small_images,
     extract_images,
     find_windows,
     window_bounds,
 )
-from ionbox_science.spectra import Peaks
 from oracles import obvious
 from oracles.peak_sorting import sort_peaks
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
-from ionbox_science.ion_images import Grid, Windows, extract_images, find_windows
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid, Windows, extract_images, find_windows
 from oracles import ion_images as oracle
 
 # few different values, so that there are ties and bounds that are hit

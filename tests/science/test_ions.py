@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.compositions import Compositions, parse_compositions
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.ions import (
+from ionbox_science.theory.compositions import Compositions, parse_compositions
+from ionbox_science.theory.ions import (
     NO_ION,
     DecoyRule,
     IonRule,

@@ -9,7 +9,7 @@ import pytest
 from builders import ORBITRAP
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.isotope_patterns import (
+from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     Analyzer,
     IsotopeModel,

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from ionbox_science import isotope_patterns
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.formulas import (
+from ionbox_science.theory import isotope_patterns
+from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,
     build_ion_formula,
     element_masses,
     format_formula,
     parse_formula,
 )
-from ionbox_science.isotope_patterns import (
+from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     FWHM_PER_SIGMA,
     Analyzer,
@@ -28,7 +28,7 @@ from ionbox_science.isotope_patterns import (
     generate_patterns,
     peak_sigma,
 )
-from ionbox_science.isotopes import read_isotopes
+from ionbox_science.theory.isotopes import read_isotopes
 from oracles.isotope_patterns import cpymspec, generate_patterns_with_cpymspec
 
 ELEMENTS = sorted(set(element_masses()) - set(ISOTOPE_LABELS))

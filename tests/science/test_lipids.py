@@ -6,9 +6,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from ionbox_science.databases import parse_database
-from ionbox_science.formulas import parse_formula
-from ionbox_science.lipids import SHIPPED_DATABASES, Lipid, enumerate_lipids
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.formulas import parse_formula
+from ionbox_science.theory.lipids import SHIPPED_DATABASES, Lipid, enumerate_lipids
 
 # Textbook compositions: LIPID MAPS, neutral molecules (choline lipids as zwitterions).
 WELL_KNOWN = {

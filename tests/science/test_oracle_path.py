@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ionbox.simulation.simulate import simulate_dataset
-from ionbox_science.annotation_table import AnnotatedDatabase, write_annotations
-from ionbox_science.annotations import collect_annotations, rank_targets
-from ionbox_science.databases import parse_database
-from ionbox_science.fdr import FDR_METHODS, FdrMethod
-from ionbox_science.imzml import ImzmlHeader, read_header
-from ionbox_science.ion_images import Grid
-from ionbox_science.ions import IonRule, build_ions
-from ionbox_science.isotope_patterns import (
+from ionbox_science.annotation.annotations import collect_annotations, rank_targets
+from ionbox_science.annotation.table import AnnotatedDatabase, write_annotations
+from ionbox_science.imzml.header import ImzmlHeader, read_header
+from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
+from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.ions import IonRule, build_ions
+from ionbox_science.theory.isotope_patterns import (
     IsotopeModel,
     generate_patterns_of,
     sigma_from_resolving_power,
 )
-from ionbox_science.lipids import enumerate_lipids
-from ionbox_science.peak_sorting import sort_spectra
-from ionbox_science.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.theory.lipids import enumerate_lipids
 from oracles import isotope_patterns as oracle_patterns
 from oracles import peak_sorting as oracle_sort
 from oracles import scores as oracle_scores

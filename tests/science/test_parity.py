@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import Run, annotate
-from ionbox_science.ion_images import extract_images, find_windows
-from ionbox_science.ions import IonRule
+from ionbox_science.scoring.ion_images import extract_images, find_windows
+from ionbox_science.theory.ions import IonRule
 from oracles import engine
 
 METRICS = ["chaos", "spatial", "spectral", "msm"]

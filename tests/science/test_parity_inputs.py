@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ionbox_science.databases import parse_database
 from ionbox_science.errors import InvalidDatabase
-from ionbox_science.ions import DecoyRule, IonRule, build_ions
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
 from oracles import engine
 
 N_DECOYS = 20

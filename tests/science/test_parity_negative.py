@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from builders import Run, annotate, draw_blob, plant_dataset
 from ionbox_science.config import FileWords, resolve_config
-from ionbox_science.formulas import build_ion_formula
-from ionbox_science.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.formulas import build_ion_formula
+from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
 from oracles import obvious
 
 NEGATIVE = IsotopeModel("orbitrap", 0.000619, charge=-1)

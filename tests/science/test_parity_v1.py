@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from builders import Run, annotate
-from ionbox_science.ions import IonRule
-from ionbox_science.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.theory.ions import IonRule
 from oracles import engine
 from oracles.cpymspec_035 import generate_patterns_v1
 

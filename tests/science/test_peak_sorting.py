@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
 from imzml_builder import build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.ibd import PassingDigest
-from ionbox_science.imzml import read_header
-from ionbox_science.peak_sorting import SortedSpectra, sort_run, sort_spectra, sum_per_pixel
-from ionbox_science.spectra import read_peaks
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.ibd import PassingDigest
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.sorting.peak_sorting import SortedSpectra, sort_run, sort_spectra, sum_per_pixel
 from oracles import peak_sorting as oracle
 
 

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_science.ions import IonRule, build_ions
-from ionbox_science.quality import N_BINS, ScoreTally, fdr_curve, histogram_msm, tally_scores
+from ionbox_science.annotation.quality import (
+    N_BINS,
+    ScoreTally,
+    fdr_curve,
+    histogram_msm,
+    tally_scores,
+)
+from ionbox_science.theory.ions import IonRule, build_ions
 
 levels = arrays.arrays(np.float64, st.integers(0, 60), elements=st.sampled_from([0.05, 0.1, 0.2]))
 

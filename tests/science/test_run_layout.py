@@ -7,9 +7,9 @@ import pytest
 from builders import build_peaks
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_science.run_layout import RunLayout, bytes_per_peak, decode_block, encode_run
-from ionbox_science.run_merging import merge_runs
-from ionbox_science.segments import cut_segments, encode_segment
+from ionbox_science.sorting.segments import cut_segments, encode_segment
+from ionbox_science.sorting.span_layout import RunLayout, bytes_per_peak, decode_block, encode_run
+from ionbox_science.sorting.span_merging import merge_runs
 
 MASSES = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=40).map(sorted)
 BOUNDS = st.lists(st.floats(99, 104), max_size=5).map(sorted)

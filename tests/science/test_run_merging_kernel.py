@@ -11,8 +11,8 @@ from builders import build_peaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibd_builder import ODD_MZ
-from ionbox_science.run_merging import merge_runs
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.span_merging import merge_runs
 from oracles import peak_sorting as oracle
 
 FEW = st.integers(0, 5).map(lambda i: 100 + i / 8)

@@ -20,8 +20,8 @@ from builders import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_science.isotope_patterns import generate_patterns
-from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.theory.isotope_patterns import generate_patterns
 from oracles import obvious
 from oracles.scores import measure_spatial, measure_spectral
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
-from ionbox_science.ion_images import Grid
-from ionbox_science.scores import ImageOptions, IonScores, Patterns, score_ions
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
 from oracles.scores import score_ions as oracle
 
 

@@ -8,7 +8,8 @@ import pytest
 from builders import build_peaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.segments import (
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.segments import (
     INDEX_STEP,
     SegmentLayout,
     cut_segments,
@@ -16,7 +17,6 @@ from ionbox_science.segments import (
     index_segment,
     plan_bounds,
 )
-from ionbox_science.spectra import Peaks
 from oracles.peak_sorting import sort_peaks
 
 # few values, so that many are equal

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ibd_builder import Dataset, lay_out
 from imzml_builder import SPECTRA, build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import read_header
-from ionbox_science.spectra import Peaks, read_peaks, read_spectrum
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import Peaks, read_peaks, read_spectrum
 from oracles.peak_sorting import sum_intensity
 
 

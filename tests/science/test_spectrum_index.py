@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from imzml_builder import build_pair, range_reader
-from ionbox_science.imzml import read_header
-from ionbox_science.spectra import read_peaks
-from ionbox_science.spectrum_index import SpectrumReader, pack_index, unpack_index
+from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.spectra import read_peaks
+from ionbox_science.imzml.spectrum_index import SpectrumReader, pack_index, unpack_index
 from numpy.typing import NDArray
 
 COORDINATES = [(4, 7), (6, 7), (4, 9), (6, 7)]

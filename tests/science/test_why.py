@@ -9,9 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from builders import ORBITRAP, Dataset, Run, annotate, build_grid, draw_blob, join_peaks, plant_ion
-from ionbox_science.config import RunConfig
-from ionbox_science.errors import InvalidFormula
-from ionbox_science.explanations import (
+from ionbox_science.annotation.explanations import (
     AskedIon,
     Explanation,
     MeasuredIon,
@@ -19,11 +17,13 @@ from ionbox_science.explanations import (
     measure_ion,
     parse_ion,
 )
-from ionbox_science.formulas import build_ion_formula
-from ionbox_science.ions import IonRule
-from ionbox_science.isotope_patterns import generate_patterns
-from ionbox_science.scores import ImageOptions
-from ionbox_science.why import explain, find_formula
+from ionbox_science.annotation.why import explain, find_formula
+from ionbox_science.config import RunConfig
+from ionbox_science.errors import InvalidFormula
+from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.theory.formulas import build_ion_formula
+from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 HEIGHT, WIDTH = 16, 20
 FORMULAS = (

@@ -93,8 +93,8 @@ def check(options: argparse.Namespace) -> int:
 
 def simulate(options: argparse.Namespace) -> int:
     """Write a dataset with planted ions."""
-    from ionbox_science.databases import parse_database
-    from ionbox_science.lipids import enumerate_lipids
+    from ionbox_science.theory.databases import parse_database
+    from ionbox_science.theory.lipids import enumerate_lipids
 
     from ionbox.simulation.simulate import simulate_dataset
 

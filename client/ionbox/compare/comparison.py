@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.fdr import FDR_LEVELS
+from ionbox_science.scoring.fdr import FDR_LEVELS
 
 from ionbox.compare import TOLERANCE
 from ionbox.compare.tables import KEY, METRICS, Side

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science.csv_cells import unguard_cell
-from ionbox_science.formulas import plain_adduct
+from ionbox_science.theory.formulas import plain_adduct
 
 if TYPE_CHECKING:
     import pandas as pd

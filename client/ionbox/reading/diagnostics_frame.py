@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from ionbox_science.annotation_table import format_ion
-from ionbox_science.formulas import join_modifier
-from ionbox_science.ions import NO_ION, IonTable
-from ionbox_science.scores import IonScores
+from ionbox_science.annotation.table import format_ion
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.formulas import join_modifier
+from ionbox_science.theory.ions import NO_ION, IonTable
 
 _LAST_PART = re.compile(r"[+-][^+-]+$")
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import colocalize_images
-from ionbox_science.colocalization import Colocalization
+from ionbox_science.annotation.colocalization import Colocalization
 
 from ionbox.reading.damage import reading
 from ionbox.reading.image_rows import read_rows

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.ion_images import window_bounds
+from ionbox_science.scoring.ion_images import window_bounds
 
 from ionbox.argument_checks import is_number, is_whole
 from ionbox.reading.damage import reading

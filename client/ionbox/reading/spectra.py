@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
 
 from ionbox.reading.damage import reading
 from ionbox.reading.place import ANNOTATE_AGAIN, Place

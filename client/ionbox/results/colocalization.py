@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ionbox_cloud.stored.images import COLOCALIZATION
-from ionbox_science.colocalization import Colocalization
+from ionbox_science.annotation.colocalization import Colocalization
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.argument_checks import is_whole

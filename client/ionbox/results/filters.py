@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.formulas import read_adduct
+from ionbox_science.theory.formulas import read_adduct
 
 from ionbox.argument_checks import is_number, require_bools, require_text
 from ionbox.results.ion_names import read_ion

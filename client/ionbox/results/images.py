@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.annotation_table import format_ion
+from ionbox_science.annotation.table import format_ion
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.formulas import read_adduct
+from ionbox_science.theory.formulas import read_adduct
 
 from ionbox.argument_checks import require_bools, require_text
 from ionbox.results.facts import Database

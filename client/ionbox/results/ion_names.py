@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ionbox_science.annotation_table import format_ion
+from ionbox_science.annotation.table import format_ion
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.formulas import parse_formula, parse_modifier, read_adduct
+from ionbox_science.theory.formulas import parse_formula, parse_modifier, read_adduct
 
 Ion = str | tuple[str, str]
 """An ion: its name, or formula and adduct as the index of ``results()`` has them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ionbox_science.lipids import enumerate_lipids, write_table
+from ionbox_science.theory.lipids import enumerate_lipids, write_table
 
 
 def write_lipids(path: Path) -> int:

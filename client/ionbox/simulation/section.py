@@ -12,8 +12,8 @@ from itertools import islice, product
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig, InvalidFormula
-from ionbox_science.formulas import build_ion_formula, join_modifier
-from ionbox_science.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.formulas import build_ion_formula, join_modifier
+from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.isotope_patterns import (
+from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     FWHM_PER_SIGMA,
     Analyzer,

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.report.rows import Partner, describe_annotations
-from ionbox_science.annotation_table import AnnotatedDatabase
-from ionbox_science.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.explanations import ScoredDatabase
+from ionbox_science.annotation.table import AnnotatedDatabase
 from ionbox_science.config import RunConfig
-from ionbox_science.databases import MoleculeDatabase
-from ionbox_science.explanations import ScoredDatabase
+from ionbox_science.theory.databases import MoleculeDatabase
 
 from ionbox.reading.annotation_frame import read_frame
 from ionbox.reading.image_cache import ImageReader

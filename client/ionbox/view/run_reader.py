@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.report.page_data import read_partners
 from ionbox_cloud.stored.images import COLOCALIZATION
-from ionbox_science.config import RunConfig
-from ionbox_science.errors import InvalidFormula
-from ionbox_science.explanations import (
+from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,
     measure_ion,
     parse_ion,
 )
-from ionbox_science.ion_images import Grid, window_bounds
-from ionbox_science.ions import IonTable
-from ionbox_science.scores import IonScores
-from ionbox_science.why import explain
+from ionbox_science.annotation.why import explain
+from ionbox_science.config import RunConfig
+from ionbox_science.errors import InvalidFormula
+from ionbox_science.scoring.ion_images import Grid, window_bounds
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.ions import IonTable
 
 from ionbox.reading.damage import RECORD, read_record, reading
 from ionbox.reading.measured_data import MeasuredData

@@ -8,7 +8,7 @@ from typing import Any
 
 from ionbox_science import SCIENCE_VERSION
 from ionbox_science.config import RunConfig
-from ionbox_science.spectra import ReadRange
+from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import encode_json

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from ionbox_science.config import RunConfig
-from ionbox_science.databases import MoleculeDatabase
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.segments import PEAKS_PER_SEGMENT, plan_bounds
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.sorting.segments import PEAKS_PER_SEGMENT, plan_bounds
+from ionbox_science.theory.databases import MoleculeDatabase
 
 from ionbox_cloud import keys
 from ionbox_cloud.identity import (

@@ -15,17 +15,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ionbox_science.errors import InvalidConfig, InvalidFormula
-from ionbox_science.fdr import FDR_METHODS, FdrMethod
-from ionbox_science.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
-from ionbox_science.ions import DecoyRule, IonRule, decoy_adducts
-from ionbox_science.isotope_patterns import (
+from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
+from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
+from ionbox_science.theory.ions import DecoyRule, IonRule, decoy_adducts
+from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     REFERENCE_MZ,
     Analyzer,
     IsotopeModel,
     sigma_from_resolving_power,
 )
-from ionbox_science.scores import ImageOptions
 
 Polarity = Literal["positive", "negative"]
 

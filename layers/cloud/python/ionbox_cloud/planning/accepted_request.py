@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_science.config import RunConfig, parse_settings, resolve_config
-from ionbox_science.databases import MoleculeDatabase, parse_database
 from ionbox_science.errors import InvalidConfig, Refusals
+from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.database_tables import DatabaseTable, find_tables

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ionbox_science.databases import parse_database
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, Refusals
-from ionbox_science.lipids import SHIPPED_DATABASES
+from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.lipids import SHIPPED_DATABASES
 
 from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.config import FileWords, Polarity, match_analyzer
-from ionbox_science.dataset_checks import Problem, check_dataset, check_peaks
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import ImzmlHeader, read_header
-from ionbox_science.spectra import ReadRange, read_peaks
+from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
+from ionbox_science.imzml.header import ImzmlHeader, read_header
+from ionbox_science.imzml.spectra import ReadRange, read_peaks
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord

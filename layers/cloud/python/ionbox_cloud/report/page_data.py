@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_science.annotation.quality import fdr_curve
 from ionbox_science.config import RunConfig
-from ionbox_science.quality import fdr_curve
 
 from ionbox_cloud import keys
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox_science.annotation_table import (
+from ionbox_science.annotation.annotations import find_isobars
+from ionbox_science.annotation.table import (
     AnnotatedDatabase,
     count_isomeric_molecules,
     molecules_by_formula,
@@ -15,7 +16,6 @@ from ionbox_science.annotation_table import (
     name_ions,
     order_annotations,
 )
-from ionbox_science.annotations import find_isobars
 from ionbox_science.config import Polarity
 
 Row = dict[str, Any]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.annotation_table import AnnotatedDatabase
-from ionbox_science.annotations import Annotations
-from ionbox_science.databases import parse_database
-from ionbox_science.quality import ScoreTally
+from ionbox_science.annotation.annotations import Annotations
+from ionbox_science.annotation.quality import ScoreTally
+from ionbox_science.annotation.table import AnnotatedDatabase
+from ionbox_science.theory.databases import parse_database
 
 from ionbox_cloud import keys
 from ionbox_cloud.run_plan import RunPlan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.spectra import ReadRange
+from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.run_plan import RunPlan

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.annotation_table import name_ions
-from ionbox_science.annotations import Annotations
-from ionbox_science.colocalization import Colocalization, colocalize
+from ionbox_science.annotation.annotations import Annotations
+from ionbox_science.annotation.colocalization import Colocalization, colocalize
+from ionbox_science.annotation.table import name_ions
 from ionbox_science.columns import ArrayRecord
 
 from ionbox_cloud import keys

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.scores import Patterns
+from ionbox_science.scoring.scores import Patterns
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord

@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.dataset_checks import check_mz_counts, count_implausible_mz
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml import ImzmlHeader
-from ionbox_science.segments import encode_segment
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.checks import check_mz_counts, count_implausible_mz
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.segments import encode_segment
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.ion_images import Grid, extract_images, find_windows, window_bounds
-from ionbox_science.segments import INDEX_STEP, SegmentLayout
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows, window_bounds
+from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord

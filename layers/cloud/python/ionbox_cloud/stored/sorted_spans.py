@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.run_layout import RunLayout, decode_block
-from ionbox_science.spectra import Peaks
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.span_layout import RunLayout, decode_block
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput

@@ -1,0 +1,1 @@
+"""What is made of scores: the annotation table, why not, colocalization, quality."""

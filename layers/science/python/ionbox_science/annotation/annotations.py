@@ -1,0 +1,216 @@
+"""Annotations: the target ions that were found, with their metrics and FDR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.columns import Columns
+from ionbox_science.scoring.fdr import FdrMethod, estimate_fdr
+from ionbox_science.scoring.ion_images import window_bounds
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.ions import NO_ION, IonTable
+
+Float64s = npt.NDArray[np.float64]
+Strings = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class RankedTargets:
+    """Every target of a database with its FDR; decides which become annotations.
+
+    Attributes
+    ----------
+    fdr : (n_formulas, n_targets) float64
+        1 where nothing was found.
+    formula_index, target_index : (n,) int64
+        Rows of the annotated targets: MSM above 0 and FDR below 1.
+    score_row : (n,) int64
+        Their rows in the scores.
+    n_dropped : int
+        Targets that were found but whose FDR reached 1.
+    """
+
+    fdr: Float64s
+    formula_index: npt.NDArray[np.int64]
+    target_index: npt.NDArray[np.int64]
+    score_row: npt.NDArray[np.int64]
+    n_dropped: int
+
+
+@dataclass(frozen=True)
+class Annotations(Columns):
+    """Annotated target ions of one database, one row each.
+
+    Attributes
+    ----------
+    formula, chem_mod, neutral_loss, adduct : (n,) str
+        The molecule and what made it an ion.
+    ion_formula : (n,) str
+        The formula with all modifiers applied.
+    ion : (n,) int32
+        Ion number in the database's ion table.
+    fdr, msm, chaos, spatial, spectral : (n,) float64
+        See `IonScores`.
+    mz_error_abs, mz_error_rel : (n,) float64
+        In Da, see `IonScores`.
+    total_intensity, min_intensity, max_intensity : (n, n_peaks) float32
+        Per isotope image.
+    mz_mean, mz_stddev : (n, n_peaks) float64
+        Measured, per isotope peak, in Da.
+    pattern_mz : (n, n_peaks) float64
+        Theoretical m/z, zero padded.
+    pattern_intensity : (n, n_peaks) float32
+        Theoretical abundance, base peak 100.
+    """
+
+    formula: Strings
+    chem_mod: Strings
+    neutral_loss: Strings
+    adduct: Strings
+    ion_formula: Strings
+    ion: npt.NDArray[np.int32]
+    fdr: Float64s
+    msm: Float64s
+    chaos: Float64s
+    spatial: Float64s
+    spectral: Float64s
+    mz_error_abs: Float64s
+    mz_error_rel: Float64s
+    total_intensity: npt.NDArray[np.float32]
+    min_intensity: npt.NDArray[np.float32]
+    max_intensity: npt.NDArray[np.float32]
+    mz_mean: Float64s
+    mz_stddev: Float64s
+    pattern_mz: Float64s
+    pattern_intensity: npt.NDArray[np.float32]
+
+
+def msm_by_ion(table: IonTable, scores: IonScores) -> Float64s:
+    """Return the MSM of every ion of a database, and a last 0, which `NO_ION` finds."""
+    msm = np.zeros(table.n_ions + 1)
+    msm[scores.ion] = scores.msm
+    return msm
+
+
+def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> RankedTargets:
+    """Estimate the FDR of every target of a database and choose the annotations.
+
+    Parameters
+    ----------
+    table : IonTable
+        Targets and decoys of the database.
+    scores : IonScores
+        Metrics of its ions, any order.
+    method : {"metaspace-v1", "metaspace-v3"}
+        FDR method.
+    """
+    msm = msm_by_ion(table, scores)
+    row = np.full(table.n_ions + 1, NO_ION, np.int64)
+    row[scores.ion] = np.arange(len(scores.ion))
+    target_msm = msm[table.target_ion]
+    fdr = estimate_fdr(target_msm, msm[table.decoy_ion], method)
+    found = target_msm > 0
+    formula_index, target_index = np.nonzero(found & (fdr < 1))
+    return RankedTargets(
+        fdr=fdr,
+        formula_index=formula_index,
+        target_index=target_index,
+        score_row=row[table.target_ion[formula_index, target_index]],
+        n_dropped=int(np.count_nonzero(found & (fdr >= 1))),
+    )
+
+
+def collect_annotations(
+    table: IonTable,
+    scores: IonScores,
+    ranked: RankedTargets,
+    pattern_mz: Float64s,
+    pattern_intensity: npt.NDArray[np.float32],
+) -> Annotations:
+    """Put together the rows of the annotated targets.
+
+    Parameters
+    ----------
+    table, scores, ranked
+        As given to, and returned by, `rank_targets`.
+    pattern_mz, pattern_intensity : (n, n_peaks) float64, float32
+        Isotope patterns of the annotated ions, row by row of ``ranked``.
+    """
+    chosen = scores.take(ranked.score_row)
+    parts = table.target_parts[ranked.target_index]
+    return Annotations(
+        formula=table.formulas[ranked.formula_index],
+        chem_mod=parts[:, 0],
+        neutral_loss=parts[:, 1],
+        adduct=parts[:, 2],
+        ion_formula=np.array(table.ion_formulas(chosen.ion), dtype=np.str_),
+        fdr=ranked.fdr[ranked.formula_index, ranked.target_index],
+        pattern_mz=pattern_mz,
+        pattern_intensity=pattern_intensity,
+        **chosen.to_arrays(),
+    )
+
+
+def count_isomers(ion_formula: Strings) -> npt.NDArray[np.int64]:
+    """Count, for each annotated ion, the other annotated ions of the same ion formula."""
+    _, group, size = np.unique(ion_formula, return_inverse=True, return_counts=True)
+    return np.asarray(size[group] - 1)
+
+
+def find_isobars(
+    ion_formula: Strings, pattern_mz: Float64s, ppm: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find, for each annotated ion, the annotated ions it can be confused with.
+
+    Parameters
+    ----------
+    ion_formula : (n,) str
+        Formulas with all modifiers applied.
+    pattern_mz : (n, n_peaks) float64
+        Theoretical m/z, zero padded.
+    ppm : float
+        Half width of an m/z window.
+
+    Returns
+    -------
+    one, other : (n_pairs,) int64
+        Rows of ions of different formulas whose first windows overlap, or two or more of whose
+        windows do. Every pair in both orders, ascending.
+    """
+    first, second = _overlapping_windows(pattern_mz, ppm)
+    n_ions, n_peaks = pattern_mz.shape
+    one, other = first // n_peaks, second // n_peaks
+    differ = ion_formula[one] != ion_formula[other]
+    both_first = (first % n_peaks == 0) & (second % n_peaks == 0)
+    pair, index = np.unique((one * n_ions + other)[differ], return_inverse=True)
+    overlaps = np.bincount(index, minlength=len(pair))
+    firsts = np.bincount(index, both_first[differ], minlength=len(pair))
+    isobaric = pair[(firsts > 0) | (overlaps > 1)]
+    return isobaric // max(n_ions, 1), isobaric % max(n_ions, 1)
+
+
+def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt.NDArray[np.int64]:
+    """Count what `find_isobars` finds for each annotated ion: (n,) int64."""
+    one, _ = find_isobars(ion_formula, pattern_mz, ppm)
+    return np.bincount(one, minlength=len(ion_formula))
+
+
+def _overlapping_windows(
+    pattern_mz: Float64s, ppm: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return all ordered pairs of windows of different ions that overlap, as flat indices."""
+    lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
+    real = np.flatnonzero(lowest > 0)
+    order = real[np.argsort(lowest[real], kind="stable")]
+    # windows that begin before this one ends: a run, because starts are sorted
+    n_after = np.searchsorted(lowest[order], highest[order], side="right")
+    n_after -= np.arange(1, len(order) + 1)
+    left = np.repeat(np.arange(len(order)), n_after)
+    right = left + 1 + np.arange(left.size) - np.repeat(np.cumsum(n_after) - n_after, n_after)
+    first, second = order[left], order[right]
+    apart = first // pattern_mz.shape[1] != second // pattern_mz.shape[1]
+    first, second = first[apart], second[apart]
+    return np.concatenate([first, second]), np.concatenate([second, first])

@@ -1,0 +1,201 @@
+"""What is asked about an ion, what a run and its data know of it, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidFormula
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.scoring.ion_images import Grid, find_windows
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.theory.formulas import (
+    NO_FORMULA_CHANGE,
+    join_modifier,
+    parse_formula,
+    parse_modifier,
+    read_adduct,
+)
+from ionbox_science.theory.ions import IonTable
+
+Float64s = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AskedIon:
+    """The ion in question: a molecule and what makes it an ion."""
+
+    formula: str
+    adduct: str
+    neutral_loss: str = ""
+    chem_mod: str = ""
+
+    @property
+    def modifier(self) -> str:
+        """All that is added to the formula."""
+        return join_modifier(self.chem_mod, self.neutral_loss, self.adduct)
+
+    @property
+    def kind(self) -> str:
+        """What makes it an ion, as people write it: ``M+H``, ``[M]+``."""
+        if self.adduct in NO_FORMULA_CHANGE:
+            return f"[M{self.chem_mod}{self.neutral_loss}]{self.adduct[-1]}"
+        return f"M{self.chem_mod}{self.neutral_loss}{self.adduct}"
+
+
+def parse_ion(formula: str, adduct: str, neutral_loss: str = "", chem_mod: str = "") -> AskedIon:
+    """Read how people write an ion; the adduct as `read_adduct` takes it.
+
+    Raises
+    ------
+    InvalidFormula
+        If formula or modifiers cannot be read.
+    """
+    if not formula.strip():
+        raise InvalidFormula("no formula given; write that of the molecule, such as C6H12O6")
+    asked = AskedIon(formula.strip(), read_adduct(adduct), neutral_loss.strip(), chem_mod.strip())
+    try:
+        parse_formula(asked.formula)
+    except InvalidFormula as error:
+        if asked.formula[0].islower():
+            raise InvalidFormula(f"{error}; write elements as C, H, Na") from None
+        raise
+    parse_modifier(asked.modifier)
+    return asked
+
+
+@dataclass(frozen=True)
+class ScoredDatabase:
+    """What a run found out about one database.
+
+    Attributes
+    ----------
+    name : str
+        Of the database.
+    table : IonTable
+        Its targets and decoys.
+    scores : IonScores
+        Metrics of every scored ion.
+    fdr : (n_formulas, n_targets) float64
+        FDR of every target, 1 where nothing was found.
+    """
+
+    name: str
+    table: IonTable
+    scores: IonScores
+    fdr: Float64s
+
+
+@dataclass(frozen=True)
+class MeasuredIon:
+    """What the peaks of a dataset say of an ion.
+
+    Attributes
+    ----------
+    n_peaks, n_pixels : list of int
+        Measured peaks in each isotope window, and pixels they lie in.
+    scores : IonScores
+        Its metrics, one row or none.
+    """
+
+    n_peaks: list[int]
+    n_pixels: list[int]
+    scores: IonScores
+
+
+MeasureIon = Callable[[Float64s, npt.NDArray[np.float32]], MeasuredIon]
+"""Takes the m/z and abundances of a pattern, (n_peaks,) each."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question, whether its answer speaks for the ion (None: not known), and a sentence."""
+
+    topic: str
+    holds: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of an ion in one database of a run.
+
+    Attributes
+    ----------
+    ion, database : str
+        Names.
+    annotated : bool
+        Whether it is in the table of annotations.
+    verdict : str
+        The answer in one sentence.
+    findings : tuple of Finding
+        Question by question, as far as they have an answer.
+    mz, abundance : list of float
+        The theoretical pattern.
+    n_peaks, n_pixels : list of int or None
+        Per isotope window; None if nobody can count them.
+    metrics : dict of str to float
+        Empty if the ion was not scored.
+    fdr : float or None
+        None if the run did not look for the ion.
+    rank, n_ranked : int or None
+        Place among the targets of its kind that were found.
+    n_decoys : int or None
+        Decoys of its kind that score at least as high.
+    decoys : list of (str, float)
+        The best of them: ion and MSM.
+    """
+
+    ion: str
+    database: str
+    annotated: bool
+    verdict: str
+    findings: tuple[Finding, ...]
+    mz: list[float] = field(default_factory=list)
+    abundance: list[float] = field(default_factory=list)
+    n_peaks: list[int] | None = None
+    n_pixels: list[int] | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    fdr: float | None = None
+    rank: int | None = None
+    n_ranked: int | None = None
+    n_decoys: int | None = None
+    decoys: list[tuple[str, float]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+
+def measure_ion(
+    peaks: Peaks,
+    mz: Float64s,
+    abundance: npt.NDArray[np.float32],
+    grid: Grid,
+    options: ImageOptions,
+    mz_range: tuple[float, float],
+) -> MeasuredIon:
+    """Count the peaks of an ion and score it, in the database or not.
+
+    Parameters
+    ----------
+    peaks : Peaks
+        Sorted by m/z; must cover the windows of the pattern.
+    mz, abundance : (n_peaks,) float64, float32
+        The theoretical pattern, zero padded.
+    grid, options, mz_range
+        As for `ionbox_science.scoring.scores.score_ions`.
+    """
+    pattern = mz[None, :]
+    windows = find_windows(peaks.mz, pattern, options.ppm)
+    bounds = list(zip(windows.start[0].tolist(), windows.stop[0].tolist(), strict=True))
+    patterns = Patterns(pattern, abundance[None, :], np.array([True]))
+    return MeasuredIon(
+        n_peaks=windows.n_found[0].tolist(),
+        n_pixels=[len(np.unique(peaks.pixel[start:stop])) for start, stop in bounds],
+        scores=score_ions(peaks, patterns, grid, options, mz_range),
+    )

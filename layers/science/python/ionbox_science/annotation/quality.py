@@ -1,0 +1,116 @@
+"""Figures of how good a run is: FDR by rank, MSM of targets against decoys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.annotation.annotations import msm_by_ion
+from ionbox_science.scoring.scores import IonScores
+from ionbox_science.theory.ions import IonTable
+
+N_BINS = 50
+"""Of a histogram of MSM between 0 and 1."""
+
+Float64s = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreTally:
+    """What became of a database's ions, annotated or not.
+
+    Attributes
+    ----------
+    n_targets : int
+        Target ions that were scored.
+    n_measured : int
+        Those of them with a first isotope image that is not empty.
+    best_msm, best_decoy_msm : float
+        Of targets and decoys; 0 if none was found.
+    """
+
+    n_targets: int
+    n_measured: int
+    best_msm: float
+    best_decoy_msm: float
+
+    def to_json(self) -> dict[str, int | float]:
+        """Return the figures by name."""
+        return asdict(self)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the figures by name, each as an array of no dimension."""
+        return {name: np.array(value) for name, value in self.to_json().items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Rebuild the figures from arrays that may hold more."""
+        return cls(**{field.name: arrays[field.name].item() for field in fields(cls)})
+
+
+def tally_scores(table: IonTable, scores: IonScores) -> ScoreTally:
+    """Count the target ions of a database that were measured, and find the best scores.
+
+    Parameters
+    ----------
+    table : IonTable
+        Targets and decoys of a database.
+    scores : IonScores
+        Metrics of its ions, any order.
+
+    Notes
+    -----
+    An ion counts once, however many molecules it stands for.
+    """
+    msm = msm_by_ion(table, scores)
+    targets = np.flatnonzero(table.is_target)
+    return ScoreTally(
+        n_targets=targets.size,
+        n_measured=int(np.isin(targets, scores.ion).sum()),
+        best_msm=float(msm[table.target_ion].max(initial=0)),
+        best_decoy_msm=float(msm[table.decoy_ion].max(initial=0)),
+    )
+
+
+def histogram_msm(table: IonTable, scores: IonScores) -> Float64s:
+    """Count targets and decoys by MSM, decoys as the mean of the draws.
+
+    Parameters
+    ----------
+    table : IonTable
+        Targets and decoys of a database.
+    scores : IonScores
+        Metrics of its ions, any order.
+
+    Returns
+    -------
+    (2, N_BINS) float64
+        Targets, then decoys, in equal bins; those with an MSM of 0 are not counted.
+    """
+    msm = msm_by_ion(table, scores)
+    counts = [
+        np.histogram(found[found > 0], N_BINS, (0, 1))[0]
+        for found in (msm[table.target_ion], msm[table.decoy_ion])
+    ]
+    return np.array([counts[0], counts[1] / max(1, table.decoy_ion.shape[2])])
+
+
+def fdr_curve(fdr: Float64s, n_points: int = 500) -> list[tuple[int, float]]:
+    """Return how many annotations there are up to each FDR: (rank, fdr), both ascending.
+
+    Parameters
+    ----------
+    fdr : (n,) float64
+        Of the annotations, any order.
+    n_points : int
+        At most so many points, evenly chosen among the distinct FDRs; the last is always there.
+    """
+    levels, counts = np.unique(fdr, return_counts=True)
+    ranks = np.cumsum(counts)
+    chosen = np.unique(np.linspace(0, max(len(levels) - 1, 0), n_points).round().astype(int))
+    chosen = chosen[: len(levels)]
+    return list(zip(ranks[chosen].tolist(), levels[chosen].tolist(), strict=True))

@@ -1,0 +1,287 @@
+"""Checks of a dataset before any compute is spent on it: all problems at once, as sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.spectra import ReadRange, read_spectrum
+
+# The heaviest proteins seen by imaging are below 1 MDa; a wrong data type gives far more.
+_MAX_PLAUSIBLE_MZ = 1e6
+_N_SAMPLED = 64
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a dataset: an error prevents its annotation, a warning does not.
+
+    ``settled_by`` names a setting; where that is given, the problem is none.
+    """
+
+    severity: Literal["error", "warning"]
+    message: str
+    settled_by: str = ""
+
+
+def check_dataset(
+    header: ImzmlHeader,
+    *,
+    name: str,
+    ibd_name: str,
+    ibd_size: int | None,
+    ibd_uuid: bytes | None,
+    accept_profile: bool,
+) -> list[Problem]:
+    """Check the header, and the ibd as far as its size and first bytes tell.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        What the imzML says.
+    name, ibd_name : str
+        File names, for messages.
+    ibd_size : int or None
+        Bytes; None if there is no ibd.
+    ibd_uuid : bytes or None
+        First 16 bytes of the ibd, None if not known.
+    accept_profile : bool
+        Whether profile spectra are only a warning.
+
+    Returns
+    -------
+    list of Problem
+        Errors first.
+    """
+    problems = [Problem("warning", text) for text in header.warnings]
+    problems += _check_ibd(header, name, ibd_name, ibd_size, ibd_uuid)
+    problems += _check_arrays(header, name)
+    problems += _check_kind(header, name, accept_profile)
+    problems += _check_positions(header, name)
+    return sorted(problems, key=lambda problem: problem.severity)
+
+
+def _check_ibd(
+    header: ImzmlHeader, name: str, ibd_name: str, size: int | None, uuid: bytes | None
+) -> Iterator[Problem]:
+    if size is None:
+        yield Problem("error", f"{ibd_name} is missing: put it beside {name}.")
+        return
+    if size == 0:
+        yield Problem("error", f"{ibd_name} is empty (0 bytes): copy or upload it again.")
+        return
+    belongs = _same_uuid(header.uuid, uuid)
+    found = "unknown" if uuid is None else uuid.hex()
+    if not belongs and size != header.ibd_end:
+        yield Problem(
+            "error",
+            f"{ibd_name} belongs to another imzML: its UUID is {found} and it has {size} "
+            f"bytes, but {name} says {header.uuid} and describes {header.ibd_end}; "
+            "give the two files of one export.",
+        )
+    elif size < header.ibd_end:
+        yield _truncated(header, ibd_name, size)
+    elif not belongs:
+        yield Problem(
+            "warning",
+            f"{ibd_name} has UUID {found} but {name} says {header.uuid}; the sizes "
+            "agree, so check that both come from one export.",
+        )
+
+
+def _same_uuid(declared: str | None, found: bytes | None) -> bool:
+    """Compare in both byte orders (Windows tools write GUIDs partly little-endian)."""
+    if declared is None or found is None or len(found) < 16:
+        return True  # nothing to compare
+    expected = UUID(hex=declared)
+    return found in (expected.bytes, expected.bytes_le)
+
+
+def _truncated(header: ImzmlHeader, ibd_name: str, size: int) -> Problem:
+    beyond = np.flatnonzero(header.ends > size)
+    return Problem(
+        "error",
+        f"{ibd_name} is truncated: it has {size} bytes and lacks {header.ibd_end - size}; "
+        f"{len(beyond)} of {header.n_spectra} spectra do not fit, the first is spectrum index "
+        f"{beyond[0]}; copy or upload it again.",
+    )
+
+
+def _check_arrays(header: ImzmlHeader, name: str) -> Iterator[Problem]:
+    if header.n_peaks == 0:
+        text = f"{name}: none of the {header.n_spectra} spectra has a peak"
+        yield Problem("error", f"{text}; check the peak picking of the export.")
+    unequal = np.flatnonzero(header.mz_count != header.intensity_count)
+    if len(unequal):
+        i = unequal[0]
+        yield Problem(
+            "error",
+            f"{name}: {len(unequal)} of {header.n_spectra} spectra have m/z and intensity arrays "
+            f"of unequal length, the first is spectrum index {i} with {header.mz_count[i]} m/z "
+            f"values and {header.intensity_count[i]} intensities; export the dataset again.",
+        )
+
+
+def _check_kind(header: ImzmlHeader, name: str, accept_profile: bool) -> Iterator[Problem]:
+    if header.spectrum_type == "profile":
+        if accept_profile:
+            yield Problem(
+                "warning",
+                f"{name} declares profile spectra: every sample point counts as a peak, so "
+                "scores and ion images are less reliable than with centroided data.",
+            )
+        else:
+            yield Problem(
+                "error",
+                f"{name} declares profile spectra: export it with centroiding (peak picking), or "
+                "pass --accept-profile if the spectra are centroided in fact.",
+            )
+    elif header.spectrum_type is None:
+        yield Problem(
+            "warning",
+            f"{name} does not say whether its spectra are centroided; ionbox takes them as such.",
+        )
+    if header.polarity is None:
+        text = f"{name} does not say its polarity: give --polarity positive or negative."
+        yield Problem("warning", text, settled_by="polarity")
+    elif header.polarity == "mixed":
+        text = f"{name} has spectra of both polarities: export one file per polarity."
+        yield Problem("error", text)
+
+
+def _check_positions(header: ImzmlHeader, name: str) -> Iterator[Problem]:
+    n_repeated = header.n_spectra - len(np.unique(header.pixel_index))
+    if n_repeated:
+        yield Problem(
+            "warning",
+            f"{name}: {n_repeated} of {header.n_spectra} spectra repeat the position of another; "
+            "their intensities will be summed.",
+        )
+    declared = header.declared_size
+    if declared and (header.width > declared[0] or header.height > declared[1]):
+        yield Problem(
+            "warning",
+            f"{name} declares {declared[0]} x {declared[1]} pixels, but its spectra span "
+            f"{header.width} x {header.height}; ionbox goes by the spectra.",
+        )
+
+
+def check_peaks(
+    header: ImzmlHeader, read_range: ReadRange, *, ibd_name: str, n_sampled: int = _N_SAMPLED
+) -> list[Problem]:
+    """Look at the values of a few spectra: the first, the last, and some evenly between.
+
+    Sees what neither sizes nor UUIDs tell, such as a wrong data type or another file's data.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Of a dataset without errors in `check_dataset`.
+    read_range : ReadRange
+        Reads the ibd.
+    ibd_name : str
+        File name, for messages.
+    n_sampled : int
+        Spectra to read at most.
+
+    Returns
+    -------
+    list of Problem
+        Errors first.
+    """
+    sample = np.unique(np.linspace(0, header.n_spectra - 1, n_sampled).round().astype(np.int64))
+    first_errors: list[Problem] = []
+    oddities: Counter[str] = Counter()
+    n_kept = 0
+    for index in sample.tolist():
+        mz, intensity = read_spectrum(header, index, read_range)
+        kept = intensity > 0
+        n_kept += int(np.count_nonzero(kept))
+        oddities.update(_odd_values(mz, intensity))
+        if not first_errors:
+            first_errors += _implausible_mz(mz[kept], index, ibd_name)
+            first_errors += _only_zeros(mz, intensity, index, ibd_name)
+    if n_kept == 0:
+        oddities["no intensity above zero"] = len(sample)
+    return first_errors + [
+        Problem("warning", f"{ibd_name}: {n} of {len(sample)} spectra looked at have {text}.")
+        for text, n in oddities.items()
+    ]
+
+
+def count_implausible_mz(sorted_mz: npt.NDArray[np.floating[Any]]) -> int:
+    """Count m/z that no instrument measures: zero or below, far too high, not a number.
+
+    Parameters
+    ----------
+    sorted_mz : (n_peaks,) float32 or float64
+        Ascending; those that are not numbers last.
+    """
+    n_low = int(np.searchsorted(sorted_mz, 0.0, side="right"))
+    return n_low + len(sorted_mz) - int(np.searchsorted(sorted_mz, _MAX_PLAUSIBLE_MZ, side="right"))
+
+
+def check_mz_counts(
+    n_implausible: int, n_peaks: int, ibd_name: str, *, checksum_differs: bool
+) -> None:
+    """Refuse a dataset for m/z found once all were sorted: damage hides between sampled spectra.
+
+    Raises
+    ------
+    InvalidDataset
+        If some are not plausible.
+    """
+    if n_implausible:
+        reason = (
+            "and the checksum is not the one its imzML declares, so the file is damaged; copy or "
+            "upload it again"
+            if checksum_differs
+            else "so the imzML declares a wrong data type or the file is damaged; export the "
+            "dataset again"
+        )
+        raise InvalidDataset(
+            f"{ibd_name}: {n_implausible:,} of {n_peaks:,} peaks have no plausible m/z, {reason}."
+        )
+
+
+def _implausible_mz(
+    mz: npt.NDArray[np.floating[Any]], index: int, ibd_name: str
+) -> Iterator[Problem]:
+    implausible = mz[~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))]
+    if len(implausible):
+        yield Problem(
+            "error",
+            f"{ibd_name}: spectrum index {index} has an m/z value of {implausible[0]:.6g}, so the "
+            "imzML declares a wrong data type or belongs to another ibd; export the dataset again.",
+        )
+
+
+def _only_zeros(
+    mz: npt.NDArray[np.floating[Any]], intensity: npt.NDArray[Any], index: int, ibd_name: str
+) -> Iterator[Problem]:
+    """Notice a file that was allocated but never filled; one zero alone may stand for no peak."""
+    if len(mz) > 1 and not mz.any() and not intensity.any():
+        yield Problem(
+            "error",
+            f"{ibd_name}: spectrum index {index} holds only zeros, so the file is not complete; "
+            "copy or upload it again.",
+        )
+
+
+def _odd_values(mz: npt.NDArray[np.floating[Any]], intensity: npt.NDArray[Any]) -> Iterator[str]:
+    if (mz[1:] < mz[:-1]).any():
+        yield "m/z values that do not ascend; ionbox sorts them"
+    if (intensity < 0).any():
+        yield "negative intensities, which are dropped"
+    if np.isnan(intensity).any():
+        yield "intensities that are not a number, which are dropped"
+    if np.isinf(intensity).any():
+        yield "infinite intensities, which are kept and spoil the images they fall in"

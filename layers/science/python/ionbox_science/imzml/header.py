@@ -1,0 +1,393 @@
+"""The header of a dataset: everything the imzML file says, as arrays over its spectra."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.scan import scan_spectra
+from ionbox_science.imzml.terms import (
+    CENTROID,
+    CHECKSUMS,
+    CONTINUOUS,
+    INTENSITY,
+    MZ,
+    NEGATIVE,
+    POSITIVE,
+    PROCESSED,
+    PROFILE,
+    TYPE_NAMES,
+    UUID,
+    Head,
+)
+from ionbox_science.imzml.xml import (
+    RE_EXPORT,
+    ArrayColumns,
+    ArrayFormat,
+    Defects,
+    Document,
+    line_of_spectrum,
+    parse,
+)
+
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+
+# Beyond these a number is damage, not data; together they keep all byte arithmetic inside int64.
+_MAX_COUNT = 2**40
+_MAX_OFFSET = 2**56
+_MAX_PIXELS = 2**31
+
+
+@dataclass(frozen=True, eq=False)
+class ImzmlHeader:
+    """What an imzML file says about its dataset; spectra keep the order of the file.
+
+    Attributes
+    ----------
+    mode : str
+        "continuous" if all spectra share one m/z array in the ibd, else "processed", whatever the
+        file declares; a single spectrum is what it is declared to be.
+    mz_dtype, intensity_dtype : numpy.dtype
+        Little-endian type of the values in the ibd.
+    x, y : (n_spectra,) int32, pixels
+        Coordinates as in the file.
+    mz_offset, intensity_offset : (n_spectra,) int64, bytes
+        Where the arrays start in the ibd.
+    mz_count, intensity_count : (n_spectra,) int64, elements
+        Lengths of the arrays.
+    polarity : str or None
+        "positive", "negative", or "mixed" where spectra of both are declared.
+    spectrum_type : str or None
+        "centroid" or "profile"; "profile" if any spectrum is.
+    uuid : str or None
+        32 lower-case hex digits, to compare with the first 16 bytes of the ibd.
+    checksum : tuple of (str, str) or None
+        Algorithm as named by ``hashlib`` and lower-case hex digest of the ibd, as declared.
+    instruments : tuple of str
+        Names and values under the instrument configurations: model and analyzer terms.
+    resolving_power : float or None
+        Declared mass resolving power; at which m/z, imzML does not say.
+    declared_size : tuple of (int, int) or None
+        Pixels in x and y as declared by the scan settings; never used to place pixels.
+    pixel_size_um : tuple of (float, float) or None
+        Declared size of a pixel in x and y.
+    warnings : tuple of str
+        What looked odd while reading but does not prevent it.
+    """
+
+    mode: str
+    mz_dtype: np.dtype[Any]
+    intensity_dtype: np.dtype[Any]
+    x: Int32Array
+    y: Int32Array
+    mz_offset: Int64Array
+    mz_count: Int64Array
+    intensity_offset: Int64Array
+    intensity_count: Int64Array
+    polarity: str | None = None
+    spectrum_type: str | None = None
+    uuid: str | None = None
+    checksum: tuple[str, str] | None = None
+    instruments: tuple[str, ...] = ()
+    resolving_power: float | None = None
+    declared_size: tuple[int, int] | None = None
+    pixel_size_um: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def checksum_algorithm(self) -> str:
+        """What to compare ibd files by: as declared, else SHA-256, as ``hashlib`` names them."""
+        return self.checksum[0] if self.checksum else "sha256"
+
+    @property
+    def n_spectra(self) -> int:
+        """Number of spectra."""
+        return len(self.x)
+
+    @property
+    def n_peaks(self) -> int:
+        """Number of peaks declared, zero intensities included."""
+        return int(self.mz_count.sum())
+
+    @property
+    def width(self) -> int:
+        """Pixels in x of the bounding box of all spectra."""
+        return int(self.x.max()) - int(self.x.min()) + 1
+
+    @property
+    def height(self) -> int:
+        """Pixels in y of the bounding box of all spectra."""
+        return int(self.y.max()) - int(self.y.min()) + 1
+
+    @property
+    def pixel_index(self) -> npt.NDArray[np.uint32]:
+        """Row-major pixel of every spectrum in the bounding box, (n_spectra,) uint32."""
+        column = self.x.astype(np.int64) - int(self.x.min())
+        row = self.y.astype(np.int64) - int(self.y.min())
+        return (row * self.width + column).astype(np.uint32)
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Pixels that have a spectrum, (height, width) bool."""
+        mask = np.zeros(self.height * self.width, dtype=np.bool_)
+        mask[self.pixel_index] = True
+        return mask.reshape(self.height, self.width)
+
+    @property
+    def ends(self) -> Int64Array:
+        """One past the last byte that each spectrum's arrays reach, (n_spectra,) int64, bytes."""
+        mz = _ends(self.mz_offset, self.mz_count, self.mz_dtype)
+        intensity = _ends(self.intensity_offset, self.intensity_count, self.intensity_dtype)
+        return np.maximum(mz, intensity)
+
+    @property
+    def ibd_end(self) -> int:
+        """One past the last byte that any array reaches, bytes."""
+        return int(self.ends.max(initial=0))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the header as named arrays, none of which needs pickle to be stored."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        scalars = {name: value for name, value in values.items() if name not in arrays}
+        for name in ("mz_dtype", "intensity_dtype"):
+            scalars[name] = scalars[name].str
+        return {**arrays, "scalars": np.array(json.dumps(scalars))}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> ImzmlHeader:
+        """Rebuild the header from what `to_arrays` returned."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in json.loads(str(arrays["scalars"])).items()
+        }
+        for name in ("mz_dtype", "intensity_dtype"):
+            values[name] = np.dtype(values[name])
+        values |= {name: arrays[name] for name in arrays if name != "scalars"}
+        return ImzmlHeader(**values)
+
+
+def _ends(offset: Int64Array, count: Int64Array, value_type: np.dtype[Any]) -> Int64Array:
+    return np.where(count > 0, offset + count * value_type.itemsize, 0)
+
+
+def read_header(source: bytes, name: str) -> ImzmlHeader:
+    """Read an imzML file.
+
+    Parameters
+    ----------
+    source : bytes
+        The whole imzML file.
+    name : str
+        Its file name, for messages.
+
+    Raises
+    ------
+    InvalidDataset
+        If the file is not sound XML, not imzML, or of a kind ionbox does not read. The message has
+        one line per kind of problem and names them all.
+
+    Notes
+    -----
+    Most files can be scanned, about a hundred times faster than the walk, which reads any.
+    """
+    defects = Defects()
+    document = scan_spectra(source) or parse(source, defects)
+    header = None if document is None else _assemble(document, name, defects)
+    if defects or header is None:
+        lines = defects.sentences(name, lambda index: line_of_spectrum(source, index))
+        raise InvalidDataset("\n".join(lines))
+    return header
+
+
+def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | None:
+    """Turn columns into a header; None where a defect leaves nothing to build it from."""
+    spectra, head = document.spectra, document.head
+    if spectra.n_spectra == 0:
+        return None
+    x = _coordinates(spectra.x, "x", defects)
+    y = _coordinates(spectra.y, "y", defects)
+    _check_grid(x, y, np.array(spectra.z), defects)
+    places = {role: _places(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    types = {role: _value_type(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    mz_type, intensity_type = types[MZ], types[INTENSITY]
+    if mz_type is None or intensity_type is None:
+        return None
+    if mz_type.kind != "f":
+        text = f"the m/z arrays are stored as {TYPE_NAMES[mz_type.str]}"
+        defects.note("m/z type", text, "export them as 32-bit or 64-bit float")
+    return ImzmlHeader(
+        mode=_mode(_declared_mode(head), *places[MZ]),
+        mz_dtype=mz_type,
+        intensity_dtype=intensity_type,
+        x=x.astype(np.int32),
+        y=y.astype(np.int32),
+        mz_offset=places[MZ][0],
+        mz_count=places[MZ][1],
+        intensity_offset=places[INTENSITY][0],
+        intensity_count=places[INTENSITY][1],
+        polarity=_declared(document, {POSITIVE: "positive", NEGATIVE: "negative"}, "mixed"),
+        spectrum_type=_declared(document, {PROFILE: "profile", CENTROID: "centroid"}, "profile"),
+        uuid=_uuid(head),
+        checksum=_checksum(head),
+        instruments=head.instruments,
+        resolving_power=head.resolving_power,
+        declared_size=head.declared_size,
+        pixel_size_um=head.pixel_size_um,
+        warnings=tuple(f"{name}: {text}." for text in _oddities(document, types)),
+    )
+
+
+def _coordinates(values: array[int], axis: str, defects: Defects) -> Int64Array:
+    """Return the coordinates along one axis, those beyond int32 noted and set to 0."""
+    found = np.array(values, dtype=np.int64)
+    bad = np.abs(found) > np.iinfo(np.int32).max
+    _note_each(f"far {axis}", bad, found, f"position {axis} is {{}}, far too large", defects)
+    found[bad] = 0
+    return found
+
+
+def _check_grid(x: Int64Array, y: Int64Array, z: Int64Array, defects: Defects) -> None:
+    planes = np.unique(z)
+    if len(planes) > 1:
+        text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
+        defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
+    width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
+    if width * height > _MAX_PIXELS:
+        text = f"{len(x)} spectra span {width} x {height} pixels, so some position must be wrong"
+        defects.note("grid", text, "correct the positions, or split the dataset by region")
+
+
+def _places(role: str, columns: ArrayColumns, defects: Defects) -> tuple[Int64Array, Int64Array]:
+    """Return offsets in bytes and counts in elements, impossible ones noted."""
+    offset = _unwrap(np.array(columns.offset, dtype=np.int64))
+    count = np.array(columns.count, dtype=np.int64)
+    sorts = ("external offset", offset, _MAX_OFFSET), ("length", count, _MAX_COUNT)
+    for what, values, limit in sorts:
+        bad = (values < 0) | (values > limit)
+        text = f"the {what} of the {role} array is {{}}, which cannot be"
+        _note_each(f"impossible {role} {what}", bad, values, text, defects)
+    return offset, count
+
+
+def _unwrap(offset: Int64Array) -> Int64Array:
+    """Undo the wrap of exporters that count bytes in a signed 32-bit integer.
+
+    pyimzml does so too, but at any step from positive to negative; here only at one that a wrap
+    explains, so that a single wrong offset does not move all that follow.
+    """
+    wraps = np.diff(offset, prepend=offset[0]) < -(2**31)
+    wraps &= (offset < 0) & (offset >= -(2**31))
+    return offset + np.cumsum(wraps) * 2**32
+
+
+def _note_each(
+    kind: str, bad: npt.NDArray[np.bool_], values: Int64Array, text: str, defects: Defects
+) -> None:
+    for index in np.flatnonzero(bad):
+        defects.note(kind, text.format(values[index]), RE_EXPORT, int(index))
+
+
+def _value_type(role: str, columns: ArrayColumns, defects: Defects) -> np.dtype[Any] | None:
+    """Settle on the one type all arrays of a role have; None, and a note, where there is none."""
+    chosen: dict[str, int] = {}
+    for found, index in columns.formats.items():
+        types = found.types if len(found.types) == 1 else _fitting_types(found, columns)
+        if len(types) == 1:
+            chosen.setdefault(next(iter(types)), index)
+        elif found.unsupported is None:
+            defects.note(f"{role} type", _why_no_type(role, found), RE_EXPORT, index)
+    if len(chosen) > 1:
+        (first, _), (second, index) = list(chosen.items())[:2]
+        text = f"the {role} array is {TYPE_NAMES[second]}, but {TYPE_NAMES[first]} in others"
+        defects.note(f"{role} types", text, "export all spectra with one data type", index)
+    return np.dtype(next(iter(chosen))) if chosen else None
+
+
+def _fitting_types(found: ArrayFormat, columns: ArrayColumns) -> frozenset[str]:
+    """Of several declared types, those whose size explains every encoded length."""
+    count, encoded = np.array(columns.count), np.array(columns.encoded)
+    return frozenset(
+        t for t in found.types if np.array_equal(encoded, count * np.dtype(t).itemsize)
+    )
+
+
+def _why_no_type(role: str, found: ArrayFormat) -> str:
+    if not found.types:
+        return f"the {role} array declares no data type"
+    names = " and ".join(TYPE_NAMES[t] for t in sorted(found.types))
+    return f"the {role} array is declared as {names}, and its encoded length does not tell which"
+
+
+def _mode(declared: str | None, offset: Int64Array, count: Int64Array) -> str:
+    if len(offset) == 1:
+        return declared or "processed"
+    shared = bool((offset == offset[0]).all() and (count == count[0]).all())
+    return "continuous" if shared else "processed"
+
+
+def _declared_mode(head: Head) -> str | None:
+    modes = {CONTINUOUS: "continuous", PROCESSED: "processed"}
+    declared = [mode for accession, mode in modes.items() if accession in head.file_terms]
+    return declared[0] if len(declared) == 1 else None
+
+
+def _declared(document: Document, meanings: dict[str, str], both: str) -> str | None:
+    """Look in the spectra; if they say nothing, in fileContent; then in any parameter group."""
+    head, spectra = document.head, document.spectra
+    of_groups = {ref: {term.accession for term in head.groups[ref]} for ref in head.groups}
+    of_spectra = spectra.terms.union(*(of_groups.get(ref, set()) for ref in spectra.group_refs))
+    for terms in (of_spectra, head.file_terms.keys(), set().union(*of_groups.values())):
+        found = {meaning for accession, meaning in meanings.items() if accession in terms}
+        if found:
+            return both if len(found) > 1 else found.pop()
+    return None
+
+
+def _uuid(head: Head) -> str | None:
+    digits = re.sub(r"[{}\s-]", "", head.file_terms.get(UUID, "")).lower()
+    return digits if re.fullmatch(r"[0-9a-f]{32}", digits) else None
+
+
+def _checksum(head: Head) -> tuple[str, str] | None:
+    """Return the strongest checksum declared that has the right number of digits."""
+    for accession, algorithm in CHECKSUMS.items():
+        digits = head.file_terms.get(accession, "").strip().lower()
+        n_digits = 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size
+        if re.fullmatch(r"[0-9a-f]+", digits) and len(digits) == n_digits:
+            return algorithm, digits
+    return None
+
+
+def _oddities(document: Document, types: Mapping[str, np.dtype[Any] | None]) -> Iterator[str]:
+    """Describe what is wrong on paper but does not change what is read."""
+    spectra = document.spectra
+    if document.declared_count not in (None, str(spectra.n_spectra)):
+        yield (
+            f"the spectrum list declares {document.declared_count} spectra but has "
+            f"{spectra.n_spectra}; check that the export was complete"
+        )
+    for role, columns in spectra.arrays.items():
+        value_type = types[role]
+        if value_type is None:
+            continue
+        encoded, count = np.array(columns.encoded), np.array(columns.count)
+        wrong = np.flatnonzero((encoded >= 0) & (encoded != count * value_type.itemsize))
+        if len(wrong):
+            i = wrong[0]
+            yield (
+                f"{len(wrong)} of {spectra.n_spectra} spectra (first: spectrum index {i}) give an "
+                f"encoded length of the {role} array that is not its length times "
+                f"{value_type.itemsize} bytes ({encoded[i]} for {count[i]} values); ionbox goes "
+                "by the length"
+            )

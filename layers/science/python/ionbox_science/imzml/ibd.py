@@ -1,0 +1,209 @@
+"""Bytes of an ibd file: many arrays in few requests, and a checksum of what passes by."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.header import Int64Array
+
+if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
+    from typing_extensions import Buffer
+
+ReadRange: TypeAlias = "Callable[[int, int], Buffer]"
+"""Reads (offset, length), both in bytes, of the ibd."""
+
+WatchPiece = Callable[[int, memoryview], None]
+"""Sees every piece that is read for the first time: offset in the ibd, bytes."""
+
+MAX_GAP = 256 * 1024
+"""Bytes; reading so much for nothing costs less than another request to an object store."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArrays:
+    """Arrays of an ibd in memory, as they are stored.
+
+    Attributes
+    ----------
+    buffers : list of (n_bytes,) uint8
+        What was read; they own the memory.
+    buffer_index : (n_arrays,) int64
+        The buffer that each array lies in.
+    position : (n_arrays,) int64
+        Where its first byte is in that buffer; of no meaning for empty arrays.
+    """
+
+    buffers: list[npt.NDArray[np.uint8]]
+    buffer_index: Int64Array
+    position: Int64Array
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that were read."""
+        return sum(buffer.nbytes for buffer in self.buffers)
+
+    def addresses(self) -> npt.NDArray[np.uint64]:
+        """Return where the first byte of each array is in memory."""
+        if not self.buffers:
+            return np.zeros(len(self.position), np.uint64)
+        in_memory = np.array([buffer.ctypes.data for buffer in self.buffers], np.uint64)
+        return in_memory[self.buffer_index] + self.position.astype(np.uint64)
+
+    def views(
+        self, counts: Int64Array, value_type: np.dtype[Any], first: int = 0
+    ) -> Iterator[npt.NDArray[Any]]:
+        """Yield arrays from the ``first`` on, one for each count of values, without copying."""
+        arrays = slice(first, first + len(counts))
+        places = self.buffer_index[arrays].tolist(), self.position[arrays].tolist()
+        for count, index, position in zip(counts.tolist(), *places, strict=True):
+            if count:
+                yield np.frombuffer(self.buffers[index], value_type, count, position)
+            else:
+                yield np.empty(0, value_type)
+
+
+def split_into_blocks(n_bytes: Int64Array, block_bytes: int, first: int = 0) -> Iterator[slice]:
+    """Cut spectra into blocks that are read together.
+
+    Parameters
+    ----------
+    n_bytes : (n_spectra,) int64
+        Bytes of each spectrum.
+    block_bytes : int
+        A block has at most so many, or is one spectrum.
+    first : int
+        Index of the first spectrum.
+
+    Yields
+    ------
+    slice
+        Indices of the next block's spectra.
+    """
+    ends = np.cumsum(n_bytes)
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        fit = int(np.searchsorted(ends, before + block_bytes, side="right"))
+        stop = max(fit, start + 1)
+        yield slice(first + start, first + stop)
+        start = stop
+
+
+def widest_gap(block_bytes: int, n_spectra: int) -> int:
+    """Return what may lie between two arrays that are read together, in bytes.
+
+    With two arrays per spectrum, all gaps of a block together are at most as large as the block.
+    """
+    return min(MAX_GAP, block_bytes // (2 * n_spectra))
+
+
+def read_arrays(
+    read_range: ReadRange,
+    offset: Int64Array,
+    n_bytes: Int64Array,
+    max_gap: int = MAX_GAP,
+    watch: WatchPiece | None = None,
+) -> StoredArrays:
+    """Read many arrays in few requests.
+
+    Parameters
+    ----------
+    read_range : ReadRange
+        Reads the ibd.
+    offset, n_bytes : (n_arrays,) int64
+        Where the arrays are, in any order.
+    max_gap : int
+        Arrays that overlap, or lie no more than so many bytes apart, are read together.
+    watch : callable, optional
+        Called with every piece that is read.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends too early.
+    """
+    buffer_index = np.zeros(len(offset), np.int64)
+    order = offset.argsort(kind="stable")
+    order = order[n_bytes[order] > 0]
+    if not len(order):
+        return StoredArrays([], buffer_index, buffer_index)
+    start = offset[order]
+    reach = np.maximum.accumulate(start + n_bytes[order])
+    is_apart = start[1:] > reach[:-1] + max_gap
+    (apart,) = is_apart.nonzero()
+    bases = np.concatenate((start[:1], start[1:][apart]))
+    ends = np.concatenate((reach[apart], reach[-1:]))
+    buffers = []
+    for base, end in zip(bases.tolist(), ends.tolist(), strict=True):
+        piece = _read_exactly(read_range, base, end - base)
+        if watch is not None:
+            watch(base, piece)
+        buffers.append(np.frombuffer(piece, np.uint8))
+    buffer_index[order[1:]] = is_apart.cumsum()
+    return StoredArrays(buffers, buffer_index, offset - bases[buffer_index])
+
+
+def _read_exactly(read_range: ReadRange, offset: int, length: int) -> memoryview:
+    buffer = memoryview(read_range(offset, length))
+    if buffer.nbytes != length:
+        raise InvalidDataset(
+            f"The ibd gave {buffer.nbytes} of the {length} bytes at offset {offset}; it is "
+            "truncated or was replaced while being read: upload imzML and ibd again."
+        )
+    return buffer.cast("B") if buffer.format != "B" else buffer
+
+
+class PassingDigest:
+    """A checksum of a file from pieces that are read anyway: a `WatchPiece`.
+
+    Pieces that continue where the last one ended, or overlap it, or leave a small gap, are taken;
+    others are ignored. `finish` reads what is missing, so the checksum is always that of the whole
+    file. For the usual ibd, whose arrays lie one after the other, nothing is missing after a sort
+    with one thread; with n threads, all but about the first n-th of the file is.
+
+    Parameters
+    ----------
+    algorithm : str
+        As named by ``hashlib``.
+    read_range : ReadRange
+        Reads the file.
+    """
+
+    def __init__(self, algorithm: str, read_range: ReadRange) -> None:
+        self._digest = hashlib.new(algorithm, usedforsecurity=False)
+        self._read_range = read_range
+        self._position = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, offset: int, piece: memoryview) -> None:
+        """Take a piece into account if it continues the file."""
+        if offset > self._position + MAX_GAP:
+            return  # without waiting for the lock; a thread far ahead need not
+        with self._lock:
+            gap = offset - self._position
+            if offset + piece.nbytes <= self._position:
+                return
+            if gap > 0:
+                self._read_on(gap)
+            self._update(piece[self._position - offset :])
+
+    def finish(self, n_bytes: int, piece_bytes: int = 16 * 1024 * 1024) -> str:
+        """Return the checksum, in lower-case hex digits, of a file of ``n_bytes``."""
+        while self._position < n_bytes:
+            self._read_on(min(piece_bytes, n_bytes - self._position))
+        return self._digest.hexdigest()
+
+    def _read_on(self, n_bytes: int) -> None:
+        self._update(_read_exactly(self._read_range, self._position, n_bytes))
+
+    def _update(self, piece: memoryview) -> None:
+        self._digest.update(piece)
+        self._position += piece.nbytes

@@ -1,0 +1,282 @@
+"""The fast way to read an imzML file: one spectrum is understood, all others compared with it.
+
+The spectra of a file mostly differ only in some attribute values. The first one is cut into
+literals, which every spectrum must repeat byte by byte, and the slots between them; a kernel
+matches all spectra. The walk of `imzml_xml` reads only the brief, the same file without the other
+spectra. Why it would have read the same from all of it:
+
+- A spectrum is tags and text, no comment, and what may stand in a slot cannot end an attribute.
+  So after every spectrum the XML parser is where it was after the first.
+- The walk takes what stands in a slot for a number, or does not look at it.
+- In the brief, marks stand for the numbers; the walk itself tells which slot is which column.
+
+A file that is not like that has to be walked in full.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.imzml.terms import (
+    ENCODED,
+    EXTERNAL_DATA,
+    PLACES,
+    POSITION_X,
+    POSITION_Y,
+    POSITION_Z,
+)
+from ionbox_science.imzml.xml import Defects, Document, SpectrumReader, parse
+from ionbox_science.kernels import library
+
+Int64Array = npt.NDArray[np.int64]
+
+TEXT, SIGNED, UNSIGNED = 0, 1, 2  # as in imzml.c
+_NUMBERS = {
+    **dict.fromkeys((POSITION_X, POSITION_Y, POSITION_Z, *PLACES), SIGNED),
+    ENCODED: UNSIGNED,
+}
+_VARYING = {
+    *("id", "index", "nativeID", "spotID", "defaultArrayLength", "sourceFileRef"),  # of spectrum
+    "spectrumRef",  # of scan and precursor
+    *("arrayLength", "encodedLength"),  # of binaryDataArray
+    "value",  # of cvParam and userParam
+}
+
+# Stands for the first number of the brief's spectrum; no column is ever this by default.
+_MARK = 1_000_000
+
+# Of these encodings, bytes below 128 are ASCII wherever they stand.
+_ENCODINGS = rb"(?i:utf-8|us-ascii|iso-8859-\d+|windows-125\d)"
+_DECLARATION = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:<\?xml\s+version=[\"']1\.0[\"']"
+    rb"(?:\s+encoding=[\"']" + _ENCODINGS + rb"[\"'])?"
+    rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>)?"
+)
+_LIST_START = re.compile(
+    rb'<spectrumList\s[^<>]*?\bcount="(?P<count>[0-9]{1,10})"[^<>]*>\s*(?=<spectrum\s)'
+)
+_LIST_END = re.compile(rb"\s*</spectrumList\s*>")
+_SPECTRUM_END = re.compile(rb"</spectrum\s*>")
+_SPECTRUM = re.compile(rb"<(?:[^\s<>/]*:)?spectrum[\s/>]")
+_RUN_END = re.compile(rb"</run\b(?P<of_file>\s*>\s*</mzML\s*>)?")
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+
+_ATTRIBUTE = re.compile(r'\s+(?P<name>[\w:.-]+)\s*=\s*"(?P<value>[^"<&]*)"', re.ASCII)
+_TAG_OR_TEXT = re.compile(
+    r'</?[\w:.-]+(?P<attributes>(?:\s+[\w:.-]+\s*=\s*"[^"<&]*")*)\s*/?>|[^<&]+', re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """What all spectra repeat of the first, and where they may differ from it.
+
+    Attributes
+    ----------
+    literals : (n_slots + 1, 2) int64, bytes
+        Where each literal begins and ends in the file; slot i lies between literals i and i + 1.
+    kinds : (n_slots,) uint8
+        What may stand in a slot: SIGNED ``-?[0-9]{1,18}``, UNSIGNED ``[0-9]{1,18}``, TEXT printable
+        ASCII without quotes, ``<`` and ``&``.
+    """
+
+    literals: Int64Array
+    kinds: npt.NDArray[np.uint8]
+
+    @property
+    def start(self) -> int:
+        """First byte of the first spectrum."""
+        return int(self.literals[0, 0])
+
+    @property
+    def n_literal_bytes(self) -> int:
+        """Bytes that no spectrum lacks."""
+        return int((self.literals[:, 1] - self.literals[:, 0]).sum())
+
+    @property
+    def n_numbers(self) -> int:
+        """Number of slots that hold numbers."""
+        return int(np.count_nonzero(self.kinds))
+
+
+def scan_spectra(source: bytes) -> Document | None:
+    """Read an imzML file whose spectra are all like the first.
+
+    Parameters
+    ----------
+    source : bytes
+        The whole imzML file.
+
+    Returns
+    -------
+    Document or None
+        What `imzml_xml.parse` returns for the same file, if that notes no defect. None where the
+        file is in any way unusual, which says nothing about whether it is sound.
+    """
+    list_start = _LIST_START.search(source)
+    if list_start is None or not _is_regular_head(source[: list_start.end()]):
+        return None
+    template = read_template(source, list_start.end())
+    n_spectra = int(list_start["count"])
+    if template is None or n_spectra * template.n_literal_bytes > len(source):
+        return None
+    values, end = match_spectra(source, template, n_spectra)
+    if values.shape[1] != n_spectra or not _is_regular_tail(source, end):
+        return None
+    defects = Defects()
+    document = parse(_brief(source, template, end), defects)
+    if defects or document is None or document.spectra.n_spectra != 1:
+        return None
+    if document.declared_count != str(n_spectra):
+        return None
+    _fill(document.spectra, values)
+    return document
+
+
+def _is_regular_head(head: bytes) -> bool:
+    """Tell whether the parser is between two tags here, and in the file's first list of spectra."""
+    declaration = _DECLARATION.match(head)
+    rest = _tags_and_text(head[declaration.end() if declaration else 0 :])
+    return rest is not None and rest.count(b"spectrumList") == 1
+
+
+def _is_regular_tail(source: bytes, start: int) -> bool:
+    """Tell whether all spectra end here, and with the run all that describes the file.
+
+    ElementTree parses ahead: if there were more after the run, the walk of a short file would take
+    it for a part of the head, that of a long file would not.
+    """
+    list_end = _LIST_END.match(source, start)
+    rest = None if list_end is None else _tags_and_text(source[list_end.end() :])
+    if rest is None or _SPECTRUM.search(rest):
+        return False
+    run_end = _RUN_END.search(rest)
+    return run_end is not None and run_end["of_file"] is not None
+
+
+def _tags_and_text(markup: bytes) -> bytes | None:
+    """Leave out the comments; None if anything else is left that is neither tag nor text."""
+    rest = _COMMENT.sub(b" ", markup)
+    return None if b"<!" in rest or b"<?" in rest else rest
+
+
+def read_template(source: bytes, start: int) -> Template | None:
+    """Cut the spectrum that starts at a byte into literals and slots.
+
+    Returns
+    -------
+    Template or None
+        None if the spectrum has no end, or if there is more in it than tags and text.
+    """
+    last_tag = _SPECTRUM_END.search(source, start)
+    if last_tag is None:
+        return None
+    spectrum = source[start : last_tag.end()].decode("latin-1")  # one character for each byte
+    bounds, kinds, at = [start], [], 0
+    while at < len(spectrum):
+        part = _TAG_OR_TEXT.match(spectrum, at)
+        if part is None:
+            return None
+        for begin, end, kind in _slots(part):
+            bounds += [start + begin, start + end]
+            kinds.append(kind)
+        at = part.end()
+    bounds.append(last_tag.end())
+    literals = np.array(bounds, dtype=np.int64).reshape(-1, 2)
+    return Template(literals, np.array(kinds, dtype=np.uint8))
+
+
+def _slots(part: re.Match[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield begin, end and kind of those attribute values of one tag that may differ."""
+    if not part["attributes"]:
+        return
+    attributes = list(_ATTRIBUTE.finditer(part.string, *part.span("attributes")))
+    accession = next((a["value"] for a in attributes if a["name"] == "accession"), "")
+    for attribute in attributes:
+        if attribute["name"] not in _VARYING or accession == EXTERNAL_DATA:
+            continue
+        kind = _NUMBERS.get(accession, TEXT) if attribute["name"] == "value" else TEXT
+        yield *attribute.span("value"), kind
+
+
+def match_spectra(source: bytes, template: Template, max_spectra: int) -> tuple[Int64Array, int]:
+    """Match spectra, with white space between them, until one deviates from the template.
+
+    Parameters
+    ----------
+    source : bytes
+        The whole imzML file.
+    template : Template
+        Of its first spectrum.
+    max_spectra : int
+        Where to stop at the latest.
+
+    Returns
+    -------
+    values : (n_numbers, n_spectra) int64
+        What the slots other than TEXT hold in the spectra that match.
+    end : int
+        One past their last byte.
+    """
+    values = np.empty((template.n_numbers, max_spectra), dtype=np.int64)
+    literals, kinds = np.ascontiguousarray(template.literals), template.kinds
+    end = ctypes.c_int64()
+    n_spectra = _kernel()(
+        np.frombuffer(source, dtype=np.uint8).ctypes.data,
+        len(source),
+        template.start,
+        literals.ctypes.data,
+        kinds.ctypes.data,
+        len(kinds),
+        values.ctypes.data,
+        max_spectra,
+        ctypes.byref(end),
+    )
+    return values[:, :n_spectra], end.value
+
+
+@cache
+def _kernel() -> Any:
+    function = library().ionbox_match_spectra
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    function.argtypes = [pointer, number, number, pointer, pointer, number, pointer, number]
+    function.argtypes += [ctypes.POINTER(number)]
+    function.restype = number
+    return function
+
+
+def _brief(source: bytes, template: Template, end: int) -> bytes:
+    """Return the file with one spectrum only, the numbers of which are marks."""
+    parts, n_marks = [source[: template.start]], 0
+    for kind, (begin, stop), (after, _) in zip(
+        template.kinds, template.literals, template.literals[1:], strict=False
+    ):
+        parts.append(source[begin:stop])
+        parts.append(source[stop:after] if kind == TEXT else b"%d" % (_MARK + n_marks))
+        n_marks += int(kind != TEXT)
+    begin, stop = template.literals[-1]
+    return b"".join((*parts, source[begin:stop], source[end:]))
+
+
+def _fill(spectra: SpectrumReader, values: Int64Array) -> None:
+    """Put the values of all spectra where the walk put the marks; all else is as in the first."""
+    n_numbers, n_spectra = values.shape
+    columns = [spectra.x, spectra.y, spectra.z]
+    for of_role in spectra.arrays.values():
+        columns += [of_role.offset, of_role.count, of_role.encoded]
+    for column in columns:
+        slot = column[0] - _MARK
+        if 0 <= slot < n_numbers:
+            column[:] = array("q", values[slot].tobytes())
+        else:
+            column *= n_spectra
+    spectra.n_spectra = n_spectra

@@ -1,0 +1,332 @@
+"""One walk through an imzML file: its spectra become columns, its defects sentences.
+
+pyimzml reads a sound file the same way (a test compares every file of the corpus), but it stops at
+the first defect with a bare ``TypeError``, cannot say where, and looks neither at compression nor
+at data types declared inside the arrays. Here a defect is noted and reading goes on, so that the
+user sees all of them at once.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from ionbox_science.imzml.terms import (
+    ARRAY_ROLES,
+    COMPRESSIONS,
+    COUNT,
+    ENCODED,
+    EXTERNAL_DATA,
+    INTENSITY,
+    ION_MOBILITY,
+    MZ,
+    OFFSET,
+    PLACES,
+    POSITION_X,
+    POSITION_Y,
+    POSITION_Z,
+    SPECTRUM_TERMS,
+    UNSUPPORTED_TYPES,
+    VALUE_TYPES,
+    Head,
+    Tags,
+    Term,
+    read_head,
+)
+
+RE_EXPORT = "export the dataset again"
+_READABLE = "save it as UTF-8 or ISO-8859-1"
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white space
+
+
+class Defects:
+    """What is wrong with a file, one entry per kind, so a million alike give one sentence."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[int | None, str, str]] = {}
+        self._seen: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    def note(self, kind: str, text: str, advice: str, index: int | None = None) -> None:
+        """Record one defect; ``index`` is the spectrum's index in file order."""
+        self._first.setdefault(kind, (index, text, advice))
+        self._seen[kind] += 1
+
+    def sentences(self, name: str, line_of: Callable[[int], int | None]) -> list[str]:
+        """Describe every kind once: file, spectrum, line, what, how many more, what to do."""
+        lines = []
+        for kind, (index, text, advice) in self._first.items():
+            line = None if index is None else line_of(index)
+            place = "" if index is None else f", spectrum index {index}"
+            place += "" if line is None else f" (line {line})"
+            others = self._seen[kind] - 1
+            more = f", and {others} more like it" if others else ""
+            lines.append(f"{name}{place}: {text}{more}; {advice}.")
+        return lines
+
+
+@dataclass(frozen=True)
+class ArrayFormat:
+    """How one kind of array is stored: its role and what the file declares about its values."""
+
+    role: str | None
+    types: frozenset[str] = frozenset()  # numpy type strings; more than one is a contradiction
+    unsupported: str | None = None
+    compression: str | None = None
+    mobility: str | None = None
+    inline: bool = False
+    unknown_group: str | None = None
+
+
+@dataclass
+class ArrayColumns:
+    """Where the m/z or the intensity arrays of all spectra lie in the ibd."""
+
+    offset: array[int] = field(default_factory=lambda: array("q"))
+    count: array[int] = field(default_factory=lambda: array("q"))
+    encoded: array[int] = field(default_factory=lambda: array("q"))  # bytes; -1 where not given
+    formats: dict[ArrayFormat, int] = field(default_factory=dict)  # -> first spectrum index
+
+
+class SpectrumReader:
+    """Collects columns from spectrum elements; a spectrum with defects still gets its row."""
+
+    def __init__(self, tags: Tags, head: Head, defects: Defects) -> None:
+        self.x, self.y, self.z = array("q"), array("q"), array("q")
+        self.arrays = {MZ: ArrayColumns(), INTENSITY: ArrayColumns()}
+        self.terms: set[str] = set()  # accessions of spectrum type and polarity
+        self.group_refs: set[str] = set()
+        self.n_spectra = 0
+        self._tags, self._head, self._defects = tags, head, defects
+        self._formats: dict[tuple[tuple[str, ...], ...], ArrayFormat] = {}
+
+    def add(self, spectrum: Element) -> None:
+        """Read one ``<spectrum>``."""
+        tags, scans, arrays = self._tags, None, None
+        for child in spectrum:
+            tag = child.tag
+            if tag == tags.cv_param:
+                if child.get("accession") in SPECTRUM_TERMS:
+                    self.terms.add(Term.of(child).accession)
+            elif tag == tags.group_ref:
+                self.group_refs.add(child.get("ref", ""))
+            elif tag == tags.scan_list:
+                scans = child
+            elif tag == tags.array_list:
+                arrays = child
+        self._add_position(None if scans is None else scans.find(tags.scan))
+        self._add_arrays(() if arrays is None else arrays)
+        self.n_spectra += 1
+
+    def _note(self, kind: str, text: str, advice: str = RE_EXPORT) -> None:
+        self._defects.note(kind, text, advice, self.n_spectra)
+
+    def _whole_number(self, text: str | None, what: str, missing_advice: str = RE_EXPORT) -> int:
+        if text is None:
+            self._note(f"missing {what}", f"{what} is missing", missing_advice)
+            return 0
+        try:
+            value = int(text)
+        except ValueError:
+            self._note(f"bad {what}", f"{what} is {_quoted(text)}, not a whole number")
+            return 0
+        if not -(2**63) < value < 2**63:
+            self._note(f"bad {what}", f"{what} is {_quoted(text)}, far too large")
+            return 0
+        return value
+
+    def _add_position(self, scan: Element | None) -> None:
+        position: dict[str | None, str | None] = {}
+        if scan is not None:
+            cv_param = self._tags.cv_param
+            position = {c.get("accession"): c.get("value") for c in scan if c.tag == cv_param}
+        if not ION_MOBILITY.keys().isdisjoint(position):
+            self._note_mobility(next(ION_MOBILITY[a] for a in position if a in ION_MOBILITY))
+        advice = "plain mzML has no pixel positions, convert it to imzML with its position file"
+        self.x.append(self._whole_number(position.get(POSITION_X), "position x", advice))
+        self.y.append(self._whole_number(position.get(POSITION_Y), "position y", advice))
+        z = position.get(POSITION_Z)
+        self.z.append(1 if z is None else self._whole_number(z, "position z"))
+
+    def _add_arrays(self, arrays: Iterable[Element]) -> None:
+        found: dict[str | None, tuple[ArrayFormat, dict[str | None, str | None]]] = {}
+        for element in arrays:
+            if element.tag == self._tags.array:
+                array_format, places = self._read_array(element)
+                found[array_format.role] = array_format, places
+                self._note_format(array_format)
+        for role, columns in self.arrays.items():
+            if role not in found:
+                self._note(f"no {role}", f"has no {role} array")
+                self._append(columns, 0, 0, -1)
+                continue
+            array_format, places = found[role]
+            columns.formats.setdefault(array_format, self.n_spectra)
+            self._append(
+                columns,
+                self._whole_number(places.get(OFFSET), f"external offset of the {role} array"),
+                self._whole_number(places.get(COUNT), f"length of the {role} array"),
+                _number_or_unknown(places.get(ENCODED)),
+            )
+
+    @staticmethod
+    def _append(columns: ArrayColumns, offset: int, count: int, encoded: int) -> None:
+        columns.offset.append(offset)
+        columns.count.append(count)
+        columns.encoded.append(encoded)
+
+    def _read_array(self, element: Element) -> tuple[ArrayFormat, dict[str | None, str | None]]:
+        tags = self._tags
+        places: dict[str | None, str | None] = {}
+        groups: list[str] = []
+        others: list[tuple[str, ...]] = []
+        for child in element:
+            if child.tag == tags.cv_param:
+                accession = child.get("accession")
+                if accession in PLACES:
+                    places[accession] = child.get("value")
+                else:
+                    term = Term.of(child)
+                    others.append((term.accession, term.name, term.value))
+            elif child.tag == tags.group_ref:
+                groups.append(child.get("ref", ""))
+        # Millions of arrays share a handful of descriptions: each is understood once.
+        key = (tuple(groups), *others)
+        if key not in self._formats:
+            self._formats[key] = self._understand(groups, [Term(*other) for other in others])
+        return self._formats[key], places
+
+    def _understand(self, groups: list[str], own: list[Term]) -> ArrayFormat:
+        terms = own + [term for group in groups for term in self._head.groups.get(group, ())]
+        values = {term.accession: term.value for term in terms}
+        unknown = [group for group in groups if group not in self._head.groups]
+        return ArrayFormat(
+            role=_first(values, ARRAY_ROLES),
+            types=frozenset(VALUE_TYPES[a] for a in values if a in VALUE_TYPES),
+            unsupported=_first(values, UNSUPPORTED_TYPES),
+            compression=_first(values, COMPRESSIONS),
+            mobility=_first(values, ION_MOBILITY),
+            inline=values.get(EXTERNAL_DATA, "true").lower() == "false",
+            unknown_group=unknown[0] if unknown else None,
+        )
+
+    def _note_format(self, found: ArrayFormat) -> None:
+        role = found.role or "other"
+        if found.unknown_group is not None:
+            text = f"an array refers to the parameter group {_quoted(found.unknown_group)}"
+            self._note("unknown group", f"{text}, which the file does not define")
+        if found.mobility:
+            self._note_mobility(found.mobility)
+        if found.role and found.compression:
+            advice = "ionbox reads uncompressed arrays, export with compression switched off"
+            self._note(
+                f"{role} compression",
+                f"the {role} array is compressed ({found.compression})",
+                advice,
+            )
+        if found.role and found.inline:
+            self._note(f"{role} inline", f"the {role} array is stored in the XML, not in the ibd")
+        if found.role and found.unsupported:
+            text = f"the {role} array is stored as {found.unsupported}, which ionbox does not read"
+            self._note(f"{role} type", text, "export it as 32-bit or 64-bit float")
+
+    def _note_mobility(self, term: str) -> None:
+        advice = "export the dataset with the mobility dimension summed"
+        self._note("mobility", f"carries ion mobility ({term}), which ionbox does not read", advice)
+
+
+def _number_or_unknown(text: str | None) -> int:
+    """Read a number nothing depends on; -1 where there is none."""
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else -1
+
+
+def _first(values: Iterable[str], names: dict[str, str]) -> str | None:
+    return next((names[accession] for accession in values if accession in names), None)
+
+
+def _quoted(text: str) -> str:
+    """Show a value of unknown length and content on one line."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file as read, before it is understood as a whole."""
+
+    head: Head
+    spectra: SpectrumReader
+    declared_count: str | None
+
+
+def parse(source: bytes, defects: Defects) -> Document | None:
+    """Walk through the file once; every spectrum is dropped as soon as it has been read."""
+    root = mzml = document = None
+    for event, element in _events(source, defects):
+        if document is None:
+            if event == "start":
+                root = element if root is None else root
+                mzml = element if _local_name(element) == "mzML" else mzml
+                if mzml is not None and _local_name(element) == "spectrumList":
+                    tags, spectrum_list = Tags(mzml), element
+                    spectrum_tag = tags.of("spectrum")
+                    head = read_head(mzml, tags)
+                    spectra = SpectrumReader(tags, head, defects)
+                    document = Document(head, spectra, element.get("count"))
+        elif event == "end" and element.tag == spectrum_tag:
+            spectra.add(element)
+            spectrum_list.clear()
+    if not defects and (document is None or document.spectra.n_spectra == 0):
+        defects.note("no spectra", _why_no_spectra(root, mzml), "give the imzML of a dataset")
+    return document
+
+
+def _events(source: bytes, defects: Defects) -> Iterator[tuple[str, Element]]:
+    """Yield parser events up to the end, or up to where the XML breaks, which is noted."""
+    if not source:
+        defects.note("xml", "the file is empty (0 bytes)", "copy or upload it again")
+        return
+    try:
+        yield from ElementTree.iterparse(BytesIO(source), events=("start", "end"))
+    except ElementTree.ParseError as error:
+        defects.note("xml", *_why_no_xml(source, error))
+    except (LookupError, ValueError) as error:
+        defects.note("xml", f"the text encoding cannot be read ({error})", _READABLE)
+
+
+def _why_no_xml(source: bytes, error: ElementTree.ParseError) -> tuple[str, str]:
+    if not source[:1024].lstrip(_BEFORE_XML).startswith(b"<"):
+        return f"this is not XML ({error})", "give the imzML file of the pair"
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]:
+        return f"the text encoding cannot be read ({error})", _READABLE
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]:
+        advice = "correct that place (a stray < or &, or a letter outside the declared encoding)"
+        return f"the XML is damaged ({error})", advice
+    text = f"the XML breaks off ({error}; the file has {len(source)} bytes)"
+    return text, "it may be cut off, copy or upload it again"
+
+
+def _local_name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _why_no_spectra(root: Element | None, mzml: Element | None) -> str:
+    if root is not None and mzml is None:
+        return f"the XML is <{_local_name(root)}>, not <mzML>, so this is not an imzML file"
+    return "the file has no spectra"
+
+
+def line_of_spectrum(source: bytes, index: int) -> int | None:
+    """Find the line a spectrum starts on; only for messages, ElementTree does not know it."""
+    starts = re.finditer(rb"<(?:\w+:)?spectrum[\s/>]", source)
+    start = next(islice(starts, index, None), None)
+    return None if start is None else source.count(b"\n", 0, start.start()) + 1

@@ -1,0 +1,1 @@
+"""Peaks from the order of spectra to the order of m/z: segments, by memory or by disk."""

@@ -1,0 +1,201 @@
+"""Peaks of a dataset, or of a run of spectra, sorted by m/z, straight from the bytes of the ibd.
+
+The order is that of numpy's stable sort: peaks of equal m/z keep the order of the spectra in the
+file, and of the peaks within a spectrum. Kernels do the work (``kernels/peak_sort.c`` says how);
+`spectrum_runs` cuts it into runs of spectra that threads can do on their own.
+
+Runs that are sorted one by one and merged (`ionbox_science.sorting.span_merging`) give the same
+peaks to the last bit as sorting the whole dataset, and the same total ion current.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.ibd import ReadRange, WatchPiece
+from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.kernel import check_arrays
+from ionbox_science.sorting.mz_cells import count_cells, sort_cells
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumRun, split_evenly
+from ionbox_science.sorting.transposing import is_axis, transpose_spectra
+
+Float64s = npt.NDArray[np.float64]
+
+BLOCK_BYTES = 16 * 1024 * 1024
+"""Arrays are read together up to this size, unless told otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class SortedSpectra:
+    """The peaks of a dataset in order of m/z, and what each pixel sums to.
+
+    Attributes
+    ----------
+    peaks : Peaks
+        m/z ascending; peaks of equal m/z in the order of the file.
+    tic : (n_pixels,) float64, counts
+        Total ion current, as `sum_per_pixel` makes it.
+    """
+
+    peaks: Peaks
+    tic: Float64s
+
+
+@dataclass(frozen=True, eq=False)
+class SortedRun:
+    """The peaks of neighbouring spectra in order of m/z, and what each spectrum sums to.
+
+    Attributes
+    ----------
+    peaks : Peaks
+        m/z ascending; peaks of equal m/z in the order of the file.
+    spectrum_tic : (n_spectra,) float64, counts
+        Sum of each spectrum's float32 intensities in the order of the file.
+    """
+
+    peaks: Peaks
+    spectrum_tic: Float64s
+
+
+def sort_spectra(
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    *,
+    n_threads: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    keep_bytes: int = 0,
+    watch: WatchPiece | None = None,
+) -> SortedSpectra:
+    """Sort all peaks above zero by m/z and sum the intensity per pixel.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Of a dataset that passed `ionbox_science.imzml.checks.check_dataset`.
+    read_range : ReadRange
+        Reads the ibd; called from ``n_threads`` threads at once.
+    n_threads : int
+        Threads that read and sort. The result does not depend on it. Where reading waits for a
+        network, more threads than cores let reading and sorting overlap.
+    block_bytes : int
+        Arrays are read together up to this size, shared evenly by the threads; a longer array is
+        read alone. One request covers at most two blocks: arrays and gaps between them.
+    keep_bytes : int
+        The ibd is needed twice, to count and to place the peaks. Pieces are kept from the first
+        time up to this size, and only the rest is read again. Zero is right for a file on this
+        machine; for an object store, give what memory there is beside the result.
+    watch : callable, optional
+        Called with every piece that is read for the first time, to compute a checksum, say
+        (`ionbox_science.imzml.ibd.PassingDigest`). With several threads it is called by all of
+        them.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends too early, or changes between the two times it is read.
+    ValueError
+        If the header has m/z and intensity arrays of unequal length.
+
+    Notes
+    -----
+    Intensities are compared with zero as they are stored, then cast to float32; NaN is dropped,
+    infinity kept. m/z of any value are sorted as numpy sorts them: NaN last.
+
+    Memory: the result (12 or 16 bytes per peak above zero), ``keep_bytes``, two blocks at most,
+    and per thread about 3 MB; more only where over 65,536 peaks lie within 1/4096 of an octave of
+    m/z (24 bytes for each), or have an m/z below 1 or above 2^20 (48 bytes for each).
+
+    Where all spectra share one ascending m/z array nothing is sorted: the intensities are
+    transposed.
+    """
+    run = sort_run(
+        header,
+        read_range,
+        slice(None),
+        n_threads=n_threads,
+        block_bytes=block_bytes,
+        keep_bytes=keep_bytes,
+        watch=watch,
+    )
+    return SortedSpectra(run.peaks, sum_per_pixel(header, run.spectrum_tic))
+
+
+def sort_run(
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    rows: slice,
+    *,
+    n_threads: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    keep_bytes: int = 0,
+    watch: WatchPiece | None = None,
+) -> SortedRun:
+    """Sort the peaks above zero of some neighbouring spectra by m/z, and sum each spectrum.
+
+    Parameters
+    ----------
+    rows : slice
+        The spectra, neighbours in the order of the file.
+    header, read_range, n_threads, block_bytes, keep_bytes, watch
+        As of `sort_spectra`. Where all spectra of the dataset share one m/z array, every run reads
+        it.
+
+    Raises
+    ------
+    InvalidDataset, ValueError
+        As `sort_spectra`.
+    """
+    check_arrays(header)
+    dataset = OpenDataset.open(header, read_range, watch)
+    chosen = slice(*rows.indices(header.n_spectra))
+    return sort_open_run(dataset, chosen, n_threads, block_bytes, keep_bytes)
+
+
+def sort_open_run(
+    dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
+) -> SortedRun:
+    """Sort a run of spectra of a dataset of which several are sorted; see `sort_run`."""
+    parts = [
+        SpectrumRun(
+            dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
+        )
+        for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
+    ]
+    if dataset.shared_mz is not None and is_axis(dataset.shared_mz):
+        peaks, spectrum_tic = transpose_spectra(dataset, dataset.shared_mz, parts, n_threads)
+    else:
+        counted = count_cells(dataset, parts, n_threads)
+        peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
+    return SortedRun(peaks, spectrum_tic[rows])
+
+
+def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
+    """Sum what spectra sum to, in the order of the file, over the pixels they lie in.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Of the dataset.
+    spectrum_tic : (n_spectra,) float64, counts
+        Of all spectra: those of `SortedRun`, joined.
+
+    Returns
+    -------
+    (n_pixels,) float64, counts
+        Total ion current per row-major pixel of the bounding box. Spectra are summed first, so that
+        it does not depend on how they were cut into runs.
+    """
+    n_pixels = header.width * header.height
+    tic = np.zeros(n_pixels)
+    np.add.at(tic, header.pixel_index, spectrum_tic)  # one after the other
+    return tic
+
+
+def _share(keep_bytes: int, part: slice, rows: slice, dataset: OpenDataset) -> int:
+    """Divide what may be kept as the bytes are divided: if all fit, all parts do."""
+    n_bytes = int(dataset.n_bytes[part].sum())
+    return keep_bytes * n_bytes // max(int(dataset.n_bytes[rows].sum()), 1)

@@ -1,0 +1,1 @@
+"""What is to be expected: formulas, molecules, ions, isotope patterns."""

@@ -1,0 +1,129 @@
+"""Atoms of many ions at once: the form in which the pattern kernel takes them."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.kernels import library
+from ionbox_science.theory.formulas import ISOTOPE_LABELS, element_masses, parse_formula
+from ionbox_science.theory.isotopes import read_isotopes
+
+READ, WITHOUT_PATTERN, DECLINED = 0, 1, 2
+
+MAX_TABULATED = 10_000
+"""Counts above this are special to the reference library: only `parse_compositions` knows how."""
+
+
+@dataclass(frozen=True)
+class Compositions:
+    """Atoms of ions; ion i has elements and counts ``starts[i]:starts[i + 1]``.
+
+    Attributes
+    ----------
+    starts : (n_ions + 1,) int64
+    elements : (n,) int32
+        Index into the symbols of `read_isotopes`, ascending within an ion.
+    counts : (n,) int32
+    label_mass : (n_ions,) float64
+        Summed mass of an ion's isotope labels, in Da.
+    outcome : (n_ions,) uint8
+        `READ`, `WITHOUT_PATTERN`, or `DECLINED` where there are too many atoms for the kernel.
+    """
+
+    starts: npt.NDArray[np.int64]
+    elements: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
+    label_mass: npt.NDArray[np.float64]
+    outcome: npt.NDArray[np.uint8]
+
+
+def parse_compositions(ion_formulas: Sequence[str]) -> Compositions:
+    """Count the atoms of ions given as formulas.
+
+    Raises
+    ------
+    InvalidFormula
+        If one cannot be read.
+    """
+    isotopes = read_isotopes()
+    n = len(ion_formulas)
+    text = "\n".join((*ion_formulas, "")).encode("utf-8", "replace")
+    composition = Compositions(
+        starts=np.zeros(n + 1, np.int64),
+        elements=np.empty(len(text), np.int32),
+        counts=np.empty(len(text), np.int32),
+        label_mass=np.zeros(n),
+        outcome=np.zeros(n, np.uint8),
+    )
+    unreadable = _kernel()(
+        text,
+        len(text),
+        n,
+        isotopes.symbols,
+        isotopes.n_elements,
+        len(isotopes.symbols) // 2,
+        isotopes.label_masses.ctypes.data,
+        composition.starts.ctypes.data,
+        composition.elements.ctypes.data,
+        composition.counts.ctypes.data,
+        composition.label_mass.ctypes.data,
+        composition.outcome.ctypes.data,
+    )
+    if unreadable >= 0:
+        for formula in filter(None, ion_formulas):
+            parse_formula(formula)  # says what is wrong with it
+        raise AssertionError(f"the kernel cannot read line {unreadable} of {text!r}")
+    return composition
+
+
+def tabulate_compositions(
+    elements: Sequence[str], counts: npt.NDArray[np.integer[Any]]
+) -> Compositions:
+    """Take the atoms of ions from a table.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Symbols of elements and isotope labels, one per column.
+    counts : (n_ions, n_elements) int
+        At most `MAX_TABULATED`, at least one above zero in each row.
+    """
+    isotopes = read_isotopes()
+    known = [
+        isotopes.symbols[i : i + 2].rstrip(b"\0").decode()
+        for i in range(0, len(isotopes.symbols), 2)
+    ]
+    natural = [element for element in known[: isotopes.n_elements] if element in elements]
+    columns = [list(elements).index(element) for element in natural]
+    element_ids = np.array([known.index(element) for element in natural], np.int32)
+    row, column = np.nonzero(counts[:, columns])
+    starts = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=len(counts)), out=starts[1:])
+    label_mass = np.zeros(len(counts))
+    for label in set(ISOTOPE_LABELS) & set(elements):
+        label_mass += counts[:, list(elements).index(label)] * element_masses()[label]
+    return Compositions(
+        starts=starts,
+        elements=element_ids[column],
+        counts=counts[:, columns][row, column].astype(np.int32),
+        label_mass=label_mass,
+        outcome=np.where(np.diff(starts) > 0, READ, WITHOUT_PATTERN).astype(np.uint8),
+    )
+
+
+@functools.cache
+def _kernel() -> Any:
+    function = library().ionbox_parse_formulas
+    text: Any = ctypes.c_char_p
+    i32: Any = ctypes.c_int32
+    i64: Any = ctypes.c_int64
+    function.argtypes = [text, i64, i64, text, i32, i32] + [ctypes.c_void_p] * 6
+    function.restype = i64
+    return function

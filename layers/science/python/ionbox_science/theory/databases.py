@@ -1,0 +1,178 @@
+"""Molecule databases: CSV or TSV tables of ``id``, ``name`` and ``formula``.
+
+The separator is found, not assumed; columns may stand in any order and further ones are ignored;
+``mol_id`` and ``mol_name`` are read as ``id`` and ``name``; a table with formulas only is enough.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ionbox_science.errors import InvalidDatabase, InvalidFormula
+from ionbox_science.theory.formulas import parse_formula
+
+_COLUMN_NAMES = {
+    "id": ("id", "mol_id"),
+    "name": ("name", "mol_name"),
+    "formula": ("formula", "sum_formula"),
+}
+_NOT_TABLES = {
+    b"PK\x03\x04": "an Excel workbook or a zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip file",
+}
+_SEPARATORS = "\t,;|"
+_LINE_ENDS = re.compile(r"[\r\n]+")
+
+_MAX_LISTED_ROWS = 20
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One unusable row: its line in the file (the header is line 1) and the reason."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class MoleculeDatabase:
+    """Molecules as rows, in the file's order.
+
+    Attributes
+    ----------
+    name : str
+        What users call the database; the ``database`` column of results.
+    ids, names, formulas : tuple of str
+        One entry per molecule.
+    skipped : tuple of RowError
+        Rows left out because the caller asked for bad rows to be skipped.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    formulas: tuple[str, ...]
+    skipped: tuple[RowError, ...] = ()
+
+    def unique_formulas(self) -> tuple[str, ...]:
+        """Return each formula once, sorted, so that the order of rows never matters."""
+        return tuple(sorted(set(self.formulas)))
+
+
+def parse_database(data: bytes, name: str, *, skip_bad_rows: bool = False) -> MoleculeDatabase:
+    """Read a molecule table.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, UTF-8 (a byte order mark is fine) or Latin-1.
+    name : str
+        Name of the database, used in messages and results.
+    skip_bad_rows : bool
+        Leave bad rows out and list them in ``skipped`` instead of refusing the file.
+
+    Raises
+    ------
+    InvalidDatabase
+        If the header lacks a formula column, or rows are unusable: all of them in one message.
+    """
+    lines = _read_lines(data, name)
+    columns = _find_columns(next(lines)[1], name)
+    rows: list[tuple[str, str, str]] = []
+    errors: list[RowError] = []
+    for line, cells in lines:
+        try:
+            rows.append(_read_row(cells, columns))
+        except InvalidFormula as error:
+            errors.append(RowError(line, str(error)))
+    if errors and not skip_bad_rows:
+        raise InvalidDatabase(_describe_errors(errors, len(rows) + len(errors), name))
+    if not rows:
+        raise InvalidDatabase(f"database '{name}' has a header but no molecule")
+    ids, names, formulas = zip(*rows, strict=True)
+    return MoleculeDatabase(name, ids, names, formulas, tuple(errors))
+
+
+def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of every non-empty line, the header first."""
+    text = _decode(data, name)
+    header = text.split("\n", 1)[0]
+    if not header.strip():
+        raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
+    separator = max(_SEPARATORS, key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InvalidDatabase(
+            f"database '{name}': the table cannot be read up to line {reader.line_num} ({error}); "
+            "a quote that is opened and never closed does this"
+        ) from None
+
+
+def _decode(data: bytes, name: str) -> str:
+    for start, kind in _NOT_TABLES.items():
+        if data.startswith(start):
+            raise InvalidDatabase(f"database '{name}' is {kind}; save it as CSV or TSV")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _find_columns(header: list[str], name: str) -> dict[str, int]:
+    found = [cell.strip().lower() for cell in header]
+    columns = {
+        column: found.index(alias)
+        for column, aliases in _COLUMN_NAMES.items()
+        for alias in aliases
+        if alias in found
+    }
+    if "formula" not in columns:
+        raise InvalidDatabase(
+            f"database '{name}' has no column 'formula': its header (line 1) is "
+            f"{', '.join(repr(cell) for cell in header)}. Name the columns id, name, formula"
+        )
+    return columns
+
+
+def _read_row(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]:
+    values = {
+        column: _one_line(cells[index]) if index < len(cells) else ""
+        for column, index in columns.items()
+    }
+    empty = [column for column in ("id", "name", "formula") if values.get(column) == ""]
+    if empty:
+        raise InvalidFormula(f"empty {' and '.join(empty)}")
+    formula = values["formula"]
+    if "." in formula:
+        raise InvalidFormula(f"'{formula}': a formula with '.' is two molecules; give each its row")
+    parse_formula(formula)
+    return values.get("id", formula), values.get("name", formula), formula
+
+
+def _one_line(cell: str) -> str:
+    """Put a cell of several lines into one: not every reader of CSV finds the ends of rows then."""
+    return _LINE_ENDS.sub(" ", cell.strip())
+
+
+def _describe_errors(errors: list[RowError], n_rows: int, name: str) -> str:
+    listed = "\n".join(f"  {error}" for error in errors[:_MAX_LISTED_ROWS])
+    more = len(errors) - _MAX_LISTED_ROWS
+    return (
+        f"database '{name}': {len(errors)} of {n_rows} rows cannot be used; correct them, or leave "
+        f"them out with --skip-bad-rows:\n{listed}" + (f"\n  and {more} more" if more > 0 else "")
+    )
