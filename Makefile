@@ -24,10 +24,10 @@ $(BIN)/ionbox: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
 
 KERNELS := layers/science/python/ionbox_science/libionbox_kernels.so
 
-# the folder is renewed when a file comes or goes
+# a folder is renewed when a file in it comes or goes
 KERNEL_SOURCES := layers/science/kernels
 
-$(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNEL_SOURCES)/*) | $(BIN)/ionbox
+$(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNEL_SOURCES)/* $(KERNEL_SOURCES)/*/*) | $(BIN)/ionbox
 	@echo "Compiling the kernels ..."
 	@$(BIN)/python layers/science/build_kernels.py
 

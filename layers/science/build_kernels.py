@@ -115,7 +115,7 @@ def build(
     out.mkdir(parents=True, exist_ok=True)
     incoming = out / f".{LIBRARY.name}.{os.getpid()}"
     with tempfile.TemporaryDirectory() as folder:
-        sources = [*sorted(SOURCES.glob("*.c")), _write_digest(Path(folder))]
+        sources = [*sorted(SOURCES.rglob("*.c")), _write_digest(Path(folder))]
         options = [*FLAGS, *SHARED, *_machine_flags(compiler, x86), *WARNINGS, *flags]
         files = [*map(str, sources), "-lm", "-o", str(incoming)]
         try:

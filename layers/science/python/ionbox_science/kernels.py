@@ -53,8 +53,9 @@ def library() -> ctypes.CDLL:
 def digest_sources(folder: Path) -> str:
     """Return a checksum of the kernels' sources; the build writes it into the library."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.[ch]")):
-        digest.update(b"%s %d\n" % (path.name.encode(), path.stat().st_size))
+    for path in sorted(folder.rglob("*.[ch]")):
+        name = path.relative_to(folder).as_posix()
+        digest.update(b"%s %d\n" % (name.encode(), path.stat().st_size))
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

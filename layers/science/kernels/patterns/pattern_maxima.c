@@ -15,7 +15,7 @@
 #include "memory.h"
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
-#include "status.h"
+#include "../status.h"
 
 static const double UNIMODAL = 1.9; /* range / sigma up to which the envelope has one maximum */
 static const double SEPARATE = 6.5; /* distance / sigma beyond which peaks do not interact */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "status.h"
+#include "../status.h"
 
 enum { RADIX_BITS = 11, N_BUCKETS = 1 << RADIX_BITS, STRIDE = 8, PREFETCH = 16 };
 

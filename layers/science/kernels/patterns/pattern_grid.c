@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "memory.h"
-#include "status.h"
+#include "../status.h"
 
 static const double FWHM_PER_SIGMA = 2.3548200450309493;
 static const double POINTS_PER_FWHM = 25.0;

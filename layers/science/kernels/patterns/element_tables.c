@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "isotope_counts.h"
-#include "status.h"
+#include "../status.h"
 
 enum {
     MAX_ATOMS = 32767,

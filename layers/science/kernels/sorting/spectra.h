@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "status.h"
+#include "../status.h"
 
 enum intensity_type { FLOAT32 = 0, FLOAT64 = 1, INT32 = 2, INT64 = 3 };
 

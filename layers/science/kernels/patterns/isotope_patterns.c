@@ -26,7 +26,7 @@
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
 #include "pattern_maxima.h"
-#include "status.h"
+#include "../status.h"
 
 enum { ION_DONE, ION_WITHOUT_PATTERN, ION_DECLINED };
 

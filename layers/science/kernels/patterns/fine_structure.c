@@ -10,7 +10,7 @@
 
 #include "isotope_counts.h"
 #include "memory.h"
-#include "status.h"
+#include "../status.h"
 
 static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
 enum { FIRST_ISOTOPOLOGUES = 256 };

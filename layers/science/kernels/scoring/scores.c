@@ -8,7 +8,7 @@
 
 #include "chaos.h"
 #include "ion_images.h"
-#include "status.h"
+#include "../status.h"
 
 enum { MAX_ISOTOPE_PEAKS = 16, N_CHAOS_LEVELS = 30 };
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status.h"
+#include "../status.h"
 
 /* Above this many grid cells per non-zero pixel, lists of pixels are cheaper than sweeps over rows. */
 enum { SPARSE_CELLS_PER_PIXEL = 64 };

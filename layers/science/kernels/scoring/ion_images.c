@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "status.h"
+#include "../status.h"
 
 int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows) {
     int64_t longest = 0;
