@@ -209,7 +209,7 @@ class TestCheck:
             assert ended.code == 0 or any(
                 line.startswith("error: ") and len(line) > 40 for line in ended.err.splitlines()
             ), path
-        # The class expected of each file is in tests/science/test_imzml_corpus.py.
+        # The class expected of each file is in tests/science/imzml/test_imzml_corpus.py.
         assert sum(code == 0 for code in codes.values()) == N_FIT_FILES
 
 
