@@ -1,4 +1,4 @@
-"""PlanMerge: see that all runs are sorted, and list the segments to merge from them."""
+"""PlanMerge: see that all spans are sorted, and list the segments to merge from them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ionbox_cloud.stored.sorted_spans import gather_counts
 
 @state_handler("PlanMerge", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
-    """Write the counts of all runs, then list the segments that do not exist yet."""
-    gather(stores.work, "SortRuns", message.execution_id, SortItem)
+    """Write the counts of all spans, then list the segments that do not exist yet."""
+    gather(stores.work, "SortSpans", message.execution_id, SortItem)
     plan = read_plan(stores.work, message.execution_id)
     header = read_stored_header(stores.work, plan.dataset_id)
     counts = gather_counts(stores.work, plan)
@@ -36,7 +36,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
             keys.merged_segments(plan.sort_id, part.start),
             part.start,
             part.stop,
-            memory_mb=merge_memory_mb(part.n_peaks, header.mz_dtype.itemsize),
+            memory_mb=merge_memory_mb(part.most_peaks, header.mz_dtype.itemsize),
         )
         for item, part in enumerate(missing)
     ]

@@ -29,7 +29,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
     stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
-    runs = _list_runs(stores.work, message.execution_id, plan)
+    spans = _list_spans(stores.work, message.execution_id, plan)
     sorted_already = has_segments(stores.results, plan)
     return PlannedRun(
         execution_id=message.execution_id,
@@ -38,8 +38,8 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
         sort=SortChoice(
             way="reuse" if sorted_already else plan.sort.way,
             rung=Ladder.from_environment().start_rung("SegmentSpectra", plan.sort.memory_mb),
-            n_items=runs.n_items,
-            items_key=runs.items_key,
+            n_items=spans.n_items,
+            items_key=spans.items_key,
             task_cpu=str(plan.sort.vcpu * 1024),
             task_memory=str(plan.sort.memory_mb),
             task_disk_gb=plan.sort.disk_gb,
@@ -47,22 +47,22 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     )
 
 
-def _list_runs(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
-    """List the runs of spectra that are still to be sorted, if many calls sort the dataset."""
-    if not plan.run_cuts:
+def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
+    """List the spans of spectra that are still to be sorted, if many calls sort the dataset."""
+    if not plan.span_cuts:
         return ItemList(0, "")
     present = work.list_lasting(keys.sort(plan.sort_id))
     missing = [
         (index, start, stop)
-        for index, (start, stop) in enumerate(pairwise(plan.run_cuts))
-        if keys.sorted_run_summary(plan.sort_id, index) not in present
+        for index, (start, stop) in enumerate(pairwise(plan.span_cuts))
+        if keys.sorted_span_summary(plan.sort_id, index) not in present
     ]
     items = [
         SortItem(
             execution_id,
             plan.run_id,
             item,
-            keys.sorted_run_summary(plan.sort_id, index),
+            keys.sorted_span_summary(plan.sort_id, index),
             index,
             start,
             stop,
@@ -70,4 +70,4 @@ def _list_runs(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
         )
         for item, (index, start, stop) in enumerate(missing)
     ]
-    return plan_items(work, "SortRuns", execution_id, items)
+    return plan_items(work, "SortSpans", execution_id, items)

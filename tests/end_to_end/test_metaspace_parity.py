@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zarr
-from laptop import Laptop, Run
+from laptop import Laptop, LaptopRun
 
 SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
 
@@ -20,7 +20,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
     return Laptop(tmp_path_factory.mktemp("parity"))
 
 
-def ours(run: Run) -> Rows:
+def ours(run: LaptopRun) -> Rows:
     return {(row["formula"], row["adduct"].removeprefix("M")): row for row in run.rows}
 
 

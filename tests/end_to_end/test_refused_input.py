@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from imzml_builder import Pair, build_pair
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
-from laptop import BITTERS, SETTINGS, Laptop, Run
+from laptop import BITTERS, SETTINGS, Laptop, LaptopRun
 
 ONLY_CHECKED = {"PlanRun": 1, "ReportFailure": 1}
 
 
-def assert_refused(run: Run, error: str, *words: str) -> None:
+def assert_refused(run: LaptopRun, error: str, *words: str) -> None:
     status = run.outcome.status
     assert (status["status"], status["error"]) == ("invalid_input", error)
     for word in words:

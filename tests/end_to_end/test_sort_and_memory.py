@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from laptop import ACIDS, Laptop, Run
+from laptop import ACIDS, Laptop, LaptopRun
 
 SORTING = {
     "lambda": {"SegmentSpectra"},
-    "map": {"SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"},
+    "map": {"SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"},
     "fargate": {"SortSpectra"},
 }
 
 
-def run_record(run: Run) -> dict[str, Any]:
+def run_record(run: LaptopRun) -> dict[str, Any]:
     record: dict[str, Any] = json.loads((run.out / "run.json").read_text("utf-8"))
     return record
 

@@ -21,12 +21,12 @@ from typing import Any
 
 from in_memory import MAPS
 from ionbox.local.functions import IONBOX, read_functions
-from ionbox.local.runtime import Call, Stores, answer_call, handler_environment
+from ionbox.local.runtime import Call, StoreUrls, answer_call, handler_environment
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"
 STATES = [
-    *("SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
+    *("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
     *("SegmentSpectra", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"),
     *("AnnotateSegments", "EstimateFdr", "RenderImages", "PublishResults"),
 ]
@@ -36,7 +36,7 @@ def main() -> None:
     request = json.loads((EVENTS / "plan_run.json").read_text("utf-8"))
     functions = {function.state: function for function in read_functions(IONBOX).values()}
     work = Path(tempfile.mkdtemp())
-    stores = Stores(ROOT.as_uri(), (work / "work").as_uri(), (work / "results").as_uri())
+    stores = StoreUrls(ROOT.as_uri(), (work / "work").as_uri(), (work / "results").as_uri())
     os.environ.update(handler_environment(stores))
 
     def call(state: str, event: Any) -> Any:

@@ -341,8 +341,8 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
             following = set(BY_NAME[entry["Next"]].next_names)
             if following == {"ChooseErrorName"}:
-                following = set(BY_NAME["ChooseErrorName"].next_names) - {"NameError"}
-                assert BY_NAME["NameError"].next_names == ["ReportFailure"]
+                following = set(BY_NAME["ChooseErrorName"].next_names) - {"NameWorkflowError"}
+                assert BY_NAME["NameWorkflowError"].next_names == ["ReportFailure"]
             assert following == {"ReportFailure"}
     assert set(BY_NAME["ReportFailure"].next_names) == {"RunFailed"}
     assert BY_NAME["RunFailed"].state["Type"] == "Fail"

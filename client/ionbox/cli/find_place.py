@@ -9,7 +9,7 @@ from ionbox.account import Account, Installation, plain_errors
 from ionbox.cli.options import open_installation
 from ionbox.operate.errors import NoSuchRun, OperateError, UserMustAct
 from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Run
+from ionbox.operate.runs import RunState
 from ionbox.reading.damage import RECORD
 from ionbox.reading.folder import STATUS, ResultsFolder
 from ionbox.reading.nearby import find_nearby
@@ -55,7 +55,7 @@ def describe_path(path: Path) -> str:
     return f"{path} {what} no results (no {RECORD}{hint})"
 
 
-def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, Run]:
+def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, RunState]:
     """Find a run in AWS by the name that ``wanted`` is, if it is no folder.
 
     Raises

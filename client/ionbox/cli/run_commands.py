@@ -26,7 +26,7 @@ from ionbox.operate.dead_letters import handle_dead_letters
 from ionbox.operate.fetch import fetch_results
 from ionbox.operate.logs import AwsLogs, FolderLogs, Logs, follow, since_start
 from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Run, Runs
+from ionbox.operate.runs import Runs, RunState
 
 _POLL_S = 5.0
 
@@ -77,7 +77,7 @@ def status(options: argparse.Namespace) -> int:
     return OK
 
 
-def follow_run(runs: Runs, run: Run, pause: Callable[[float], None] = time.sleep) -> Run:
+def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.sleep) -> RunState:
     """Tell each state's progress until a run has ended; return it as it ended."""
     told: dict[str, str] = {}
     while True:

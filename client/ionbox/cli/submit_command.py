@@ -21,7 +21,7 @@ from ionbox.datasets.check import check
 from ionbox.datasets.config_files import read_config_files
 from ionbox.datasets.files import find_dataset
 from ionbox.operate.errors import OperateError
-from ionbox.operate.executions import Execution, Executions
+from ionbox.operate.executions import AttemptList, Execution
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
 from ionbox.operate.upload import Upload, Uploader
@@ -117,7 +117,7 @@ def _wait(
 
 
 def wait_for_start(
-    executions: Executions,
+    executions: AttemptList,
     key: str,
     since: datetime,
     pause: Callable[[float], None] = time.sleep,
@@ -155,7 +155,7 @@ def wait_for_start(
         pause(_POLL_S)
 
 
-def _find_earlier(executions: Executions, key: str) -> Execution | None:
+def _find_earlier(executions: AttemptList, key: str) -> Execution | None:
     """Return the newest run of a dataset if it succeeded or is on."""
     for execution in executions.complete(executions.recent(_SEARCHED)):
         if execution.imzml_key == key:

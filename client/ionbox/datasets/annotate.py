@@ -101,7 +101,7 @@ def _run(
 ) -> Outcome:
     from ionbox.local.machine import run_execution
     from ionbox.local.progress import RunProgress
-    from ionbox.local.runtime import Stores
+    from ionbox.local.runtime import StoreUrls
 
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
@@ -115,7 +115,7 @@ def _run(
         result = run_execution(
             execution_id,
             request.to_json(),
-            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+            stores=StoreUrls(*(folder.as_uri() for folder in buckets.values())),
             log=log,
             n_workers=n_workers,
             listener=listener,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ionbox.local.errors import InvalidEvent, LocalError
 from ionbox.local.functions import IONBOX, Function, Project, find_function, read_functions
-from ionbox.local.runtime import Answer, Call, Stores, answer_call, handler_environment
+from ionbox.local.runtime import Answer, Call, StoreUrls, answer_call, handler_environment
 
 _FOLDER = Path(".ionbox-invoke")
 
@@ -73,11 +73,11 @@ def _read_event(path: Path) -> str:
     return text
 
 
-def _stores(environment: Mapping[str, str]) -> Stores:
+def _stores(environment: Mapping[str, str]) -> StoreUrls:
     def store(name: str, folder: Path) -> str:
         return environment.get(f"IONBOX_{name.upper()}") or _make_folder(folder.absolute())
 
-    return Stores(
+    return StoreUrls(
         inbox=store("inbox", Path()),
         work=store("work", _FOLDER / "work"),
         results=store("results", _FOLDER / "results"),

@@ -78,7 +78,7 @@ class MapCounts:
     failed: int
 
 
-class Executions(Protocol):
+class AttemptList(Protocol):
     """Where attempts are listed, newest first."""
 
     def recent(self, n: int) -> list[Execution]:

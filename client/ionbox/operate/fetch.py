@@ -12,7 +12,7 @@ from typing import Any
 from ionbox.account import N_CONNECTIONS
 from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.operate.objects import Objects
-from ionbox.operate.runs import Run
+from ionbox.operate.runs import RunState
 
 _LAST = "run.json"
 _MARK = ".fetching.json"
@@ -29,7 +29,7 @@ class Fetched:
 
 
 def fetch_results(
-    objects: Objects, run: Run, out: Path, starting: Callable[[int], Callable[[int], None]]
+    objects: Objects, run: RunState, out: Path, starting: Callable[[int], Callable[[int], None]]
 ) -> Fetched:
     """Copy the results of a run.
 
@@ -37,7 +37,7 @@ def fetch_results(
     ----------
     objects : Objects
         The results bucket or folder.
-    run : Run
+    run : RunState
         A run that succeeded.
     out : Path
         The folder; made if absent. A folder with ``run.json`` in it is whole.

@@ -1,7 +1,7 @@
 """Runs as people see them: an attempt with its status, its progress, its price.
 
 Everything comes from objects that the handlers leave (status, plan, items, records, failures) and
-from `Executions`, so AWS and a work folder answer alike.
+from `AttemptList`, so AWS and a work folder answer alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ionbox_cloud.planning.sort_plan import SortPlan
 
 from ionbox import terminal
 from ionbox.operate.errors import NoSuchRun, UserMustAct
-from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
+from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
 from ionbox.operate.objects import Objects, read_all, read_json
 
 Record = TypeVar("Record", bound=JsonRecord)
@@ -33,7 +33,7 @@ _LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
-class Run:
+class RunState:
     """One attempt, with what its objects say.
 
     Attributes
@@ -121,7 +121,7 @@ class Runs:
 
     Attributes
     ----------
-    executions : Executions
+    executions : AttemptList
         Where attempts are listed.
     work, results : Objects
         The buckets, or the folders that stand for them.
@@ -131,18 +131,18 @@ class Runs:
         Whether calls cost money: not on this machine.
     """
 
-    executions: Executions
+    executions: AttemptList
     work: Objects
     results: Objects
     rungs_mb: Mapping[str, tuple[int, ...]]
     billed: bool
     _read: dict[tuple[str, int], CallRecord] = field(default_factory=dict, repr=False)
 
-    def recent(self, n: int) -> list[Run]:
+    def recent(self, n: int) -> list[RunState]:
         """Return the newest runs, newest first."""
         return [self._look_at(e) for e in self.executions.complete(self.executions.recent(n))]
 
-    def find(self, wanted: str) -> Run:
+    def find(self, wanted: str) -> RunState:
         """Return the run of an execution's name or its beginning, or a dataset's newest run.
 
         Raises
@@ -188,15 +188,15 @@ class Runs:
             ended=datetime.fromisoformat(status["ended"]) if "ended" in status else None,
         )
 
-    def refresh(self, run: Run) -> Run:
+    def refresh(self, run: RunState) -> RunState:
         """Return the same attempt as it is now."""
         execution = self.executions.find(run.name)
         return self._look_at(execution) if execution else run
 
-    def _look_at(self, execution: Execution) -> Run:
+    def _look_at(self, execution: Execution) -> RunState:
         status = _mapping(read_json(self.results, keys.status(execution.name)))
         ended_well = status.get("status") == "succeeded" and execution.state != "running"
-        run = Run(
+        run = RunState(
             execution,
             _status_word(execution, status),
             terminal.printable(execution.dataset or str(status.get("dataset", ""))),
@@ -222,7 +222,7 @@ class Runs:
         records = self._records(run)
         return replace(run, dollars=self._price(run, records) if records else None)
 
-    def _price(self, run: Run, records: Sequence[CallRecord]) -> float:
+    def _price(self, run: RunState, records: Sequence[CallRecord]) -> float:
         """Return what recorded calls cost, with the state machine's part."""
         sort = None
         if any(record.state == TASK for record in records):
@@ -231,7 +231,7 @@ class Runs:
         calls = sum(price_call(record, sort) for record in records)
         return calls + read_prices().transitions(len(records))
 
-    def _records(self, run: Run) -> list[CallRecord]:
+    def _records(self, run: RunState) -> list[CallRecord]:
         """Return the call records of a run; each is read once, as they hardly ever change."""
         found = sorted(self.work.sizes(keys.records(run.name)).items())
         new = [entry for entry in found if entry not in self._read]
@@ -241,7 +241,7 @@ class Runs:
                 self._read[entry] = record
         return [self._read[entry] for entry in found if entry in self._read]
 
-    def progress(self, run: Run) -> list[StateProgress]:
+    def progress(self, run: RunState) -> list[StateProgress]:
         """Return how far each state is that has begun, in the order of the workflow."""
         by_state: dict[str, list[CallRecord]] = {}
         for record in self._records(run):
@@ -263,21 +263,21 @@ class Runs:
             for state in sorted(begun, key=lambda state: (order.get(state, len(order)), state))
         ]
 
-    def _planned_items(self, run: Run) -> dict[str, int]:
+    def _planned_items(self, run: RunState) -> dict[str, int]:
         found = sorted(self.work.sizes(f"executions/{run.name}/items"))
         return {
             key.rpartition("/")[2].removesuffix(".json"): len(read_json(self.work, key) or [])
             for key in found
         }
 
-    def _failures(self, run: Run) -> dict[str, int]:
+    def _failures(self, run: RunState) -> dict[str, int]:
         folder = keys.failures(run.name, "").rstrip("/")
         states = [key.split("/")[-2] for key in self.work.sizes(folder)]
         return {state: states.count(state) for state in states}
 
     def _tally(
         self,
-        run: Run,
+        run: RunState,
         state: str,
         records: list[CallRecord],
         n_items: int | None,

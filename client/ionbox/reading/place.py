@@ -13,7 +13,7 @@ from ionbox.cli.find_place import find_aws_run, require_results_folder
 from ionbox.cli.options import open_account, place_flags, work_folder
 from ionbox.operate.errors import UserMustAct
 from ionbox.operate.open_runs import folder_runs
-from ionbox.operate.runs import Run
+from ionbox.operate.runs import RunState
 from ionbox.reading.damage import RECORD
 from ionbox.reading.folder import STATUS
 from ionbox.reading.sources import read_sources
@@ -112,7 +112,7 @@ def means_folder(wanted: str) -> bool:
     return wanted.startswith(".") or ("/" in wanted and not wanted.startswith(_S3))
 
 
-def require_results(run: Run) -> str:
+def require_results(run: RunState) -> str:
     """Return the folder of a run's results.
 
     Raises
@@ -140,7 +140,7 @@ def bucket_place(account: Account, url: str) -> Place:
     return Place(store, folder, Data(store), unknown, url)
 
 
-def work_folder_place(root: Path, run: Run) -> Place:
+def work_folder_place(root: Path, run: RunState) -> Place:
     """Return the results of a run of ``ionbox annotate``, where they lie among its caches."""
     results = Store.open((root / "results").resolve().as_uri(), create=False)
     folder = require_results(run)

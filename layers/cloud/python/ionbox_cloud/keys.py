@@ -14,9 +14,9 @@
                              item-<n>.npz              their metrics
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-             sort/<sort>/run-<n>.bin                   a run of spectra, sorted, cut at the segments
-                         run-<n>.npz                   peaks per segment, TIC; written after it
-                         counts.npz                    peaks per run and segment
+             sort/<sort>/span-<n>.bin                  a span of spectra, sorted, cut by segment
+                         span-<n>.npz                  peaks per segment, TIC; written after it
+                         counts.npz                    peaks per span and segment
                          merged/<n>.json               segments from <n> on are there
                          checksum.json                 of the ibd
              executions/<execution>/plan.json                    what was asked, resolved
@@ -105,18 +105,18 @@ def sort(sort_id: str) -> str:
     return f"sort/{sort_id}"
 
 
-def sorted_run(sort_id: str, index: int) -> str:
-    """Return the key of a sorted run of spectra."""
-    return f"{sort(sort_id)}/run-{index:05}.bin"
+def sorted_span(sort_id: str, index: int) -> str:
+    """Return the key of a sorted span of spectra."""
+    return f"{sort(sort_id)}/span-{index:05}.bin"
 
 
-def sorted_run_summary(sort_id: str, index: int) -> str:
-    """Return the key of what says that a sorted run is there, and what is in it."""
-    return f"{sort(sort_id)}/run-{index:05}.npz"
+def sorted_span_summary(sort_id: str, index: int) -> str:
+    """Return the key of what says that a sorted span is there, and what is in it."""
+    return f"{sort(sort_id)}/span-{index:05}.npz"
 
 
-def sorted_run_counts(sort_id: str) -> str:
-    """Return the key of the peaks per run and segment."""
+def sorted_span_counts(sort_id: str) -> str:
+    """Return the key of the peaks per span and segment."""
     return f"{sort(sort_id)}/counts.npz"
 
 

@@ -63,8 +63,8 @@ class RunPlan(JsonRecord):
         m/z at which the dataset is cut.
     sort : SortPlan
         How the segments are made.
-    run_cuts : tuple of int
-        Spectra at which the dataset is cut into runs, 0 and the number of spectra included, if
+    span_cuts : tuple of int
+        Spectra at which the dataset is cut into spans, 0 and the number of spectra included, if
         many calls sort it; else empty.
     config : dict
         The resolved `RunConfig`.
@@ -89,7 +89,7 @@ class RunPlan(JsonRecord):
     height: int
     segment_bounds: tuple[float, ...]
     sort: SortPlan
-    run_cuts: tuple[int, ...]
+    span_cuts: tuple[int, ...]
     config: dict[str, Any]
     databases: tuple[PlannedDatabase, ...]
     force: bool
@@ -108,7 +108,7 @@ class RunPlan(JsonRecord):
     @property
     def sort_id(self) -> str:
         """Identity of what many calls leave while they sort the dataset."""
-        return identify_sort(self.segments_id, self.run_cuts)
+        return identify_sort(self.segments_id, self.span_cuts)
 
 
 def read_plan(work: Store, execution_id: str) -> RunPlan:
@@ -162,7 +162,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         height=header.height,
         segment_bounds=tuple(bounds),
         sort=sort,
-        run_cuts=tuple(cut_spectra(header, job.n_runs)) if sort.way == "map" else (),
+        span_cuts=tuple(cut_spectra(header, job.n_spans)) if sort.way == "map" else (),
         config=config.to_json(),
         databases=databases,
         force=accepted.force,
@@ -171,7 +171,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
 
 
 def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
-    """Cut the spectra into runs of about equal numbers of peaks; return the edges."""
+    """Cut the spectra into spans of about equal numbers of peaks; return the edges."""
     ends = np.cumsum(header.mz_count)
     targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
     inner = np.searchsorted(ends, targets, side="left") + 1

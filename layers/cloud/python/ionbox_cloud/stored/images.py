@@ -140,7 +140,7 @@ def create_images(
 def write_images(
     results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
 ) -> None:
-    """Write a run of images, which must be whole shards."""
+    """Write a range of images, which must be whole shards."""
     array: Any = _open_group(results, plan)["images"]
     array[start : start + len(images)] = images
 

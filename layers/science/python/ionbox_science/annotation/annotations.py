@@ -205,7 +205,7 @@ def _overlapping_windows(
     lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
     real = np.flatnonzero(lowest > 0)
     order = real[np.argsort(lowest[real], kind="stable")]
-    # windows that begin before this one ends: a run, because starts are sorted
+    # windows that begin before this one ends: a range, because starts are sorted
     n_after = np.searchsorted(lowest[order], highest[order], side="right")
     n_after -= np.arange(1, len(order) + 1)
     left = np.repeat(np.arange(len(order)), n_after)

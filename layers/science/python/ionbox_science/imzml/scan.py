@@ -34,7 +34,7 @@ from ionbox_science.imzml.terms import (
     POSITION_Y,
     POSITION_Z,
 )
-from ionbox_science.imzml.xml import Defects, Document, SpectrumReader, parse
+from ionbox_science.imzml.xml import Defects, Document, SpectrumParser, parse
 from ionbox_science.kernels import library
 
 Int64Array = npt.NDArray[np.int64]
@@ -267,7 +267,7 @@ def _brief(source: bytes, template: Template, end: int) -> bytes:
     return b"".join((*parts, source[begin:stop], source[end:]))
 
 
-def _fill(spectra: SpectrumReader, values: Int64Array) -> None:
+def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
     """Put the values of all spectra where the walk put the marks; all else is as in the first."""
     n_numbers, n_spectra = values.shape
     columns = [spectra.x, spectra.y, spectra.z]

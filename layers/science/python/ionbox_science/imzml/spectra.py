@@ -78,7 +78,7 @@ def read_peaks(
     stop: int | None = None,
     block_bytes: int = 32 * 1024 * 1024,
 ) -> Peaks:
-    """Read the peaks above zero of a run of spectra.
+    """Read the peaks above zero of a range of spectra.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Ion images: which measured peaks belong to an isotope peak, and where they lie.
 
-Peaks must be sorted by m/z; a window is then a run of rows, and an image is those rows scattered
+Peaks must be sorted by m/z; a window is then a range of rows, and an image is those rows scattered
 over the pixels. No smoothing, no clipping: intensities of one pixel are summed. The computing is
 done by ``kernels/windows.c`` and ``kernels/ion_images.c``.
 """
@@ -39,7 +39,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Windows:
-    """The measured peaks of each isotope peak, as runs of rows.
+    """The measured peaks of each isotope peak, as ranges of rows.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ Float32s = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Patterns(Columns):
-    """Isotope patterns of a run of ions.
+    """Isotope patterns of a range of ions.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def score_ions(
     first_ion: int = 0,
     n_threads: int = 1,
 ) -> IonScores:
-    """Score a run of ions against the measured peaks.
+    """Score a range of ions against the measured peaks.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def score_ions(
         Lowest and highest m/z of the whole dataset. An ion counts only if one of its isotope peaks
         lies strictly inside, as in METASPACE.
     first_ion : int
-        Number of the first ion of the run.
+        Number of the first ion of the range.
     n_threads : int
         Threads to spread the ions over; the scores do not depend on it.
 
@@ -182,7 +182,7 @@ def _score_selected(
     n_threads: int,
     first_ion: int,
 ) -> IonScores:
-    """Score the selected ions, given by number in the run, ascending."""
+    """Score the selected ions, given by number in the range, ascending."""
     scores = _empty_scores(ions + first_ion, patterns.mz.shape[1])
     columns, _alive = contiguous_peaks(peaks)
     inputs = [

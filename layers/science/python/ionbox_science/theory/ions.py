@@ -89,7 +89,7 @@ class IonRule:
 class IonTable(ArrayRecord):
     """All ions of one database under one rule.
 
-    Ions are numbered by ascending average mass, so that a run of ions needs a narrow m/z range.
+    Ions are numbered by ascending average mass, so that a range of ions needs a narrow m/z range.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class IonTable(ArrayRecord):
         return [build_ion_formula(formula, modifier) for formula, modifier in pairs]
 
     def compositions(self, ions: slice) -> Compositions:
-        """Count the atoms of a run of ions."""
+        """Count the atoms of a range of ions."""
         counts = self.formula_counts[self.ion_formula_index[ions]]
         counts += self.modifier_change[self.ion_modifier_index[ions]]
         if counts.max(initial=0) > MAX_TABULATED:

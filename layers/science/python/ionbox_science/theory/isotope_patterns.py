@@ -184,7 +184,7 @@ def generate_patterns_of(
     declined = np.zeros(n_ions, np.bool_)
 
     def compute_share(thread: int) -> None:
-        """Every n_threads-th run of ions: a context serves one thread."""
+        """Every n_threads-th range of ions: a context serves one thread."""
         with _open_context() as context:
             for start in range(thread * _IONS_PER_CALL, len(mz), n_threads * _IONS_PER_CALL):
                 ions = slice(start, start + _IONS_PER_CALL)
@@ -249,7 +249,7 @@ def _run_kernel(
     mz: npt.NDArray[np.float64],
     intensity: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.bool_]:
-    """Fill patterns (zeros before) of a run of ions; tell which ones are left to cpyMSpec."""
+    """Fill patterns (zeros before) of a range of ions; tell which ones are left to cpyMSpec."""
     shift = compositions.label_mass[ions] / abs(model.charge)
     outcome = np.zeros(len(shift), np.uint8)
     status = _kernels().ionbox_generate_patterns(
