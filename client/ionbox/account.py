@@ -24,7 +24,7 @@ from botocore.exceptions import (
 )
 from ionbox_science import __version__
 
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 
 if TYPE_CHECKING:
     from ionbox_cloud.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from ionbox.run_errors import MissingLibrary
+from ionbox.errors import MissingLibrary
 
 _EXTRAS = {"spatialdata": "spatialdata"}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ScoreItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.work_items import IONS_PER_READ, cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_cloud.stored.segments import SegmentReader, read_ahead
 from ionbox_science.scoring.ion_images import Grid, window_bounds

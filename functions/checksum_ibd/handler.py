@@ -8,11 +8,10 @@ import time
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, RunRef
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.work_items import cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd
+from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_science.imzml.ibd import PassingDigest
 

@@ -8,6 +8,7 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut, image_memory_mb, images_per_shard
+from ionbox_cloud.published import FDR, IONS_PREFIX, SCORES_PREFIX, diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
@@ -81,11 +82,11 @@ def _annotate_database(
         },
     )
     stores.results.write_arrays(
-        keys.results(plan.dataset_id, plan.run_id, f"diagnostics/{database.name}.npz"),
+        keys.results(plan.dataset_id, plan.run_id, diagnostics(database.name)),
         {
-            **{f"ions_{name}": array for name, array in table.to_arrays().items()},
-            **{f"scores_{name}": array for name, array in scores.to_arrays().items()},
-            "fdr": ranked.fdr,
+            **{f"{IONS_PREFIX}{name}": array for name, array in table.to_arrays().items()},
+            **{f"{SCORES_PREFIX}{name}": array for name, array in scores.to_arrays().items()},
+            FDR: ranked.fdr,
         },
     )
     return annotations

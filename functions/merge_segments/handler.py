@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, MergeItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_cloud.stored.sorted_spans import SpanReader

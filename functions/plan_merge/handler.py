@@ -5,11 +5,11 @@ from __future__ import annotations
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, MergeItem, RunRef, SortItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_merge_items, merge_memory_mb
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.segments_present import has_merged
 from ionbox_cloud.stored.sorted_spans import gather_counts
 

@@ -9,8 +9,9 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import ItemList, PlannedRun, PlanRequest, SortChoice, SortItem
 from ionbox_cloud.planning.accepted_request import accept_request
+from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
-from ionbox_cloud.run_plan import RunPlan, is_published, make_plan
+from ionbox_cloud.run_plan import RunPlan, is_published
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 

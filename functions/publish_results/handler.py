@@ -9,18 +9,20 @@ from typing import Any
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
-from ionbox_cloud.planning.inspection import IbdChecksum, read_stored_header
 from ionbox_cloud.planning.map_items import gather
+from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
 from ionbox_cloud.report.page_data import Overview, write_report
 from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
 from ionbox_cloud.run_record import bill, total_states, versions, write_status
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import FoundDatabase, read_found_databases
+from ionbox_cloud.stored.dataset import read_stored_header
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.images import write_colocalization, write_overview
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.table import summarise, write_annotations
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX, pack_index
+from ionbox_science.imzml.spectrum_index import pack_index
 from ionbox_science.scoring.fdr import FDR_LEVELS
 
 
@@ -28,7 +30,7 @@ from ionbox_science.scoring.fdr import FDR_LEVELS
 def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
     plan = read_plan(stores.work, message.execution_id)
-    record_key = keys.results(plan.dataset_id, plan.run_id, "run.json")
+    record_key = keys.results(plan.dataset_id, plan.run_id, RECORD)
     reused = is_published(stores.results, plan)
     if reused:
         record = stores.results.read_json(record_key)
@@ -71,7 +73,7 @@ def _publish(message: RunRef, stores: Stores, plan: RunPlan) -> dict[str, Any]:
         [each.annotated for each in found],
     )
     folder = keys.results(plan.dataset_id, plan.run_id)
-    stores.results.write(f"{folder}/annotations.csv", table)
+    stores.results.write(f"{folder}/{TABLE}", table)
     header = read_stored_header(stores.work, plan.dataset_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(stores.results, plan, tic, header.mask)

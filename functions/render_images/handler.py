@@ -1,12 +1,12 @@
-"""RenderImages: isotope images of a run of annotated ions."""
+"""RenderImages: isotope images of a range of annotated ions."""
 
 from __future__ import annotations
 
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ImageItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import (

@@ -13,7 +13,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
-from ionbox_cloud.planning.sort_plan import SortPlan
+from ionbox_cloud.run_plan import SortPlan
 from ionbox_cloud.run_record import bill, total_states
 from ionbox_cloud.settings import WORK_VARIABLE
 from ionbox_cloud.store import Stores

@@ -11,7 +11,7 @@ from imzml_builder import Pair, build_pair
 from in_memory import SETTINGS, InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content
-from ionbox_cloud.planning.inspection import read_stored_header
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.theory.lipids import SHIPPED_DATABASES
 

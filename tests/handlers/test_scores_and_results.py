@@ -16,10 +16,11 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.planning import work_items
-from ionbox_cloud.planning.inspection import read_stored_header
+from ionbox_cloud.published import COLOCALIZATION
 from ionbox_cloud.report.page_data import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
-from ionbox_cloud.stored.images import COLOCALIZATION, read_image_list
+from ionbox_cloud.stored.dataset import read_stored_header
+from ionbox_cloud.stored.images import read_image_list
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.annotation.colocalization import Colocalization

@@ -21,8 +21,8 @@ from ionbox_science import kernels
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
-from ionbox_science.scoring.fdr import FDR_METHODS
 from ionbox_science.scoring.ion_images import extract_images, find_windows
+from ionbox_science.setting_table import FDR_METHODS
 from ionbox_science.sorting.peak_sorting import sort_span, sort_spectra
 from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns

@@ -6,17 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from ionbox_science.config import (
-    SETTINGS,
-    FileWords,
-    RunConfig,
-    check_keys,
-    match_analyzer,
-    resolve_config,
-    translate_lithops,
-)
+from ionbox.datasets.config_files import translate_lithops
+from ionbox_science.config import FileWords, RunConfig, match_analyzer, resolve_config
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.setting_kinds import check_keys
+from ionbox_science.setting_table import SETTINGS
 from ionbox_science.theory.isotope_patterns import IsotopeModel
 
 ENOUGH: dict[str, Any] = {

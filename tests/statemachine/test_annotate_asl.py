@@ -20,8 +20,8 @@ from ionbox_cloud.errors import InternalError, TransientError
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
 from ionbox_cloud.settings import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
-from ionbox_science.config import SORT_WAYS
 from ionbox_science.errors import InvalidInput
+from ionbox_science.setting_table import SORT_WAYS
 
 TEXT = IONBOX.definition.read_text("utf-8")
 MACHINE = json.loads(TEXT)

@@ -36,7 +36,7 @@ def annotate(options: argparse.Namespace) -> int:
 
 def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
     from ionbox_cloud.messages import ConfigLayer
-    from ionbox_science.config import SETTINGS
+    from ionbox_science.setting_table import SETTINGS
 
     from ionbox.datasets.config_files import read_config_files
 

@@ -14,9 +14,9 @@ from ionbox.cli.options import (
     open_account,
     place_flags,
 )
+from ionbox.errors import UserMustAct
 from ionbox.operate import install
 from ionbox.operate.doctor import PROBLEM, Examination, examine
-from ionbox.operate.errors import UserMustAct
 from ionbox.operate.open_runs import aws_runs
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ionbox.account import Account, Installation, plain_errors
 from ionbox.cli.command import Body
-from ionbox.operate.errors import UserMustAct
+from ionbox.errors import UserMustAct
 from ionbox.operate.open_runs import aws_runs, folder_runs
 from ionbox.operate.runs import Runs
 from ionbox.work_folder import default_work_folder

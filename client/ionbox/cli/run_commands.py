@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-import time
-from collections.abc import Callable
-from datetime import datetime
 
 from ionbox import terminal
 from ionbox.account import Account, Installation
 from ionbox.cli import show
 from ionbox.cli.command import FAILED, OK
+from ionbox.cli.follow import follow_run
 from ionbox.cli.options import (
     command,
     confirm,
@@ -26,9 +23,6 @@ from ionbox.operate.dead_letters import handle_dead_letters
 from ionbox.operate.fetch import fetch_results
 from ionbox.operate.logs import AwsLogs, FolderLogs, Logs, follow, since_start
 from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Runs, RunState
-
-_POLL_S = 5.0
 
 
 @command
@@ -75,22 +69,6 @@ def status(options: argparse.Namespace) -> int:
     show.describe_run(run, runs.progress(run), billed=runs.billed)
     show.next_step(run, place_flags(options))
     return OK
-
-
-def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.sleep) -> RunState:
-    """Tell each state's progress until a run has ended; return it as it ended."""
-    told: dict[str, str] = {}
-    while True:
-        for state in runs.progress(run):
-            of_all = "" if state.n_items is None else f" of {state.n_items:,}"
-            line = f"{state.state:<26}{state.n_done:,}{of_all} done"
-            if told.get(state.state) != line:
-                told[state.state] = line
-                sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
-        if run.status != "running":
-            return run
-        pause(_POLL_S)
-        run = runs.refresh(run)
 
 
 @command

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
+from ionbox_cloud.published import REPORT
 
 from ionbox.account import Account
-from ionbox.cli.find_place import find_aws_run, require_results_folder
+from ionbox.cli.find_place import find_aws_run, means_folder, require_results
 from ionbox.cli.options import open_account, work_folder
-from ionbox.operate.errors import UserMustAct
+from ionbox.errors import UserMustAct
 from ionbox.operate.open_runs import folder_runs
-from ionbox.reading.place import means_folder, require_results
-from ionbox.view.run_json import REPORT
+from ionbox.reading.nearby import require_results_folder
 
 MAX_DAYS = 7
 """S3 signs no link for longer."""

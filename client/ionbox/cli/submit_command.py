@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_science.config import SETTINGS
+from ionbox_science.setting_table import SETTINGS
 
 from ionbox import terminal
 from ionbox.account import Account, Installation
@@ -20,7 +20,7 @@ from ionbox.cli.command import CANCELLED, FAILED, INVALID, OK
 from ionbox.datasets.check import check
 from ionbox.datasets.config_files import read_config_files
 from ionbox.datasets.files import find_dataset
-from ionbox.operate.errors import OperateError
+from ionbox.errors import OperateError
 from ionbox.operate.executions import AttemptList, Execution
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
@@ -97,7 +97,7 @@ def _is_fit(
 def _wait(
     account: Account, installation: Installation, key: str, started: datetime, flags: str
 ) -> int:
-    from ionbox.cli.run_commands import follow_run
+    from ionbox.cli.follow import follow_run
 
     runs = aws_runs(account, installation)
     try:

@@ -13,9 +13,9 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox import terminal
 from ionbox.cli.command import OK
+from ionbox.cli.find_place import find_place
 from ionbox.cli.options import command
 from ionbox.cli.share_command import share_report
-from ionbox.reading.place import find_place
 from ionbox.view.run_reader import RunReader
 
 _SIGNS = {True: "yes", False: "no", None: ""}

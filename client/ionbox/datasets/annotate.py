@@ -14,12 +14,12 @@ from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import LocalDataset, dropped_files, find_dataset
 from ionbox.datasets.outcome import (
     Outcome,
-    check_folder,
     deliver,
     read_outcome,
     require_same_dataset,
     write_status,
 )
+from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
 
 

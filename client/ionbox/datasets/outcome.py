@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.published import RECORD, STATUS
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset
-
-_LAST, _STATUS = "run.json", "status.json"
+from ionbox.reading.out_folder import read_dataset, read_run_id
 
 
 @dataclass(frozen=True)
@@ -63,40 +62,8 @@ def read_outcome(
     status = json.loads(status_path.read_text("utf-8"))
     if status["status"] != "succeeded":
         return Outcome(status, {}, log)
-    record = json.loads((results / status["results"] / _LAST).read_text("utf-8"))
+    record = json.loads((results / status["results"] / RECORD).read_text("utf-8"))
     return Outcome(status, record, log)
-
-
-def check_folder(out: Path, name: str = "--out") -> None:
-    """Refuse a results folder that holds something else, before any work.
-
-    Parameters
-    ----------
-    out : Path
-        The folder.
-    name : str
-        What people gave it as.
-    """
-    if out.is_dir():
-        ours = "run_id" in _read_json(out / _LAST) or "status" in _read_json(out / _STATUS)
-        if not ours and any(out.iterdir()):
-            raise InvalidConfig(f"{name}: {out} is not empty and no results folder; give another")
-    elif out.exists():
-        raise InvalidConfig(f"{name}: {out} is a file; give a folder")
-    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InvalidConfig(f"{name}: cannot write to {existing}; give another folder")
-
-
-def read_run_id(out: Path) -> str:
-    """Return whose results a folder has; empty if it has none that can be read."""
-    return str(_read_json(out / _LAST).get("run_id", ""))
-
-
-def read_dataset(folder: Path) -> dict[str, Any]:
-    """Return what results know of their dataset; empty if there are none that can be read."""
-    dataset = _read_json(folder / _LAST).get("dataset")
-    return dataset if isinstance(dataset, dict) else {}
 
 
 def require_same_dataset(out: Path, dataset: LocalDataset) -> None:
@@ -127,15 +94,6 @@ def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
         return known.get("imzml_sha256") != hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read an object; empty if there is none, or it is damaged."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def deliver(outcome: Outcome, results: Path, out: Path) -> None:
     """Copy a run's results to the user's folder; after a failure only its status.
 
@@ -147,9 +105,9 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> None:
     if outcome.succeeded:
         if older not in ("", outcome.record["run_id"]):
             outcome.status["replaced_results"] = older
-        (out / _LAST).unlink(missing_ok=True)
+        (out / RECORD).unlink(missing_ok=True)
         source = results / outcome.status["results"]
-        for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
+        for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
             _replace(entry, out / entry.name)
     elif older:
         outcome.status["older_results"] = older
@@ -160,7 +118,7 @@ def write_status(status: dict[str, Any], out: Path) -> None:
     """Write ``status.json`` into the user's folder."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(status, indent=1, sort_keys=True) + "\n"
-    (out / _STATUS).write_text(text, "utf-8")
+    (out / STATUS).write_text(text, "utf-8")
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from ionbox.account import Account, Installation, error_code
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 from ionbox.operate.executions import Execution
 from ionbox.operate.runs import RunState
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ionbox_science import __version__
 
 from ionbox.account import Account, error_code, read_outputs, translate
-from ionbox.operate.errors import OperateError
+from ionbox.errors import OperateError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.published import RECORD
+
 from ionbox.account import N_CONNECTIONS
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 from ionbox.operate.objects import Objects
 from ionbox.operate.runs import RunState
 
-_LAST = "run.json"
 _MARK = ".fetching.json"
 """Says whose results an unfinished folder holds; gone when everything is there."""
 
@@ -57,7 +58,7 @@ def fetch_results(
             "more"
         )
     sizes = objects.sizes(run.results)
-    if f"{run.results}/{_LAST}" not in sizes:
+    if f"{run.results}/{RECORD}" not in sizes:
         raise UserMustAct(f"the results of run {run.name} were deleted: {run.results} is gone")
     _check_folder(out, run.results, run.run_id)
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def fetch_results(
     paths = {key: out / key.removeprefix(f"{run.results}/") for key in sizes}
     missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
     tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
-    first = [key for key in missing if not key.endswith(f"/{_LAST}")]
+    first = [key for key in missing if not key.endswith(f"/{RECORD}")]
     with ThreadPoolExecutor(N_CONNECTIONS // 2) as threads:
         copies = [
             threads.submit(_copy, objects, key, paths[key], sizes[key], tell) for key in first
@@ -109,7 +110,7 @@ def _check_folder(out: Path, results: str, run_id: str) -> None:
         raise UserMustAct(f"--out: {out} is a file; give a folder")
     if not out.is_dir() or not any(out.iterdir()):
         return
-    mark, record = _read(out / _MARK), _read(out / _LAST)
+    mark, record = _read(out / _MARK), _read(out / RECORD)
     if mark.get("results") == results or (record and record.get("run_id") == run_id):
         return
     held = f"the results of run {record['run_id']}" if "run_id" in record else "other files"

@@ -13,7 +13,7 @@ from botocore.exceptions import WaiterError
 from ionbox_science.config import FileWords, resolve_config
 
 from ionbox.account import Account, Installation
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 
 ROOT = Path(__file__).resolve().parents[3]
 """The checkout, if this is one."""

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from ionbox.account import Account, Installation
+from ionbox.errors import UserMustAct
 from ionbox.local.functions import IONBOX
-from ionbox.operate.errors import UserMustAct
 from ionbox.operate.executions import AwsExecutions, FolderExecutions
 from ionbox.operate.objects import BucketObjects, FolderObjects
 from ionbox.operate.runs import Runs

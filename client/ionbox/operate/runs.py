@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ionbox_cloud import keys
-from ionbox_cloud.call_records import TASK, CallRecord, price_call
+from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import read_prices
-from ionbox_cloud.planning.sort_plan import SortPlan
+from ionbox_cloud.planning.prices import price_call, read_prices
+from ionbox_cloud.run_plan import SortPlan
 
 from ionbox import terminal
-from ionbox.operate.errors import NoSuchRun, UserMustAct
+from ionbox.errors import NoSuchRun, UserMustAct
 from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
 from ionbox.operate.objects import Objects, read_all, read_json
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.store import Store
 from ionbox_science.config import RunConfig
 
-from ionbox.run_errors import DamagedResults, NoResults
-
-RECORD = "run.json"
+from ionbox.errors import DamagedResults, NoResults
 
 _DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files that are not what they were
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.store import Arrays, Store
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.datasets.outcome import check_folder, read_run_id
-from ionbox.reading.damage import RECORD, read_record, reading
-from ionbox.reading.image_group import IMAGES, ImageGroup
-from ionbox.run_errors import NoResults
+from ionbox.errors import NoResults
+from ionbox.reading.damage import read_record, reading
+from ionbox.reading.image_group import ImageGroup
+from ionbox.reading.out_folder import check_folder, read_run_id
 
-STATUS = "status.json"
 _COPIED_AT_ONCE = 8
 
 

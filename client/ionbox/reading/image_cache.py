@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.store import Store
 
-from ionbox.view.errors import NotFound
+from ionbox.errors import NotFound
 
 Float32s = npt.NDArray[np.float32]
 

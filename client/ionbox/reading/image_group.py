@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_cloud.published import IMAGES
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import colocalize_images
 from ionbox_science.annotation.colocalization import Colocalization
 
+from ionbox.errors import DamagedResults
 from ionbox.reading.damage import reading
 from ionbox.reading.image_rows import read_rows
-from ionbox.run_errors import DamagedResults
-
-IMAGES = "ion_images.zarr"
 
 
 class ImageGroup:

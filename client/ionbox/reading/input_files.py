@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.run_errors import NotInResults
+from ionbox.errors import NotInResults
 
 if TYPE_CHECKING:
     from ionbox.reading.place import Data

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import IMAGES
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import window_bounds
 
 from ionbox.argument_checks import is_number, is_whole
+from ionbox.errors import BadQuestion, Gone, NotFound
 from ionbox.reading.damage import reading
 from ionbox.reading.image_cache import ImageReader
-from ionbox.reading.image_group import IMAGES, ImageGroup
+from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.reading.spectra import IbdReader, Spectrum
-from ionbox.view.errors import BadQuestion, Gone, NotFound
 
 MAX_WINDOW_PEAKS = 20_000_000
 """Peaks of one m/z window: about half a gigabyte while they are read."""

@@ -1,4 +1,7 @@
-"""Where the data of local results are: the dataset's sorted peaks, and its ibd."""
+"""Where the data of local results are: the dataset's sorted peaks, and its ibd.
+
+Nothing else in a folder of results knows a path of this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-SOURCES = "sources.json"
-"""In a folder of local results. Nothing else there knows a path of this machine."""
+from ionbox_cloud.published import SOURCES
 
 
 def read_sources(folder: Path) -> dict[str, str]:

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import SPECTRUM_INDEX
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
+from ionbox_science.imzml.spectrum_index import SpectrumReader, unpack_index
 
+from ionbox.errors import Gone, NotFound
 from ionbox.reading.damage import reading
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
-from ionbox.view.errors import Gone, NotFound
 
 _UUID_BYTES = 16
 

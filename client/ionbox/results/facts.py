@@ -7,17 +7,17 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ionbox_cloud.published import TABLE
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import read_frame
 from ionbox.reading.folder import ResultsFolder
 from ionbox.results.filters import check_fdr
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TABLE = "annotations.csv"
 _NEEDED = (
     *("database", "formula", "chemMod", "neutralLoss", "adduct", "ion", "mz", "msm", "fdr"),
     *("rhoChaos", "maxIntensity", "moleculeNames", "moleculeIds"),
@@ -154,8 +154,8 @@ class RunFacts:
 
     @functools.cached_property
     def _table(self) -> pd.DataFrame:
-        data = self._folder.read(_TABLE)
-        with self._folder.reading(_TABLE):
+        data = self._folder.read(TABLE)
+        with self._folder.reading(TABLE):
             frame = read_frame(data)
             missing = [name for name in _NEEDED if name not in frame]
             if missing:

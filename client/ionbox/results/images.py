@@ -13,12 +13,12 @@ from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.formulas import read_adduct
 
 from ionbox.argument_checks import require_bools, require_text
+from ionbox.errors import NotInResults
 from ionbox.results.facts import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.isotope_images import IsotopeImages
 from ionbox.results.scaling import Image, Scale, check_scale, clip_hotspots, scale_image
 from ionbox.results.tables import RunTables
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import xarray as xr

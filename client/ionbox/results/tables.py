@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ionbox.argument_checks import require_bools
+from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import as_results
 from ionbox.results.colocalization import RunColocalization
 from ionbox.results.facts import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.ion_names import Ion
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_cloud.published import COLOCALIZATION, RECORD
 from ionbox_cloud.report.page_data import read_partners
-from ionbox_cloud.stored.images import COLOCALIZATION
 from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,
@@ -23,10 +23,10 @@ from ionbox_science.scoring.ion_images import Grid, window_bounds
 from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.ions import IonTable
 
-from ionbox.reading.damage import RECORD, read_record, reading
+from ionbox.errors import BadQuestion, Gone, NotFound
+from ionbox.reading.damage import read_record, reading
 from ionbox.reading.measured_data import MeasuredData
 from ionbox.reading.place import Place
-from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox.view.further_rows import describe_further
 from ionbox.view.run_json import read_run
 

@@ -38,8 +38,7 @@ from ionbox_science import __version__
 
 from ionbox import terminal
 from ionbox.account import plain_errors
-from ionbox.operate.errors import OperateError
-from ionbox.view.errors import BadQuestion, NotFound, Unanswerable
+from ionbox.errors import BadQuestion, NotFound, OperateError, Unanswerable
 from ionbox.view.run_reader import RunReader
 
 HOST = "127.0.0.1"

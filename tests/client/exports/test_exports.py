@@ -22,11 +22,11 @@ import pandas as pd
 import pytest
 import tifffile
 from ionbox import exports
+from ionbox.errors import MissingLibrary
 from ionbox.export_formats import EXTENSIONS, FORMATS
 from ionbox.exports import export, selection
 from ionbox.exports.png_folder import encode_png
 from ionbox.run import Run
-from ionbox.run_errors import MissingLibrary
 from ionbox_science.errors import InvalidConfig
 from operating import Command
 from PIL import Image

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from cloud_builders import database_table, simulate
 from ionbox.datasets.outcome import Outcome
+from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
-from ionbox.run_errors import NotInResults, RunFailed
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 from small_run import DATABASES, SETTINGS
 

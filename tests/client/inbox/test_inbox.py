@@ -12,11 +12,10 @@ import ionbox
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from cloud_builders import simulate
+from ionbox.errors import NotInResults, OperateError, UserMustAct
 from ionbox.inbox.inbox import Inbox
-from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.runs import Runs, RunState
-from ionbox.run_errors import NotInResults
 from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
 from operating import INBOX, Cloud, raising, refusal
 from small_run import DATABASES

@@ -8,7 +8,7 @@ import sys
 import pytest
 from botocore.exceptions import EndpointConnectionError, TokenRetrievalError
 from ionbox.account import Account, translate
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 from operating import Cloud, Command, refusal
 
 

@@ -14,8 +14,8 @@ from imzml_builder import build_pair
 from ionbox.account import Account
 from ionbox.cli.submit_command import wait_for_start
 from ionbox.datasets.files import find_dataset
+from ionbox.errors import OperateError
 from ionbox.operate import upload
-from ionbox.operate.errors import OperateError
 from ionbox.operate.executions import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader

@@ -11,13 +11,12 @@ from typing import Any
 import ionbox
 import pytest
 import zarr
+from ionbox.errors import DamagedResults, Gone, NoResults
 from ionbox.reading.folder import ResultsFolder
 from ionbox.reading.place import folder_place
 from ionbox.run import Run
-from ionbox.run_errors import DamagedResults, NoResults
-from ionbox.view.errors import Gone
 from ionbox.view.run_reader import RunReader
-from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX
+from ionbox_cloud.published import SPECTRUM_INDEX
 from operating import Command
 
 AGAIN = r"; fetch or annotate again$"

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from ionbox.operate.errors import UserMustAct
-from ionbox.reading.place import Place, find_place
+from ionbox.cli.find_place import find_place
+from ionbox.errors import UserMustAct
+from ionbox.reading.place import Place
 from operating import INBOX, RESULTS, Cloud, Command
 
 

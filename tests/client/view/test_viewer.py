@@ -22,14 +22,9 @@ import numpy as np
 import pytest
 import zarr
 from ionbox.account import Account
+from ionbox.cli.find_place import find_place, work_folder_place
 from ionbox.operate.open_runs import folder_runs
-from ionbox.reading.place import (
-    Data,
-    bucket_place,
-    find_place,
-    folder_place,
-    work_folder_place,
-)
+from ionbox.reading.place import Data, bucket_place, folder_place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import own_names
 from ionbox_cloud.store import Store

@@ -12,10 +12,10 @@ from typing import Any
 from ionbox_science import SCIENCE_VERSION, __version__
 
 from ionbox_cloud import keys
-from ionbox_cloud.call_records import TASK, CallRecord, price_call
+from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
+from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, read_prices
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 

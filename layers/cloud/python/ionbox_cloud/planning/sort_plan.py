@@ -25,6 +25,7 @@ from ionbox_cloud.planning.work_items import (
     sort_memory_mb,
     span_memory_mb,
 )
+from ionbox_cloud.run_plan import SortPlan
 from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
 
 PEAKS_PER_SPAN = 24_000_000
@@ -99,32 +100,6 @@ class SortJob:
     def n_spans(self) -> int:
         """Spans of spectra that calls sort."""
         return max(1, -(-self.n_peaks // PEAKS_PER_SPAN))
-
-
-@dataclass(frozen=True)
-class SortPlan(JsonRecord):
-    """The way that was taken.
-
-    Attributes
-    ----------
-    way : str
-        ``lambda``, ``map`` or ``fargate``.
-    memory_mb : int
-        What a call is expected to need; of a task, what it has.
-    disk_gb : int
-        Of a task.
-    vcpu : int
-        Of a task.
-    predicted_seconds, predicted_dollars : float
-        By rates that were not measured on AWS.
-    """
-
-    way: str
-    memory_mb: int
-    disk_gb: int
-    vcpu: int
-    predicted_seconds: float
-    predicted_dollars: float
 
 
 def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -> SortPlan:

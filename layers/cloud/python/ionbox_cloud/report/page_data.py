@@ -14,13 +14,14 @@ from ionbox_science.annotation.quality import fdr_curve
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
+from ionbox_cloud.published import COLOCALIZATION
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
-from ionbox_cloud.stored.images import COLOCALIZATION, StoredImages, open_images
+from ionbox_cloud.stored.images import StoredImages, open_images
 
 MAX_BYTES = 25_000_000
 """Of a report. Images that do not fit stay outside; those of annotations up to `GOOD_FDR` come

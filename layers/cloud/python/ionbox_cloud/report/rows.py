@@ -16,7 +16,7 @@ from ionbox_science.annotation.table import (
     name_ions,
     order_annotations,
 )
-from ionbox_science.config import Polarity
+from ionbox_science.setting_table import Polarity
 
 Row = dict[str, Any]
 

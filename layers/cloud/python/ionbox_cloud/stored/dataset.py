@@ -1,10 +1,12 @@
-"""The ibd of a run that is under way: read only if it is still the one that was planned with."""
+"""A planned run's dataset: its header as arrays, its ibd as long as it is the one planned with."""
 
 from __future__ import annotations
 
 from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import ReadRange
 
+from ionbox_cloud import keys
 from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
@@ -23,3 +25,8 @@ def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
     if facts is None or facts.etag != plan.ibd_etag:
         raise InvalidDataset(f"{key} changed while it was being annotated; run again")
     return ibd_reader(inbox, key)
+
+
+def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:
+    """Read the header that PlanRun stored."""
+    return ImzmlHeader.from_arrays(work.read_arrays(keys.header(dataset_id)))

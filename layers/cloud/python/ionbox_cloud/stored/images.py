@@ -29,14 +29,12 @@ from ionbox_science.columns import ArrayRecord
 
 from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
+from ionbox_cloud.published import COLOCALIZATION, IMAGES
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Arrays, Store
 
 if TYPE_CHECKING:
     import zarr
-
-COLOCALIZATION = "diagnostics/colocalization.npz"
-"""Which ions of a run have similar images, below its folder."""
 
 
 @dataclass(frozen=True)
@@ -206,5 +204,5 @@ def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     import zarr  # 0.2 s, and most handlers do without
     from zarr.storage import ObjectStore
 
-    folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
+    folder = keys.results(plan.dataset_id, plan.run_id, IMAGES)
     return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")

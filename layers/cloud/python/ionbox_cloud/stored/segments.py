@@ -16,8 +16,8 @@ from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.planning.inspection import IbdChecksum
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import Columns
-from ionbox_science.scoring.fdr import FdrMethod, estimate_fdr
+from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.setting_table import FdrMethod
 from ionbox_science.theory.ions import NO_ION, IonTable
 
 Float64s = npt.NDArray[np.float64]

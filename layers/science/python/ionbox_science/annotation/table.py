@@ -11,8 +11,8 @@ import numpy as np
 
 from ionbox_science import __version__
 from ionbox_science.annotation.annotations import Annotations, count_isobars, count_isomers
-from ionbox_science.config import Polarity
 from ionbox_science.csv_cells import guard_cell
+from ionbox_science.setting_table import Polarity
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE
 from ionbox_science.theory.ions import IonRule

@@ -29,6 +29,7 @@ from ionbox_science.scoring.ion_images import (
     drop_small_images,
     find_windows,
 )
+from ionbox_science.setting_table import DEFAULTS
 
 MAX_ISOTOPE_PEAKS = 16
 
@@ -69,8 +70,8 @@ class ImageOptions:
         Measured peaks an image needs.
     """
 
-    ppm: float = 3.0
-    min_px: int = 1
+    ppm: float = DEFAULTS["ppm"]
+    min_px: int = DEFAULTS["min_px"]
 
 
 @dataclass(frozen=True)

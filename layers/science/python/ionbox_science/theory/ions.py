@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
+from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.compositions import (
     MAX_TABULATED,
     Compositions,
@@ -70,7 +71,7 @@ class IonRule:
     adducts: tuple[str, ...]
     neutral_losses: tuple[str, ...] = ()
     chem_mods: tuple[str, ...] = ()
-    n_decoys: int = 20
+    n_decoys: int = DEFAULTS["decoys"]
     decoy_rule: DecoyRule = "per-formula"
 
     def target_parts(self) -> list[tuple[str, str, str]]:

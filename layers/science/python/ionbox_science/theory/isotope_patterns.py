@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.kernels import check_status, library
+from ionbox_science.setting_table import DEFAULTS, REFERENCE_MZ
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,
@@ -40,7 +41,6 @@ Analyzer = Literal["orbitrap", "fticr", "tof"]
 
 ANALYZERS: tuple[Analyzer, ...] = ("orbitrap", "fticr", "tof")
 
-REFERENCE_MZ = 200.0
 """The m/z at which sigma and resolving power are stated."""
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
@@ -76,7 +76,7 @@ class IsotopeModel:
 
     analyzer: Analyzer
     sigma: float
-    n_peaks: int = 4
+    n_peaks: int = DEFAULTS["isotope_peaks"]
     charge: int = 1
 
     @property
