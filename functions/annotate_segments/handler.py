@@ -24,7 +24,7 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     Ions are in order of mass: the peaks of the next few are read while these are scored.
     """
     plan = read_plan(stores.work, message.execution_id)
-    options = plan.run_config.image_options
+    options = plan.config.image_options
     patterns_id = plan.databases[message.database].patterns_id
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(patterns_id)))
     patterns = read_patterns(stores.work, patterns_id, table.is_target, message.start, message.stop)

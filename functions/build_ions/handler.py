@@ -23,7 +23,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     missing: dict[str, tuple[str, int, int, int]] = {}
     for database in plan.databases:
         present = stores.work.list_lasting(keys.patterns(database.patterns_id))
-        n_ions = _ensure_ions(stores, database, plan.run_config, present)
+        n_ions = _ensure_ions(stores, database, plan.config, present)
         for chunk, (start, stop) in _chunks(n_ions):
             output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
             if output_key not in present:

@@ -32,13 +32,13 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     ]
     stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
     images = read_image_list(stores.work, plan.run_id)
-    per_shard = images_per_shard(plan.run_config.isotope_peaks, plan.width * plan.height)
+    per_shard = images_per_shard(plan.config.isotope_peaks, plan.width * plan.height)
     create_images(stores.results, plan, images, index_images(images, found, plan))
     segments = SegmentReader(stores.results, plan.segments_id)
     items = []
     for item, (start, stop) in enumerate(cut(len(images.mz), per_shard)):
         mz = images.mz[start:stop]
-        n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.run_config.ppm))
+        n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm))
         n_cells = mz.size * plan.width * plan.height
         items.append(
             ImageItem(
@@ -67,7 +67,7 @@ def _annotate_database(
             for item in range(n_items)
         ]
     )
-    ranked = rank_targets(table, scores, plan.run_config.fdr_method)
+    ranked = rank_targets(table, scores, plan.config.fdr_method)
     patterns = read_patterns_of(
         stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]
     )

@@ -17,7 +17,7 @@ from ionbox_science.theory.isotope_patterns import generate_patterns_of
 @state_handler("GenerateIsotopePatterns", PatternItem)
 def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     """Write the patterns of ions ``start`` to ``stop``."""
-    model = read_plan(stores.work, message.execution_id).run_config.isotope_model
+    model = read_plan(stores.work, message.execution_id).config.isotope_model
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(message.patterns_id)))
     mz, intensity = generate_patterns_of(
         table.compositions(slice(message.start, message.stop)),

@@ -53,7 +53,7 @@ def _cut_database(
     """Cut the ions of a database by the measured peaks around them."""
     table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
     summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)
-    margin = plan.run_config.ppm * PPM
+    margin = plan.config.ppm * PPM
     return cut_score_items(
         [
             IonRange(

@@ -22,7 +22,7 @@ from ionbox_science.scoring.ion_images import (
 def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     """Write images ``start`` to ``stop``; the output key says that they are all there."""
     plan = read_plan(stores.work, message.execution_id)
-    options = plan.run_config.image_options
+    options = plan.config.image_options
     mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]
     segments = SegmentReader(stores.results, plan.segments_id)
     peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))

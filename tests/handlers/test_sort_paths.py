@@ -12,10 +12,10 @@ from imzml_builder import Pair, build_pair
 from in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
 from ionbox.local.functions import IONBOX
 from ionbox.local.runtime import load_handler
-from ionbox_cloud import keys, run_plan
+from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
-from ionbox_cloud.planning import sort_plan, work_items
+from ionbox_cloud.planning import make_plan, sort_plan, work_items
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
@@ -54,7 +54,7 @@ def segment_objects(run: InMemoryRun) -> dict[str, bytes]:
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, span: int, item: int) -> None:
     """Cut even a small dataset into many segments, spans and items, by numbers of peaks."""
-    monkeypatch.setattr(run_plan, "PEAKS_PER_SEGMENT", segment)
+    monkeypatch.setattr(make_plan, "PEAKS_PER_SEGMENT", segment)
     monkeypatch.setattr(sort_plan, "PEAKS_PER_SPAN", span)
     monkeypatch.setattr(work_items, "PEAKS_PER_MERGE_ITEM", item)
 

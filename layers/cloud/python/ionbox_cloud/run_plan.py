@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ionbox_science.config import RunConfig
 
@@ -11,7 +10,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.identity import (
     identify_sort,
 )
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.published import RECORD, REPORT
 from ionbox_cloud.store import Store
@@ -52,8 +51,8 @@ class RunPlan(JsonRecord):
     span_cuts : tuple of int
         Spectra at which the dataset is cut into spans, 0 and the number of spectra included, if
         many calls sort it; else empty.
-    config : dict
-        The resolved `RunConfig`.
+    config : RunConfig
+        With nothing left open.
     databases : tuple of PlannedDatabase
         In the order of the request.
     force : bool
@@ -76,15 +75,10 @@ class RunPlan(JsonRecord):
     segment_bounds: tuple[float, ...]
     sort: SortPlan
     span_cuts: tuple[int, ...]
-    config: dict[str, Any]
+    config: RunConfig
     databases: tuple[PlannedDatabase, ...]
     force: bool
     warnings: tuple[str, ...]
-
-    @property
-    def run_config(self) -> RunConfig:
-        """The resolved config."""
-        return RunConfig.from_json(self.config)
 
     @property
     def n_segments(self) -> int:
@@ -112,7 +106,7 @@ def is_published(results: Store, plan: RunPlan) -> bool:
 
 
 @dataclass(frozen=True)
-class SortPlan(JsonRecord):
+class SortPlan(PublishedRecord):
     """The way that was taken.
 
     Attributes

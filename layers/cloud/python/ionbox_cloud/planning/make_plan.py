@@ -63,7 +63,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         segment_bounds=tuple(bounds),
         sort=sort,
         span_cuts=tuple(cut_spectra(header, job.n_spans)) if sort.way == "map" else (),
-        config=config.to_json(),
+        config=config,
         databases=databases,
         force=accepted.force,
         warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ionbox_science.imzml.header import ImzmlHeader
 
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import PublishedRecord
 
 
 @dataclass(frozen=True)
-class IbdChecksum(JsonRecord):
+class IbdChecksum(PublishedRecord):
     """The checksum of an ibd, and whether its imzML declares it.
 
     ``verdict`` is ``matches``, ``differs``, ``not declared`` or, where nobody read the whole file,

@@ -102,7 +102,7 @@ def index_images(
         name: place[ion_formula]
         for table in databases
         for name, ion_formula in zip(
-            name_ions(table, plan.run_config.polarity), table.ion_formula.tolist(), strict=True
+            name_ions(table, plan.config.polarity), table.ion_formula.tolist(), strict=True
         )
     }
 
