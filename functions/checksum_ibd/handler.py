@@ -11,7 +11,7 @@ from ionbox_cloud.messages import Done, RunRef
 from ionbox_cloud.planning.work_items import cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
+from ionbox_cloud.stored.dataset import open_planned_ibd
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_science.imzml.ibd import PassingDigest
 
@@ -27,8 +27,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> Done:
     if key in stores.work.list_lasting(keys.sort(plan.sort_id)):
         return Done()
     read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.dataset_id)
-    digest = PassingDigest(header.checksum_algorithm, read_range)
+    digest = PassingDigest(plan.checksum_algorithm, read_range)
     deadline = time.monotonic() + _ALLOWANCE_S
     pieces = list(cut(plan.ibd_bytes, _PIECE_BYTES))
     reads = [functools.partial(read_range, start, stop - start) for start, stop in pieces]

@@ -12,13 +12,12 @@ from ionbox_cloud.published import FDR, IONS_PREFIX, SCORES_PREFIX, diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
-from ionbox_cloud.stored.patterns import read_patterns_of
+from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
-from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("EstimateFdr", RunRef)
@@ -57,7 +56,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 def _annotate_database(
     stores: Stores, plan: RunPlan, index: int, database: PlannedDatabase
 ) -> Annotations:
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
+    table = read_ions(stores.work, database.patterns_id)
     n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
     scores = IonScores.concatenate(
         [
@@ -68,9 +67,7 @@ def _annotate_database(
         ]
     )
     ranked = rank_targets(table, scores, plan.config.fdr_method)
-    patterns = read_patterns_of(
-        stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]
-    )
+    patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
     stores.work.write_arrays(
         keys.run_annotations(plan.run_id, index),

@@ -6,7 +6,6 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, MergeItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_cloud.stored.sorted_spans import SpanReader
@@ -17,8 +16,7 @@ from ionbox_science.sorting.span_merging import merge_spans
 def lambda_handler(message: MergeItem, stores: Stores) -> Done:
     """Write segments ``start`` to ``stop``, then what is in them."""
     plan = read_plan(stores.work, message.execution_id)
-    mz_dtype = read_stored_header(stores.work, plan.dataset_id).mz_dtype
-    spans = SpanReader(stores.work, plan, mz_dtype)
+    spans = SpanReader(stores.work, plan)
     indices = range(message.start, message.stop)
     blocks = read_ahead(spans.plan_read(index) for index in indices)
     written = [

@@ -9,10 +9,9 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import IonRange, cut_score_items, score_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.patterns import read_summaries
+from ionbox_cloud.stored.patterns import count_ions, read_summaries
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import PPM
-from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("PlanAnnotation", RunRef)
@@ -51,8 +50,8 @@ def _cut_database(
     stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
 ) -> list[IonRange]:
     """Cut the ions of a database by the measured peaks around them."""
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
-    summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)
+    n_ions = count_ions(stores.work, database.patterns_id)
+    summaries = read_summaries(stores.work, database.patterns_id, n_ions)
     margin = plan.config.ppm * PPM
     return cut_score_items(
         [

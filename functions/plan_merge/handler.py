@@ -9,7 +9,6 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_merge_items, merge_memory_mb
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.segments_present import has_merged
 from ionbox_cloud.stored.sorted_spans import gather_counts
 
@@ -19,7 +18,6 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Write the counts of all spans, then list the segments that do not exist yet."""
     gather(stores.work, "SortSpans", message.execution_id, SortItem)
     plan = read_plan(stores.work, message.execution_id)
-    header = read_stored_header(stores.work, plan.dataset_id)
     counts = gather_counts(stores.work, plan)
     work_keys = stores.work.list_lasting(keys.sort(plan.sort_id))
     results_keys = stores.results.list_lasting(keys.segments(plan.segments_id))
@@ -36,7 +34,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
             keys.merged_segments(plan.sort_id, part.start),
             part.start,
             part.stop,
-            memory_mb=merge_memory_mb(part.most_peaks, header.mz_dtype.itemsize),
+            memory_mb=merge_memory_mb(part.most_peaks, plan.mz_dtype.itemsize),
         )
         for item, part in enumerate(missing)
     ]

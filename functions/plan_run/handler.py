@@ -13,6 +13,7 @@ from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
 from ionbox_cloud.run_plan import RunPlan, is_published
 from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.stored.dataset import write_header
 from ionbox_cloud.stored.segments_present import has_segments
 
 
@@ -25,8 +26,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """
     accepted = accept_request(message.request, stores.inbox)
     plan = make_plan(message.request, accepted, stores.inbox)
-    header = accepted.dataset.header
-    stores.work.write_arrays(keys.header(plan.dataset_id), header.to_arrays())
+    write_header(stores.work, plan.dataset_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
     stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())

@@ -6,7 +6,7 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ImageItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import read_stored_header
+from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import (
@@ -27,7 +27,7 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     segments = SegmentReader(stores.results, plan.segments_id)
     peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
-    grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
+    grid = Grid(read_mask(stores.work, plan.dataset_id))
     write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))
     stores.work.write_json(message.output_key, {"n_images": len(mz)})
     return Done()

@@ -7,7 +7,9 @@
     work     claims/<claim>/<n>.json                   a drop, and the run it asks for
              databases/<content>                       a molecule table, as given
              datasets/<dataset>/header.npz             the imzML header as arrays
+                                mask.npz               measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
+                                 targets.bin           a byte per ion: whether it is a target
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
              scores/<scores>/plan.json                 how the ions were cut into items
@@ -60,6 +62,11 @@ def header(dataset_id: str) -> str:
     return f"datasets/{dataset_id}/header.npz"
 
 
+def mask(dataset_id: str) -> str:
+    """Return the key of which pixels of a dataset were measured."""
+    return f"datasets/{dataset_id}/mask.npz"
+
+
 def patterns(patterns_id: str) -> str:
     """Return the folder of a database's ions and patterns."""
     return f"patterns/{patterns_id}"
@@ -68,6 +75,11 @@ def patterns(patterns_id: str) -> str:
 def ions(patterns_id: str) -> str:
     """Return the key of a database's ion table."""
     return f"{patterns(patterns_id)}/ions.npz"
+
+
+def targets(patterns_id: str) -> str:
+    """Return the key of which ions of a database are targets; written after the ions."""
+    return f"{patterns(patterns_id)}/targets.bin"
 
 
 def pattern_chunk(patterns_id: str, chunk: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
@@ -44,6 +46,10 @@ class RunPlan(JsonRecord):
         The ibd as it was when the run was planned.
     n_spectra, n_peaks, width, height : int
         From the imzML; peaks as declared.
+    mz_type : str
+        Type of m/z in the ibd and in segments, as numpy writes it.
+    checksum_algorithm : str
+        Of the ibd: as the imzML declares, else SHA-256; as ``hashlib`` names it.
     segment_bounds : tuple of float
         m/z at which the dataset is cut.
     sort : SortPlan
@@ -72,6 +78,8 @@ class RunPlan(JsonRecord):
     n_peaks: int
     width: int
     height: int
+    mz_type: str
+    checksum_algorithm: str
     segment_bounds: tuple[float, ...]
     sort: SortPlan
     span_cuts: tuple[int, ...]
@@ -79,6 +87,11 @@ class RunPlan(JsonRecord):
     databases: tuple[PlannedDatabase, ...]
     force: bool
     warnings: tuple[str, ...]
+
+    @property
+    def mz_dtype(self) -> np.dtype[np.floating[Any]]:
+        """Type of m/z, float32 or float64."""
+        return np.dtype(self.mz_type)
 
     @property
     def n_segments(self) -> int:

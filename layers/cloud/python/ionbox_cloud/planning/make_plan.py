@@ -60,6 +60,8 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         n_peaks=header.n_peaks,
         width=header.width,
         height=header.height,
+        mz_type=header.mz_dtype.newbyteorder("=").str,
+        checksum_algorithm=header.checksum_algorithm,
         segment_bounds=tuple(bounds),
         sort=sort,
         span_cuts=tuple(cut_spectra(header, job.n_spans)) if sort.way == "map" else (),

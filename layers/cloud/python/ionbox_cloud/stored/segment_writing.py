@@ -103,7 +103,7 @@ def close_segments(
     image = tic.reshape(header.height, header.width)
     results.write_arrays(keys.tic(plan.segments_id), {"tic": image})
     manifest = SegmentsManifest(
-        mz_dtype=header.mz_dtype.newbyteorder("=").str,
+        mz_dtype=plan.mz_type,
         n_peaks=tuple(segment.n_peaks for segment in written),
         bounds=plan.segment_bounds,
         mz_min=filled[0].mz_min,

@@ -71,14 +71,12 @@ class SpanReader:
         The work bucket.
     plan : RunPlan
         The run.
-    mz_dtype : dtype
-        Of the dataset.
     """
 
-    def __init__(self, work: Store, plan: RunPlan, mz_dtype: np.dtype[np.floating]) -> None:
+    def __init__(self, work: Store, plan: RunPlan) -> None:
         self._work = work
         self._sort_id = plan.sort_id
-        self._mz_dtype = mz_dtype
+        self._mz_dtype = plan.mz_dtype
         self._counts = work.read_arrays(keys.sorted_span_counts(plan.sort_id))[_COUNTS]
 
     def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
