@@ -39,8 +39,9 @@ static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, int si
     int64_t magnitude = 0;
 
     for (at = first; at < stop && is_digit(*at); at++) {
-        if (at - first == MAX_DIGITS)
+        if (at - first == MAX_DIGITS) {
             return NULL;
+        }
         magnitude = 10 * magnitude + (*at - '0');
     }
     *number = negative ? -magnitude : magnitude;
@@ -52,24 +53,28 @@ static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, int si
  * values: number k goes to values[k * stride].
  */
 static const uint8_t *match_spectrum(const uint8_t *source, const uint8_t *at, const uint8_t *stop,
-                                     const int64_t *literals, const uint8_t *kinds,
-                                     int64_t n_slots, int64_t *values, int64_t stride)
+                                     const int64_t *literals, const uint8_t *kinds, int64_t n_slots,
+                                     int64_t *values, int64_t stride)
 {
     for (int64_t slot = 0;; slot++) {
         const int64_t begin = literals[2 * slot], length = literals[2 * slot + 1] - begin;
 
-        if (stop - at < length || memcmp(at, source + begin, (size_t)length) != 0)
+        if (stop - at < length || memcmp(at, source + begin, (size_t)length) != 0) {
             return NULL;
+        }
         at += length;
-        if (slot == n_slots)
+        if (slot == n_slots) {
             return at;
+        }
         if (kinds[slot] == TEXT) {
-            while (at < stop && is_plain(*at))
+            while (at < stop && is_plain(*at)) {
                 at++;
+            }
         } else {
             at = read_number(at, stop, kinds[slot] == SIGNED, values);
-            if (at == NULL)
+            if (at == NULL) {
                 return NULL;
+            }
             values += stride;
         }
     }
@@ -88,8 +93,8 @@ static const uint8_t *match_spectrum(const uint8_t *source, const uint8_t *at, c
  * Returns the number of spectra that matched, at most capacity.
  */
 int64_t ionbox_match_spectra(const uint8_t *source, int64_t size, int64_t start,
-                            const int64_t *literals, const uint8_t *kinds, int64_t n_slots,
-                            int64_t *values, int64_t capacity, int64_t *end)
+                             const int64_t *literals, const uint8_t *kinds, int64_t n_slots,
+                             int64_t *values, int64_t capacity, int64_t *end)
 {
     const uint8_t *const stop = source + size;
     int64_t n_spectra = 0;
@@ -97,12 +102,14 @@ int64_t ionbox_match_spectra(const uint8_t *source, int64_t size, int64_t start,
     for (*end = start; n_spectra < capacity; n_spectra++) {
         const uint8_t *at = source + *end;
 
-        while (at < stop && is_white_space(*at))
+        while (at < stop && is_white_space(*at)) {
             at++;
+        }
         at = match_spectrum(source, at, stop, literals, kinds, n_slots, values + n_spectra,
                             capacity);
-        if (at == NULL)
+        if (at == NULL) {
             break;
+        }
         *end = at - source;
     }
     return n_spectra;

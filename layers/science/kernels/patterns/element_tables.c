@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "isotope_counts.h"
 #include "../status.h"
+#include "isotope_counts.h"
 
 enum {
     MAX_ATOMS = 32767,
@@ -41,8 +41,9 @@ static void normalise_element(double *mass, double *abundance, int32_t n)
         abundance[i] /= top;
         total += abundance[i];
     }
-    for (int32_t i = 0; i < n; i++)
+    for (int32_t i = 0; i < n; i++) {
         abundance[i] = log(abundance[i] / total);
+    }
 }
 
 static void fill_factorials(element_tables *cache, int32_t n)
@@ -51,8 +52,9 @@ static void fill_factorials(element_tables *cache, int32_t n)
         int sign;
         cache->log_factorial[i] = lgamma_r((double)i + 1.0, &sign);
     }
-    if (n >= cache->n_factorials)
+    if (n >= cache->n_factorials) {
         cache->n_factorials = n + 1;
+    }
 }
 
 /* ---- one table ---- */
@@ -72,12 +74,15 @@ static void sort_falling(int32_t *index, const double *key, int32_t n)
         root = start;
         for (;;) {
             int32_t child = 2 * root + 1;
-            if (child >= end)
+            if (child >= end) {
                 break;
-            if (child + 1 < end && key[index[child + 1]] < key[index[child]])
+            }
+            if (child + 1 < end && key[index[child + 1]] < key[index[child]]) {
                 child++;
-            if (!(key[index[child]] < key[moving]))
+            }
+            if (!(key[index[child]] < key[moving])) {
                 break;
+            }
             index[root] = index[child];
             root = child;
         }
@@ -108,12 +113,13 @@ static void fill_row(element_table *table, int32_t row, const count_set *set, co
     }
     table->mass[row] = mass;
     table->nucleons[row] = nucleons;
-    table->abundance[row]
-        = exp(set->log_probability[order[row]] - set->log_probability[order[0]]);
-    if (nucleons < table->min_nucleons)
+    table->abundance[row] = exp(set->log_probability[order[row]] - set->log_probability[order[0]]);
+    if (nucleons < table->min_nucleons) {
         table->min_nucleons = nucleons;
-    if (nucleons > table->max_nucleons)
+    }
+    if (nucleons > table->max_nucleons) {
         table->max_nucleons = nucleons;
+    }
 }
 
 /* Turn isotope counts into an element table, most abundant first. Returns 0 without memory. */
@@ -122,8 +128,9 @@ static int fill_table(element_table *table, const count_set *set, const double *
 {
     size_t n = (size_t)set->n;
     int32_t *order;
-    if (set->n > MAX_ISOTOPOLOGUES || set->log_probability[0] < MIN_LOG_ABUNDANCE)
+    if (set->n > MAX_ISOTOPOLOGUES || set->log_probability[0] < MIN_LOG_ABUNDANCE) {
         return 1; /* n stays 0: too many */
+    }
     order = malloc(n * sizeof *order);
     table->mass = malloc(n * sizeof *table->mass);
     table->abundance = malloc(n * sizeof *table->abundance);
@@ -132,13 +139,15 @@ static int fill_table(element_table *table, const count_set *set, const double *
         free(order);
         return 0;
     }
-    for (int32_t i = 0; i < set->n; i++)
+    for (int32_t i = 0; i < set->n; i++) {
         order[i] = i;
+    }
     sort_falling(order, set->log_probability, set->n);
     table->min_nucleons = INT32_MAX;
     table->max_nucleons = 0;
-    for (int32_t i = 0; i < set->n; i++)
+    for (int32_t i = 0; i < set->n; i++) {
         fill_row(table, i, set, order, isotope_mass, n_isotopes);
+    }
     table->n = set->n;
     free(order);
     return 1;
@@ -151,8 +160,9 @@ static element_table *build_table(element_tables *cache, int32_t element, int32_
     count_set set = {0};
     element_table *table = calloc(1, sizeof *table);
     int done;
-    if (!table)
+    if (!table) {
         return NULL;
+    }
     fill_factorials(cache, n_atoms);
     done = collect_counts(cache->log_factorial, cache->isotope_log_abundance + start, n_isotopes,
                           n_atoms, &set)
@@ -184,9 +194,9 @@ static element_table **find_table(element_table **tables, int32_t capacity, int3
 {
     uint32_t mask = (uint32_t)capacity - 1;
     uint32_t slot = ((uint32_t)n_atoms * 2654435761u + (uint32_t)element * 40503u) >> 7 & mask;
-    while (tables[slot]
-           && (tables[slot]->element != element || tables[slot]->n_atoms != n_atoms))
+    while (tables[slot] && (tables[slot]->element != element || tables[slot]->n_atoms != n_atoms)) {
         slot = (slot + 1) & mask;
+    }
     return tables + slot;
 }
 
@@ -194,12 +204,14 @@ static int grow_tables(element_tables *cache)
 {
     int32_t capacity = 2 * cache->capacity;
     element_table **tables = calloc((size_t)capacity, sizeof *tables);
-    if (!tables)
+    if (!tables) {
         return 0;
+    }
     for (int32_t i = 0; i < cache->capacity; i++) {
         element_table *table = cache->tables[i];
-        if (table)
+        if (table) {
             *find_table(tables, capacity, table->element, table->n_atoms) = table;
+        }
     }
     free(cache->tables);
     cache->tables = tables;
@@ -209,13 +221,14 @@ static int grow_tables(element_tables *cache)
 
 const element_table *get_element_table(element_tables *cache, int32_t element, int32_t n_atoms)
 {
-    element_table **place
-        = find_table(cache->tables, cache->capacity, element, n_atoms);
-    if (*place)
+    element_table **place = find_table(cache->tables, cache->capacity, element, n_atoms);
+    if (*place) {
         return *place;
+    }
     if (2 * cache->n_tables >= cache->capacity) {
-        if (!grow_tables(cache))
+        if (!grow_tables(cache)) {
             return NULL;
+        }
         place = find_table(cache->tables, cache->capacity, element, n_atoms);
     }
     *place = build_table(cache, element, n_atoms);
@@ -228,14 +241,16 @@ const element_table *get_element_table(element_tables *cache, int32_t element, i
 
 void limit_element_tables(element_tables *cache)
 {
-    if (cache->n_cached > TABLE_LIMIT)
+    if (cache->n_cached > TABLE_LIMIT) {
         clear_tables(cache);
+    }
 }
 
 void release_element_tables(element_tables *cache)
 {
-    if (cache->tables)
+    if (cache->tables) {
         clear_tables(cache);
+    }
     free(cache->tables);
     free(cache->isotope_starts);
     free(cache->isotope_mass);
@@ -251,21 +266,22 @@ static void copy_isotopes(element_tables *cache, int32_t n_elements, const int32
     memcpy(cache->isotope_starts, isotope_starts, ((size_t)n_elements + 1) * sizeof(int32_t));
     memcpy(cache->isotope_mass, masses, n_isotopes * sizeof(double));
     memcpy(cache->isotope_log_abundance, abundances, n_isotopes * sizeof(double));
-    for (int32_t e = 0; e < n_elements; e++)
+    for (int32_t e = 0; e < n_elements; e++) {
         normalise_element(cache->isotope_mass + isotope_starts[e],
                           cache->isotope_log_abundance + isotope_starts[e],
                           isotope_starts[e + 1] - isotope_starts[e]);
+    }
 }
 
-int prepare_element_tables(element_tables *cache, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances)
+int prepare_element_tables(element_tables *cache, int32_t n_elements, const int32_t *isotope_starts,
+                           const double *masses, const double *abundances)
 {
     const size_t n_isotopes = (size_t)isotope_starts[n_elements];
     for (int32_t e = 0; e < n_elements; e++) {
         const int32_t n = isotope_starts[e + 1] - isotope_starts[e];
-        if (n < 1 || n > MAX_ISOTOPES)
+        if (n < 1 || n > MAX_ISOTOPES) {
             return STATUS_INVALID;
+        }
     }
     cache->capacity = FIRST_CAPACITY;
     cache->isotope_starts = malloc(((size_t)n_elements + 1) * sizeof(int32_t));
@@ -274,8 +290,9 @@ int prepare_element_tables(element_tables *cache, int32_t n_elements,
     cache->log_factorial = malloc((MAX_ATOMS + 1) * sizeof(double));
     cache->tables = calloc((size_t)cache->capacity, sizeof *cache->tables);
     if (!cache->isotope_starts || !cache->isotope_mass || !cache->isotope_log_abundance
-        || !cache->log_factorial || !cache->tables)
+        || !cache->log_factorial || !cache->tables) {
         return STATUS_NO_MEMORY;
+    }
     copy_isotopes(cache, n_elements, isotope_starts, masses, abundances);
     return STATUS_OK;
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../status.h"
 #include "isotope_counts.h"
 #include "memory.h"
-#include "../status.h"
 
 static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
 enum { FIRST_ISOTOPOLOGUES = 256 };
@@ -18,16 +18,18 @@ enum { FIRST_ISOTOPOLOGUES = 256 };
 static int reserve_isotopologues(fine_structure *fine, int64_t wanted)
 {
     size_t capacity = (size_t)wanted;
-    if (wanted <= fine->capacity)
+    if (wanted <= fine->capacity) {
         return 1;
+    }
     fine->capacity = 0;
     if (!grow_array(&fine->mass, capacity, sizeof(double))
         || !grow_array(&fine->mass_next, capacity, sizeof(double))
         || !grow_array(&fine->abundance, capacity, sizeof(double))
         || !grow_array(&fine->abundance_next, capacity, sizeof(double))
         || !grow_array(&fine->nucleons, capacity, sizeof(int32_t))
-        || !grow_array(&fine->nucleons_next, capacity, sizeof(int32_t)))
+        || !grow_array(&fine->nucleons_next, capacity, sizeof(int32_t))) {
         return 0;
+    }
     fine->capacity = (int32_t)wanted;
     return 1;
 }
@@ -50,14 +52,17 @@ static int combine(fine_structure *fine, const element_table *table)
     int32_t *nucleons;
     const double clearly_less = MIN_ABUNDANCE * (1.0 - NEAR_TIE);
     const double clearly_more = MIN_ABUNDANCE * (1.0 + NEAR_TIE);
-    if (most > 64 && !reserve_isotopologues(fine, most < 2 * MAX_ISOTOPOLOGUES
-                                                         ? most : 2 * MAX_ISOTOPOLOGUES))
+    if (most > 64
+        && !reserve_isotopologues(fine,
+                                  most < 2 * MAX_ISOTOPOLOGUES ? most : 2 * MAX_ISOTOPOLOGUES)) {
         return STATUS_NO_MEMORY;
+    }
     for (int32_t j = 0; j < table->n; j++) {
         const double mass = table->mass[j], abundance = table->abundance[j];
         const int32_t shift = table->nucleons[j] - table->min_nucleons;
-        if (n + fine->n > 2 * MAX_ISOTOPOLOGUES)
+        if (n + fine->n > 2 * MAX_ISOTOPOLOGUES) {
             break;
+        }
         for (int32_t i = 0; i < fine->n; i++) {
             double product = fine->abundance[i] * abundance;
             fine->mass_next[n] = fine->mass[i] + mass;
@@ -65,8 +70,9 @@ static int combine(fine_structure *fine, const element_table *table)
             fine->nucleons_next[n] = fine->nucleons[i] + shift;
             if (product > clearly_less) {
                 n++;
-                if (product < clearly_more)
+                if (product < clearly_more) {
                     fine->declined = 1;
+                }
             }
         }
     }
@@ -108,8 +114,9 @@ static void group_by_nucleons(fine_structure *fine, int32_t n_buckets)
     int32_t *bucket = fine->bucket;
     int32_t sum = 0;
     memset(bucket, 0, (size_t)n_buckets * sizeof *bucket);
-    for (int32_t i = 0; i < fine->n; i++)
+    for (int32_t i = 0; i < fine->n; i++) {
         bucket[fine->nucleons[i]]++;
+    }
     for (int32_t b = 0; b < n_buckets; b++) {
         int32_t in_bucket = bucket[b];
         bucket[b] = sum;
@@ -132,8 +139,9 @@ static int sort_by_mass(fine_structure *fine, int32_t n_buckets)
         return STATUS_OK;
     }
     if (n_buckets > fine->bucket_capacity) {
-        if (!grow_array(&fine->bucket, (size_t)n_buckets, sizeof *fine->bucket))
+        if (!grow_array(&fine->bucket, (size_t)n_buckets, sizeof *fine->bucket)) {
             return STATUS_NO_MEMORY;
+        }
         fine->bucket_capacity = n_buckets;
     }
     group_by_nucleons(fine, n_buckets);
@@ -167,22 +175,24 @@ int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t
     fine->abundance[0] = 1.0;
     fine->nucleons[0] = 0;
     for (int64_t e = 0; e < n_elements && fine->n; e++) {
-        const element_table *table = get_element_table(&fine->elements, elements[e],
-                                                       counts[e]);
+        const element_table *table = get_element_table(&fine->elements, elements[e], counts[e]);
         int status;
-        if (!table)
+        if (!table) {
             return STATUS_NO_MEMORY;
+        }
         if (table->n == 0) {
             fine->n = 0;
             return STATUS_OK;
         }
         n_buckets += table->max_nucleons - table->min_nucleons;
         status = combine(fine, table);
-        if (status)
+        if (status) {
             return status;
+        }
     }
-    for (int32_t i = 0; i < fine->n; i++)
+    for (int32_t i = 0; i < fine->n; i++) {
         fine->mass[i] -= electrons;
+    }
     return sort_by_mass(fine, n_buckets);
 }
 
@@ -201,9 +211,10 @@ void release_fine_structure(fine_structure *fine)
 int prepare_fine_structure(fine_structure *fine, int32_t n_elements, const int32_t *isotope_starts,
                            const double *masses, const double *abundances)
 {
-    const int status = prepare_element_tables(&fine->elements, n_elements, isotope_starts, masses,
-                                              abundances);
-    if (status)
+    const int status =
+        prepare_element_tables(&fine->elements, n_elements, isotope_starts, masses, abundances);
+    if (status) {
         return status;
+    }
     return reserve_isotopologues(fine, FIRST_ISOTOPOLOGUES) ? STATUS_OK : STATUS_NO_MEMORY;
 }

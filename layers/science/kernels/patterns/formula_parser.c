@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <string.h>
 
-
 enum { READ, WITHOUT_PATTERN, DECLINED };
 enum {
     MAX_SYMBOLS = 256,
@@ -40,10 +39,11 @@ static int fill_symbol_table(symbol_table *table, const char *symbols)
     memset(table->symbol_id, 0xff, sizeof table->symbol_id);
     for (int32_t s = 0; s < table->n_symbols; s++) {
         const char first = symbols[2 * s], second = symbols[2 * s + 1];
-        if (first < 'A' || first > 'Z' || (second && (second < 'a' || second > 'z')))
+        if (first < 'A' || first > 'Z' || (second && (second < 'a' || second > 'z'))) {
             return 0;
-        table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)]
-            = (int16_t)s;
+        }
+        table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)] =
+            (int16_t)s;
     }
     return 1;
 }
@@ -67,21 +67,28 @@ static int read_formula(const symbol_table *table, const char *text, const char 
         char second = 0;
         int64_t count = 0;
         int id;
-        if (first < 'A' || first > 'Z')
+        if (first < 'A' || first > 'Z') {
             return 0;
-        if (text < end && is_lower(*text))
+        }
+        if (text < end && is_lower(*text)) {
             second = *text++;
+        }
         id = table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)];
-        if (id < 0)
+        if (id < 0) {
             return 0;
-        if (text == end || !is_digit(*text))
+        }
+        if (text == end || !is_digit(*text)) {
             count = 1;
-        for (; text < end && is_digit(*text); text++)
+        }
+        for (; text < end && is_digit(*text); text++) {
             count = count < SATURATED ? count * 10 + (*text - '0') : SATURATED;
-        if (count > read->largest)
+        }
+        if (count > read->largest) {
             read->largest = count;
-        if (read->counts[id] < SATURATED)
+        }
+        if (read->counts[id] < SATURATED) {
             read->counts[id] += count;
+        }
         read->n_symbols++;
     }
     return 1;
@@ -110,18 +117,21 @@ static int64_t write_counts(const symbol_table *table, composition *read, int32_
     int64_t n = 0, most = 0;
     int n_labels;
     *label_mass = take_labels(table, read, &n_labels);
-    for (int32_t s = 0; s < table->n_elements; s++)
+    for (int32_t s = 0; s < table->n_elements; s++) {
         if (read->counts[s]) {
             most = read->counts[s] > most ? read->counts[s] : most;
             elements[n] = s;
             counts[n++] = read->counts[s] > MAX_ATOMS ? MAX_ATOMS : (int32_t)read->counts[s];
         }
-    if (n == 0 && n_labels == 0 && read->n_symbols > 0)
+    }
+    if (n == 0 && n_labels == 0 && read->n_symbols > 0) {
         return -1;
-    if (n == 0 || (n_labels ? most : read->largest) >= 10 * LAST_EXTENSIBLE)
+    }
+    if (n == 0 || (n_labels ? most : read->largest) >= 10 * LAST_EXTENSIBLE) {
         *outcome = WITHOUT_PATTERN;
-    else
+    } else {
         *outcome = most > MAX_ATOMS ? DECLINED : READ;
+    }
     return *outcome == READ ? n : 0;
 }
 
@@ -136,10 +146,9 @@ static int64_t write_counts(const symbol_table *table, composition *read, int32_
  * there, or the table of symbols is wrong).
  */
 int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formulas,
-                                     const char *symbols, int32_t n_elements, int32_t n_symbols,
-                                     const double *label_masses, int64_t *starts,
-                                     int32_t *elements, int32_t *counts, double *label_mass,
-                                     uint8_t *outcome)
+                              const char *symbols, int32_t n_elements, int32_t n_symbols,
+                              const double *label_masses, int64_t *starts, int32_t *elements,
+                              int32_t *counts, double *label_mass, uint8_t *outcome)
 {
     symbol_table table;
     composition read;
@@ -148,21 +157,25 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
     table.n_elements = n_elements;
     table.n_symbols = n_symbols;
     table.label_masses = label_masses;
-    if (n_symbols > MAX_SYMBOLS || n_symbols < n_elements || !fill_symbol_table(&table, symbols))
+    if (n_symbols > MAX_SYMBOLS || n_symbols < n_elements || !fill_symbol_table(&table, symbols)) {
         return n_formulas;
+    }
     starts[0] = 0;
     for (int64_t i = 0; i < n_formulas; i++) {
-        const char *line_end
-            = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+        const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
         int64_t written;
-        if (!line_end)
+        if (!line_end) {
             return n_formulas;
+        }
         memset(&read, 0, sizeof read);
-        if (!read_formula(&table, text, line_end, &read))
+        if (!read_formula(&table, text, line_end, &read)) {
             return i;
-        written = write_counts(&table, &read, elements + n, counts + n, label_mass + i, outcome + i);
-        if (written < 0)
+        }
+        written =
+            write_counts(&table, &read, elements + n, counts + n, label_mass + i, outcome + i);
+        if (written < 0) {
             return i;
+        }
         n += written;
         starts[i + 1] = n;
         text = line_end + 1;

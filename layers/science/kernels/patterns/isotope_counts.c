@@ -15,8 +15,9 @@ static double log_probability(const double *log_factorial, const double *log_abu
                               const int16_t *counts, int32_t n_isotopes, int32_t n_atoms)
 {
     double result = 0.0;
-    for (int32_t i = 0; i < n_isotopes; i++)
+    for (int32_t i = 0; i < n_isotopes; i++) {
         result += counts[i] * log_abundance[i] - log_factorial[counts[i]];
+    }
     return result + log_factorial[n_atoms];
 }
 
@@ -28,15 +29,15 @@ static double climb_to_mode(const double *log_factorial, const double *log_abund
     int found = 1;
     while (found) {
         found = 0;
-        for (int32_t i = 0; i < n_isotopes; i++)
+        for (int32_t i = 0; i < n_isotopes; i++) {
             for (int32_t j = 0; j < n_isotopes && counts[i] > 0; j++) {
                 double here;
-                if (i == j)
+                if (i == j) {
                     continue;
+                }
                 counts[i]--;
                 counts[j]++;
-                here = log_probability(log_factorial, log_abundance, counts, n_isotopes,
-                                       n_atoms);
+                here = log_probability(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
                 if (here > best) {
                     best = here;
                     found = 1;
@@ -45,6 +46,7 @@ static double climb_to_mode(const double *log_factorial, const double *log_abund
                     counts[j]--;
                 }
             }
+        }
     }
     return best;
 }
@@ -52,8 +54,9 @@ static double climb_to_mode(const double *log_factorial, const double *log_abund
 static uint32_t hash_counts(const int16_t *counts)
 {
     uint64_t hash = 1469598103934665603u;
-    for (int i = 0; i < MAX_ISOTOPES; i++)
+    for (int i = 0; i < MAX_ISOTOPES; i++) {
         hash = (hash ^ (uint16_t)counts[i]) * 1099511628211u;
+    }
     return (uint32_t)(hash ^ (hash >> 29));
 }
 
@@ -62,8 +65,9 @@ static uint32_t find_slot(const count_set *set, const int16_t *counts)
 {
     uint32_t slot = hash_counts(counts) & set->mask;
     while (set->slots[slot]
-           && memcmp(set->counts[set->slots[slot] - 1], counts, sizeof *set->counts) != 0)
+           && memcmp(set->counts[set->slots[slot] - 1], counts, sizeof *set->counts) != 0) {
         slot = (slot + 1) & set->mask;
+    }
     return slot;
 }
 
@@ -71,8 +75,9 @@ static int grow_count_set(count_set *set)
 {
     int32_t capacity = set->capacity ? 4 * set->capacity : 64;
     int32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
-    if (!slots)
+    if (!slots) {
         return 0;
+    }
     if (!grow_array(&set->counts, (size_t)capacity, sizeof *set->counts)
         || !grow_array(&set->log_probability, (size_t)capacity, sizeof *set->log_probability)) {
         free(slots);
@@ -82,16 +87,18 @@ static int grow_count_set(count_set *set)
     set->slots = slots;
     set->mask = (uint32_t)capacity * 2 - 1;
     set->capacity = capacity;
-    for (int32_t i = 0; i < set->n; i++)
+    for (int32_t i = 0; i < set->n; i++) {
         slots[find_slot(set, set->counts[i])] = i + 1;
+    }
     return 1;
 }
 
 /* Add counts unless they are there. Returns 0 without memory. */
 static int add_counts(count_set *set, const int16_t *counts, double log_prob)
 {
-    if (set->n == set->capacity && !grow_count_set(set))
+    if (set->n == set->capacity && !grow_count_set(set)) {
         return 0;
+    }
     memcpy(set->counts[set->n], counts, sizeof *set->counts);
     set->log_probability[set->n] = log_prob;
     set->n++;
@@ -112,18 +119,21 @@ static int add_neighbours(const double *log_factorial, const double *log_abundan
                           count_set *set)
 {
     for (int32_t i = 0; i < n_isotopes; i++) {
-        if (counts[i] == 0)
+        if (counts[i] == 0) {
             continue;
+        }
         for (int32_t j = 0; j < n_isotopes; j++) {
             double here;
-            if (i == j)
+            if (i == j) {
                 continue;
+            }
             counts[i]--;
             counts[j]++;
             here = log_probability(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
             if (here >= least && set->slots[find_slot(set, counts)] == 0
-                && !add_counts(set, counts, here))
+                && !add_counts(set, counts, here)) {
                 return 0;
+            }
             counts[i]++;
             counts[j]--;
         }
@@ -146,12 +156,15 @@ int collect_counts(const double *log_factorial, const double *log_abundance, int
     mode = climb_to_mode(log_factorial, log_abundance, counts, n_isotopes, n_atoms);
     /* a little more than needed: borderline cases are decided once, for the whole ion */
     least = fmax(mode + log(MIN_ABUNDANCE) - 1e-6, MIN_LOG_ABUNDANCE);
-    if (!add_counts(set, counts, mode))
+    if (!add_counts(set, counts, mode)) {
         return 0;
+    }
     for (int32_t next = 0; next < set->n && set->n <= MAX_ISOTOPOLOGUES; next++) {
         memcpy(counts, set->counts[next], sizeof counts);
-        if (!add_neighbours(log_factorial, log_abundance, n_isotopes, n_atoms, least, counts, set))
+        if (!add_neighbours(log_factorial, log_abundance, n_isotopes, n_atoms, least, counts,
+                            set)) {
             return 0;
+        }
     }
     return 1;
 }

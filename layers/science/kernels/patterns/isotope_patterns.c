@@ -20,13 +20,13 @@
 
 #include <stdlib.h>
 
+#include "../status.h"
 #include "isotope_counts.h"
 #include "memory.h"
 #include "pattern_context.h"
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
 #include "pattern_maxima.h"
-#include "../status.h"
 
 enum { ION_DONE, ION_WITHOUT_PATTERN, ION_DECLINED };
 
@@ -46,8 +46,9 @@ static void sort_by_intensity(centroid_peak *peaks, int32_t n)
     for (int32_t i = 1; i < n; i++) {
         const centroid_peak peak = peaks[i];
         int32_t j = i;
-        for (; j > 0 && peaks[j - 1].intensity < peak.intensity; j--)
+        for (; j > 0 && peaks[j - 1].intensity < peak.intensity; j--) {
             peaks[j] = peaks[j - 1];
+        }
         peaks[j] = peak;
     }
 }
@@ -57,8 +58,9 @@ static void sort_by_mz(centroid_peak *peaks, int32_t n)
     for (int32_t i = 1; i < n; i++) {
         const centroid_peak peak = peaks[i];
         int32_t j = i;
-        for (; j > 0 && peaks[j - 1].mz > peak.mz; j--)
+        for (; j > 0 && peaks[j - 1].mz > peak.mz; j--) {
             peaks[j] = peaks[j - 1];
+        }
         peaks[j] = peak;
     }
 }
@@ -80,10 +82,12 @@ static void write_best(pattern_context *context, int32_t n_wanted, double shift,
         is_less(context, peaks[n_wanted].intensity, peaks[n_wanted - 1].intensity);
         n = n_wanted;
     }
-    while (is_less(context, peaks[n - 1].intensity / top, MIN_ABUNDANCE))
+    while (is_less(context, peaks[n - 1].intensity / top, MIN_ABUNDANCE)) {
         n--;
-    if (context->declined)
+    }
+    if (context->declined) {
         return;
+    }
     sort_by_mz(peaks, n);
     for (int32_t i = 0; i < n; i++) {
         mz[i] = peaks[i].mz + shift;
@@ -99,8 +103,9 @@ static int generate_pattern(pattern_context *context, const isotope_model *model
     int status;
     *outcome = ION_WITHOUT_PATTERN;
     status = build_fine_structure(&context->fine, n_elements, elements, counts, model->charge);
-    if (status || context->fine.n == 0)
+    if (status || context->fine.n == 0) {
         return status;
+    }
     context->declined = context->fine.declined;
     if (context->fine.n == 1 && !context->declined) {
         mz[0] = context->fine.mass[0] + shift;
@@ -108,12 +113,15 @@ static int generate_pattern(pattern_context *context, const isotope_model *model
         *outcome = ION_DONE;
         return STATUS_OK;
     }
-    if (!context->declined)
+    if (!context->declined) {
         status = lay_out_grid(context, model->analyzer, model->resolving_power);
-    if (!status && !context->declined)
+    }
+    if (!status && !context->declined) {
         status = find_maxima(context, model->n_peaks);
-    if (!status && !context->declined)
+    }
+    if (!status && !context->declined) {
         write_best(context, model->n_peaks, shift, mz, intensity);
+    }
     *outcome = context->declined ? ION_DECLINED : ION_DONE;
     return status;
 }
@@ -122,8 +130,9 @@ static int generate_pattern(pattern_context *context, const isotope_model *model
 
 void ionbox_pattern_context_free(pattern_context *context)
 {
-    if (!context)
+    if (!context) {
         return;
+    }
     release_fine_structure(&context->fine);
     free(context->sigma);
     free(context->step);
@@ -145,8 +154,9 @@ pattern_context *ionbox_pattern_context_new(int32_t n_elements, const int32_t *i
                                             const double *masses, const double *abundances)
 {
     pattern_context *context = calloc(1, sizeof *context);
-    if (!context)
+    if (!context) {
         return NULL;
+    }
     fill_exp_table(context->exp_table);
     if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)) {
         ionbox_pattern_context_free(context);
@@ -169,24 +179,28 @@ int ionbox_generate_patterns(pattern_context *context, int64_t n_ions, const int
                              int32_t n_peaks, double *mz, float *intensity, uint8_t *outcome)
 {
     const isotope_model model = {analyzer, resolving_power, charge, n_peaks};
-    if (n_peaks < 1 || analyzer < ANALYZER_ORBITRAP || analyzer > ANALYZER_TOF)
+    if (n_peaks < 1 || analyzer < ANALYZER_ORBITRAP || analyzer > ANALYZER_TOF) {
         return STATUS_INVALID;
+    }
     if (n_peaks > context->best_capacity) {
-        if (!grow_array(&context->best, (size_t)n_peaks, sizeof *context->best))
+        if (!grow_array(&context->best, (size_t)n_peaks, sizeof *context->best)) {
             return STATUS_NO_MEMORY;
+        }
         context->best_capacity = n_peaks;
     }
     for (int64_t ion = 0; ion < n_ions; ion++) {
         const int64_t start = starts[ion];
         int status;
         outcome[ion] = ION_WITHOUT_PATTERN;
-        if (starts[ion + 1] == start)
+        if (starts[ion + 1] == start) {
             continue;
+        }
         status = generate_pattern(context, &model, starts[ion + 1] - start, elements + start,
                                   counts + start, shifts[ion], mz + ion * n_peaks,
                                   intensity + ion * n_peaks, outcome + ion);
-        if (status)
+        if (status) {
             return status;
+        }
     }
     return STATUS_OK;
 }

@@ -18,8 +18,9 @@ static inline int grow_array(void *pointer_to_array, size_t wanted, size_t size)
     void *old;
     memcpy(&old, pointer_to_array, sizeof old);
     grown = realloc(old, wanted * size);
-    if (!grown)
+    if (!grown) {
         return 0;
+    }
     memcpy(pointer_to_array, &grown, sizeof grown);
     return 1;
 }

@@ -24,7 +24,7 @@ typedef struct {
     double sigma;     /* m/z */
     int64_t first;    /* index of the first sample on the grid */
     int64_t count;
-    int32_t peak;     /* isotopologue that sets sigma; -1 in the empty space between clusters */
+    int32_t peak; /* isotopologue that sets sigma; -1 in the empty space between clusters */
 } segment;
 
 /* Isotopologues that do not interact with others. */

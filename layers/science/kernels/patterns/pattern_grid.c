@@ -10,8 +10,8 @@
 
 #include <math.h>
 
-#include "memory.h"
 #include "../status.h"
+#include "memory.h"
 
 static const double FWHM_PER_SIGMA = 2.3548200450309493;
 static const double POINTS_PER_FWHM = 25.0;
@@ -26,23 +26,29 @@ static int compute_widths(pattern_context *context, int32_t analyzer, double res
     double *sigma, *step;
     if (n > context->width_capacity) {
         if (!grow_array(&context->sigma, 2 * (size_t)n, sizeof(double))
-            || !grow_array(&context->step, 2 * (size_t)n, sizeof(double)))
+            || !grow_array(&context->step, 2 * (size_t)n, sizeof(double))) {
             return STATUS_NO_MEMORY;
+        }
         context->width_capacity = 2 * n;
     }
     sigma = context->sigma;
     step = context->step;
-    if (analyzer == ANALYZER_ORBITRAP)
-        for (int32_t i = 0; i < n; i++)
+    if (analyzer == ANALYZER_ORBITRAP) {
+        for (int32_t i = 0; i < n; i++) {
             sigma[i] = mz[i] / (resolving_power * sqrt(REFERENCE_MZ / mz[i])) / FWHM_PER_SIGMA;
-    else if (analyzer == ANALYZER_FTICR)
-        for (int32_t i = 0; i < n; i++)
+        }
+    } else if (analyzer == ANALYZER_FTICR) {
+        for (int32_t i = 0; i < n; i++) {
             sigma[i] = mz[i] / (resolving_power * REFERENCE_MZ / mz[i]) / FWHM_PER_SIGMA;
-    else
-        for (int32_t i = 0; i < n; i++)
+        }
+    } else {
+        for (int32_t i = 0; i < n; i++) {
             sigma[i] = mz[i] / resolving_power / FWHM_PER_SIGMA;
-    for (int32_t i = 0; i < n; i++)
+        }
+    }
+    for (int32_t i = 0; i < n; i++) {
         step[i] = sigma[i] * FWHM_PER_SIGMA / POINTS_PER_FWHM;
+    }
     return STATUS_OK;
 }
 
@@ -59,8 +65,9 @@ static segment *open_segment(pattern_context *context, const walker *walk, int32
     segment *opened;
     if (context->n_segments == context->segment_capacity) {
         int32_t capacity = 2 * context->segment_capacity + 256;
-        if (!grow_array(&context->segments, (size_t)capacity, sizeof *context->segments))
+        if (!grow_array(&context->segments, (size_t)capacity, sizeof *context->segments)) {
             return NULL;
+        }
         context->segment_capacity = capacity;
     }
     opened = context->segments + context->n_segments++;
@@ -77,8 +84,9 @@ static void step_once(walker *walk, double step)
 {
     walk->mz += step;
     walk->index++;
-    while (walk->mz >= walk->power_of_two)
+    while (walk->mz >= walk->power_of_two) {
         walk->power_of_two *= 2.0;
+    }
 }
 
 /*
@@ -95,8 +103,9 @@ static int walk_to(pattern_context *context, walker *walk, double step, double l
         const double last = fmin(limit, walk->power_of_two);
         const int up_to_last = !open && limit < walk->power_of_two;
         int64_t n;
-        if (!(open ? next < limit : next <= limit))
+        if (!(open ? next < limit : next <= limit)) {
             return STATUS_OK;
+        }
         if (!(increment > 0.0) || walk->index > MAX_SAMPLES) {
             context->declined = 1;
             return STATUS_OK;
@@ -105,23 +114,27 @@ static int walk_to(pattern_context *context, walker *walk, double step, double l
             const int is_tie = next < walk->power_of_two;
             step_once(walk, step);
             current = open_segment(context, walk, current->peak, current->sigma);
-            if (!current)
+            if (!current) {
                 return STATUS_NO_MEMORY;
+            }
             increment = walk->mz + step - walk->mz;
-            if (!is_tie || !(increment > 0.0))
+            if (!is_tie || !(increment > 0.0)) {
                 continue;
+            }
         }
         n = (int64_t)((last - walk->mz) / increment) + 1;
         while (n > 0
                && (up_to_last ? walk->mz + (double)n * increment > last
-                              : walk->mz + (double)n * increment >= last))
+                              : walk->mz + (double)n * increment >= last)) {
             n--;
+        }
         current->increment = increment;
         current->count += n;
         walk->mz += (double)n * increment;
         walk->index += n;
-        if (limit < walk->power_of_two)
+        if (limit < walk->power_of_two) {
             return STATUS_OK;
+        }
     }
 }
 
@@ -142,32 +155,41 @@ static int lay_out_segments(pattern_context *context)
         context->declined = 1; /* the reference refuses negative m/z */
         return STATUS_OK;
     }
-    while (walk.mz >= walk.power_of_two)
+    while (walk.mz >= walk.power_of_two) {
         walk.power_of_two *= 2.0;
-    if (!open_segment(context, &walk, 0, sigma[0]))
+    }
+    if (!open_segment(context, &walk, 0, sigma[0])) {
         return STATUS_NO_MEMORY;
+    }
     for (int32_t peak = 0;; peak++) {
         const double reach = REACH * sigma[peak];
         status = walk_to(context, &walk, step[peak], mz[peak] + reach, 0);
-        if (walk.index >= MAX_SAMPLES)
+        if (walk.index >= MAX_SAMPLES) {
             context->declined = 1; /* the reference refuses more */
-        if (status || context->declined || peak == n - 1)
-            return status;
-        step_once(&walk, step[peak]);
-        if (walk.mz > mz[n - 1] + reach)
-            return STATUS_OK;
-        if (!(walk.mz >= mz[peak + 1] - reach)) {
-            if (!open_segment(context, &walk, -1, sigma[peak]))
-                return STATUS_NO_MEMORY;
-            status = walk_to(context, &walk, step[peak], mz[peak + 1] - reach, 1);
-            if (status || context->declined)
-                return status;
-            step_once(&walk, step[peak]);
-            if (walk.mz > mz[n - 1] + reach)
-                return STATUS_OK;
         }
-        if (!open_segment(context, &walk, peak + 1, sigma[peak + 1]))
+        if (status || context->declined || peak == n - 1) {
+            return status;
+        }
+        step_once(&walk, step[peak]);
+        if (walk.mz > mz[n - 1] + reach) {
+            return STATUS_OK;
+        }
+        if (!(walk.mz >= mz[peak + 1] - reach)) {
+            if (!open_segment(context, &walk, -1, sigma[peak])) {
+                return STATUS_NO_MEMORY;
+            }
+            status = walk_to(context, &walk, step[peak], mz[peak + 1] - reach, 1);
+            if (status || context->declined) {
+                return status;
+            }
+            step_once(&walk, step[peak]);
+            if (walk.mz > mz[n - 1] + reach) {
+                return STATUS_OK;
+            }
+        }
+        if (!open_segment(context, &walk, peak + 1, sigma[peak + 1])) {
             return STATUS_NO_MEMORY;
+        }
     }
 }
 
@@ -181,10 +203,12 @@ int32_t find_segment(const pattern_context *context, int32_t hint, double mz)
 {
     const segment *segments = context->segments;
     int32_t found = hint;
-    while (found > 0 && segments[found].start > mz)
+    while (found > 0 && segments[found].start > mz) {
         found--;
-    while (found + 1 < context->n_segments && segments[found + 1].start <= mz)
+    }
+    while (found + 1 < context->n_segments && segments[found + 1].start <= mz) {
         found++;
+    }
     return found;
 }
 
@@ -192,9 +216,9 @@ int64_t find_sample(const pattern_context *context, int32_t hint, double mz)
 {
     const segment *in = context->segments + find_segment(context, hint, mz);
     int64_t j;
-    if (!(in->increment > 0.0) || mz <= in->start)
+    if (!(in->increment > 0.0) || mz <= in->start) {
         return in->first;
+    }
     j = (int64_t)((mz - in->start) / in->increment);
     return in->first + (j < in->count ? j : in->count - 1);
 }
-

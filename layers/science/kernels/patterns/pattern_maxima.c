@@ -11,11 +11,11 @@
 
 #include <math.h>
 
+#include "../status.h"
 #include "isotope_counts.h"
 #include "memory.h"
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
-#include "../status.h"
 
 static const double UNIMODAL = 1.9; /* range / sigma up to which the envelope has one maximum */
 static const double SEPARATE = 6.5; /* distance / sigma beyond which peaks do not interact */
@@ -30,8 +30,9 @@ enum {
 
 int is_less(pattern_context *context, double a, double b)
 {
-    if (fabs(a - b) <= NEAR_TIE * b)
+    if (fabs(a - b) <= NEAR_TIE * b) {
         context->declined = 1;
+    }
     return a < b;
 }
 
@@ -39,8 +40,9 @@ static int add_peak(pattern_context *context, double mz, double intensity)
 {
     if (context->n_peaks == context->peak_capacity) {
         int32_t capacity = 2 * context->peak_capacity + 64;
-        if (!grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks))
+        if (!grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks)) {
             return STATUS_NO_MEMORY;
+        }
         context->peak_capacity = capacity;
     }
     context->peaks[context->n_peaks].mz = mz;
@@ -57,11 +59,13 @@ static int add_centroid(pattern_context *context, const double *mz, const double
 {
     double weighted = 0.0, total = 0.0;
     int i = HALF_WINDOW;
-    while (i > 0 && is_less(context, value[i - 1], value[i]))
+    while (i > 0 && is_less(context, value[i - 1], value[i])) {
         i--;
+    }
     for (; i < WINDOW; i++) {
-        if (i > HALF_WINDOW && i + 1 < WINDOW && is_less(context, value[i], value[i + 1]))
+        if (i > HALF_WINDOW && i + 1 < WINDOW && is_less(context, value[i], value[i + 1])) {
             break;
+        }
         weighted += mz[i] * value[i];
         total += value[i];
     }
@@ -76,14 +80,17 @@ static int add_maxima(pattern_context *context, const double *mz, const double *
         int status;
         /* most samples are clearly none */
         if (value[i] < least * (1.0 - NEAR_TIE) || value[i - 1] > value[i] * (1.0 + NEAR_TIE)
-            || value[i + 1] > value[i] * (1.0 + NEAR_TIE))
+            || value[i + 1] > value[i] * (1.0 + NEAR_TIE)) {
             continue;
+        }
         if (is_less(context, value[i], least) || !is_less(context, value[i - 1], value[i])
-            || is_less(context, value[i], value[i + 1]))
+            || is_less(context, value[i], value[i + 1])) {
             continue;
+        }
         status = add_centroid(context, mz + i - HALF_WINDOW, value + i - HALF_WINDOW);
-        if (status)
+        if (status) {
             return status;
+        }
     }
     return STATUS_OK;
 }
@@ -93,12 +100,14 @@ static int add_maxima(pattern_context *context, const double *mz, const double *
 static int reserve_samples(pattern_context *context, int64_t wanted)
 {
     int64_t capacity = 2 * wanted;
-    if (wanted <= context->sample_capacity)
+    if (wanted <= context->sample_capacity) {
         return 1;
+    }
     context->sample_capacity = 0;
     if (!grow_array(&context->sample_mz, (size_t)capacity, sizeof(double))
-        || !grow_array(&context->sample_value, (size_t)capacity, sizeof(double)))
+        || !grow_array(&context->sample_value, (size_t)capacity, sizeof(double))) {
         return 0;
+    }
     context->sample_capacity = capacity;
     return 1;
 }
@@ -108,12 +117,14 @@ static int scan_samples(pattern_context *context, int32_t hint, int64_t first, i
                         double least)
 {
     const int64_t count = last - first + 1 + 2 * HALF_WINDOW;
-    if (!reserve_samples(context, count))
+    if (!reserve_samples(context, count)) {
         return STATUS_NO_MEMORY;
+    }
     sample_envelope(context, hint, first - HALF_WINDOW, count, context->sample_mz,
                     context->sample_value);
-    if (context->declined)
+    if (context->declined) {
         return STATUS_OK;
+    }
     return add_maxima(context, context->sample_mz, context->sample_value, count, least);
 }
 
@@ -125,13 +136,17 @@ static int climb(pattern_context *context, int32_t hint, double mean, double lea
     for (;;) {
         int best = 0;
         sample_envelope(context, hint, top - HALF_WINDOW, CLIMB_WINDOW, mz, value);
-        if (context->declined)
+        if (context->declined) {
             return STATUS_OK;
-        for (int i = 1; i < CLIMB_WINDOW; i++)
-            if (value[i] > value[best])
+        }
+        for (int i = 1; i < CLIMB_WINDOW; i++) {
+            if (value[i] > value[best]) {
                 best = i;
-        if (best >= HALF_WINDOW && best < CLIMB_WINDOW - HALF_WINDOW)
+            }
+        }
+        if (best >= HALF_WINDOW && best < CLIMB_WINDOW - HALF_WINDOW) {
             return add_maxima(context, mz, value, CLIMB_WINDOW, least);
+        }
         top += best - HALF_WINDOW;
     }
 }
@@ -152,21 +167,26 @@ static int scan_cluster(pattern_context *context, int32_t hint, const cluster *w
     while (index <= stop) {
         int64_t block_end = index + BLOCK - 1 < stop ? index + BLOCK - 1 : stop;
         int reaches;
-        while (in < end && in->first + in->count <= index)
+        while (in < end && in->first + in->count <= index) {
             in++;
-        if (in == end)
+        }
+        if (in == end) {
             break;
-        if (block_end > in->first + in->count - 1)
+        }
+        if (block_end > in->first + in->count - 1) {
             block_end = in->first + in->count - 1;
+        }
         reaches = in->peak >= 0
                   && may_reach(context, within, sigma, sample_position(in, index),
                                sample_position(in, block_end), least);
-        if (reaches && run < 0)
+        if (reaches && run < 0) {
             run = index;
+        }
         if (!reaches && run >= 0) {
             int status = scan_samples(context, hint, run, index - 1, least);
-            if (status || context->declined)
+            if (status || context->declined) {
                 return status;
+            }
             run = -1;
         }
         index = block_end + 1;
@@ -189,15 +209,17 @@ static int find_clusters(pattern_context *context)
             last++;
             found.sum += abundance[last];
             weighted += abundance[last] * (mass[last] - mass[first]);
-            if (abundance[last] > found.top)
+            if (abundance[last] > found.top) {
                 found.top = abundance[last];
+            }
         }
         found.last = last;
         found.mean = mass[first] + weighted / found.sum;
         if (context->n_clusters == context->cluster_capacity) {
             int32_t capacity = 2 * context->cluster_capacity + 64;
-            if (!grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters))
+            if (!grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters)) {
                 return STATUS_NO_MEMORY;
+            }
             context->cluster_capacity = capacity;
         }
         context->clusters[context->n_clusters++] = found;
@@ -213,14 +235,16 @@ static double bound_nth_maximum(const pattern_context *context, int32_t n_wanted
     for (int32_t c = 0; c < context->n_clusters; c++) {
         const double top = context->clusters[c].top;
         int32_t place;
-        if (n_best < n_wanted)
+        if (n_best < n_wanted) {
             place = n_best++;
-        else if (top > best[n_wanted - 1])
+        } else if (top > best[n_wanted - 1]) {
             place = n_wanted - 1;
-        else
+        } else {
             continue;
-        for (; place > 0 && best[place - 1] < top; place--)
+        }
+        for (; place > 0 && best[place - 1] < top; place--) {
             best[place] = best[place - 1];
+        }
         best[place] = top;
     }
     return n_best < n_wanted ? 0.0 : best[n_wanted - 1] * NEAREST_SAMPLE;
@@ -230,26 +254,26 @@ int find_maxima(pattern_context *context, int32_t n_wanted)
 {
     int32_t hint = 0;
     int status = find_clusters(context);
-    const double least = status ? 0.0
-                                : fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE);
+    const double least = status ? 0.0 : fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE);
     context->n_peaks = 0;
     for (int32_t c = 0; c < context->n_clusters && !status && !context->declined; c++) {
         const cluster *here = context->clusters + c;
         const double begin = context->fine.mass[here->first];
         const double sigma = context->sigma[here->first];
         double drift;
-        if (here->sum < least * (1.0 - 1e-6))
+        if (here->sum < least * (1.0 - 1e-6)) {
             continue;
+        }
         hint = find_segment(context, hint, begin - 2.0 * sigma);
         /* the width in force may still be that of an isotopologue of an earlier cluster */
         drift = context->sigma[here->last] / context->segments[hint].sigma - 1.0;
-        if (context->fine.mass[here->last] - begin <= UNIMODAL * sigma && drift < STEADY)
+        if (context->fine.mass[here->last] - begin <= UNIMODAL * sigma && drift < STEADY) {
             status = climb(context, hint, here->mean, least);
-        else
+        } else {
             status = scan_cluster(context, hint, here,
-                                  drift < STEADY ? 2.0 * context->step[here->last]
-                                                 : REACH * sigma,
+                                  drift < STEADY ? 2.0 * context->step[here->last] : REACH * sigma,
                                   least);
+        }
     }
     return status;
 }

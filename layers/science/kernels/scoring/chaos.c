@@ -24,22 +24,31 @@ typedef struct {
     size_t y_min, y_max, x_min, x_max; /* both ends included */
 } Box;
 
-static inline uint8_t max_u8(uint8_t a, uint8_t b) { return a > b ? a : b; }
-static inline uint8_t min_u8(uint8_t a, uint8_t b) { return a < b ? a : b; }
+static inline uint8_t max_u8(uint8_t a, uint8_t b)
+{
+    return a > b ? a : b;
+}
+static inline uint8_t min_u8(uint8_t a, uint8_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Allocate working memory for images of height x width pixels. */
-int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width) {
+int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width)
+{
     size_t stride = width + 2, n_cells = (height + 2) * stride;
     *scratch = (ChaosScratch){.height = height, .width = width, .stride = stride};
-    if (n_cells > UINT32_MAX) return STATUS_TOO_LARGE;
+    if (n_cells > UINT32_MAX) {
+        return STATUS_TOO_LARGE;
+    }
     scratch->levels = calloc(n_cells, 1);
     scratch->dilated = calloc(n_cells, 1);
     scratch->closed = calloc(n_cells, 1);
     scratch->waiting = malloc(n_cells * sizeof(uint32_t));
     scratch->cells = malloc(n_cells * sizeof(uint32_t));
     scratch->dilated_cells = malloc(n_cells * sizeof(uint32_t));
-    if (!scratch->levels || !scratch->dilated || !scratch->closed || !scratch->waiting ||
-        !scratch->cells || !scratch->dilated_cells) {
+    if (!scratch->levels || !scratch->dilated || !scratch->closed || !scratch->waiting
+        || !scratch->cells || !scratch->dilated_cells) {
         chaos_scratch_free(scratch);
         return STATUS_NO_MEMORY;
     }
@@ -54,7 +63,8 @@ int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width) {
 }
 
 /* Free what chaos_scratch_init allocated. */
-void chaos_scratch_free(ChaosScratch *scratch) {
+void chaos_scratch_free(ChaosScratch *scratch)
+{
     free(scratch->levels);
     free(scratch->dilated);
     free(scratch->closed);
@@ -66,7 +76,8 @@ void chaos_scratch_free(ChaosScratch *scratch) {
 
 /* Write thresholds i/n of the maximum, i = 0 .. n_levels - 1, in METASPACE's float32 arithmetic, and
  * an unreachable one behind them. */
-static void set_thresholds(float *threshold, float maximum, unsigned n_levels) {
+static void set_thresholds(float *threshold, float maximum, unsigned n_levels)
+{
     for (unsigned i = 0; i < n_levels; i++) {
         threshold[i] = maximum * (float)i / (float)n_levels;
     }
@@ -76,7 +87,8 @@ static void set_thresholds(float *threshold, float maximum, unsigned n_levels) {
 /* Write the number of thresholds strictly below each pixel to scratch->levels, list the pixels' cells
  * in scratch->cells and return the rectangle that holds them. */
 static Box quantise(ChaosScratch *scratch, const uint32_t *pixel, const float *value, size_t n,
-                    float maximum, unsigned n_levels) {
+                    float maximum, unsigned n_levels)
+{
     float threshold[MAX_CHAOS_LEVELS + 1];
     set_thresholds(threshold, maximum, n_levels);
     Box box = {scratch->height, 0, scratch->width, 0};
@@ -92,7 +104,9 @@ static Box quantise(ChaosScratch *scratch, const uint32_t *pixel, const float *v
         unsigned level = (unsigned)(v * levels_per_unit);
         level += v > threshold[level];
         if (!guessable) {
-            while (v > threshold[level]) level++;
+            while (v > threshold[level]) {
+                level++;
+            }
         }
         size_t cell = (y + 1) * scratch->stride + x + 1;
         scratch->levels[cell] = (uint8_t)level;
@@ -112,7 +126,8 @@ static Box quantise(ChaosScratch *scratch, const uint32_t *pixel, const float *v
  * of Nister and Stewenius 2008, doi:10.1007/978-3-540-88688-4_14): always the highest level in reach.
  * A step up from level a to b is then a component of thresholds a .. b-1 not met before; steps along
  * or down add none. */
-static uint64_t visit_component(ChaosScratch *scratch, uint32_t seed) {
+static uint64_t visit_component(ChaosScratch *scratch, uint32_t seed)
+{
     uint8_t *closed = scratch->closed;
     uint32_t *next = scratch->waiting;
     uint32_t top[MAX_CHAOS_LEVELS + 1] = {0}; /* stack of waiting cells per level; 0 ends it */
@@ -128,7 +143,9 @@ static uint64_t visit_component(ChaosScratch *scratch, uint32_t seed) {
         for (; i < 4; i++) {
             uint32_t cell = neighbours[i];
             unsigned cell_level = closed[cell];
-            if (!cell_level) continue;
+            if (!cell_level) {
+                continue;
+            }
             closed[cell] = 0;
             uint32_t postponed = cell_level > level ? here : cell;
             unsigned postponed_level = cell_level > level ? level : cell_level;
@@ -142,18 +159,25 @@ static uint64_t visit_component(ChaosScratch *scratch, uint32_t seed) {
                 break;
             }
         }
-        if (i < 4) continue;
-        if (!occupied) return n_components;
+        if (i < 4) {
+            continue;
+        }
+        if (!occupied) {
+            return n_components;
+        }
         level = 63 - (unsigned)__builtin_clzll(occupied);
         here = top[level];
         top[level] = next[here];
-        if (!top[level]) occupied &= ~((uint64_t)1 << level);
+        if (!top[level]) {
+            occupied &= ~((uint64_t)1 << level);
+        }
     }
 }
 
 /* Raise a cell of the dilated plane; list it if it was zero. */
 static inline size_t raise_cell(uint8_t *dilated, uint32_t *list, size_t n, size_t cell,
-                                uint8_t level) {
+                                uint8_t level)
+{
     uint8_t before = dilated[cell];
     list[n] = (uint32_t)cell;
     dilated[cell] = level > before ? level : before;
@@ -161,19 +185,25 @@ static inline size_t raise_cell(uint8_t *dilated, uint32_t *list, size_t n, size
 }
 
 /* Return the smallest of a cell, which is not zero, and its eight neighbours. */
-static inline uint8_t lowest_around(const uint8_t *plane, size_t cell, size_t stride) {
+static inline uint8_t lowest_around(const uint8_t *plane, size_t cell, size_t stride)
+{
     const size_t corners[4] = {cell - stride - 1, cell - stride + 1, cell + stride - 1,
                                cell + stride + 1};
     const size_t sides[4] = {cell - 1, cell + 1, cell - stride, cell + stride};
     uint8_t lowest = plane[cell];
     /* corners first: around a lone pixel they are zero */
-    for (int i = 0; i < 4 && lowest; i++) lowest = min_u8(lowest, plane[corners[i]]);
-    for (int i = 0; i < 4 && lowest; i++) lowest = min_u8(lowest, plane[sides[i]]);
+    for (int i = 0; i < 4 && lowest; i++) {
+        lowest = min_u8(lowest, plane[corners[i]]);
+    }
+    for (int i = 0; i < 4 && lowest; i++) {
+        lowest = min_u8(lowest, plane[sides[i]]);
+    }
     return lowest;
 }
 
 /* Close and count an image of n non-zero pixels by walking lists; see visit_component. */
-static uint64_t count_sparse(ChaosScratch *scratch, size_t n) {
+static uint64_t count_sparse(ChaosScratch *scratch, size_t n)
+{
     size_t stride = scratch->stride, n_dilated = 0;
     uint8_t *dilated = scratch->dilated;
     uint32_t *list = scratch->dilated_cells;
@@ -192,13 +222,16 @@ static uint64_t count_sparse(ChaosScratch *scratch, size_t n) {
     uint64_t n_components = 0;
     for (size_t i = 0; i < n_dilated; i++) {
         dilated[list[i]] = 0;
-        if (scratch->closed[list[i]]) n_components += visit_component(scratch, list[i]);
+        if (scratch->closed[list[i]]) {
+            n_components += visit_component(scratch, list[i]);
+        }
     }
     return n_components;
 }
 
 /* Dilate one row with the four neighbours: (n,) cells, row points at the first. */
-static void dilate_row(uint8_t *restrict out, const uint8_t *restrict row, size_t stride, size_t n) {
+static void dilate_row(uint8_t *restrict out, const uint8_t *restrict row, size_t stride, size_t n)
+{
     const uint8_t *above = row - stride, *below = row + stride;
     for (ptrdiff_t x = 0; x < (ptrdiff_t)n; x++) {
         uint8_t across = max_u8(max_u8(row[x - 1], row[x + 1]), row[x]);
@@ -207,7 +240,8 @@ static void dilate_row(uint8_t *restrict out, const uint8_t *restrict row, size_
 }
 
 /* Erode one row with all eight neighbours: (n,) cells, row points at the first. */
-static void erode_row(uint8_t *restrict out, const uint8_t *restrict row, size_t stride, size_t n) {
+static void erode_row(uint8_t *restrict out, const uint8_t *restrict row, size_t stride, size_t n)
+{
     const uint8_t *above = row - stride, *below = row + stride;
     for (ptrdiff_t x = 0; x < (ptrdiff_t)n; x++) {
         uint8_t left = min_u8(min_u8(above[x - 1], below[x - 1]), row[x - 1]);
@@ -218,13 +252,16 @@ static void erode_row(uint8_t *restrict out, const uint8_t *restrict row, size_t
 }
 
 /* Visit all non-zero cells of a row of the closed plane; see visit_component. */
-static uint64_t visit_row(ChaosScratch *scratch, size_t first_cell, size_t n) {
+static uint64_t visit_row(ChaosScratch *scratch, size_t first_cell, size_t n)
+{
     uint64_t n_components = 0;
     for (size_t x = 0; x < n; x++) {
         uint64_t eight;
         while (x + sizeof eight <= n) {
             memcpy(&eight, scratch->closed + first_cell + x, sizeof eight);
-            if (eight) break;
+            if (eight) {
+                break;
+            }
             x += sizeof eight;
         }
         if (x < n && scratch->closed[first_cell + x]) {
@@ -235,7 +272,8 @@ static uint64_t visit_row(ChaosScratch *scratch, size_t first_cell, size_t n) {
 }
 
 /* Close and count an image by sweeping over the rows around its non-zero pixels. */
-static uint64_t count_dense(ChaosScratch *scratch, Box box) {
+static uint64_t count_dense(ChaosScratch *scratch, Box box)
+{
     size_t stride = scratch->stride;
     /* dilation reaches one pixel further, as far as there is image; in cells, stop excluded */
     size_t y_start = box.y_min > 0 ? box.y_min : 1;
@@ -267,7 +305,8 @@ static uint64_t count_dense(ChaosScratch *scratch, Box box) {
  * to measure: no intensity above zero, one that is not finite, or a result within rounding of 1
  * (numpy.isclose), as in METASPACE. */
 double chaos_of_pixels(ChaosScratch *scratch, const uint32_t *pixel, const float *value, size_t n,
-                       unsigned n_levels) {
+                       unsigned n_levels)
+{
     float maximum = 0, zeroes = 0;
     size_t n_above_zero = 0;
     for (size_t i = 0; i < n; i++) {
@@ -275,24 +314,31 @@ double chaos_of_pixels(ChaosScratch *scratch, const uint32_t *pixel, const float
         maximum = value[i] > maximum ? value[i] : maximum;
         n_above_zero += value[i] > 0;
     }
-    if (isnan(zeroes) || n_above_zero == 0) return 0;
+    if (isnan(zeroes) || n_above_zero == 0) {
+        return 0;
+    }
     Box box = quantise(scratch, pixel, value, n, maximum, n_levels);
     size_t area = (box.y_max - box.y_min + 1) * (box.x_max - box.x_min + 1);
-    uint64_t n_components = area / SPARSE_CELLS_PER_PIXEL > n ? count_sparse(scratch, n)
-                                                               : count_dense(scratch, box);
-    for (size_t i = 0; i < n; i++) scratch->levels[scratch->cells[i]] = 0;
+    uint64_t n_components =
+        area / SPARSE_CELLS_PER_PIXEL > n ? count_sparse(scratch, n) : count_dense(scratch, box);
+    for (size_t i = 0; i < n; i++) {
+        scratch->levels[scratch->cells[i]] = 0;
+    }
     double chaos = 1 - (double)n_components / (double)n_levels / (double)n_above_zero;
     return fabs(chaos - 1) <= 1e-8 + 1e-5 ? 0 : chaos;
 }
 
 /* List the pixels of an image above zero, or NaN; return how many. */
-static size_t list_pixels(const float *image, size_t n_pixels, uint32_t *pixel, float *value) {
+static size_t list_pixels(const float *image, size_t n_pixels, uint32_t *pixel, float *value)
+{
     static const float nothing[16] = {0};
     size_t n = 0, i = 0;
     while (i < n_pixels) {
         size_t block = n_pixels - i < 16 ? n_pixels - i : 16;
         size_t stop = i + block;
-        if (memcmp(image + i, nothing, block * sizeof *image) == 0) i = stop;
+        if (memcmp(image + i, nothing, block * sizeof *image) == 0) {
+            i = stop;
+        }
         for (; i < stop; i++) {
             pixel[n] = (uint32_t)i;
             value[n] = image[i];
@@ -304,17 +350,22 @@ static size_t list_pixels(const float *image, size_t n_pixels, uint32_t *pixel, 
 
 /* Measure the chaos of images: (n_images, height, width) float32 -> chaos (n_images,) float64. */
 int ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height, int64_t width,
-                         int32_t n_levels, double *chaos) {
+                         int32_t n_levels, double *chaos)
+{
     if (n_images < 0 || height < 1 || width < 1 || n_levels < 1 || n_levels > MAX_CHAOS_LEVELS) {
         return STATUS_INVALID;
     }
     ChaosScratch scratch;
     int status = chaos_scratch_init(&scratch, (size_t)height, (size_t)width);
-    if (status != STATUS_OK) return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
     size_t n_pixels = (size_t)height * (size_t)width;
     uint32_t *pixel = malloc((n_pixels + 1) * sizeof *pixel); /* list_pixels writes one too many */
     float *value = malloc((n_pixels + 1) * sizeof *value);
-    if (!pixel || !value) status = STATUS_NO_MEMORY;
+    if (!pixel || !value) {
+        status = STATUS_NO_MEMORY;
+    }
     for (int64_t i = 0; i < n_images && status == STATUS_OK; i++) {
         size_t n = list_pixels(images + (size_t)i * n_pixels, n_pixels, pixel, value);
         chaos[i] = chaos_of_pixels(&scratch, pixel, value, n, (unsigned)n_levels);

@@ -22,13 +22,16 @@ int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int6
  * is not below n_pixels. A pixel is listed again only if its sum went back to zero. */
 static inline int64_t scatter_window(const PeakColumns *peaks, int64_t start, int64_t stop,
                                      size_t n_pixels, double *restrict sum,
-                                     uint32_t *restrict touched) {
+                                     uint32_t *restrict touched)
+{
     const uint32_t *restrict row_pixel = peaks->pixel;
     const float *restrict row_intensity = peaks->intensity;
     int64_t n = 0;
     for (int64_t row = start; row < stop; row++) {
         uint32_t pixel = row_pixel[row];
-        if (pixel >= n_pixels) return -1;
+        if (pixel >= n_pixels) {
+            return -1;
+        }
         double intensity = (double)row_intensity[row], before = sum[pixel];
         touched[n] = pixel;
         n += before == 0 && intensity != 0;

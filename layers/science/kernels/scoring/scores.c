@@ -6,9 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../status.h"
 #include "chaos.h"
 #include "ion_images.h"
-#include "../status.h"
 
 enum { MAX_ISOTOPE_PEAKS = 16, N_CHAOS_LEVELS = 30 };
 
@@ -28,8 +28,8 @@ typedef struct {
     int64_t n_ions, n_peaks, n_selected;
     int64_t height, width, n_measured; /* pixels of the grid; those with a spectrum */
     double *chaos, *spatial, *spectral, *msm, *mz_error_abs, *mz_error_rel; /* (n_selected,) */
-    float *total, *minimum, *maximum;                                       /* (n_selected, n_peaks) */
-    double *mz_mean, *mz_stddev; /* (n_selected, n_peaks) Da */
+    float *total, *minimum, *maximum; /* (n_selected, n_peaks) */
+    double *mz_mean, *mz_stddev;      /* (n_selected, n_peaks) Da */
 } ScoreJob;
 
 /* One isotope image: its non-zero pixels, unordered, each once, and statistics over all measured
@@ -44,14 +44,15 @@ typedef struct {
 } IonImage;
 
 typedef struct {
-    double *sum;         /* (n_pixels,) where images are summed up; rests at zero */
-    float *first_image;  /* (n_pixels,) the first isotope image; zero between ions */
-    float *first_value;  /* first_image at the pixels of another image */
+    double *sum;        /* (n_pixels,) where images are summed up; rests at zero */
+    float *first_image; /* (n_pixels,) the first isotope image; zero between ions */
+    float *first_value; /* first_image at the pixels of another image */
     IonImage first, other;
     ChaosScratch chaos;
 } ScoreScratch;
 
-static void scratch_free(ScoreScratch *scratch) {
+static void scratch_free(ScoreScratch *scratch)
+{
     free(scratch->sum);
     free(scratch->first_image);
     free(scratch->first_value);
@@ -63,11 +64,14 @@ static void scratch_free(ScoreScratch *scratch) {
 }
 
 /* Allocate for height x width pixels and windows of up to `longest` peaks. */
-static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size_t longest) {
+static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size_t longest)
+{
     size_t n_pixels = height * width;
     *scratch = (ScoreScratch){0};
     int status = chaos_scratch_init(&scratch->chaos, height, width);
-    if (status != STATUS_OK) return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
     scratch->sum = calloc(n_pixels, sizeof *scratch->sum);
     scratch->first_image = calloc(n_pixels, sizeof *scratch->first_image);
     scratch->first_value = malloc((longest + 1) * sizeof *scratch->first_value);
@@ -75,8 +79,8 @@ static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size
     scratch->first.value = malloc((longest + 1) * sizeof *scratch->first.value);
     scratch->other.pixel = malloc((longest + 1) * sizeof *scratch->other.pixel);
     scratch->other.value = malloc((longest + 1) * sizeof *scratch->other.value);
-    if (scratch->sum && scratch->first_image && scratch->first_value && scratch->first.pixel &&
-        scratch->first.value && scratch->other.pixel && scratch->other.value) {
+    if (scratch->sum && scratch->first_image && scratch->first_value && scratch->first.pixel
+        && scratch->first.value && scratch->other.pixel && scratch->other.value) {
         return STATUS_OK;
     }
     scratch_free(scratch);
@@ -84,7 +88,8 @@ static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size
 }
 
 /* Move the image that was scattered into `sum` over `n_touched` pixels of image->pixel to the list. */
-static void collect_image(IonImage *image, double *sum, size_t n_touched) {
+static void collect_image(IonImage *image, double *sum, size_t n_touched)
+{
     uint32_t *pixel = image->pixel;
     float *value = image->value;
     size_t n = 0;
@@ -100,7 +105,8 @@ static void collect_image(IonImage *image, double *sum, size_t n_touched) {
 }
 
 /* Fill in sum, mean, minimum and maximum of an image over n_measured pixels. */
-static void summarise_image(IonImage *image, size_t n_measured) {
+static void summarise_image(IonImage *image, size_t n_measured)
+{
     double sum = 0;
     float minimum = image->n < n_measured ? 0 : INFINITY;
     float maximum = image->n < n_measured ? 0 : -INFINITY;
@@ -120,7 +126,8 @@ static void summarise_image(IonImage *image, size_t n_measured) {
 
 /* Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
  * differences from the mean. */
-static double centre_first_image(IonImage *image, size_t n_measured) {
+static double centre_first_image(IonImage *image, size_t n_measured)
+{
     double difference_sum = 0, square_sum = 0;
     for (size_t i = 0; i < image->n; i++) {
         double difference = (double)image->value[i] - image->mean;
@@ -138,7 +145,8 @@ static double centre_first_image(IonImage *image, size_t n_measured) {
  * first_value: (other->n,) the first image at the pixels of the other. first_difference: what
  * centre_first_image returned. */
 static double correlate(const IonImage *first, double first_difference, const IonImage *other,
-                        const float *first_value, size_t n_measured) {
+                        const float *first_value, size_t n_measured)
+{
     double square_sum = 0, product_sum = 0, shared_difference = 0;
     size_t n_shared = 0;
     for (size_t i = 0; i < other->n; i++) {
@@ -161,7 +169,8 @@ static double correlate(const IonImage *first, double first_difference, const Io
 
 /* Look up the first image at the pixels of another; return the other's sum over the pixels where the
  * first is above zero. */
-static double look_up_first(const float *first_image, const IonImage *other, float *first_value) {
+static double look_up_first(const float *first_image, const IonImage *other, float *first_value)
+{
     double present_sum = 0;
     for (size_t i = 0; i < other->n; i++) {
         first_value[i] = first_image[other->pixel[i]];
@@ -175,7 +184,8 @@ static double look_up_first(const float *first_image, const IonImage *other, flo
  *
  * Observed intensities are scaled in single precision, as in METASPACE: squares of faint images (sums
  * below about 1e-23) vanish, and the score with them. */
-static double compare_intensities(const double *observed, const float *abundance, size_t n_peaks) {
+static double compare_intensities(const double *observed, const float *abundance, size_t n_peaks)
+{
     double abundance_square = 0, difference = 0;
     float observed_square = 0;
     for (size_t k = 0; k < n_peaks; k++) {
@@ -194,22 +204,28 @@ static double compare_intensities(const double *observed, const float *abundance
 
 /* Return the spatial metric: the mean of the further images' correlations with the first, weighted by
  * abundance, clipped to 0..1; both (n_peaks,), the first element not used. */
-static double mean_correlation(const double *correlation, const float *abundance, size_t n_peaks) {
+static double mean_correlation(const double *correlation, const float *abundance, size_t n_peaks)
+{
     double sum = 0, weight = 0;
     for (size_t k = 1; k < n_peaks; k++) {
         sum += correlation[k] * (double)abundance[k];
         weight += (double)abundance[k];
     }
-    if (!(weight > 0)) return 0;
+    if (!(weight > 0)) {
+        return 0;
+    }
     double mean = sum / weight;
-    if (!(mean > SPATIAL_ROUNDING)) return 0;
+    if (!(mean > SPATIAL_ROUNDING)) {
+        return 0;
+    }
     return mean < 1 ? mean : 1;
 }
 
 /* Write the intensity-weighted mean and standard deviation of the m/z in a window, in Da; where there
  * is no intensity, the theoretical m/z and 0. Offsets from theory keep all digits of the squares. */
 static inline void measure_mz(const PeakColumns *peaks, int64_t start, int64_t stop, int wide,
-                              double theory, double *mz_mean, double *mz_stddev) {
+                              double theory, double *mz_mean, double *mz_stddev)
+{
     const double *mz_wide = peaks->mz;
     const float *mz_narrow = peaks->mz;
     double weight_sum = 0, offset_sum = 0, spread_sum = 0;
@@ -230,7 +246,8 @@ static inline void measure_mz(const PeakColumns *peaks, int64_t start, int64_t s
 }
 
 /* Write the m/z columns of one ion: row `out` of the scores. */
-static void score_mz(const ScoreJob *job, size_t ion, size_t out) {
+static void score_mz(const ScoreJob *job, size_t ion, size_t out)
+{
     size_t n_peaks = (size_t)job->n_peaks;
     const double *theory = job->pattern_mz + ion * n_peaks;
     const float *abundance = job->pattern_intensity + ion * n_peaks;
@@ -257,13 +274,18 @@ static void score_mz(const ScoreJob *job, size_t ion, size_t out) {
 
 /* Extract isotope image k of an ion and write its intensity columns: row `out` of the scores. */
 static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, size_t k, size_t out,
-                      IonImage *image) {
+                      IonImage *image)
+{
     size_t window = ion * (size_t)job->n_peaks + k, column = out * (size_t)job->n_peaks + k;
     int64_t n = scatter_window(&job->peaks, job->start[window], job->stop[window],
                                (size_t)(job->height * job->width), scratch->sum, image->pixel);
-    if (n < 0) return STATUS_INVALID;
+    if (n < 0) {
+        return STATUS_INVALID;
+    }
     collect_image(image, scratch->sum, (size_t)n);
-    if (image->n > (size_t)job->n_measured) return STATUS_INVALID;
+    if (image->n > (size_t)job->n_measured) {
+        return STATUS_INVALID;
+    }
     summarise_image(image, (size_t)job->n_measured);
     job->total[column] = (float)image->sum;
     job->minimum[column] = image->minimum;
@@ -272,14 +294,17 @@ static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, si
 }
 
 /* Score one ion: row `out` of the scores. */
-static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
+static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out)
+{
     size_t n_peaks = (size_t)job->n_peaks, n_measured = (size_t)job->n_measured;
     size_t ion = (size_t)job->selected[out];
     const float *abundance = job->pattern_intensity + ion * n_peaks;
     double observed[MAX_ISOTOPE_PEAKS] = {0}, correlation[MAX_ISOTOPE_PEAKS] = {0};
     IonImage *first = &scratch->first, *other = &scratch->other;
     int status = take_image(job, scratch, ion, 0, out, first);
-    if (status != STATUS_OK) return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (size_t i = 0; i < first->n; i++) {
         scratch->first_image[first->pixel[i]] = first->value[i];
         observed[0] += first->value[i] > 0 ? (double)first->value[i] : 0;
@@ -287,22 +312,30 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
     double first_difference = centre_first_image(first, n_measured);
     for (size_t k = 1; k < n_peaks && status == STATUS_OK; k++) {
         status = take_image(job, scratch, ion, k, out, other);
-        if (status != STATUS_OK) break;
+        if (status != STATUS_OK) {
+            break;
+        }
         observed[k] = look_up_first(scratch->first_image, other, scratch->first_value);
         if (first->n > 1 && other->n > 0) {
             correlation[k] =
                 correlate(first, first_difference, other, scratch->first_value, n_measured);
         }
     }
-    for (size_t i = 0; i < first->n; i++) scratch->first_image[first->pixel[i]] = 0;
-    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < first->n; i++) {
+        scratch->first_image[first->pixel[i]] = 0;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
 
     int is_target = job->is_target[ion] != 0;
     double spectral = compare_intensities(observed, abundance, n_peaks), spatial = 0, chaos = 0;
-    if (spectral > 0 || is_target) spatial = mean_correlation(correlation, abundance, n_peaks);
+    if (spectral > 0 || is_target) {
+        spatial = mean_correlation(correlation, abundance, n_peaks);
+    }
     if (spatial > 0 || is_target) {
-        chaos = chaos_of_pixels(&scratch->chaos, first->pixel, first->value, first->n,
-                                N_CHAOS_LEVELS);
+        chaos =
+            chaos_of_pixels(&scratch->chaos, first->pixel, first->value, first->n, N_CHAOS_LEVELS);
     }
     job->spectral[out] = spectral;
     job->spatial[out] = spatial;
@@ -313,9 +346,10 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
 }
 
 /* Return the fullest window of all selected ions, or -1 if the job is not consistent. */
-static int64_t check_job(const ScoreJob *job) {
-    if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1 ||
-        job->n_measured < 0 || job->n_measured > job->height * job->width) {
+static int64_t check_job(const ScoreJob *job)
+{
+    if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1
+        || job->n_measured < 0 || job->n_measured > job->height * job->width) {
         return -1;
     }
     return longest_window(job->start, job->stop, (size_t)(job->n_ions * job->n_peaks),
@@ -324,12 +358,17 @@ static int64_t check_job(const ScoreJob *job) {
 
 /* Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which matters
  * for speed only: near ions share peaks in cache. */
-int ionbox_score_ions(const ScoreJob *job, const uint32_t *order, int64_t n_order) {
+int ionbox_score_ions(const ScoreJob *job, const uint32_t *order, int64_t n_order)
+{
     int64_t longest = check_job(job);
-    if (longest < 0) return STATUS_INVALID;
+    if (longest < 0) {
+        return STATUS_INVALID;
+    }
     ScoreScratch scratch;
     int status = scratch_init(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
-    if (status != STATUS_OK) return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (int64_t i = 0; i < n_order && status == STATUS_OK; i++) {
         size_t out = order[i];
         int64_t ion = out < (size_t)job->n_selected ? job->selected[out] : -1;

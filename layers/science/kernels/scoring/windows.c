@@ -18,7 +18,8 @@ static const double PPM = 1e-6;
 /* Write (key, index) of each value: the key in the high 32 bits, the value's place between the lowest
  * and the highest of them in its 22 lowest bits. Zero is padding and sorts below; not finite values may
  * land anywhere. */
-static void write_keys(const double *value, size_t n, uint64_t *keyed) {
+static void write_keys(const double *value, size_t n, uint64_t *keyed)
+{
     double lowest = INFINITY, highest = -INFINITY;
     for (size_t i = 0; i < n; i++) {
         lowest = value[i] < lowest && value[i] > 0 ? value[i] : lowest;
@@ -34,47 +35,61 @@ static void write_keys(const double *value, size_t n, uint64_t *keyed) {
 }
 
 /* One pass of a radix sort: stable by the RADIX_BITS bits from `shift` on. */
-static void sort_pass(const uint64_t *restrict from, uint64_t *restrict to, size_t n, int shift) {
+static void sort_pass(const uint64_t *restrict from, uint64_t *restrict to, size_t n, int shift)
+{
     size_t position[N_BUCKETS] = {0}, before = 0;
-    for (size_t i = 0; i < n; i++) position[(from[i] >> shift) % N_BUCKETS]++;
+    for (size_t i = 0; i < n; i++) {
+        position[(from[i] >> shift) % N_BUCKETS]++;
+    }
     for (size_t b = 0; b < N_BUCKETS; b++) {
         size_t count = position[b];
         position[b] = before;
         before += count;
     }
-    for (size_t i = 0; i < n; i++) to[position[(from[i] >> shift) % N_BUCKETS]++] = from[i];
+    for (size_t i = 0; i < n; i++) {
+        to[position[(from[i] >> shift) % N_BUCKETS]++] = from[i];
+    }
 }
 
 /* Write the indices of n values, ascending but for differences below 2^-22 of their range; scratch_a,
  * scratch_b: (n,). */
 static void order_values(const double *value, size_t n, uint32_t *order, uint64_t *scratch_a,
-                         uint64_t *scratch_b) {
+                         uint64_t *scratch_b)
+{
     write_keys(value, n, scratch_a);
     sort_pass(scratch_a, scratch_b, n, 32);
     sort_pass(scratch_b, scratch_a, n, 32 + RADIX_BITS);
-    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)scratch_a[i];
+    for (size_t i = 0; i < n; i++) {
+        order[i] = (uint32_t)scratch_a[i];
+    }
 }
 
 /* Write the indices of values in nearly ascending order: (n_values,) float64 -> uint32. */
-int ionbox_order(const double *value, int64_t n_values, uint32_t *order) {
-    if (n_values < 0 || n_values > UINT32_MAX) return STATUS_INVALID;
+int ionbox_order(const double *value, int64_t n_values, uint32_t *order)
+{
+    if (n_values < 0 || n_values > UINT32_MAX) {
+        return STATUS_INVALID;
+    }
     size_t n = (size_t)n_values;
     uint64_t *scratch = malloc((2 * n + 1) * sizeof *scratch);
-    if (!scratch) return STATUS_NO_MEMORY;
+    if (!scratch) {
+        return STATUS_NO_MEMORY;
+    }
     order_values(value, n, order, scratch, scratch + n);
     free(scratch);
     return STATUS_OK;
 }
 
 /* Whether a row of the data lies before a bound: below it, or at it if the bound is to be passed. */
-SPECIALISED int is_before(const void *mz, int wide, size_t row, double bound, int pass) {
+SPECIALISED int is_before(const void *mz, int wide, size_t row, double bound, int pass)
+{
     double value = wide ? ((const double *)mz)[row] : (double)((const float *)mz)[row];
     return pass ? value <= bound : value < bound;
 }
 
 /* Return the first row in low .. high - 1 that is not before a bound, or high. */
-SPECIALISED size_t bisect(const void *mz, int wide, size_t low, size_t high, double bound,
-                            int pass) {
+SPECIALISED size_t bisect(const void *mz, int wide, size_t low, size_t high, double bound, int pass)
+{
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (is_before(mz, wide, middle, bound, pass)) {
@@ -88,7 +103,8 @@ SPECIALISED size_t bisect(const void *mz, int wide, size_t low, size_t high, dou
 
 /* Return the first of n rows that is not before a bound; fast if it lies near the hint. */
 SPECIALISED size_t search_near(const void *mz, int wide, size_t n, double bound, int pass,
-                                 size_t hint) {
+                               size_t hint)
+{
     if (hint > 0 && !is_before(mz, wide, hint - 1, bound, pass)) {
         size_t high = hint - 1, step = 1;
         while (step <= high && !is_before(mz, wide, high - step, bound, pass)) {
@@ -105,7 +121,9 @@ SPECIALISED size_t search_near(const void *mz, int wide, size_t n, double bound,
             n_before += (size_t)is_before(mz, wide, low + j, bound, pass);
         }
         low += n_before;
-        if (n_before < STRIDE) return low;
+        if (n_before < STRIDE) {
+            return low;
+        }
     }
     size_t step = STRIDE;
     while (step <= n - low && is_before(mz, wide, low + step - 1, bound, pass)) {
@@ -117,8 +135,9 @@ SPECIALISED size_t search_near(const void *mz, int wide, size_t n, double bound,
 
 /* Search for all queries in the given order; see ionbox_find_windows. */
 SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const double *pattern_mz,
-                              const uint32_t *order, size_t n, double ppm, int64_t *start,
-                              int64_t *stop) {
+                            const uint32_t *order, size_t n, double ppm, int64_t *start,
+                            int64_t *stop)
+{
     size_t first = 0, length = 0;
     for (size_t i = 0; i < n; i++) {
         /* queries lie anywhere in their arrays: fetch them ahead of time */
@@ -145,10 +164,15 @@ SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const doubl
  * excluded. */
 int ionbox_find_windows(const void *mz, int32_t mz_is_float64, int64_t n_rows,
                         const double *pattern_mz, int64_t n_queries, double ppm, int64_t *start,
-                        int64_t *stop) {
-    if (n_rows < 0 || n_queries < 0 || n_queries > UINT32_MAX) return STATUS_INVALID;
+                        int64_t *stop)
+{
+    if (n_rows < 0 || n_queries < 0 || n_queries > UINT32_MAX) {
+        return STATUS_INVALID;
+    }
     uint32_t *order = malloc(((size_t)n_queries + 1) * sizeof *order);
-    if (!order) return STATUS_NO_MEMORY;
+    if (!order) {
+        return STATUS_NO_MEMORY;
+    }
     /* what will hold the answers serves as scratch before */
     order_values(pattern_mz, (size_t)n_queries, order, (uint64_t *)start, (uint64_t *)stop);
     if (mz_is_float64) {

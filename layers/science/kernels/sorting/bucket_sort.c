@@ -48,9 +48,8 @@ static int bits_below(uint64_t n)
     return bits;
 }
 
-static inline void pack_bucket(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, uint64_t *values,
-    struct reading *readings)
+static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
+                               struct columns at_start, uint64_t *values, struct reading *readings)
 {
     for (size_t i = 0; i < bucket->n; i++) {
         const uint64_t above = load_mz(at_start.mz, i, mz_bytes) - bucket->lowest;
@@ -60,9 +59,9 @@ static inline void pack_bucket(
     }
 }
 
-static inline void unpack_bucket(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, const uint64_t *values,
-    const struct reading *readings)
+static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
+                                 struct columns at_start, const uint64_t *values,
+                                 const struct reading *readings)
 {
     const uint64_t row_mask = ((uint64_t)1 << bucket->row_bits) - 1;
     for (size_t i = 0; i < bucket->n; i++) {
@@ -74,8 +73,8 @@ static inline void unpack_bucket(
 }
 
 /* Sort with m/z above the lowest and row, which breaks ties, in one integer. */
-static inline int32_t sort_packed(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static inline int32_t sort_packed(const struct bucket *bucket, int32_t mz_bytes,
+                                  struct columns at_start, struct scratch *scratch)
 {
     const size_t n = bucket->n;
     if (n > SIZE_MAX / 24) {
@@ -111,15 +110,14 @@ static void merge(const struct peak *from, size_t middle, size_t n, struct peak 
     size_t left = 0;
     size_t right = middle;
     for (size_t i = 0; i < n; i++) {
-        const int take_left
-            = right == n || (left < middle && from[left].key <= from[right].key);
+        const int take_left = right == n || (left < middle && from[left].key <= from[right].key);
         to[i] = from[take_left ? left++ : right++];
     }
 }
 
 /* Sort m/z of any kind (negative, NaN, far apart): slower, and rarely needed. */
-static int32_t sort_any(
-    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static int32_t sort_any(size_t n, int32_t mz_bytes, struct columns at_start,
+                        struct scratch *scratch)
 {
     if (n > SIZE_MAX / (2 * sizeof(struct peak))) {
         return STATUS_NO_MEMORY;
@@ -185,8 +183,8 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
     };
 }
 
-static inline int32_t sort_with(
-    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct columns at_start,
+                                struct scratch *scratch)
 {
     if (is_sorted(n, mz_bytes, at_start.mz)) {
         return STATUS_OK;
@@ -209,9 +207,8 @@ int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct 
  * bucket_start: (n_buckets + 1,) first row of each, and the end of the last.
  * columns: all rows of the output.
  */
-int32_t ionbox_sort_buckets(
-    int64_t n_buckets, const uint64_t *bucket_start, int32_t mz_bytes,
-    const struct columns *columns)
+int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start, int32_t mz_bytes,
+                            const struct columns *columns)
 {
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;

@@ -20,7 +20,6 @@ struct scratch {
  * Sort n rows of columns by m/z; rows of equal m/z keep their order. The scratch, empty at first,
  * is for the caller to free.
  */
-int32_t sort_bucket(
-    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch);
+int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch);
 
 #endif

@@ -18,8 +18,8 @@ struct run {
 };
 
 /* Copy the first to stop of a run's peaks to rows. */
-static void copy_peaks(
-    const struct run *run, int64_t first, int64_t stop, int32_t mz_bytes, struct columns to)
+static void copy_peaks(const struct run *run, int64_t first, int64_t stop, int32_t mz_bytes,
+                       struct columns to)
 {
     const size_t skipped = (size_t)first;
     const size_t n = (size_t)(stop - first);
@@ -45,9 +45,8 @@ static int cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
  * end one past its last. out: all rows of the output, of which those of the buckets are written.
  * If the runs ascend, the buckets do.
  */
-int32_t ionbox_merge_buckets(
-    int64_t n_runs, const struct run *runs, int64_t n_buckets, const int64_t *cuts,
-    int32_t mz_bytes, const struct columns *out)
+int32_t ionbox_merge_buckets(int64_t n_runs, const struct run *runs, int64_t n_buckets,
+                             const int64_t *cuts, int32_t mz_bytes, const struct columns *out)
 {
     if ((mz_bytes != 4 && mz_bytes != 8) || !cuts_ascend(n_runs, n_buckets, cuts)) {
         return STATUS_INVALID;

@@ -19,8 +19,8 @@
  * Count peaks per cell and return sum with their intensities added one by one, which gives the same
  * however the spectra are read. Together, because the additions wait for each other.
  */
-static inline double count_kept(
-    const struct kept *kept, int32_t mz_bytes, uint64_t *cell_count, double sum)
+static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint64_t *cell_count,
+                                double sum)
 {
     for (size_t i = 0; i < kept->n; i++) {
         cell_count[cell_of(kept->mz_bits[i], mz_bytes)]++;
@@ -71,9 +71,8 @@ int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, d
  * bucket_start: (N_CELLS + 1,) first row of every bucket, then the number of rows.
  * Returns the number of buckets. A bucket has more than MAX_BUCKET_PEAKS only if one cell has.
  */
-int64_t ionbox_sort_plan(
-    const uint64_t *cell_count, uint32_t *cell_bucket, uint32_t *first_cell,
-    uint64_t *bucket_start)
+int64_t ionbox_sort_plan(const uint64_t *cell_count, uint32_t *cell_bucket, uint32_t *first_cell,
+                         uint64_t *bucket_start)
 {
     uint32_t n_buckets = 0;
     uint64_t row = 0;
@@ -84,8 +83,8 @@ int64_t ionbox_sort_plan(
         }
         const uint32_t open = n_buckets ? first_cell[n_buckets - 1] : 0;
         /* The outermost cells are sorted in another way, so each is a bucket of its own. */
-        const int fits = n_buckets && open != BELOW && cell != ABOVE
-            && cell - open < MAX_BUCKET_CELLS
+        const int fits =
+            n_buckets && open != BELOW && cell != ABOVE && cell - open < MAX_BUCKET_CELLS
             && row + cell_count[cell] - bucket_start[n_buckets - 1] <= MAX_BUCKET_PEAKS;
         if (!fits) {
             first_cell[n_buckets] = cell;
@@ -118,9 +117,9 @@ static inline void prefetch_rows(const struct columns *to, int32_t mz_bytes, uin
  *
  * Spectra mostly ascend, so several peaks in a row go to one bucket: its next row is kept at hand.
  */
-static inline int32_t scatter_kept(
-    const struct kept *kept, int32_t mz_bytes, uint32_t pixel, const uint32_t *cell_bucket,
-    struct rows *bucket_rows, const struct columns *out)
+static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, uint32_t pixel,
+                                   const uint32_t *cell_bucket, struct rows *bucket_rows,
+                                   const struct columns *out)
 {
     const struct columns to = *out;
     uint32_t open = NO_BUCKET;
@@ -161,9 +160,8 @@ static inline int32_t scatter_kept(
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.
  */
-int32_t ionbox_sort_scatter(
-    const struct spectra *spectra, const uint32_t *cell_bucket, struct rows *bucket_rows,
-    const struct columns *out)
+int32_t ionbox_sort_scatter(const struct spectra *spectra, const uint32_t *cell_bucket,
+                            struct rows *bucket_rows, const struct columns *out)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -175,9 +173,10 @@ int32_t ionbox_sort_scatter(
             const size_t left = n_peaks - start;
             const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
             read_kept(spectra, s, start, n, &kept);
-            const int32_t status = spectra->mz_bytes == 8
-                ? scatter_kept(&kept, 8, spectra->pixel[s], cell_bucket, bucket_rows, out)
-                : scatter_kept(&kept, 4, spectra->pixel[s], cell_bucket, bucket_rows, out);
+            const int32_t status =
+                spectra->mz_bytes == 8
+                    ? scatter_kept(&kept, 8, spectra->pixel[s], cell_bucket, bucket_rows, out)
+                    : scatter_kept(&kept, 4, spectra->pixel[s], cell_bucket, bucket_rows, out);
             if (status != STATUS_OK) {
                 return status;
             }

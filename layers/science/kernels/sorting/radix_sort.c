@@ -25,8 +25,8 @@ static void accumulate(uint32_t *next)
 }
 
 /* Sort by the bits from low_bit up, digit by digit; return which array has the result. */
-static inline uint64_t *radix_sort(
-    uint64_t *values, uint64_t *other, size_t n, int low_bit, const int n_digits)
+static inline uint64_t *radix_sort(uint64_t *values, uint64_t *other, size_t n, int low_bit,
+                                   const int n_digits)
 {
     const uint64_t mask = N_DIGIT_VALUES - 1;
     uint32_t next[MAX_DIGITS][N_DIGIT_VALUES];
@@ -71,8 +71,7 @@ static int insertion_sort(uint64_t *values, size_t n, size_t max_moves)
     return 1;
 }
 
-const uint64_t *sort_values(
-    uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit)
+const uint64_t *sort_values(uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit)
 {
     uint64_t *sorted = values;
     if (n > FEW) {

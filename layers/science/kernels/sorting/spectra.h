@@ -35,8 +35,8 @@ struct columns {
     uint32_t *pixel;
 };
 
-static inline struct columns columns_at(
-    const struct columns *columns, int32_t mz_bytes, uint64_t row)
+static inline struct columns columns_at(const struct columns *columns, int32_t mz_bytes,
+                                        uint64_t row)
 {
     return (struct columns){
         (unsigned char *)columns->mz + row * (uint64_t)mz_bytes,
@@ -91,11 +91,11 @@ int types_are_known(const struct spectra *spectra);
 size_t intensity_bytes(int32_t type);
 
 /* Convert n stored intensities to float32, and note which are above zero. */
-void convert_intensity(
-    int32_t type, const unsigned char *source, size_t n, float *value, uint8_t *above);
+void convert_intensity(int32_t type, const unsigned char *source, size_t n, float *value,
+                       uint8_t *above);
 
 /* Read peaks start to start + n (at most CHUNK_PEAKS) of one spectrum, keep those above zero. */
-void read_kept(
-    const struct spectra *spectra, int64_t index, size_t start, size_t n, struct kept *kept);
+void read_kept(const struct spectra *spectra, int64_t index, size_t start, size_t n,
+               struct kept *kept);
 
 #endif

@@ -16,8 +16,8 @@ enum { TILE_CHANNELS = 128, TILE_SPECTRA = 64 };
  * spectra: all with n_channels peaks; their m/z is not read.
  * channel_count: (n_channels,), added to. tic: (n_spectra,) counts, written.
  */
-int32_t ionbox_transpose_count(
-    const struct spectra *spectra, int64_t n_channels, uint64_t *channel_count, double *tic)
+int32_t ionbox_transpose_count(const struct spectra *spectra, int64_t n_channels,
+                               uint64_t *channel_count, double *tic)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -46,9 +46,9 @@ int32_t ionbox_transpose_count(
  * Write a block of n channels of one spectrum. The row is written before it is known whether the
  * peak counts, and written again if it does not: a choice per peak would cost more.
  */
-static int32_t scatter_channels(
-    const float *value, const uint8_t *above, size_t n, uint32_t pixel, struct rows *channel_rows,
-    float *out_intensity, uint32_t *out_pixel)
+static int32_t scatter_channels(const float *value, const uint8_t *above, size_t n, uint32_t pixel,
+                                struct rows *channel_rows, float *out_intensity,
+                                uint32_t *out_pixel)
 {
     for (size_t i = 0; i < n; i++) {
         const uint64_t row = channel_rows[i].next;
@@ -66,9 +66,9 @@ static int32_t scatter_channels(
 }
 
 /* Write n channels from channel start on, of spectra first to stop. */
-static int32_t scatter_tile(
-    const struct spectra *spectra, int64_t first, int64_t stop, size_t start, size_t n,
-    struct rows *channel_rows, float *out_intensity, uint32_t *out_pixel)
+static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_t stop,
+                            size_t start, size_t n, struct rows *channel_rows, float *out_intensity,
+                            uint32_t *out_pixel)
 {
     const size_t skipped = start * intensity_bytes(spectra->intensity_type);
     float value[TILE_CHANNELS];
@@ -76,8 +76,8 @@ static int32_t scatter_tile(
     for (int64_t s = first; s < stop; s++) {
         const unsigned char *intensity = bytes_at(spectra->intensity_address[s]) + skipped;
         convert_intensity(spectra->intensity_type, intensity, n, value, above);
-        const int32_t status = scatter_channels(
-            value, above, n, spectra->pixel[s], channel_rows + start, out_intensity, out_pixel);
+        const int32_t status = scatter_channels(value, above, n, spectra->pixel[s],
+                                                channel_rows + start, out_intensity, out_pixel);
         if (status != STATUS_OK) {
             return status;
         }
@@ -93,9 +93,9 @@ static int32_t scatter_tile(
  * next moves on. Returns STATUS_CHANGED where there are more peaks than were counted; nothing is
  * written beyond a stop.
  */
-int32_t ionbox_transpose_scatter(
-    const struct spectra *spectra, int64_t n_channels, struct rows *channel_rows,
-    float *out_intensity, uint32_t *out_pixel)
+int32_t ionbox_transpose_scatter(const struct spectra *spectra, int64_t n_channels,
+                                 struct rows *channel_rows, float *out_intensity,
+                                 uint32_t *out_pixel)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -106,8 +106,8 @@ int32_t ionbox_transpose_scatter(
         for (size_t start = 0; start < (size_t)n_channels; start += TILE_CHANNELS) {
             const size_t rest = (size_t)n_channels - start;
             const size_t n = rest < TILE_CHANNELS ? rest : TILE_CHANNELS;
-            const int32_t status = scatter_tile(
-                spectra, first, stop, start, n, channel_rows, out_intensity, out_pixel);
+            const int32_t status = scatter_tile(spectra, first, stop, start, n, channel_rows,
+                                                out_intensity, out_pixel);
             if (status != STATUS_OK) {
                 return status;
             }
@@ -121,8 +121,8 @@ int32_t ionbox_transpose_scatter(
  *
  * mz: (n_channels,) of mz_bytes each. stop: (n_channels,) one past the last row of each channel.
  */
-int32_t ionbox_transpose_fill(
-    int64_t n_channels, int32_t mz_bytes, const void *mz, const uint64_t *stop, void *out_mz)
+int32_t ionbox_transpose_fill(int64_t n_channels, int32_t mz_bytes, const void *mz,
+                              const uint64_t *stop, void *out_mz)
 {
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;
