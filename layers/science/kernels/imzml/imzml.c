@@ -1,4 +1,5 @@
-/* The regular part of an imzML file: spectra that repeat the first one but for some values.
+/*
+ * The regular part of an imzML file: spectra that repeat the first one but for some values.
  *
  * The caller has cut the first spectrum into literals (text that must repeat byte by byte) and
  * slots between them (attribute values that may differ). What may stand in a slot is so narrow
@@ -48,7 +49,8 @@ static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, int si
     return at == first ? NULL : at;
 }
 
-/* Match one spectrum; return where it ends, NULL where it deviates from the first.
+/*
+ * Match one spectrum; return where it ends, NULL where it deviates from the first.
  *
  * values: number k goes to values[k * stride].
  */
@@ -80,7 +82,8 @@ static const uint8_t *match_spectrum(const uint8_t *source, const uint8_t *at, c
     }
 }
 
-/* Match spectra, white space between them, from byte `start` on until one deviates.
+/*
+ * Match spectra, white space between them, from byte `start` on until one deviates.
  *
  * source:   (size,) bytes of the file.
  * literals: (n_slots + 1, 2), where each literal begins and ends in source; slot i lies between

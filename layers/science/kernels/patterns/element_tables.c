@@ -46,7 +46,7 @@ static void normalise_element(double *mass, double *abundance, int32_t n)
     }
 }
 
-static void fill_factorials(element_tables *cache, int32_t n)
+static void fill_factorials(struct element_tables *cache, int32_t n)
 {
     for (int32_t i = cache->n_factorials; i <= n; i++) {
         int sign;
@@ -90,7 +90,7 @@ static void sort_falling(int32_t *index, const double *key, int32_t n)
     }
 }
 
-static void free_table(element_table *table)
+static void free_table(struct element_table *table)
 {
     if (table) {
         free(table->mass);
@@ -101,8 +101,8 @@ static void free_table(element_table *table)
 }
 
 /* Fill in one isotopologue; `order` lists the set's, the most abundant first. */
-static void fill_row(element_table *table, int32_t row, const count_set *set, const int32_t *order,
-                     const double *isotope_mass, int32_t n_isotopes)
+static void fill_row(struct element_table *table, int32_t row, const struct count_set *set,
+                     const int32_t *order, const double *isotope_mass, int32_t n_isotopes)
 {
     const int16_t *counts = set->counts[order[row]];
     double mass = 0.0;
@@ -123,8 +123,8 @@ static void fill_row(element_table *table, int32_t row, const count_set *set, co
 }
 
 /* Turn isotope counts into an element table, most abundant first. Returns 0 without memory. */
-static int fill_table(element_table *table, const count_set *set, const double *isotope_mass,
-                      int32_t n_isotopes)
+static int fill_table(struct element_table *table, const struct count_set *set,
+                      const double *isotope_mass, int32_t n_isotopes)
 {
     size_t n = (size_t)set->n;
     int32_t *order;
@@ -153,12 +153,13 @@ static int fill_table(element_table *table, const count_set *set, const double *
     return 1;
 }
 
-static element_table *build_table(element_tables *cache, int32_t element, int32_t n_atoms)
+static struct element_table *build_table(struct element_tables *cache, int32_t element,
+                                         int32_t n_atoms)
 {
     const int32_t start = cache->isotope_starts[element];
     const int32_t n_isotopes = cache->isotope_starts[element + 1] - start;
-    count_set set = {0};
-    element_table *table = calloc(1, sizeof *table);
+    struct count_set set = {0};
+    struct element_table *table = calloc(1, sizeof *table);
     int done;
     if (!table) {
         return NULL;
@@ -179,7 +180,7 @@ static element_table *build_table(element_tables *cache, int32_t element, int32_
 
 /* ---- hash table ---- */
 
-static void clear_tables(element_tables *cache)
+static void clear_tables(struct element_tables *cache)
 {
     for (int32_t i = 0; i < cache->capacity; i++) {
         free_table(cache->tables[i]);
@@ -189,8 +190,8 @@ static void clear_tables(element_tables *cache)
     cache->n_cached = 0;
 }
 
-static element_table **find_table(element_table **tables, int32_t capacity, int32_t element,
-                                  int32_t n_atoms)
+static struct element_table **find_table(struct element_table **tables, int32_t capacity,
+                                         int32_t element, int32_t n_atoms)
 {
     uint32_t mask = (uint32_t)capacity - 1;
     uint32_t slot = ((uint32_t)n_atoms * 2654435761u + (uint32_t)element * 40503u) >> 7 & mask;
@@ -200,15 +201,15 @@ static element_table **find_table(element_table **tables, int32_t capacity, int3
     return tables + slot;
 }
 
-static int grow_tables(element_tables *cache)
+static int grow_tables(struct element_tables *cache)
 {
     int32_t capacity = 2 * cache->capacity;
-    element_table **tables = calloc((size_t)capacity, sizeof *tables);
+    struct element_table **tables = calloc((size_t)capacity, sizeof *tables);
     if (!tables) {
         return 0;
     }
     for (int32_t i = 0; i < cache->capacity; i++) {
-        element_table *table = cache->tables[i];
+        struct element_table *table = cache->tables[i];
         if (table) {
             *find_table(tables, capacity, table->element, table->n_atoms) = table;
         }
@@ -219,9 +220,10 @@ static int grow_tables(element_tables *cache)
     return 1;
 }
 
-const element_table *get_element_table(element_tables *cache, int32_t element, int32_t n_atoms)
+const struct element_table *get_element_table(struct element_tables *cache, int32_t element,
+                                              int32_t n_atoms)
 {
-    element_table **place = find_table(cache->tables, cache->capacity, element, n_atoms);
+    struct element_table **place = find_table(cache->tables, cache->capacity, element, n_atoms);
     if (*place) {
         return *place;
     }
@@ -239,14 +241,14 @@ const element_table *get_element_table(element_tables *cache, int32_t element, i
     return *place;
 }
 
-void limit_element_tables(element_tables *cache)
+void limit_element_tables(struct element_tables *cache)
 {
     if (cache->n_cached > TABLE_LIMIT) {
         clear_tables(cache);
     }
 }
 
-void release_element_tables(element_tables *cache)
+void release_element_tables(struct element_tables *cache)
 {
     if (cache->tables) {
         clear_tables(cache);
@@ -259,8 +261,9 @@ void release_element_tables(element_tables *cache)
 }
 
 /* Copy the isotopes of all elements. */
-static void copy_isotopes(element_tables *cache, int32_t n_elements, const int32_t *isotope_starts,
-                          const double *masses, const double *abundances)
+static void copy_isotopes(struct element_tables *cache, int32_t n_elements,
+                          const int32_t *isotope_starts, const double *masses,
+                          const double *abundances)
 {
     const size_t n_isotopes = (size_t)isotope_starts[n_elements];
     memcpy(cache->isotope_starts, isotope_starts, ((size_t)n_elements + 1) * sizeof(int32_t));
@@ -273,8 +276,9 @@ static void copy_isotopes(element_tables *cache, int32_t n_elements, const int32
     }
 }
 
-int prepare_element_tables(element_tables *cache, int32_t n_elements, const int32_t *isotope_starts,
-                           const double *masses, const double *abundances)
+int prepare_element_tables(struct element_tables *cache, int32_t n_elements,
+                           const int32_t *isotope_starts, const double *masses,
+                           const double *abundances)
 {
     const size_t n_isotopes = (size_t)isotope_starts[n_elements];
     for (int32_t e = 0; e < n_elements; e++) {

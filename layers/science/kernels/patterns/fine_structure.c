@@ -15,7 +15,7 @@
 static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
 enum { FIRST_ISOTOPOLOGUES = 256 };
 
-static int reserve_isotopologues(fine_structure *fine, int64_t wanted)
+static int reserve_isotopologues(struct fine_structure *fine, int64_t wanted)
 {
     size_t capacity = (size_t)wanted;
     if (wanted <= fine->capacity) {
@@ -45,7 +45,7 @@ static void swap_pointers(double **a, double **b)
  * Combine the ion's isotopologues with those of one more element; keeps what has at least 1e-4 of
  * the top. Sets n to 0 where there are too many. Returns a status.
  */
-static int combine(fine_structure *fine, const element_table *table)
+static int combine(struct fine_structure *fine, const struct element_table *table)
 {
     int64_t n = 0;
     const int64_t most = (int64_t)fine->n * table->n;
@@ -88,7 +88,7 @@ static int combine(fine_structure *fine, const element_table *table)
 /* ---- by ascending mass ---- */
 
 /* Sort isotopologues by mass: merge sort for the few ions that have thousands. */
-static void merge_sort(fine_structure *fine)
+static void merge_sort(struct fine_structure *fine)
 {
     const int32_t n = fine->n;
     for (int32_t width = 1; width < n; width *= 2) {
@@ -109,7 +109,7 @@ static void merge_sort(fine_structure *fine)
 }
 
 /* Group isotopologues by number of nucleons, which all but sorts them by mass. */
-static void group_by_nucleons(fine_structure *fine, int32_t n_buckets)
+static void group_by_nucleons(struct fine_structure *fine, int32_t n_buckets)
 {
     int32_t *bucket = fine->bucket;
     int32_t sum = 0;
@@ -131,7 +131,7 @@ static void group_by_nucleons(fine_structure *fine, int32_t n_buckets)
     swap_pointers(&fine->abundance, &fine->abundance_next);
 }
 
-static int sort_by_mass(fine_structure *fine, int32_t n_buckets)
+static int sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
 {
     double *mass, *abundance;
     if (fine->n > 1000 || n_buckets > 4 * fine->n + 64) {
@@ -163,7 +163,7 @@ static int sort_by_mass(fine_structure *fine, int32_t n_buckets)
 /* ---- the ion ---- */
 
 /* Element ids ascend by symbol, which fixes the order of the reference's sums. */
-int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t *elements,
+int build_fine_structure(struct fine_structure *fine, int64_t n_elements, const int32_t *elements,
                          const int32_t *counts, int32_t charge)
 {
     int32_t n_buckets = 1;
@@ -175,7 +175,8 @@ int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t
     fine->abundance[0] = 1.0;
     fine->nucleons[0] = 0;
     for (int64_t e = 0; e < n_elements && fine->n; e++) {
-        const element_table *table = get_element_table(&fine->elements, elements[e], counts[e]);
+        const struct element_table *table =
+            get_element_table(&fine->elements, elements[e], counts[e]);
         int status;
         if (!table) {
             return STATUS_NO_MEMORY;
@@ -196,7 +197,7 @@ int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t
     return sort_by_mass(fine, n_buckets);
 }
 
-void release_fine_structure(fine_structure *fine)
+void release_fine_structure(struct fine_structure *fine)
 {
     release_element_tables(&fine->elements);
     free(fine->mass);
@@ -208,8 +209,9 @@ void release_fine_structure(fine_structure *fine)
     free(fine->bucket);
 }
 
-int prepare_fine_structure(fine_structure *fine, int32_t n_elements, const int32_t *isotope_starts,
-                           const double *masses, const double *abundances)
+int prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
+                           const int32_t *isotope_starts, const double *masses,
+                           const double *abundances)
 {
     const int status =
         prepare_element_tables(&fine->elements, n_elements, isotope_starts, masses, abundances);

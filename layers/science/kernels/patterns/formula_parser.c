@@ -20,21 +20,21 @@ enum {
 
 static const int64_t SATURATED = 1000000000000000;
 
-typedef struct {
+struct symbol_table {
     int16_t symbol_id[26 * SECOND_LETTERS]; /* -1: no such symbol */
     int32_t n_elements;                     /* further symbols are labels */
     int32_t n_symbols;
     const double *label_masses;
-} symbol_table;
+};
 
 /* What one formula holds. */
-typedef struct {
+struct composition {
     int64_t counts[MAX_SYMBOLS];
     int64_t largest; /* number that stands in the text */
     int n_symbols;   /* that stand in the text */
-} composition;
+};
 
-static int fill_symbol_table(symbol_table *table, const char *symbols)
+static int fill_symbol_table(struct symbol_table *table, const char *symbols)
 {
     memset(table->symbol_id, 0xff, sizeof table->symbol_id);
     for (int32_t s = 0; s < table->n_symbols; s++) {
@@ -59,8 +59,8 @@ static int is_digit(char letter)
 }
 
 /* Read one line into a zeroed composition; returns 0 where it is not a formula. */
-static int read_formula(const symbol_table *table, const char *text, const char *end,
-                        composition *read)
+static int read_formula(const struct symbol_table *table, const char *text, const char *end,
+                        struct composition *read)
 {
     while (text < end) {
         const char first = *text++;
@@ -95,7 +95,7 @@ static int read_formula(const symbol_table *table, const char *text, const char 
 }
 
 /* Sum of the labels' masses in Da; takes them out of the counts. */
-static double take_labels(const symbol_table *table, composition *read, int *n_labels)
+static double take_labels(const struct symbol_table *table, struct composition *read, int *n_labels)
 {
     double mass = 0.0;
     *n_labels = 0;
@@ -111,8 +111,9 @@ static double take_labels(const symbol_table *table, composition *read, int *n_l
  * A labelled formula is written anew before the reference reads it, so there the sums count, not
  * the numbers in the text.
  */
-static int64_t write_counts(const symbol_table *table, composition *read, int32_t *elements,
-                            int32_t *counts, double *label_mass, uint8_t *outcome)
+static int64_t write_counts(const struct symbol_table *table, struct composition *read,
+                            int32_t *elements, int32_t *counts, double *label_mass,
+                            uint8_t *outcome)
 {
     int64_t n = 0, most = 0;
     int n_labels;
@@ -138,10 +139,10 @@ static int64_t write_counts(const symbol_table *table, composition *read, int32_
 /*
  * Count the elements of formulas, one a line.
  *
- * symbols: (n_symbols, 2) chars, zero-padded: n_elements elements, ascending, then isotope labels of
- * label_masses (n_symbols - n_elements) Da. starts (n_formulas + 1): where each formula's elements
- * (ids, ascending) and counts begin; both hold at most n_bytes. label_mass (n_formulas) Da.
- * outcome (n_formulas): 0 read; 1 no natural isotopes, or a number too big; 2 too many atoms.
+ * symbols: (n_symbols, 2) chars, zero-padded: n_elements elements, ascending, then isotope labels
+ * of label_masses (n_symbols - n_elements) Da. starts (n_formulas + 1): where each formula's
+ * elements (ids, ascending) and counts begin; both hold at most n_bytes. label_mass (n_formulas)
+ * Da. outcome (n_formulas): 0 read; 1 no natural isotopes, or a number too big; 2 too many atoms.
  * Returns -1, or the index of the first line that is no formula (n_formulas: as many lines are not
  * there, or the table of symbols is wrong).
  */
@@ -150,8 +151,8 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
                               const double *label_masses, int64_t *starts, int32_t *elements,
                               int32_t *counts, double *label_mass, uint8_t *outcome)
 {
-    symbol_table table;
-    composition read;
+    struct symbol_table table;
+    struct composition read;
     const char *end = text + n_bytes;
     int64_t n = 0;
     table.n_elements = n_elements;

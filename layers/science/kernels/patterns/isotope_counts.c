@@ -61,7 +61,7 @@ static uint32_t hash_counts(const int16_t *counts)
 }
 
 /* Slot where counts are, or the free slot where they belong. */
-static uint32_t find_slot(const count_set *set, const int16_t *counts)
+static uint32_t find_slot(const struct count_set *set, const int16_t *counts)
 {
     uint32_t slot = hash_counts(counts) & set->mask;
     while (set->slots[slot]
@@ -71,7 +71,7 @@ static uint32_t find_slot(const count_set *set, const int16_t *counts)
     return slot;
 }
 
-static int grow_count_set(count_set *set)
+static int grow_count_set(struct count_set *set)
 {
     int32_t capacity = set->capacity ? 4 * set->capacity : 64;
     int32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
@@ -94,7 +94,7 @@ static int grow_count_set(count_set *set)
 }
 
 /* Add counts unless they are there. Returns 0 without memory. */
-static int add_counts(count_set *set, const int16_t *counts, double log_prob)
+static int add_counts(struct count_set *set, const int16_t *counts, double log_prob)
 {
     if (set->n == set->capacity && !grow_count_set(set)) {
         return 0;
@@ -106,7 +106,7 @@ static int add_counts(count_set *set, const int16_t *counts, double log_prob)
     return 1;
 }
 
-void free_count_set(count_set *set)
+void free_count_set(struct count_set *set)
 {
     free(set->counts);
     free(set->log_probability);
@@ -116,7 +116,7 @@ void free_count_set(count_set *set)
 /* Add what moves of one atom make of counts where that is probable. Returns 0 without memory. */
 static int add_neighbours(const double *log_factorial, const double *log_abundance,
                           int32_t n_isotopes, int32_t n_atoms, double least, int16_t *counts,
-                          count_set *set)
+                          struct count_set *set)
 {
     for (int32_t i = 0; i < n_isotopes; i++) {
         if (counts[i] == 0) {
@@ -143,7 +143,7 @@ static int add_neighbours(const double *log_factorial, const double *log_abundan
 
 /* Probability is log-concave over the counts: moves of one atom connect the probable ones. */
 int collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
-                   int32_t n_atoms, count_set *set)
+                   int32_t n_atoms, struct count_set *set)
 {
     int16_t counts[MAX_ISOTOPES] = {0};
     double mode, least;

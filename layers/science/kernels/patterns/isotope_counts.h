@@ -19,13 +19,13 @@ enum {
 };
 
 /* Isotope counts found so far, as a set. */
-typedef struct {
+struct count_set {
     int16_t (*counts)[MAX_ISOTOPES];
     double *log_probability;
     int32_t n, capacity;
     int32_t *slots; /* index + 1, 0 = free */
     uint32_t mask;
-} count_set;
+};
 
 /*
  * Collect all isotope counts of n atoms of an element with at least 1e-4 of the mode's probability
@@ -33,8 +33,8 @@ typedef struct {
  * to n_atoms. Stops beyond MAX_ISOTOPOLOGUES. Returns 0 without memory; free the set in any case.
  */
 int collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
-                   int32_t n_atoms, count_set *set);
+                   int32_t n_atoms, struct count_set *set);
 
-void free_count_set(count_set *set);
+void free_count_set(struct count_set *set);
 
 #endif

@@ -31,20 +31,20 @@
 enum { ION_DONE, ION_WITHOUT_PATTERN, ION_DECLINED };
 
 /* What shapes a pattern besides the formula. */
-typedef struct {
+struct isotope_model {
     int32_t analyzer;
     double resolving_power; /* at m/z 200 */
     int32_t charge;
     int32_t n_peaks; /* to keep */
-} isotope_model;
+};
 
 /* ---- pattern of one ion ---- */
 
 /* Order peaks by falling intensity; the lighter of two equal ones first. */
-static void sort_by_intensity(centroid_peak *peaks, int32_t n)
+static void sort_by_intensity(struct centroid_peak *peaks, int32_t n)
 {
     for (int32_t i = 1; i < n; i++) {
-        const centroid_peak peak = peaks[i];
+        const struct centroid_peak peak = peaks[i];
         int32_t j = i;
         for (; j > 0 && peaks[j - 1].intensity < peak.intensity; j--) {
             peaks[j] = peaks[j - 1];
@@ -53,10 +53,10 @@ static void sort_by_intensity(centroid_peak *peaks, int32_t n)
     }
 }
 
-static void sort_by_mz(centroid_peak *peaks, int32_t n)
+static void sort_by_mz(struct centroid_peak *peaks, int32_t n)
 {
     for (int32_t i = 1; i < n; i++) {
-        const centroid_peak peak = peaks[i];
+        const struct centroid_peak peak = peaks[i];
         int32_t j = i;
         for (; j > 0 && peaks[j - 1].mz > peak.mz; j--) {
             peaks[j] = peaks[j - 1];
@@ -66,10 +66,10 @@ static void sort_by_mz(centroid_peak *peaks, int32_t n)
 }
 
 /* Write the n best peaks by ascending m/z, intensity relative to a base peak of 100. */
-static void write_best(pattern_context *context, int32_t n_wanted, double shift, double *mz,
+static void write_best(struct pattern_context *context, int32_t n_wanted, double shift, double *mz,
                        float *intensity)
 {
-    centroid_peak *peaks = context->peaks;
+    struct centroid_peak *peaks = context->peaks;
     int32_t n = context->n_peaks;
     double top;
     if (n == 0) {
@@ -96,7 +96,7 @@ static void write_best(pattern_context *context, int32_t n_wanted, double shift,
 }
 
 /* Pattern of one ion; writes (n_peaks) m/z and intensities that hold zeros. Returns a status. */
-static int generate_pattern(pattern_context *context, const isotope_model *model,
+static int generate_pattern(struct pattern_context *context, const struct isotope_model *model,
                             int64_t n_elements, const int32_t *elements, const int32_t *counts,
                             double shift, double *mz, float *intensity, uint8_t *outcome)
 {
@@ -128,7 +128,7 @@ static int generate_pattern(pattern_context *context, const isotope_model *model
 
 /* ---- entry points ---- */
 
-void ionbox_pattern_context_free(pattern_context *context)
+void ionbox_free_pattern_context(struct pattern_context *context)
 {
     if (!context) {
         return;
@@ -150,16 +150,17 @@ void ionbox_pattern_context_free(pattern_context *context)
  * are (isotope_starts[n_elements]). Elements ascend by symbol. Returns NULL without memory or where
  * an element has no isotope or more than ten.
  */
-pattern_context *ionbox_pattern_context_new(int32_t n_elements, const int32_t *isotope_starts,
-                                            const double *masses, const double *abundances)
+struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
+                                                    const int32_t *isotope_starts,
+                                                    const double *masses, const double *abundances)
 {
-    pattern_context *context = calloc(1, sizeof *context);
+    struct pattern_context *context = calloc(1, sizeof *context);
     if (!context) {
         return NULL;
     }
     fill_exp_table(context->exp_table);
     if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)) {
-        ionbox_pattern_context_free(context);
+        ionbox_free_pattern_context(context);
         return NULL;
     }
     return context;
@@ -173,12 +174,12 @@ pattern_context *ionbox_pattern_context_new(int32_t n_elements, const int32_t *i
  * at m/z 200. mz (n_ions, n_peaks), intensity (n_ions, n_peaks; base peak 100): zeros on entry.
  * outcome (n_ions): 0 done, 1 no pattern, 2 declined. Returns a status (status.h).
  */
-int ionbox_generate_patterns(pattern_context *context, int64_t n_ions, const int64_t *starts,
+int ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions, const int64_t *starts,
                              const int32_t *elements, const int32_t *counts, const double *shifts,
                              int32_t analyzer, double resolving_power, int32_t charge,
                              int32_t n_peaks, double *mz, float *intensity, uint8_t *outcome)
 {
-    const isotope_model model = {analyzer, resolving_power, charge, n_peaks};
+    const struct isotope_model model = {analyzer, resolving_power, charge, n_peaks};
     if (n_peaks < 1 || analyzer < ANALYZER_ORBITRAP || analyzer > ANALYZER_TOF) {
         return STATUS_INVALID;
     }

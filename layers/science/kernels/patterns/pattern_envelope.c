@@ -52,8 +52,8 @@ static void add_gaussian(const double *restrict exp_table, double mass, double a
 }
 
 /* Envelope at samples of one width; mz ascends. `low`: no isotopologue before it is in reach. */
-static void sum_gaussians(const pattern_context *context, double sigma, int32_t *low, int64_t n,
-                          const double *mz, double *value)
+static void sum_gaussians(const struct pattern_context *context, double sigma, int32_t *low,
+                          int64_t n, const double *mz, double *value)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     const double reach = REACH * sigma * (1.0 + 1e-9); /* the cut-off itself is the table's end */
@@ -76,11 +76,11 @@ static void sum_gaussians(const pattern_context *context, double sigma, int32_t 
     *low = k;
 }
 
-void sample_envelope(pattern_context *context, int32_t hint, int64_t first, int64_t count,
+void sample_envelope(struct pattern_context *context, int32_t hint, int64_t first, int64_t count,
                      double *mz, double *value)
 {
-    const segment *in = context->segments + hint;
-    const segment *end = context->segments + context->n_segments;
+    const struct segment *in = context->segments + hint;
+    const struct segment *end = context->segments + context->n_segments;
     int64_t done = 0;
     int32_t low = 0;
     while (in > context->segments && in->first > first) {
@@ -112,8 +112,8 @@ void sample_envelope(pattern_context *context, int32_t hint, int64_t first, int6
     }
 }
 
-int may_reach(const pattern_context *context, const cluster *within, double sigma, double from,
-              double to, double least)
+int may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
+              double from, double to, double least)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     const double per_sigma = 1.0 / sigma, reach = REACH * sigma;

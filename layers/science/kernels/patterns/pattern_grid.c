@@ -19,7 +19,7 @@ static const double REFERENCE_MZ = 200.0;
 enum { MAX_SAMPLES = 100000000 };
 
 /* Sigma and grid step (m/z) where each isotopologue sets the width. */
-static int compute_widths(pattern_context *context, int32_t analyzer, double resolving_power)
+static int compute_widths(struct pattern_context *context, int32_t analyzer, double resolving_power)
 {
     const int32_t n = context->fine.n;
     const double *mz = context->fine.mass;
@@ -53,16 +53,16 @@ static int compute_widths(pattern_context *context, int32_t analyzer, double res
 }
 
 /* Position of the walk along the grid. */
-typedef struct {
+struct walker {
     double mz;
     int64_t index;
     double power_of_two; /* the least above mz */
-} walker;
+};
 
-static segment *open_segment(pattern_context *context, const walker *walk, int32_t peak,
-                             double sigma)
+static struct segment *open_segment(struct pattern_context *context, const struct walker *walk,
+                                    int32_t peak, double sigma)
 {
-    segment *opened;
+    struct segment *opened;
     if (context->n_segments == context->segment_capacity) {
         int32_t capacity = 2 * context->segment_capacity + 256;
         if (!grow_array(&context->segments, (size_t)capacity, sizeof *context->segments)) {
@@ -80,7 +80,7 @@ static segment *open_segment(pattern_context *context, const walker *walk, int32
     return opened;
 }
 
-static void step_once(walker *walk, double step)
+static void step_once(struct walker *walk, double step)
 {
     walk->mz += step;
     walk->index++;
@@ -94,10 +94,11 @@ static void step_once(walker *walk, double step)
  * last segment. Adding the step rounds to the same increment while the exponent of m/z stays; an
  * exact tie in that rounding depends on the last bit before, which is even from the second step on.
  */
-static int walk_to(pattern_context *context, walker *walk, double step, double limit, int open)
+static int walk_to(struct pattern_context *context, struct walker *walk, double step, double limit,
+                   int open)
 {
     for (;;) {
-        segment *current = context->segments + context->n_segments - 1;
+        struct segment *current = context->segments + context->n_segments - 1;
         const double next = walk->mz + step;
         double increment = next - walk->mz;
         const double last = fmin(limit, walk->power_of_two);
@@ -143,12 +144,12 @@ static int walk_to(pattern_context *context, walker *walk, double step, double l
  * sample is more than 6 sigma beyond it; that sample takes the next one's width if it is within
  * 6 sigma of it, else it is in empty space, which ends where the next one is reached.
  */
-static int lay_out_segments(pattern_context *context)
+static int lay_out_segments(struct pattern_context *context)
 {
     const double *mz = context->fine.mass, *sigma = context->sigma, *step = context->step;
     const int32_t n = context->fine.n;
     const double origin = mz[0] - REACH * sigma[0];
-    walker walk = {origin + (double)HALF_WINDOW * step[0], WINDOW - 1, 0x1p-20};
+    struct walker walk = {origin + (double)HALF_WINDOW * step[0], WINDOW - 1, 0x1p-20};
     int status;
     context->n_segments = 0;
     if (!(origin - (double)HALF_WINDOW * step[0] > 0.0) || !(step[0] > 0.0)) {
@@ -193,15 +194,15 @@ static int lay_out_segments(pattern_context *context)
     }
 }
 
-int lay_out_grid(pattern_context *context, int32_t analyzer, double resolving_power)
+int lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power)
 {
     const int status = compute_widths(context, analyzer, resolving_power);
     return status ? status : lay_out_segments(context);
 }
 
-int32_t find_segment(const pattern_context *context, int32_t hint, double mz)
+int32_t find_segment(const struct pattern_context *context, int32_t hint, double mz)
 {
-    const segment *segments = context->segments;
+    const struct segment *segments = context->segments;
     int32_t found = hint;
     while (found > 0 && segments[found].start > mz) {
         found--;
@@ -212,9 +213,9 @@ int32_t find_segment(const pattern_context *context, int32_t hint, double mz)
     return found;
 }
 
-int64_t find_sample(const pattern_context *context, int32_t hint, double mz)
+int64_t find_sample(const struct pattern_context *context, int32_t hint, double mz)
 {
-    const segment *in = context->segments + find_segment(context, hint, mz);
+    const struct segment *in = context->segments + find_segment(context, hint, mz);
     int64_t j;
     if (!(in->increment > 0.0) || mz <= in->start) {
         return in->first;

@@ -28,7 +28,7 @@ enum {
 
 /* ---- maxima among samples ---- */
 
-int is_less(pattern_context *context, double a, double b)
+int is_less(struct pattern_context *context, double a, double b)
 {
     if (fabs(a - b) <= NEAR_TIE * b) {
         context->declined = 1;
@@ -36,7 +36,7 @@ int is_less(pattern_context *context, double a, double b)
     return a < b;
 }
 
-static int add_peak(pattern_context *context, double mz, double intensity)
+static int add_peak(struct pattern_context *context, double mz, double intensity)
 {
     if (context->n_peaks == context->peak_capacity) {
         int32_t capacity = 2 * context->peak_capacity + 64;
@@ -55,7 +55,7 @@ static int add_peak(pattern_context *context, double mz, double intensity)
  * Weighted mean of the 15 samples around a local maximum, from the foot of its left flank to the
  * sample before the one where the right flank ends, as the reference has it.
  */
-static int add_centroid(pattern_context *context, const double *mz, const double *value)
+static int add_centroid(struct pattern_context *context, const double *mz, const double *value)
 {
     double weighted = 0.0, total = 0.0;
     int i = HALF_WINDOW;
@@ -73,7 +73,7 @@ static int add_centroid(pattern_context *context, const double *mz, const double
 }
 
 /* Add the local maxima of at least `least` among samples; not in half a window at either end. */
-static int add_maxima(pattern_context *context, const double *mz, const double *value,
+static int add_maxima(struct pattern_context *context, const double *mz, const double *value,
                       int64_t count, double least)
 {
     for (int64_t i = HALF_WINDOW; i < count - HALF_WINDOW; i++) {
@@ -97,7 +97,7 @@ static int add_maxima(pattern_context *context, const double *mz, const double *
 
 /* ---- maxima of a cluster ---- */
 
-static int reserve_samples(pattern_context *context, int64_t wanted)
+static int reserve_samples(struct pattern_context *context, int64_t wanted)
 {
     int64_t capacity = 2 * wanted;
     if (wanted <= context->sample_capacity) {
@@ -113,7 +113,7 @@ static int reserve_samples(pattern_context *context, int64_t wanted)
 }
 
 /* Add maxima of at least `least` among samples first .. last; half a window more is computed. */
-static int scan_samples(pattern_context *context, int32_t hint, int64_t first, int64_t last,
+static int scan_samples(struct pattern_context *context, int32_t hint, int64_t first, int64_t last,
                         double least)
 {
     const int64_t count = last - first + 1 + 2 * HALF_WINDOW;
@@ -129,7 +129,7 @@ static int scan_samples(pattern_context *context, int32_t hint, int64_t first, i
 }
 
 /* Find the one maximum of a log-concave cluster, climbing from its centre of mass. */
-static int climb(pattern_context *context, int32_t hint, double mean, double least)
+static int climb(struct pattern_context *context, int32_t hint, double mean, double least)
 {
     int64_t top = find_sample(context, hint, mean);
     double mz[CLIMB_WINDOW], value[CLIMB_WINDOW];
@@ -155,13 +155,13 @@ static int climb(pattern_context *context, int32_t hint, double mean, double lea
  * Scan a cluster's samples block by block, leaving out blocks that cannot reach `least`. Maxima lie
  * between the lightest isotopologue and `margin` (m/z) beyond the heaviest.
  */
-static int scan_cluster(pattern_context *context, int32_t hint, const cluster *within,
+static int scan_cluster(struct pattern_context *context, int32_t hint, const struct cluster *within,
                         double margin, double least)
 {
     const double sigma = context->sigma[within->last];
     const double begin = context->fine.mass[within->first] - 2.0 * context->step[within->first];
-    const segment *in = context->segments + hint;
-    const segment *end = context->segments + context->n_segments;
+    const struct segment *in = context->segments + hint;
+    const struct segment *end = context->segments + context->n_segments;
     const int64_t stop = find_sample(context, hint, context->fine.mass[within->last] + margin) + 1;
     int64_t index = find_sample(context, hint, begin), run = -1;
     while (index <= stop) {
@@ -197,13 +197,13 @@ static int scan_cluster(pattern_context *context, int32_t hint, const cluster *w
 /* ---- clusters ---- */
 
 /* Cut the isotopologues into clusters that do not interact. */
-static int find_clusters(pattern_context *context)
+static int find_clusters(struct pattern_context *context)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     context->n_clusters = 0;
     for (int32_t first = 0, last; first < context->fine.n; first = last + 1) {
         double weighted = 0.0;
-        cluster found = {first, first, abundance[first], abundance[first], 0.0};
+        struct cluster found = {first, first, abundance[first], abundance[first], 0.0};
         for (last = first; last + 1 < context->fine.n
                            && mass[last + 1] - mass[last] <= SEPARATE * context->sigma[last + 1];) {
             last++;
@@ -228,7 +228,7 @@ static int find_clusters(pattern_context *context)
 }
 
 /* Lower bound of the n-th best maximum: each cluster has one near its top isotopologue. */
-static double bound_nth_maximum(const pattern_context *context, int32_t n_wanted)
+static double bound_nth_maximum(const struct pattern_context *context, int32_t n_wanted)
 {
     double *best = context->best;
     int32_t n_best = 0;
@@ -250,14 +250,14 @@ static double bound_nth_maximum(const pattern_context *context, int32_t n_wanted
     return n_best < n_wanted ? 0.0 : best[n_wanted - 1] * NEAREST_SAMPLE;
 }
 
-int find_maxima(pattern_context *context, int32_t n_wanted)
+int find_maxima(struct pattern_context *context, int32_t n_wanted)
 {
     int32_t hint = 0;
     int status = find_clusters(context);
     const double least = status ? 0.0 : fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE);
     context->n_peaks = 0;
     for (int32_t c = 0; c < context->n_clusters && !status && !context->declined; c++) {
-        const cluster *here = context->clusters + c;
+        const struct cluster *here = context->clusters + c;
         const double begin = context->fine.mass[here->first];
         const double sigma = context->sigma[here->first];
         double drift;

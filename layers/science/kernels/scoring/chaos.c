@@ -1,12 +1,14 @@
-/* Measure of spatial chaos: how far an ion image is from noise.
+/*
+ * Measure of spatial chaos: how far an ion image is from noise.
  *
- * Definition: Alexandrov and Bartels 2013 (doi:10.1093/bioinformatics/btt388), in the form METASPACE
- * uses: threshold the image at n levels, close each mask (dilate with the four neighbours, erode with
- * all eight; what lies outside the image takes no part), count 4-connected components.
+ * Definition: Alexandrov and Bartels 2013 (doi:10.1093/bioinformatics/btt388), in the form
+ * METASPACE
+ * uses: threshold the image at n levels, close each mask (dilate with the four neighbours, erode
+ * with all eight; what lies outside the image takes no part), count 4-connected components.
  *
  * Thresholding commutes with dilation and erosion, so the image is quantised to the number of
- * thresholds below each pixel, closed once in grey levels, and one visit of the closed pixels, always
- * going on at the highest level in reach, counts the components of all thresholds together.
+ * thresholds below each pixel, closed once in grey levels, and one visit of the closed pixels,
+ * always going on at the highest level in reach, counts the components of all thresholds together.
  */
 #include "chaos.h"
 
@@ -20,9 +22,9 @@
 /* Above this many grid cells per non-zero pixel, lists of pixels are cheaper than sweeps over rows. */
 enum { SPARSE_CELLS_PER_PIXEL = 64 };
 
-typedef struct {
+struct box {
     size_t y_min, y_max, x_min, x_max; /* both ends included */
-} Box;
+};
 
 static inline uint8_t max_u8(uint8_t a, uint8_t b)
 {
@@ -34,10 +36,10 @@ static inline uint8_t min_u8(uint8_t a, uint8_t b)
 }
 
 /* Allocate working memory for images of height x width pixels. */
-int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width)
+int init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width)
 {
     size_t stride = width + 2, n_cells = (height + 2) * stride;
-    *scratch = (ChaosScratch){.height = height, .width = width, .stride = stride};
+    *scratch = (struct chaos_scratch){.height = height, .width = width, .stride = stride};
     if (n_cells > UINT32_MAX) {
         return STATUS_TOO_LARGE;
     }
@@ -49,7 +51,7 @@ int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width)
     scratch->dilated_cells = malloc(n_cells * sizeof(uint32_t));
     if (!scratch->levels || !scratch->dilated || !scratch->closed || !scratch->waiting
         || !scratch->cells || !scratch->dilated_cells) {
-        chaos_scratch_free(scratch);
+        free_chaos_scratch(scratch);
         return STATUS_NO_MEMORY;
     }
     /* a border above all levels never lowers the minimum of its neighbours */
@@ -62,8 +64,8 @@ int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width)
     return STATUS_OK;
 }
 
-/* Free what chaos_scratch_init allocated. */
-void chaos_scratch_free(ChaosScratch *scratch)
+/* Free what init_chaos_scratch allocated. */
+void free_chaos_scratch(struct chaos_scratch *scratch)
 {
     free(scratch->levels);
     free(scratch->dilated);
@@ -71,11 +73,13 @@ void chaos_scratch_free(ChaosScratch *scratch)
     free(scratch->waiting);
     free(scratch->cells);
     free(scratch->dilated_cells);
-    *scratch = (ChaosScratch){0};
+    *scratch = (struct chaos_scratch){0};
 }
 
-/* Write thresholds i/n of the maximum, i = 0 .. n_levels - 1, in METASPACE's float32 arithmetic, and
- * an unreachable one behind them. */
+/*
+ * Write thresholds i/n of the maximum, i = 0 .. n_levels - 1, in METASPACE's float32 arithmetic,
+ * and an unreachable one behind them.
+ */
 static void set_thresholds(float *threshold, float maximum, unsigned n_levels)
 {
     for (unsigned i = 0; i < n_levels; i++) {
@@ -84,14 +88,16 @@ static void set_thresholds(float *threshold, float maximum, unsigned n_levels)
     threshold[n_levels] = INFINITY;
 }
 
-/* Write the number of thresholds strictly below each pixel to scratch->levels, list the pixels' cells
- * in scratch->cells and return the rectangle that holds them. */
-static Box quantise(ChaosScratch *scratch, const uint32_t *pixel, const float *value, size_t n,
-                    float maximum, unsigned n_levels)
+/*
+ * Write the number of thresholds strictly below each pixel to scratch->levels, list the pixels'
+ * cells in scratch->cells and return the rectangle that holds them.
+ */
+static struct box quantise(struct chaos_scratch *scratch, const uint32_t *pixel, const float *value,
+                           size_t n, float maximum, unsigned n_levels)
 {
     float threshold[MAX_CHAOS_LEVELS + 1];
     set_thresholds(threshold, maximum, n_levels);
-    Box box = {scratch->height, 0, scratch->width, 0};
+    struct box box = {scratch->height, 0, scratch->width, 0};
     double rows_per_pixel = 1.0 / (double)scratch->width;
     /* The guess is at most one too high and never too low: it is inflated by 2^-20, thresholds are
      * rounded by less than 2^-22. Outside this range of maxima they over- or underflow. */
@@ -119,14 +125,16 @@ static Box quantise(ChaosScratch *scratch, const uint32_t *pixel, const float *v
     return box;
 }
 
-/* Return the sum over all thresholds of the number of 4-connected components, of the one component of
- * non-zero pixels around the seed; set its pixels to zero.
+/*
+ * Return the sum over all thresholds of the number of 4-connected components, of the one component
+ * of non-zero pixels around the seed; set its pixels to zero.
  *
- * Pixels are visited in the order of Prim's algorithm for a maximum spanning tree (as in the flooding
- * of Nister and Stewenius 2008, doi:10.1007/978-3-540-88688-4_14): always the highest level in reach.
- * A step up from level a to b is then a component of thresholds a .. b-1 not met before; steps along
- * or down add none. */
-static uint64_t visit_component(ChaosScratch *scratch, uint32_t seed)
+ * Pixels are visited in the order of Prim's algorithm for a maximum spanning tree (as in the
+ * flooding of Nister and Stewenius 2008, doi:10.1007/978-3-540-88688-4_14): always the highest
+ * level in reach. A step up from level a to b is then a component of thresholds a .. b-1 not met
+ * before; steps along or down add none.
+ */
+static uint64_t visit_component(struct chaos_scratch *scratch, uint32_t seed)
 {
     uint8_t *closed = scratch->closed;
     uint32_t *next = scratch->waiting;
@@ -202,7 +210,7 @@ static inline uint8_t lowest_around(const uint8_t *plane, size_t cell, size_t st
 }
 
 /* Close and count an image of n non-zero pixels by walking lists; see visit_component. */
-static uint64_t count_sparse(ChaosScratch *scratch, size_t n)
+static uint64_t count_sparse(struct chaos_scratch *scratch, size_t n)
 {
     size_t stride = scratch->stride, n_dilated = 0;
     uint8_t *dilated = scratch->dilated;
@@ -252,7 +260,7 @@ static void erode_row(uint8_t *restrict out, const uint8_t *restrict row, size_t
 }
 
 /* Visit all non-zero cells of a row of the closed plane; see visit_component. */
-static uint64_t visit_row(ChaosScratch *scratch, size_t first_cell, size_t n)
+static uint64_t visit_row(struct chaos_scratch *scratch, size_t first_cell, size_t n)
 {
     uint64_t n_components = 0;
     for (size_t x = 0; x < n; x++) {
@@ -272,7 +280,7 @@ static uint64_t visit_row(ChaosScratch *scratch, size_t first_cell, size_t n)
 }
 
 /* Close and count an image by sweeping over the rows around its non-zero pixels. */
-static uint64_t count_dense(ChaosScratch *scratch, Box box)
+static uint64_t count_dense(struct chaos_scratch *scratch, struct box box)
 {
     size_t stride = scratch->stride;
     /* dilation reaches one pixel further, as far as there is image; in cells, stop excluded */
@@ -298,14 +306,16 @@ static uint64_t count_dense(ChaosScratch *scratch, Box box)
     return n_components;
 }
 
-/* Measure the chaos of one image.
+/*
+ * Measure the chaos of one image.
  *
  * pixel, value: (n,) row-major pixels of the image, each at most once, and their intensities; all
- * other pixels are zero. Returns 1 for one compact object, near 0 for noise; 0 where there is nothing
- * to measure: no intensity above zero, one that is not finite, or a result within rounding of 1
- * (numpy.isclose), as in METASPACE. */
-double chaos_of_pixels(ChaosScratch *scratch, const uint32_t *pixel, const float *value, size_t n,
-                       unsigned n_levels)
+ * other pixels are zero. Returns 1 for one compact object, near 0 for noise; 0 where there is
+ * nothing to measure: no intensity above zero, one that is not finite, or a result within rounding
+ * of 1 (numpy.isclose), as in METASPACE.
+ */
+double measure_chaos(struct chaos_scratch *scratch, const uint32_t *pixel, const float *value,
+                     size_t n, unsigned n_levels)
 {
     float maximum = 0, zeroes = 0;
     size_t n_above_zero = 0;
@@ -317,7 +327,7 @@ double chaos_of_pixels(ChaosScratch *scratch, const uint32_t *pixel, const float
     if (isnan(zeroes) || n_above_zero == 0) {
         return 0;
     }
-    Box box = quantise(scratch, pixel, value, n, maximum, n_levels);
+    struct box box = quantise(scratch, pixel, value, n, maximum, n_levels);
     size_t area = (box.y_max - box.y_min + 1) * (box.x_max - box.x_min + 1);
     uint64_t n_components =
         area / SPARSE_CELLS_PER_PIXEL > n ? count_sparse(scratch, n) : count_dense(scratch, box);
@@ -355,8 +365,8 @@ int ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height, 
     if (n_images < 0 || height < 1 || width < 1 || n_levels < 1 || n_levels > MAX_CHAOS_LEVELS) {
         return STATUS_INVALID;
     }
-    ChaosScratch scratch;
-    int status = chaos_scratch_init(&scratch, (size_t)height, (size_t)width);
+    struct chaos_scratch scratch;
+    int status = init_chaos_scratch(&scratch, (size_t)height, (size_t)width);
     if (status != STATUS_OK) {
         return status;
     }
@@ -368,10 +378,10 @@ int ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height, 
     }
     for (int64_t i = 0; i < n_images && status == STATUS_OK; i++) {
         size_t n = list_pixels(images + (size_t)i * n_pixels, n_pixels, pixel, value);
-        chaos[i] = chaos_of_pixels(&scratch, pixel, value, n, (unsigned)n_levels);
+        chaos[i] = measure_chaos(&scratch, pixel, value, n, (unsigned)n_levels);
     }
     free(pixel);
     free(value);
-    chaos_scratch_free(&scratch);
+    free_chaos_scratch(&scratch);
     return status;
 }

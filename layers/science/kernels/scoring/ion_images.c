@@ -1,8 +1,10 @@
-/* Ion images: measured peaks of a window scattered over the pixels.
+/*
+ * Ion images: measured peaks of a window scattered over the pixels.
  *
- * Intensities that fall on one pixel are summed in the order of the peaks, in float64, and rounded to
- * float32 once. Each image is taken out of the one reused buffer by walking over the pixels it
- * touched, so that cost follows the peaks and not the pixels. */
+ * Intensities that fall on one pixel are summed in the order of the peaks, in float64, and rounded
+ * to float32 once. Each image is taken out of the one reused buffer by walking over the pixels it
+ * touched, so that cost follows the peaks and not the pixels.
+ */
 #include "ion_images.h"
 
 #include <stdlib.h>
@@ -22,8 +24,8 @@ int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int6
 }
 
 /* Extract the images of n windows: image (n, n_pixels) float32, zero when called. */
-int ionbox_extract_images(const PeakColumns *peaks, const int64_t *start, const int64_t *stop,
-                          int64_t n_windows, int64_t n_pixels, float *image)
+int ionbox_extract_images(const struct peak_columns *peaks, const int64_t *start,
+                          const int64_t *stop, int64_t n_windows, int64_t n_pixels, float *image)
 {
     if (n_windows < 0 || n_pixels < 0 || n_pixels > UINT32_MAX) {
         return STATUS_INVALID;

@@ -6,21 +6,23 @@
 #include <stdint.h>
 
 /* Measured peaks, ascending in m/z: (n_rows,) each. */
-typedef struct {
+struct peak_columns {
     const void *mz; /* float64 if mz_is_float64, else float32; Da */
     const float *intensity;
     const uint32_t *pixel; /* row-major */
     int64_t n_rows;
     int32_t mz_is_float64;
-} PeakColumns;
+};
 
 /* Return how many peaks the fullest of n windows holds, or -1 if one is not within the rows. */
 int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows);
 
-/* Add the intensities of rows start .. stop - 1 to their pixels of sum: (n_pixels,) float64. List the
- * pixels in touched, where there must be room for stop - start + 1; return how many, or -1 if a pixel
- * is not below n_pixels. A pixel is listed again only if its sum went back to zero. */
-static inline int64_t scatter_window(const PeakColumns *peaks, int64_t start, int64_t stop,
+/*
+ * Add the intensities of rows start .. stop - 1 to their pixels of sum: (n_pixels,) float64. List
+ * the pixels in touched, where there must be room for stop - start + 1; return how many, or -1 if a
+ * pixel is not below n_pixels. A pixel is listed again only if its sum went back to zero.
+ */
+static inline int64_t scatter_window(const struct peak_columns *peaks, int64_t start, int64_t stop,
                                      size_t n_pixels, double *restrict sum,
                                      uint32_t *restrict touched)
 {

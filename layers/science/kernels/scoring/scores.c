@@ -1,8 +1,10 @@
-/* Scores of ions: MSM = chaos x spatial x spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
+/*
+ * Scores of ions: MSM = chaos x spatial x spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
  *
- * One ion after the other: its images are lists of the pixels they touch, all other pixels being zero
- * enter means, variances and covariances by their number. Sums run in the order of the peaks, so that
- * an ion's scores do not depend on the ions scored with it. */
+ * One ion after the other: its images are lists of the pixels they touch, all other pixels being
+ * zero enter means, variances and covariances by their number. Sums run in the order of the peaks,
+ * so that an ion's scores do not depend on the ions scored with it.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,14 +14,18 @@
 
 enum { MAX_ISOTOPE_PEAKS = 16, N_CHAOS_LEVELS = 30 };
 
-/* A mean correlation up to this is rounding error of zero: it would make the sign, and with it whether
- * the ion counts at all, depend on the order of a sum. */
+/*
+ * A mean correlation up to this is rounding error of zero: it would make the sign, and with it
+ * whether the ion counts at all, depend on the order of a sum.
+ */
 static const double SPATIAL_ROUNDING = 1e-12;
 
-/* Ions to score and where their scores go. Ions are those of windows and patterns: (n_ions, n_peaks)
- * row-major; scores have one row per selected ion, which is what `order` numbers. */
-typedef struct {
-    PeakColumns peaks;
+/*
+ * Ions to score and where their scores go. Ions are those of windows and patterns: (n_ions,
+ * n_peaks) row-major; scores have one row per selected ion, which is what `order` numbers.
+ */
+struct score_job {
+    struct peak_columns peaks;
     const int64_t *start, *stop;    /* (n_ions, n_peaks) rows of each window, stop excluded */
     const double *pattern_mz;       /* (n_ions, n_peaks) Da, zero padded */
     const float *pattern_intensity; /* (n_ions, n_peaks) */
@@ -30,28 +36,30 @@ typedef struct {
     double *chaos, *spatial, *spectral, *msm, *mz_error_abs, *mz_error_rel; /* (n_selected,) */
     float *total, *minimum, *maximum; /* (n_selected, n_peaks) */
     double *mz_mean, *mz_stddev;      /* (n_selected, n_peaks) Da */
-} ScoreJob;
+};
 
-/* One isotope image: its non-zero pixels, unordered, each once, and statistics over all measured
- * pixels. */
-typedef struct {
+/*
+ * One isotope image: its non-zero pixels, unordered, each once, and statistics over all measured
+ * pixels.
+ */
+struct ion_image {
     uint32_t *pixel;
     float *value;
     size_t n;
     double sum, mean;
     double sum_of_squares; /* of differences from the mean */
     float minimum, maximum;
-} IonImage;
+};
 
-typedef struct {
+struct score_scratch {
     double *sum;        /* (n_pixels,) where images are summed up; rests at zero */
     float *first_image; /* (n_pixels,) the first isotope image; zero between ions */
     float *first_value; /* first_image at the pixels of another image */
-    IonImage first, other;
-    ChaosScratch chaos;
-} ScoreScratch;
+    struct ion_image first, other;
+    struct chaos_scratch chaos;
+};
 
-static void scratch_free(ScoreScratch *scratch)
+static void free_scratch(struct score_scratch *scratch)
 {
     free(scratch->sum);
     free(scratch->first_image);
@@ -60,15 +68,15 @@ static void scratch_free(ScoreScratch *scratch)
     free(scratch->first.value);
     free(scratch->other.pixel);
     free(scratch->other.value);
-    chaos_scratch_free(&scratch->chaos);
+    free_chaos_scratch(&scratch->chaos);
 }
 
 /* Allocate for height x width pixels and windows of up to `longest` peaks. */
-static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size_t longest)
+static int init_scratch(struct score_scratch *scratch, size_t height, size_t width, size_t longest)
 {
     size_t n_pixels = height * width;
-    *scratch = (ScoreScratch){0};
-    int status = chaos_scratch_init(&scratch->chaos, height, width);
+    *scratch = (struct score_scratch){0};
+    int status = init_chaos_scratch(&scratch->chaos, height, width);
     if (status != STATUS_OK) {
         return status;
     }
@@ -83,12 +91,12 @@ static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size
         && scratch->first.value && scratch->other.pixel && scratch->other.value) {
         return STATUS_OK;
     }
-    scratch_free(scratch);
+    free_scratch(scratch);
     return STATUS_NO_MEMORY;
 }
 
 /* Move the image that was scattered into `sum` over `n_touched` pixels of image->pixel to the list. */
-static void collect_image(IonImage *image, double *sum, size_t n_touched)
+static void collect_image(struct ion_image *image, double *sum, size_t n_touched)
 {
     uint32_t *pixel = image->pixel;
     float *value = image->value;
@@ -105,7 +113,7 @@ static void collect_image(IonImage *image, double *sum, size_t n_touched)
 }
 
 /* Fill in sum, mean, minimum and maximum of an image over n_measured pixels. */
-static void summarise_image(IonImage *image, size_t n_measured)
+static void summarise_image(struct ion_image *image, size_t n_measured)
 {
     double sum = 0;
     float minimum = image->n < n_measured ? 0 : INFINITY;
@@ -124,9 +132,11 @@ static void summarise_image(IonImage *image, size_t n_measured)
     image->maximum = has_nan ? NAN : maximum;
 }
 
-/* Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
- * differences from the mean. */
-static double centre_first_image(IonImage *image, size_t n_measured)
+/*
+ * Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
+ * differences from the mean.
+ */
+static double centre_first_image(struct ion_image *image, size_t n_measured)
 {
     double difference_sum = 0, square_sum = 0;
     for (size_t i = 0; i < image->n; i++) {
@@ -139,13 +149,15 @@ static double centre_first_image(IonImage *image, size_t n_measured)
     return difference_sum;
 }
 
-/* Return the Pearson correlation of the first and another image over n_measured pixels, 0 where it is
- * not defined.
+/*
+ * Return the Pearson correlation of the first and another image over n_measured pixels, 0 where it
+ * is not defined.
  *
  * first_value: (other->n,) the first image at the pixels of the other. first_difference: what
- * centre_first_image returned. */
-static double correlate(const IonImage *first, double first_difference, const IonImage *other,
-                        const float *first_value, size_t n_measured)
+ * centre_first_image returned.
+ */
+static double correlate(const struct ion_image *first, double first_difference,
+                        const struct ion_image *other, const float *first_value, size_t n_measured)
 {
     double square_sum = 0, product_sum = 0, shared_difference = 0;
     size_t n_shared = 0;
@@ -167,9 +179,12 @@ static double correlate(const IonImage *first, double first_difference, const Io
     return isfinite(correlation) ? correlation : 0;
 }
 
-/* Look up the first image at the pixels of another; return the other's sum over the pixels where the
- * first is above zero. */
-static double look_up_first(const float *first_image, const IonImage *other, float *first_value)
+/*
+ * Look up the first image at the pixels of another; return the other's sum over the pixels where
+ * the first is above zero.
+ */
+static double look_up_first(const float *first_image, const struct ion_image *other,
+                            float *first_value)
 {
     double present_sum = 0;
     for (size_t i = 0; i < other->n; i++) {
@@ -179,11 +194,13 @@ static double look_up_first(const float *first_image, const IonImage *other, flo
     return present_sum;
 }
 
-/* Return the spectral metric: 1 minus the mean absolute difference of the observed intensities and the
- * isotope pattern, (n_peaks,) each, both scaled to unit length; 0 where undefined or exactly 1.
+/*
+ * Return the spectral metric: 1 minus the mean absolute difference of the observed intensities and
+ * the isotope pattern, (n_peaks,) each, both scaled to unit length; 0 where undefined or exactly 1.
  *
- * Observed intensities are scaled in single precision, as in METASPACE: squares of faint images (sums
- * below about 1e-23) vanish, and the score with them. */
+ * Observed intensities are scaled in single precision, as in METASPACE: squares of faint images
+ * (sums below about 1e-23) vanish, and the score with them.
+ */
 static double compare_intensities(const double *observed, const float *abundance, size_t n_peaks)
 {
     double abundance_square = 0, difference = 0;
@@ -202,8 +219,10 @@ static double compare_intensities(const double *observed, const float *abundance
     return isfinite(spectral) && spectral != 1 ? spectral : 0;
 }
 
-/* Return the spatial metric: the mean of the further images' correlations with the first, weighted by
- * abundance, clipped to 0..1; both (n_peaks,), the first element not used. */
+/*
+ * Return the spatial metric: the mean of the further images' correlations with the first, weighted
+ * by abundance, clipped to 0..1; both (n_peaks,), the first element not used.
+ */
 static double mean_correlation(const double *correlation, const float *abundance, size_t n_peaks)
 {
     double sum = 0, weight = 0;
@@ -221,10 +240,13 @@ static double mean_correlation(const double *correlation, const float *abundance
     return mean < 1 ? mean : 1;
 }
 
-/* Write the intensity-weighted mean and standard deviation of the m/z in a window, in Da; where there
- * is no intensity, the theoretical m/z and 0. Offsets from theory keep all digits of the squares. */
-static inline void measure_mz(const PeakColumns *peaks, int64_t start, int64_t stop, int wide,
-                              double theory, double *mz_mean, double *mz_stddev)
+/*
+ * Write the intensity-weighted mean and standard deviation of the m/z in a window, in Da; where
+ * there is no intensity, the theoretical m/z and 0. Offsets from theory keep all digits of the
+ * squares.
+ */
+static inline void measure_mz(const struct peak_columns *peaks, int64_t start, int64_t stop,
+                              int wide, double theory, double *mz_mean, double *mz_stddev)
 {
     const double *mz_wide = peaks->mz;
     const float *mz_narrow = peaks->mz;
@@ -246,7 +268,7 @@ static inline void measure_mz(const PeakColumns *peaks, int64_t start, int64_t s
 }
 
 /* Write the m/z columns of one ion: row `out` of the scores. */
-static void score_mz(const ScoreJob *job, size_t ion, size_t out)
+static void score_mz(const struct score_job *job, size_t ion, size_t out)
 {
     size_t n_peaks = (size_t)job->n_peaks;
     const double *theory = job->pattern_mz + ion * n_peaks;
@@ -273,8 +295,8 @@ static void score_mz(const ScoreJob *job, size_t ion, size_t out)
 }
 
 /* Extract isotope image k of an ion and write its intensity columns: row `out` of the scores. */
-static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, size_t k, size_t out,
-                      IonImage *image)
+static int take_image(const struct score_job *job, struct score_scratch *scratch, size_t ion,
+                      size_t k, size_t out, struct ion_image *image)
 {
     size_t window = ion * (size_t)job->n_peaks + k, column = out * (size_t)job->n_peaks + k;
     int64_t n = scatter_window(&job->peaks, job->start[window], job->stop[window],
@@ -294,13 +316,13 @@ static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, si
 }
 
 /* Score one ion: row `out` of the scores. */
-static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out)
+static int score_ion(const struct score_job *job, struct score_scratch *scratch, size_t out)
 {
     size_t n_peaks = (size_t)job->n_peaks, n_measured = (size_t)job->n_measured;
     size_t ion = (size_t)job->selected[out];
     const float *abundance = job->pattern_intensity + ion * n_peaks;
     double observed[MAX_ISOTOPE_PEAKS] = {0}, correlation[MAX_ISOTOPE_PEAKS] = {0};
-    IonImage *first = &scratch->first, *other = &scratch->other;
+    struct ion_image *first = &scratch->first, *other = &scratch->other;
     int status = take_image(job, scratch, ion, 0, out, first);
     if (status != STATUS_OK) {
         return status;
@@ -335,7 +357,7 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out)
     }
     if (spatial > 0 || is_target) {
         chaos =
-            chaos_of_pixels(&scratch->chaos, first->pixel, first->value, first->n, N_CHAOS_LEVELS);
+            measure_chaos(&scratch->chaos, first->pixel, first->value, first->n, N_CHAOS_LEVELS);
     }
     job->spectral[out] = spectral;
     job->spatial[out] = spatial;
@@ -346,7 +368,7 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out)
 }
 
 /* Return the fullest window of all selected ions, or -1 if the job is not consistent. */
-static int64_t check_job(const ScoreJob *job)
+static int64_t check_job(const struct score_job *job)
 {
     if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1
         || job->n_measured < 0 || job->n_measured > job->height * job->width) {
@@ -356,16 +378,18 @@ static int64_t check_job(const ScoreJob *job)
                           job->peaks.n_rows);
 }
 
-/* Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which matters
- * for speed only: near ions share peaks in cache. */
-int ionbox_score_ions(const ScoreJob *job, const uint32_t *order, int64_t n_order)
+/*
+ * Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which
+ * matters for speed only: near ions share peaks in cache.
+ */
+int ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order)
 {
     int64_t longest = check_job(job);
     if (longest < 0) {
         return STATUS_INVALID;
     }
-    ScoreScratch scratch;
-    int status = scratch_init(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
+    struct score_scratch scratch;
+    int status = init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
     if (status != STATUS_OK) {
         return status;
     }
@@ -374,6 +398,6 @@ int ionbox_score_ions(const ScoreJob *job, const uint32_t *order, int64_t n_orde
         int64_t ion = out < (size_t)job->n_selected ? job->selected[out] : -1;
         status = ion < 0 || ion >= job->n_ions ? STATUS_INVALID : score_ion(job, &scratch, out);
     }
-    scratch_free(&scratch);
+    free_scratch(&scratch);
     return status;
 }

@@ -1,7 +1,9 @@
-/* Window search: which measured peaks lie within some ppm of each theoretical m/z.
+/*
+ * Window search: which measured peaks lie within some ppm of each theoretical m/z.
  *
- * Queries are put into ascending order first; each search then starts where the one before ended, so
- * that all of them together walk through the data once. */
+ * Queries are put into ascending order first; each search then starts where the one before ended,
+ * so that all of them together walk through the data once.
+ */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,9 +17,11 @@ enum { RADIX_BITS = 11, N_BUCKETS = 1 << RADIX_BITS, STRIDE = 8, PREFETCH = 16 }
 
 static const double PPM = 1e-6;
 
-/* Write (key, index) of each value: the key in the high 32 bits, the value's place between the lowest
- * and the highest of them in its 22 lowest bits. Zero is padding and sorts below; not finite values may
- * land anywhere. */
+/*
+ * Write (key, index) of each value: the key in the high 32 bits, the value's place between the
+ * lowest and the highest of them in its 22 lowest bits. Zero is padding and sorts below; not finite
+ * values may land anywhere.
+ */
 static void write_keys(const double *value, size_t n, uint64_t *keyed)
 {
     double lowest = INFINITY, highest = -INFINITY;
@@ -51,8 +55,11 @@ static void sort_pass(const uint64_t *restrict from, uint64_t *restrict to, size
     }
 }
 
-/* Write the indices of n values, ascending but for differences below 2^-22 of their range; scratch_a,
- * scratch_b: (n,). */
+/*
+ * Write the indices of n values, ascending but for differences below 2^-22 of their range;
+ * scratch_a,
+ * scratch_b: (n,).
+ */
 static void order_values(const double *value, size_t n, uint32_t *order, uint64_t *scratch_a,
                          uint64_t *scratch_b)
 {
@@ -65,7 +72,7 @@ static void order_values(const double *value, size_t n, uint32_t *order, uint64_
 }
 
 /* Write the indices of values in nearly ascending order: (n_values,) float64 -> uint32. */
-int ionbox_order(const double *value, int64_t n_values, uint32_t *order)
+int ionbox_order_values(const double *value, int64_t n_values, uint32_t *order)
 {
     if (n_values < 0 || n_values > UINT32_MAX) {
         return STATUS_INVALID;
@@ -157,11 +164,13 @@ SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const doubl
     }
 }
 
-/* Find the measured peaks within ppm of each theoretical m/z, both ends included.
+/*
+ * Find the measured peaks within ppm of each theoretical m/z, both ends included.
  *
- * mz: (n_rows,) ascending, float64 or float32, compared as float64. pattern_mz: (n_queries,) float64
- * in any order; zero is padding and finds nothing. start, stop: (n_queries,) int64 rows, stop
- * excluded. */
+ * mz: (n_rows,) ascending, float64 or float32, compared as float64. pattern_mz: (n_queries,)
+ * float64 in any order; zero is padding and finds nothing. start, stop: (n_queries,) int64 rows,
+ * stop excluded.
+ */
 int ionbox_find_windows(const void *mz, int32_t mz_is_float64, int64_t n_rows,
                         const double *pattern_mz, int64_t n_queries, double ppm, int64_t *start,
                         int64_t *stop)

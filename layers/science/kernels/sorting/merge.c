@@ -1,9 +1,9 @@
 /*
  * Merges runs of peaks, each ascending in m/z, into one.
  *
- * The m/z range is cut into buckets that fit the processor's cache. The peaks of a bucket are copied
- * from all runs, in order of the runs, and sorted there (bucket_sort.c), which costs the same
- * however many runs there are. Peaks of equal m/z stay in order of the runs.
+ * The m/z range is cut into buckets that fit the processor's cache. The peaks of a bucket are
+ * copied from all runs, in order of the runs, and sorted there (bucket_sort.c), which costs the
+ * same however many runs there are. Peaks of equal m/z stay in order of the runs.
  */
 
 #include "bucket_sort.h"

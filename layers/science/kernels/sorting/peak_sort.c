@@ -29,7 +29,7 @@ static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint6
     return sum;
 }
 
-int32_t ionbox_sort_n_cells(void)
+int32_t ionbox_get_n_cells(void)
 {
     return N_CELLS;
 }
@@ -39,7 +39,7 @@ int32_t ionbox_sort_n_cells(void)
  *
  * cell_count: (N_CELLS,), added to. tic: (n_spectra,) counts, written.
  */
-int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, double *tic)
+int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -71,8 +71,8 @@ int32_t ionbox_sort_count(const struct spectra *spectra, uint64_t *cell_count, d
  * bucket_start: (N_CELLS + 1,) first row of every bucket, then the number of rows.
  * Returns the number of buckets. A bucket has more than MAX_BUCKET_PEAKS only if one cell has.
  */
-int64_t ionbox_sort_plan(const uint64_t *cell_count, uint32_t *cell_bucket, uint32_t *first_cell,
-                         uint64_t *bucket_start)
+int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket, uint32_t *first_cell,
+                            uint64_t *bucket_start)
 {
     uint32_t n_buckets = 0;
     uint64_t row = 0;
@@ -160,8 +160,8 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.
  */
-int32_t ionbox_sort_scatter(const struct spectra *spectra, const uint32_t *cell_bucket,
-                            struct rows *bucket_rows, const struct columns *out)
+int32_t ionbox_scatter_peaks(const struct spectra *spectra, const uint32_t *cell_bucket,
+                             struct rows *bucket_rows, const struct columns *out)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;

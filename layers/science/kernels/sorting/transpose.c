@@ -16,8 +16,8 @@ enum { TILE_CHANNELS = 128, TILE_SPECTRA = 64 };
  * spectra: all with n_channels peaks; their m/z is not read.
  * channel_count: (n_channels,), added to. tic: (n_spectra,) counts, written.
  */
-int32_t ionbox_transpose_count(const struct spectra *spectra, int64_t n_channels,
-                               uint64_t *channel_count, double *tic)
+int32_t ionbox_count_channels(const struct spectra *spectra, int64_t n_channels,
+                              uint64_t *channel_count, double *tic)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -93,9 +93,9 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
  * next moves on. Returns STATUS_CHANGED where there are more peaks than were counted; nothing is
  * written beyond a stop.
  */
-int32_t ionbox_transpose_scatter(const struct spectra *spectra, int64_t n_channels,
-                                 struct rows *channel_rows, float *out_intensity,
-                                 uint32_t *out_pixel)
+int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
+                                struct rows *channel_rows, float *out_intensity,
+                                uint32_t *out_pixel)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -121,8 +121,8 @@ int32_t ionbox_transpose_scatter(const struct spectra *spectra, int64_t n_channe
  *
  * mz: (n_channels,) of mz_bytes each. stop: (n_channels,) one past the last row of each channel.
  */
-int32_t ionbox_transpose_fill(int64_t n_channels, int32_t mz_bytes, const void *mz,
-                              const uint64_t *stop, void *out_mz)
+int32_t ionbox_fill_channels(int64_t n_channels, int32_t mz_bytes, const void *mz,
+                             const uint64_t *stop, void *out_mz)
 {
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;

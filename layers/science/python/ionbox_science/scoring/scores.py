@@ -242,7 +242,7 @@ def _order_by_mz(mz: Float64s) -> npt.NDArray[np.uint32]:
     """Return the order in which ions share measured peaks with those before: (n_ions,) uint32."""
     order = np.empty(len(mz), np.uint32)
     check_status(
-        library().ionbox_order(
+        library().ionbox_order_values(
             ctypes.c_void_p(mz.ctypes.data),
             ctypes.c_int64(len(mz)),
             ctypes.c_void_p(order.ctypes.data),

@@ -21,15 +21,15 @@ _CHANGED = 4  # spectra.h
 
 _ADDRESS, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "ionbox_sort_n_cells": (),
-    "ionbox_sort_count": (_ADDRESS,) * 3,
-    "ionbox_sort_plan": (_ADDRESS,) * 4,
-    "ionbox_sort_scatter": (_ADDRESS,) * 4,
+    "ionbox_get_n_cells": (),
+    "ionbox_count_cells": (_ADDRESS,) * 3,
+    "ionbox_plan_buckets": (_ADDRESS,) * 4,
+    "ionbox_scatter_peaks": (_ADDRESS,) * 4,
     "ionbox_sort_buckets": (_INT64, _ADDRESS, _INT32, _ADDRESS),
     "ionbox_merge_buckets": (_INT64, _ADDRESS, _INT64, _ADDRESS, _INT32, _ADDRESS),
-    "ionbox_transpose_count": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS),
-    "ionbox_transpose_fill": (_INT64, _INT32, _ADDRESS, _ADDRESS, _ADDRESS),
-    "ionbox_transpose_scatter": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS, _ADDRESS),
+    "ionbox_count_channels": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS),
+    "ionbox_fill_channels": (_INT64, _INT32, _ADDRESS, _ADDRESS, _ADDRESS),
+    "ionbox_scatter_channels": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS, _ADDRESS),
 }
 
 
@@ -40,7 +40,7 @@ def sort_kernel() -> ctypes.CDLL:
     for name, types in _SIGNATURES.items():
         getattr(loaded, name).argtypes = types
         getattr(loaded, name).restype = _INT32
-    loaded.ionbox_sort_plan.restype = _INT64
+    loaded.ionbox_plan_buckets.restype = _INT64
     return loaded
 
 

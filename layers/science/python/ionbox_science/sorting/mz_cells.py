@@ -54,12 +54,12 @@ class CellCounts:
 
 def count_cells(dataset: OpenDataset, runs: Sequence[SpectrumRun], n_threads: int) -> CellCounts:
     """Read the runs for the first time: count peaks above zero per cell, sum them per spectrum."""
-    n_cells = int(sort_kernel().ionbox_sort_n_cells())
+    n_cells = int(sort_kernel().ionbox_get_n_cells())
     per_run = np.zeros((len(runs), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        kernel, blocks = sort_kernel().ionbox_sort_count, runs[index].read_first()
+        kernel, blocks = sort_kernel().ionbox_count_cells, runs[index].read_first()
         counts = pointer(per_run[index])
         feed_kernel(kernel, dataset, blocks, counts, spectrum_tic=spectrum_tic)
 
@@ -77,7 +77,7 @@ def sort_cells(
 
     def scatter(index: int) -> None:
         rows = buckets.rows[index]
-        kernel, blocks = sort_kernel().ionbox_sort_scatter, runs[index].read_again()
+        kernel, blocks = sort_kernel().ionbox_scatter_peaks, runs[index].read_again()
         arguments = pointer(buckets.of_cell), pointer(rows), ctypes.byref(columns)
         feed_kernel(kernel, dataset, blocks, *arguments)
         check_filled(rows)
@@ -123,7 +123,7 @@ def _plan_buckets(counted: CellCounts) -> _Buckets:
     first_cell = np.empty(n_cells, np.uint32)
     start = np.empty(n_cells + 1, np.uint64)
     arguments = map(pointer, (total, of_cell, first_cell, start))
-    n_buckets = sort_kernel().ionbox_sort_plan(*arguments)
+    n_buckets = sort_kernel().ionbox_plan_buckets(*arguments)
     first_cell, start = first_cell[:n_buckets].astype(np.intp), start[: n_buckets + 1].copy()
     per_run = np.zeros((len(counted.per_run), n_buckets), np.uint64)
     if n_buckets:  # cells between buckets are empty

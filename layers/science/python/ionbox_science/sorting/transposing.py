@@ -39,7 +39,7 @@ def transpose_spectra(
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        kernel, blocks = sort_kernel().ionbox_transpose_count, runs[index].read_first()
+        kernel, blocks = sort_kernel().ionbox_count_channels, runs[index].read_first()
         counts = pointer(per_run[index])
         feed_kernel(kernel, dataset, blocks, len(mz), counts, spectrum_tic=spectrum_tic)
 
@@ -51,12 +51,12 @@ def transpose_spectra(
 
     def scatter(index: int) -> None:
         rows = all_rows[index]
-        kernel, blocks = sort_kernel().ionbox_transpose_scatter, runs[index].read_again()
+        kernel, blocks = sort_kernel().ionbox_scatter_channels, runs[index].read_again()
         arguments = pointer(rows), pointer(peaks.intensity), pointer(peaks.pixel)
         feed_kernel(kernel, dataset, blocks, len(mz), *arguments)
         check_filled(rows)
 
     spread(scatter, range(len(runs)), n_threads)
     columns = pointer(mz), pointer(stop), pointer(peaks.mz)
-    check(sort_kernel().ionbox_transpose_fill(len(mz), mz.itemsize, *columns))
+    check(sort_kernel().ionbox_fill_channels(len(mz), mz.itemsize, *columns))
     return peaks, spectrum_tic

@@ -212,10 +212,10 @@ def _kernels() -> ctypes.CDLL:
     number: Any = ctypes.c_double
     i32: Any = ctypes.c_int32
     i64: Any = ctypes.c_int64
-    kernels.ionbox_pattern_context_new.argtypes = [i32, pointer, pointer, pointer]
-    kernels.ionbox_pattern_context_new.restype = pointer
-    kernels.ionbox_pattern_context_free.argtypes = [pointer]
-    kernels.ionbox_pattern_context_free.restype = None
+    kernels.ionbox_make_pattern_context.argtypes = [i32, pointer, pointer, pointer]
+    kernels.ionbox_make_pattern_context.restype = pointer
+    kernels.ionbox_free_pattern_context.argtypes = [pointer]
+    kernels.ionbox_free_pattern_context.restype = None
     kernels.ionbox_generate_patterns.argtypes = (
         [pointer, i64] + [pointer] * 4 + [i32, number, i32, i32] + [pointer] * 3
     )
@@ -227,7 +227,7 @@ def _kernels() -> ctypes.CDLL:
 def _open_context() -> Iterator[int]:
     """Open a kernel context: tables that the ions of one thread share."""
     isotopes = read_isotopes()
-    context: int | None = _kernels().ionbox_pattern_context_new(
+    context: int | None = _kernels().ionbox_make_pattern_context(
         isotopes.n_elements,
         isotopes.starts.ctypes.data,
         isotopes.masses.ctypes.data,
@@ -238,7 +238,7 @@ def _open_context() -> Iterator[int]:
     try:
         yield context
     finally:
-        _kernels().ionbox_pattern_context_free(context)
+        _kernels().ionbox_free_pattern_context(context)
 
 
 def _run_kernel(
