@@ -7,6 +7,7 @@
  * match means that an XML parser would read the same.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -15,27 +16,27 @@ enum slot_kind { TEXT = 0, SIGNED = 1, UNSIGNED = 2 };
 /* Any number of up to 18 digits fits into int64. */
 enum { MAX_DIGITS = 18 };
 
-static int is_white_space(uint8_t byte)
+static bool is_white_space(uint8_t byte)
 {
     return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
-static int is_digit(uint8_t byte)
+static bool is_digit(uint8_t byte)
 {
     return byte >= '0' && byte <= '9';
 }
 
 /* Printable ASCII that means nothing to XML inside an attribute, whichever quote delimits it. */
-static int is_plain(uint8_t byte)
+static bool is_plain(uint8_t byte)
 {
     return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\'' && byte != '&' && byte != '<';
 }
 
 /* Read `-?[0-9]{1,18}` (the sign only if allowed); return where it ends, NULL if there is none. */
-static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, int sign_allowed,
+static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, bool sign_allowed,
                                   int64_t *number)
 {
-    int negative = sign_allowed && at < stop && *at == '-';
+    const bool negative = sign_allowed && at < stop && *at == '-';
     const uint8_t *first = at + negative;
     int64_t magnitude = 0;
 

@@ -63,7 +63,7 @@ static void fill_factorials(struct element_tables *cache, int32_t n)
 static void sort_falling(int32_t *index, const double *key, int32_t n)
 {
     for (int32_t end = n, start = n / 2; end > 1;) {
-        int32_t root, moving;
+        int32_t moving;
         if (start > 0) {
             moving = index[--start];
         } else {
@@ -71,7 +71,7 @@ static void sort_falling(int32_t *index, const double *key, int32_t n)
             moving = index[end];
             index[end] = index[0];
         }
-        root = start;
+        int32_t root = start;
         for (;;) {
             int32_t child = 2 * root + 1;
             if (child >= end) {
@@ -122,22 +122,21 @@ static void fill_row(struct element_table *table, int32_t row, const struct coun
     }
 }
 
-/* Turn isotope counts into an element table, most abundant first. Returns 0 without memory. */
-static int fill_table(struct element_table *table, const struct count_set *set,
-                      const double *isotope_mass, int32_t n_isotopes)
+/* Turn isotope counts into an element table, most abundant first. Returns a status. */
+static int32_t fill_table(struct element_table *table, const struct count_set *set,
+                          const double *isotope_mass, int32_t n_isotopes)
 {
     size_t n = (size_t)set->n;
-    int32_t *order;
     if (set->n > MAX_ISOTOPOLOGUES || set->log_probability[0] < MIN_LOG_ABUNDANCE) {
-        return 1; /* n stays 0: too many */
+        return STATUS_OK; /* n stays 0: too many */
     }
-    order = malloc(n * sizeof *order);
+    int32_t *order = malloc(n * sizeof *order);
     table->mass = malloc(n * sizeof *table->mass);
     table->abundance = malloc(n * sizeof *table->abundance);
     table->nucleons = malloc(n * sizeof *table->nucleons);
     if (!order || !table->mass || !table->abundance || !table->nucleons) {
         free(order);
-        return 0;
+        return STATUS_NO_MEMORY;
     }
     for (int32_t i = 0; i < set->n; i++) {
         order[i] = i;
@@ -150,7 +149,7 @@ static int fill_table(struct element_table *table, const struct count_set *set,
     }
     table->n = set->n;
     free(order);
-    return 1;
+    return STATUS_OK;
 }
 
 static struct element_table *build_table(struct element_tables *cache, int32_t element,
@@ -158,18 +157,19 @@ static struct element_table *build_table(struct element_tables *cache, int32_t e
 {
     const int32_t start = cache->isotope_starts[element];
     const int32_t n_isotopes = cache->isotope_starts[element + 1] - start;
-    struct count_set set = {0};
     struct element_table *table = calloc(1, sizeof *table);
-    int done;
     if (!table) {
         return NULL;
     }
     fill_factorials(cache, n_atoms);
-    done = collect_counts(cache->log_factorial, cache->isotope_log_abundance + start, n_isotopes,
-                          n_atoms, &set)
-           && fill_table(table, &set, cache->isotope_mass + start, n_isotopes);
+    struct count_set set = {0};
+    int32_t status = collect_counts(cache->log_factorial, cache->isotope_log_abundance + start,
+                                    n_isotopes, n_atoms, &set);
+    if (status == STATUS_OK) {
+        status = fill_table(table, &set, cache->isotope_mass + start, n_isotopes);
+    }
     free_count_set(&set);
-    if (!done) {
+    if (status != STATUS_OK) {
         free_table(table);
         return NULL;
     }
@@ -201,12 +201,12 @@ static struct element_table **find_table(struct element_table **tables, int32_t 
     return tables + slot;
 }
 
-static int grow_tables(struct element_tables *cache)
+static int32_t grow_tables(struct element_tables *cache)
 {
     int32_t capacity = 2 * cache->capacity;
     struct element_table **tables = calloc((size_t)capacity, sizeof *tables);
     if (!tables) {
-        return 0;
+        return STATUS_NO_MEMORY;
     }
     for (int32_t i = 0; i < cache->capacity; i++) {
         struct element_table *table = cache->tables[i];
@@ -217,7 +217,7 @@ static int grow_tables(struct element_tables *cache)
     free(cache->tables);
     cache->tables = tables;
     cache->capacity = capacity;
-    return 1;
+    return STATUS_OK;
 }
 
 const struct element_table *get_element_table(struct element_tables *cache, int32_t element,
@@ -228,7 +228,7 @@ const struct element_table *get_element_table(struct element_tables *cache, int3
         return *place;
     }
     if (2 * cache->n_tables >= cache->capacity) {
-        if (!grow_tables(cache)) {
+        if (grow_tables(cache) != STATUS_OK) {
             return NULL;
         }
         place = find_table(cache->tables, cache->capacity, element, n_atoms);
@@ -276,9 +276,9 @@ static void copy_isotopes(struct element_tables *cache, int32_t n_elements,
     }
 }
 
-int prepare_element_tables(struct element_tables *cache, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances)
+int32_t prepare_element_tables(struct element_tables *cache, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances)
 {
     const size_t n_isotopes = (size_t)isotope_starts[n_elements];
     for (int32_t e = 0; e < n_elements; e++) {

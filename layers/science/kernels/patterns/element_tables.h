@@ -36,9 +36,9 @@ struct element_tables {
  * Set up zeroed tables. isotope_starts is (n_elements + 1); masses (Da) and abundances hold
  * isotope_starts[n_elements], at most ten of an element. Returns a status; release in any case.
  */
-int prepare_element_tables(struct element_tables *cache, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances);
+int32_t prepare_element_tables(struct element_tables *cache, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances);
 
 void release_element_tables(struct element_tables *cache);
 

@@ -15,23 +15,23 @@
 static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
 enum { FIRST_ISOTOPOLOGUES = 256 };
 
-static int reserve_isotopologues(struct fine_structure *fine, int64_t wanted)
+static int32_t reserve_isotopologues(struct fine_structure *fine, int64_t wanted)
 {
     size_t capacity = (size_t)wanted;
     if (wanted <= fine->capacity) {
-        return 1;
+        return STATUS_OK;
     }
     fine->capacity = 0;
-    if (!grow_array(&fine->mass, capacity, sizeof(double))
-        || !grow_array(&fine->mass_next, capacity, sizeof(double))
-        || !grow_array(&fine->abundance, capacity, sizeof(double))
-        || !grow_array(&fine->abundance_next, capacity, sizeof(double))
-        || !grow_array(&fine->nucleons, capacity, sizeof(int32_t))
-        || !grow_array(&fine->nucleons_next, capacity, sizeof(int32_t))) {
-        return 0;
+    if (grow_array(&fine->mass, capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&fine->mass_next, capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&fine->abundance, capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&fine->abundance_next, capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&fine->nucleons, capacity, sizeof(int32_t)) != STATUS_OK
+        || grow_array(&fine->nucleons_next, capacity, sizeof(int32_t)) != STATUS_OK) {
+        return STATUS_NO_MEMORY;
     }
     fine->capacity = (int32_t)wanted;
-    return 1;
+    return STATUS_OK;
 }
 
 static void swap_pointers(double **a, double **b)
@@ -45,18 +45,19 @@ static void swap_pointers(double **a, double **b)
  * Combine the ion's isotopologues with those of one more element; keeps what has at least 1e-4 of
  * the top. Sets n to 0 where there are too many. Returns a status.
  */
-static int combine(struct fine_structure *fine, const struct element_table *table)
+static int32_t combine(struct fine_structure *fine, const struct element_table *table)
 {
-    int64_t n = 0;
     const int64_t most = (int64_t)fine->n * table->n;
-    int32_t *nucleons;
+    if (most > FIRST_ISOTOPOLOGUES) {
+        const int32_t status = reserve_isotopologues(
+            fine, most < 2 * MAX_ISOTOPOLOGUES ? most : 2 * MAX_ISOTOPOLOGUES);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
     const double clearly_less = MIN_ABUNDANCE * (1.0 - NEAR_TIE);
     const double clearly_more = MIN_ABUNDANCE * (1.0 + NEAR_TIE);
-    if (most > 64
-        && !reserve_isotopologues(fine,
-                                  most < 2 * MAX_ISOTOPOLOGUES ? most : 2 * MAX_ISOTOPOLOGUES)) {
-        return STATUS_NO_MEMORY;
-    }
+    int64_t n = 0;
     for (int32_t j = 0; j < table->n; j++) {
         const double mass = table->mass[j], abundance = table->abundance[j];
         const int32_t shift = table->nucleons[j] - table->min_nucleons;
@@ -71,14 +72,14 @@ static int combine(struct fine_structure *fine, const struct element_table *tabl
             if (product > clearly_less) {
                 n++;
                 if (product < clearly_more) {
-                    fine->declined = 1;
+                    fine->declined = true;
                 }
             }
         }
     }
     swap_pointers(&fine->mass, &fine->mass_next);
     swap_pointers(&fine->abundance, &fine->abundance_next);
-    nucleons = fine->nucleons;
+    int32_t *nucleons = fine->nucleons;
     fine->nucleons = fine->nucleons_next;
     fine->nucleons_next = nucleons;
     fine->n = n > MAX_ISOTOPOLOGUES ? 0 : (int32_t)n;
@@ -131,22 +132,21 @@ static void group_by_nucleons(struct fine_structure *fine, int32_t n_buckets)
     swap_pointers(&fine->abundance, &fine->abundance_next);
 }
 
-static int sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
+static int32_t sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
 {
-    double *mass, *abundance;
     if (fine->n > 1000 || n_buckets > 4 * fine->n + 64) {
         merge_sort(fine);
         return STATUS_OK;
     }
     if (n_buckets > fine->bucket_capacity) {
-        if (!grow_array(&fine->bucket, (size_t)n_buckets, sizeof *fine->bucket)) {
+        if (grow_array(&fine->bucket, (size_t)n_buckets, sizeof *fine->bucket) != STATUS_OK) {
             return STATUS_NO_MEMORY;
         }
         fine->bucket_capacity = n_buckets;
     }
     group_by_nucleons(fine, n_buckets);
-    mass = fine->mass;
-    abundance = fine->abundance;
+    double *mass = fine->mass;
+    double *abundance = fine->abundance;
     for (int32_t i = 1; i < fine->n; i++) {
         const double m = mass[i], a = abundance[i];
         int32_t j = i;
@@ -163,13 +163,13 @@ static int sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
 /* ---- the ion ---- */
 
 /* Element ids ascend by symbol, which fixes the order of the reference's sums. */
-int build_fine_structure(struct fine_structure *fine, int64_t n_elements, const int32_t *elements,
-                         const int32_t *counts, int32_t charge)
+int32_t build_fine_structure(struct fine_structure *fine, int64_t n_elements,
+                             const int32_t *elements, const int32_t *counts, int32_t charge)
 {
     int32_t n_buckets = 1;
     const double electrons = charge * ELECTRON_MASS;
     limit_element_tables(&fine->elements);
-    fine->declined = 0;
+    fine->declined = false;
     fine->n = 1;
     fine->mass[0] = 0.0;
     fine->abundance[0] = 1.0;
@@ -177,7 +177,6 @@ int build_fine_structure(struct fine_structure *fine, int64_t n_elements, const 
     for (int64_t e = 0; e < n_elements && fine->n; e++) {
         const struct element_table *table =
             get_element_table(&fine->elements, elements[e], counts[e]);
-        int status;
         if (!table) {
             return STATUS_NO_MEMORY;
         }
@@ -186,8 +185,8 @@ int build_fine_structure(struct fine_structure *fine, int64_t n_elements, const 
             return STATUS_OK;
         }
         n_buckets += table->max_nucleons - table->min_nucleons;
-        status = combine(fine, table);
-        if (status) {
+        const int32_t status = combine(fine, table);
+        if (status != STATUS_OK) {
             return status;
         }
     }
@@ -209,14 +208,14 @@ void release_fine_structure(struct fine_structure *fine)
     free(fine->bucket);
 }
 
-int prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances)
+int32_t prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances)
 {
-    const int status =
+    const int32_t status =
         prepare_element_tables(&fine->elements, n_elements, isotope_starts, masses, abundances);
-    if (status) {
+    if (status != STATUS_OK) {
         return status;
     }
-    return reserve_isotopologues(fine, FIRST_ISOTOPOLOGUES) ? STATUS_OK : STATUS_NO_MEMORY;
+    return reserve_isotopologues(fine, FIRST_ISOTOPOLOGUES);
 }

@@ -5,6 +5,7 @@
 #ifndef IONBOX_FINE_STRUCTURE_H
 #define IONBOX_FINE_STRUCTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "element_tables.h"
@@ -17,7 +18,7 @@ struct fine_structure {
     int32_t n;         /* 0: too many */
     double *mass;      /* (n) m/z in Da at charge +-1 */
     double *abundance; /* (n) relative to the top */
-    int declined;      /* rounding decides whether one belongs to it */
+    bool declined;     /* rounding decides whether one belongs to it */
 
     struct element_tables elements;
 
@@ -33,9 +34,9 @@ struct fine_structure {
  * hold isotope_starts[n_elements], at most ten of an element. Returns a status; release in any
  * case.
  */
-int prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances);
+int32_t prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances);
 
 void release_fine_structure(struct fine_structure *fine);
 
@@ -43,7 +44,7 @@ void release_fine_structure(struct fine_structure *fine);
  * Compute the isotopologues of an ion that have at least 1e-4 of the top one's abundance. elements
  * (n_elements) ascend, counts are 1 .. 32767. Returns a status.
  */
-int build_fine_structure(struct fine_structure *fine, int64_t n_elements, const int32_t *elements,
-                         const int32_t *counts, int32_t charge);
+int32_t build_fine_structure(struct fine_structure *fine, int64_t n_elements,
+                             const int32_t *elements, const int32_t *counts, int32_t charge);
 
 #endif

@@ -6,9 +6,9 @@
  * is summed up.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
 enum { READ, WITHOUT_PATTERN, DECLINED };
 enum {
     MAX_SYMBOLS = 256,
@@ -34,48 +34,48 @@ struct composition {
     int n_symbols;   /* that stand in the text */
 };
 
-static int fill_symbol_table(struct symbol_table *table, const char *symbols)
+static bool fill_symbol_table(struct symbol_table *table, const char *symbols)
 {
     memset(table->symbol_id, 0xff, sizeof table->symbol_id);
     for (int32_t s = 0; s < table->n_symbols; s++) {
         const char first = symbols[2 * s], second = symbols[2 * s + 1];
         if (first < 'A' || first > 'Z' || (second && (second < 'a' || second > 'z'))) {
-            return 0;
+            return false;
         }
         table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)] =
             (int16_t)s;
     }
-    return 1;
+    return true;
 }
 
-static int is_lower(char letter)
+static bool is_lower(char letter)
 {
     return letter >= 'a' && letter <= 'z';
 }
 
-static int is_digit(char letter)
+static bool is_digit(char letter)
 {
     return letter >= '0' && letter <= '9';
 }
 
-/* Read one line into a zeroed composition; returns 0 where it is not a formula. */
-static int read_formula(const struct symbol_table *table, const char *text, const char *end,
-                        struct composition *read)
+/* Read one line into a zeroed composition; returns whether it is a formula. */
+static bool read_formula(const struct symbol_table *table, const char *text, const char *end,
+                         struct composition *read)
 {
     while (text < end) {
         const char first = *text++;
         char second = 0;
         int64_t count = 0;
-        int id;
         if (first < 'A' || first > 'Z') {
-            return 0;
+            return false;
         }
         if (text < end && is_lower(*text)) {
             second = *text++;
         }
-        id = table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)];
+        const int id =
+            table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)];
         if (id < 0) {
-            return 0;
+            return false;
         }
         if (text == end || !is_digit(*text)) {
             count = 1;
@@ -91,7 +91,7 @@ static int read_formula(const struct symbol_table *table, const char *text, cons
         }
         read->n_symbols++;
     }
-    return 1;
+    return true;
 }
 
 /* Sum of the labels' masses in Da; takes them out of the counts. */
@@ -164,7 +164,6 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
     starts[0] = 0;
     for (int64_t i = 0; i < n_formulas; i++) {
         const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
-        int64_t written;
         if (!line_end) {
             return n_formulas;
         }
@@ -172,7 +171,7 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
         if (!read_formula(&table, text, line_end, &read)) {
             return i;
         }
-        written =
+        const int64_t written =
             write_counts(&table, &read, elements + n, counts + n, label_mass + i, outcome + i);
         if (written < 0) {
             return i;

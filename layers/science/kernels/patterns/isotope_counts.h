@@ -32,8 +32,8 @@ struct count_set {
  * into a zeroed set, the mode first. log_abundance (n_isotopes) falls; log_factorial is filled up
  * to n_atoms. Stops beyond MAX_ISOTOPOLOGUES. Returns 0 without memory; free the set in any case.
  */
-int collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
-                   int32_t n_atoms, struct count_set *set);
+int32_t collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
+                       int32_t n_atoms, struct count_set *set);
 
 void free_count_set(struct count_set *set);
 

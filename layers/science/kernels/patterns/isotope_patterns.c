@@ -71,13 +71,12 @@ static void write_best(struct pattern_context *context, int32_t n_wanted, double
 {
     struct centroid_peak *peaks = context->peaks;
     int32_t n = context->n_peaks;
-    double top;
     if (n == 0) {
-        context->declined = 1; /* the reference raises an error */
+        context->declined = true; /* the reference raises an error */
         return;
     }
     sort_by_intensity(peaks, n);
-    top = peaks[0].intensity;
+    const double top = peaks[0].intensity;
     if (n > n_wanted) {
         is_less(context, peaks[n_wanted].intensity, peaks[n_wanted - 1].intensity);
         n = n_wanted;
@@ -96,14 +95,14 @@ static void write_best(struct pattern_context *context, int32_t n_wanted, double
 }
 
 /* Pattern of one ion; writes (n_peaks) m/z and intensities that hold zeros. Returns a status. */
-static int generate_pattern(struct pattern_context *context, const struct isotope_model *model,
-                            int64_t n_elements, const int32_t *elements, const int32_t *counts,
-                            double shift, double *mz, float *intensity, uint8_t *outcome)
+static int32_t generate_pattern(struct pattern_context *context, const struct isotope_model *model,
+                                int64_t n_elements, const int32_t *elements, const int32_t *counts,
+                                double shift, double *mz, float *intensity, uint8_t *outcome)
 {
-    int status;
     *outcome = ION_WITHOUT_PATTERN;
-    status = build_fine_structure(&context->fine, n_elements, elements, counts, model->charge);
-    if (status || context->fine.n == 0) {
+    int32_t status =
+        build_fine_structure(&context->fine, n_elements, elements, counts, model->charge);
+    if (status != STATUS_OK || context->fine.n == 0) {
         return status;
     }
     context->declined = context->fine.declined;
@@ -116,10 +115,10 @@ static int generate_pattern(struct pattern_context *context, const struct isotop
     if (!context->declined) {
         status = lay_out_grid(context, model->analyzer, model->resolving_power);
     }
-    if (!status && !context->declined) {
+    if (status == STATUS_OK && !context->declined) {
         status = find_maxima(context, model->n_peaks);
     }
-    if (!status && !context->declined) {
+    if (status == STATUS_OK && !context->declined) {
         write_best(context, model->n_peaks, shift, mz, intensity);
     }
     *outcome = context->declined ? ION_DECLINED : ION_DONE;
@@ -159,7 +158,8 @@ struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
         return NULL;
     }
     fill_exp_table(context->exp_table);
-    if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)) {
+    if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)
+        != STATUS_OK) {
         ionbox_free_pattern_context(context);
         return NULL;
     }
@@ -174,32 +174,32 @@ struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
  * at m/z 200. mz (n_ions, n_peaks), intensity (n_ions, n_peaks; base peak 100): zeros on entry.
  * outcome (n_ions): 0 done, 1 no pattern, 2 declined. Returns a status (status.h).
  */
-int ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions, const int64_t *starts,
-                             const int32_t *elements, const int32_t *counts, const double *shifts,
-                             int32_t analyzer, double resolving_power, int32_t charge,
-                             int32_t n_peaks, double *mz, float *intensity, uint8_t *outcome)
+int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
+                                 const int64_t *starts, const int32_t *elements,
+                                 const int32_t *counts, const double *shifts, int32_t analyzer,
+                                 double resolving_power, int32_t charge, int32_t n_peaks,
+                                 double *mz, float *intensity, uint8_t *outcome)
 {
     const struct isotope_model model = {analyzer, resolving_power, charge, n_peaks};
     if (n_peaks < 1 || analyzer < ANALYZER_ORBITRAP || analyzer > ANALYZER_TOF) {
         return STATUS_INVALID;
     }
     if (n_peaks > context->best_capacity) {
-        if (!grow_array(&context->best, (size_t)n_peaks, sizeof *context->best)) {
+        if (grow_array(&context->best, (size_t)n_peaks, sizeof *context->best) != STATUS_OK) {
             return STATUS_NO_MEMORY;
         }
         context->best_capacity = n_peaks;
     }
     for (int64_t ion = 0; ion < n_ions; ion++) {
         const int64_t start = starts[ion];
-        int status;
         outcome[ion] = ION_WITHOUT_PATTERN;
         if (starts[ion + 1] == start) {
             continue;
         }
-        status = generate_pattern(context, &model, starts[ion + 1] - start, elements + start,
-                                  counts + start, shifts[ion], mz + ion * n_peaks,
-                                  intensity + ion * n_peaks, outcome + ion);
-        if (status) {
+        const int32_t status = generate_pattern(
+            context, &model, starts[ion + 1] - start, elements + start, counts + start, shifts[ion],
+            mz + ion * n_peaks, intensity + ion * n_peaks, outcome + ion);
+        if (status != STATUS_OK) {
             return status;
         }
     }

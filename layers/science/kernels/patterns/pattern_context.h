@@ -5,6 +5,7 @@
 #ifndef IONBOX_PATTERN_CONTEXT_H
 #define IONBOX_PATTERN_CONTEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fine_structure.h"
@@ -61,7 +62,7 @@ struct pattern_context {
     double *best; /* (n_wanted) */
     int32_t best_capacity;
 
-    int declined; /* the last digits decide about the ion */
+    bool declined; /* the last digits decide about the ion */
 };
 
 #endif

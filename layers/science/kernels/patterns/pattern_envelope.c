@@ -87,7 +87,7 @@ void sample_envelope(struct pattern_context *context, int32_t hint, int64_t firs
         in--;
     }
     if (in->first > first) {
-        context->declined = 1;
+        context->declined = true;
         return;
     }
     while (in < end && in->first + in->count <= first) {
@@ -108,12 +108,12 @@ void sample_envelope(struct pattern_context *context, int32_t hint, int64_t firs
         done += n;
     }
     if (done < count) {
-        context->declined = 1;
+        context->declined = true;
     }
 }
 
-int may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
-              double from, double to, double least)
+bool may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
+               double from, double to, double least)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     const double per_sigma = 1.0 / sigma, reach = REACH * sigma;
@@ -126,8 +126,8 @@ int may_reach(const struct pattern_context *context, const struct cluster *withi
         const int32_t cell = x > 0.0 ? (int32_t)(x * (1.0 / EXP_STEP)) + 2 : 2;
         bound += abundance[k] * context->exp_table[cell < EXP_SIZE ? cell : EXP_SIZE - 1];
         if (bound >= least * (1.0 - 1e-6)) {
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }

@@ -18,7 +18,7 @@ void sample_envelope(struct pattern_context *context, int32_t hint, int64_t firs
                      double *mz, double *value);
 
 /* Whether the envelope of a cluster may reach `least` between two m/z; sigma: its largest width. */
-int may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
-              double from, double to, double least);
+bool may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
+               double from, double to, double least);
 
 #endif

@@ -19,20 +19,20 @@ static const double REFERENCE_MZ = 200.0;
 enum { MAX_SAMPLES = 100000000 };
 
 /* Sigma and grid step (m/z) where each isotopologue sets the width. */
-static int compute_widths(struct pattern_context *context, int32_t analyzer, double resolving_power)
+static int32_t compute_widths(struct pattern_context *context, int32_t analyzer,
+                              double resolving_power)
 {
     const int32_t n = context->fine.n;
     const double *mz = context->fine.mass;
-    double *sigma, *step;
     if (n > context->width_capacity) {
-        if (!grow_array(&context->sigma, 2 * (size_t)n, sizeof(double))
-            || !grow_array(&context->step, 2 * (size_t)n, sizeof(double))) {
+        if (grow_array(&context->sigma, 2 * (size_t)n, sizeof(double)) != STATUS_OK
+            || grow_array(&context->step, 2 * (size_t)n, sizeof(double)) != STATUS_OK) {
             return STATUS_NO_MEMORY;
         }
         context->width_capacity = 2 * n;
     }
-    sigma = context->sigma;
-    step = context->step;
+    double *sigma = context->sigma;
+    double *step = context->step;
     if (analyzer == ANALYZER_ORBITRAP) {
         for (int32_t i = 0; i < n; i++) {
             sigma[i] = mz[i] / (resolving_power * sqrt(REFERENCE_MZ / mz[i])) / FWHM_PER_SIGMA;
@@ -62,15 +62,15 @@ struct walker {
 static struct segment *open_segment(struct pattern_context *context, const struct walker *walk,
                                     int32_t peak, double sigma)
 {
-    struct segment *opened;
     if (context->n_segments == context->segment_capacity) {
         int32_t capacity = 2 * context->segment_capacity + 256;
-        if (!grow_array(&context->segments, (size_t)capacity, sizeof *context->segments)) {
+        if (grow_array(&context->segments, (size_t)capacity, sizeof *context->segments)
+            != STATUS_OK) {
             return NULL;
         }
         context->segment_capacity = capacity;
     }
-    opened = context->segments + context->n_segments++;
+    struct segment *opened = context->segments + context->n_segments++;
     opened->start = walk->mz;
     opened->increment = 0.0;
     opened->sigma = sigma;
@@ -94,25 +94,24 @@ static void step_once(struct walker *walk, double step)
  * last segment. Adding the step rounds to the same increment while the exponent of m/z stays; an
  * exact tie in that rounding depends on the last bit before, which is even from the second step on.
  */
-static int walk_to(struct pattern_context *context, struct walker *walk, double step, double limit,
-                   int open)
+static int32_t walk_to(struct pattern_context *context, struct walker *walk, double step,
+                       double limit, bool open)
 {
     for (;;) {
         struct segment *current = context->segments + context->n_segments - 1;
         const double next = walk->mz + step;
         double increment = next - walk->mz;
         const double last = fmin(limit, walk->power_of_two);
-        const int up_to_last = !open && limit < walk->power_of_two;
-        int64_t n;
+        const bool up_to_last = !open && limit < walk->power_of_two;
         if (!(open ? next < limit : next <= limit)) {
             return STATUS_OK;
         }
         if (!(increment > 0.0) || walk->index > MAX_SAMPLES) {
-            context->declined = 1;
+            context->declined = true;
             return STATUS_OK;
         }
         if (next >= walk->power_of_two || fabs(step - increment) == walk->power_of_two * 0x1p-54) {
-            const int is_tie = next < walk->power_of_two;
+            const bool is_tie = next < walk->power_of_two;
             step_once(walk, step);
             current = open_segment(context, walk, current->peak, current->sigma);
             if (!current) {
@@ -123,7 +122,7 @@ static int walk_to(struct pattern_context *context, struct walker *walk, double 
                 continue;
             }
         }
-        n = (int64_t)((last - walk->mz) / increment) + 1;
+        int64_t n = (int64_t)((last - walk->mz) / increment) + 1;
         while (n > 0
                && (up_to_last ? walk->mz + (double)n * increment > last
                               : walk->mz + (double)n * increment >= last)) {
@@ -144,16 +143,16 @@ static int walk_to(struct pattern_context *context, struct walker *walk, double 
  * sample is more than 6 sigma beyond it; that sample takes the next one's width if it is within
  * 6 sigma of it, else it is in empty space, which ends where the next one is reached.
  */
-static int lay_out_segments(struct pattern_context *context)
+static int32_t lay_out_segments(struct pattern_context *context)
 {
     const double *mz = context->fine.mass, *sigma = context->sigma, *step = context->step;
     const int32_t n = context->fine.n;
     const double origin = mz[0] - REACH * sigma[0];
     struct walker walk = {origin + (double)HALF_WINDOW * step[0], WINDOW - 1, 0x1p-20};
-    int status;
+    int32_t status;
     context->n_segments = 0;
     if (!(origin - (double)HALF_WINDOW * step[0] > 0.0) || !(step[0] > 0.0)) {
-        context->declined = 1; /* the reference refuses negative m/z */
+        context->declined = true; /* the reference refuses negative m/z */
         return STATUS_OK;
     }
     while (walk.mz >= walk.power_of_two) {
@@ -164,11 +163,11 @@ static int lay_out_segments(struct pattern_context *context)
     }
     for (int32_t peak = 0;; peak++) {
         const double reach = REACH * sigma[peak];
-        status = walk_to(context, &walk, step[peak], mz[peak] + reach, 0);
+        status = walk_to(context, &walk, step[peak], mz[peak] + reach, false);
         if (walk.index >= MAX_SAMPLES) {
-            context->declined = 1; /* the reference refuses more */
+            context->declined = true; /* the reference refuses more */
         }
-        if (status || context->declined || peak == n - 1) {
+        if (status != STATUS_OK || context->declined || peak == n - 1) {
             return status;
         }
         step_once(&walk, step[peak]);
@@ -179,8 +178,8 @@ static int lay_out_segments(struct pattern_context *context)
             if (!open_segment(context, &walk, -1, sigma[peak])) {
                 return STATUS_NO_MEMORY;
             }
-            status = walk_to(context, &walk, step[peak], mz[peak + 1] - reach, 1);
-            if (status || context->declined) {
+            status = walk_to(context, &walk, step[peak], mz[peak + 1] - reach, true);
+            if (status != STATUS_OK || context->declined) {
                 return status;
             }
             step_once(&walk, step[peak]);
@@ -194,10 +193,10 @@ static int lay_out_segments(struct pattern_context *context)
     }
 }
 
-int lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power)
+int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power)
 {
-    const int status = compute_widths(context, analyzer, resolving_power);
-    return status ? status : lay_out_segments(context);
+    const int32_t status = compute_widths(context, analyzer, resolving_power);
+    return status == STATUS_OK ? lay_out_segments(context) : status;
 }
 
 int32_t find_segment(const struct pattern_context *context, int32_t hint, double mz)

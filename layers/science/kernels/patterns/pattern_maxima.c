@@ -28,19 +28,19 @@ enum {
 
 /* ---- maxima among samples ---- */
 
-int is_less(struct pattern_context *context, double a, double b)
+bool is_less(struct pattern_context *context, double a, double b)
 {
     if (fabs(a - b) <= NEAR_TIE * b) {
-        context->declined = 1;
+        context->declined = true;
     }
     return a < b;
 }
 
-static int add_peak(struct pattern_context *context, double mz, double intensity)
+static int32_t add_peak(struct pattern_context *context, double mz, double intensity)
 {
     if (context->n_peaks == context->peak_capacity) {
         int32_t capacity = 2 * context->peak_capacity + 64;
-        if (!grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks)) {
+        if (grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks) != STATUS_OK) {
             return STATUS_NO_MEMORY;
         }
         context->peak_capacity = capacity;
@@ -55,7 +55,7 @@ static int add_peak(struct pattern_context *context, double mz, double intensity
  * Weighted mean of the 15 samples around a local maximum, from the foot of its left flank to the
  * sample before the one where the right flank ends, as the reference has it.
  */
-static int add_centroid(struct pattern_context *context, const double *mz, const double *value)
+static int32_t add_centroid(struct pattern_context *context, const double *mz, const double *value)
 {
     double weighted = 0.0, total = 0.0;
     int i = HALF_WINDOW;
@@ -73,11 +73,10 @@ static int add_centroid(struct pattern_context *context, const double *mz, const
 }
 
 /* Add the local maxima of at least `least` among samples; not in half a window at either end. */
-static int add_maxima(struct pattern_context *context, const double *mz, const double *value,
-                      int64_t count, double least)
+static int32_t add_maxima(struct pattern_context *context, const double *mz, const double *value,
+                          int64_t count, double least)
 {
     for (int64_t i = HALF_WINDOW; i < count - HALF_WINDOW; i++) {
-        int status;
         /* most samples are clearly none */
         if (value[i] < least * (1.0 - NEAR_TIE) || value[i - 1] > value[i] * (1.0 + NEAR_TIE)
             || value[i + 1] > value[i] * (1.0 + NEAR_TIE)) {
@@ -87,8 +86,8 @@ static int add_maxima(struct pattern_context *context, const double *mz, const d
             || is_less(context, value[i], value[i + 1])) {
             continue;
         }
-        status = add_centroid(context, mz + i - HALF_WINDOW, value + i - HALF_WINDOW);
-        if (status) {
+        const int32_t status = add_centroid(context, mz + i - HALF_WINDOW, value + i - HALF_WINDOW);
+        if (status != STATUS_OK) {
             return status;
         }
     }
@@ -97,28 +96,29 @@ static int add_maxima(struct pattern_context *context, const double *mz, const d
 
 /* ---- maxima of a cluster ---- */
 
-static int reserve_samples(struct pattern_context *context, int64_t wanted)
+static int32_t reserve_samples(struct pattern_context *context, int64_t wanted)
 {
     int64_t capacity = 2 * wanted;
     if (wanted <= context->sample_capacity) {
-        return 1;
+        return STATUS_OK;
     }
     context->sample_capacity = 0;
-    if (!grow_array(&context->sample_mz, (size_t)capacity, sizeof(double))
-        || !grow_array(&context->sample_value, (size_t)capacity, sizeof(double))) {
-        return 0;
+    if (grow_array(&context->sample_mz, (size_t)capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&context->sample_value, (size_t)capacity, sizeof(double)) != STATUS_OK) {
+        return STATUS_NO_MEMORY;
     }
     context->sample_capacity = capacity;
-    return 1;
+    return STATUS_OK;
 }
 
 /* Add maxima of at least `least` among samples first .. last; half a window more is computed. */
-static int scan_samples(struct pattern_context *context, int32_t hint, int64_t first, int64_t last,
-                        double least)
+static int32_t scan_samples(struct pattern_context *context, int32_t hint, int64_t first,
+                            int64_t last, double least)
 {
     const int64_t count = last - first + 1 + 2 * HALF_WINDOW;
-    if (!reserve_samples(context, count)) {
-        return STATUS_NO_MEMORY;
+    const int32_t status = reserve_samples(context, count);
+    if (status != STATUS_OK) {
+        return status;
     }
     sample_envelope(context, hint, first - HALF_WINDOW, count, context->sample_mz,
                     context->sample_value);
@@ -129,7 +129,7 @@ static int scan_samples(struct pattern_context *context, int32_t hint, int64_t f
 }
 
 /* Find the one maximum of a log-concave cluster, climbing from its centre of mass. */
-static int climb(struct pattern_context *context, int32_t hint, double mean, double least)
+static int32_t climb(struct pattern_context *context, int32_t hint, double mean, double least)
 {
     int64_t top = find_sample(context, hint, mean);
     double mz[CLIMB_WINDOW], value[CLIMB_WINDOW];
@@ -155,8 +155,8 @@ static int climb(struct pattern_context *context, int32_t hint, double mean, dou
  * Scan a cluster's samples block by block, leaving out blocks that cannot reach `least`. Maxima lie
  * between the lightest isotopologue and `margin` (m/z) beyond the heaviest.
  */
-static int scan_cluster(struct pattern_context *context, int32_t hint, const struct cluster *within,
-                        double margin, double least)
+static int32_t scan_cluster(struct pattern_context *context, int32_t hint,
+                            const struct cluster *within, double margin, double least)
 {
     const double sigma = context->sigma[within->last];
     const double begin = context->fine.mass[within->first] - 2.0 * context->step[within->first];
@@ -166,7 +166,6 @@ static int scan_cluster(struct pattern_context *context, int32_t hint, const str
     int64_t index = find_sample(context, hint, begin), run = -1;
     while (index <= stop) {
         int64_t block_end = index + BLOCK - 1 < stop ? index + BLOCK - 1 : stop;
-        int reaches;
         while (in < end && in->first + in->count <= index) {
             in++;
         }
@@ -176,15 +175,15 @@ static int scan_cluster(struct pattern_context *context, int32_t hint, const str
         if (block_end > in->first + in->count - 1) {
             block_end = in->first + in->count - 1;
         }
-        reaches = in->peak >= 0
-                  && may_reach(context, within, sigma, sample_position(in, index),
-                               sample_position(in, block_end), least);
+        const bool reaches = in->peak >= 0
+                             && may_reach(context, within, sigma, sample_position(in, index),
+                                          sample_position(in, block_end), least);
         if (reaches && run < 0) {
             run = index;
         }
         if (!reaches && run >= 0) {
-            int status = scan_samples(context, hint, run, index - 1, least);
-            if (status || context->declined) {
+            int32_t status = scan_samples(context, hint, run, index - 1, least);
+            if (status != STATUS_OK || context->declined) {
                 return status;
             }
             run = -1;
@@ -197,7 +196,7 @@ static int scan_cluster(struct pattern_context *context, int32_t hint, const str
 /* ---- clusters ---- */
 
 /* Cut the isotopologues into clusters that do not interact. */
-static int find_clusters(struct pattern_context *context)
+static int32_t find_clusters(struct pattern_context *context)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     context->n_clusters = 0;
@@ -217,7 +216,8 @@ static int find_clusters(struct pattern_context *context)
         found.mean = mass[first] + weighted / found.sum;
         if (context->n_clusters == context->cluster_capacity) {
             int32_t capacity = 2 * context->cluster_capacity + 64;
-            if (!grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters)) {
+            if (grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters)
+                != STATUS_OK) {
                 return STATUS_NO_MEMORY;
             }
             context->cluster_capacity = capacity;
@@ -250,23 +250,23 @@ static double bound_nth_maximum(const struct pattern_context *context, int32_t n
     return n_best < n_wanted ? 0.0 : best[n_wanted - 1] * NEAREST_SAMPLE;
 }
 
-int find_maxima(struct pattern_context *context, int32_t n_wanted)
+int32_t find_maxima(struct pattern_context *context, int32_t n_wanted)
 {
     int32_t hint = 0;
-    int status = find_clusters(context);
-    const double least = status ? 0.0 : fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE);
+    int32_t status = find_clusters(context);
+    const double least =
+        status == STATUS_OK ? fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE) : 0.0;
     context->n_peaks = 0;
-    for (int32_t c = 0; c < context->n_clusters && !status && !context->declined; c++) {
+    for (int32_t c = 0; c < context->n_clusters && status == STATUS_OK && !context->declined; c++) {
         const struct cluster *here = context->clusters + c;
         const double begin = context->fine.mass[here->first];
         const double sigma = context->sigma[here->first];
-        double drift;
         if (here->sum < least * (1.0 - 1e-6)) {
             continue;
         }
         hint = find_segment(context, hint, begin - 2.0 * sigma);
         /* the width in force may still be that of an isotopologue of an earlier cluster */
-        drift = context->sigma[here->last] / context->segments[hint].sigma - 1.0;
+        const double drift = context->sigma[here->last] / context->segments[hint].sigma - 1.0;
         if (context->fine.mass[here->last] - begin <= UNIMODAL * sigma && drift < STEADY) {
             status = climb(context, hint, here->mean, least);
         } else {

@@ -8,9 +8,9 @@
 #include "pattern_context.h"
 
 /* a < b, and a note where the last digits decide. */
-int is_less(struct pattern_context *context, double a, double b);
+bool is_less(struct pattern_context *context, double a, double b);
 
 /* Collect the maxima that can be among the n best, in the context's peaks. Returns a status. */
-int find_maxima(struct pattern_context *context, int32_t n_wanted);
+int32_t find_maxima(struct pattern_context *context, int32_t n_wanted);
 
 #endif

@@ -13,6 +13,7 @@
 #include "chaos.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static inline uint8_t min_u8(uint8_t a, uint8_t b)
 }
 
 /* Allocate working memory for images of height x width pixels. */
-int init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width)
+int32_t init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width)
 {
     size_t stride = width + 2, n_cells = (height + 2) * stride;
     *scratch = (struct chaos_scratch){.height = height, .width = width, .stride = stride};
@@ -101,7 +102,7 @@ static struct box quantise(struct chaos_scratch *scratch, const uint32_t *pixel,
     double rows_per_pixel = 1.0 / (double)scratch->width;
     /* The guess is at most one too high and never too low: it is inflated by 2^-20, thresholds are
      * rounded by less than 2^-22. Outside this range of maxima they over- or underflow. */
-    int guessable = maximum > 1e-30f && maximum < 1e36f;
+    const bool guessable = maximum > 1e-30f && maximum < 1e36f;
     float levels_per_unit = guessable ? (float)n_levels / maximum * (1 + 0x1p-20f) : 0;
     for (size_t i = 0; i < n; i++) {
         size_t y = (size_t)(((double)pixel[i] + 0.5) * rows_per_pixel);
@@ -359,14 +360,14 @@ static size_t list_pixels(const float *image, size_t n_pixels, uint32_t *pixel, 
 }
 
 /* Measure the chaos of images: (n_images, height, width) float32 -> chaos (n_images,) float64. */
-int ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height, int64_t width,
-                         int32_t n_levels, double *chaos)
+int32_t ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height, int64_t width,
+                             int32_t n_levels, double *chaos)
 {
     if (n_images < 0 || height < 1 || width < 1 || n_levels < 1 || n_levels > MAX_CHAOS_LEVELS) {
         return STATUS_INVALID;
     }
     struct chaos_scratch scratch;
-    int status = init_chaos_scratch(&scratch, (size_t)height, (size_t)width);
+    int32_t status = init_chaos_scratch(&scratch, (size_t)height, (size_t)width);
     if (status != STATUS_OK) {
         return status;
     }

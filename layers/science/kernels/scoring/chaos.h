@@ -22,7 +22,7 @@ struct chaos_scratch {
     uint32_t *dilated_cells; /* list of non-zero cells of dilated */
 };
 
-int init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width);
+int32_t init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width);
 void free_chaos_scratch(struct chaos_scratch *scratch);
 double measure_chaos(struct chaos_scratch *scratch, const uint32_t *pixel, const float *value,
                      size_t n_pixels, unsigned n_levels);

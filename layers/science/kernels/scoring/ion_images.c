@@ -24,8 +24,9 @@ int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int6
 }
 
 /* Extract the images of n windows: image (n, n_pixels) float32, zero when called. */
-int ionbox_extract_images(const struct peak_columns *peaks, const int64_t *start,
-                          const int64_t *stop, int64_t n_windows, int64_t n_pixels, float *image)
+int32_t ionbox_extract_images(const struct peak_columns *peaks, const int64_t *start,
+                              const int64_t *stop, int64_t n_windows, int64_t n_pixels,
+                              float *image)
 {
     if (n_windows < 0 || n_pixels < 0 || n_pixels > UINT32_MAX) {
         return STATUS_INVALID;
@@ -36,7 +37,7 @@ int ionbox_extract_images(const struct peak_columns *peaks, const int64_t *start
     }
     double *sum = calloc((size_t)n_pixels + 1, sizeof *sum);
     uint32_t *touched = malloc(((size_t)longest + 1) * sizeof *touched);
-    int status = sum && touched ? STATUS_OK : STATUS_NO_MEMORY;
+    int32_t status = sum && touched ? STATUS_OK : STATUS_NO_MEMORY;
     for (int64_t w = 0; w < n_windows && status == STATUS_OK; w++, image += n_pixels) {
         int64_t n = scatter_window(peaks, start[w], stop[w], (size_t)n_pixels, sum, touched);
         if (n < 0) {

@@ -6,6 +6,7 @@
  * so that an ion's scores do not depend on the ions scored with it.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "../status.h"
@@ -72,11 +73,12 @@ static void free_scratch(struct score_scratch *scratch)
 }
 
 /* Allocate for height x width pixels and windows of up to `longest` peaks. */
-static int init_scratch(struct score_scratch *scratch, size_t height, size_t width, size_t longest)
+static int32_t init_scratch(struct score_scratch *scratch, size_t height, size_t width,
+                            size_t longest)
 {
     size_t n_pixels = height * width;
     *scratch = (struct score_scratch){0};
-    int status = init_chaos_scratch(&scratch->chaos, height, width);
+    int32_t status = init_chaos_scratch(&scratch->chaos, height, width);
     if (status != STATUS_OK) {
         return status;
     }
@@ -118,13 +120,13 @@ static void summarise_image(struct ion_image *image, size_t n_measured)
     double sum = 0;
     float minimum = image->n < n_measured ? 0 : INFINITY;
     float maximum = image->n < n_measured ? 0 : -INFINITY;
-    int has_nan = 0;
+    bool has_nan = false;
     for (size_t i = 0; i < image->n; i++) {
         float v = image->value[i];
         sum += (double)v;
         minimum = v < minimum ? v : minimum;
         maximum = v > maximum ? v : maximum;
-        has_nan |= v != v;
+        has_nan = has_nan || v != v;
     }
     image->sum = sum;
     image->mean = sum / (double)n_measured;
@@ -262,7 +264,7 @@ static inline void measure_mz(const struct peak_columns *peaks, int64_t start, i
         spread_sum += (double)peaks->intensity[row] * ((offset - mean) * (offset - mean));
     }
     double spread = spread_sum / weight_sum;
-    int known = isfinite(mean) && isfinite(spread);
+    const bool known = isfinite(mean) && isfinite(spread);
     *mz_mean = theory + (known ? mean : 0);
     *mz_stddev = known ? sqrt(spread) : 0;
 }
@@ -295,8 +297,8 @@ static void score_mz(const struct score_job *job, size_t ion, size_t out)
 }
 
 /* Extract isotope image k of an ion and write its intensity columns: row `out` of the scores. */
-static int take_image(const struct score_job *job, struct score_scratch *scratch, size_t ion,
-                      size_t k, size_t out, struct ion_image *image)
+static int32_t take_image(const struct score_job *job, struct score_scratch *scratch, size_t ion,
+                          size_t k, size_t out, struct ion_image *image)
 {
     size_t window = ion * (size_t)job->n_peaks + k, column = out * (size_t)job->n_peaks + k;
     int64_t n = scatter_window(&job->peaks, job->start[window], job->stop[window],
@@ -316,14 +318,14 @@ static int take_image(const struct score_job *job, struct score_scratch *scratch
 }
 
 /* Score one ion: row `out` of the scores. */
-static int score_ion(const struct score_job *job, struct score_scratch *scratch, size_t out)
+static int32_t score_ion(const struct score_job *job, struct score_scratch *scratch, size_t out)
 {
     size_t n_peaks = (size_t)job->n_peaks, n_measured = (size_t)job->n_measured;
     size_t ion = (size_t)job->selected[out];
     const float *abundance = job->pattern_intensity + ion * n_peaks;
     double observed[MAX_ISOTOPE_PEAKS] = {0}, correlation[MAX_ISOTOPE_PEAKS] = {0};
     struct ion_image *first = &scratch->first, *other = &scratch->other;
-    int status = take_image(job, scratch, ion, 0, out, first);
+    int32_t status = take_image(job, scratch, ion, 0, out, first);
     if (status != STATUS_OK) {
         return status;
     }
@@ -350,7 +352,7 @@ static int score_ion(const struct score_job *job, struct score_scratch *scratch,
         return status;
     }
 
-    int is_target = job->is_target[ion] != 0;
+    const bool is_target = job->is_target[ion] != 0;
     double spectral = compare_intensities(observed, abundance, n_peaks), spatial = 0, chaos = 0;
     if (spectral > 0 || is_target) {
         spatial = mean_correlation(correlation, abundance, n_peaks);
@@ -382,14 +384,15 @@ static int64_t check_job(const struct score_job *job)
  * Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which
  * matters for speed only: near ions share peaks in cache.
  */
-int ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order)
+int32_t ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order)
 {
     int64_t longest = check_job(job);
     if (longest < 0) {
         return STATUS_INVALID;
     }
     struct score_scratch scratch;
-    int status = init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
+    int32_t status =
+        init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
     if (status != STATUS_OK) {
         return status;
     }

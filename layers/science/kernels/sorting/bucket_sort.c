@@ -110,7 +110,7 @@ static void merge(const struct peak *from, size_t middle, size_t n, struct peak 
     size_t left = 0;
     size_t right = middle;
     for (size_t i = 0; i < n; i++) {
-        const int take_left = right == n || (left < middle && from[left].key <= from[right].key);
+        const bool take_left = right == n || (left < middle && from[left].key <= from[right].key);
         to[i] = from[take_left ? left++ : right++];
     }
 }
@@ -151,17 +151,17 @@ static int32_t sort_any(size_t n, int32_t mz_bytes, struct columns at_start,
 
 /* ---- any bucket ---- */
 
-static inline int is_sorted(size_t n, int32_t mz_bytes, const void *mz)
+static inline bool is_sorted(size_t n, int32_t mz_bytes, const void *mz)
 {
     uint64_t before = 0;
     for (size_t i = 0; i < n; i++) {
         const uint64_t key = order_key(load_mz(mz, i, mz_bytes), mz_bytes);
         if (key < before) {
-            return 0;
+            return false;
         }
         before = key;
     }
-    return 1;
+    return true;
 }
 
 /* Describe a bucket by the bits of its m/z, which order positive numbers; others have larger. */
@@ -174,7 +174,7 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
         lowest = bits < lowest ? bits : lowest;
         highest = bits > highest ? bits : highest;
     }
-    const int ordered = highest <= infinity_bits(mz_bytes);
+    const bool ordered = highest <= infinity_bits(mz_bytes);
     return (struct bucket){
         .n = n,
         .lowest = lowest,

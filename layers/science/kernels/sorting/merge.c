@@ -28,14 +28,14 @@ static void copy_peaks(const struct run *run, int64_t first, int64_t stop, int32
     memcpy(to.pixel, run->pixel + skipped * 4, n * 4);
 }
 
-static int cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
+static bool cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
 {
     for (int64_t i = 0; i < n_buckets * n_runs; i++) {
         if (cuts[i] < 0 || cuts[i + n_runs] < cuts[i]) {
-            return 0;
+            return false;
         }
     }
-    return 1;
+    return true;
 }
 
 /*

@@ -29,7 +29,7 @@ static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint6
     return sum;
 }
 
-int32_t ionbox_get_n_cells(void)
+int64_t ionbox_get_n_cells(void)
 {
     return N_CELLS;
 }
@@ -83,7 +83,7 @@ int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket, u
         }
         const uint32_t open = n_buckets ? first_cell[n_buckets - 1] : 0;
         /* The outermost cells are sorted in another way, so each is a bucket of its own. */
-        const int fits =
+        const bool fits =
             n_buckets && open != BELOW && cell != ABOVE && cell - open < MAX_BUCKET_CELLS
             && row + cell_count[cell] - bucket_start[n_buckets - 1] <= MAX_BUCKET_PEAKS;
         if (!fits) {

@@ -5,6 +5,7 @@
 
 #include "radix_sort.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -51,8 +52,8 @@ static inline uint64_t *radix_sort(uint64_t *values, uint64_t *other, size_t n, 
     return values;
 }
 
-/* Sort by insertion; give up, and return 0, after max_moves. */
-static int insertion_sort(uint64_t *values, size_t n, size_t max_moves)
+/* Sort by insertion; give up, and return false, after max_moves. */
+static bool insertion_sort(uint64_t *values, size_t n, size_t max_moves)
 {
     size_t moves = 0;
     for (size_t i = 1; i < n; i++) {
@@ -65,10 +66,10 @@ static int insertion_sort(uint64_t *values, size_t n, size_t max_moves)
         values[k] = value;
         moves += i - k;
         if (moves > max_moves) {
-            return 0;
+            return false;
         }
     }
-    return 1;
+    return true;
 }
 
 const uint64_t *sort_values(uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit)

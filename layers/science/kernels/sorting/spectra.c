@@ -4,7 +4,7 @@
 
 #include "spectra.h"
 
-int types_are_known(const struct spectra *spectra)
+bool types_are_known(const struct spectra *spectra)
 {
     return (spectra->mz_bytes == 4 || spectra->mz_bytes == 8) && spectra->intensity_type >= FLOAT32
            && spectra->intensity_type <= INT64;
@@ -80,7 +80,7 @@ void read_kept(const struct spectra *spectra, int64_t index, size_t start, size_
         n_above += above[i];
     }
     kept->n = n_above;
-    const int all = n_above == n; /* mostly so, and then copies are faster than choices */
+    const bool all = n_above == n; /* mostly so, and then copies are faster than choices */
     if (all && mz_bytes == 8) {
         memcpy(kept->mz_bits, mz, n * 8);
     } else if (all) {

@@ -7,6 +7,7 @@
 #ifndef IONBOX_SPECTRA_H
 #define IONBOX_SPECTRA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -85,7 +86,7 @@ struct kept {
     float intensity[CHUNK_PEAKS];
 };
 
-int types_are_known(const struct spectra *spectra);
+bool types_are_known(const struct spectra *spectra);
 
 /* Return the bytes of one stored intensity. */
 size_t intensity_bytes(int32_t type);
