@@ -11,16 +11,17 @@
 
 #include "../status.h"
 
-int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows)
+int32_t measure_windows(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows,
+                        int64_t *longest)
 {
-    int64_t longest = 0;
+    *longest = 0;
     for (size_t i = 0; i < n; i++) {
         if (start[i] < 0 || stop[i] < start[i] || stop[i] > n_rows) {
-            return -1;
+            return STATUS_INVALID;
         }
-        longest = stop[i] - start[i] > longest ? stop[i] - start[i] : longest;
+        *longest = stop[i] - start[i] > *longest ? stop[i] - start[i] : *longest;
     }
-    return longest;
+    return STATUS_OK;
 }
 
 /* Extract the images of n windows: image (n, n_pixels) float32, zero when called. */
@@ -31,13 +32,14 @@ int32_t ionbox_extract_images(const struct peak_columns *peaks, const int64_t *s
     if (n_windows < 0 || n_pixels < 0 || n_pixels > UINT32_MAX) {
         return STATUS_INVALID;
     }
-    int64_t longest = longest_window(start, stop, (size_t)n_windows, peaks->n_rows);
-    if (longest < 0) {
-        return STATUS_INVALID;
+    int64_t longest;
+    int32_t status = measure_windows(start, stop, (size_t)n_windows, peaks->n_rows, &longest);
+    if (status != STATUS_OK) {
+        return status;
     }
     double *sum = calloc((size_t)n_pixels + 1, sizeof *sum);
     uint32_t *touched = malloc(((size_t)longest + 1) * sizeof *touched);
-    int32_t status = sum && touched ? STATUS_OK : STATUS_NO_MEMORY;
+    status = sum && touched ? STATUS_OK : STATUS_NO_MEMORY;
     for (int64_t w = 0; w < n_windows && status == STATUS_OK; w++, image += n_pixels) {
         int64_t n = scatter_window(peaks, start[w], stop[w], (size_t)n_pixels, sum, touched);
         if (n < 0) {

@@ -5,17 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Measured peaks, ascending in m/z: (n_rows,) each. */
-struct peak_columns {
-    const void *mz; /* float64 if mz_is_float64, else float32; Da */
-    const float *intensity;
-    const uint32_t *pixel; /* row-major */
-    int64_t n_rows;
-    int32_t mz_is_float64;
-};
+#include "../peak_columns.h"
 
-/* Return how many peaks the fullest of n windows holds, or -1 if one is not within the rows. */
-int64_t longest_window(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows);
+/*
+ * Write how many peaks the fullest of n windows holds. Returns STATUS_INVALID if one is not within
+ * the rows.
+ */
+int32_t measure_windows(const int64_t *start, const int64_t *stop, size_t n, int64_t n_rows,
+                        int64_t *longest);
 
 /*
  * Add the intensities of rows start .. stop - 1 to their pixels of sum: (n_pixels,) float64. List

@@ -248,19 +248,17 @@ static double mean_correlation(const double *correlation, const float *abundance
  * squares.
  */
 static inline void measure_mz(const struct peak_columns *peaks, int64_t start, int64_t stop,
-                              int wide, double theory, double *mz_mean, double *mz_stddev)
+                              int32_t mz_bytes, double theory, double *mz_mean, double *mz_stddev)
 {
-    const double *mz_wide = peaks->mz;
-    const float *mz_narrow = peaks->mz;
     double weight_sum = 0, offset_sum = 0, spread_sum = 0;
     for (int64_t row = start; row < stop; row++) {
-        double offset = (wide ? mz_wide[row] : (double)mz_narrow[row]) - theory;
+        double offset = mz_at(peaks->mz, (size_t)row, mz_bytes) - theory;
         weight_sum += (double)peaks->intensity[row];
         offset_sum += (double)peaks->intensity[row] * offset;
     }
     double mean = offset_sum / weight_sum;
     for (int64_t row = start; row < stop; row++) {
-        double offset = (wide ? mz_wide[row] : (double)mz_narrow[row]) - theory;
+        double offset = mz_at(peaks->mz, (size_t)row, mz_bytes) - theory;
         spread_sum += (double)peaks->intensity[row] * ((offset - mean) * (offset - mean));
     }
     double spread = spread_sum / weight_sum;
@@ -279,10 +277,10 @@ static void score_mz(const struct score_job *job, size_t ion, size_t out)
     double error_abs = 0, error_rel = 0, weight = 0;
     for (size_t k = 0; k < n_peaks; k++) {
         int64_t start = job->start[ion * n_peaks + k], stop = job->stop[ion * n_peaks + k];
-        if (job->peaks.mz_is_float64) {
-            measure_mz(&job->peaks, start, stop, 1, theory[k], mean + k, stddev + k);
+        if (job->peaks.mz_bytes == 8) {
+            measure_mz(&job->peaks, start, stop, 8, theory[k], mean + k, stddev + k);
         } else {
-            measure_mz(&job->peaks, start, stop, 0, theory[k], mean + k, stddev + k);
+            measure_mz(&job->peaks, start, stop, 4, theory[k], mean + k, stddev + k);
         }
         double error = mean[k] - theory[k];
         if (k == 0) {
@@ -369,15 +367,15 @@ static int32_t score_ion(const struct score_job *job, struct score_scratch *scra
     return STATUS_OK;
 }
 
-/* Return the fullest window of all selected ions, or -1 if the job is not consistent. */
-static int64_t check_job(const struct score_job *job)
+/* Write how many peaks the fullest window holds. Returns STATUS_INVALID if the job is not consistent. */
+static int32_t check_job(const struct score_job *job, int64_t *longest)
 {
     if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1
         || job->n_measured < 0 || job->n_measured > job->height * job->width) {
-        return -1;
+        return STATUS_INVALID;
     }
-    return longest_window(job->start, job->stop, (size_t)(job->n_ions * job->n_peaks),
-                          job->peaks.n_rows);
+    return measure_windows(job->start, job->stop, (size_t)(job->n_ions * job->n_peaks),
+                           job->peaks.n_rows, longest);
 }
 
 /*
@@ -386,13 +384,13 @@ static int64_t check_job(const struct score_job *job)
  */
 int32_t ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order)
 {
-    int64_t longest = check_job(job);
-    if (longest < 0) {
-        return STATUS_INVALID;
+    int64_t longest;
+    int32_t status = check_job(job, &longest);
+    if (status != STATUS_OK) {
+        return status;
     }
     struct score_scratch scratch;
-    int32_t status =
-        init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
+    status = init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
     if (status != STATUS_OK) {
         return status;
     }

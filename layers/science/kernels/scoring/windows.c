@@ -5,9 +5,11 @@
  * so that all of them together walk through the data once.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../peak_columns.h"
 #include "../status.h"
 
 enum { RADIX_BITS = 11, N_BUCKETS = 1 << RADIX_BITS, STRIDE = 8, PREFETCH = 16 };
@@ -16,6 +18,36 @@ enum { RADIX_BITS = 11, N_BUCKETS = 1 << RADIX_BITS, STRIDE = 8, PREFETCH = 16 }
 #define SPECIALISED static inline __attribute__((always_inline))
 
 static const double PPM = 1e-6;
+
+/* The lowest and highest m/z, both included, that count as one theoretical m/z. */
+struct window_bounds {
+    double lowest, highest;
+};
+
+/*
+ * The half width is the same number of ppm at all m/z (METASPACE's analysis versions 1 and 3;
+ * version 2 scaled it with the analyzer).
+ */
+static inline struct window_bounds window_bounds_of(double theory, double ppm)
+{
+    const double half_width = theory * ppm * PPM;
+    return (struct window_bounds){theory - half_width, theory + half_width};
+}
+
+/* Write the bounds of n windows: all (n_windows,), Da. */
+int32_t ionbox_bound_windows(const double *pattern_mz, int64_t n_windows, double ppm,
+                             double *lowest, double *highest)
+{
+    if (n_windows < 0) {
+        return STATUS_INVALID;
+    }
+    for (int64_t i = 0; i < n_windows; i++) {
+        const struct window_bounds bounds = window_bounds_of(pattern_mz[i], ppm);
+        lowest[i] = bounds.lowest;
+        highest[i] = bounds.highest;
+    }
+    return STATUS_OK;
+}
 
 /*
  * Write (key, index) of each value: the key in the high 32 bits, the value's place between the
@@ -72,7 +104,7 @@ static void order_values(const double *value, size_t n, uint32_t *order, uint64_
 }
 
 /* Write the indices of values in nearly ascending order: (n_values,) float64 -> uint32. */
-int ionbox_order_values(const double *value, int64_t n_values, uint32_t *order)
+int32_t ionbox_order_values(const double *value, int64_t n_values, uint32_t *order)
 {
     if (n_values < 0 || n_values > UINT32_MAX) {
         return STATUS_INVALID;
@@ -88,18 +120,19 @@ int ionbox_order_values(const double *value, int64_t n_values, uint32_t *order)
 }
 
 /* Whether a row of the data lies before a bound: below it, or at it if the bound is to be passed. */
-SPECIALISED int is_before(const void *mz, int wide, size_t row, double bound, int pass)
+SPECIALISED bool is_before(const void *mz, int32_t mz_bytes, size_t row, double bound, bool pass)
 {
-    double value = wide ? ((const double *)mz)[row] : (double)((const float *)mz)[row];
+    const double value = mz_at(mz, row, mz_bytes);
     return pass ? value <= bound : value < bound;
 }
 
 /* Return the first row in low .. high - 1 that is not before a bound, or high. */
-SPECIALISED size_t bisect(const void *mz, int wide, size_t low, size_t high, double bound, int pass)
+SPECIALISED size_t bisect(const void *mz, int32_t mz_bytes, size_t low, size_t high, double bound,
+                          bool pass)
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (is_before(mz, wide, middle, bound, pass)) {
+        if (is_before(mz, mz_bytes, middle, bound, pass)) {
             low = middle + 1;
         } else {
             high = middle;
@@ -109,23 +142,23 @@ SPECIALISED size_t bisect(const void *mz, int wide, size_t low, size_t high, dou
 }
 
 /* Return the first of n rows that is not before a bound; fast if it lies near the hint. */
-SPECIALISED size_t search_near(const void *mz, int wide, size_t n, double bound, int pass,
+SPECIALISED size_t search_near(const void *mz, int32_t mz_bytes, size_t n, double bound, bool pass,
                                size_t hint)
 {
-    if (hint > 0 && !is_before(mz, wide, hint - 1, bound, pass)) {
+    if (hint > 0 && !is_before(mz, mz_bytes, hint - 1, bound, pass)) {
         size_t high = hint - 1, step = 1;
-        while (step <= high && !is_before(mz, wide, high - step, bound, pass)) {
+        while (step <= high && !is_before(mz, mz_bytes, high - step, bound, pass)) {
             high -= step;
             step *= 2;
         }
-        return bisect(mz, wide, step <= high ? high - step + 1 : 0, high, bound, pass);
+        return bisect(mz, mz_bytes, step <= high ? high - step + 1 : 0, high, bound, pass);
     }
     size_t low = hint;
     /* counting whole strides needs no unpredictable branch */
     for (int i = 0; i < 4 && n - low >= STRIDE; i++) {
         size_t n_before = 0;
         for (size_t j = 0; j < STRIDE; j++) {
-            n_before += (size_t)is_before(mz, wide, low + j, bound, pass);
+            n_before += (size_t)is_before(mz, mz_bytes, low + j, bound, pass);
         }
         low += n_before;
         if (n_before < STRIDE) {
@@ -133,17 +166,17 @@ SPECIALISED size_t search_near(const void *mz, int wide, size_t n, double bound,
         }
     }
     size_t step = STRIDE;
-    while (step <= n - low && is_before(mz, wide, low + step - 1, bound, pass)) {
+    while (step <= n - low && is_before(mz, mz_bytes, low + step - 1, bound, pass)) {
         low += step;
         step *= 2;
     }
-    return bisect(mz, wide, low, step <= n - low ? low + step - 1 : n, bound, pass);
+    return bisect(mz, mz_bytes, low, step <= n - low ? low + step - 1 : n, bound, pass);
 }
 
 /* Search for all queries in the given order; see ionbox_find_windows. */
-SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const double *pattern_mz,
-                            const uint32_t *order, size_t n, double ppm, int64_t *start,
-                            int64_t *stop)
+SPECIALISED void search_all(const void *mz, int32_t mz_bytes, size_t n_rows,
+                            const double *pattern_mz, const uint32_t *order, size_t n, double ppm,
+                            int64_t *start, int64_t *stop)
 {
     size_t first = 0, length = 0;
     for (size_t i = 0; i < n; i++) {
@@ -153,11 +186,12 @@ SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const doubl
         __builtin_prefetch(start + ahead, 1);
         __builtin_prefetch(stop + ahead, 1);
         size_t query = order[i];
-        double theory = pattern_mz[query], half_width = theory * ppm * PPM;
-        first = search_near(mz, wide, n_rows, theory - half_width, 0, first);
+        const double theory = pattern_mz[query];
+        const struct window_bounds bounds = window_bounds_of(theory, ppm);
+        first = search_near(mz, mz_bytes, n_rows, bounds.lowest, false, first);
         /* windows that lie close together hold about as many peaks */
         size_t hint = length < n_rows - first ? first + length : n_rows;
-        size_t last = search_near(mz, wide, n_rows, theory + half_width, 1, hint);
+        size_t last = search_near(mz, mz_bytes, n_rows, bounds.highest, true, hint);
         length = last > first ? last - first : 0;
         start[query] = (int64_t)first;
         stop[query] = theory == 0 ? (int64_t)first : (int64_t)last;
@@ -171,11 +205,11 @@ SPECIALISED void search_all(const void *mz, int wide, size_t n_rows, const doubl
  * float64 in any order; zero is padding and finds nothing. start, stop: (n_queries,) int64 rows,
  * stop excluded.
  */
-int ionbox_find_windows(const void *mz, int32_t mz_is_float64, int64_t n_rows,
-                        const double *pattern_mz, int64_t n_queries, double ppm, int64_t *start,
-                        int64_t *stop)
+int32_t ionbox_find_windows(const void *mz, int32_t mz_bytes, int64_t n_rows,
+                            const double *pattern_mz, int64_t n_queries, double ppm, int64_t *start,
+                            int64_t *stop)
 {
-    if (n_rows < 0 || n_queries < 0 || n_queries > UINT32_MAX) {
+    if ((mz_bytes != 4 && mz_bytes != 8) || n_rows < 0 || n_queries < 0 || n_queries > UINT32_MAX) {
         return STATUS_INVALID;
     }
     uint32_t *order = malloc(((size_t)n_queries + 1) * sizeof *order);
@@ -184,10 +218,10 @@ int ionbox_find_windows(const void *mz, int32_t mz_is_float64, int64_t n_rows,
     }
     /* what will hold the answers serves as scratch before */
     order_values(pattern_mz, (size_t)n_queries, order, (uint64_t *)start, (uint64_t *)stop);
-    if (mz_is_float64) {
-        search_all(mz, 1, (size_t)n_rows, pattern_mz, order, (size_t)n_queries, ppm, start, stop);
+    if (mz_bytes == 8) {
+        search_all(mz, 8, (size_t)n_rows, pattern_mz, order, (size_t)n_queries, ppm, start, stop);
     } else {
-        search_all(mz, 0, (size_t)n_rows, pattern_mz, order, (size_t)n_queries, ppm, start, stop);
+        search_all(mz, 4, (size_t)n_rows, pattern_mz, order, (size_t)n_queries, ppm, start, stop);
     }
     free(order);
     return STATUS_OK;

@@ -8,8 +8,10 @@
 
 #include "bucket_sort.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "../status.h"
 #include "mz_cells.h"
 #include "radix_sort.h"
 
@@ -49,7 +51,8 @@ static int bits_below(uint64_t n)
 }
 
 static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
-                               struct columns at_start, uint64_t *values, struct reading *readings)
+                               struct peak_columns at_start, uint64_t *values,
+                               struct reading *readings)
 {
     for (size_t i = 0; i < bucket->n; i++) {
         const uint64_t above = load_mz(at_start.mz, i, mz_bytes) - bucket->lowest;
@@ -60,7 +63,7 @@ static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
 }
 
 static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
-                                 struct columns at_start, const uint64_t *values,
+                                 struct peak_columns at_start, const uint64_t *values,
                                  const struct reading *readings)
 {
     const uint64_t row_mask = ((uint64_t)1 << bucket->row_bits) - 1;
@@ -74,7 +77,7 @@ static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
 
 /* Sort with m/z above the lowest and row, which breaks ties, in one integer. */
 static inline int32_t sort_packed(const struct bucket *bucket, int32_t mz_bytes,
-                                  struct columns at_start, struct scratch *scratch)
+                                  struct peak_columns at_start, struct scratch *scratch)
 {
     const size_t n = bucket->n;
     if (n > SIZE_MAX / 24) {
@@ -116,7 +119,7 @@ static void merge(const struct peak *from, size_t middle, size_t n, struct peak 
 }
 
 /* Sort m/z of any kind (negative, NaN, far apart): slower, and rarely needed. */
-static int32_t sort_any(size_t n, int32_t mz_bytes, struct columns at_start,
+static int32_t sort_any(size_t n, int32_t mz_bytes, struct peak_columns at_start,
                         struct scratch *scratch)
 {
     if (n > SIZE_MAX / (2 * sizeof(struct peak))) {
@@ -183,7 +186,7 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
     };
 }
 
-static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct columns at_start,
+static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct peak_columns at_start,
                                 struct scratch *scratch)
 {
     if (is_sorted(n, mz_bytes, at_start.mz)) {
@@ -196,7 +199,8 @@ static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct columns at_st
     return sort_packed(&bucket, mz_bytes, at_start, scratch);
 }
 
-int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+int32_t sort_bucket(size_t n, int32_t mz_bytes, struct peak_columns at_start,
+                    struct scratch *scratch)
 {
     return mz_bytes == 8 ? sort_with(n, 8, at_start, scratch) : sort_with(n, 4, at_start, scratch);
 }
@@ -207,9 +211,10 @@ int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct 
  * bucket_start: (n_buckets + 1,) first row of each, and the end of the last.
  * columns: all rows of the output.
  */
-int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start, int32_t mz_bytes,
-                            const struct columns *columns)
+int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start,
+                            const struct peak_columns *columns)
 {
+    const int32_t mz_bytes = columns->mz_bytes;
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;
     }
@@ -217,7 +222,7 @@ int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start, int
     int32_t status = STATUS_OK;
     for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
         const size_t n = (size_t)(bucket_start[b + 1] - bucket_start[b]);
-        const struct columns at_start = columns_at(columns, mz_bytes, bucket_start[b]);
+        const struct peak_columns at_start = columns_at(columns, mz_bytes, bucket_start[b]);
         status = sort_bucket(n, mz_bytes, at_start, &scratch);
     }
     free(scratch.memory);

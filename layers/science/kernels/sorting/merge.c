@@ -8,24 +8,22 @@
 
 #include "bucket_sort.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The columns of a run; they may start at any byte. */
-struct run {
-    const unsigned char *mz;
-    const unsigned char *intensity;
-    const unsigned char *pixel;
-};
+#include "../status.h"
 
-/* Copy the first to stop of a run's peaks to rows. */
-static void copy_peaks(const struct run *run, int64_t first, int64_t stop, int32_t mz_bytes,
-                       struct columns to)
+/* Copy the first to stop of a run's peaks to rows; the run's columns may start at any byte. */
+static void copy_peaks(const struct peak_columns *run, int64_t first, int64_t stop,
+                       int32_t mz_bytes, struct peak_columns to)
 {
     const size_t skipped = (size_t)first;
     const size_t n = (size_t)(stop - first);
-    memcpy(to.mz, run->mz + skipped * (size_t)mz_bytes, n * (size_t)mz_bytes);
-    memcpy(to.intensity, run->intensity + skipped * 4, n * 4);
-    memcpy(to.pixel, run->pixel + skipped * 4, n * 4);
+    memcpy(to.mz, (const unsigned char *)run->mz + skipped * (size_t)mz_bytes,
+           n * (size_t)mz_bytes);
+    memcpy(to.intensity, (const unsigned char *)run->intensity + skipped * 4, n * 4);
+    memcpy(to.pixel, (const unsigned char *)run->pixel + skipped * 4, n * 4);
 }
 
 static bool cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
@@ -45,9 +43,10 @@ static bool cuts_ascend(int64_t n_runs, int64_t n_buckets, const int64_t *cuts)
  * end one past its last. out: all rows of the output, of which those of the buckets are written.
  * If the runs ascend, the buckets do.
  */
-int32_t ionbox_merge_buckets(int64_t n_runs, const struct run *runs, int64_t n_buckets,
-                             const int64_t *cuts, int32_t mz_bytes, const struct columns *out)
+int32_t ionbox_merge_buckets(int64_t n_runs, const struct peak_columns *runs, int64_t n_buckets,
+                             const int64_t *cuts, const struct peak_columns *out)
 {
+    const int32_t mz_bytes = out->mz_bytes;
     if ((mz_bytes != 4 && mz_bytes != 8) || !cuts_ascend(n_runs, n_buckets, cuts)) {
         return STATUS_INVALID;
     }
@@ -60,7 +59,7 @@ int32_t ionbox_merge_buckets(int64_t n_runs, const struct run *runs, int64_t n_b
     for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
         const int64_t *first = cuts + b * n_runs;
         const int64_t *stop = first + n_runs;
-        const struct columns at_start = columns_at(out, mz_bytes, row);
+        const struct peak_columns at_start = columns_at(out, mz_bytes, row);
         const uint64_t start = row;
         for (int64_t r = 0; r < n_runs; r++) {
             if (first[r] < stop[r]) {

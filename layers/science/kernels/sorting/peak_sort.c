@@ -7,6 +7,8 @@
  * m/z keep the order of the spectra, NaN comes last, and -0 equals 0, all as in numpy.
  */
 
+#include <stdbool.h>
+
 #include "bucket_sort.h"
 #include "mz_cells.h"
 #include "spectra.h"
@@ -104,7 +106,7 @@ int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket, u
  * Have the next lines of a bucket fetched; they are written when the next spectrum gets there.
  * An address beyond the columns does no harm, nothing is read.
  */
-static inline void prefetch_rows(const struct columns *to, int32_t mz_bytes, uint64_t row)
+static inline void prefetch_rows(const struct peak_columns *to, int32_t mz_bytes, uint64_t row)
 {
     const uintptr_t line = 64;
     __builtin_prefetch((const void *)((uintptr_t)to->mz + row * (uint64_t)mz_bytes + line), 1);
@@ -119,9 +121,9 @@ static inline void prefetch_rows(const struct columns *to, int32_t mz_bytes, uin
  */
 static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, uint32_t pixel,
                                    const uint32_t *cell_bucket, struct rows *bucket_rows,
-                                   const struct columns *out)
+                                   const struct peak_columns *out)
 {
-    const struct columns to = *out;
+    const struct peak_columns to = *out;
     uint32_t open = NO_BUCKET;
     struct rows rows = {0, 0};
     for (size_t i = 0; i < kept->n; i++) {
@@ -161,7 +163,7 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
  * stop.
  */
 int32_t ionbox_scatter_peaks(const struct spectra *spectra, const uint32_t *cell_bucket,
-                             struct rows *bucket_rows, const struct columns *out)
+                             struct rows *bucket_rows, const struct peak_columns *out)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;

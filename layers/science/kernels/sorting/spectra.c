@@ -4,6 +4,8 @@
 
 #include "spectra.h"
 
+#include <string.h>
+
 bool types_are_known(const struct spectra *spectra)
 {
     return (spectra->mz_bytes == 4 || spectra->mz_bytes == 8) && spectra->intensity_type >= FLOAT32

@@ -94,8 +94,7 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
  * written beyond a stop.
  */
 int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
-                                struct rows *channel_rows, float *out_intensity,
-                                uint32_t *out_pixel)
+                                struct rows *channel_rows, const struct peak_columns *out)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -107,7 +106,7 @@ int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channel
             const size_t rest = (size_t)n_channels - start;
             const size_t n = rest < TILE_CHANNELS ? rest : TILE_CHANNELS;
             const int32_t status = scatter_tile(spectra, first, stop, start, n, channel_rows,
-                                                out_intensity, out_pixel);
+                                                out->intensity, out->pixel);
             if (status != STATUS_OK) {
                 return status;
             }
@@ -119,11 +118,12 @@ int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channel
 /*
  * Last step: write the m/z of every channel to its rows.
  *
- * mz: (n_channels,) of mz_bytes each. stop: (n_channels,) one past the last row of each channel.
+ * mz: (n_channels,) of the type of the columns. stop: (n_channels,) one past the last row of each channel.
  */
-int32_t ionbox_fill_channels(int64_t n_channels, int32_t mz_bytes, const void *mz,
-                             const uint64_t *stop, void *out_mz)
+int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t *stop,
+                             const struct peak_columns *out)
 {
+    const int32_t mz_bytes = out->mz_bytes;
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;
     }
@@ -131,7 +131,7 @@ int32_t ionbox_fill_channels(int64_t n_channels, int32_t mz_bytes, const void *m
     for (int64_t channel = 0; channel < n_channels; channel++) {
         const uint64_t bits = load_mz(mz, (size_t)channel, mz_bytes);
         for (; row < stop[channel]; row++) {
-            store_mz(out_mz, row, mz_bytes, bits);
+            store_mz(out->mz, row, mz_bytes, bits);
         }
     }
     return STATUS_OK;

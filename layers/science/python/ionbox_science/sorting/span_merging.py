@@ -6,15 +6,14 @@ processor's cache.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import KernelColumns, check, pointer, sort_kernel
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel, stack_structs
 from ionbox_science.sorting.spectrum_parts import split_evenly, spread
 
 MzArray = npt.NDArray[np.floating[Any]]
@@ -70,22 +69,13 @@ def merge_runs(runs: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
 
 
 def _merge_into(merged: Peaks, runs: Sequence[Peaks], n_threads: int) -> None:
-    contiguous = [[np.ascontiguousarray(c) for c in (r.mz, r.intensity, r.pixel)] for r in runs]
-    addresses = np.array([[column.ctypes.data for column in run] for run in contiguous], np.uint64)
+    columns_of_runs = [peak_columns(contiguous_peaks(run)) for run in runs]
+    stacked, columns = stack_structs(columns_of_runs), peak_columns(merged)
     cuts = _cut_into_buckets([run.mz for run in runs])
-    columns = KernelColumns.of(merged)
 
     def merge(buckets: slice) -> None:
-        edges = cuts[buckets.start : buckets.stop + 1]
-        status = sort_kernel().ionbox_merge_buckets(
-            len(runs),
-            pointer(addresses),
-            buckets.stop - buckets.start,
-            pointer(edges),
-            merged.mz.dtype.itemsize,
-            ctypes.byref(columns),
-        )
-        check(status)
+        n_buckets, edges = buckets.stop - buckets.start, cuts[buckets.start : buckets.stop + 1]
+        call_kernel("ionbox_merge_buckets", len(runs), stacked, n_buckets, edges, columns)
 
     starts = cuts.sum(axis=1)
     spread(merge, split_evenly(np.diff(starts), n_threads), n_threads)

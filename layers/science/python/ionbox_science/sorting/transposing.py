@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import check, check_filled, feed_kernel, pointer, sort_kernel
+from ionbox_science.imzml.spectra import Peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.sorting.kernel import check_filled, feed_kernel
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumRun, rows_of_runs, spread
 
 
@@ -39,24 +40,22 @@ def transpose_spectra(
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        kernel, blocks = sort_kernel().ionbox_count_channels, runs[index].read_first()
-        counts = pointer(per_run[index])
-        feed_kernel(kernel, dataset, blocks, len(mz), counts, spectrum_tic=spectrum_tic)
+        blocks, arguments = runs[index].read_first(), (len(mz), per_run[index])
+        feed_kernel("ionbox_count_channels", dataset, blocks, *arguments, spectrum_tic=spectrum_tic)
 
     spread(count, range(len(runs)), n_threads)
     total = per_run.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
     all_rows = rows_of_runs(per_run, stop - total)
     peaks = dataset.new_columns(int(stop[-1]))
+    columns = peak_columns(peaks)
 
     def scatter(index: int) -> None:
         rows = all_rows[index]
-        kernel, blocks = sort_kernel().ionbox_scatter_channels, runs[index].read_again()
-        arguments = pointer(rows), pointer(peaks.intensity), pointer(peaks.pixel)
-        feed_kernel(kernel, dataset, blocks, len(mz), *arguments)
+        arguments = len(mz), rows, columns
+        feed_kernel("ionbox_scatter_channels", dataset, runs[index].read_again(), *arguments)
         check_filled(rows)
 
     spread(scatter, range(len(runs)), n_threads)
-    columns = pointer(mz), pointer(stop), pointer(peaks.mz)
-    check(sort_kernel().ionbox_fill_channels(len(mz), mz.itemsize, *columns))
+    call_kernel("ionbox_fill_channels", len(mz), mz, stop, columns)
     return peaks, spectrum_tic
