@@ -1,10 +1,10 @@
 /*
- * Measured peaks as parallel columns: the one layout in which sorting writes and scoring reads them.
+ * Measured peaks as parallel columns: the layout that sorting writes and scoring reads.
  *
- * m/z stay as wide as the ibd has them, float32 or float64: converting would cost memory (16 instead
- * of 12 bytes per peak) or digits. Functions that look at m/z many times take mz_bytes once more as
- * an argument of its own and are called with the constants 4 and 8, so that the compiler makes one
- * loop for each and tests nothing inside.
+ * m/z stay as wide as the ibd has them, float32 or float64: converting would cost memory (16 bytes
+ * instead of 12 per peak) or digits. Functions that look at many m/z take mz_bytes once more as an
+ * argument and are called with the constants 4 and 8, so that the compiler makes one loop for each
+ * and asks nothing inside.
  */
 
 #ifndef IONBOX_PEAK_COLUMNS_H

@@ -1,5 +1,12 @@
 /*
- * Isotopologues of n atoms of one element, as cpyMSpec 0.4.2 (ims-cpp) lists them, in a hash table.
+ * Isotopologues of n atoms of one element, made once and kept for the ions to come.
+ *
+ * In: an element and a number of atoms. Out: mass (Da), abundance relative to the first, and
+ * nucleons of its isotopologues, the most abundant first, as cpyMSpec 0.4.2 (ims-cpp) lists them.
+ *
+ * Ions of a molecule database have few different numbers of atoms per element. Finding a table
+ * costs a probe of a hash table, making one what isotope_counts.c costs and a sort. All tables of a
+ * thread are forgotten when they have grown to 80 MB.
  */
 
 /* lgamma_r: lgamma writes a global */

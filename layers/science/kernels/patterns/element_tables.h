@@ -1,6 +1,4 @@
-/*
- * Isotopologues of n atoms of one element, kept for the ions to come; see element_tables.c.
- */
+/* Isotopologues of n atoms of one element, kept for the ions to come; see element_tables.c. */
 
 #ifndef IONBOX_ELEMENT_TABLES_H
 #define IONBOX_ELEMENT_TABLES_H

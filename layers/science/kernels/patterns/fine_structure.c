@@ -1,6 +1,13 @@
 /*
- * Isotopologues of an ion, as cpyMSpec 0.4.2 (ims-cpp) lists them: the product of the isotopologues
- * of each element.
+ * Isotopologues of an ion: the product of the isotopologues of its elements.
+ *
+ * In: elements and atoms of an ion, its charge. Out: m/z (Da at charge +-1) and abundance relative
+ * to the top of those isotopologues that have at least 1e-4 of it, by ascending m/z.
+ *
+ * Elements are multiplied one by one, and what falls below 1e-4 is dropped at once, as cpyMSpec
+ * 0.4.2 (ims-cpp) does, in whose order the sums run. Cost: isotopologues of the product so far
+ * times those of the next element. They come out in groups of equal nucleons, which all but sorts
+ * them by mass.
  */
 
 #include "fine_structure.h"

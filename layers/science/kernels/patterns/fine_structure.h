@@ -1,6 +1,4 @@
-/*
- * Isotopologues of an ion: the fine structure of its isotope pattern; see fine_structure.c.
- */
+/* Isotopologues of an ion: the fine structure of its isotope pattern; see fine_structure.c. */
 
 #ifndef IONBOX_FINE_STRUCTURE_H
 #define IONBOX_FINE_STRUCTURE_H

@@ -1,5 +1,13 @@
 /*
- * Lists isotope counts of n atoms of one element, from the most probable outwards.
+ * Lists how n atoms of one element can be divided among its isotopes, the probable cases only.
+ *
+ * In: n, and the logarithms of the isotopes' abundances. Out: counts per isotope and their log
+ * probability (multinomial), of all with at least 1e-4 of the mode's probability, the mode first.
+ *
+ * The probability is log-concave over the counts, so moves of one atom from isotope to isotope
+ * climb to the mode, and connect all probable counts with it: a walk outwards from the mode that
+ * keeps a set of what it met finds them all and little else (as IsoSpec does: Lacki et al. 2017,
+ * doi:10.1021/acs.analchem.6b01459). Cost: the counts found times the square of the isotopes.
  */
 
 #include "isotope_counts.h"

@@ -1,6 +1,4 @@
-/*
- * How many atoms of an element are of which isotope: the probable cases; see isotope_counts.c.
- */
+/* How many atoms of an element are of which isotope: the probable cases; see isotope_counts.c. */
 
 #ifndef IONBOX_ISOTOPE_COUNTS_H
 #define IONBOX_ISOTOPE_COUNTS_H

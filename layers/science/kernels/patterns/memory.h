@@ -1,5 +1,5 @@
 /*
- * Arrays that grow.
+ * Arrays that grow as an ion needs them, and are kept for the next: see pattern_context.h.
  */
 
 #ifndef IONBOX_MEMORY_H

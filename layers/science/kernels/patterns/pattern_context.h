@@ -1,5 +1,7 @@
 /*
  * What one thread needs to compute isotope patterns: tables, and what its steps hand on.
+ *
+ * Arrays grow to what the largest ion so far needed, so that an ion mostly allocates nothing.
  */
 
 #ifndef IONBOX_PATTERN_CONTEXT_H

@@ -1,5 +1,14 @@
 /*
- * Samples of an envelope, each computed with the very table of exponentials of the reference.
+ * Samples the envelope of an isotope pattern: the sum of a Gaussian per isotopologue.
+ *
+ * In: the isotopologues, and a range of samples of the grid. Out: m/z and height of each sample,
+ * the height relative to the most abundant isotopologue; and upper bounds, to know what need not be
+ * sampled.
+ *
+ * The reference takes its Gaussians from a table of exponentials with a quadratic correction, up to
+ * 1e-8 too low, and cuts them off at 6 sigma. The same table is used here, entry by entry, as a
+ * better exponential would decide near ties otherwise. Cost: samples times isotopologues within 6
+ * sigma.
  */
 
 #include "pattern_envelope.h"

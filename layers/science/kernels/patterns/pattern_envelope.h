@@ -1,6 +1,4 @@
-/*
- * Envelope of an isotope pattern: the sum of a Gaussian per isotopologue; see pattern_envelope.c.
- */
+/* Envelope of an isotope pattern, a sum of Gaussians; see pattern_envelope.c. */
 
 #ifndef IONBOX_PATTERN_ENVELOPE_H
 #define IONBOX_PATTERN_ENVELOPE_H

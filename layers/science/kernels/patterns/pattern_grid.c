@@ -1,9 +1,15 @@
 /*
- * The grid on which the reference samples an envelope: 25 points per full width at half maximum,
- * from left of the lightest isotopologue to the right.
+ * Lays out the grid on which the reference samples an envelope.
  *
- * Adding the step to a position rounds alike as long as the exponent stays, so runs of samples
- * without a change of width are one segment (start, increment, count) of exact positions.
+ * In: the isotopologues of an ion, analyzer and resolving power. Out: segments of samples (start,
+ * increment, count), m/z, each of one peak width.
+ *
+ * The reference walks from left of the lightest isotopologue to the right, adding a 25th of the
+ * full width at half maximum and rounding every time; some hundred thousand times for an ion at
+ * high resolving power. While the exponent of the m/z stays, each addition rounds to the same
+ * increment, so that n steps are one product: here the walk costs a few operations per
+ * isotopologue, and still meets every position to the last bit. Starting the grid anew at each
+ * cluster would move peaks by up to 3.8 ppm.
  */
 
 #include "pattern_grid.h"

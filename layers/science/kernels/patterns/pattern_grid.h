@@ -1,6 +1,4 @@
-/*
- * Positions at which the envelope of an isotope pattern is sampled; see pattern_grid.c.
- */
+/* Positions at which the envelope of an isotope pattern is sampled; see pattern_grid.c. */
 
 #ifndef IONBOX_PATTERN_GRID_H
 #define IONBOX_PATTERN_GRID_H

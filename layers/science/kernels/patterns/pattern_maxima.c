@@ -1,10 +1,18 @@
 /*
- * Finds the local maxima of an envelope that can be among the best, and computes few samples else:
+ * Finds those local maxima of an envelope that can be among the n most intense.
+ *
+ * In: an ion's isotopologues and grid, n. Out: m/z and intensity of the maxima, at least the n
+ * best.
+ *
+ * Few samples need computing:
  *
  *   - isotopologues within 1.9 sigma of each other make a log-concave envelope, with one maximum
  *     (log f has the second derivative var / sigma^4 - 1 / sigma^2, where var <= (range / 2)^2), so
- *     climbing from the mean finds it;
+ *     climbing from the mean finds it, mostly with 16 samples;
  *   - elsewhere, blocks of samples whose upper bound is below the n-th best maximum are skipped.
+ *
+ * One step of Newton's method per cluster would give other peaks for 5 to 18 % of ions:
+ * isotopologues of one cluster can make several maxima, and the reference counts them all.
  */
 
 #include "pattern_maxima.h"

@@ -1,6 +1,4 @@
-/*
- * Maxima of the envelope of an isotope pattern; see pattern_maxima.c.
- */
+/* Maxima of the envelope of an isotope pattern; see pattern_maxima.c. */
 
 #ifndef IONBOX_PATTERN_MAXIMA_H
 #define IONBOX_PATTERN_MAXIMA_H

@@ -1,4 +1,5 @@
 /* Measure of spatial chaos of one ion image; see chaos.c. */
+
 #ifndef IONBOX_CHAOS_H
 #define IONBOX_CHAOS_H
 

@@ -1,4 +1,5 @@
 /* Ion images: measured peaks of a window scattered over the pixels; see ion_images.c. */
+
 #ifndef IONBOX_ION_IMAGES_H
 #define IONBOX_ION_IMAGES_H
 

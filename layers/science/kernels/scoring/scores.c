@@ -1,10 +1,16 @@
 /*
  * Scores of ions: MSM = chaos x spatial x spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
  *
- * One ion after the other: its images are lists of the pixels they touch, all other pixels being
- * zero enter means, variances and covariances by their number. Sums run in the order of the peaks,
- * so that an ion's scores do not depend on the ions scored with it.
+ * In: peaks sorted by m/z, windows and isotope patterns of the ions (struct score_job). Out: per
+ * ion, the three metrics and their product (0 to 1), m/z errors (Da), and intensities (counts).
+ *
+ * One ion after the other: its images are lists of the pixels they touch; all other pixels, being
+ * zero, enter means, variances and covariances by their number. Cost follows the measured peaks in
+ * the windows, whatever the size of the image. A decoy's spatial metric is computed only if its
+ * spectral one is above zero, its chaos only if both are. Sums run in the order of the peaks, so
+ * that an ion's scores do not depend on the ions scored with it, nor on the thread.
  */
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -97,7 +103,7 @@ static int32_t init_scratch(struct score_scratch *scratch, size_t height, size_t
     return STATUS_NO_MEMORY;
 }
 
-/* Move the image that was scattered into `sum` over `n_touched` pixels of image->pixel to the list. */
+/* Move the image scattered into `sum` over n_touched pixels, image->pixel, to the list. */
 static void collect_image(struct ion_image *image, double *sum, size_t n_touched)
 {
     uint32_t *pixel = image->pixel;
@@ -171,7 +177,7 @@ static double correlate(const struct ion_image *first, double first_difference,
         shared_difference += first_value[i] != 0 ? a : 0;
         n_shared += first_value[i] != 0;
     }
-    /* pixels of the first image only; exactly none if there are none, where rounding could matter */
+    /* pixels of the first image only; exactly none if there are none: rounding could matter */
     double rest = n_shared == first->n ? 0 : first_difference - shared_difference;
     double n_neither = (double)(n_measured - other->n - (first->n - n_shared));
     double covariance = product_sum - rest * other->mean + n_neither * (first->mean * other->mean);
@@ -367,7 +373,7 @@ static int32_t score_ion(const struct score_job *job, struct score_scratch *scra
     return STATUS_OK;
 }
 
-/* Write how many peaks the fullest window holds. Returns STATUS_INVALID if the job is not consistent. */
+/* Write how many peaks the fullest window holds. Returns STATUS_INVALID if arguments contradict. */
 static int32_t check_job(const struct score_job *job, int64_t *longest)
 {
     if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1

@@ -1,9 +1,16 @@
 /*
  * Window search: which measured peaks lie within some ppm of each theoretical m/z.
  *
- * Queries are put into ascending order first; each search then starts where the one before ended,
- * so that all of them together walk through the data once.
+ * In: m/z of the measured peaks, ascending, and theoretical m/z in any order (Da per elementary
+ * charge). Out: the first row and the one past the last of each window, or its bounds.
+ *
+ * Queries are put into nearly ascending order first (a radix sort of 22 bits: two passes); each
+ * search then starts where the one before ended and doubles its steps (Bentley and Yao 1976,
+ * doi:10.1016/0020-0190(76)90071-5), so that all of them together walk through the data once. Cost:
+ * linear in queries, and the logarithm of the distance between neighbours. The order changes no
+ * answer, only how far each search has to go.
  */
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -119,7 +126,7 @@ int32_t ionbox_order_values(const double *value, int64_t n_values, uint32_t *ord
     return STATUS_OK;
 }
 
-/* Whether a row of the data lies before a bound: below it, or at it if the bound is to be passed. */
+/* Whether a row of the data lies before a bound: below it, or at it if that is to be passed. */
 SPECIALISED bool is_before(const void *mz, int32_t mz_bytes, size_t row, double bound, bool pass)
 {
     const double value = mz_at(mz, row, mz_bytes);

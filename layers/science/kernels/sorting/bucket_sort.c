@@ -1,9 +1,12 @@
 /*
- * Sorts the peaks of one bucket, a narrow range of m/z.
+ * Sorts the peaks of one bucket, a narrow range of m/z that fits the processor's cache.
  *
- * Within a bucket, an m/z and the row it stands in fit 64 bits; these are sorted as integers, and
- * rows break ties. A bucket that is too wide, or of m/z that are no positive numbers, is merge
- * sorted.
+ * In and out: columns of peaks, reordered by m/z in place; peaks of equal m/z keep their order.
+ *
+ * Within a bucket, an m/z (its bits above the lowest) and the row it stands in fit one integer of
+ * 64 bits; these are radix sorted, rows break ties, and intensity and pixel are gathered once at
+ * the end. Cost: linear, two or three passes over the integers. A bucket that is too wide, or of
+ * m/z that are no positive numbers, is merge sorted: n log n, and rare.
  */
 
 #include "bucket_sort.h"

@@ -1,6 +1,4 @@
-/*
- * Sorts buckets of peaks, small enough for the processor's cache; see bucket_sort.c.
- */
+/* Sorts buckets of peaks, small enough for the processor's cache; see bucket_sort.c. */
 
 #ifndef IONBOX_BUCKET_SORT_H
 #define IONBOX_BUCKET_SORT_H

@@ -1,9 +1,12 @@
 /*
  * Merges runs of peaks, each ascending in m/z, into one.
  *
- * The m/z range is cut into buckets that fit the processor's cache. The peaks of a bucket are
- * copied from all runs, in order of the runs, and sorted there (bucket_sort.c), which costs the
- * same however many runs there are. Peaks of equal m/z stay in order of the runs.
+ * In: the columns of every run, and where to cut each so that the buckets between cuts fit the
+ * processor's cache. Out: columns of all peaks; those of equal m/z stay in order of the runs.
+ *
+ * The peaks of a bucket are copied from all runs and sorted there (bucket_sort.c), which costs the
+ * same per peak however many runs there are; a heap of k runs would cost log k comparisons, and was
+ * not faster for few either.
  */
 
 #include "bucket_sort.h"

@@ -1,6 +1,9 @@
 /*
- * Sorts integers that fit the processor's cache: digit by digit down to a bit below which few
- * differ, and those by insertion.
+ * Sorts distinct integers that fit the processor's cache.
+ *
+ * In and out: n values of 64 bits, of which few differ only below some bit. Digit by digit, the
+ * lowest first, down to that bit, then by insertion: linear, where the insertion finds little to
+ * do. If it finds much, because values cluster below that bit, all digits are sorted instead.
  */
 
 #include "radix_sort.h"

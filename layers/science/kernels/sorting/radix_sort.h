@@ -1,6 +1,4 @@
-/*
- * Sorts distinct integers; see radix_sort.c.
- */
+/* Sorts distinct integers; see radix_sort.c. */
 
 #ifndef IONBOX_RADIX_SORT_H
 #define IONBOX_RADIX_SORT_H

@@ -1,5 +1,12 @@
 /*
  * Reads peaks above zero from the bytes of an ibd, whatever type their intensities have.
+ *
+ * In: addresses of a spectrum's arrays, which may start at any byte. Out: m/z bits and float32
+ * intensities (counts) of up to 1024 of its peaks at a time, enough to amortise the calls and few
+ * enough to stay in cache.
+ *
+ * METASPACE's engine drops intensities that are not above zero before it rounds them to float32; so
+ * does this. Cost: one pass.
  */
 
 #include "spectra.h"

@@ -1,9 +1,12 @@
 /*
- * Transposes spectra that share one ascending m/z axis: channel by channel instead of spectrum by
- * spectrum, a channel being one m/z of the axis.
+ * Transposes spectra that share one ascending m/z axis (continuous imzML).
+ *
+ * In: intensities, spectrum by spectrum. Out: columns of peaks, channel by channel, a channel being
+ * one m/z of the axis, which is their order by m/z: nothing needs sorting.
  *
  * Two passes over the spectra: the first counts the peaks of every channel, the second writes each
- * to the rows of its channel. Nothing needs sorting.
+ * to the rows of its channel, in tiles of some spectra by some channels, so that both what is read
+ * and what is written stays in cache. Cost: linear in the intensities.
  */
 
 #include "spectra.h"
@@ -88,8 +91,7 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
 /*
  * Second pass: write intensity and pixel of every peak above zero to the rows of its channel.
  *
- * Done in tiles of some spectra by some channels, so that both the lines that are read and those
- * that are written stay in cache. channel_rows: (n_channels,) rows that this run of spectra fills;
+ * channel_rows: (n_channels,) rows that this run of spectra fills;
  * next moves on. Returns STATUS_CHANGED where there are more peaks than were counted; nothing is
  * written beyond a stop.
  */
@@ -118,7 +120,7 @@ int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channel
 /*
  * Last step: write the m/z of every channel to its rows.
  *
- * mz: (n_channels,) of the type of the columns. stop: (n_channels,) one past the last row of each channel.
+ * mz: (n_channels,) of the type of the columns. stop: (n_channels,) one past the last row of each.
  */
 int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t *stop,
                              const struct peak_columns *out)

@@ -2,7 +2,7 @@
 
 The spectra of a file mostly differ only in some attribute values. The first one is cut into
 literals, which every spectrum must repeat byte by byte, and the slots between them; a kernel
-matches all spectra. The walk of `imzml_xml` reads only the brief, the same file without the other
+matches all spectra. The walk of `imzml.xml` reads only the brief, the same file without the other
 spectra. Why it would have read the same from all of it:
 
 - A spectrum is tags and text, no comment, and what may stand in a slot cannot end an attribute.
@@ -116,7 +116,7 @@ def scan_spectra(source: bytes) -> Document | None:
     Returns
     -------
     Document or None
-        What `imzml_xml.parse` returns for the same file, if that notes no defect. None where the
+        What `imzml.xml.parse` returns for the same file, if that notes no defect. None where the
         file is in any way unusual, which says nothing about whether it is sound.
     """
     list_start = _LIST_START.search(source)

@@ -3,7 +3,7 @@
 Definition: Alexandrov and Bartels 2013 (doi:10.1093/bioinformatics/btt388), in the form of
 METASPACE's C++ library: threshold the image at 30 levels, close each mask (dilate with the four
 neighbours, erode with all eight), count 4-connected components; noise falls apart into many.
-The computing is done by ``kernels/chaos.c``.
+The computing is done by ``kernels/scoring/chaos.c``.
 """
 
 from __future__ import annotations

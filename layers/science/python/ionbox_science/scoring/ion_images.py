@@ -2,7 +2,7 @@
 
 Peaks must be sorted by m/z; a window is then a run of rows, and an image is those rows scattered
 over the pixels. No smoothing, no clipping: intensities of one pixel are summed. The computing is
-done by ``kernels/windows.c`` and ``kernels/ion_images.c``.
+done by ``kernels/scoring/windows.c`` and ``kernels/scoring/ion_images.c``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 
 Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
 that one spatial metric serves both FDR methods). A metric that cannot be computed is zero. The
-computing is done by ``kernels/scores.c``.
+computing is done by ``kernels/scoring/scores.c``.
 """
 
 from __future__ import annotations

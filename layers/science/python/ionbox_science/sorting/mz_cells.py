@@ -1,6 +1,6 @@
 """Peaks sorted by cells of m/z: counted, placed in buckets of neighbouring cells, sorted there.
 
-See ``kernels/peak_sort.c``, which does the work.
+See ``kernels/sorting/peak_sort.c``, which does the work.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sorted runs of peaks merged into one.
 
-See ``kernels/merge.c``, which does the work: bucket by bucket, each small enough for the
+See ``kernels/sorting/merge.c``, which does the work: bucket by bucket, each small enough for the
 processor's cache.
 """
 

@@ -1,6 +1,6 @@
 """Spectra that share one ascending m/z axis: nothing is sorted, the intensities are transposed.
 
-See ``kernels/transpose.c``, which does the work.
+See ``kernels/sorting/transpose.c``, which does the work.
 """
 
 from __future__ import annotations
