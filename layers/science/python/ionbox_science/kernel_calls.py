@@ -146,13 +146,11 @@ def fill_struct(name: str, /, *, alive: object = None, **fields: object) -> Kern
     TypeError
         If a field is missing, unknown, or not what the struct holds.
     """
-    declared = {field.name: field for field in _DECLARED.structs[name]}
-    if declared.keys() != fields.keys():
-        odd = ", ".join(sorted(declared.keys() ^ fields.keys()))
+    struct_type, converters = _describe_struct(name)
+    if converters.keys() != fields.keys():
+        odd = ", ".join(sorted(converters.keys() ^ fields.keys()))
         raise TypeError(f"struct {name} has other fields: {odd}")
-    struct = _struct_type(name)()
-    for field, value in fields.items():
-        setattr(struct, field, _converter(f"struct {name}", declared[field], held=True)(value))
+    struct = struct_type(**{field: converters[field](value) for field, value in fields.items()})
     struct.alive = (*fields.values(), alive)
     return struct
 
@@ -172,6 +170,14 @@ def _struct_type(name: str) -> type[KernelStruct]:
 
     fields = [(field.name, type_of(field)) for field in _DECLARED.structs[name]]
     return type(name, (KernelStruct,), {"_fields_": fields})
+
+
+@functools.cache
+def _describe_struct(name: str) -> tuple[type[KernelStruct], dict[str, Callable[[Any], Any]]]:
+    """Return a struct's type, and what converts each field."""
+    fields = _DECLARED.structs[name]
+    converters = {field.name: _converter(f"struct {name}", field, held=True) for field in fields}
+    return _struct_type(name), converters
 
 
 @functools.cache
