@@ -26,6 +26,7 @@ KERNELS := layers/science/python/ionbox_science/libionbox_kernels.so
 
 # a folder is renewed when a file in it comes or goes
 KERNEL_SOURCES := layers/science/kernels
+KERNEL_FILES = $(wildcard $(addprefix $(KERNEL_SOURCES)/,*.h *.c */*.h */*.c))
 
 $(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNEL_SOURCES)/* $(KERNEL_SOURCES)/*/*) | $(BIN)/ionbox
 	@echo "Compiling the kernels ..."
@@ -81,11 +82,13 @@ test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) $(if $(TEST_ALL),$(VENV)/.spatialda
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/clang-format --dry-run --Werror $(KERNEL_FILES)
 	@$(BIN)/mypy
 
-format: $(VENV)/.tests ## let ruff rewrite the sources
+format: $(VENV)/.tests ## let ruff and clang-format rewrite the sources
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/clang-format -i $(KERNEL_FILES)
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)

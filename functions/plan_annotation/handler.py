@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, PatternItem, RunRef, ScoreItem
@@ -11,7 +12,7 @@ from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import count_ions, read_summaries
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.scoring.ion_images import PPM
+from ionbox_science.scoring.ion_images import window_bounds
 
 
 @state_handler("PlanAnnotation", RunRef)
@@ -52,14 +53,11 @@ def _cut_database(
     """Cut the ions of a database by the measured peaks around them."""
     n_ions = count_ions(stores.work, database.patterns_id)
     summaries = read_summaries(stores.work, database.patterns_id, n_ions)
-    margin = plan.config.ppm * PPM
+    ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)
+    lowest, highest = window_bounds(ends, plan.config.ppm)
     return cut_score_items(
         [
-            IonRange(
-                summary.start,
-                summary.stop,
-                segments.count_peaks(summary.mz_min * (1 - margin), summary.mz_max * (1 + margin)),
-            )
-            for summary in summaries
+            IonRange(summary.start, summary.stop, segments.count_peaks(low, high))
+            for summary, low, high in zip(summaries, lowest[:, 0], highest[:, 1], strict=True)
         ]
     )

@@ -23,9 +23,9 @@ import pytest
 from builds import PROJECT, build_kernels, environment
 
 SCIENCE = PROJECT / "tests" / "science"
-SORTING = [SCIENCE / "test_peak_sorting.py"]
-IMZML = [SCIENCE / "test_imzml_scan.py"]
-OTHERS = sorted(SCIENCE.glob("test_*_kernel.py"))
+SORTING = [SCIENCE / "sorting" / "test_peak_sorting.py"]
+IMZML = [SCIENCE / "imzml" / "test_imzml_scan.py"]
+OTHERS = sorted(SCIENCE.rglob("test_*_kernel.py"))
 REPORT = re.compile("ERROR: AddressSanitizer|.*runtime error:|.* panic:")
 
 PLANTED = """

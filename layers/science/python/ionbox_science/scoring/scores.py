@@ -6,12 +6,11 @@
 
 Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
 that one spatial metric serves both FDR methods). A metric that cannot be computed is zero. The
-computing is done by ``kernels/scores.c``.
+computing is done by ``kernels/scoring/scores.c``.
 """
 
 from __future__ import annotations
 
-import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,13 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import Columns
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.kernels import check_status, library
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel, fill_struct
 from ionbox_science.scoring.ion_images import (
     Grid,
-    PeakColumns,
     Windows,
-    contiguous_peaks,
     drop_small_images,
     find_windows,
 )
@@ -158,22 +155,6 @@ def score_ions(
     )
 
 
-class _ScoreJob(ctypes.Structure):
-    """Field by field the ``ScoreJob`` of ``scores.c``."""
-
-    _fields_ = (
-        ("peaks", PeakColumns),
-        *((name, ctypes.c_void_p) for name in ("start", "stop", "mz", "intensity", "is_target")),
-        ("selected", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("n_ions", "n_peaks", "n_selected")),
-        *((name, ctypes.c_int64) for name in ("height", "width", "n_measured")),
-        *((name, ctypes.c_void_p) for name in ("chaos", "spatial", "spectral", "msm")),
-        *((name, ctypes.c_void_p) for name in ("mz_error_abs", "mz_error_rel")),
-        *((name, ctypes.c_void_p) for name in ("total", "minimum", "maximum")),
-        *((name, ctypes.c_void_p) for name in ("mz_mean", "mz_stddev")),
-    )
-
-
 def _score_selected(
     peaks: Peaks,
     patterns: Patterns,
@@ -185,38 +166,43 @@ def _score_selected(
 ) -> IonScores:
     """Score the selected ions, given by number in the range, ascending."""
     scores = _empty_scores(ions + first_ion, patterns.mz.shape[1])
-    columns, _alive = contiguous_peaks(peaks)
-    inputs = [
-        np.ascontiguousarray(array, dtype)
-        for array, dtype in (
-            (windows.start, np.int64),
-            (windows.stop, np.int64),
-            (patterns.mz, np.float64),
-            (patterns.intensity, np.float32),
-            (patterns.is_target, np.uint8),
-            (ions, np.int64),
-        )
-    ]
-    outputs = [column for name, column in scores.to_arrays().items() if name != "ion"]
-    job = _ScoreJob(
-        columns,
-        *(array.ctypes.data for array in inputs),
-        *(*patterns.mz.shape, len(ions)),
-        *(*grid.mask.shape, np.count_nonzero(grid.mask)),
-        *(array.ctypes.data for array in outputs),
+    n_ions, n_peaks = patterns.mz.shape
+    height, width = grid.mask.shape
+    job = fill_struct(
+        "score_job",
+        peaks=peak_columns(contiguous_peaks(peaks)),
+        start=np.ascontiguousarray(windows.start, np.int64),
+        stop=np.ascontiguousarray(windows.stop, np.int64),
+        pattern_mz=np.ascontiguousarray(patterns.mz, np.float64),
+        pattern_intensity=np.ascontiguousarray(patterns.intensity, np.float32),
+        is_target=np.ascontiguousarray(patterns.is_target, np.bool_),
+        selected=np.ascontiguousarray(ions, np.int64),
+        n_ions=n_ions,
+        n_peaks=n_peaks,
+        n_selected=len(ions),
+        height=height,
+        width=width,
+        n_measured=np.count_nonzero(grid.mask),
+        chaos=scores.chaos,
+        spatial=scores.spatial,
+        spectral=scores.spectral,
+        msm=scores.msm,
+        mz_error_abs=scores.mz_error_abs,
+        mz_error_rel=scores.mz_error_rel,
+        total=scores.total_intensity,
+        minimum=scores.min_intensity,
+        maximum=scores.max_intensity,
+        mz_mean=scores.mz_mean,
+        mz_stddev=scores.mz_stddev,
     )
 
-    def score_part(order: npt.NDArray[np.uint32]) -> int:
-        status: int = library().ionbox_score_ions(
-            ctypes.byref(job), ctypes.c_void_p(order.ctypes.data), ctypes.c_int64(order.size)
-        )
-        return status
+    def score_part(order: npt.NDArray[np.uint32]) -> None:
+        call_kernel("ionbox_score_ions", job, order, order.size)
 
     order = _order_by_mz(patterns.mz[ions, 0])
     n_parts = _PARTS_PER_THREAD * n_threads if n_threads > 1 else 1
     with ThreadPoolExecutor(n_threads) as pool:
-        for status in pool.map(score_part, np.array_split(order, n_parts)):
-            check_status(status)
+        list(pool.map(score_part, np.array_split(order, n_parts)))
     return scores
 
 
@@ -242,11 +228,5 @@ def _empty_scores(ions: npt.NDArray[np.intp], n_peaks: int) -> IonScores:
 def _order_by_mz(mz: Float64s) -> npt.NDArray[np.uint32]:
     """Return the order in which ions share measured peaks with those before: (n_ions,) uint32."""
     order = np.empty(len(mz), np.uint32)
-    check_status(
-        library().ionbox_order(
-            ctypes.c_void_p(mz.ctypes.data),
-            ctypes.c_int64(len(mz)),
-            ctypes.c_void_p(order.ctypes.data),
-        )
-    )
+    call_kernel("ionbox_order_values", mz, len(mz), order)
     return order

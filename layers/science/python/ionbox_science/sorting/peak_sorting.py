@@ -1,8 +1,8 @@
 """Peaks of a dataset, or of a span of spectra, sorted by m/z, straight from the bytes of the ibd.
 
 The order is that of numpy's stable sort: peaks of equal m/z keep the order of the spectra in the
-file, and of the peaks within a spectrum. Kernels do the work (``kernels/peak_sort.c`` says how);
-`spectrum_parts` cuts it into parts that threads can do on their own.
+file, and of the peaks within a spectrum. Kernels do the work (``kernels/sorting/peak_sort.c`` says
+how); `spectrum_parts` cuts it into parts that threads can do on their own.
 
 Spans that are sorted one by one and merged (`ionbox_science.sorting.span_merging`) give the same
 peaks to the last bit as sorting the whole dataset, and the same total ion current.

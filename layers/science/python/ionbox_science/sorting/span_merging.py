@@ -1,20 +1,19 @@
 """Sorted spans of peaks merged into one.
 
-See ``kernels/merge.c``, which does the work: bucket by bucket, each small enough for the
+See ``kernels/sorting/merge.c``, which does the work: bucket by bucket, each small enough for the
 processor's cache.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import KernelColumns, check, pointer, sort_kernel
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel, stack_structs
 from ionbox_science.sorting.spectrum_parts import split_evenly, spread
 
 MzArray = npt.NDArray[np.floating[Any]]
@@ -70,24 +69,13 @@ def merge_spans(spans: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
 
 
 def _merge_into(merged: Peaks, spans: Sequence[Peaks], n_threads: int) -> None:
-    contiguous = [[np.ascontiguousarray(c) for c in (r.mz, r.intensity, r.pixel)] for r in spans]
-    addresses = np.array(
-        [[column.ctypes.data for column in span] for span in contiguous], np.uint64
-    )
+    columns_of_spans = [peak_columns(contiguous_peaks(span)) for span in spans]
+    stacked, columns = stack_structs(columns_of_spans), peak_columns(merged)
     cuts = _cut_into_buckets([span.mz for span in spans])
-    columns = KernelColumns.of(merged)
 
     def merge(buckets: slice) -> None:
-        edges = cuts[buckets.start : buckets.stop + 1]
-        status = sort_kernel().ionbox_merge_buckets(
-            len(spans),
-            pointer(addresses),
-            buckets.stop - buckets.start,
-            pointer(edges),
-            merged.mz.dtype.itemsize,
-            ctypes.byref(columns),
-        )
-        check(status)
+        n_buckets, edges = buckets.stop - buckets.start, cuts[buckets.start : buckets.stop + 1]
+        call_kernel("ionbox_merge_buckets", len(spans), stacked, n_buckets, edges, columns)
 
     starts = cuts.sum(axis=1)
     spread(merge, split_evenly(np.diff(starts), n_threads), n_threads)

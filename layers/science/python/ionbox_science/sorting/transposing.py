@@ -1,6 +1,6 @@
 """Spectra that share one ascending m/z axis: nothing is sorted, the intensities are transposed.
 
-See ``kernels/transpose.c``, which does the work.
+See ``kernels/sorting/transpose.c``, which does the work.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import check, check_filled, feed_kernel, pointer, sort_kernel
+from ionbox_science.imzml.spectra import Peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.sorting.kernel import check_filled, feed_kernel
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, rows_of_parts, spread
 
 
@@ -39,24 +40,22 @@ def transpose_spectra(
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        kernel, blocks = sort_kernel().ionbox_transpose_count, parts[index].read_first()
-        counts = pointer(per_part[index])
-        feed_kernel(kernel, dataset, blocks, len(mz), counts, spectrum_tic=spectrum_tic)
+        blocks, arguments = parts[index].read_first(), (len(mz), per_part[index])
+        feed_kernel("ionbox_count_channels", dataset, blocks, *arguments, spectrum_tic=spectrum_tic)
 
     spread(count, range(len(parts)), n_threads)
     total = per_part.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
     all_rows = rows_of_parts(per_part, stop - total)
     peaks = dataset.new_columns(int(stop[-1]))
+    columns = peak_columns(peaks)
 
     def scatter(index: int) -> None:
         rows = all_rows[index]
-        kernel, blocks = sort_kernel().ionbox_transpose_scatter, parts[index].read_again()
-        arguments = pointer(rows), pointer(peaks.intensity), pointer(peaks.pixel)
-        feed_kernel(kernel, dataset, blocks, len(mz), *arguments)
+        arguments = len(mz), rows, columns
+        feed_kernel("ionbox_scatter_channels", dataset, parts[index].read_again(), *arguments)
         check_filled(rows)
 
     spread(scatter, range(len(parts)), n_threads)
-    columns = pointer(mz), pointer(stop), pointer(peaks.mz)
-    check(sort_kernel().ionbox_transpose_fill(len(mz), mz.itemsize, *columns))
+    call_kernel("ionbox_fill_channels", len(mz), mz, stop, columns)
     return peaks, spectrum_tic
