@@ -15,7 +15,8 @@
     │   ├── BadQuestion       an m/z or a pixel that makes no sense
     │   ├── NotFound          no such pixel
     │   └── Gone              sorted peaks or ibd are not there any more; `DamagedResults`, too
-    └── RunFailed             a run on this machine failed
+    ├── RunFailed             a run on this machine failed
+    └── UnsupportedSystem     this is Windows itself; an ImportError, too
 
     OperateError              AWS cannot be reached, or trying again may help
     └── UserMustAct           credentials, names or permissions must be corrected
@@ -33,6 +34,7 @@ from ionbox_science.errors import (
 )
 
 from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.platforms import UnsupportedSystem
 from ionbox.run_errors import DamagedResults, MissingLibrary, NoResults, NotInResults, RunFailed
 from ionbox.view.errors import BadQuestion, Gone, NotFound
 
@@ -52,5 +54,6 @@ __all__ = [
     "NotInResults",
     "OperateError",
     "RunFailed",
+    "UnsupportedSystem",
     "UserMustAct",
 ]

@@ -2,8 +2,9 @@
  * Isotopologues of n atoms of one element, as cpyMSpec 0.4.2 (ims-cpp) lists them, in a hash table.
  */
 
-/* lgamma_r: lgamma writes a global */
+/* lgamma_r: lgamma writes a global; macOS has it for reentrant programs */
 #define _DEFAULT_SOURCE
+#define _REENTRANT
 
 #include "element_tables.h"
 
