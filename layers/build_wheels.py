@@ -23,7 +23,8 @@ from hatchling.builders.wheel import WheelBuilderConfig
 from packaging.tags import sys_tags
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "client")]
+# this checkout's modules: a build's environment has no others
+sys.path[:0] = [str(ROOT / folder) for folder in (".", "client", "layers/science/python")]
 
 from ionbox.platforms import require_posix  # noqa: E402
 

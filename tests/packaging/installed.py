@@ -93,14 +93,22 @@ def link(distribution: metadata.Distribution, folder: Path) -> None:
             (folder / top).symlink_to(str(distribution.locate_file(top)))
 
 
+def make_environment(folder: Path, requirements: Iterable[str]) -> Path:
+    """Make an environment of what is required; returns where its packages are."""
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for distribution in required(requirements).values():
+        link(distribution, packages)
+    return packages
+
+
 def install_wheel(wheel: Path, folder: Path) -> Installed:
     """Make an environment of a wheel and what it requires."""
     environment = folder / "environment"
-    venv.create(environment, symlinks=True)
+    packages = make_environment(environment, [])
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     options = ["install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
     subprocess.run([*pip, *options, str(wheel)], check=True)
-    (packages,) = environment.glob("lib/python*/site-packages")
     (info,) = packages.glob("ionbox-*.dist-info")
     for distribution in required(own_requirements(metadata.Distribution.at(info))).values():
         link(distribution, packages)
