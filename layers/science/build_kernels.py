@@ -46,7 +46,7 @@ Install one and try again:
   Debian, Ubuntu             sudo apt install gcc libc6-dev
   Fedora, Amazon Linux       sudo dnf install gcc
   macOS                      xcode-select --install
-or name yours: CC=/path/to/cc make kernels"""
+or name yours: CC=/path/to/cc make kernels, or CC=/path/to/cc pip install ..."""
 
 
 class BuildFailed(RuntimeError):  # noqa: N818 (named like the errors of the science ring)
