@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke bench synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke bench wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -96,6 +96,9 @@ invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
 
+wheels: $(BIN)/ionbox ## the sdist, and wheels for Linux and macOS, in dist
+	@$(BIN)/python layers/build_wheels.py dist
+
 synth: $(VENV)/.cdk ## CloudFormation template of the AWS stack, in cdk.out: no docker, no credentials
 	@$(BIN)/python -m cdk.app
 
@@ -107,5 +110,5 @@ deploy: $(VENV)/.cdk ## install into the AWS account of your credentials: make d
 	@$(BIN)/python -m cdk.node npx --yes aws-cdk@2.1148.1 deploy $(ARGS)
 
 clean: ## remove everything make created
-	rm -rf $(VENV) $(EXAMPLE) build cdk.out *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
+	rm -rf $(VENV) $(EXAMPLE) build dist cdk.out *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

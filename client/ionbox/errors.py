@@ -17,7 +17,8 @@
     │       ├── BadQuestion       an m/z or a pixel that makes no sense
     │       ├── NotFound          no such image, pixel or database
     │       └── Gone              sorted peaks or ibd are not there any more, or were replaced
-    └── RunFailed                 a run on this machine failed, through no fault of its user
+    ├── RunFailed                 a run on this machine failed, through no fault of its user
+    └── UnsupportedSystem         this is Windows itself; an ImportError, too
 
     OperateError                  something outside this machine failed; trying again may help
     └── UserMustAct               credentials, names, permissions or settings must be corrected
@@ -37,6 +38,8 @@ from ionbox_science.errors import (
     IonboxError,
 )
 
+from ionbox.platforms import UnsupportedSystem
+
 __all__ = [
     "BadQuestion",
     "DamagedResults",
@@ -55,6 +58,7 @@ __all__ = [
     "OperateError",
     "RunFailed",
     "Unanswerable",
+    "UnsupportedSystem",
     "UserMustAct",
 ]
 

@@ -13,7 +13,7 @@ import pytest
 from ionbox.cli.main import _parser
 from ionbox_cloud.planning.prices import read_prices
 
-DOCUMENTS = ("docs/operations.md", "README.md")
+DOCUMENTS = ("docs/operations.md", "docs/install.md", "README.md")
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:

@@ -9,8 +9,9 @@
  * thread are forgotten when they have grown to 80 MB.
  */
 
-/* lgamma_r: lgamma writes a global */
+/* lgamma_r: lgamma writes a global; macOS has it for reentrant programs */
 #define _DEFAULT_SOURCE
+#define _REENTRANT
 
 #include "element_tables.h"
 

@@ -1,8 +1,9 @@
 """The compiled kernels: found, checked against their sources, loaded once.
 
 ``layers/science/build_kernels.py`` builds the library beside this file (every make target that
-needs it does); nothing is compiled at import. The build imports this module before anything is
-installed, so it needs the standard library only; `ionbox_science.kernel_calls` calls what it loads.
+needs it does), and wheels come with it; nothing is compiled at import. The build imports this
+module before anything is installed, so it needs the standard library only;
+`ionbox_science.kernel_calls` calls what it loads.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def library() -> ctypes.CDLL:
         kernels = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         raise KernelsMissing(
-            f"the compiled kernels cannot be loaded ({error}); compile them with 'make kernels'"
+            f"the compiled kernels cannot be loaded ({error}); {_remedy()}"
         ) from error
     if SOURCES.is_dir() and _digest_in(kernels) != digest_sources(SOURCES):
         raise KernelsMissing(
@@ -43,6 +44,16 @@ def library() -> ctypes.CDLL:
             "compile them again with 'make kernels'"
         )
     return kernels
+
+
+def _remedy() -> str:
+    if SOURCES.is_dir():
+        return "compile them with 'make kernels'"
+    return (
+        "this copy of ionbox was made for another kind of machine, or is not complete: install it "
+        "again with 'pip install --force-reinstall', from a wheel for this machine or from the "
+        "sources"
+    )
 
 
 def digest_sources(folder: Path) -> str:
