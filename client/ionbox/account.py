@@ -26,6 +26,7 @@ from ionbox_cloud.errors import AccessDenied, StorageError
 from ionbox_science import __version__
 
 from ionbox.errors import OperateError, UserMustAct
+from ionbox.where import Where
 
 if TYPE_CHECKING:
     from ionbox_cloud.store import Store
@@ -224,6 +225,15 @@ class Account:
         for field in ("max_runs", "max_lambda_mb", "default_config"):
             values[field] = json.loads(values[field])
         return Installation(stack=stack, **values)
+
+
+def open_account(where: Where) -> Account:
+    return Account(where.profile, where.region)
+
+
+def open_installation(where: Where) -> tuple[Account, Installation]:
+    account = open_account(where)
+    return account, account.find_installation(where.stack)
 
 
 def read_outputs(described: dict[str, Any]) -> dict[str, str]:

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from ionbox_cloud.store import Store
 
-from ionbox.account import Account, Installation
+from ionbox.account import Account, Installation, open_installation
 from ionbox.errors import UserMustAct
 from ionbox.local.functions import IONBOX
 from ionbox.operate.executions import AwsExecutions, FolderExecutions
 from ionbox.operate.runs import Runs
+from ionbox.where import Where
+
+
+def open_runs(where: Where) -> Runs:
+    return folder_runs(where.work) if where.work else aws_runs(*open_installation(where))
 
 
 def aws_runs(account: Account, installation: Installation) -> Runs:
