@@ -91,7 +91,7 @@ format: $(VENV)/.tests ## let ruff and clang-format rewrite the sources
 	@$(BIN)/clang-format -i $(KERNEL_FILES)
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
-	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)
+	@$(BIN)/python -m ionbox.cli.invoke $(F) $(E)
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks

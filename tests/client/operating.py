@@ -93,15 +93,20 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 @dataclass
 class Cloud:
-    """The account; `fakes` stand in for clients of a service where moto cannot."""
+    """The account; `fakes` stand in for clients of a service where moto cannot.
 
+    S3 is spoken to at its server's address, which others than boto3 can do, too.
+    """
+
+    s3_url: str
     state_machine: str = ""
     fakes: dict[str, Any] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            self._clients[service] = boto3.client(service, region_name=REGION)
+            url = self.s3_url if service == "s3" else None
+            self._clients[service] = boto3.client(service, region_name=REGION, endpoint_url=url)
         return self._clients[service]
 
     def fake(self, service: str, **methods: Callable[..., Any]) -> Overridden:

@@ -6,10 +6,14 @@ import argparse
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ionbox_science.setting_table import SETTINGS, describe
 
 from ionbox.cli.command import Command, import_body
+
+if TYPE_CHECKING:
+    from ionbox_cloud.messages import ConfigLayer
 
 _COMMANDS = "ionbox.cli.dataset_commands"
 
@@ -66,6 +70,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         else:
             kind = _TYPES[setting.form]
             add(flag, dest=name, type=kind, metavar=setting.sample, help=help_text)
+
+
+def config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
+    """Return what the flags of `add_settings` and ``--config`` say, strongest first."""
+    from ionbox_cloud.messages import ConfigLayer
+
+    from ionbox.datasets.config_files import read_config_files
+
+    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    return [ConfigLayer("command line", given), *read_config_files(options.config)]
 
 
 _TYPES: Mapping[str, Callable[[str], object]] = {"text": str, "number": float, "whole": int}

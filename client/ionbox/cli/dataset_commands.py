@@ -11,11 +11,10 @@ from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
 from ionbox import terminal
 from ionbox.cli.command import FAILED, INVALID, OK
+from ionbox.cli.dataset_arguments import config_layers
 from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
-    from ionbox_cloud.messages import ConfigLayer
-
     from ionbox.datasets.outcome import Outcome
 
 
@@ -27,22 +26,11 @@ def annotate(options: argparse.Namespace) -> int:
         options.dataset,
         options.database,
         options.out,
-        _config_layers(options),
+        config_layers(options),
         work=options.work or default_work_folder(),
         n_workers=options.workers,
     )
     return _show_outcome(outcome, options.out, debug=options.debug)
-
-
-def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
-    from ionbox_cloud.messages import ConfigLayer
-    from ionbox_science.setting_table import SETTINGS
-
-    from ionbox.datasets.config_files import read_config_files
-
-    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
-    given = {key: value for key, value in flags.items() if value is not None}
-    return [ConfigLayer("command line", given), *read_config_files(options.config)]
 
 
 def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.store import Store
 
-from ionbox.account import Account, Installation, plain_errors
-from ionbox.cli.options import open_account, open_installation, place_flags, work_folder
+from ionbox.account import (
+    Account,
+    Installation,
+    open_account,
+    open_installation,
+    plain_errors,
+)
+from ionbox.cli.where_arguments import write_flags
 from ionbox.errors import NoSuchRun, OperateError, UserMustAct
 from ionbox.operate.open_runs import aws_runs, folder_runs
 from ionbox.operate.runs import RunState
-from ionbox.reading.nearby import (
-    ADVICE,
-    describe_path,
-)
+from ionbox.reading.nearby import ADVICE, describe_path
 from ionbox.reading.place import S3, Data, Place, bucket_place, find_ibd, folder_place
+from ionbox.where import Where
 
 
-def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, RunState]:
-    """Find a run in AWS by the name that ``wanted`` is, if it is no folder.
+def find_aws_run(wanted: str, where: Where) -> tuple[Account, Installation, RunState]:
+    """Find a run in AWS by what people typed, which is no folder.
 
     Raises
     ------
@@ -32,13 +35,13 @@ def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, Ru
     """
     try:
         with plain_errors():
-            account, installation = open_installation(options)
+            account, installation = open_installation(where)
     except OperateError as error:
-        raise _or_a_folder(options.wanted, error) from error
+        raise _or_a_folder(wanted, error) from error
     try:
-        return account, installation, aws_runs(account, installation).find(options.wanted)
+        return account, installation, aws_runs(account, installation).find(wanted)
     except NoSuchRun as error:
-        raise _or_a_folder(options.wanted, error) from error
+        raise _or_a_folder(wanted, error) from error
 
 
 def _or_a_folder(wanted: str, error: OperateError) -> OperateError:
@@ -47,37 +50,43 @@ def _or_a_folder(wanted: str, error: OperateError) -> OperateError:
     return type(error)(f"{message}\n  in AWS: {remedy}" if remedy else message)
 
 
-def find_place(options: argparse.Namespace) -> Place:
-    """Find what ``wanted`` means: a results folder, ``s3://…``, or the name of a run or dataset.
+def find_place(wanted: str, where: Where, inbox: str | None = None) -> Place:
+    """Find what a command's first argument means.
+
+    Parameters
+    ----------
+    wanted : str
+        A results folder, ``s3://…``, or the name of a run or dataset.
+    where : Where
+        Where runs are.
+    inbox : str, optional
+        ``s3://BUCKET`` that the ibd is in; not everybody reads that.
 
     Raises
     ------
     NoResults, OperateError
         If there are no results, or ``inbox`` is no bucket.
     """
-    place = _find_results(options)
-    inbox: str | None = getattr(options, "inbox", None)  # not everybody reads the ibd
+    place = _find_results(wanted, where)
     if inbox is None:
         return place
     bucket = inbox.removeprefix(S3).strip("/")
     if not inbox.startswith(S3) or not bucket or "/" in bucket:
         raise UserMustAct(f"--inbox: expected s3://BUCKET, got '{inbox}'")
-    return replace(place, ibd=Data(open_account(options).open_bucket(bucket)))
+    return replace(place, ibd=Data(open_account(where).open_bucket(bucket)))
 
 
-def _find_results(options: argparse.Namespace) -> Place:
-    wanted: str = options.wanted
+def _find_results(wanted: str, where: Where) -> Place:
     if wanted.startswith(S3):
-        return bucket_place(open_account(options), wanted)
+        return bucket_place(open_account(where), wanted)
     if means_folder(wanted):
-        return folder_place(Path(wanted), local=work_folder(options) is not None)
-    folder = work_folder(options)
-    if folder is not None:
-        return work_folder_place(folder, folder_runs(folder).find(wanted))
-    account, installation, run = find_aws_run(options)
+        return folder_place(Path(wanted), local=where.work is not None)
+    if where.work is not None:
+        return work_folder_place(where.work, folder_runs(where.work).find(wanted))
+    account, installation, run = find_aws_run(wanted, where)
     place = bucket_place(account, f"{S3}{installation.results}/{require_results(run)}")
     inbox = account.open_bucket(installation.inbox)
-    return replace(place, ibd=Data(inbox), name=f"{run.dataset}{place_flags(options)}")
+    return replace(place, ibd=Data(inbox), name=f"{run.dataset}{write_flags(where)}")
 
 
 def means_folder(wanted: str) -> bool:

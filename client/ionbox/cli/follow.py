@@ -9,7 +9,8 @@ from datetime import datetime
 
 from ionbox.operate.runs import Runs, RunState
 
-_POLL_S = 5.0
+POLL_S = 5.0
+"""How often it is asked how far a run is."""
 
 
 def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.sleep) -> RunState:
@@ -24,5 +25,5 @@ def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.
                 sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
         if run.status != "running":
             return run
-        pause(_POLL_S)
+        pause(POLL_S)
         run = runs.refresh(run)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud import keys
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_science.errors import InvalidConfig
 
@@ -49,7 +50,7 @@ def read_outcome(
     results: Path, execution_id: str, error: str | None, cause: str | None, log: Path
 ) -> Outcome:
     """Read how an execution ended, from what it wrote or else from its interpreter's error."""
-    status_path = results / "executions" / execution_id / "status.json"
+    status_path = results / keys.status(execution_id)
     if not status_path.is_file():
         status = {
             "execution_id": execution_id,

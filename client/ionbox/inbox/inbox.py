@@ -22,6 +22,7 @@ from ionbox.inbox.dataset import STATUSES, InboxDataset
 from ionbox.inbox.folder import FolderInbox
 from ionbox.python_words import in_python
 from ionbox.run import Run
+from ionbox.where import DEFAULT_STACK
 from ionbox.work_folder import default_work_folder
 
 Path_ = str | os.PathLike[str]
@@ -89,7 +90,7 @@ class Inbox:
 
     def __init__(
         self,
-        stack: str = "ionbox",
+        stack: str = DEFAULT_STACK,
         *,
         local: bool = False,
         work: Path_ | None = None,

@@ -17,12 +17,14 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import price_call, read_prices
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.store import Store
 
 from ionbox import terminal
 from ionbox.errors import NoSuchRun, UserMustAct
+from ionbox.json_objects import as_object
 from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
-from ionbox.operate.objects import Objects, read_all, read_json
 
 Record = TypeVar("Record", bound=JsonRecord)
 
@@ -123,7 +125,7 @@ class Runs:
     ----------
     executions : AttemptList
         Where attempts are listed.
-    work, results : Objects
+    work, results : Store
         The buckets, or the folders that stand for them.
     rungs_mb : mapping of str to tuple of int
         Memory sizes of each function, lowest first.
@@ -132,8 +134,8 @@ class Runs:
     """
 
     executions: AttemptList
-    work: Objects
-    results: Objects
+    work: Store
+    results: Store
     rungs_mb: Mapping[str, tuple[int, ...]]
     billed: bool
     _read: dict[tuple[str, int], CallRecord] = field(default_factory=dict, repr=False)
@@ -178,7 +180,7 @@ class Runs:
         """Return an attempt that Step Functions has forgotten (after 90 days) by its status."""
         if "/" in name or not name:
             return None
-        status = _mapping(read_json(self.results, keys.status(name)))
+        status = as_object(self.results.read_json_if_whole(keys.status(name)))
         if not status:
             return None
         return Execution(
@@ -194,7 +196,7 @@ class Runs:
         return self._look_at(execution) if execution else run
 
     def _look_at(self, execution: Execution) -> RunState:
-        status = _mapping(read_json(self.results, keys.status(execution.name)))
+        status = as_object(self.results.read_json_if_whole(keys.status(execution.name)))
         ended_well = status.get("status") == "succeeded" and execution.state != "running"
         run = RunState(
             execution,
@@ -204,13 +206,13 @@ class Runs:
             results=str(status.get("results", "")) if ended_well else "",
             reused=bool(status.get("reused")),
         )
-        record = _mapping(read_json(self.results, f"{run.results}/run.json")) if ended_well else {}
+        record = self._read_record(run.results) if ended_well else {}
         if record:
             run = replace(
                 run,
                 run_id=str(record.get("run_id", run.run_id)),
                 dataset=run.dataset
-                or terminal.printable(str(_mapping(record.get("dataset")).get("name", ""))),
+                or terminal.printable(str(as_object(record.get("dataset")).get("name", ""))),
                 n_annotations=record.get("n_annotations"),
             )
         elif execution.state != "running":
@@ -222,20 +224,24 @@ class Runs:
         records = self._records(run)
         return replace(run, dollars=self._price(run, records) if records else None)
 
+    def _read_record(self, results: str) -> Mapping[str, Any]:
+        return as_object(self.results.read_json_if_whole(f"{results}/{RECORD}"))
+
     def _price(self, run: RunState, records: Sequence[CallRecord]) -> float:
         """Return what recorded calls cost, with the state machine's part."""
         sort = None
         if any(record.state == TASK for record in records):
-            plan = _mapping(read_json(self.work, keys.run_plan(run.name)))
+            plan = as_object(self.work.read_json_if_whole(keys.run_plan(run.name)))
             sort = _parse(SortPlan, plan.get("sort"))
         calls = sum(price_call(record, sort) for record in records)
         return calls + read_prices().transitions(len(records))
 
     def _records(self, run: RunState) -> list[CallRecord]:
         """Return the call records of a run; each is read once, as they hardly ever change."""
-        found = sorted(self.work.sizes(keys.records(run.name)).items())
+        found = list(self.work.sizes(keys.records(run.name)).items())
         new = [entry for entry in found if entry not in self._read]
-        for entry, value in zip(new, read_all(self.work, [key for key, _ in new]), strict=True):
+        values = self.work.read_many_json([key for key, _ in new])
+        for entry, value in zip(new, values, strict=True):
             record = _parse(CallRecord, value)
             if record is not None:
                 self._read[entry] = record
@@ -264,15 +270,14 @@ class Runs:
         ]
 
     def _planned_items(self, run: RunState) -> dict[str, int]:
-        found = sorted(self.work.sizes(f"executions/{run.name}/items"))
-        return {
-            key.rpartition("/")[2].removesuffix(".json"): len(read_json(self.work, key) or [])
-            for key in found
-        }
+        found = self.work.list(f"executions/{run.name}/items")
+        states = [key.rpartition("/")[2].removesuffix(".json") for key in found]
+        items = self.work.read_many_json(found)
+        return {state: len(of_it or []) for state, of_it in zip(states, items, strict=True)}
 
     def _failures(self, run: RunState) -> dict[str, int]:
         folder = keys.failures(run.name, "").rstrip("/")
-        states = [key.split("/")[-2] for key in self.work.sizes(folder)]
+        states = [key.split("/")[-2] for key in self.work.list(folder)]
         return {state: states.count(state) for state in states}
 
     def _tally(
@@ -326,7 +331,3 @@ def _status_word(execution: Execution, status: Mapping[str, Any]) -> str:
     if execution.state == "failed" and status.get("status") == "invalid_input":
         return "invalid input"
     return execution.state
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

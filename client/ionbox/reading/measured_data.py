@@ -18,8 +18,6 @@ from ionbox_science.scoring.ion_images import window_bounds
 
 from ionbox.argument_checks import is_number, is_whole
 from ionbox.errors import BadQuestion, Gone, NotFound
-from ionbox.reading.damage import reading
-from ionbox.reading.image_cache import ImageReader
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.reading.spectra import IbdReader, Spectrum
@@ -30,28 +28,6 @@ MAX_WINDOW_PEAKS = 20_000_000
 _MAX_PPM = 1e5
 
 Float32s = npt.NDArray[np.float32]
-
-
-class _Images(ImageReader):
-    """Images that name the results where a part of them cannot be read."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.results, place.key(IMAGES))
-        self._name = place.name
-
-    def read(self, row: int, isotope: int) -> Float32s:
-        with reading(self._name, IMAGES):
-            return super().read(row, isotope)
-
-    @functools.cached_property
-    def mask(self) -> npt.NDArray[np.bool_]:
-        with reading(self._name, IMAGES):
-            return super().mask
-
-    @functools.cached_property
-    def tic(self) -> npt.NDArray[np.float64]:
-        with reading(self._name, IMAGES):
-            return super().tic
 
 
 class MeasuredData:
@@ -72,11 +48,12 @@ class MeasuredData:
         self._lock = threading.RLock()
 
     @functools.cached_property
-    def images(self) -> ImageReader:
+    def images(self) -> ImageGroup:
         """The images of annotated ions, total ion current and mask, if they are whole."""
         place = self._place
-        ImageGroup(place.results, place.key(IMAGES), place.name).require_whole()
-        return _Images(place)
+        images = ImageGroup(place.results, place.key(IMAGES), place.name)
+        images.require_whole()
+        return images
 
     # --- any m/z ---
 

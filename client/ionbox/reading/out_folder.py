@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_science.errors import InvalidConfig
+
+from ionbox.json_objects import as_object, read_object
 
 
 def check_folder(out: Path, name: str = "--out") -> None:
@@ -22,7 +23,7 @@ def check_folder(out: Path, name: str = "--out") -> None:
         What people gave it as.
     """
     if out.is_dir():
-        ours = "run_id" in _read_json(out / RECORD) or "status" in _read_json(out / STATUS)
+        ours = "run_id" in read_object(out / RECORD) or "status" in read_object(out / STATUS)
         if not ours and any(out.iterdir()):
             raise InvalidConfig(f"{name}: {out} is not empty and no results folder; give another")
     elif out.exists():
@@ -34,19 +35,9 @@ def check_folder(out: Path, name: str = "--out") -> None:
 
 def read_run_id(out: Path) -> str:
     """Return whose results a folder has; empty if it has none that can be read."""
-    return str(_read_json(out / RECORD).get("run_id", ""))
+    return str(read_object(out / RECORD).get("run_id", ""))
 
 
 def read_dataset(folder: Path) -> dict[str, Any]:
     """Return what results know of their dataset; empty if there are none that can be read."""
-    dataset = _read_json(folder / RECORD).get("dataset")
-    return dataset if isinstance(dataset, dict) else {}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read an object; empty if there is none, or it is damaged."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    return as_object(read_object(folder / RECORD).get("dataset"))

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from ionbox_cloud.published import SOURCES
+
+from ionbox.json_objects import read_object
 
 
 def read_sources(folder: Path) -> dict[str, str]:
     """Read where the data of local results were; empty if it is not said."""
-    try:
-        value: Any = json.loads((folder / SOURCES).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+    return {key: str(item) for key, item in read_object(folder / SOURCES).items()}
 
 
 def write_sources(folder: Path, results: Path, ibd: Path) -> None:

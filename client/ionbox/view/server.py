@@ -230,7 +230,7 @@ def _mask(run: RunReader, path: list[str], query: Query) -> Response:
 def _image(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 2)
     row, isotope = (_whole("image", part) for part in path)
-    return _floats(run.images.read(row, isotope))
+    return _floats(run.images.read_image(row, isotope))
 
 
 def _any_mz(run: RunReader, path: list[str], query: Query) -> Response:

@@ -367,7 +367,7 @@ class TestWaiting:
     def test_followed_to_the_end_says_how_to_fetch(
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("ionbox.cli.submit_command._POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
         monkeypatch.setattr("ionbox.cli.submit_command._SKEW", timedelta(days=1))
         installed.start("abc-1", "brain")
         installed.leave_traces("abc-1", "brain")

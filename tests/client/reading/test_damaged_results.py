@@ -256,7 +256,7 @@ def test_the_viewer_tells_its_page_which_images_are_damaged(damaged: Path) -> No
         if path.is_file():
             cut_short(path)
     images = RunReader(folder_place(damaged)).images
-    for read in (lambda: images.read(0, 0), lambda: images.mask, lambda: images.tic):
+    for read in (lambda: images.read_image(0, 0), lambda: images.mask, lambda: images.tic):
         with pytest.raises(Gone, match=rf"ion_images\.zarr is damaged \(.+\){AGAIN}"):
             read()
     chunks(damaged)[0].unlink()

@@ -2,7 +2,7 @@
 
 ::
 
-    python -m ionbox.local.invoke plan_run tests/events/plan_run.json
+    python -m ionbox.cli.invoke plan_run tests/events/plan_run.json
 
 What the handler prints goes to standard error, its answer to standard output.
 """
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, project: Project = IONBOX) -> i
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m ionbox.local.invoke",
+        prog="python -m ionbox.cli.invoke",
         description="Run one function's handler on one event, in this process.",
         epilog="Objects are in the stores that IONBOX_INBOX, IONBOX_WORK and IONBOX_RESULTS name; "
         f"if not set, the inbox is this folder and the others lie in ./{_FOLDER}.",
