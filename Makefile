@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke bench synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke outline bench synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -89,6 +89,9 @@ format: $(VENV)/.tests ## let ruff rewrite the sources
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)
+
+outline: $(BIN)/ionbox ## write again what statemachine/README.md shows of the state machine
+	@$(BIN)/python -m statemachine.outline
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
