@@ -90,8 +90,9 @@ format: $(VENV)/.tests ## let ruff rewrite the sources
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)
 
-outline: $(BIN)/ionbox ## write again what statemachine/README.md shows of the state machine
+outline: $(BIN)/ionbox ## draw again what documents show of the code: statemachine/README.md, docs/rings.svg
 	@$(BIN)/python -m statemachine.outline
+	@$(BIN)/python -m docs.draw_rings
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
