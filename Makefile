@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke bench wheels synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke outline golden bench wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -92,6 +92,16 @@ format: $(VENV)/.tests ## let ruff and clang-format rewrite the sources
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.cli.invoke $(F) $(E)
+
+outline: $(BIN)/ionbox ## draw again what documents show of the code: statemachine/README.md, docs/rings.svg
+	@$(BIN)/python -m statemachine.outline
+	@$(BIN)/python -m docs.draw_rings
+
+golden: $(VENV)/.tests $(KERNELS) ## make again what the tests compare results with, after raising RESULTS_VERSION
+	@PYTHONPATH=tests:tests/client $(BIN)/python -m results_shape
+	@rm -rf $(EXAMPLE)
+	@$(MAKE) --no-print-directory run outline
+	@POWERTOOLS_LOG_LEVEL=WARNING PYTHONPATH=tests:tests/handlers $(BIN)/python -m make_events
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks

@@ -1,8 +1,4 @@
-"""Make the events in ``tests/events`` again, from the example that ``make run`` left behind.
-
-::
-
-    make run && .venv/bin/python tests/handlers/make_events.py
+"""Make the events in ``tests/events`` again, from the example of ``make run``: ``make golden``.
 
 Plays the workflow on the example with ``make invoke``'s own code, and takes the first item of each
 Map. Needed when ids change: another layout version, another cut into items. The events of functions
