@@ -40,8 +40,8 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     write_status(
         stores.results,
         RunStatus(
-            message.execution_id,
             "succeeded",
+            message.execution_id,
             reused=reused,
             results=folder,
             dataset=plan.dataset.name,

@@ -28,8 +28,8 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
     write_status(
         stores.results,
         RunStatus(
-            message.execution_id,
             message.kind,
+            message.execution_id,
             error=message.error.Error,
             message=describe_cause(message.error.Cause),
             advice=_advise(message, plan, stores.results),

@@ -138,7 +138,7 @@ def test_a_finished_run_is_used_again(older: Older, tmp_path: Path) -> None:
         n_workers=1,
     )
     assert outcome.succeeded
-    assert outcome.status["reused"]
+    assert outcome.status.reused
 
 
 def test_a_plan_in_flight_is_refused_by_name(older: Older) -> None:

@@ -54,6 +54,12 @@ class LaptopRun:
         _, *lines = self.table.decode().splitlines()
         return list(csv.DictReader(lines))
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` holds."""
+        assert self.outcome.record is not None, self.outcome.status
+        return self.outcome.record.to_json()
+
     def succeeded(self) -> LaptopRun:
         """This run, which must have succeeded."""
         assert self.outcome.succeeded, self.outcome.status

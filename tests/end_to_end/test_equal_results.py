@@ -73,7 +73,7 @@ def test_the_order_of_rows_and_of_databases_changes_no_byte_of_the_table(
         laptop.database("acids", ACIDS, shuffled=True),
     ]
     run = laptop.annotate(tissue, databases, FULL).succeeded()
-    assert run.outcome.record["run_id"] != usual.outcome.record["run_id"]
+    assert run.record["run_id"] != usual.record["run_id"]
     assert run.table == usual.table
 
 
@@ -93,10 +93,10 @@ def test_another_folder_day_or_hash_seed_change_no_byte(
 
 def test_the_table_tells_nothing_about_the_run(usual: LaptopRun) -> None:
     text = usual.table.decode()
-    record = usual.outcome.record
+    record = usual.record
     assert record["dataset"]["id"] in text
     assert record["run_id"] not in text
-    assert usual.outcome.status["execution_id"] not in text
+    assert usual.outcome.status.execution_id not in text
     assert str(usual.out.parent) not in text
     assert time.strftime("%Y-%m-%d") not in text
 
@@ -118,7 +118,7 @@ def test_rows_are_sorted_by_fdr_then_score(usual: LaptopRun) -> None:
 
 def test_images_belong_to_the_rows(usual: LaptopRun) -> None:
     images = zarr.open_group(usual.out / "ion_images.zarr", mode="r")
-    record = usual.outcome.record["dataset"]
+    record = usual.record["dataset"]
     assert images["images"].shape[2:] == (record["height"], record["width"]) == (12, 16)
     assert images["mask"][...].all()
     sums = {
@@ -132,7 +132,7 @@ def test_images_belong_to_the_rows(usual: LaptopRun) -> None:
 
 def test_the_record_counts_what_was_done(usual: LaptopRun) -> None:
     record = json.loads((usual.out / "run.json").read_text("utf-8"))
-    assert record == usual.outcome.record
+    assert record == usual.record
     counted = {state: numbers["items"] for state, numbers in record["states"].items()}
     publishing = {"PublishResults": 1}  # writes the record before it is done
     assert counted | publishing == usual.n_calls

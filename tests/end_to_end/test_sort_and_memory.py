@@ -67,8 +67,8 @@ def test_a_sort_that_outgrows_the_largest_function_gets_advice(
     databases = [laptop.database("acids", ACIDS)]
     rungs = {"SegmentSpectra": [40, 45]}
     run = laptop.annotate(tissue, databases, {"sort": "lambda"}, rungs_mb=rungs)
-    assert run.outcome.status["error"] == "InvalidConfig"
-    assert "the largest function has 45 MB" in run.outcome.status["message"]
+    assert run.outcome.status.error == "InvalidConfig"
+    assert "the largest function has 45 MB" in run.outcome.status.message
     other_way = laptop.annotate(tissue, databases, rungs_mb=rungs).succeeded()
     assert run_record(other_way)["sort"]["way"] == "map"
 
@@ -80,4 +80,4 @@ def test_a_run_says_what_it_would_cost(laptop: Laptop, tissue: Path) -> None:
     assert 0 < record["cost"]["dollars"] < 0.01
     states = record["states"].values()
     assert record["cost"]["gb_s"] == pytest.approx(sum(s["gb_s"] for s in states), abs=1e-3)
-    assert run.outcome.status["cost"]["dollars"] >= record["cost"]["dollars"]
+    assert run.outcome.status.cost.dollars >= record["cost"]["dollars"]

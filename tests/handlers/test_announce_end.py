@@ -70,7 +70,7 @@ def publish(account: Account, *, reused: bool = False) -> None:
         ),
     )
     account.stores.results.write_json("results/d1/r1/run.json", record.to_json())
-    status = RunStatus(NAME, "succeeded", reused=reused, results="results/d1/r1")
+    status = RunStatus("succeeded", NAME, reused=reused, results="results/d1/r1")
     account.stores.results.write_json(keys.status(NAME), status.to_json())
 
 

@@ -34,26 +34,26 @@ def annotate(options: argparse.Namespace) -> int:
 
 
 def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
-    status = outcome.status
-    if not outcome.succeeded:
-        advice = status.get("advice", "")
+    status, record = outcome.status, outcome.record
+    if record is None:
+        message, advice = status.message or "", status.advice or ""
         if debug:
             terminal.show_traces(outcome.log)
-        if "older_results" in status:
-            advice += f" {out} still holds the results of run {status['older_results']}."
-        if status["status"] == "invalid_input":
-            terminal.complain(status["message"], advice=advice)
+        if status.older_results:
+            advice += f" {out} still holds the results of run {status.older_results}."
+        if status.status == "invalid_input":
+            terminal.complain(message, advice=advice)
             return INVALID
         terminal.complain(
-            status["message"], title=status["error"], advice=f"{advice} Log: {outcome.log}"
+            message, title=status.error or "failed", advice=f"{advice} Log: {outcome.log}"
         )
         return FAILED
-    terminal.warn(outcome.record["warnings"])
-    terminal.show_summary(outcome.record["summary"])
-    reused = " (computed by an earlier run)" if status["reused"] else ""
-    if "replaced_results" in status:
+    terminal.warn(record.warnings)
+    terminal.show_summary(record.summary)
+    reused = " (computed by an earlier run)" if status.reused else ""
+    if status.replaced_results:
         reused += ", replacing those of other settings"
-    n = outcome.record["n_annotations"]
+    n = record.n_annotations
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
     terminal.say(f"look at them: {out / 'report.html'}")
     return OK

@@ -32,7 +32,7 @@ def view(options: argparse.Namespace) -> int:
         raise InvalidConfig(f"--port: expected a number up to {_HIGHEST_PORT}, got {options.port}")
     run = RunReader(find_place(options.wanted, read_where(options), options.inbox))
     with _listen(functools.partial(Viewer, debug=options.debug), run, options.port) as viewer:
-        terminal.say(f"{run.record['dataset']['name']} is at {viewer.url} (Ctrl-C ends)")
+        terminal.say(f"{run.record.dataset.name} is at {viewer.url} (Ctrl-C ends)")
         terminal.warn([why for why in (run.why_no_segments(), run.why_no_spectra()) if why])
         if not options.no_browser:
             webbrowser.open(viewer.url)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.config_files import read_databases
@@ -69,10 +70,9 @@ def annotate(
     try:
         outcome = _run(execution_id, dataset, databases, config, work, n_workers)
     except KeyboardInterrupt:
-        write_status({"execution_id": execution_id, "status": "cancelled"}, out)
+        write_status(RunStatus("cancelled", execution_id), out)
         raise
-    deliver(outcome, work / "results", out)
-    return outcome
+    return deliver(outcome, work / "results", out)
 
 
 def annotate_in(
@@ -121,8 +121,6 @@ def _run(
             listener=listener,
         )
     outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
-    if outcome.succeeded:
-        write_sources(
-            buckets["results"] / outcome.status["results"], buckets["results"], dataset.ibd
-        )
+    if outcome.status.results:
+        write_sources(buckets["results"] / outcome.status.results, buckets["results"], dataset.ibd)
     return outcome

@@ -65,10 +65,10 @@ class FolderInbox:
             named = find_dataset(link_dataset(dataset, Path(linked), name))
             outcome = annotate_in(self._work, named, databases, config)
         status = outcome.status
-        if status["status"] == "invalid_input":
-            raise InvalidDataset(status["message"])
-        if status["status"] != "succeeded":
-            told = f"{status['error']}: {status['message']} {status.get('advice', '')}".rstrip()
+        if status.status == "invalid_input":
+            raise InvalidDataset(status.message)
+        if not status.succeeded:
+            told = f"{status.error}: {status.message} {status.advice or ''}".rstrip()
             raise RunFailed(f"{told} Log: {outcome.log}")
 
     def _refuse_replacing(self, dataset: LocalDataset, name: str) -> None:

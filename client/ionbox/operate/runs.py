@@ -19,6 +19,7 @@ from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import price_call, read_prices
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.run_record import RunHeadline, RunStatus
 from ionbox_cloud.store import Store
 
 from ionbox import terminal
@@ -180,14 +181,14 @@ class Runs:
         """Return an attempt that Step Functions has forgotten (after 90 days) by its status."""
         if "/" in name or not name:
             return None
-        status = as_object(self.results.read_json_if_whole(keys.status(name)))
-        if not status:
+        status = self._read_status(name)
+        if status is None:
             return None
         return Execution(
             name,
-            WORDS.get(str(status.get("status")), "failed"),
+            WORDS.get(status.status, "failed"),
             started=None,
-            ended=datetime.fromisoformat(status["ended"]) if "ended" in status else None,
+            ended=datetime.fromisoformat(status.ended) if status.ended else None,
         )
 
     def refresh(self, run: RunState) -> RunState:
@@ -196,36 +197,38 @@ class Runs:
         return self._look_at(execution) if execution else run
 
     def _look_at(self, execution: Execution) -> RunState:
-        status = as_object(self.results.read_json_if_whole(keys.status(execution.name)))
-        ended_well = status.get("status") == "succeeded" and execution.state != "running"
+        status = self._read_status(execution.name) or RunStatus("")
+        ended_well = status.succeeded and execution.state != "running"
         run = RunState(
             execution,
             _status_word(execution, status),
-            terminal.printable(execution.dataset or str(status.get("dataset", ""))),
-            run_id=str(status.get("run_id") or ""),
-            results=str(status.get("results", "")) if ended_well else "",
-            reused=bool(status.get("reused")),
+            terminal.printable(execution.dataset or status.dataset or ""),
+            run_id=status.run_id or "",
+            results=(status.results or "") if ended_well else "",
+            reused=bool(status.reused),
         )
-        record = self._read_record(run.results) if ended_well else {}
-        if record:
+        record = self._read_headline(run.results) if ended_well else None
+        if record is not None:
             run = replace(
                 run,
-                run_id=str(record.get("run_id", run.run_id)),
-                dataset=run.dataset
-                or terminal.printable(str(as_object(record.get("dataset")).get("name", ""))),
-                n_annotations=record.get("n_annotations"),
+                run_id=record.run_id,
+                dataset=run.dataset or terminal.printable(record.dataset.name),
+                n_annotations=record.n_annotations,
             )
         elif execution.state != "running":
             run = replace(
                 run,
-                message=str(status.get("message") or execution.cause or execution.error),
-                advice=str(status.get("advice", "")),
+                message=status.message or execution.cause or execution.error,
+                advice=status.advice or "",
             )
         records = self._records(run)
         return replace(run, dollars=self._price(run, records) if records else None)
 
-    def _read_record(self, results: str) -> Mapping[str, Any]:
-        return as_object(self.results.read_json_if_whole(f"{results}/{RECORD}"))
+    def _read_status(self, name: str) -> RunStatus | None:
+        return _parse(RunStatus, self.results.read_json_if_whole(keys.status(name)))
+
+    def _read_headline(self, results: str) -> RunHeadline | None:
+        return _parse(RunHeadline, self.results.read_json_if_whole(f"{results}/{RECORD}"))
 
     def _price(self, run: RunState, records: Sequence[CallRecord]) -> float:
         """Return what recorded calls cost, with the state machine's part."""
@@ -323,11 +326,11 @@ def _call_under_way(under_way: bool, is_map: bool) -> MapCounts | None:
     return MapCounts(0, 0, running=1, failed=0) if under_way and not is_map else None
 
 
-def _status_word(execution: Execution, status: Mapping[str, Any]) -> str:
+def _status_word(execution: Execution, status: RunStatus) -> str:
     if execution.state == "running":
         return execution.state  # a status may be that of an attempt before a redrive
-    if status.get("status") == "succeeded":
+    if status.succeeded:
         return "succeeded"  # whatever happened after the results were published
-    if execution.state == "failed" and status.get("status") == "invalid_input":
+    if execution.state == "failed" and status.status == "invalid_input":
         return "invalid input"
     return execution.state

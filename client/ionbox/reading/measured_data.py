@@ -6,13 +6,13 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import IMAGES
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import window_bounds
 
@@ -37,11 +37,11 @@ class MeasuredData:
     ----------
     place : Place
         Where results and data are.
-    record : mapping
-        The run record.
+    record : RunRecord
+        Of the run.
     """
 
-    def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
+    def __init__(self, place: Place, record: RunRecord) -> None:
         self._place = place
         self._record = record
         self._ibd = IbdReader(place, record)
@@ -74,7 +74,7 @@ class MeasuredData:
         Gone
             If the sorted peaks are not there any more.
         """
-        ppm = float(self._record["config"]["ppm"]) if ppm is None else ppm
+        ppm = self._record.config.ppm if ppm is None else ppm
         if not is_number(mz):
             raise BadQuestion(f"m/z: expected a number above 0, got {mz!r}")
         if not is_number(ppm):
@@ -119,9 +119,9 @@ class MeasuredData:
     @functools.cached_property
     def _kept_segment_reader(self) -> SegmentReader:
         store = self._place.segments.store
-        if store is None or "segments_id" not in self._record:
+        if store is None or not self._record.segments_id:
             raise Gone(f"these results are of an older version; {ANNOTATE_AGAIN}")
-        return SegmentReader(store, self._record["segments_id"])
+        return SegmentReader(store, self._record.segments_id)
 
     # --- one spectrum ---
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.published import COLOCALIZATION, RECORD
 from ionbox_cloud.report.page_data import read_partners
+from ionbox_cloud.run_record import RunRecord
 from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,
@@ -17,7 +18,6 @@ from ionbox_science.annotation.explanations import (
     parse_ion,
 )
 from ionbox_science.annotation.why import explain
-from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.ion_images import Grid, window_bounds
 from ionbox_science.scoring.scores import IonScores
@@ -54,8 +54,8 @@ class RunReader(MeasuredData):
     def __init__(self, place: Place) -> None:
         if not place.results.exists(place.key(RECORD)):
             raise NotFound(f"no results at {place.name}: there is no {RECORD}")
-        self.record = read_record(place.results, place.key(RECORD), place.name)
-        self.config = RunConfig.from_json(self.record["config"])
+        self.record = _read_record(place)
+        self.config = self.record.config
         super().__init__(place, self.record)
 
     def describe(self) -> dict[str, Any]:
@@ -90,18 +90,16 @@ class RunReader(MeasuredData):
             If the folder has the results of another run by now.
         """
         place = self._place
-        if not place.results.is_remote:
-            now = read_record(place.results, place.key(RECORD), place.name)
-            if now["run_id"] != self.record["run_id"]:
-                raise Gone(
-                    f"{place.name} has the results of another run by now; start 'ionbox view' again"
-                )
+        if not place.results.is_remote and _read_record(place).run_id != self.record.run_id:
+            raise Gone(
+                f"{place.name} has the results of another run by now; start 'ionbox view' again"
+            )
 
     # --- why, or why not ---
 
     def database_names(self) -> list[str]:
         """Return the names of the run's databases."""
-        return [database["name"] for database in self.record["databases"]]
+        return [database.name for database in self.record.databases]
 
     def why(
         self,
@@ -130,8 +128,7 @@ class RunReader(MeasuredData):
         names = self.database_names()
         if database and database not in names:
             raise NotFound(f"this run has no database '{database}', only {', '.join(names)}")
-        dataset = self.record["dataset"]
-        mz_range = (dataset["mz_min"], dataset["mz_max"]) if "mz_min" in dataset else None
+        mz_range = self.record.dataset.mz_range
         measure = None if self.why_no_segments() else self._measure
         return [
             explain(ion, self._scored(name), self.config, mz_range, measure).to_json()
@@ -174,3 +171,9 @@ def _below(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.ND
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def _read_record(place: Place) -> RunRecord:
+    with reading(place.name, RECORD):
+        document = dict(place.results.read_json(place.key(RECORD)))
+    return read_record(document, place.name)

@@ -74,6 +74,13 @@ class DatasetRecord(PublishedRecord):
     ibd_bytes: int = 0
     ibd_checksum: IbdChecksum | None = None
 
+    @property
+    def mz_range(self) -> tuple[float, float] | None:
+        """Lowest and highest m/z of a peak; None in results of early versions."""
+        if self.mz_min is None or self.mz_max is None:
+            return None
+        return self.mz_min, self.mz_max
+
 
 @dataclass(frozen=True)
 class SourceRecord(PublishedRecord):
@@ -98,6 +105,8 @@ class DatabaseRecord(PublishedRecord):
         Rows that were read, and bad ones that were left out.
     n_annotations, n_dropped : int
         Annotations, and targets that were found but whose FDR reached 1.
+    version : str or None
+        Of the database; tables of molecules say none.
     n_targets, n_measured, best_msm, best_decoy_msm
         As of `ionbox_science.annotation.quality.ScoreTally`.
     """
@@ -114,6 +123,11 @@ class DatabaseRecord(PublishedRecord):
     n_measured: int = 0
     best_msm: float = 0.0
     best_decoy_msm: float = 0.0
+    version: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write what is known."""
+        return {name: value for name, value in super().to_json().items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -245,16 +259,25 @@ class RunRecord(PublishedRecord):
 
 
 @dataclass(frozen=True)
+class RunHeadline(PublishedRecord):
+    """What lists of runs show of ``run.json``, whichever version wrote it."""
+
+    run_id: str
+    dataset: DatasetRecord
+    n_annotations: int = 0
+
+
+@dataclass(frozen=True)
 class RunStatus(PublishedRecord):
     """``status.json``: how an attempt ended; what does not apply is left out of it.
 
     Attributes
     ----------
-    execution_id : str
-        Which attempt.
     status : str
         ``succeeded``, ``invalid_input`` (the user must act), ``failed``, ``timed_out`` or
         ``cancelled``.
+    execution_id : str
+        Which attempt.
     ended : str or None
         When, in UTC.
     dataset, run_id : str or None
@@ -270,8 +293,8 @@ class RunStatus(PublishedRecord):
         results were there before.
     """
 
-    execution_id: str
     status: str
+    execution_id: str = ""
     ended: str | None = None
     dataset: str | None = None
     run_id: str | None = None
@@ -284,6 +307,11 @@ class RunStatus(PublishedRecord):
     cost: Bill | None = None
     older_results: str | None = None
     replaced_results: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there are results."""
+        return self.status == "succeeded"
 
     def to_json(self) -> dict[str, Any]:
         """Write what applies."""

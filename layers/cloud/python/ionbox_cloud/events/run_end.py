@@ -200,10 +200,10 @@ def _make_up(end: ExecutionEnd, stores: Stores) -> RunStatus:
     plan = _find_plan(end, stores.work)
     if status == "succeeded" and plan is not None:
         folder = keys.results(plan.dataset_id, plan.run_id)
-        return RunStatus(end.execution_id, status, reused=False, results=folder)
+        return RunStatus(status, end.execution_id, reused=False, results=folder)
     return RunStatus(
-        end.execution_id,
         status,
+        end.execution_id,
         error=end.error or error,
         message=describe_cause(end.cause) or message,
         advice=advice,
