@@ -19,6 +19,7 @@ from ionbox_cloud.events.claims import find_dataset_name
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.map_items import describe_cause
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.run_record import write_status
 from ionbox_cloud.store import Store, Stores
@@ -165,7 +166,7 @@ def summarise_end(
 ) -> RunEnded:
     """Bring together what there is to tell of an ended execution."""
     folder = status.get("results", "")
-    record = stores.results.read_json(f"{folder}/run.json") if folder else {}
+    record = stores.results.read_json(f"{folder}/{RECORD}") if folder else {}
     n_by_fdr: Counter[str] = Counter()
     for row in record.get("summary", []):
         n_by_fdr.update(row["counts"])

@@ -14,7 +14,7 @@ from ionbox_science.annotation.quality import fdr_curve
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
-from ionbox_cloud.published import COLOCALIZATION
+from ionbox_cloud.published import COLOCALIZATION, REPORT
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
@@ -65,7 +65,7 @@ def write_report(
     partners = read_partners(results, f"{folder}/{COLOCALIZATION}")
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
-    results.write(f"{folder}/report.html", [memoryview(piece) for piece in pieces])
+    results.write(f"{folder}/{REPORT}", [memoryview(piece) for piece in pieces])
 
 
 def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
