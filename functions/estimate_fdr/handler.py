@@ -8,13 +8,15 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut, image_memory_mb, images_per_shard
-from ionbox_cloud.published import FDR, IONS_PREFIX, SCORES_PREFIX, diagnostics
+from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
 from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
@@ -80,10 +82,6 @@ def _annotate_database(
     )
     stores.results.write_arrays(
         keys.results(plan.dataset_id, plan.run_id, diagnostics(database.name)),
-        {
-            **{f"{IONS_PREFIX}{name}": array for name, array in table.to_arrays().items()},
-            **{f"{SCORES_PREFIX}{name}": array for name, array in scores.to_arrays().items()},
-            FDR: ranked.fdr,
-        },
+        pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
     )
     return annotations

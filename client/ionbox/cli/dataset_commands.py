@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ionbox_cloud.published import REPORT
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
 from ionbox import terminal
@@ -55,7 +56,7 @@ def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
         reused += ", replacing those of other settings"
     n = record.n_annotations
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
-    terminal.say(f"look at them: {out / 'report.html'}")
+    terminal.say(f"look at them: {out / REPORT}")
     return OK
 
 

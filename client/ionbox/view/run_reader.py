@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.published import COLOCALIZATION, RECORD
+from ionbox_cloud.published import COLOCALIZATION, RECORD, TABLE, diagnostics
 from ionbox_cloud.report.page_data import read_partners
 from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.stored.diagnostics import unpack_diagnostics
 from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,
@@ -20,8 +21,6 @@ from ionbox_science.annotation.explanations import (
 from ionbox_science.annotation.why import explain
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.ion_images import Grid, window_bounds
-from ionbox_science.scoring.scores import IonScores
-from ionbox_science.theory.ions import IonTable
 
 from ionbox.errors import BadQuestion, Gone, NotFound
 from ionbox.reading.damage import read_record, reading
@@ -75,7 +74,7 @@ class RunReader(MeasuredData):
         return {**run, "served": served}
 
     def _further_rows(self, n_known: int) -> list[dict[str, Any]]:
-        table = self._read("annotations.csv", self._place.results.read)
+        table = self._read(TABLE, self._place.results.read)
         scored = {name: functools.partial(self._scored, name) for name in self.database_names()}
         read = functools.partial(read_partners, self._place.results)
         partners = self._read(COLOCALIZATION, read)
@@ -148,29 +147,15 @@ class RunReader(MeasuredData):
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 (a reader lives as long as its command)
     def _read_scored(self, name: str) -> ScoredDatabase:
-        return self._read(f"diagnostics/{name}.npz", functools.partial(self._decode_scored, name))
+        def read(key: str) -> ScoredDatabase:
+            return unpack_diagnostics(name, self._place.results.read_arrays(key))
 
-    def _decode_scored(self, name: str, key: str) -> ScoredDatabase:
-        arrays = self._place.results.read_arrays(key)
-        return ScoredDatabase(
-            name,
-            IonTable.from_arrays(_below("ions_", arrays)),
-            IonScores.from_arrays(_below("scores_", arrays)),
-            arrays["fdr"],
-        )
+        return self._read(diagnostics(name), read)
 
     def _read(self, name: str, read: Callable[[str], T]) -> T:
         """Read a file of the results by its key."""
         with reading(self._place.name, name):
             return read(self._place.key(name))
-
-
-def _below(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def _read_record(place: Place) -> RunRecord:

@@ -41,6 +41,8 @@ are hashes of content and options: equal input, equal key. ``<execution>`` is on
 
 from __future__ import annotations
 
+from ionbox_cloud.published import STATUS
+
 
 def claim(claim_id: str) -> str:
     """Return the folder of the attempts at what was dropped."""
@@ -224,4 +226,4 @@ def registered_database(database_name: str) -> str:
 
 def status(execution_id: str) -> str:
     """Return the key of how an execution went."""
-    return f"executions/{execution_id}/status.json"
+    return f"executions/{execution_id}/{STATUS}"

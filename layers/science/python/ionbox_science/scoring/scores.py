@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,26 @@ _PARTS_PER_THREAD = 8  # so that threads end at about the same time
 
 Float64s = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
+
+Masses = TypeVar("Masses", float, Float64s)
+
+
+def mass_error_ppm(error_da: Masses, mz: Masses) -> Masses:
+    """Return mass errors as the column ``massError`` has them.
+
+    Parameters
+    ----------
+    error_da : (n,) float64 or float
+        Measured minus theoretical m/z, Da.
+    mz : (n,) float64 or float
+        Theoretical.
+
+    Returns
+    -------
+    (n,) float64 or float
+        In ppm of the theoretical m/z.
+    """
+    return error_da / mz * 1e6
 
 
 @dataclass(frozen=True)
