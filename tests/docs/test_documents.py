@@ -58,8 +58,9 @@ def test_files_they_name_exist(name: str) -> None:
     for path in re.findall(r"`((?:[\w.*-]+/)+[\w.*-]+\.(?:py|md|c|h|json|toml|sh))`", read(name)):
         if re.match(r"(executions|diagnostics|results)/", path):
             continue  # of a run, not of the project
-        near = (PROJECT / name).parent.relative_to(PROJECT).as_posix()
-        assert any(any((PROJECT / root).glob(path)) for root in (near, *ROOTS)), path
+        above = (PROJECT / folder for folder in Path(name).parents)
+        folders = [*above, *(PROJECT / root for root in ROOTS)]
+        assert any(any(folder.glob(path)) for folder in folders), path
 
 
 @every_document
