@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke outline golden bench wheels synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke docs outline golden bench wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,6 +41,11 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt tests/export-requirements.t
 
 $(VENV)/.spatialdata: tests/spatialdata-requirements.txt | $(VENV)/.tests
 	@echo "Installing SpatialData ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.txt | $(BIN)/ionbox
+	@echo "Installing Sphinx ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -92,6 +97,11 @@ format: $(VENV)/.tests ## let ruff and clang-format rewrite the sources
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
 	@$(BIN)/python -m ionbox.cli.invoke $(F) $(E)
+
+docs: $(VENV)/.docs ## make a site of all documents and docstrings, in build/docs; broken links are errors
+	@rm -rf build/docs
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/docs-cache . build/docs
+	@$(BIN)/python -m docs.check_site build/docs
 
 outline: $(BIN)/ionbox ## draw again what documents show of the code: statemachine/README.md, docs/rings.svg
 	@$(BIN)/python -m statemachine.outline

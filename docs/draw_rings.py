@@ -9,6 +9,7 @@ everything in it may import them.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 import re
 import textwrap
@@ -44,10 +45,12 @@ class Ring:
         Title of its panel and a line below it.
     folder, package : str
         Where it is and what it is imported as.
-    x, y, width : int
+    x, width : int
         Of its panel.
     colour : str
         Of its boxes.
+    y : int
+        Of its panel; rings in one column are put below each other.
     """
 
     name: str
@@ -55,9 +58,9 @@ class Ring:
     folder: str
     package: str
     x: int
-    y: int
     width: int
     colour: str
+    y: int = 20
 
     @property
     def path(self) -> Path:
@@ -65,14 +68,14 @@ class Ring:
         return PROJECT / self.folder
 
 
-CLIENT = Ring("client", "what people run", "client/ionbox", "ionbox", 20, 20, 720, "#fff4e0")
-HANDLERS = Ring("handlers", "a folder per state", "functions", "functions", 800, 20, 520, "#e8f5e9")
+CLIENT = Ring("client", "what people run", "client/ionbox", "ionbox", 20, 720, "#fff4e0")
+HANDLERS = Ring("handlers", "a folder per state", "functions", "functions", 800, 520, "#e8f5e9")
 CLOUD = Ring(
     "cloud",
     "objects, keys, messages",
     "layers/cloud/python/ionbox_cloud",
     "ionbox_cloud",
-    *(800, 190, 520),
+    *(800, 520),
     "#e6f0fb",
 )
 SCIENCE = Ring(
@@ -80,7 +83,7 @@ SCIENCE = Ring(
     "numpy and C kernels, no AWS",
     "layers/science/python/ionbox_science",
     "ionbox_science",
-    *(800, 640, 520),
+    *(800, 520),
     "#f3e8fd",
 )
 RINGS = (CLIENT, HANDLERS, CLOUD, SCIENCE)
@@ -187,7 +190,7 @@ def _sort_rows(
 def draw_ring(ring: Ring) -> tuple[list[str], int]:
     """Draw a ring; return its elements and the lower end of its panel."""
     links, base = split_base(link_boxes(ring))
-    if ring is HANDLERS:
+    if ring.name == HANDLERS.name:
         names = f"{len(links)} folders: {', '.join(box.rstrip('/') for box in links)}"
         listed, bottom = _write(names, ring.x + 16, ring.y + HEAD + 6, 84)
         return [_panel(ring, bottom + 4), *listed], bottom + 4
@@ -304,26 +307,37 @@ def link_rings() -> set[tuple[str, str]]:
     }
 
 
+def _draw_links(bottom: int, column: Mapping[str, tuple[int, int]]) -> dict[tuple[str, str], str]:
+    """Return the arrows between rings: the client's ends at ``bottom``, the others are a column."""
+    left, middle, right = CLOUD.x, CLOUD.x + CLOUD.width // 2, CLOUD.x + CLOUD.width
+    edge = CLIENT.x + CLIENT.width
+    handlers, cloud, science = column["handlers"], column["cloud"], column["science"]
+    level = max(science[0] + 40, bottom + 30)
+    return {
+        ("handlers", "cloud"): f"M{middle},{handlers[1]} V{cloud[0] - 4}",
+        ("cloud", "science"): f"M{middle},{cloud[1]} V{science[0] - 4}",
+        ("client", "cloud"): f"M{edge},{cloud[0] + 60} H{left - 4}",
+        ("client", "science"): f"M{edge - 60},{bottom} V{level} H{left - 4}",
+        ("handlers", "science"): f"M{right},{handlers[0] + 60} h24 V{science[0] + 60} h-20",
+    }
+
+
 def draw() -> str:
     """Draw the picture."""
-    elements, bottom = [], {}
-    for ring in RINGS:
-        drawn, bottom[ring.name] = draw_ring(ring)
+    elements, bottom = draw_ring(CLIENT)
+    column: dict[str, tuple[int, int]] = {}
+    below = HANDLERS.y
+    for ring in (HANDLERS, CLOUD, SCIENCE):
+        drawn, end = draw_ring(dataclasses.replace(ring, y=below))
         elements += drawn
-    arrows = {
-        ("handlers", "cloud"): f"M{HANDLERS.x + 260},{bottom['handlers']} V{CLOUD.y - 4}",
-        ("cloud", "science"): f"M{CLOUD.x + 260},{bottom['cloud']} V{SCIENCE.y - 4}",
-        ("client", "cloud"): f"M{CLIENT.x + CLIENT.width},{CLOUD.y + 60} H{CLOUD.x - 4}",
-        ("client", "science"): f"M{CLIENT.x + CLIENT.width},{SCIENCE.y + 40} H{SCIENCE.x - 4}",
-        ("handlers", "science"): (
-            f"M{HANDLERS.x + 520},{HANDLERS.y + 60} h24 V{SCIENCE.y + 60} h-20"
-        ),
-    }
+        column[ring.name] = (below, end)
+        below = end + 40
+    arrows = _draw_links(bottom, column)
     if link_rings() != arrows.keys():
         raise ValueError(f"other rings import each other than are drawn: {link_rings()}")
-    elements += _legend(CLIENT.x + 16, bottom["client"] + 40)
+    elements += _legend(CLIENT.x + 16, bottom + 40)
     elements += [f'<path d="{path}" class="r" marker-end="url(#r)"/>' for path in arrows.values()]
-    width, height = SCIENCE.x + SCIENCE.width + 40, max(bottom.values()) + 20
+    width, height = SCIENCE.x + SCIENCE.width + 40, max(bottom + 100, below)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
