@@ -1,13 +1,15 @@
-"""What people run: command line, Python client and local runner.
+"""What people run: the command line, the Python client and the local runner.
 
-From Python, `open` a run's results, or send datasets to an `Inbox`:
+From Python, `open` the results of a run, or send datasets to an `Inbox`:
 
 >>> import ionbox
 >>> run = ionbox.open("results")
 >>> run.results(fdr=0.1)[["mz", "msm", "fdr"]].shape[1]
 3
 
-``docs/python.md`` says what differs for those who come from METASPACE's client.
+`open` returns a `Run` (tables as pandas, images as numpy and xarray), an ion's images come as
+`IsotopeImages`, and what may be raised is in `errors`. Names and arguments are those of METASPACE's
+client; ``docs/python.md`` says what differs.
 """
 
 from __future__ import annotations
@@ -34,13 +36,24 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client when it is used: the command line does without, and is quick."""
+    """Import a part of the client when it is first used.
+
+    ``ionbox --help`` imports this package, too, and would otherwise wait for pandas and numpy.
+
+    Raises
+    ------
+    AttributeError
+        If the package has no such name.
+    UnsupportedSystem
+        On Windows itself; the message says how to install ionbox in WSL2.
+    """
     if name not in _MODULES:
         raise AttributeError(f"module 'ionbox' has no attribute '{name}'")
     import importlib
 
     from ionbox.platforms import require_posix
 
+    # errors and the version can be had anywhere: to catch UnsupportedSystem, or to report a bug
     if name not in ("__version__", "errors"):
         require_posix()
     if name == "errors":

@@ -1,4 +1,11 @@
-"""The AWS account: credentials, clients, and the installed stack as its outputs describe it."""
+"""The AWS account: credentials, clients, and the installed stack as its outputs describe it.
+
+From a profile and a region (`ionbox.where.Where`) comes an `Account`, which makes boto3 clients and
+opens buckets; from the name of a stack comes an `Installation` with the names of all its parts.
+Everything in the client that talks to AWS goes through these two. `plain_errors` is around all such
+calls: what boto3 and the store raise leaves it as an `ionbox.errors.OperateError`, a sentence that
+says what to do.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +39,7 @@ if TYPE_CHECKING:
     from ionbox_cloud.store import Store
 
 N_CONNECTIONS = 32
-"""Requests that may be under way at once."""
+"""Requests that one client may have under way at once: the size of its pool of connections."""
 
 _NO_CREDENTIALS = (
     "no AWS credentials found; run 'aws configure' or 'aws sso login', or name a profile with "
@@ -71,19 +78,19 @@ class Installation:
     state_machine : str
         ARN of the state machine.
     run_queue, dead_letters : str
-        URLs of the queue of waiting runs and of the one for events that nobody could handle.
+        URLs of two queues: runs that wait for a free place, and events that nobody could handle.
     cluster : str
-        Name of the ECS cluster of the sort task.
+        Name of the ECS cluster of the sort task; ``none`` if deployed without Fargate.
     log_prefix : str
         What the names of all log groups begin with.
     version : str
         Version of ionbox that was deployed.
     max_runs : int
-        Runs at once.
+        How many runs may be on at the same time.
     max_lambda_mb : int
-        Memory of the largest function.
+        Memory of the largest function, MB.
     default_config : dict
-        Settings of runs that say nothing else.
+        Settings that hold for runs which do not choose their own.
     """
 
     stack: str
@@ -101,6 +108,7 @@ class Installation:
     default_config: dict[str, Any]
 
 
+# Fields of Installation, and the stack's outputs that fill them; cdk/ writes the outputs.
 _OUTPUTS = {
     "inbox": "InboxBucket",
     "work": "WorkBucket",
@@ -124,6 +132,11 @@ class Account:
     ----------
     profile, region : str or None
         As in the AWS command line; None for its defaults.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no such profile. Credentials are not looked at before they are needed.
     """
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
@@ -140,19 +153,31 @@ class Account:
 
     @property
     def session(self) -> boto3.Session:
-        """The login, with the region in it."""
+        """The boto3 session, for clients that need a configuration of their own."""
         return self._session
 
     @property
     def region(self) -> str:
-        """The region that is used."""
+        """Name of the region, such as ``eu-central-1``.
+
+        Raises
+        ------
+        UserMustAct
+            If none is set: not as an argument, in the environment or in the profile.
+        """
         region = self._session.region_name
         if not region:
             raise UserMustAct("no AWS region set; add --region NAME, for example eu-central-1")
         return str(region)
 
     def client(self, service: str) -> Any:
-        """Return the client of a service."""
+        """Return boto3's client of a service such as ``s3``; it is made once and kept.
+
+        Raises
+        ------
+        UserMustAct
+            If no region is set.
+        """
         if service not in self._clients:
             config = Config(
                 retries={"mode": "standard", "max_attempts": 6},
@@ -171,7 +196,7 @@ class Account:
         Raises
         ------
         UserMustAct
-            If there are no credentials, or no region is set.
+            If there are no credentials, the login has expired, or no region is set.
         """
         from ionbox_cloud.store import Store
 
@@ -181,16 +206,17 @@ class Account:
             if credentials is None:
                 raise NoCredentialsError
             credentials.get_frozen_credentials()  # a login that has expired should say so here
+        # the store knows AWS's own addresses; another endpoint (a test's, say) must be passed on
         is_aws = "amazonaws.com" in endpoint
         return Store.open_bucket(f"s3://{place}", self._session, None if is_aws else endpoint)
 
     @functools.cached_property
     def number(self) -> str:
-        """The account's twelve digits."""
+        """The account's twelve digits; asking for them is also the test of the credentials."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
     def describe_stack(self, name: str) -> dict[str, Any] | None:
-        """Return what CloudFormation says of a stack, None if there is none of that name."""
+        """Return what CloudFormation's ``DescribeStacks`` says; None if there is no such stack."""
         try:
             stacks = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
@@ -200,12 +226,13 @@ class Account:
         return dict(stacks[0])
 
     def find_installation(self, stack: str) -> Installation:
-        """Read the outputs of the stack.
+        """Read the outputs of a stack.
 
         Raises
         ------
         UserMustAct
-            If there is no such stack, or it is not a working installation of ionbox.
+            If there is no such stack in this account and region, or it lacks outputs: it is not
+            ionbox's, or its installation failed.
         """
         described = self.describe_stack(stack)
         if described is None:
@@ -228,27 +255,49 @@ class Account:
 
 
 def open_account(where: Where) -> Account:
+    """Return the account that the command line's flags mean.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no such profile.
+    """
     return Account(where.profile, where.region)
 
 
 def open_installation(where: Where) -> tuple[Account, Installation]:
+    """Return the account and the installed stack that the command line's flags mean.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no such profile, or no working installation of that name.
+    """
     account = open_account(where)
     return account, account.find_installation(where.stack)
 
 
 def read_outputs(described: dict[str, Any]) -> dict[str, str]:
-    """Return the outputs of a stack by name."""
+    """Return the values of a stack's outputs by name, from what `Account.describe_stack` said."""
     return {out["OutputKey"]: out["OutputValue"] for out in described.get("Outputs", [])}
 
 
 def error_code(error: ClientError) -> str:
-    """Return the short name AWS gave an error."""
+    """Return the short name AWS gave an error, such as ``AccessDenied``; empty if it has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn what boto3 and the store raise into sentences that say what to do."""
+    """Turn what boto3 and the store raise in a block into sentences that say what to do.
+
+    Raises
+    ------
+    UserMustAct
+        If credentials, region, permissions or names must be corrected first.
+    OperateError
+        If AWS could not be reached or refused for another reason; trying again may help.
+    """
     try:
         yield
     except (BotoCoreError, ClientError, StorageError) as error:
@@ -256,7 +305,7 @@ def plain_errors() -> Iterator[None]:
 
 
 def translate(error: Exception) -> OperateError:
-    """Return an error of boto3 or of the store as one that says what to do."""
+    """Return the `OperateError` that says what an error of boto3 or of the store means."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return UserMustAct(_NO_CREDENTIALS)
     if isinstance(error, NoRegionError):
@@ -268,6 +317,7 @@ def translate(error: Exception) -> OperateError:
         return _translate_storage(error)
     if isinstance(error, ConnectionError | HTTPClientError):
         return OperateError(f"AWS cannot be reached; check the network and try again ({error})")
+    # botocore has a dozen classes for a login that has lapsed, and no common one
     if any(word in type(error).__name__ for word in ("SSO", "Token", "Login", "Credential")):
         return UserMustAct(f"the AWS login has expired; run 'aws sso login' or the like ({error})")
     return OperateError(f"AWS call failed: {error}")
@@ -280,6 +330,7 @@ def _translate_storage(error: StorageError) -> OperateError:
         return _translate_code(error.code, "S3", str(error))
     if isinstance(error, AccessDenied):
         return UserMustAct(str(error))  # a folder of this machine
+    # what follows has no code: the store passes on only the text of its library's error
     if "configured region" in str(error):
         return UserMustAct(f"the bucket is in another region; add --region NAME ({error})")
     if "S3 error" in str(error):

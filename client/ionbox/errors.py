@@ -1,5 +1,8 @@
 """What goes wrong in the client: every error that scripts may catch, and what operators are told.
 
+The command line prints the message of any of these and ends with an exit code; with ``--debug`` it
+shows the traceback. Scripts catch them by name, as ``ionbox.errors.NotInResults``.
+
 ::
 
     IonboxError                   (ionbox_science.errors, as are the four Invalid…)
@@ -64,13 +67,13 @@ __all__ = [
 
 
 class Unanswerable(InvalidInput):
-    """A question about a run that has no answer."""
+    """A question about a run that has no answer; `status` is what the viewer's page gets."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class BadQuestion(Unanswerable):
-    """Something in the question is missing, no number, or out of range."""
+    """A part of the question is missing, is not a number, or is out of range."""
 
 
 class NotFound(Unanswerable):
@@ -80,33 +83,33 @@ class NotFound(Unanswerable):
 
 
 class Gone(Unanswerable):
-    """Segments or ibd are not there any more, or not what they were."""
+    """Sorted peaks or ibd are no longer there, or are not those that were annotated."""
 
     status = HTTPStatus.GONE
 
 
 class NoResults(InvalidInput):
-    """A folder or bucket does not hold the results of a run."""
+    """A folder or bucket does not hold results of a run that this version can read."""
 
 
 class DamagedResults(NoResults, Gone):
-    """A file of the results is missing, cut short or something else."""
+    """A file of the results is missing, cut short, or not what its name says."""
 
 
 class NotInResults(InvalidInput, LookupError):  # noqa: N818
-    """The results have nothing of that name."""
+    """The results have no ion, database or column of that name; the message says which exist."""
 
 
 class MissingLibrary(InvalidInput):
-    """A library that ionbox does not install by itself is needed."""
+    """An export or plot needs a library that is not installed; the message says how to get it."""
 
 
 class RunFailed(IonboxError):  # noqa: N818
-    """A run on this machine failed."""
+    """A run on this machine failed, through no fault of its input; the message names its log."""
 
 
 class OperateError(Exception):
-    """Root of what the operator commands raise on purpose: a sentence and what to do."""
+    """Root of what the operator commands raise on purpose: what went wrong and what to do."""
 
 
 class UserMustAct(OperateError):  # noqa: N818 (named for who acts, like the science ring's errors)
@@ -114,4 +117,4 @@ class UserMustAct(OperateError):  # noqa: N818 (named for who acts, like the sci
 
 
 class NoSuchRun(UserMustAct):
-    """There is nothing of that name among the runs."""
+    """No run and no dataset among the newest runs has the name that was given."""

@@ -1,4 +1,8 @@
-"""What results can be exported to. Nothing heavy is imported here: help stays quick."""
+"""What results can be exported to: the formats' names, modules and file extensions.
+
+Apart from `ionbox.exports`, which does the work, so that ``ionbox export --help`` need not import
+numpy and pandas.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ FORMATS = {
     "ome-tiff": "ome_tiff",
     "png": "png_folder",
 }
-"""Formats and their modules in `ionbox.exports`.
+"""Formats, and their modules in `ionbox.exports`.
 
-Each has ``write(run, out, fdr, database, use_tic)``, which makes ``out`` and returns the number of
-ions.
+Each module has ``write(run, out, fdr, database, use_tic)``, which makes the file or folder ``out``
+and returns the number of ions in it; `ionbox.exports.export` says what the arguments mean.
 """
 
 EXTENSIONS = {
@@ -22,4 +26,8 @@ EXTENSIONS = {
     "ome-tiff": (".ome.tiff", ".ome.tif", ".tiff", ".tif"),
     "png": (".png",),
 }
-"""How names of what a format writes end; the first is usual. What ``png`` writes is a folder."""
+"""How the names of what a format writes end, the usual ending first.
+
+``png`` writes a folder, which needs no ending; ``.png`` is here so that a name with it is refused
+for other formats.
+"""

@@ -1,4 +1,9 @@
-"""JSON that people may have deleted or a run only half written: an object, or an empty one."""
+"""JSON objects that may be missing, damaged or half written: read as empty instead of failing.
+
+For files that say something useful if they can be read but whose loss must not stop anything: a
+run that is being written, a folder that people tidied up. What must be whole is read by
+`ionbox.reading.folder`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,12 @@ from typing import Any
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """Return what JSON held; empty if that was no object."""
+    """Return a parsed JSON value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Parse an object; empty if the text is none."""
+    """Parse a JSON object; empty if the text is not one."""
     try:
         return as_object(json.loads(text))
     except ValueError:
@@ -21,7 +26,7 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read an object; empty if there is no such file, or it is damaged."""
+    """Read a JSON object; empty if there is no such file, or it cannot be read as one."""
     try:
         return parse_object(path.read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,7 @@
-"""Where ionbox runs: on Linux and macOS, and in WSL2 on Windows."""
+"""Where ionbox runs: on Linux and macOS, and in WSL2 on Windows.
+
+Checked when the client is first used and when a command starts; imports nothing that Windows lacks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from ionbox_science.errors import IonboxError
 
 
 class UnsupportedSystem(IonboxError, ImportError):  # noqa: N818 (named like the others)
-    """Python runs on Windows itself."""
+    """Python runs on Windows itself, not in WSL2."""
 
 
 def require_posix() -> None:
@@ -17,7 +20,7 @@ def require_posix() -> None:
     Raises
     ------
     UnsupportedSystem
-        With the way that works there.
+        On Windows; the message says how to install ionbox in WSL2, where it runs.
     """
     if sys.platform == "win32":
         raise UnsupportedSystem(

@@ -1,4 +1,9 @@
-"""Sentences that were written for the command line, in the words of Python."""
+"""Messages that were written for the command line, put into the words of Python.
+
+One message serves both: "add --region NAME" is right in a terminal, and a script should read
+"add region='NAME'". `in_python` is around what the Python client does, `say_in_python` rewrites one
+text.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +15,19 @@ from ionbox_science.errors import IonboxError
 
 from ionbox.errors import NoResults, OperateError
 
-# What is quoted is a command to type or a name that somebody gave, and a flag stands by itself:
-# the -- in a path is none.
+# What stands in quotes stays: it is a command to type, or a name that somebody gave. A flag stands
+# by itself, so the -- inside a path is not one.
 _QUOTED = r"(?<![^\s(])'[^'\n]*'"
 _FLAG = re.compile(
     rf"{_QUOTED}|(?<![^\s(])--([a-z]+(?:-[a-z]+)*)(?![\w/.-]*[\w/-])(?: ([A-Z]{{3,}}|positive))?"
 )
 _SWITCHES = {"accept-profile", "force", "skip-bad-rows"}
+# flags whose arguments have other names in Python
 _OWN = {"replace": "replace_other=True", "database": "databases=['FILE']"}
 
 
 def say_in_python(text: str) -> str:
-    """Write the flags in a sentence as arguments of functions; paths and commands stay.
+    """Write the flags in a text as keyword arguments; paths and quoted commands stay.
 
     Examples
     --------
@@ -49,7 +55,10 @@ def _say_flag(found: re.Match[str]) -> str:
 
 @contextlib.contextmanager
 def in_python() -> Iterator[None]:
-    """Let errors that are raised in a block speak of Python; what names results has no flags."""
+    """Let errors that are raised in a block speak of keyword arguments instead of flags.
+
+    `NoResults` is left as it is: its message names commands and paths, and no flag to translate.
+    """
     try:
         yield
     except NoResults:

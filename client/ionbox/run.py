@@ -1,6 +1,8 @@
 """The results of a run in Python, with the names of METASPACE's client.
 
-The same on a folder and on a bucket: tables are pandas, images numpy and xarray.
+`open` takes a results folder or a place in a bucket and returns a `Run`, which is used alike for
+both. Tables are pandas, images numpy and xarray. The parts of `Run` are in `ionbox.results`, what
+reads the files in `ionbox.reading`.
 """
 
 from __future__ import annotations
@@ -33,17 +35,28 @@ def open(
     Parameters
     ----------
     place : str or path
-        A results folder, or ``s3://BUCKET/results/DATASET/RUN``.
+        A results folder, as ``ionbox annotate --out`` and ``ionbox fetch --out`` write it, or
+        ``s3://BUCKET/results/DATASET/RUN``.
     profile, region : str, optional
         For a bucket: as in the AWS command line.
     inbox : str, optional
         For a bucket: ``s3://BUCKET`` that the dataset was sent to. Only `Run.spectrum` and
-        `Run.download_to_dir` need it; `Inbox` knows it.
+        `Run.download_to_dir` need it. `Inbox.dataset` fills it in.
+
+    Returns
+    -------
+    Run
+        Only its record has been read; tables and images are read when they are asked for.
 
     Raises
     ------
     NoResults
-        If there are none.
+        If there are no results, or a newer ionbox wrote them. The message points to results close
+        by, or says how the run ended that left none.
+    DamagedResults
+        If the run record cannot be read; fetch or annotate again. It is a `NoResults`, too.
+    UserMustAct
+        For a bucket: if there are no AWS credentials, the login has expired, or no region is set.
 
     Examples
     --------
@@ -57,14 +70,47 @@ def open(
 
 
 class Run(RunData):
-    """Results of a run; made by `open`. Tables and images are read when they are asked for."""
+    """The results of a run; made by `open` and `Inbox.dataset`.
+
+    Notes
+    -----
+    What the run was: `name`, `id`, `config`, `metadata`, `record`, `databases`, `adducts`,
+    `polarity`. Tables: `results`, `annotations`, `diagnostics`, `colocalization`, `colocalized`.
+    Images: `isotope_images`, `all_annotation_images`, `images`, `tic_image`, `mask`, and of any m/z
+    `mz_image`. Data: `spectrum`, `download_to_dir`, `copy_to`, `to_anndata`, `to_spatialdata`.
+
+    Tables and images are read when they are first asked for. What reads them raises
+    `DamagedResults` if a file of the results is missing or cut short.
+    """
 
     def to_anndata(
         self, fdr: float = 0.1, database: Database | None = None, *, use_tic: bool = False
     ) -> AnnData:
-        """Return pixels and ions as metaspace-converter lays them out.
+        """Return pixels and ions as AnnData, laid out as by metaspace-converter.
 
-        Parameters are those of `ionbox.exports.anndata_tables.to_anndata`.
+        Parameters
+        ----------
+        fdr : float
+            Highest FDR of the annotations, a fraction from 0 to 1.
+        database : str or (str, str), optional
+            Only annotations of one database: its name, or name and version.
+        use_tic : bool
+            Whether intensities become fractions of each pixel's total ion current; else counts.
+
+        Returns
+        -------
+        AnnData
+            A row per pixel of the whole rectangle, a column per ion;
+            `ionbox.exports.anndata_tables.to_anndata` says what is in it.
+
+        Raises
+        ------
+        InvalidConfig
+            If nothing was annotated up to the FDR, or it is not a fraction.
+        NotInResults
+            If the run has no such database.
+        MissingLibrary
+            If anndata is not installed.
 
         Examples
         --------
@@ -80,10 +126,16 @@ class Run(RunData):
     def to_spatialdata(
         self, fdr: float = 0.1, database: Database | None = None, *, use_tic: bool = False
     ) -> SpatialData:
-        """Return pixels and ions as metaspace-converter lays them out; see `ionbox.exports`.
+        """Return pixels and ions as SpatialData, laid out as by metaspace-converter.
 
-        Parameters are those of `ionbox.exports.spatialdata_tables.to_spatialdata`, which has an
-        example.
+        Parameters and what is raised are those of `to_anndata`; the library it needs is
+        spatialdata. `ionbox.exports.spatialdata_tables.to_spatialdata` says what is in it and has
+        an example; for files in this and other formats see `ionbox.exports`.
+
+        Returns
+        -------
+        SpatialData
+            A table as of `to_anndata`, and a point per pixel.
         """
         from ionbox.exports.spatialdata_tables import to_spatialdata
 

@@ -1,8 +1,9 @@
 """What the command line shows: sentences, a summary table, problems with what to do about them.
 
-Results go to standard output, everything else to standard error. Colours appear on terminals only
-and respect NO_COLOR; the user's own text is never read as markup. When nobody reads on, as after
-``| head -1``, printing raises `OutputClosed`.
+All commands in `ionbox.cli` print through this module. Results go to standard output, everything
+else to standard error. Colours appear on terminals only and respect NO_COLOR; the user's own text
+is never read as markup. When nobody reads on, as after ``| head -1``, printing raises
+`OutputClosed`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class OutputClosed(Exception):  # noqa: N818 (nothing is wrong: whoever read has seen enough)
-    """The other end of a pipe is closed."""
+    """Standard output is a pipe whose reader has gone: there is nobody to print for."""
 
 
 def flush() -> None:
@@ -32,7 +33,7 @@ def flush() -> None:
     Raises
     ------
     OutputClosed
-        If nobody reads it.
+        If it is a pipe that nobody reads any more.
     """
     try:
         sys.stdout.flush()
@@ -41,14 +42,14 @@ def flush() -> None:
 
 
 def drop_output() -> None:
-    """Let nothing more be printed; Python itself would complain at its end that it cannot."""
+    """Send both streams to nowhere; at exit Python would complain that it cannot flush them."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where to print: no markup, no highlighting, lines left as long as they are."""
+    """Return rich's console for a stream: no markup, no highlighting, no wrapping of lines."""
     from rich.console import Console
 
     class PipedConsole(Console):
@@ -62,17 +63,20 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would obey rather than show: others choose names of datasets."""
+    """Replace characters that a terminal obeys instead of showing.
+
+    Whoever named a dataset may have put escape sequences into the name.
+    """
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def say(text: str) -> None:
-    """Print a line of the result."""
+    """Print a line of the result, to standard output."""
     console().print(text)
 
 
 def warn(messages: Sequence[str]) -> None:
-    """Print warnings."""
+    """Print warnings, a line each, to standard error."""
     out = console(stderr=True)
     for message in messages:
         out.print("warning: ", style="yellow", end="")
@@ -80,7 +84,17 @@ def warn(messages: Sequence[str]) -> None:
 
 
 def complain(message: str, *, advice: str = "", title: str = "error") -> None:
-    """Print what is wrong, a line per problem with details indented below it, and what to do."""
+    """Print what is wrong and what to do about it, to standard error.
+
+    Parameters
+    ----------
+    message : str
+        A line per problem; lines that begin with a space are details of the one above.
+    advice : str
+        What to do; a line of its own.
+    title : str
+        What stands before each problem.
+    """
     out = console(stderr=True)
     for line in message.splitlines():
         if not line.startswith(" "):
@@ -94,6 +108,7 @@ def show_traces(log: Path) -> None:
     """Print the tracebacks that workers left in a log."""
     out = console(stderr=True)
     for line in log.read_text("utf-8", "replace").splitlines():
+        # a worker's log also has lines of its libraries, which are not JSON objects
         with contextlib.suppress(ValueError, AttributeError):
             trace = json.loads(line).get("exception")
             if trace:
@@ -101,7 +116,7 @@ def show_traces(log: Path) -> None:
 
 
 def show_facts(facts: Mapping[str, str]) -> None:
-    """Print names and values below each other."""
+    """Print names and values below each other, the values in one column."""
     width = max(map(len, facts), default=0) + 2
     for name, value in facts.items():
         say(f"{name:<{width}}{value}")
@@ -129,7 +144,11 @@ def show_summary(summary: Sequence[SummaryRow]) -> None:
 
 @contextlib.contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error while a long call runs; yields what to call with (done, all)."""
+    """Show a bar on standard error while a block runs.
+
+    Yields a function to call with how much is done and how much there is in all. Where standard
+    error is not a terminal nothing is shown.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()

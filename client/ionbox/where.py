@@ -1,4 +1,8 @@
-"""Where runs are: an installation on AWS and the login that leads to it, or a work folder here."""
+"""Where runs are: an installation on AWS and the login that leads to it, or a work folder here.
+
+The command line makes a `Where` from its flags (`ionbox.cli.where_arguments`); `ionbox.account` and
+`ionbox.operate.open_runs` open what it names.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ DEFAULT_STACK = "ionbox"
 
 @dataclass(frozen=True)
 class Where:
-    """Where runs are.
+    """An installation on AWS, or a work folder of this machine.
 
     Attributes
     ----------
@@ -19,7 +23,7 @@ class Where:
     stack : str
         Name of the CloudFormation stack.
     work : Path or None
-        The work folder of this machine that is meant; None for AWS.
+        The work folder of this machine; if given, AWS is not asked. None for AWS.
     """
 
     profile: str | None = None

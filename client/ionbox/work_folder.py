@@ -1,4 +1,4 @@
-"""The folder in which local runs keep caches, intermediates and logs."""
+"""The folder in which local runs keep caches, intermediates and logs, if no other is given."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def default_work_folder() -> Path:
-    """Return the user's cache folder for ionbox."""
+    """Return ionbox's folder in the user's cache; it need not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "ionbox"
