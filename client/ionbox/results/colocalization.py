@@ -1,4 +1,9 @@
-"""Which ions of a run lie in the same places."""
+"""Which ions of a run lie in the same places.
+
+Coefficients are computed by the run and read from its ``diagnostics/colocalization.npz``; here they
+become tables, for `Run.colocalization`, `Run.colocalized` and ``Run.results(coloc_with=…)``. The
+measure is described in `ionbox_science.annotation.colocalization`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class RunColocalization(RunFacts):
-    """Colocalization; a part of `ionbox.run.Run`."""
+    """The part of `ionbox.run.Run` that compares ions by their images."""
 
     @functools.cached_property
     def _colocalization(self) -> Colocalization:
@@ -29,7 +34,8 @@ class RunColocalization(RunFacts):
             arrays = self._folder.read_arrays(COLOCALIZATION)
             with self._folder.reading(COLOCALIZATION):
                 return Colocalization.from_arrays(arrays)
-        return self._folder.images.colocalize()  # a run of an older version
+        # runs of older versions have no such file: computed from their images, which takes longer
+        return self._folder.images.colocalize()
 
     def colocalization(self) -> pd.DataFrame:
         """Return which ions lie in the same places, each with its most similar ones.
@@ -37,9 +43,9 @@ class RunColocalization(RunFacts):
         Returns
         -------
         pandas.DataFrame
-            ``ion``, ``partner`` and ``coefficient``, the cosine similarity of their
-            median-thresholded images (METASPACE's measure); up to 100 partners per ion, the most
-            similar first.
+            A row per pair: ``ion``, ``partner`` and ``coefficient``, the cosine similarity of their
+            median-thresholded images (METASPACE's measure), above 0 and up to 1. Up to 100 partners
+            per ion, the most similar first; each pair may appear from both sides.
 
         Examples
         --------
@@ -70,22 +76,23 @@ class RunColocalization(RunFacts):
             (``[C6H12O6+H]+``); formula and adduct, which are the table's index; or a formula that
             has one ion only.
         n : int
-            How many.
+            How many ions at most; the run keeps up to 100.
 
         Returns
         -------
         pandas.DataFrame
-            Indexed by ``ion``: ``coefficient``, and where it is in the table the best row's
-            ``formula``, ``adduct``, ``mz``, ``fdr`` and ``moleculeNames`` (a list).
+            Indexed by ``ion``, the most similar first: ``coefficient``, the cosine similarity, and
+            from the ion's best row in the table ``formula``, ``adduct``, ``mz``, ``fdr`` and
+            ``moleculeNames`` (a list).
 
         Raises
         ------
         NotInResults
-            If the ion was not annotated, or a formula has several.
+            If the ion was not annotated, or a formula has several ions: name one of them.
         InvalidConfig
-            If ``n`` is negative.
+            If ``n`` is negative or not a whole number.
         InvalidFormula
-            If the ion cannot be read.
+            If the ion cannot be read; the message shows how one is written.
 
         Examples
         --------
@@ -105,7 +112,7 @@ class RunColocalization(RunFacts):
         return frame
 
     def _partners(self, ion: str) -> pd.Series[float]:
-        """Return the coefficients of an ion's partners by ion, the highest first."""
+        """Return the coefficients of an ion's partners, indexed by ion, the highest first."""
         import pandas as pd
 
         found = self._colocalization
@@ -118,7 +125,10 @@ class RunColocalization(RunFacts):
         return pd.Series(coefficient, pd.Index(found.ion[partner], name="ion"), name="coefficient")
 
     def _find_ion(self, ion: Ion) -> str:
-        """Return the name of an ion that is given by name, or by a formula that has only one."""
+        """Return the name of an ion that is given by name, or by a formula that has only one ion.
+
+        The formula is looked up first: without an adduct it would not be readable as an ion.
+        """
         if not isinstance(ion, str):
             return read_ion(ion, self._sign)
         formula = ion.strip()
@@ -130,7 +140,10 @@ class RunColocalization(RunFacts):
         return str(named[0]) if named else read_ion(ion, self._sign)
 
     def _colocalized_rows(self, frame: pd.DataFrame, ion: Ion) -> pd.DataFrame:
-        """Keep an ion and its partners, with ``colocCoeff``, the most similar first."""
+        """Keep the rows of an ion and of its partners, the most similar first.
+
+        The column ``colocCoeff`` is added; that of the ion itself is 1, so it stands first.
+        """
         name = self._find_ion(ion)
         partners = self._partners(name)
         place = {each: index for index, each in enumerate([name, *partners.index])}

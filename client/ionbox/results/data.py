@@ -1,4 +1,8 @@
-"""What a run's dataset holds besides its annotations, and copies of files."""
+"""What a run's dataset holds besides its annotations, and copies of files.
+
+An image of any m/z comes from the dataset's sorted peaks, a spectrum from its ibd. Neither is among
+the results: they are looked for where the run was computed (`find_data`), and may be gone by now.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ _NO_INBOX = (
 
 
 class RunData(RunImages):
-    """Sorted peaks, spectra and files; a part of `ionbox.run.Run`."""
+    """The part of `ionbox.run.Run` that reads sorted peaks and ibd, and copies files."""
 
     @functools.cached_property
     def _place(self) -> Place:
@@ -45,27 +49,29 @@ class RunData(RunImages):
         Parameters
         ----------
         mz : float
-            Middle of the window.
+            m/z in the middle of the window.
         ppm : float, optional
-            Half its width; that of the run if not given.
+            Half width of the window, in millionths of ``mz``; that of the run if not given.
 
         Returns
         -------
         (height, width) float32
             Intensities in the window, summed per pixel; counts, as of
-            ``isotope_images(…, scale_intensity=True)``.
+            ``isotope_images(…, scale_intensity=True)``. 0 where nothing was measured.
 
         Raises
         ------
         Gone
-            If the dataset's sorted peaks are not there any more.
+            If the dataset's sorted peaks are not there any more; annotating it again with ``force``
+            makes them anew.
         BadQuestion
-            If a number makes no sense, or more than 20 million peaks lie in the window.
+            If ``mz`` or ``ppm`` is not a number above 0, or more peaks lie in the window than are
+            read at once: give a narrower one.
 
         Notes
         -----
-        The sorted peaks are in the work folder or the results bucket that the run was computed in,
-        not among the results.
+        The sorted peaks are not among the results but where the run was computed: in the work
+        folder of this machine, or in the results bucket, where they expire.
 
         Examples
         --------
@@ -84,21 +90,25 @@ class RunData(RunImages):
         Parameters
         ----------
         x, y : int
-            Column and row in the images, from 0.
+            Column and row in the images, from 0; the pixel is ``image[y, x]``.
 
         Returns
         -------
         mz : (n_peaks,) float64
-            Ascending.
+            m/z of the peaks, ascending.
         intensity : (n_peaks,) float32
-            Counts, above 0; of all spectra of the pixel.
+            Their intensities, counts, all above 0. A pixel that was measured more than once has
+            the peaks of all its spectra.
 
         Raises
         ------
         NotFound
             If there is no such pixel, or nothing was measured there.
+        BadQuestion
+            If ``x`` or ``y`` is not a whole number.
         Gone
-            If the ibd is not there any more, or is another.
+            If the ibd is not there any more, or is not the file that was annotated. Of a run in a
+            bucket also if the inbox is not known: open it with ``inbox=…``, or by `Inbox.dataset`.
 
         Examples
         --------
@@ -119,19 +129,21 @@ class RunData(RunImages):
         path : path
             The folder; made if it is not there.
         base_name : str, optional
-            Name of both files, without extension; their own if not given.
+            Name for both files, without extension; their own names if not given.
 
         Raises
         ------
         NotInResults
-            If it is not known where they are, or they are not those any more that were annotated.
+            If it is not known where the files are, they are not there any more, or they were
+            changed since they were annotated. Of a run in a bucket, open it with ``inbox=…``.
         InvalidConfig
-            If another file of that name is in the folder.
+            If the folder has a file of that name but another size, or the name has a ``/`` in it.
 
         Notes
         -----
-        Of a local run they are where they were annotated, of one in a bucket in the inbox. Copies
-        are compared with the checksums of the run. A file that is there already stays.
+        The files of a local run are read where they were annotated, those of a run in a bucket from
+        the inbox. Copies are compared with the checksums in ``run.json``. A file of the right size
+        that is in the folder already is left as it is.
 
         Examples
         --------
@@ -146,7 +158,7 @@ class RunData(RunImages):
         copy_input(self._place.ibd, self._record, Path(path), base_name)
 
     def copy_to(self, path: str | os.PathLike[str]) -> None:
-        """Copy all files of the results into a folder.
+        """Copy all files of the results into a folder, which `ionbox.open` reads as well.
 
         Parameters
         ----------
@@ -156,7 +168,8 @@ class RunData(RunImages):
         Raises
         ------
         InvalidConfig
-            If it holds something else.
+            If it is where these results are, holds the results of another run or other files, or
+            cannot be written to.
 
         Examples
         --------
@@ -169,12 +182,22 @@ class RunData(RunImages):
 
 
 def find_data(folder: ResultsFolder) -> Place:
-    """Find the data that results came from.
+    """Find the data that results came from: the dataset's sorted peaks, and its ibd.
 
     Parameters
     ----------
     folder : ResultsFolder
         The results.
+
+    Returns
+    -------
+    Place
+        What could not be found has a sentence there that says why.
+
+    Raises
+    ------
+    UserMustAct
+        For a bucket: if there are no AWS credentials, the login has expired, or no region is set.
     """
     from ionbox.account import Account, plain_errors
     from ionbox.reading.place import Data, bucket_place, folder_place

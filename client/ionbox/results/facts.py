@@ -1,4 +1,8 @@
-"""What a run was: its dataset, settings and databases."""
+"""What a run was: its dataset, settings and databases, as ``run.json`` says it.
+
+`RunFacts` also keeps what the classes on top of it share: the files (``_folder``), the table of
+annotations (``_table``) and how rows of it are chosen by database and FDR (``_select``).
+"""
 
 from __future__ import annotations
 
@@ -19,31 +23,32 @@ from ionbox.results.filters import check_fdr
 if TYPE_CHECKING:
     import pandas as pd
 
+# columns of annotations.csv that members of Run read; others may be missing
 _NEEDED = (
     *("database", "formula", "chemMod", "neutralLoss", "adduct", "ion", "mz", "msm", "fdr"),
     *("rhoChaos", "maxIntensity", "moleculeNames", "moleculeIds"),
 )
 
 Database = str | tuple[str, str]
-"""A database: its name, or name and version."""
+"""How callers name a database: by its name, or by name and version as METASPACE's client does."""
 
 
 @dataclass(frozen=True)
 class RunDatabase:
-    """A database as a run knows it.
+    """A database as a run knows it; made by `Run.database_details`.
 
     Attributes
     ----------
     name : str
-        That of its file, without the extension.
+        Name of its file, without the extension.
     id : str
         Checksum of the file's content.
     n_molecules, n_skipped : int
-        Rows that were read, and bad ones that were left out.
+        Rows that were read, and bad rows that were left out.
     n_annotations : int
-        Rows that the run's table has of it.
+        Rows of ``annotations.csv`` that are of this database.
     version : str or None
-        None where the run does not know one: tables of molecules say none.
+        None if the run does not know it; a table of molecules has no version.
     """
 
     name: str
@@ -55,7 +60,7 @@ class RunDatabase:
 
 
 class RunFacts:
-    """Facts; a part of `ionbox.run.Run`.
+    """The part of `ionbox.run.Run` that says what the run was.
 
     Parameters
     ----------
@@ -73,7 +78,7 @@ class RunFacts:
 
     @property
     def record(self) -> dict[str, Any]:
-        """``run.json``: everything that is known of the run."""
+        """All of ``run.json`` as a dict, a copy; ``docs/results.md`` describes its fields."""
         return copy.deepcopy(self._folder.document)
 
     @property
@@ -82,17 +87,20 @@ class RunFacts:
 
     @property
     def id(self) -> str:
-        """Identity of the run: equal for equal input, settings and version."""
+        """Identity of the run, a hash: equal for equal data, databases, settings and version.
+
+        That of the data alone is ``metadata["id"]``, the column ``datasetId``.
+        """
         return self._record.run_id
 
     @property
     def name(self) -> str:
-        """Name of the dataset."""
+        """Name of the dataset, that of the imzML without its ending."""
         return self._record.dataset.name
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings with which the run was made, defaults included.
+        """The settings with which the run was made, defaults included; a copy.
 
         Examples
         --------
@@ -104,7 +112,10 @@ class RunFacts:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What is known of the dataset: size, spectra, peaks, checksums."""
+        """What ``run.json`` says of the dataset: id, size, spectra, peaks, checksums; a copy.
+
+        ``docs/results.md`` lists the fields with their units.
+        """
         return copy.deepcopy(dict(self._folder.document["dataset"]))
 
     @property
@@ -114,7 +125,7 @@ class RunFacts:
 
     @property
     def database_details(self) -> list[RunDatabase]:
-        """What is known of the databases, in the order of the run.
+        """Name, checksum and counts of each database, in the order of the run.
 
         Examples
         --------
@@ -141,12 +152,12 @@ class RunFacts:
 
     @property
     def adducts(self) -> list[str]:
-        """Adducts that were looked for."""
+        """Adducts that were looked for, as ``+H``."""
         return list(self._record.config.adducts)
 
     @property
     def polarity(self) -> str:
-        """``Positive`` or ``Negative``."""
+        """``Positive`` or ``Negative``, with a capital as METASPACE writes it."""
         return self._record.config.polarity.capitalize()
 
     @property
@@ -164,7 +175,11 @@ class RunFacts:
         return frame
 
     def _find_database(self, database: Database) -> str:
-        """Return the name of a database; a version is compared where the run knows one."""
+        """Return the name of a database that the run has.
+
+        A version is compared only where the run knows one, so that METASPACE's ``("HMDB", "v4")``
+        also finds a plain table of that name.
+        """
         name, version = (database, None) if isinstance(database, str) else _as_pair(database)
         known = {each.name: each.version for each in self._record.databases}
         if name not in known:
@@ -178,7 +193,7 @@ class RunFacts:
         return name
 
     def _select(self, database: Database | None, fdr: float | None) -> pd.DataFrame:
-        """Return rows of the table, the best FDR first."""
+        """Return rows of the table by database and FDR, in the file's order: the best FDR first."""
         check_fdr(fdr)
         frame = self._table
         if database is not None:

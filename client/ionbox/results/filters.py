@@ -1,4 +1,9 @@
-"""Which annotations are asked for: an FDR, and the filters of METASPACE's client."""
+"""Which annotations are asked for: an FDR, and the filters of METASPACE's client.
+
+A frame with the columns of ``annotations.csv`` goes in, a frame with some of its rows comes out;
+used by `Run.results`, `Run.annotations` and `Run.all_annotation_images`. `_FILTERS`, at the end, is
+the list of filters.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +21,16 @@ from ionbox.results.ion_names import read_ion
 if TYPE_CHECKING:
     import pandas as pd
 
-    Chosen = pd.Series[bool]
+    Chosen = pd.Series[bool]  # which rows of a frame pass
 
 
 def check_fdr(fdr: object) -> None:
-    """Refuse what is no FDR; None is none.
+    """Refuse what is not an FDR; None, for no limit, passes.
 
     Raises
     ------
     InvalidConfig
-        If it is not from 0 to 1.
+        If it is not a number from 0 to 1; of a percentage the message says the fraction.
     """
     if fdr is None:
         return
@@ -47,13 +52,22 @@ def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.Da
         Values by METASPACE's names: ``sumFormula``, ``adduct``, ``chemMod`` and ``neutralLoss``
         as in the table; ``ion`` as `ionbox.results.ion_names.read_ion` takes it; ``hasChemMod`` and
         ``hasNeutralLoss``, True or False; ``compoundQuery``, a part of a molecule's name in any
-        case, or a formula; ``fdrLevel``, the highest; ``mzFilter`` and ``msmScoreFilter``,
-        ``{"min": …, "max": …}`` or one of the two, both included. None lets all pass.
+        case, or a formula; ``fdrLevel``, the highest FDR, a fraction; ``mzFilter`` (m/z) and
+        ``msmScoreFilter`` (0 to 1), ``{"min": …, "max": …}`` or one of the two bounds, which are
+        included. A filter whose value is None lets all rows pass.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows that are left, in the same order.
 
     Raises
     ------
     InvalidConfig
-        If there is no such filter, or its value makes no sense.
+        If there is no filter of that name, or its value is of the wrong kind; the message says
+        which filters there are or what is expected.
+    InvalidFormula
+        If the ion or the adduct cannot be read.
     """
     for name, value in filters.items():
         if name not in _FILTERS:
@@ -73,6 +87,7 @@ def _equal(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
 
 
 def _ion(frame: pd.DataFrame, value: object) -> Chosen:
+    # a charge may be left out, and the frame does not name its run's; trying both finds only that
     return frame["ion"].isin([read_ion(value, sign) for sign in "+-"])
 
 

@@ -1,4 +1,8 @@
-"""The images of a run."""
+"""The images of a run: of single ions as numpy arrays, of all ions as one xarray.DataArray.
+
+Isotope images come from ``ion_images.zarr``, which keeps intensities as they were summed; scaling
+and clipping (`ionbox.results.scaling`) happen here, when somebody asks for it.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,11 @@ from ionbox.results.tables import RunTables
 if TYPE_CHECKING:
     import xarray as xr
 
-_VALUES_AT_ONCE = 1 << 28  # of images that are read together
+_VALUES_AT_ONCE = 1 << 28  # float32 values of images that are read together: 1 GiB
 
 
 class RunImages(RunTables):
-    """Images; a part of `ionbox.run.Run`."""
+    """The part of `ionbox.run.Run` that has the images."""
 
     @functools.cached_property
     def _image_of(self) -> dict[str, int]:
@@ -47,7 +51,12 @@ class RunImages(RunTables):
         return self._folder.images.mask
 
     def tic_image(self) -> npt.NDArray[np.float64]:
-        """Return the total ion current: (height, width) float64; 0 where nothing was measured.
+        """Return the total ion current, the sum of each pixel's intensities.
+
+        Returns
+        -------
+        (height, width) float64
+            Counts; 0 where nothing was measured.
 
         Examples
         --------
@@ -59,10 +68,11 @@ class RunImages(RunTables):
 
     @functools.cached_property
     def images(self) -> xr.DataArray:
-        """All images, read when they are used: (ion, isotope, y, x) float32.
+        """All images as an xarray.DataArray, read when its values are used.
 
-        Ions are named as in the column ``ion`` of the table and stand in order of m/z. Ions of
-        equal formula have the same image.
+        Dimensions are (ion, isotope, y, x), values float32, counts. Ions are named as in the column
+        ``ion`` of the table and stand in order of m/z; the coordinate ``mz`` has the theoretical
+        m/z of each image. Ions of the same ion formula have the same images.
 
         Examples
         --------
@@ -95,23 +105,32 @@ class RunImages(RunTables):
         adduct : str
             ``+H``; ``M+H`` or ``[M+H]+`` will do.
         only_first_isotope : bool
-            Leave the others out.
+            Whether to leave out the images of all but the first isotope peak.
         scale_intensity : {True, False, "TIC"} or (height, width) float
-            Intensities as measured; 0 to 1; fractions of each pixel's total ion current (where
-            the viewer shows parts per million), or of another image.
+            True: intensities as measured, counts. False: each image divided by its maximum, 0 to 1.
+            ``"TIC"``: fractions of each pixel's total ion current (the viewer shows parts per
+            million of it). An image: fractions of that instead; 0 where it is 0.
         hotspot_clipping : bool
-            Cap at the 99th percentile of the visible pixels.
+            Whether to cap each image at the 99th percentile of its visible pixels: those above
+            1/256 of the maximum.
         neutral_loss, chem_mod : str
-            Of the ion.
+            Neutral loss (``-H2O``) and chemical modification (``+C``) of the ion, empty for none.
+
+        Returns
+        -------
+        IsotopeImages
+            A sequence of (height, width) float32 arrays, one per isotope peak, by ascending m/z; an
+            isotope peak that the pattern does not have is all 0.
 
         Raises
         ------
         NotInResults
-            If the ion was not annotated.
+            If the ion was not annotated; the message names ions of that formula which were.
         InvalidConfig
-            If there is no formula, the scale is none, or a switch is neither True nor False.
+            If the formula is empty, the scale is none of these or an image of another shape, or a
+            switch is neither True nor False.
         InvalidFormula
-            If the adduct is none.
+            If the adduct cannot be read.
 
         Examples
         --------
@@ -144,6 +163,7 @@ class RunImages(RunTables):
         divisor: Image | None,
         hotspot_clipping: bool,
     ) -> IsotopeImages:
+        # clipping before scaling to 0 to 1, so that the brightest pixel shown is 1
         scaled: list[Image] = list(images)
         if divisor is not None:
             scaled = [scale_image(image, "TIC", divisor) for image in scaled]
@@ -154,7 +174,7 @@ class RunImages(RunTables):
         return IsotopeImages(scaled, *parts, mz=self._mz[row, : len(images)].tolist())
 
     def _divisor(self, scale: Scale | Image) -> Image | None:
-        """Return what images are divided by."""
+        """Return the image that images are divided by, None if they are not."""
         if not isinstance(scale, np.ndarray):
             check_scale(scale)
             return self._tic if scale == "TIC" else None
@@ -165,7 +185,7 @@ class RunImages(RunTables):
         return scale
 
     def _find_image(self, formula: str, adduct: str, neutral_loss: str, chem_mod: str) -> int:
-        """Return the row of an ion's images."""
+        """Return the row of an ion's images in ``ion_images.zarr``."""
         ion = format_ion(formula, chem_mod, neutral_loss, adduct, self._sign)
         if ion in self._image_of:
             return int(self._image_of[ion])
@@ -187,8 +207,26 @@ class RunImages(RunTables):
     ) -> list[IsotopeImages]:
         """Return the images of all annotations up to an FDR, in the order of `results`.
 
-        Parameters are those of `annotations` and `isotope_images`. Images are all in memory then;
-        ``only_first_isotope=True`` takes a quarter of it, `images` reads one after the other.
+        Parameters are those of `annotations` and `isotope_images`.
+
+        Returns
+        -------
+        list of IsotopeImages
+            One per row of ``results(database, fdr)``.
+
+        Raises
+        ------
+        NotInResults
+            If there is no such database.
+        InvalidConfig
+            If the FDR is not a fraction, a filter is not known, or the scale or a switch is wrong.
+        InvalidFormula
+            If an ion or adduct of a filter cannot be read.
+
+        Notes
+        -----
+        All images are in memory at the same time. ``only_first_isotope=True`` takes one per ion
+        instead of all; `images` reads them one after the other.
 
         Examples
         --------

@@ -1,4 +1,8 @@
-"""Names of ions as people write and copy them, as the one name that tables have."""
+"""From an ion as people write or copy it to the one name that tables have.
+
+``[C6H12O6+H]+`` from the page, ``("C6H12O6", "M+H")`` from METASPACE, subscripts from a paper: all
+become ``C6H12O6+H+``. Used by `Run.colocalized` and wherever annotations are filtered by ion.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from ionbox_science.errors import InvalidFormula
 from ionbox_science.theory.formulas import parse_formula, parse_modifier, read_adduct
 
 Ion = str | tuple[str, str]
-"""An ion: its name, or formula and adduct as the index of ``results()`` has them."""
+"""How callers name an ion: by its name, or by formula and adduct as ``results()`` is indexed."""
 
 _BRACKETED = re.compile(r"\[([^\[\]]+)\]([+-]?)")
 _PLAIN = re.compile(r"(.+?)([+-]?)")
 _FORMULA = re.compile(r"[^+-]*")
 
+# superscript charges and subscript counts, as they are copied from the page or from papers
 _PLAIN_SIGNS = str.maketrans("⁺⁻−₀₁₂₃₄₅₆₇₈₉", "+--0123456789")
 
 _EXAMPLES = "write an ion such as C6H12O6+H+, [C6H12O6+H]+ or ('C6H12O6', '+H')"
@@ -27,14 +32,14 @@ def read_ion(ion: object, sign: str) -> str:
     ----------
     ion : str or (str, str)
         As in the column ``ion``, ``C6H12O6+H+``; as the page shows it, ``[C6H12O6+H]+``; or
-        formula and adduct. Without a charge it is that of the run.
+        formula and adduct. If no charge is written, that of the run is taken.
     sign : {"+", "-"}
-        Charge of the run's ions.
+        Sign of the charge of the run's ions.
 
     Raises
     ------
     InvalidFormula
-        If it is none; a formula alone is none either.
+        If it cannot be read as an ion; a formula without adduct and charge is not one.
 
     Examples
     --------

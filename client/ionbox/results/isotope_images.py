@@ -1,4 +1,4 @@
-"""The images of one ion."""
+"""The images of one ion, as `Run.isotope_images` returns them; METASPACE's class of that name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ionbox.results.scaling import Image
 
 @dataclass(frozen=True, eq=False)
 class IsotopeImages(Sequence[Image]):
-    """Images of an ion's isotope peaks, by ascending m/z; a sequence of arrays.
+    """Images of an ion's isotope peaks, by ascending m/z.
+
+    A sequence of (height, width) float32 arrays: ``images[0]`` is that of the first isotope peak,
+    ``len(images)`` is how many there are.
 
     Attributes
     ----------
     formula, adduct, neutral_loss, chem_mod : str
-        The ion.
+        What the ion is made of; the last two are empty if it has none.
     mz : list of float
-        Theoretical m/z of each image; 0 where the pattern has fewer peaks.
+        Theoretical m/z of each image; 0 for an isotope peak that the pattern does not have.
     """
 
     _images: list[Image] = field(repr=False)
@@ -44,11 +47,22 @@ class IsotopeImages(Sequence[Image]):
         return iter(self._images)
 
     def peak(self, index: int) -> float:
-        """Return the theoretical m/z of an image."""
+        """Return the theoretical m/z of the image at an index; METASPACE's way to ask for it."""
         return self.mz[index]
 
     def plot(self, n_images: int = -1) -> None:
-        """Draw the images side by side; needs matplotlib."""
+        """Draw the images side by side into matplotlib's current figure, each below its m/z.
+
+        Parameters
+        ----------
+        n_images : int
+            How many of them; all if negative.
+
+        Raises
+        ------
+        MissingLibrary
+            If matplotlib is not installed; the message has the command that installs it.
+        """
         from ionbox.extras import need
 
         plt = need("matplotlib.pyplot", "plots")

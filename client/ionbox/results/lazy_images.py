@@ -1,4 +1,4 @@
-"""Ion images as an xarray.DataArray that reads what is looked at."""
+"""Ion images as an xarray.DataArray that reads only what is looked at; behind `Run.images`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ionbox.reading.image_group import ImageGroup
 
 
 class _ZarrImages(BackendArray):
-    """What xarray asks when values are needed.
+    """What xarray asks when values are needed: an array in the way its backends are written.
 
-    xarray's own reader of zarr is not used: it opens every array of the group.
+    xarray's own reader of zarr is not used, because it opens every array of the group.
     """
 
     def __init__(self, images: ImageGroup) -> None:
@@ -26,6 +26,7 @@ class _ZarrImages(BackendArray):
         self.dtype = np.dtype(np.float32)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        # "outer": a list of indices per axis; xarray takes other keys apart until they are that
         support = indexing.IndexingSupport.OUTER
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
 
@@ -36,16 +37,22 @@ class _ZarrImages(BackendArray):
 def lazy_images(
     images: ImageGroup, image_of: Mapping[str, int], mz: npt.NDArray[np.float64]
 ) -> xr.DataArray:
-    """Name the images of an array.
+    """Give the rows and isotopes of an image group their names.
 
     Parameters
     ----------
     images : ImageGroup
-        The run's.
+        Images of the run.
     image_of : mapping of str to int
-        Names of ions and their images.
+        Row of each ion, by the ion's name; several ions may share one.
     mz : (n_images, n_isotopes) float64
-        Theoretical.
+        Theoretical m/z of each image.
+
+    Returns
+    -------
+    xarray.DataArray
+        (ion, isotope, y, x) float32, counts; none of it read yet. Coordinates: ``ion``,
+        ``isotope``, and ``mz`` of both.
     """
     order = sorted(image_of.items(), key=lambda pair: (pair[1], pair[0]))
     rows = np.array([row for _, row in order], dtype=np.intp)

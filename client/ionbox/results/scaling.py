@@ -1,4 +1,8 @@
-"""How ion images are scaled for people: METASPACE's ways."""
+"""How ion images are scaled for people, in the ways of METASPACE's client.
+
+Images go in and come out as (height, width) arrays; what is given is never changed. Used by
+`Run.isotope_images` and the exports.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,13 @@ _VISIBLE = 1 / 256  # of the maximum: what METASPACE's 8-bit display shows at al
 
 
 def check_scale(scale: Scale) -> None:
-    """Refuse what is no way of scaling."""
+    """Refuse what is not a way of scaling.
+
+    Raises
+    ------
+    InvalidConfig
+        If it is none of True, False and ``"TIC"``.
+    """
     if scale not in (True, False, "TIC"):
         raise InvalidConfig(f"scale_intensity is {scale!r}; give True, False or 'TIC'")
 
@@ -28,11 +38,17 @@ def scale_image(image: Image, scale: Scale, tic: Image | None) -> Image:
     Parameters
     ----------
     image : (height, width) float
-        Intensities.
+        Intensities, counts.
     scale : {True, False, "TIC"}
-        Intensities as they are; 0 to 1; or fractions of each pixel's total ion current.
+        True: intensities as they are. False: divided by the image's maximum, 0 to 1. ``"TIC"``:
+        divided by each pixel's total ion current; 0 where that is 0.
     tic : (height, width) float or None
-        Total ion current, needed for ``"TIC"``.
+        Total ion current, counts; needed for ``"TIC"``.
+
+    Raises
+    ------
+    ValueError
+        If ``"TIC"`` is asked for without the image of it.
     """
     if scale == "TIC":
         if tic is None:
@@ -45,7 +61,9 @@ def scale_image(image: Image, scale: Scale, tic: Image | None) -> Image:
 
 
 def clip_hotspots(image: Image) -> Image:
-    """Cap an image at the 99th percentile of what is visible: above 1/256 of the maximum.
+    """Cap an image at the 99th percentile of its visible pixels: above 1/256 of the maximum.
+
+    What METASPACE's display does, so that a few hot pixels do not darken the rest.
 
     >>> import numpy as np
     >>> float(clip_hotspots(np.array([[0.0, 1.0], [1.0, 100.0]])).max()) < 100

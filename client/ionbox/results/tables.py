@@ -1,4 +1,8 @@
-"""The tables of a run."""
+"""The tables of a run: annotations, and the metrics of all ions, as pandas frames.
+
+`Run.results` and `Run.annotations` choose rows of ``annotations.csv``, `Run.diagnostics` reads
+``diagnostics/``. The frames are laid out by `ionbox.reading`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from ionbox.results.ion_names import Ion
 if TYPE_CHECKING:
     import pandas as pd
 
+# METASPACE's names that annotations(return_vals=…) takes, and the columns they mean
 _METASPACE_NAMES = {
     "sumFormula": "formula",
     "msmScore": "msm",
@@ -26,7 +31,7 @@ _METASPACE_NAMES = {
 
 
 class RunTables(RunColocalization):
-    """Tables; a part of `ionbox.run.Run`."""
+    """The part of `ionbox.run.Run` that has its tables."""
 
     def results(
         self,
@@ -43,15 +48,15 @@ class RunTables(RunColocalization):
         ----------
         database : str or (str, str), optional
             Only those of one database: its name, or name and version; the version is compared
-            where the run knows one, see `database_details`.
+            where the run knows one, see `database_details`. Of all databases if not given.
         fdr : float, optional
-            Only those up to an FDR, 0 to 1.
+            Only those up to an FDR, a fraction from 0 to 1: 0.1 is 10 %.
         coloc_with : str or (str, str), optional
             Only this ion (or the one ion of a formula) and those in the same places as it, the
             most similar first, with their coefficients as ``colocCoeff``; see `colocalized`.
         include_chem_mods, include_neutral_losses : bool, optional
             True puts ``chemMod`` or ``neutralLoss`` into the index; False leaves out ions that
-            have one. If not given nothing is left out (METASPACE's client leaves them out).
+            have one. If not given, no ion is left out (METASPACE's client would leave them out).
         **annotation_filter
             METASPACE's filters, such as ``sumFormula="C6H12O6"`` or ``mzFilter={"min": 200}``; see
             `ionbox.results.filters.filter_annotations`.
@@ -67,11 +72,12 @@ class RunTables(RunColocalization):
         Raises
         ------
         NotInResults
-            If there is no such database or ion.
+            If the run has no such database, or did not annotate the ion of ``coloc_with``.
         InvalidConfig
-            If the FDR is no fraction, or a filter is not known.
+            If the FDR is not a fraction, a switch is neither True nor False, or a filter is not
+            known or has a value of the wrong kind.
         InvalidFormula
-            If an ion or adduct cannot be read.
+            If an ion or adduct cannot be read; the message shows how one is written.
 
         Examples
         --------
@@ -111,19 +117,33 @@ class RunTables(RunColocalization):
         return_vals: Sequence[str] = ("sumFormula", "adduct"),
         **annotation_filter: Any,
     ) -> list[list[Any]]:
-        """Return the annotations as a list of formula and adduct.
+        """Return the annotations as a list with formula and adduct of each.
 
         Parameters
         ----------
         fdr : float
-            Highest FDR, 0 to 1.
+            Highest FDR, a fraction from 0 to 1.
         database : str or (str, str), optional
             Only those of one database, as of `results`.
         return_vals : sequence of str
-            Other columns instead; ``sumFormula``, ``msmScore`` and ``fdrLevel`` will do for
-            ``formula``, ``msm`` and ``fdr``.
+            Columns of the table to return, if not formula and adduct; METASPACE's ``sumFormula``,
+            ``msmScore`` and ``fdrLevel`` will do for ``formula``, ``msm`` and ``fdr``.
         **annotation_filter
-            As of `results`.
+            Filters, as of `results`.
+
+        Returns
+        -------
+        list of list
+            The values of ``return_vals`` for each annotation, the best FDR first.
+
+        Raises
+        ------
+        NotInResults
+            If the run has no such database, or the table no such column.
+        InvalidConfig
+            If the FDR is not a fraction, or a filter is not known or has a wrong value.
+        InvalidFormula
+            If an ion or adduct of a filter cannot be read.
 
         Examples
         --------
@@ -142,7 +162,7 @@ class RunTables(RunColocalization):
         return [list(row) for row in frame[columns].itertuples(index=False, name=None)]
 
     def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
-        """Return the metrics of every scored ion, decoys too.
+        """Return the metrics of every scored ion, decoys too, not only of annotations.
 
         Parameters
         ----------
@@ -152,8 +172,14 @@ class RunTables(RunColocalization):
         Returns
         -------
         pandas.DataFrame
-            A row for each formula with each target or decoy modifier whose ion had a peak;
-            ``decoy`` says which, ``fdr`` is that of targets (1 where MSM is 0).
+            A row for each formula with each target or decoy modifier whose ion had a peak. Columns
+            are named as in the table, ``decoy`` says which rows are decoys; ``fdr`` is that of
+            targets (1 where MSM is 0), and no number for decoys.
+
+        Raises
+        ------
+        NotInResults
+            If the run has no such database.
 
         Examples
         --------
