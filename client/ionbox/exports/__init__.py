@@ -10,7 +10,11 @@ format           what                                                           
 ``png``          a folder: a 16-bit PNG per ion, and ``images.json`` with scales
 ===============  ================================================================  ==============
 
-All have one image per ion, that of the first isotope peak, of the annotations up to an FDR.
+All have one image per ion, that of the first isotope peak, of the annotations up to an FDR. An ion
+that several databases have is exported once, with its best row.
+
+`export` writes any of them for ``ionbox export``; `Run.to_anndata` and `Run.to_spatialdata` return
+two of them without a file. A module per format, what they share is in ``selection.py``.
 """
 
 from __future__ import annotations
@@ -41,30 +45,37 @@ def export(
     database: Database | None = None,
     use_tic: bool = False,
 ) -> int:
-    """Write a run in a format; return the number of ions.
+    """Write a run in a format of other software.
 
     Parameters
     ----------
     run : RunData
-        What to write.
+        The run, as `ionbox.open` returns it.
     to : str
-        One of `ionbox.export_formats.FORMATS`.
+        Name of the format, one of those in the table above.
     out : Path
-        File or folder; must not exist. It is there when all of it is written.
+        File or folder to write; must not exist. It appears once all of it is written.
     fdr : float
-        Highest FDR of the annotations.
+        Highest FDR of the annotations, a fraction from 0 to 1.
     database : str or (str, str), optional
         Only annotations of one database: its name, or name and version.
     use_tic : bool
-        Whether intensities become fractions of each pixel's total ion current.
+        Whether intensities become fractions of each pixel's total ion current; else counts.
+
+    Returns
+    -------
+    int
+        Number of ions that were written.
 
     Raises
     ------
     InvalidConfig
-        If there is no such format, the FDR is no fraction, ``out`` exists or is named as another
-        format's, or nothing was annotated up to the FDR.
+        If there is no such format, the FDR is not a fraction, ``out`` exists or has the ending of
+        another format, or nothing was annotated up to the FDR.
+    NotInResults
+        If the run has no such database.
     MissingLibrary
-        If the format needs a library that is not installed.
+        If the format needs a library that is not installed; the message says how to install it.
 
     Examples
     --------

@@ -1,4 +1,8 @@
-"""AnnData as metaspace-converter lays it out: pixels x ions."""
+"""AnnData as metaspace-converter lays it out: pixels x ions.
+
+So that notebooks written for METASPACE's datasets, and scanpy and squidpy, take a run as it is.
+`to_anndata` makes it in memory (the whole of ``X`` at a time), `write` puts it into a file.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +33,34 @@ def to_anndata(
     Parameters
     ----------
     run : RunData
-        What to convert.
+        The run, as `ionbox.open` returns it.
     fdr : float
-        Highest FDR of the annotations.
+        Highest FDR of the annotations, a fraction from 0 to 1.
     database : str or (str, str), optional
-        Only annotations of one database; of an ion that several have, the better row is taken.
+        Only annotations of one database: its name, or name and version. Of an ion that several
+        databases have, the row with the better FDR is taken.
     use_tic : bool
-        Whether intensities become fractions of each pixel's total ion current.
+        Whether intensities become fractions of each pixel's total ion current; else counts.
 
     Returns
     -------
     AnnData
         ``X``: (n_pixels, n_ions) float32, pixels of the whole rectangle row by row, 0 where
-        nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y``, ``ion_image_shape_x`` and
-        ``_y``, ``measured``. ``obsm["spatial"]``: x and y, float64, as scanpy and squidpy expect.
-        ``var``: indexed by formula and adduct, the table's columns. ``uns["metaspace"]``: facts
-        under the names of METASPACE, and with which parameters this was made;
-        ``uns["ionbox"]``: ours.
+        nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y`` (column and row, from 0),
+        ``ion_image_shape_x`` and ``_y`` (pixels), ``measured`` (bool). ``obsm["spatial"]``: x and y
+        in pixels, (n_pixels, 2) float64, as scanpy and squidpy expect. ``var``: the columns of
+        ``annotations.csv``, indexed by formula, adduct, modification and loss as one text, with
+        lists as JSON. ``uns["metaspace"]``: facts under the names of METASPACE, and the parameters
+        this was made with; ``uns["ionbox"]``: dataset, run and version of ionbox.
+
+    Raises
+    ------
+    InvalidConfig
+        If nothing was annotated up to the FDR, or it is not a fraction.
+    NotInResults
+        If the run has no such database.
+    MissingLibrary
+        If anndata is not installed; the message has the command that installs it.
 
     Examples
     --------
@@ -85,7 +100,7 @@ def to_anndata(
 
 
 def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
-    """Write a ``.h5ad`` file."""
+    """Write a ``.h5ad`` file; arguments and result are those of every format's ``write``."""
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     table.write_h5ad(out, compression="gzip", convert_strings_to_categoricals=False)
     return int(table.n_vars)
@@ -109,7 +124,7 @@ def _pixels(run: RunData) -> pd.DataFrame:
 
 
 def _ions(selection: Selection) -> pd.DataFrame:
-    """Return the table of ions with an index as metaspace-converter's; lists become JSON."""
+    """Return the table of ions, indexed as by metaspace-converter; lists become JSON."""
     import pandas as pd
 
     frame = selection.ions.reset_index()
@@ -118,7 +133,7 @@ def _ions(selection: Selection) -> pd.DataFrame:
     columns = (frame[name] for name in ("formula", "adduct", "chemMod", "neutralLoss"))
     names = ["".join(parts) for parts in zip(*columns, strict=True)]
     frame.index = pd.Index(names, name="formula_adduct", dtype=object)
-    # pandas' own type of text is not one that every anndata writes
+    # pandas' newer type of text cannot be written by every version of anndata
     text = [name for name in frame if frame[name].dtype.kind not in "fiub"]
     return frame.astype(dict.fromkeys(text, object))
 
@@ -130,7 +145,7 @@ def _metaspace_facts(run: RunData) -> dict[str, Any]:
         "name": run.name,
         "adducts": run.adducts,
         "databases": run.databases,
-        # by their place: AnnData writes no list of dicts
+        # a dict by their place in the list: AnnData cannot write a list of dicts
         "database_details": {
             str(place): _storable(asdict(details))
             for place, details in enumerate(run.database_details)
@@ -144,7 +159,7 @@ def _metaspace_facts(run: RunData) -> dict[str, Any]:
 
 
 def _storable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what an HDF5 file cannot hold: nothing, and empty or mixed lists."""
+    """Leave out what an HDF5 file cannot hold: None, empty lists, and lists of mixed types."""
     plain: dict[str, Any] = {}
     for name, entry in value.items():
         if isinstance(entry, Mapping):

@@ -1,4 +1,4 @@
-"""An OME-TIFF with a channel per ion."""
+"""An OME-TIFF with a channel per ion, for image viewers such as QuPath, Fiji and napari."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from ionbox.results.data import RunData
     from ionbox.results.facts import Database
 
-_LARGE = 1 << 31  # bytes; above, offsets need 64 bits
+_LARGE = 1 << 31  # bytes; offsets of a plain TIFF have 32 bits, and metadata comes on top
 
 
 def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
-    """Write the intensities themselves, float32, compressed; channels are named by ion.
+    """Write the intensities as they are, float32, compressed; channels are named by ion.
 
-    Images are read and written block by block. The physical size of a pixel is said where the run
-    knows it.
+    Images are read and written block by block, so memory stays bounded. The physical size of a
+    pixel (µm) is written if the run knows it. Arguments and result are those of every format's
+    ``write``.
     """
     tifffile = need("tifffile", "OME-TIFFs")
     selection = select(run, fdr, database, use_tic)

@@ -1,4 +1,4 @@
-"""A CSV with a row per measured pixel and a column per ion."""
+"""A CSV with a row per measured pixel and a column per ion, for R, spreadsheets and the like."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
-    """Write ``x``, ``y`` and the intensities, with 6 significant digits.
+    """Write ``x``, ``y`` (column and row, from 0) and the intensities, with 6 significant digits.
 
-    Rows are those of the mask, from top left to bottom right. Memory does not grow with the
-    dataset; while it is written, a file of the intensities lies beside it.
+    Rows are the measured pixels, from top left to bottom right. Memory does not grow with the
+    dataset, but while the CSV is written, an unnamed file as large as all intensities lies in the
+    same folder. Arguments and result are those of every format's ``write``.
     """
     selection = select(run, fdr, database, use_tic)
     y, x = (places.tolist() for places in np.nonzero(run.mask))

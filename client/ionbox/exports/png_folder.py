@@ -1,4 +1,7 @@
-"""A folder of 16-bit PNGs, one per ion, and their scales."""
+"""A folder of 16-bit PNGs, one per ion, and ``images.json`` with what each is and its scale.
+
+A PNG takes a dozen lines to encode, so this format needs no imaging library.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ if TYPE_CHECKING:
     from ionbox.results.data import RunData
     from ionbox.results.facts import Database
 
-_TOP = 65535
+_TOP = 65535  # the highest value of 16 bits
 _LIST = "images.json"
 _UNSAFE = re.compile(r"[^A-Za-z0-9+\-\[\]]")
-_LONGEST = 100
+_LONGEST = 100  # characters of an ion's name in a file's name, which file systems limit
 
 
 def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
-    """Write an image per ion, 0 to 65535 from intensity 0 to the image's highest.
+    """Write an image per ion, its values 0 to 65535 for intensity 0 to the image's highest.
 
     ``images.json`` says which file is which ion, and ``intensity_per_level``: a pixel's value
-    times that is its intensity.
+    times that is its intensity. Arguments and result are those of every format's ``write``.
     """
     selection = select(run, fdr, database, use_tic)
     out.mkdir()
@@ -63,7 +66,7 @@ def _write_image(
 
 
 def safe_name(text: str) -> str:
-    """Return text that can be part of a file's name anywhere.
+    """Return text that can be part of a file's name on every system.
 
     >>> safe_name("C6H12O6-H2O+H+"), safe_name("../a b")
     ('C6H12O6-H2O+H+', '___a_b')
@@ -72,12 +75,17 @@ def safe_name(text: str) -> str:
 
 
 def encode_png(levels: npt.NDArray[np.uint16]) -> bytes:
-    """Encode a grey image of 16 bits per pixel.
+    """Encode a grey image of 16 bits per pixel as PNG (https://www.w3.org/TR/png-3/).
 
     Parameters
     ----------
     levels : (height, width) uint16
-        Black to white.
+        Brightness of the pixels, 0 is black.
+
+    Returns
+    -------
+    bytes
+        The file.
     """
     height, width = levels.shape
     rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each row begins with its filter: none

@@ -1,4 +1,8 @@
-"""What all exports have in common: the ions, and their images block by block."""
+"""What all exports have in common: which ions, and their images block by block.
+
+`select` chooses the ions from the table and refuses an empty choice; the `Selection` then yields
+images ion by ion (most formats), or pixel by pixel (CSV), never all of them at a time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from ionbox.results.data import RunData
     from ionbox.results.facts import Database
 
-_BLOCK_VALUES = 1 << 26  # of images in memory at a time: 256 MB
+_BLOCK_VALUES = 1 << 26  # float32 values of images in memory at a time: 256 MB
 
 Floats = npt.NDArray[np.float32]
 
@@ -31,8 +35,12 @@ class Selection:
 
     Attributes
     ----------
+    run : RunData
+        The run they are of.
     ions : pandas.DataFrame
-        Rows as of `Run.results`; of an ion that two databases have, the better one.
+        Rows as of `Run.results`; of an ion that two databases have, the one with the better FDR.
+    use_tic : bool
+        Whether intensities are fractions of each pixel's total ion current; else counts.
     """
 
     run: RunData
@@ -41,12 +49,12 @@ class Selection:
 
     @property
     def names(self) -> list[str]:
-        """The ions as in the column ``ion``."""
+        """Names of the ions, as in the column ``ion``."""
         return list(self.ions["ion"])
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width, pixels."""
+        """Height and width of the images, in pixels."""
         height, width = self.run.mask.shape
         return height, width
 
@@ -56,16 +64,21 @@ class Selection:
             yield from self.block(names)
 
     def pixels(self, folder: Path) -> Iterator[Floats]:
-        """Yield the measured pixels row by row, some at a time: (n_pixels, n_ions) float32.
+        """Yield the intensities of measured pixels, all ions of some pixels at a time.
 
-        Images hold pixels, and rows of pixels hold ions: what is turned round here is too much for
-        memory. So each image is read once, in the order in which they are stored, into an unnamed
-        file, from which some pixels at a time are read.
+        An image holds one ion at all pixels, a row of the CSV one pixel of all ions: the matrix has
+        to be transposed, and is too large for memory. So each image is read once, in the order in
+        which images are stored, into an unnamed file, from which some pixels at a time are read.
 
         Parameters
         ----------
         folder : Path
-            Where that file may be, 4 bytes for each value.
+            Where the unnamed file is put; it takes 4 bytes per ion and measured pixel.
+
+        Yields
+        ------
+        (n_some_pixels, n_ions) float32
+            Pixels in the order of the mask, row by row from the top; ions in that of ``ions``.
         """
         mask = self.run.mask
         place = {ion: index for index, ion in enumerate(self.ions["ion"])}
@@ -81,7 +94,7 @@ class Selection:
                 yield np.ascontiguousarray(values[:, start : start + per_read].T)
 
     def _cut(self, names: list[str]) -> Iterator[list[str]]:
-        """Cut names into as many as may be in memory at a time."""
+        """Cut a list of ions into parts whose images fit into memory together."""
         per_read = max(1, _BLOCK_VALUES // max(1, self.run.mask.size))
         for start in range(0, len(names), per_read):
             yield names[start : start + per_read]
@@ -94,7 +107,7 @@ class Selection:
         return values
 
     def facts(self) -> dict[str, Any]:
-        """Say where an export comes from."""
+        """Return where an export comes from: dataset, run, unit of intensities, version."""
         run = self.run
         return {
             "dataset": run.name,
@@ -106,12 +119,14 @@ class Selection:
 
 
 def select(run: RunData, fdr: float, database: Database | None, use_tic: bool) -> Selection:
-    """Choose the ions to export.
+    """Choose the ions to export; arguments are those of `ionbox.exports.export`.
 
     Raises
     ------
     InvalidConfig
-        If there are none.
+        If nothing was annotated up to the FDR, or it is not a fraction.
+    NotInResults
+        If the run has no such database.
     """
     frame = run.results(database, fdr)
     if not len(frame):
@@ -120,11 +135,12 @@ def select(run: RunData, fdr: float, database: Database | None, use_tic: bool) -
         if not len(run.results(database)):
             raise InvalidConfig(f"the run of {run.name} has no annotations{of}, nothing to export")
         raise InvalidConfig(f"no annotations{of} up to an FDR of {fdr:g}; give a higher one")
+    # results() has the best FDR first, so the first row of an ion is its best
     return Selection(run, frame[~frame["ion"].duplicated()], use_tic)
 
 
 def pixel_size_um(run: RunData) -> tuple[float, float] | None:
-    """Return width and height of a pixel in micrometres, None if the run does not know."""
+    """Return width and height of a pixel in micrometres, None if the run does not know them."""
     size = run.metadata.get("pixel_size_um")
     if not isinstance(size, list) or len(size) != 2:
         return None

@@ -1,4 +1,8 @@
-"""SpatialData as metaspace-converter lays it out: a table, and points where the pixels are."""
+"""SpatialData as metaspace-converter lays it out: a table, and points where the pixels are.
+
+The table is that of ``anndata_tables.py``; the points tie it to a place on the sample, so that
+spatialdata can lay a run over microscopy.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,17 @@ def to_spatialdata(
     -------
     SpatialData
         ``tables["table"]``: as of `to_anndata`. ``points["maldi_points"]``: a point per pixel with
-        its intensities, in micrometres where the run knows the size of a pixel, else in pixels.
+        its intensities; x and y are pixels, and the transformation to ``global`` makes them
+        micrometres if the run knows the size of a pixel.
+
+    Raises
+    ------
+    InvalidConfig
+        If nothing was annotated up to the FDR, or it is not a fraction.
+    NotInResults
+        If the run has no such database.
+    MissingLibrary
+        If spatialdata or anndata is not installed; the message has the command that installs it.
 
     Examples
     --------
@@ -46,7 +60,7 @@ def to_spatialdata(
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     table.obs["instance_id"] = table.obs.index.astype(int)
     table.obs.index.name = "index"
-    # pandas' own type of text is not one that every anndata writes
+    # pandas' newer type of text cannot be written by every version of anndata
     region = pd.Categorical.from_codes([0] * table.n_obs, pd.Index([_POINTS], dtype=object))
     table.obs["region"] = region
     places = table.obs[[_X, _Y]].reset_index(drop=True)
@@ -64,7 +78,7 @@ def to_spatialdata(
 
 
 def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
-    """Write a ``.zarr`` folder."""
+    """Write a ``.zarr`` folder; arguments and result are those of every format's ``write``."""
     made = to_spatialdata(run, fdr=fdr, database=database, use_tic=use_tic)
     made.write(out)
     return int(made.tables["table"].n_vars)
