@@ -1,4 +1,8 @@
-"""``annotations.csv`` and tables like it as pandas frames."""
+"""``annotations.csv`` and tables like it as pandas frames.
+
+`read_frame` parses bytes, `as_results` gives a frame the shape of METASPACE's ``results()``. Used
+by `ionbox.results`, ``ionbox compare`` (which also reads METASPACE's exports) and the viewer.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,14 @@ from ionbox_science.theory.formulas import plain_adduct
 if TYPE_CHECKING:
     import pandas as pd
 
+# Types are set by name, since pandas guesses them from the content: a molecule named "NA" would be
+# read as missing, a column of numbers that happen to be whole would become integers.
 _TEXT = (
     *("group", "datasetName", "datasetId", "formula", "adduct", "chemMod", "neutralLoss", "ion"),
     *("moleculeNames", "moleculeIds", "database"),
     *("chem_mod", "neutral_loss", "moldb_id"),  # the engine's names
 )
-_NUMBERS = (  # also where a file happens to have whole numbers only
+_NUMBERS = (
     *("mz", "massError", "msm", "fdr", "rhoSpatial", "rhoSpectral", "rhoChaos"),
     *("minIntensity", "maxIntensity", "totalIntensity"),
 )
@@ -37,10 +43,18 @@ def read_frame(data: bytes) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns as in the file; adducts as METASPACE's client writes them, ``+H``.
+        Columns as in the file; adducts as METASPACE's client writes them, ``+H``, and names without
+        the apostrophe that guards them from spreadsheets. Empty, without columns, if the file has
+        nothing but comments.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are not UTF-8, or the lines are not rows of a CSV.
     """
     import pandas as pd
 
+    # pandas' own comment="#" would cut lines at a # anywhere, in the name of a molecule, too
     lines = data.decode("utf-8-sig").splitlines(keepends=True)
     first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     text = "".join(lines[first:])
@@ -58,7 +72,7 @@ def read_frame(data: bytes) -> pd.DataFrame:
     )
     for name in strings:
         frame[name] = frame[name].map(unguard_cell).astype(str)
-    if not len(frame):  # nothing tells that these are whole numbers
+    if not len(frame):  # without a value pandas cannot see that these are whole numbers
         frame = frame.astype({name: "int64" for name in _COUNTS if name in header})
     if "adduct" in header:
         frame["adduct"] = frame["adduct"].map(plain_adduct).astype(str)
@@ -68,8 +82,18 @@ def read_frame(data: bytes) -> pd.DataFrame:
 def as_results(frame: pd.DataFrame, index: Sequence[str] = ("formula", "adduct")) -> pd.DataFrame:
     """Give a frame of annotations the shape of METASPACE's ``results()``.
 
-    Indexed by some columns; molecules as lists; ``moc`` and ``intensity`` are METASPACE's
-    names of ``rhoChaos`` and ``maxIntensity``.
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As of `read_frame`; it is not changed.
+    index : sequence of str
+        Columns that become the index.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Names and ids of molecules are lists; ``moc`` and ``intensity`` repeat ``rhoChaos`` and
+        ``maxIntensity`` under METASPACE's names.
     """
     frame = frame.assign(moc=frame["rhoChaos"], intensity=frame["maxIntensity"])
     ids = frame["moleculeIds"].map(_split)
@@ -93,6 +117,10 @@ def _split(text: str) -> list[str]:
 
 
 def _split_names(text: str, n_ids: int) -> list[str]:
-    """Split names; names with a comma of their own, which tell nothing apart, stay one text."""
+    """Split names at commas, if that makes as many as there are ids.
+
+    A name may have a comma and a space of its own. If the numbers differ, it is not known which
+    commas part names, so the text stays whole.
+    """
     names = _split(text)
     return names if len(names) == n_ids else [text]

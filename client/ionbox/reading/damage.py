@@ -1,4 +1,8 @@
-"""Reading files of results: what is missing, cut short or foreign is said with the file's name."""
+"""Reading files of results: what is missing, cut short or foreign is said with the file's name.
+
+`reading` is around every read of a file of the results, so that users see "run.json is damaged"
+with what to do, not the error of a parser. `read_record` also refuses runs of newer versions.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from ionbox_science.config import RunConfig
 
 from ionbox.errors import DamagedResults, NoResults
 
-_DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files that are not what they were
+_DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files with broken content
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, InvalidMessage),
 )
@@ -29,14 +33,14 @@ def reading(place: str, name: str) -> Iterator[None]:
     Parameters
     ----------
     place : str
-        The results, as people know them.
+        Path or URI of the results, for the message.
     name : str
         The file that is read in the block.
 
     Raises
     ------
     DamagedResults
-        If it is missing, or not what it should be.
+        If the file is missing, or cannot be read as what it should be; fetch or annotate again.
     """
     try:
         yield
@@ -52,21 +56,21 @@ def reading(place: str, name: str) -> Iterator[None]:
 
 
 def read_record(document: dict[str, Any], place: str) -> RunRecord:
-    """Read the run record.
+    """Make the run record from what ``run.json`` holds.
 
     Parameters
     ----------
     document : dict
-        What ``run.json`` holds.
+        The parsed ``run.json``.
     place : str
-        The results, as people know them.
+        Path or URI of the results, for the message.
 
     Raises
     ------
     DamagedResults
-        If it is no run record.
+        If it is not a run record.
     NoResults
-        If it has settings that this version does not know.
+        If it has settings that this version does not know: a newer ionbox wrote it, so update.
     """
     with reading(place, RECORD):
         version = str(document["versions"]["ionbox"])

@@ -1,4 +1,8 @@
-"""``diagnostics/<database>.npz`` as a pandas frame: scores of targets and decoys."""
+"""``diagnostics/<database>.npz`` as a pandas frame: scores of targets and decoys.
+
+The file keeps each ion once, with a table of which formula and modifier make which ion; the frame
+has a row per formula and modifier, as people look at scores. For `Run.diagnostics`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from ionbox_science.scoring.scores import mass_error_ppm
 from ionbox_science.theory.formulas import join_modifier
 from ionbox_science.theory.ions import NO_ION, IonTable
 
-_LAST_PART = re.compile(r"[+-][^+-]+$")
+_LAST_PART = re.compile(r"[+-][^+-]+$")  # of a modifier: its adduct
 
 
 def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
@@ -25,7 +29,14 @@ def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
     scored : ScoredDatabase
         What the file holds.
     sign : {"+", "-"}
-        Of the ions.
+        Sign of the charge of the run's ions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as in ``annotations.csv``, besides ``decoy`` (bool) and ``mzErrorRel`` (Da).
+        ``mz`` is theoretical, ``massError`` in ppm, intensities are counts of the first isotope
+        image; ``fdr`` is no number for decoys.
     """
     table, scores = scored.table, scored.scores
     place = np.full(table.n_ions + 1, NO_ION, np.int64)  # the last entry is that of NO_ION
@@ -41,7 +52,7 @@ def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
         format_ion(*of_ion, sign) for of_ion in zip(formulas, mods, losses, adducts, strict=True)
     ]
     chosen = scores.take(row)
-    mz = chosen.mz_mean[:, 0] - chosen.mz_error_abs
+    mz = chosen.mz_mean[:, 0] - chosen.mz_error_abs  # theoretical: what was measured less its error
     return pd.DataFrame(
         {
             "database": np.full(len(row), scored.name, dtype=object),
@@ -74,7 +85,8 @@ def _pairs(table: IonTable, fdr: npt.NDArray[np.float64]) -> tuple[npt.NDArray[A
     drawn_for = np.broadcast_to(np.arange(n_formulas)[:, None, None], table.decoy_modifier.shape)
     n_modifiers = len(table.modifiers)
     draw = drawn_for.ravel().astype(np.int64) * n_modifiers + table.decoy_modifier.ravel()
-    draw, first = np.unique(draw, return_index=True)  # target ions may share their decoys
+    # targets of a formula may have drawn the same decoy, which is one row
+    draw, first = np.unique(draw, return_index=True)
     return (
         np.concatenate([formula, draw // n_modifiers]),
         np.concatenate([modifier, draw % n_modifiers]),
@@ -84,7 +96,11 @@ def _pairs(table: IonTable, fdr: npt.NDArray[np.float64]) -> tuple[npt.NDArray[A
 
 
 def _modifier_parts(table: IonTable) -> list[tuple[str, str, str]]:
-    """Return chemical modification, neutral loss and adduct of each modifier."""
+    """Return chemical modification, neutral loss and adduct of each modifier.
+
+    Those of targets are known. A decoy's modifier is one text: a target's modification and loss,
+    then an adduct of one part.
+    """
     targets = [(mod, loss, adduct) for mod, loss, adduct in table.target_parts.tolist()]
     prefixes = {join_modifier(mod, loss, ""): (mod, loss) for mod, loss, _ in targets}
     parts = list(targets)

@@ -1,4 +1,8 @@
-"""A run's results where they are: a folder on disk, or a part of the results bucket."""
+"""A run's results where they are: a folder on disk, or a part of the results bucket.
+
+`ResultsFolder.find` opens either; after that nobody needs to know which it is. The Python client
+(`ionbox.results`) reads everything through it, mostly by way of `ionbox.reading.nearby`.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +30,16 @@ _COPIED_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """Files of one run.
+    """The published files of one run; made by `find`.
 
     Attributes
     ----------
     place : str
         Path or ``s3://`` URI, as given.
     path : Path or None
-        None if they are in a bucket.
+        The folder, absolute; None if the files are in a bucket.
     profile, region, inbox : str or None
-        For a bucket: the login, and ``s3://BUCKET`` that the dataset was sent to.
+        For a bucket: the login, and ``s3://BUCKET`` that the dataset was sent to, if known.
     """
 
     place: str
@@ -55,10 +59,23 @@ class ResultsFolder:
     ) -> ResultsFolder:
         """Open a folder or a part of a bucket that has a run record.
 
+        Parameters
+        ----------
+        place : str or path
+            A results folder, or ``s3://BUCKET/results/DATASET/RUN``.
+        profile, region, inbox : str or None
+            For a bucket, see the attributes.
+
         Raises
         ------
         NoResults
-            If there is none, or its record is damaged or of a newer version.
+            If there is no run record (the message says how the run ended, if it left that), or a
+            newer ionbox wrote it.
+        DamagedResults
+            If the record cannot be read; it is a `NoResults`, too.
+        UserMustAct
+            For a bucket: if there are no AWS credentials, the login has expired, or no region is
+            set.
         """
         text = os.fspath(place).rstrip("/") or "/"
         if re.match(r"[a-z0-9]+://", text):
@@ -72,10 +89,11 @@ class ResultsFolder:
             folder = cls(text, Store.open(path.resolve().as_uri(), create=False), path.resolve())
         if not folder.has(RECORD):
             raise NoResults(folder._say_why())
-        _ = folder.record  # whoever cannot use it should know at once
+        _ = folder.record  # so that a damaged or newer record is refused here, not at first use
         return folder
 
     def _say_why(self) -> str:
+        """Say why there is no run record: the run failed, or this is some other folder."""
         if self.has(STATUS):
             with self.reading(STATUS):
                 status = dict(self._store.read_json(STATUS))
@@ -92,7 +110,7 @@ class ResultsFolder:
         return self._store.exists(name)
 
     def read(self, name: str) -> bytes:
-        """Read a file.
+        """Read a file of the results, ``annotations.csv`` say, as bytes.
 
         Raises
         ------
@@ -108,25 +126,25 @@ class ResultsFolder:
         Raises
         ------
         DamagedResults
-            If it is missing or none.
+            If it is missing, or not JSON.
         """
         with self.reading(name):
             return self._store.read_json(name)
 
     def read_arrays(self, name: str) -> Arrays:
-        """Read named arrays.
+        """Read the named arrays of an ``.npz`` file.
 
         Raises
         ------
         DamagedResults
-            If they are missing or none.
+            If it is missing, or cannot be read as one.
         """
         with self.reading(name):
             return self._store.read_arrays(name)
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:
-        """What ``run.json`` holds, things included that this version does not know."""
+        """What ``run.json`` holds, also fields that this version does not know."""
         return dict(self.read_json(RECORD))
 
     @functools.cached_property
@@ -135,7 +153,7 @@ class ResultsFolder:
         return read_record(self.document, self.place)
 
     def reading(self, name: str) -> contextlib.AbstractContextManager[None]:
-        """Let what goes wrong in a block be said of a file."""
+        """Raise `DamagedResults` with a file's name if a block cannot read it."""
         return reading(self.place, name)
 
     @functools.cached_property
@@ -144,12 +162,13 @@ class ResultsFolder:
         return ImageGroup(self._store, IMAGES, self.place)
 
     def copy_to(self, folder: Path) -> None:
-        """Copy all files, the run record last, so that a folder with one is whole.
+        """Copy all files, the run record last, so that a folder with a record is whole.
 
         Raises
         ------
         InvalidConfig
-            If the folder is this one, or holds something else than results of this run.
+            If the folder is this one, holds anything but results of this run, or cannot be written
+            to.
         """
         if self.path is not None and folder.exists() and folder.samefile(self.path):
             raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
@@ -159,6 +178,7 @@ class ResultsFolder:
             raise InvalidConfig(
                 f"path: {folder} has the results of another run, {other}; give another folder"
             )
+        # An older record goes before the first file comes: while copying, the folder is not whole.
         names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:

@@ -1,4 +1,8 @@
-"""``ion_images.zarr`` of a run, read piece by piece; lost parts are never read as zeros."""
+"""``ion_images.zarr`` of a run, read piece by piece; lost parts are never read as zeros.
+
+A row of the group is an ion formula, and has an image per isotope peak; `ImageGroup.image_of` says
+which ion has which row. For `ionbox.results` (tables of images) and the viewer (single images).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from ionbox.reading.damage import reading
 from ionbox.reading.image_rows import read_rows
 from ionbox.reading.recent_chunks import Float32s, RecentChunks
 
-_KEPT_BYTES = 256 << 20
+_KEPT_BYTES = 256 << 20  # of chunks that were looked at last: a viewer's images at hand
 
 _NEVER_ZERO = {ImageArrays.MZ, ImageArrays.TIC, ImageArrays.MASK}
 
@@ -26,16 +30,22 @@ _NEVER_ZERO = {ImageArrays.MZ, ImageArrays.TIC, ImageArrays.MASK}
 class ImageGroup:
     """The images of a run; nothing is read before it is asked for. Threads may share one.
 
-    Single images are read with their neighbours, and those that were looked at last are kept.
+    `read_image` reads the whole chunk that an image is in and keeps the chunks used last, `take`
+    reads many images and keeps none.
 
     Parameters
     ----------
     store : Store
         Where the results are.
     folder : str
-        Key of ``ion_images.zarr``.
+        Key of ``ion_images.zarr`` in the store.
     place : str
-        The results, as people know them.
+        Path or URI of the results, for messages.
+
+    Raises
+    ------
+    DamagedResults
+        By everything that reads: if an object of the group is missing or cannot be read.
     """
 
     def __init__(self, store: Store, folder: str, place: str) -> None:
@@ -44,7 +54,7 @@ class ImageGroup:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Images, isotopes, height and width."""
+        """How many rows, isotope peaks, and pixels in height and width there are."""
         n_images, n_isotopes, height, width = self._images.shape
         return n_images, n_isotopes, height, width
 
@@ -56,17 +66,17 @@ class ImageGroup:
 
     @property
     def ion_formula(self) -> list[str]:
-        """Formula of each row's ion."""
+        """Ion formula of each row."""
         return [str(formula) for formula in self._read(ImageArrays.ION_FORMULA)]
 
     @property
     def mz(self) -> npt.NDArray[np.float64]:
-        """Theoretical m/z of each row's ion: (n_ions, n_isotopes) float64."""
+        """Theoretical m/z: (n_rows, n_isotopes) float64; 0 where the pattern has fewer peaks."""
         return self._read(ImageArrays.MZ)
 
     @property
     def abundance(self) -> Float32s:
-        """Theoretical abundance of each row's ion: (n_ions, n_isotopes) float32."""
+        """Theoretical abundance: (n_rows, n_isotopes) float32, the pattern's base peak is 100."""
         return self._read(ImageArrays.ABUNDANCE)
 
     @functools.cached_property
@@ -82,19 +92,19 @@ class ImageGroup:
         return self._read(ImageArrays.TIC)
 
     def read_image(self, row: int, isotope: int) -> Float32s:
-        """Return one isotope image: (height, width) float32.
+        """Return one isotope image: (height, width) float32, counts.
 
         Parameters
         ----------
         row : int
-            Of the ion, as `image_of` says.
+            Row of the ion, as `image_of` says.
         isotope : int
-            From 0.
+            Which isotope peak, from 0.
 
         Raises
         ------
         NotFound
-            If there is none.
+            If the run has no such row or isotope peak.
         """
         n_ions, n_isotopes = self.shape[:2]
         if not (0 <= row < n_ions and 0 <= isotope < n_isotopes):
@@ -114,8 +124,15 @@ class ImageGroup:
             return np.asarray(images[start:stop, isotope], np.float32)
 
     def take(self, key: tuple[Any, ...]) -> Float32s:
-        """Read some images: an index, a slice or a list of indices for each axis."""
+        """Read a part of the array of images, float32, counts.
+
+        Parameters
+        ----------
+        key : tuple
+            An index, a slice or a list of indices for each axis: rows, isotope peaks, y, x.
+        """
         images, (rows, *others) = self._images, key
+        # zarr's oindex, ten times slower for lists of rows, is left for what read_rows cannot do
         scattered = isinstance(rows, list | np.ndarray)
         with reading(self._place, IMAGES):
             if scattered and all(isinstance(each, slice | int | np.integer) for each in others):
@@ -125,18 +142,18 @@ class ImageGroup:
             return np.asarray(found, np.float32)
 
     def colocalize(self) -> Colocalization:
-        """Find the ions of similar images."""
+        """Compare the images of all ions; for runs whose results have no colocalization yet."""
         group = self._group
         with reading(self._place, IMAGES):
             return colocalize_images(group)
 
     def require_whole(self) -> None:
-        """Refuse images of which objects are missing, which zarr would read as zeros.
+        """Open the images now, and refuse them if objects are missing: zarr would read zeros.
 
         Raises
         ------
         DamagedResults
-            If so, or there are none.
+            If objects are missing, or there are no images at all.
         """
         _ = self._group
 
@@ -164,10 +181,11 @@ class ImageGroup:
         return group
 
     def _check(self, group: Any) -> None:
-        """Compare the objects there are with those that hold something other than zeros.
+        """Compare the objects that are there with those that must be.
 
-        zarr writes no object that would hold zeros only. No ion has a first isotope image without
-        intensity, so there is an object for every run of ions; neither are the other arrays zero.
+        zarr writes no object that would hold zeros only, so a missing object may be right. But no
+        ion has a first isotope image without intensity: there must be an object for every range of
+        rows. The other arrays are never all zero, either.
         """
         images = group[ImageArrays.IMAGES]
         if not images.shape[0]:
@@ -175,6 +193,7 @@ class ImageGroup:
         found: dict[str, set[int]] = {}
         for key in self._store.list(self._folder):
             name, *index = key.removeprefix(f"{self._folder}/").split("/")
+            # keys of objects are <array>/c/<row's place>/…, beside <array>/zarr.json
             if len(index) > 1 and index[0] == "c":
                 found.setdefault(name, set()).add(int(index[1]))
         n_runs = math.ceil(images.shape[0] / (images.shards or images.chunks)[0])

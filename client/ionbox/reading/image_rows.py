@@ -1,4 +1,4 @@
-"""Reading scattered images of a zarr array."""
+"""Reading scattered images of a zarr array, faster than zarr does; for `ImageGroup.take`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ def read_rows(
 
     Parameters
     ----------
-    array
-        A zarr array.
+    array : zarr.Array
+        Any number of axes; the rows are on the first.
     rows : (n,) int
         Places on the first axis, in any order, repeated or not.
-    others : tuple
-        What to read on the other axes: slices or whole numbers.
+    others : tuple of slice or int
+        What to read on the other axes.
 
     Returns
     -------
     (n, …) float32
-        As ``array.oindex[rows, *others]``, which takes ten times as long: it picks out of every
-        chunk by lists of numbers.
+        The same as ``array.oindex[rows, *others]``, which takes ten times as long, because it
+        picks values out of every chunk by lists of numbers.
     """
     per_chunk, n_rows = array.chunks[0], array.shape[0]
     chunks = np.unique(rows // per_chunk)
     found: npt.NDArray[np.float32] | None = None
+    # each "together" is a stretch of neighbouring chunks, read by one plain slice
     for together in np.split(chunks, np.flatnonzero(np.diff(chunks) > 1) + 1):
         if not together.size:
             continue

@@ -1,4 +1,8 @@
-"""The imzML and ibd that a run was computed from, copied to a folder."""
+"""The imzML and ibd that a run was computed from, copied to a folder; `Run.download_to_dir`.
+
+A copy is compared with the checksum in ``run.json`` while it arrives: a file that was changed since
+it was annotated is not handed out as the run's input.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from ionbox.errors import NotInResults
 if TYPE_CHECKING:
     from ionbox.reading.place import Data
 
-_PIECE_BYTES = 32 << 20
+_PIECE_BYTES = 32 << 20  # in memory at a time
 
 _IMZML = ".imzML"
 
@@ -28,20 +32,21 @@ def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None
     Parameters
     ----------
     ibd : Data
-        Where the ibd is; the imzML is beside it.
+        Where the ibd is; the imzML is looked for beside it.
     record : RunRecord
-        Of the run.
+        What the run was; it has the checksums.
     folder : Path
-        Where to; made if it is not there.
+        Where to copy them; made if it is not there.
     base_name : str, optional
-        Name of both files, without extension; their own if not given.
+        Name for both files, without extension; their own names if not given.
 
     Raises
     ------
     NotInResults
-        If it is not known where they are, or they are not those any more that were annotated.
+        If it is not known where the files are, they are not there any more, or they were changed
+        since they were annotated.
     InvalidConfig
-        If the name is none, or the folder has another file of that name.
+        If the name has a ``/`` in it, or the folder has a file of that name but another size.
     """
     if ibd.store is None:
         raise NotInResults(f"{ibd.missing}; {_RESULTS}")
@@ -63,11 +68,11 @@ def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None
 
 
 def _find_imzml(store: Store, ibd_key: str) -> str:
-    """Find the imzML beside an ibd, in whatever case its extension is."""
+    """Return the key of the imzML beside an ibd, in whatever case its extension is written."""
     usual = PurePosixPath(ibd_key).with_suffix(_IMZML)
     if store.exists(str(usual)):
         return str(usual)
-    folder = str(usual.parent).removeprefix(".")
+    folder = str(usual.parent).removeprefix(".")  # pathlib's "." is the store's top
     for key in map(PurePosixPath, store.list_folder(folder)):
         if key.stem == usual.stem and key.suffix.lower() == _IMZML.lower():
             return str(key)
@@ -75,7 +80,10 @@ def _find_imzml(store: Store, ibd_key: str) -> str:
 
 
 def _copy(store: Store, key: str, path: Path, algorithm: str, digest: str) -> None:
-    """Copy a file unless it is there; an empty digest is that of no file that was read whole."""
+    """Copy a file and compare its checksum, unless one of its size is there already.
+
+    An empty digest is not compared: the run record does not know it.
+    """
     name = PurePosixPath(key).name
     facts = store.facts(key)
     if facts is None:

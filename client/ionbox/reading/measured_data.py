@@ -1,4 +1,9 @@
-"""What was measured, besides the images of annotated ions: any m/z, and spectra of pixels."""
+"""What was measured, besides the images of annotated ions: any m/z, and spectra of pixels.
+
+`MeasuredData` takes a `Place` and reads the dataset's sorted peaks and its ibd, if they are still
+there; the viewer's `RunReader` is built on it, `Run.mz_image` and `Run.spectrum` ask it. Checks of
+what is asked are here, so that a page and a script get the same sentences.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +28,9 @@ from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.reading.spectra import IbdReader, Spectrum
 
 MAX_WINDOW_PEAKS = 20_000_000
-"""Peaks of one m/z window: about half a gigabyte while they are read."""
+"""Peaks of one m/z window at most: about half a gigabyte while they are read."""
 
-_MAX_PPM = 1e5
+_MAX_PPM = 1e5  # a tenth of the m/z
 
 Float32s = npt.NDArray[np.float32]
 
@@ -38,7 +43,7 @@ class MeasuredData:
     place : Place
         Where results and data are.
     record : RunRecord
-        Of the run.
+        What the run was.
     """
 
     def __init__(self, place: Place, record: RunRecord) -> None:
@@ -49,7 +54,13 @@ class MeasuredData:
 
     @functools.cached_property
     def images(self) -> ImageGroup:
-        """The images of annotated ions, total ion current and mask, if they are whole."""
+        """The images of annotated ions, the total ion current and the mask.
+
+        Raises
+        ------
+        DamagedResults
+            If parts of them are missing.
+        """
         place = self._place
         images = ImageGroup(place.results, place.key(IMAGES), place.name)
         images.require_whole()
@@ -58,19 +69,20 @@ class MeasuredData:
     # --- any m/z ---
 
     def mz_image(self, mz: float, ppm: float | None = None) -> Float32s:
-        """Return the image of an m/z window: (height, width) float32.
+        """Return the image of an m/z window: (height, width) float32, counts.
 
         Parameters
         ----------
         mz : float
-            Its middle.
+            m/z in the middle of the window.
         ppm : float, optional
-            Its half width; that of the run if not given.
+            Half width of the window, in millionths of ``mz``; that of the run if not given.
 
         Raises
         ------
         BadQuestion
-            If a number makes no sense, or the window holds too many peaks.
+            If ``mz`` or ``ppm`` is not a finite number above 0, ``ppm`` is more than a tenth of the
+            m/z, or the window holds more than `MAX_WINDOW_PEAKS` peaks.
         Gone
             If the sorted peaks are not there any more.
         """
@@ -92,7 +104,7 @@ class MeasuredData:
             return segments.read_image(mz, ppm, self.images.mask)
 
     def why_no_segments(self) -> str:
-        """Return why there can be no image of any m/z; empty if there can."""
+        """Return a sentence on why no image of any m/z can be made; empty if it can."""
         try:
             with self.open_segments():
                 return ""
@@ -101,7 +113,13 @@ class MeasuredData:
 
     @contextlib.contextmanager
     def open_segments(self) -> Iterator[SegmentReader]:
-        """Open the sorted peaks, and say it plainly where they, or parts of them, are gone."""
+        """Open the sorted peaks for a block that reads them.
+
+        Raises
+        ------
+        Gone
+            If they, or the parts that the block reads, are not there any more.
+        """
         store, missing = self._place.segments.store, self._place.segments.missing
         if store is None:
             raise Gone(missing)
@@ -113,7 +131,7 @@ class MeasuredData:
             ) from None
 
     def _segment_reader(self) -> SegmentReader:
-        with self._lock:
+        with self._lock:  # cached_property has no lock: two threads would both read the manifest
             return self._kept_segment_reader
 
     @functools.cached_property
@@ -126,16 +144,21 @@ class MeasuredData:
     # --- one spectrum ---
 
     def spectrum(self, x: int, y: int) -> Spectrum:
-        """Return the spectrum of a pixel: column and row in the images, from 0.
+        """Return the spectrum of a pixel.
+
+        Parameters
+        ----------
+        x, y : int
+            Column and row in the images, from 0.
 
         Raises
         ------
         BadQuestion
-            If column or row are no whole numbers.
+            If column or row is not a whole number.
         NotFound
             If there is no such pixel, or nothing was measured there.
         Gone
-            If the ibd is not there any more, or is another.
+            If the ibd is not there any more, or is not the one that was annotated.
         """
         for name, value in (("x", x), ("y", y)):
             if not is_whole(value):
@@ -146,7 +169,7 @@ class MeasuredData:
         return self._ibd.read(int(x), int(y), float(self.images.tic[y, x]))
 
     def why_no_spectra(self) -> str:
-        """Return why no spectrum can be read; empty if they can."""
+        """Return a sentence on why no spectrum can be read; empty if they can."""
         try:
             self._ibd.check()
         except Gone as error:

@@ -1,4 +1,8 @@
-"""Results close to a place that holds none: what somebody may have meant."""
+"""Results close to a place that holds none: what somebody may have meant.
+
+People give the folder above the results, a file inside, or a name with a slip in it. What opens a
+place for a person comes through here, so that the refusal points to the results nearby.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ _LOCAL_ADVICE = "give the results folder, or a name that 'ionbox list --local' s
 
 
 def find_nearby(path: Path) -> Path | None:
-    """Return the results in or around a path that is there, None if there are none."""
+    """Return the results folder below or around an existing path, None if there is none."""
     if not path.exists():
         return None
     near = (path / "results", path.parent)
@@ -32,7 +36,9 @@ def find_results(
     Raises
     ------
     NoResults
-        If there are none, or they cannot be read.
+        If the place holds no results, or this version cannot read them.
+    UserMustAct
+        For a bucket: if there are no AWS credentials, the login has expired, or no region is set.
     """
     path = Path(place).expanduser()
     near = find_nearby(path)
@@ -48,21 +54,21 @@ def require_results_folder(path: Path, *, local: bool = False) -> None:
     Parameters
     ----------
     path : Path
-        What was named.
+        What somebody named.
     local : bool
-        Whether --local was given, which is no advice then.
+        Whether ``--local`` was given already, so that it is not advised.
 
     Raises
     ------
     NoResults
-        If a run ended there without results.
+        If a run ended there without results; the message says how.
     UserMustAct
-        If it is something else.
+        If no run has written there at all; the message says what may have been meant.
     """
     if (path / RECORD).is_file():
         return
     if (path / STATUS).is_file():
-        ResultsFolder.find(path, None, None)
+        ResultsFolder.find(path, None, None)  # raises NoResults with what the status says
     raise UserMustAct(f"{describe_path(path)}; {_LOCAL_ADVICE if local else ADVICE}")
 
 

@@ -1,4 +1,9 @@
-"""Where a run's results are, and where the data lie that they came from."""
+"""Where a run's results are, and where the data lie that they came from.
+
+A `Place` is made of a bucket's URL or a folder, and read by the viewer and by what in `Run` goes
+beyond the results. Data may well be gone, or nobody may know where they are: then the place holds
+a sentence to show instead.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +30,9 @@ class Data:
     store : Store or None
         The bucket or folder; None if it is gone or was never known.
     key : str
-        Of the object; empty where the run record says it.
+        Key of the object in it; empty if the run record says it.
     missing : str
-        A sentence, where there is no store.
+        Why there is no store and what helps, a sentence; empty if there is one.
     """
 
     store: Store | None
@@ -42,13 +47,13 @@ class Place:
     Attributes
     ----------
     results : Store
-        Where they lie.
+        The bucket or folder that holds the results.
     folder : str
-        Their folder in it; empty if it holds nothing else.
+        Their folder in the store; empty if the store holds nothing else.
     segments, ibd : Data
         The dataset's sorted peaks, and the file they came from.
     name : str
-        As people know it.
+        What people call the place, for messages: a path, URL or dataset.
     """
 
     results: Store
@@ -58,12 +63,20 @@ class Place:
     name: str
 
     def key(self, name: str) -> str:
-        """Return the key of a file of the results."""
+        """Return the key under which the store has a file of the results."""
         return f"{self.folder}/{name}" if self.folder else name
 
 
 def bucket_place(account: Account, url: str) -> Place:
-    """Return the results below ``s3://bucket/…``, a folder of the results bucket."""
+    """Return the results below ``s3://BUCKET/results/DATASET/RUN``.
+
+    Sorted peaks are in the same bucket; which inbox has the ibd cannot be told from a URL.
+
+    Raises
+    ------
+    UserMustAct
+        If there are no AWS credentials, the login has expired, or no region is set.
+    """
     bucket, _, folder = url.removeprefix(S3).strip("/").partition("/")
     store = account.open_bucket(bucket)
     unknown = Data(
@@ -75,12 +88,14 @@ def bucket_place(account: Account, url: str) -> Place:
 
 
 def folder_place(path: Path, *, local: bool = False) -> Place:
-    """Return the results in a folder of their own.
+    """Return the results in a folder of their own, as ``--out`` names it.
 
     Raises
     ------
-    NoResults, UserMustAct
-        If it holds none.
+    NoResults
+        If a run ended there without results.
+    UserMustAct
+        If no run has written there at all.
     """
     require_results_folder(path, local=local)
     store = Store.open(path.resolve().as_uri(), create=False)
@@ -88,7 +103,7 @@ def folder_place(path: Path, *, local: bool = False) -> Place:
 
 
 def find_segments(path: Path) -> Data:
-    """Return the results folder of the work folder that a run was computed in."""
+    """Return where a local run's sorted peaks are: in the work folder it was computed in."""
     root = read_sources(path).get("results")
     if not root:
         return Data(
@@ -102,7 +117,7 @@ def find_segments(path: Path) -> Data:
 
 
 def find_ibd(path: Path) -> Data:
-    """Return the ibd that a local run was computed from."""
+    """Return the ibd that a local run was computed from, if it is still in its place."""
     known = read_sources(path).get("ibd")
     if not known:
         return Data(

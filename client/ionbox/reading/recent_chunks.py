@@ -1,4 +1,7 @@
-"""The parts of an array that were looked at last, as far as memory goes."""
+"""The chunks of an array that were looked at last, kept up to a number of bytes.
+
+Who looks at one image soon looks at its neighbours, which lie in the same chunk; for `ImageGroup`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class RecentChunks:
     Parameters
     ----------
     n_bytes : int
-        How much is kept.
+        Memory for chunks; one that is larger than that is kept alone.
     """
 
     def __init__(self, n_bytes: int) -> None:
@@ -27,7 +30,7 @@ class RecentChunks:
         self._chunks: OrderedDict[tuple[int, int], Float32s] = OrderedDict()
 
     def get(self, key: tuple[int, int], read: Callable[[], Float32s]) -> Float32s:
-        """Return a chunk; it is read if it is not kept."""
+        """Return a chunk by its key; if it is not kept, ``read`` is called, and it is kept then."""
         with self._lock:  # one at a time: two that want the same chunk read it once
             if key not in self._chunks:
                 chunk = read()

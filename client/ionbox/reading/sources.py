@@ -1,6 +1,7 @@
-"""Where the data of local results are: the dataset's sorted peaks, and its ibd.
+"""``sources.json``: where the data of local results are, the dataset's sorted peaks and its ibd.
 
-Nothing else in a folder of results knows a path of this machine.
+Nothing else in a folder of results has a path of this machine in it, so a folder that is passed on
+loses only this. Written by ``ionbox annotate``, read by `ionbox.reading.place`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from ionbox.json_objects import read_object
 
 
 def read_sources(folder: Path) -> dict[str, str]:
-    """Read where the data of local results were; empty if it is not said."""
+    """Read where the data of local results were.
+
+    Returns
+    -------
+    dict of str to str
+        Absolute paths under ``results`` and ``ibd``; empty if the folder has no such file.
+    """
     return {key: str(item) for key, item in read_object(folder / SOURCES).items()}
 
 
@@ -24,9 +31,9 @@ def write_sources(folder: Path, results: Path, ibd: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Of the run's results.
+        Folder of the run's results.
     results : Path
-        What stands for the results bucket: segments are in it.
+        The work folder's part that stands for the results bucket; segments are in it.
     ibd : Path
         The user's file.
     """

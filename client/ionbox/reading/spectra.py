@@ -1,4 +1,9 @@
-"""Spectra of single pixels, from the ibd that a run was computed from, if it is still that one."""
+"""Spectra of single pixels, from the ibd that a run was computed from, if it is still that one.
+
+The results have an index of where each spectrum lies (``spectrum_index.npz``), so a spectrum is a
+ranged read or two, without the imzML. An ibd may have been replaced since: its size, the UUID it
+begins with and each pixel's total ion current are compared. For `MeasuredData`.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +30,22 @@ from ionbox.reading.place import ANNOTATE_AGAIN, Place
 _UUID_BYTES = 16
 
 _TIC_TOLERANCE = 1e-4
-"""Sums of float32 in another order differ less."""
+"""Relative; the same float32 intensities, summed in another order, differ by less."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """What was measured at a pixel: m/z ascending, intensities above zero."""
+    """What was measured at a pixel.
+
+    Attributes
+    ----------
+    n_spectra : int
+        Spectra at the pixel, usually 1; their peaks are taken together.
+    mz : (n_peaks,) float64
+        m/z, ascending.
+    intensity : (n_peaks,) float32
+        Counts, above 0.
+    """
 
     n_spectra: int
     mz: npt.NDArray[np.float64]
@@ -45,7 +60,7 @@ class IbdReader:
     place : Place
         Where results and ibd are.
     record : RunRecord
-        Of the run.
+        What the run was; it knows the size and ETag of the ibd.
     """
 
     def __init__(self, place: Place, record: RunRecord) -> None:
@@ -62,7 +77,7 @@ class IbdReader:
         Raises
         ------
         Gone
-            If not.
+            If it is missing, nobody knows where it is, or it is another file.
         """
         with self._lock:
             _ = self._spectra
@@ -75,14 +90,14 @@ class IbdReader:
         x, y : int
             Column and row in the images, from 0.
         total : float
-            What its intensities added up to when the dataset was annotated.
+            Total ion current of the pixel when the dataset was annotated, counts.
 
         Raises
         ------
         NotFound
             If nothing was measured there.
         Gone
-            If the ibd is not there any more, or is another.
+            If the ibd is not there any more, or is not the one that was annotated.
         """
         with self._lock:
             spectra = self._spectra
@@ -92,7 +107,7 @@ class IbdReader:
         try:
             mz, intensity = spectra.read(x, y)
         except (MissingObject, InvalidDataset):
-            self.__dict__.pop("_spectra", None)  # look again next time
+            self.__dict__.pop("_spectra", None)  # forget what was checked: it may be put back
             raise Gone(f"{self._name} was deleted or cut short since it was annotated") from None
         found = float(intensity.sum(dtype=np.float64))
         if not math.isclose(found, total, rel_tol=_TIC_TOLERANCE, abs_tol=1e-6):
@@ -121,7 +136,13 @@ class IbdReader:
             return unpack_index(self._place.results.read_arrays(key))
 
     def _check_ibd(self, store: Store, header: ImzmlHeader) -> None:
-        """Compare what is cheap to compare: size, and the identifier an ibd begins with."""
+        """Compare what is cheap to compare: the size, and the UUID that an ibd begins with.
+
+        Raises
+        ------
+        Gone
+            If the ibd is missing or another file.
+        """
         facts = store.facts(self._key)
         if facts is None:
             raise Gone(f"{self._name} is no longer there; put it back to see its spectra")
@@ -130,6 +151,7 @@ class IbdReader:
                 f"{self._name} is another file than the one that was annotated: it has "
                 f"{facts.n_bytes:,} bytes, not {self._n_bytes:,}"
             )
+        # the same object in the same bucket needs no look inside
         if facts.etag == self._sources.ibd_etag or header.uuid is None:
             return
         if bytes(store.read_range(self._key, 0, _UUID_BYTES)).hex() != header.uuid:
