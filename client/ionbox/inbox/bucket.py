@@ -1,4 +1,4 @@
-"""The inbox bucket of an installation."""
+"""The inbox bucket of an installation, for `Inbox`; what ``ionbox submit`` and ``list`` do."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class BucketInbox:
         Name of the CloudFormation stack, or ``s3://BUCKET`` of its inbox.
     profile, region : str or None
         As in the AWS command line.
+
+    Raises
+    ------
+    UserMustAct
+        If there are no AWS credentials or no region, or no working installation of that name.
     """
 
     def __init__(self, stack: str, profile: str | None, region: str | None) -> None:
@@ -43,7 +48,7 @@ class BucketInbox:
 
     @property
     def default_config(self) -> Mapping[str, Any]:
-        """Settings of the installation, as far as it is known."""
+        """Default settings of the installation; empty if only its bucket is known."""
         return self._installation.default_config if self._installation else {}
 
     def send(
@@ -56,7 +61,18 @@ class BucketInbox:
         folder: str,
         replace_other: bool,
     ) -> None:
-        """Send a dataset, which starts its annotation."""
+        """Send a dataset, which starts its annotation; returns when it has been sent.
+
+        Raises
+        ------
+        UserMustAct
+            If other data of the name is in the inbox and ``replace_other`` is not set, or
+            permissions are missing.
+        InvalidDatabase
+            If a database is not a CSV or TSV file, or cannot be found.
+        OperateError
+            If AWS cannot be reached; the same call goes on where it was interrupted.
+        """
         with plain_errors():
             uploader = Uploader(self._account.client("s3"), self.bucket)
             settings = merge_settings(config, dataset.sidecar)
@@ -66,7 +82,13 @@ class BucketInbox:
             send(submission, uploader, _tell_nobody)
 
     def recent(self, last: int) -> list[InboxDataset]:
-        """Return the newest runs."""
+        """Return the newest runs, newest first; ``last`` is how many at most.
+
+        Raises
+        ------
+        UserMustAct
+            If no stack of this account and region has the bucket as its inbox.
+        """
         with plain_errors():
             installation = self._find_installation()
             found = aws_runs(self._account, installation).recent(last)
@@ -82,7 +104,11 @@ class BucketInbox:
             ]
 
     def _find_installation(self) -> Installation:
-        """Return the installation; that of a bucket is the stack that says it is its inbox."""
+        """Return the installation; if only the bucket is known, the stack whose inbox it is.
+
+        Done as late as here since a bucket is enough to send to, and asking for stacks takes
+        permissions that those who only send need not have.
+        """
         if self._installation is None:
             pages = self._account.client("cloudformation").get_paginator("describe_stacks")
             for page in pages.paginate():

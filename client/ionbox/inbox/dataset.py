@@ -1,4 +1,4 @@
-"""A dataset's run as an inbox knows it."""
+"""A dataset's run as an inbox knows it: an entry of `Inbox.datasets`, which opens its results."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ STATUSES = (
 
 @dataclass(frozen=True)
 class InboxDataset:
-    """A dataset's run as an inbox knows it.
+    """One attempt to annotate a dataset, as `Inbox.datasets` lists it.
 
     Attributes
     ----------
     name : str
-        Of the dataset.
+        Name of the dataset.
     id : str
-        Of the run.
+        Id of the run; as long as that is not known, the name of the attempt.
     status : str
-        One of `STATUSES`.
+        ``running``, ``succeeded``, ``failed``, ``invalid input``, ``timed out``, ``interrupted``
+        (on this machine only) or ``cancelled``.
     started : datetime or None
-        When.
+        When the attempt began, with time zone; None if that is not known any more.
     n_annotations : int or None
-        None unless succeeded.
+        Number of annotations at any FDR; None unless it succeeded.
     dollars : float or None
-        What it cost so far; on this machine, what it would have cost on AWS.
+        What it cost so far; on this machine, what it would have cost on AWS. None if not known.
     message : str
-        Why it failed, and what to do.
+        Why it failed and what to do; empty if it did not.
     results_uri : str
-        Where its results are; empty unless succeeded.
+        Where its results are, a path or ``s3://…`` for `ionbox.open`; empty unless it succeeded.
     """
 
     name: str
@@ -69,7 +70,17 @@ class InboxDataset:
         region: str | None = None,
         inbox: str | None = None,
     ) -> Self:
-        """Describe an attempt; ``results`` is where all results lie, the rest opens them."""
+        """Describe an attempt.
+
+        Parameters
+        ----------
+        attempt : RunState
+            What is known of it.
+        results : str
+            Path or ``s3://`` URI of the folder or bucket that all results lie in.
+        profile, region, inbox : str, optional
+            Passed on to `ionbox.open` when the results are opened.
+        """
         return cls(
             name=attempt.dataset,
             id=attempt.run_id or attempt.name,
@@ -85,12 +96,15 @@ class InboxDataset:
         )
 
     def open(self) -> Run:
-        """Open the results.
+        """Open the results, as `ionbox.open` does.
 
         Raises
         ------
         NotInResults
-            If the run has none.
+            If the run has none, because it is still running or did not succeed; the message says
+            why.
+        NoResults
+            If they were removed or damaged since.
         """
         if not self.results_uri:
             why = f": {self.message}" if self.message else ""

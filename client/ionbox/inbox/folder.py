@@ -1,4 +1,7 @@
-"""A work folder of this machine as an inbox: datasets are annotated here, without AWS."""
+"""A work folder of this machine as an inbox: datasets are annotated here, without AWS.
+
+For `Inbox`; what ``ionbox annotate`` does, only that results stay in the work folder.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from ionbox.operate.open_runs import folder_runs
 from ionbox.reading.out_folder import read_dataset
 
 _LOOKED_AT = 200
-"""Newest runs among which a name is looked for."""
+"""How many of the newest runs are searched for other data of the same name."""
 
 
 class FolderInbox:
@@ -28,7 +31,7 @@ class FolderInbox:
     Parameters
     ----------
     work : Path
-        Caches, intermediates, logs and results.
+        The work folder: caches, intermediates, logs and results. It need not exist yet.
     """
 
     def __init__(self, work: Path) -> None:
@@ -48,14 +51,17 @@ class FolderInbox:
         folder: str,
         replace_other: bool,
     ) -> None:
-        """Annotate a dataset; returns when it has been.
+        """Annotate a dataset; returns when it has been annotated.
 
         Raises
         ------
         InvalidDataset
-            If its user must act.
+            If the run refused the input: data, settings or databases must be corrected.
+        InvalidConfig
+            If ``folder`` is given, no database is, or other data of the name has been annotated
+            here and ``replace_other`` is not set.
         RunFailed
-            If something else went wrong.
+            If the run failed for another reason; the message says what to do and names the log.
         """
         if folder:
             raise InvalidConfig("folder: an inbox on this machine has none; leave it out")
@@ -81,7 +87,7 @@ class FolderInbox:
             )
 
     def recent(self, last: int) -> list[InboxDataset]:
-        """Return the newest runs."""
+        """Return the newest runs, newest first; ``last`` is how many at most."""
         if not self._work.is_dir():
             return []
         results = str(self._work / "results")

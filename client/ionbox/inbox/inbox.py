@@ -1,4 +1,10 @@
-"""Datasets to annotate, and their runs, with the names of METASPACE's client."""
+"""Datasets to annotate, and their runs, with the names of METASPACE's client.
+
+`Inbox` is what METASPACE's ``SMInstance`` is: `Inbox.submit_dataset` sends a dataset,
+`Inbox.datasets` lists runs, `Inbox.dataset` opens results. It checks what a script passes and
+leaves the rest to a `_Site`: a bucket on AWS (``bucket.py``) or a folder of this machine
+(``folder.py``).
+"""
 
 from __future__ import annotations
 
@@ -29,11 +35,11 @@ Path_ = str | os.PathLike[str]
 
 
 class _Site(Protocol):
-    """Where datasets go: on AWS or on this machine."""
+    """Where datasets go, on AWS or on this machine: what `Inbox` needs of either."""
 
     @property
     def default_config(self) -> Mapping[str, Any]:
-        """Settings that hold where nothing else is said."""
+        """Settings that hold where neither caller, sidecar nor imzML says one."""
         ...
 
     def send(
@@ -46,11 +52,11 @@ class _Site(Protocol):
         folder: str,
         replace_other: bool,
     ) -> None:
-        """Have a dataset annotated."""
+        """Have a dataset annotated under a name; `Inbox.submit_dataset` says the rest."""
         ...
 
     def recent(self, last: int) -> list[InboxDataset]:
-        """Return the newest runs."""
+        """Return the newest runs, newest first; ``last`` is how many at most."""
         ...
 
 
@@ -62,11 +68,18 @@ class Inbox:
     stack : str
         Name of the CloudFormation stack, or ``s3://BUCKET`` of its inbox.
     local : bool
-        Annotate on this machine, in the work folder of ``ionbox annotate``.
+        Whether to annotate on this machine, in the work folder of ``ionbox annotate``, instead of
+        on AWS.
     work : path, optional
-        The same, in another work folder.
+        Annotate on this machine in this work folder; ``local`` need not be given then.
     profile, region : str, optional
-        As in the AWS command line.
+        For AWS: as in the AWS command line.
+
+    Raises
+    ------
+    UserMustAct
+        For AWS: if there are no credentials or no region, or no working installation of that name
+        (``ionbox deploy`` makes one).
 
     Examples
     --------
@@ -125,42 +138,55 @@ class Inbox:
     ) -> str:
         """Send a dataset, which starts its annotation; on this machine, annotate it.
 
-        The same call again goes on where it was interrupted; what is annotated already is not
-        annotated again.
+        On AWS the call returns when the files have been sent, and `datasets` shows how the run is
+        going; on this machine it returns when the dataset has been annotated. The same call again
+        goes on where it was interrupted; what is annotated already is not annotated again.
 
         Parameters
         ----------
         imzml_fn, ibd_fn : path
-            The files; the ibd is found beside the imzML.
+            The files; if the ibd is not given, it is found beside the imzML.
         name : str, optional
-            Name of the dataset; that of the file if not given.
+            Name of the dataset; that of the imzML if not given.
         databases : sequence of path
-            Molecule tables, CSV or TSV; the installation's if none. This machine has none.
+            Molecule tables, CSV or TSV with columns id, name and formula. If none are given, those
+            that the sidecar config names, or else the installation's; this machine has none of its
+            own.
         adducts : sequence of str, optional
-            Such as ``+H``.
+            Adducts to look for, such as ``+H``; the usual ones of the polarity if not given.
         ppm : float, optional
-            Half width of an m/z window.
+            Half width of an m/z window, in millionths of the m/z.
         folder : str
-            Folder in the inbox bucket.
+            Folder in the inbox bucket, to keep datasets of the same name apart; not for this
+            machine.
         replace_other : bool
-            Whether other data of that name may be replaced.
+            Whether other data of the same name may be replaced.
         check : bool
-            Whether the dataset is looked at first.
+            Whether to read the dataset first and refuse what could not be annotated, before
+            anything is sent.
         **settings
-            Any further setting of ``ionbox submit``: ``polarity``, ``analyzer``,
-            ``resolving_power``, …
+            Any further setting of a run: ``polarity``, ``analyzer``, ``resolving_power``, …
+            ``ionbox submit --help`` lists them. The three named here must be given if neither the
+            imzML nor the sidecar config says them.
 
         Returns
         -------
         str
-            The name of the dataset, for `datasets`.
+            The name of the dataset, for `datasets` and `dataset`.
 
         Raises
         ------
         InvalidInput
-            If the dataset or a setting is not fit; all problems at once. Nothing is sent then.
+            If the dataset, a database or a setting cannot be used (as `InvalidDataset`,
+            `InvalidDatabase` or `InvalidConfig`); what the check finds is said all at once. Nothing
+            is sent then.
+        UserMustAct
+            On AWS, if the inbox has other data of that name (give another name or ``folder``, or
+            ``replace_other=True``), or permissions are missing.
+        OperateError
+            On AWS, if it cannot be reached; try again.
         RunFailed
-            On this machine, if the run failed for another reason.
+            On this machine, if the run failed for another reason; the message names its log.
         """
         with in_python():
             given = {"adducts": adducts and list(adducts), "ppm": ppm, **settings}
@@ -190,17 +216,31 @@ class Inbox:
         status: str | None = None,
         last: int = 100,
     ) -> list[InboxDataset]:
-        """Return the newest runs.
+        """Return the newest runs, failed and repeated ones too, the newest first.
 
         Parameters
         ----------
         nameMask : str
-            Only datasets whose name has this in it.
+            Only datasets whose name has this text in it; upper and lower case differ.
         status : str, optional
             Only runs of this status: ``running``, ``succeeded``, ``failed``, ``invalid input``,
             ``timed out``, ``interrupted`` or ``cancelled``.
         last : int
-            How many of the newest runs are looked at.
+            How many of the newest runs are looked at; fewer are returned if some do not fit.
+
+        Returns
+        -------
+        list of InboxDataset
+            Name, status, cost and, of those that failed, why; ``open()`` opens the results.
+
+        Raises
+        ------
+        InvalidConfig
+            If there is no such status.
+        UserMustAct
+            On AWS, if permissions are missing, or no stack has the bucket as its inbox.
+        OperateError
+            On AWS, if it cannot be reached; try again.
         """
         if status is not None and status not in STATUSES:
             raise InvalidConfig(f"status: no '{status}'; give one of {', '.join(STATUSES)}")
@@ -215,10 +255,21 @@ class Inbox:
     def dataset(self, name: str) -> Run:
         """Open the newest results of a dataset.
 
+        Parameters
+        ----------
+        name : str
+            Its whole name, as `submit_dataset` returned it.
+
+        Returns
+        -------
+        Run
+            That of the newest run that succeeded, among those that `datasets` looks at.
+
         Raises
         ------
         NotInResults
-            If there are none.
+            If none of these runs is of the dataset, or none of its runs has results; the message
+            says how the newest ended.
         """
         found = [each for each in self.datasets(name) if each.name == name]
         if not found:
@@ -227,9 +278,10 @@ class Inbox:
         return (done or found)[0].open()
 
     def _require_fit(self, dataset: LocalDataset, config: Sequence[ConfigLayer]) -> None:
-        """Refuse a dataset that could not be annotated."""
+        """Refuse a dataset that could not be annotated; a missing setting is a problem, too."""
         accept_profile = bool(config[0].settings.get("accept_profile"))
         with tempfile.TemporaryDirectory() as folder:
+            # the check finds an ibd beside its imzML only, and ibd_fn may be anywhere
             linked = link_dataset(dataset, Path(folder), dataset.imzml.stem)
             report = check_dataset(
                 linked, config, accept_profile=accept_profile, defaults=self._site.default_config
