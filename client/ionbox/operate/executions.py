@@ -1,4 +1,8 @@
-"""Attempts at runs: what Step Functions knows of them, or what a work folder shows."""
+"""Attempts at runs: what Step Functions knows of them, or what a work folder shows.
+
+`AwsExecutions` and `FolderExecutions` are the two kinds of `AttemptList`. What a run left in its
+buckets (annotations, price, why it failed) is put to this by `ionbox.operate.runs`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from ionbox_cloud import keys
 from ionbox.account import error_code
 from ionbox.json_objects import as_object, parse_object, read_object
 
+# Step Functions' words, and ours
 _STATES = {
     "RUNNING": "running",
     "PENDING_REDRIVE": "running",
@@ -26,9 +31,9 @@ _STATES = {
 }
 
 WORDS = {"succeeded": "succeeded", "timed_out": "timed out", "cancelled": "cancelled"}
-"""States by what ``status.json`` says; anything else is a failure."""
+"""States of an attempt by what its ``status.json`` says; anything else is a failure."""
 
-_EVENTS = 500  # the newest; Maps have histories of their own, so a run has fewer
+_EVENTS = 500  # newest of a history; items of a Map are in histories of their own, so it is whole
 _DESCRIBED_AT_ONCE = 4  # Step Functions allows some 10 to 15 of these calls a second
 
 
@@ -39,7 +44,7 @@ class Execution:
     Attributes
     ----------
     name : str
-        Its name, which every log line and record carries.
+        Name of the attempt, which every log line and record has.
     state : str
         ``running``, ``succeeded``, ``failed``, ``timed out``, ``cancelled``, or, in a work folder,
         ``interrupted``.
@@ -50,11 +55,11 @@ class Execution:
     imzml_key : str
         Key of the imzML in the inbox, empty if not known.
     arn : str
-        Its ARN; empty in a work folder.
+        ARN of the execution; empty in a work folder, or if Step Functions has forgotten it.
     error, cause : str
-        What Step Functions says of the end.
+        Name and text of the error it ended with, as Step Functions says them; empty if none.
     redrive : str
-        Why Step Functions cannot redrive it; empty if it can or does not say.
+        Why Step Functions cannot redrive it; empty if it can, or does not say.
     """
 
     name: str
@@ -71,7 +76,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class MapCounts:
-    """How far the items of a Map are, as Step Functions counts them."""
+    """How many items of a Map are in which condition, as Step Functions counts them."""
 
     total: int
     succeeded: int
@@ -80,22 +85,22 @@ class MapCounts:
 
 
 class AttemptList(Protocol):
-    """Where attempts are listed, newest first."""
+    """What `Runs` needs of the place where attempts are listed: Step Functions, or a folder."""
 
     def recent(self, n: int) -> list[Execution]:
-        """Return the newest attempts, without what takes a call each to find out."""
+        """Return the newest ``n`` attempts, newest first, without what takes a call for each."""
 
     def complete(self, executions: Sequence[Execution]) -> list[Execution]:
-        """Return the same attempts with everything that is known."""
+        """Return the same attempts with all that can be found out, as their datasets."""
 
     def find(self, name: str) -> Execution | None:
-        """Return the attempt of exactly this name, completely."""
+        """Return the attempt of exactly this name, complete; None if there is none."""
 
     def map_counts(self, execution: Execution) -> dict[str, MapCounts]:
-        """Return the counts of each Map that has started, by state; empty if not known."""
+        """Return the counts of each Map that has started, by its state; empty if not known."""
 
     def under_way(self, execution: Execution) -> set[str]:
-        """Return the states that a running attempt is in; empty if not known."""
+        """Return the names of the states that an attempt is in just now; empty if not known."""
 
 
 class AwsExecutions:
@@ -103,10 +108,10 @@ class AwsExecutions:
 
     Parameters
     ----------
-    sfn
-        A boto3 client.
+    sfn : boto3 client
+        Client of Step Functions.
     state_machine : str
-        ARN.
+        ARN of the state machine.
     """
 
     def __init__(self, sfn: Any, state_machine: str) -> None:
@@ -124,6 +129,7 @@ class AwsExecutions:
             return list(threads.map(lambda found: self._describe(found.arn), executions))
 
     def find(self, name: str) -> Execution | None:
+        # the name of a dataset may come here, and need not be one that an execution can have
         if not re.fullmatch(r"[\w.-]{1,80}", name):
             return None
         arn = f"{self._state_machine.replace(':stateMachine:', ':execution:')}:{name}"
@@ -156,6 +162,7 @@ class AwsExecutions:
     def under_way(self, execution: Execution) -> set[str]:
         if execution.state != "running":
             return set()
+        # a state that was entered more often than left is on
         events = self._sfn.get_execution_history(
             executionArn=execution.arn, reverseOrder=True, maxResults=_EVENTS
         )["events"]
@@ -186,13 +193,18 @@ def _from_answer(answer: Mapping[str, Any]) -> Execution:
 
 
 def dataset_of(text: str) -> Mapping[str, Any]:
-    """Return the dataset that an execution's input names; empty if it is none of ours."""
+    """Return the ``dataset`` of an execution's input, which is JSON.
+
+    Empty if it has none: the input is not a run's, but what somebody typed in the console.
+    """
     return as_object(parse_object(text).get("dataset"))
 
 
 @dataclass(frozen=True)
 class FolderExecutions:
     """Executions that left traces in a work folder of local runs.
+
+    Nothing lists local runs, so any trace counts: plans, statuses, linked inputs and logs.
 
     Attributes
     ----------
@@ -210,6 +222,7 @@ class FolderExecutions:
             for path in (self.root / folder).glob("*")
             if path.is_dir()
         }
+        # names begin with the time of the start, so their order is that of time
         found |= {path.stem for path in (self.root / "logs").glob("*.log")}
         return [self._look_at(name) for name in sorted(found, reverse=True)[:n]]
 
@@ -231,7 +244,7 @@ class FolderExecutions:
         if status:
             state = WORDS.get(str(status.get("status")), "failed")
         elif (self.root / "inbox" / name).is_dir():
-            state = "running"  # its files are linked there for as long as it takes
+            state = "running"  # the input's links are there for as long as the run takes
         else:
             state = "interrupted"
         ended = status.get("ended")

@@ -1,4 +1,8 @@
-"""Installing and removing the stack."""
+"""Installing and removing the stack; ``ionbox deploy`` and ``ionbox destroy``.
+
+Installing is ``make deploy`` in a checkout, which runs CDK; here its command line is put together
+and checked. Removing goes straight to CloudFormation.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,31 @@ from ionbox import checkout
 from ionbox.account import Account, Installation
 from ionbox.errors import OperateError, UserMustAct
 
-_DELETED_AT_ONCE = 1000
+_DELETED_AT_ONCE = 1000  # objects that one call of S3's DeleteObjects takes
 
 
 def make_command(context: Mapping[str, str], root: Path = checkout.ROOT) -> list[str]:
-    """Return the command that installs from this checkout.
+    """Return the command that installs from a checkout.
+
+    Parameters
+    ----------
+    context : mapping of str to str
+        Settings that replace those in ``cdk.json``'s context.
+    root : Path
+        Top of the checkout.
+
+    Returns
+    -------
+    list of str
+        Program and arguments, for `deploy`.
 
     Raises
     ------
     UserMustAct
-        If this is no checkout, make is not there, or a setting cannot be passed on.
+        If ``root`` is not a checkout, make is not installed, or a value has a character that would
+        not survive the shell.
     InvalidConfig
-        If the default settings of runs are wrong.
+        If no run could start with the default settings of runs.
     """
     if not (root / "cdk.json").is_file() or not (root / "Makefile").is_file():
         raise UserMustAct(
@@ -39,6 +56,7 @@ def make_command(context: Mapping[str, str], root: Path = checkout.ROOT) -> list
         raise UserMustAct("'make' is not installed; it is needed to deploy")
     check_default_config(context, root)
     for key, value in context.items():
+        # make passes ARGS on to a shell, where $ and ' would mean something
         if "'" in value or "$" in value:
             raise UserMustAct(
                 f"--context {key}: {value} has a quote or dollar sign; set it in cdk.json"
@@ -54,17 +72,17 @@ def check_default_config(context: Mapping[str, str], root: Path = checkout.ROOT)
     Raises
     ------
     InvalidConfig
-        All that is wrong with them.
+        If a setting is unknown or has a wrong value; the message has all of them.
     """
     settings = json.loads((root / "cdk.json").read_text("utf-8"))["context"]["default_config"]
     if "default_config" in context:
         settings = json.loads(context["default_config"])
-    words = FileWords("positive", "orbitrap", 140_000.0)  # for what a dataset may say
+    words = FileWords("positive", "orbitrap", 140_000.0)  # stands in for what datasets will say
     resolve_config([("default_config", settings)], words)
 
 
 def environment(account: Account) -> dict[str, str]:
-    """Return the environment in which CDK uses the same credentials and region."""
+    """Return environment variables with which CDK uses the same credentials and region."""
     chosen = {"AWS_REGION": account.region, "AWS_DEFAULT_REGION": account.region}
     if account.profile:
         chosen["AWS_PROFILE"] = account.profile
@@ -76,12 +94,12 @@ def deploy(
     command: Sequence[str],
     run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run,
 ) -> None:
-    """Run the installation; its output is shown as it comes.
+    """Run the command of `make_command`; its output is shown as it comes.
 
     Raises
     ------
     OperateError
-        If it fails.
+        If the command fails. What CloudFormation had begun is rolled back.
     """
     ended = run(list(command), env=environment(account), check=False)
     if ended.returncode != 0:
@@ -92,7 +110,13 @@ def deploy(
 
 
 def parse_context(pairs: Sequence[str]) -> dict[str, str]:
-    """Read settings given as KEY=VALUE."""
+    """Read settings given as ``KEY=VALUE``.
+
+    Raises
+    ------
+    UserMustAct
+        If one has no ``=``, or nothing before it.
+    """
     context = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -105,13 +129,22 @@ def parse_context(pairs: Sequence[str]) -> dict[str, str]:
 def destroy(account: Account, installation: Installation | None, stack: str) -> None:
     """Delete the stack and what only it needs; the inbox and results buckets stay.
 
+    Parameters
+    ----------
+    account : Account
+        Where it is installed.
+    installation : Installation or None
+        None if the stack is not complete; its work bucket is then left to CloudFormation.
+    stack : str
+        Name of the stack.
+
     Raises
     ------
     OperateError
-        If CloudFormation could not delete everything.
+        If CloudFormation could not delete everything; its console shows what is left.
     """
     if installation is not None:
-        empty_bucket(account, installation.work)
+        empty_bucket(account, installation.work)  # CloudFormation deletes empty buckets only
     cloudformation = account.client("cloudformation")
     cloudformation.delete_stack(StackName=stack)
     try:
@@ -124,7 +157,7 @@ def destroy(account: Account, installation: Installation | None, stack: str) -> 
 
 
 def empty_bucket(account: Account, bucket: str) -> None:
-    """Delete every object and every version of one in a bucket."""
+    """Delete every object in a bucket, with all its versions."""
     s3 = account.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]

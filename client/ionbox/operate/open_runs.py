@@ -1,4 +1,8 @@
-"""The two places runs are in, AWS and a work folder, as the same `Runs`."""
+"""The two places runs are in, AWS and a work folder, as the same `Runs`.
+
+So that ``ionbox list``, ``status``, ``logs`` and ``fetch``, and the Python client's `Inbox`, need
+not know which it is.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,13 @@ from ionbox.where import Where
 
 
 def open_runs(where: Where) -> Runs:
+    """Return the runs of the place that the command line's flags mean.
+
+    Raises
+    ------
+    UserMustAct
+        If there is no such work folder, or no working installation of that name.
+    """
     return folder_runs(where.work) if where.work else aws_runs(*open_installation(where))
 
 
@@ -36,7 +47,8 @@ def folder_runs(root: Path) -> Runs:
     Raises
     ------
     UserMustAct
-        If there is no such folder.
+        If there is no such folder: nothing was annotated with it yet, or it was meant to be given
+        with ``--work``.
     """
     if not root.is_dir():
         raise UserMustAct(f"{root}: no such work folder; 'ionbox annotate' makes it, --work DIR")
@@ -44,20 +56,24 @@ def folder_runs(root: Path) -> Runs:
         executions=FolderExecutions(root),
         work=_open_folder(root / "work"),
         results=_open_folder(root / "results"),
-        rungs_mb=read_rungs(1 << 30),
+        rungs_mb=read_rungs(1 << 30),  # no limit: local runs climb the whole ladder
         billed=False,
     )
 
 
 def _open_folder(path: Path) -> Store:
-    """Open a folder to read it; what is not there is as good as empty."""
+    """Open a folder to read it; one that does not exist is as good as an empty one."""
     if not path.is_dir():
         return Store.open("memory://")
     return Store.open(path.resolve().as_uri(), create=False)
 
 
 def read_rungs(max_lambda_mb: int) -> dict[str, tuple[int, ...]]:
-    """Return each function's memory sizes after clipping, in the order of the workflow."""
+    """Return each function's memory sizes in MB, in the order of the workflow.
+
+    Sizes above what the account allows (``max_lambda_mb``) are cut to that, as the stack does when
+    it deploys the functions.
+    """
     table = json.loads(IONBOX.table.read_text("utf-8"))["functions"]
     return {
         state: tuple(sorted({min(rung, max_lambda_mb) for rung in entry["rungs_mb"]}))

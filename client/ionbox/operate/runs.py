@@ -1,7 +1,8 @@
 """Runs as people see them: an attempt with its status, its progress, its price.
 
-Everything comes from objects that the handlers leave (status, plan, items, records, failures) and
-from `AttemptList`, so AWS and a work folder answer alike.
+`Runs` puts together what `AttemptList` says and what handlers left in the buckets (status, plan,
+items, call records, failures), so AWS and a work folder answer alike. `ionbox.operate.open_runs`
+makes one; the commands and the Python client's `Inbox` ask it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Record = TypeVar("Record", bound=JsonRecord)
 _SEARCHED = 200
 """How many of the newest attempts are looked at for the name of a dataset."""
 
-_LOOKED_AT = 20
+_LOOKED_AT = 20  # of these at a time: each takes a call to find out its dataset
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ class RunState:
     results : str
         Folder of the results; empty unless succeeded.
     reused : bool
-        Whether the results were there before.
+        Whether the results were there before, so that nothing was computed.
     n_annotations : int or None
-        None unless succeeded.
+        Number of annotations, at any FDR; None unless succeeded.
     dollars : float or None
-        Price of the recorded calls; of a local run, what they would have cost on AWS. None if no
-        call is recorded.
+        Price of the recorded calls in US dollars; of a local run, what they would have cost on AWS.
+        None if no call is recorded.
     message, advice : str
-        Why it failed and what to do.
+        Why it failed and what to do; empty if it did not.
     """
 
     execution: Execution
@@ -73,7 +74,7 @@ class RunState:
 
     @property
     def name(self) -> str:
-        """The execution's name."""
+        """Name of the attempt, by which commands find it."""
         return self.execution.name
 
     @property
@@ -92,19 +93,19 @@ class StateProgress:
     Attributes
     ----------
     state : str
-        Its name.
+        Name of the state, such as ``AnnotateSegments``.
     n_items : int or None
         Items of a Map; None for a state that is one call.
     n_done, n_running, n_failed : int
-        Finished, in progress (0 if not known), failed for good.
+        Items or calls that finished, are in progress (0 if not known), or failed for good.
     n_climbed : int
         Items that ended on a higher memory rung than they were planned on.
     seconds : float
-        Sum over the calls.
+        Duration of the calls, summed.
     peak_mb : float
-        Most memory that any of them took.
+        Most memory that any of the calls took, MB.
     dollars : float
-        What they cost on AWS, or would have.
+        What the calls cost on AWS, or would have cost there, US dollars.
     """
 
     state: str
@@ -129,9 +130,9 @@ class Runs:
     work, results : Store
         The buckets, or the folders that stand for them.
     rungs_mb : mapping of str to tuple of int
-        Memory sizes of each function, lowest first.
+        Memory sizes of each function in MB, lowest first; functions in the order of the workflow.
     billed : bool
-        Whether calls cost money: not on this machine.
+        Whether calls cost money: True on AWS, False on this machine.
     """
 
     executions: AttemptList
@@ -139,21 +140,25 @@ class Runs:
     results: Store
     rungs_mb: Mapping[str, tuple[int, ...]]
     billed: bool
+    # by key and size: a record that grew since is another one and is read again
     _read: dict[tuple[str, int], CallRecord] = field(default_factory=dict, repr=False)
 
     def recent(self, n: int) -> list[RunState]:
-        """Return the newest runs, newest first."""
+        """Return the newest ``n`` runs, newest first."""
         return [self._look_at(e) for e in self.executions.complete(self.executions.recent(n))]
 
     def find(self, wanted: str) -> RunState:
-        """Return the run of an execution's name or its beginning, or a dataset's newest run.
+        """Return the run that a name means.
+
+        Tried in this order: an attempt's whole name, the beginning of one attempt's name, and the
+        newest run of a dataset (its name, or the key of its imzML with or without extension).
 
         Raises
         ------
         NoSuchRun
-            If there is none.
+            If none of the newest runs fits.
         UserMustAct
-            If a beginning fits several.
+            If the beginnings of several names fit, and no dataset does.
         """
         exact = self.executions.find(wanted)
         exact = exact or self._find_old(wanted)
@@ -178,7 +183,7 @@ class Runs:
         )
 
     def _find_old(self, name: str) -> Execution | None:
-        """Return an attempt that Step Functions has forgotten (after 90 days) by its status."""
+        """Return an attempt that Step Functions has forgotten, after 90 days, by its status."""
         if "/" in name or not name:
             return None
         status = self._read_status(name)
@@ -192,11 +197,12 @@ class Runs:
         )
 
     def refresh(self, run: RunState) -> RunState:
-        """Return the same attempt as it is now."""
+        """Return the same attempt as it is now; unchanged if it cannot be found any more."""
         execution = self.executions.find(run.name)
         return self._look_at(execution) if execution else run
 
     def _look_at(self, execution: Execution) -> RunState:
+        """Add to an attempt what its objects say: results and record, or why it failed; price."""
         status = self._read_status(execution.name) or RunStatus("")
         ended_well = status.succeeded and execution.state != "running"
         run = RunState(
@@ -231,8 +237,9 @@ class Runs:
         return _parse(RunHeadline, self.results.read_json_if_whole(f"{results}/{RECORD}"))
 
     def _price(self, run: RunState, records: Sequence[CallRecord]) -> float:
-        """Return what recorded calls cost, with the state machine's part."""
+        """Return what recorded calls cost in US dollars, with the state machine's part."""
         sort = None
+        # a Fargate task is priced by its planned size, which is in the plan, not in its record
         if any(record.state == TASK for record in records):
             plan = as_object(self.work.read_json_if_whole(keys.run_plan(run.name)))
             sort = _parse(SortPlan, plan.get("sort"))
@@ -240,7 +247,7 @@ class Runs:
         return calls + read_prices().transitions(len(records))
 
     def _records(self, run: RunState) -> list[CallRecord]:
-        """Return the call records of a run; each is read once, as they hardly ever change."""
+        """Return the call records of a run; each is read once, however often progress is asked."""
         found = list(self.work.sizes(keys.records(run.name)).items())
         new = [entry for entry in found if entry not in self._read]
         values = self.work.read_many_json([key for key, _ in new])
@@ -258,6 +265,7 @@ class Runs:
         n_items, n_failed = self._planned_items(run), self._failures(run)
         counts = self.executions.map_counts(run.execution)
         under_way = self.executions.under_way(run.execution)
+        # what only runs to report a failure is not a step of the workflow to people
         begun = {*by_state, *n_items, *counts, *under_way} - {"RecordFailure", "ReportFailure"}
         order = {state: index for index, state in enumerate(self.rungs_mb)}
         return [
@@ -294,6 +302,7 @@ class Runs:
     ) -> StateProgress:
         return StateProgress(
             state=state,
+            # Step Functions' counts are newer than the plan; 0 is that of a state that is one call
             n_items=(counts.total or None) if counts else n_items,
             n_done=len(records),
             n_running=counts.running if counts else 0,
@@ -322,7 +331,7 @@ def _parse(record_type: type[Record], value: Any) -> Record | None:
 
 
 def _call_under_way(under_way: bool, is_map: bool) -> MapCounts | None:
-    """Count a state that is one call and has been entered."""
+    """Return the counts of a state that is one call, as if it were a Map; None if it is not on."""
     return MapCounts(0, 0, running=1, failed=0) if under_way and not is_map else None
 
 

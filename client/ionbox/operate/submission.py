@@ -1,4 +1,9 @@
-"""What one submission sends: databases, sidecar config, ibd, and last the imzML that starts it."""
+"""What one submission sends: databases, sidecar config, ibd, and last the imzML that starts it.
+
+``ionbox submit`` and the Python client's `Inbox` plan a `Submission` from local files and settings,
+refuse to overwrite other data, and send what the inbox does not have yet. The order matters: the
+arrival of an imzML starts the run, which then looks for all else beside it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from ionbox.errors import UserMustAct
 from ionbox.operate.upload import Upload, Uploader
 
 SHIPPED_DATABASES = ("lipids",)
-"""Databases that come with the installation."""
+"""Names of the databases that come with the installation, and so need not be sent."""
 
 _DATABASE_SUFFIXES = (".tsv", ".csv")
 
@@ -35,8 +40,8 @@ class Submission:
     ibd, imzml : Upload
         The data. The imzML is always sent again: its arrival is what starts a run.
     forced : bool
-        Whether the settings ask to compute again what is there; the sidecar's arrival says so, so
-        it is sent again, too.
+        Whether the settings ask to compute again what is there. A new arrival of the sidecar is
+        what says so, so it is sent even if the inbox has the same one.
     """
 
     databases: tuple[Upload, ...]
@@ -47,12 +52,30 @@ class Submission:
 
     @property
     def before_imzml(self) -> list[Upload]:
-        """Everything that must be there when the imzML arrives."""
+        """Everything that must be in the inbox when the imzML arrives."""
         return [*self.databases, *([self.sidecar] if self.sidecar else []), self.ibd]
 
 
 def merge_settings(config: Sequence[ConfigLayer], sidecar: Path) -> dict[str, Any]:
-    """Merge settings given on the command line, in config files and beside the imzML."""
+    """Merge settings given on the command line, in config files and beside the imzML.
+
+    Parameters
+    ----------
+    config : sequence of ConfigLayer
+        Settings, strongest first.
+    sidecar : Path
+        Config file beside the imzML, the weakest layer; it need not exist.
+
+    Returns
+    -------
+    dict
+        Each setting as its strongest layer says it, without those that are None.
+
+    Raises
+    ------
+    InvalidConfig
+        If the sidecar is not a JSON object of settings.
+    """
     layers = [layer.settings for layer in config]
     if sidecar.is_file():
         layers.append(parse_settings(sidecar.read_bytes(), str(sidecar)))
@@ -70,34 +93,37 @@ def plan_submission(
     uploader: Uploader,
     name: str = "",
 ) -> Submission:
-    """Decide what goes where.
+    """Decide what is sent, and under which keys; nothing is sent yet.
 
     Parameters
     ----------
     dataset : LocalDataset
-        The files.
+        The user's files.
     databases : sequence of Path
         Molecule tables given on the command line; they replace those that settings name.
     settings : dict
-        Merged settings.
+        Settings of the run, as of `merge_settings`.
     folder : str
         Folder in the inbox; empty for its top.
     uploader : Uploader
         Looks into the inbox.
     name : str
-        Name of the dataset; that of the file if empty.
+        Name of the dataset; that of the imzML if empty.
 
     Raises
     ------
     InvalidDatabase
-        If a table is no CSV or TSV file, or cannot be found here, in the inbox or among those that
-        come with the installation.
+        If a table is not a CSV or TSV file, or cannot be found here, in the inbox or among those
+        that come with the installation.
+    InvalidConfig
+        If the settings' ``databases`` is not a list of file names.
     """
     tables, names = _find_databases(databases, settings, dataset.imzml.parent, uploader)
     if names:
         settings = settings | {"databases": names}
     stem = str(PurePosixPath(folder.strip("/")) / (name or dataset.imzml.stem))
     sidecar = Upload(f"{stem}.json", _encode(settings))
+    # a sidecar of an earlier submission would still count, so even an empty one replaces it
     needed = bool(settings) or uploader.find(sidecar.key) is not None
     return Submission(
         tuple(Upload(f"databases/{path.name}", path) for path in tables),
@@ -114,7 +140,8 @@ def refuse_replacing(submission: Submission, uploader: Uploader) -> None:
     Raises
     ------
     UserMustAct
-        If a database or an imzML of that name with other content lies in the inbox.
+        If the inbox has a database or an imzML of that name with other content; the message says
+        how to keep both or to replace it.
     """
     for upload in submission.databases:
         if uploader.find(upload.key) is not None and not uploader.is_there(upload):
@@ -136,17 +163,23 @@ def send(
     uploader: Uploader,
     starting: Callable[[Upload, str], Callable[[int], None]],
 ) -> int:
-    """Send what is not there yet, the imzML last; return the bytes that had to be sent.
+    """Send what is not there yet, the imzML last.
 
     Parameters
     ----------
     submission : Submission
         What to send.
     uploader : Uploader
-        Sends it.
+        Knows the inbox and sends to it.
     starting : callable
-        Is told of each file and what becomes of it (``comparing``, because one of that size is
-        there, or ``uploading``), and answers with what to tell the bytes to.
+        Called before each file with the file and with ``comparing`` (one of the same size is there)
+        or ``uploading``; returns a function that is then called with numbers of bytes, as they are
+        done.
+
+    Returns
+    -------
+    int
+        Bytes that had to be sent.
     """
     n_sent = 0
     for upload in submission.before_imzml:
@@ -164,7 +197,11 @@ def send(
 def _find_databases(
     given: Sequence[Path], settings: dict[str, Any], beside: Path, uploader: Uploader
 ) -> tuple[list[Path], list[str]]:
-    """Return the tables to send and the names of all databases."""
+    """Return the tables to send, and the names of all databases of the run.
+
+    A name in the settings is that of a file beside the imzML, or of a table that the inbox or the
+    installation has already.
+    """
     if given:
         for path in given:
             _check_table(path)

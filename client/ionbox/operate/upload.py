@@ -1,5 +1,8 @@
 """Files into a bucket: in parts, in parallel, and without sending again what is there.
 
+For ``ionbox submit`` and the Python client's `Inbox`: an ibd may have hundreds of GB, and a line
+that breaks must not cost what has arrived.
+
 Every part is sent with its MD5 and S3 keeps it as the part's ETag. So a part that arrived before an
 interruption, or a whole object, is recognised by comparing ETags with MD5s of the local file. Where
 a bucket is encrypted with a KMS key ETags are no MD5s; nothing is recognised then and everything is
@@ -25,27 +28,30 @@ from ionbox.account import error_code
 PART_BYTES = 32 << 20
 """Size of a part; files that fit one are sent whole."""
 
-_MOST_PARTS = 10_000
+_MOST_PARTS = 10_000  # of one object, S3's limit
 _THREADS = 8  # of 32 MB each: a quarter of a GB, and enough for a fast line
 
 Tell = Callable[[int], None]
+"""What is called with a number of bytes each time that many more are done, for a progress bar."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file, or text made on the way, and where it goes."""
+    """A file, or content made in memory, and the key it goes to."""
 
     key: str
     content: Path | bytes
 
     @property
     def n_bytes(self) -> int:
-        """Its size."""
+        """Size of the content."""
         return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
 
 @dataclass(frozen=True)
 class _Part:
+    """A piece of a file; S3 counts parts from 1."""
+
     number: int
     offset: int
     n_bytes: int
@@ -56,12 +62,12 @@ class Uploader:
 
     Parameters
     ----------
-    s3
-        A boto3 client.
+    s3 : boto3 client
+        Client of S3.
     bucket : str
-        Its name.
+        Name of the bucket.
     part_bytes : int
-        Size of a part.
+        Size of a part; larger for files of more parts than S3 allows.
     """
 
     def __init__(self, s3: Any, bucket: str, part_bytes: int = PART_BYTES) -> None:
@@ -70,7 +76,7 @@ class Uploader:
         self._part_bytes = part_bytes
 
     def find(self, key: str) -> dict[str, Any] | None:
-        """Return what S3 says of an object, None if there is none."""
+        """Return S3's ``HeadObject`` answer for a key, None if there is no such object."""
         try:
             return dict(self._s3.head_object(Bucket=self._bucket, Key=key))
         except ClientError as error:
@@ -81,8 +87,8 @@ class Uploader:
     def is_there(self, upload: Upload, comparing: Callable[[], Tell] = lambda: _ignore) -> bool:
         """Say whether the bucket holds exactly this content under this key.
 
-        Only where the sizes are equal is the file read; ``comparing`` is called before that and
-        answers with what to tell the bytes to.
+        The file is read only if the sizes are equal. ``comparing`` is called before that, and
+        returns the function that is told of the bytes as they are compared.
         """
         found = self.find(upload.key)
         if found is None or found["ContentLength"] != upload.n_bytes:
@@ -90,10 +96,10 @@ class Uploader:
         return bool(found["ETag"].strip('"') == self._etag(upload, _locked(comparing())))
 
     def send(self, upload: Upload, tell: Tell) -> None:
-        """Send a file; parts that are there from an interrupted attempt are only counted.
+        """Send a file; parts that are there from an interrupted attempt are not sent again.
 
-        ``tell`` is called with bytes that are there. When this is interrupted, what arrived stays;
-        the same call goes on from there.
+        ``tell`` is called with the bytes of each part once it is there. If this is interrupted,
+        what arrived stays, and the same call goes on from there.
         """
         parts = self._cut(upload.n_bytes)
         if len(parts) == 1:
@@ -125,7 +131,11 @@ class Uploader:
         ]
 
     def _etag(self, upload: Upload, tell: Tell) -> str:
-        """Return the ETag that S3 gives this content when it is sent by `send`."""
+        """Return the ETag that S3 gives this content when it is sent by `send`.
+
+        The MD5 of the content; of an object of several parts, the MD5 of their MD5s and their
+        number.
+        """
 
         def digest(part: _Part) -> bytes:
             data = _read(upload.content, part)
@@ -140,7 +150,10 @@ class Uploader:
         return f"{_md5(b''.join(digests)).hex()}-{len(parts)}"
 
     def _pending(self, key: str) -> tuple[str, dict[int, tuple[int, str]]]:
-        """Return an unfinished upload of a key, or a new one, and its parts: size and ETag."""
+        """Return the id of an unfinished upload of a key, or of a new one, and its parts.
+
+        Parts are size and ETag, by number.
+        """
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._bucket, Prefix=key
         )
@@ -166,7 +179,7 @@ class Uploader:
         there: dict[int, tuple[int, str]],
         tell: Tell,
     ) -> dict[int, str]:
-        """Send the parts that are missing or differ; returns the ETags of all."""
+        """Send the parts that are missing or differ; return the ETags of all, by number."""
 
         def send(part: _Part) -> tuple[int, str]:
             data = _read(upload.content, part)
@@ -184,6 +197,7 @@ class Uploader:
             tell(len(data))
             return part.number, etag
 
+        # the first failure ends the wait, and parts that have not begun are then not sent in vain
         with _stoppable_threads() as threads:
             futures = [threads.submit(send, part) for part in parts]
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -192,7 +206,7 @@ class Uploader:
 
 @contextlib.contextmanager
 def _stoppable_threads() -> Iterator[ThreadPoolExecutor]:
-    """Run threads; what has not begun is forgotten when the block is left by an exception."""
+    """Yield a pool of threads; what has not begun when the block ends is not begun any more."""
     threads = ThreadPoolExecutor(_THREADS)
     try:
         yield threads
@@ -221,6 +235,7 @@ def _ignore(n_bytes: int) -> None:
 
 
 def _locked(tell: Tell) -> Tell:
+    """Let several threads call a function that is made for one."""
     lock = threading.Lock()
 
     def locked(n_bytes: int) -> None:
