@@ -12,8 +12,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# Seconds. Requests are small and answered at once; four tries must end well within the time limit
-# of the functions that make them, so that the error is raised and the event comes again.
+# Seconds. Requests are small and answered at once: what takes longer is worth another try, not more
+# patience, since a function is billed while it waits.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30
 )
