@@ -1,9 +1,9 @@
 """The page that people look at: one HTML file with its style, its modules and its data in it.
 
 The sources are in ``page/``: ``page.html``, ``page.css`` (and what a page adds to it, under the
-name of its first module) and ES modules in ``js/``. There is no
-build step: the modules are put one after the other here, each a function that returns its exports,
-so that the file also works from disk, where browsers load no modules.
+name of its first module) and ES modules in ``js/``. There is no build step: the modules are put one
+after the other here, each a function that returns its exports, so that the file also works from
+disk, where browsers load no modules.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*$|</?script|<!--", re.MULTILINE | re.IGNORECASE)
-_UNSAFE = re.compile("[<>&]")
+_UNSAFE = re.compile("[<>&]")  # with these, text could end the element that holds it
 
 
 def assemble_page(
@@ -34,7 +34,7 @@ def assemble_page(
     entry : str
         The module that starts it, a name in ``page/js`` without suffix.
     title : str
-        Of the window; any text.
+        Title of the window; any text, it is escaped.
     blocks : mapping of str to str or None
         Data the page carries: id of the element and what `encode_block` returned.
     served : bool
@@ -72,7 +72,13 @@ def page_policy(entry: str, *, served: bool = False) -> str:
 
 
 def encode_block(value: Any) -> str:
-    """Write a value as JSON in ASCII without ``<``, ``>`` and ``&``: no text in it can end it."""
+    """Write a value as JSON in ASCII without ``<``, ``>`` and ``&``: no text in it is markup.
+
+    Raises
+    ------
+    ValueError
+        If there is an infinity or NaN in it, which JSON does not know.
+    """
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
@@ -84,8 +90,9 @@ def bundle_modules(entry: str) -> str:
     Raises
     ------
     ValueError
-        If a module says something that is not understood here: imports are
-        ``import { names } from "./module.js";``, exports are declarations, and no circle is made.
+        If a module says something that is not understood here: imports must be
+        ``import { names } from "./module.js";``, exports must be declarations, and modules must not
+        import each other in a circle.
     """
     scripts: dict[str, str] = {}
     _add_module(entry, scripts, ())
@@ -114,6 +121,7 @@ def _take(found: re.Match[str]) -> str:
 
 
 def _fill(text: str, **values: str) -> str:
+    """Replace each ``%NAME%`` of a text by its value."""
     for name, value in values.items():
         text = text.replace(f"%{name}%", value)
     return text
@@ -127,6 +135,7 @@ def _style(entry: str) -> str:
 
 
 def _digest(text: str) -> str:
+    """Return a script or style as the content security policy names it: by its hash."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
