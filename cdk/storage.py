@@ -1,4 +1,8 @@
-"""The three buckets: what users drop, intermediates, results."""
+"""The three buckets: what users drop, intermediates, results.
+
+If the stack is deleted, inbox and results are kept; intermediates can be computed again.
+``ionbox_cloud/keys.py`` says what lies in each.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,23 @@ _INTERMEDIATES = (
     *("databases/", "datasets/", "patterns/", "scores/"),
     *("runs/", "sort/", "executions/"),
 )
-# Step Functions does not take a name again within 90 days; as long, attempts must be counted on.
+# Step Functions does not take a name again within 90 days: attempts must be remembered for longer,
+# or a new one would get the name of an old one.
 _CLAIMS = Duration.days(120)
 
 _FOLDER = "one folder of one bucket; object names are only known in a run"
 
 
 class Storage(Construct):
-    """The buckets, and who may touch what in them."""
+    """The buckets, and who may touch what in them.
+
+    Parameters
+    ----------
+    scope : Construct
+        The stack.
+    settings : StackSettings
+        What the deployer chose: how long objects are kept, and by which key they are encrypted.
+    """
 
     def __init__(self, scope: Construct, settings: StackSettings) -> None:
         super().__init__(scope, "Storage")
@@ -128,6 +141,17 @@ class Storage(Construct):
     def allow(self, role: aws_iam.Role, objects: Objects, *, may_list: bool = True) -> None:
         """Let a role touch these objects and no others.
 
+        Parameters
+        ----------
+        role : Role
+            The role, which gets the statements.
+        objects : Objects
+            Folders to read and to write.
+        may_list : bool
+            Whether it may list the buckets it touches.
+
+        Notes
+        -----
         Handlers may list the names of objects in a whole bucket: without that permission, S3
         answers the question whether an object exists with "forbidden" rather than "no".
         """
