@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SMALLEST_LAMBDA_MB = 1769  # the lowest rung of the ladders: with less, Lambda gives less than one processor
+# The lowest rung of the ladders: with less memory, Lambda gives less than one processor.
+SMALLEST_LAMBDA_MB = 1769
 LARGEST_LAMBDA_MB = 10240  # the most that Lambda has
 
 _RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
