@@ -2,8 +2,8 @@
 
 It answers the requests that the interpreter sends on behalf of a state machine: calling a
 function, reading the object that holds a Map's items, and starting a task; and the reports of the
-tasks. The interpreter waits for an answer
-without limit and never asks twice (a test holds it to that), so a slow function is called once.
+tasks. The interpreter waits for an answer without limit and never asks twice (a test holds it to
+that), so a slow function is called once. Only this machine can connect, and nothing is signed.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Endpoint:
     Parameters
     ----------
     invoke
-        Calls a function: name or ARN, event as JSON text.
+        Calls a function: takes name or ARN, and the event as JSON text; returns its `Answer`.
     buckets
-        The folder that stands for each bucket.
+        The folder that stands for each bucket, by the bucket's name.
     services
         Other services by the name that requests to them carry (``X-Amz-Target``): each takes an
         action and its parameters.
@@ -199,6 +199,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
 
 def _too_large(what: str, function: str, payload: str) -> Answer:
+    """Return the failure that a message of this size would be on AWS."""
     message = (
         f"The {what} of {unquote(function)} has {len(payload.encode())} bytes, more than the "
         f"{MAX_MESSAGE_BYTES} that Step Functions passes on."

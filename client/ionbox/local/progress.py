@@ -1,7 +1,7 @@
 """Shows on standard error which states a run is in and how far they are.
 
 On a terminal each state is a line that moves; elsewhere (a log file, CI) a state is one plain line
-when it has finished.
+when it has finished. Counts come from `ionbox.local.events`, not from what the run has stored.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Tally:
         Calls that succeeded, calls in progress.
     error : str or None
         Why the latest call failed; None once a later one succeeded.
+    started : float
+        Time of the first event, seconds of a monotonic clock.
     """
 
     state: str

@@ -27,6 +27,7 @@ from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
 
 HEARTBEAT_S = 30.0
+"""Seconds of silence after which a task on this machine is taken for dead."""
 
 # The names AWS gives these services in a request's X-Amz-Target.
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -35,9 +36,9 @@ STEP_FUNCTIONS = "AWSStepFunctions"
 _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
-_HEARTBEATS_PER_TIMEOUT = 4
+_HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
 _STOP_S = 5.0  # from SIGTERM to SIGKILL; 30 s on Fargate
-_NO_REPORT = "States.HeartbeatTimeout"
+_NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
 
 class Tokens(Protocol):
@@ -127,7 +128,7 @@ class LocalTasks:
     log
         File that receives what tasks print.
     heartbeat_s
-        How long the state machine waits for a sign of life.
+        Seconds for which the state machine waits for a sign of life.
     listener
         Is told when tasks start and finish.
     """
@@ -168,7 +169,13 @@ class LocalTasks:
     # --- ECS ---
 
     def answer_ecs(self, action: str, request: Request) -> Response:
-        """Answer a request to ECS."""
+        """Answer a request to ECS: starting, stopping, listing and describing tasks.
+
+        Raises
+        ------
+        ServiceFault
+            When there is no such action, task or run here, or the runner is stopping.
+        """
         match action:
             case "RunTask":
                 return {"tasks": [self._run_task(request).describe()], "failures": []}
@@ -185,7 +192,7 @@ class LocalTasks:
         with self._lock:
             former = self._runs.get(run.token)
             self._runs[run.token] = run
-        if former is not None:
+        if former is not None:  # a Retry: moto gives it the token of the attempt before
             former.signal(signal.SIGKILL)
             self._waiting.renew(run.token)
         life = threading.Thread(target=self._live, args=(run,), name=f"task {run.task.name}")
@@ -221,6 +228,7 @@ class LocalTasks:
         )
 
     def _live(self, run: _Run) -> None:
+        """Wait for room, start the process and see it to its end; a thread for each run."""
         try:
             with self._pool.admitted(run.memory_mb):
                 process = self._start(run)
@@ -302,7 +310,13 @@ class LocalTasks:
     # --- Step Functions ---
 
     def pass_on(self, action: str, request: Request) -> Response:
-        """Pass a task's report on to the state that waits for it."""
+        """Pass a task's report on to the state that waits for it.
+
+        Raises
+        ------
+        ServiceFault
+            When there is no such action here, or no state waits for the token.
+        """
         token = request["taskToken"]
         match action:
             case "SendTaskHeartbeat":
@@ -324,6 +338,7 @@ class LocalTasks:
         return self._tokens
 
     def _finish(self, token: str, error: str | None) -> None:
+        """Record a run when it reports, not when its process ends: the state goes on from here."""
         with self._lock:
             run = self._runs.get(token)
         if run is not None:

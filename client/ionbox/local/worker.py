@@ -61,6 +61,7 @@ def _keeps_too_much(fresh_mb: float) -> bool:
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return the pipes to the pool, after putting others in place of standard input and output."""
     # Duplicates are not inherited: processes that a handler starts cannot hold the pipes open.
     calls = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
@@ -72,6 +73,7 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read_calls(calls: BinaryIO, queue: SimpleQueue[bytes]) -> None:
+    """Put calls into the queue until the pool closes the pipe, then end the process."""
     for line in calls:
         queue.put(line)
     # The pool is gone, perhaps killed: nobody wants the call in progress any more. A thread that
