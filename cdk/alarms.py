@@ -46,9 +46,9 @@ class Alarms(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     topic : Topic
-        Where they ring.
+        Where an alarm is announced.
     workflow : Workflow
         The state machine, which counts its executions.
     events : EventPath

@@ -54,7 +54,7 @@ class EventPath(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     functions : Functions
@@ -175,6 +175,7 @@ class EventPath(Construct):
 
     def _start_runs_when_kicked(self) -> None:
         self._functions.one("StartRuns").add_event_source(
+            # kicks that came together are one call: one look is enough for all of them
             aws_lambda_event_sources.SqsEventSource(self.kicks, batch_size=10)
         )
 
@@ -230,6 +231,7 @@ class EventPath(Construct):
     def _call(self, state: str) -> aws_events_targets.LambdaFunction:
         """Make a function a target; an event that it fails on three times is a dead letter too."""
         function = self._functions.one(state)
+        # two kinds of failure: this is for calls that fail, the target below for calls not made
         aws_lambda.EventInvokeConfig(
             self,
             f"{state}Retries",

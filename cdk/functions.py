@@ -69,13 +69,13 @@ class Functions(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
         Handlers, sizes and time limits.
     storage : Storage
-        The buckets.
+        The buckets, to which each role gets its access.
     layers : mapping of str to Path
         Folder of each built layer, ``science`` and ``cloud``.
     """

@@ -40,13 +40,13 @@ class FargateSort(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
         The task's size and entry, and the ladder its plan needs to know.
     storage : Storage
-        The buckets.
+        The buckets, to which the task's role gets its access.
     layers : mapping of str to Path
         Folder of each built layer, ``science`` and ``cloud``.
     state_machine_arn : str
@@ -96,7 +96,7 @@ class FargateSort(Construct):
         network = aws_ec2.Vpc(
             self,
             "Network",
-            max_azs=2,
+            max_azs=2,  # should one zone have no room for a task
             nat_gateways=0,  # tasks have public addresses instead: a gateway costs when idle
             subnet_configuration=[
                 aws_ec2.SubnetConfiguration(
@@ -199,8 +199,9 @@ class FargateSort(Construct):
                 "PYTHONUNBUFFERED": "1",
             },
             logging=aws_ecs.LogDriver.aws_logs(stream_prefix=CONTAINER, log_group=self.logs),
+            # an init process passes SIGTERM on; Linux spares process 1, which the task would be
             linux_parameters=aws_ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
-            stop_timeout=Duration.seconds(120),
+            stop_timeout=Duration.seconds(120),  # from SIGTERM to the end; the most Fargate allows
         )
 
     def placeholders(self) -> dict[str, str]:

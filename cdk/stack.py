@@ -32,7 +32,7 @@ class IonboxStack(Stack):
     Parameters
     ----------
     scope : Construct
-        The app.
+        The CDK app that is synthesised.
     settings : StackSettings
         What the deployer chose.
     layers : mapping of str to Path

@@ -14,9 +14,10 @@ from cdk.permissions import Objects
 from cdk.reviewed import acknowledge, acknowledge_wildcard
 from cdk.settings import StackSettings
 
-_OLD_VERSIONS = Duration.days(30)
-_INCOMPLETE_UPLOADS = Duration.days(7)
+_OLD_VERSIONS = Duration.days(30)  # of files in the inbox that were replaced or deleted
+_INCOMPLETE_UPLOADS = Duration.days(7)  # their parts are billed, and listed nowhere
 
+# Folders of the work bucket that expire; claims are kept for longer.
 _INTERMEDIATES = (
     *("databases/", "datasets/", "patterns/", "scores/"),
     *("runs/", "sort/", "executions/"),
@@ -34,7 +35,7 @@ class Storage(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose: how long objects are kept, and by which key they are encrypted.
     """

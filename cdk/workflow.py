@@ -52,11 +52,11 @@ class Workflow(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     functions : Functions
-        What it calls.
+        The functions that states call.
     storage : Storage
         Where it finds the items of Maps.
     sort_task : FargateSort or None
