@@ -28,7 +28,7 @@ _TASKS = {"SortSpectra": "SortTask"}
 _ELSEWHERE = {
     "ChildExecutionType": "STANDARD",
     "WorkBucket": WORK_BUCKET,
-    "MapConcurrency": "1000",
+    "MapConcurrency": "1000",  # `adapt_to_machine` limits Maps by the workers there are
     "Cluster": "local",
     "Subnets": "subnet-local",
     "SecurityGroup": "sg-local",

@@ -77,6 +77,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
+        """Address of the endpoint, for clients and tasks."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Endpoint:
@@ -118,6 +119,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         payload = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path = urlsplit(self.path).path
+        # ECS and Step Functions name themselves and the action in a header, Lambda in the path
         service, _, action = self.headers.get("X-Amz-Target", "").partition(".")
         if service in self.server.services:
             self._ask(self.server.services[service], action, payload)
@@ -170,10 +172,11 @@ class _RequestHandler(BaseHTTPRequestHandler):
         folder = self.server.buckets.get(bucket)
         if folder is None:
             return None
-        path = (folder / key).resolve()
+        path = (folder / key).resolve()  # a key with ".." must not lead out of the folder
         return path if path.is_relative_to(folder.resolve()) else None
 
     def _announce_items(self, key: str, body: bytes) -> None:
+        """Tell the listener how many items a Map has: nothing else here learns it."""
         *_, folder, name = ("", *key.split("/"))
         if folder == "items" and name.endswith(".json"):
             state = name.removesuffix(".json")

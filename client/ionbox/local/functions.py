@@ -75,6 +75,7 @@ class Function:
 
     @property
     def arn(self) -> str:
+        """ARN by which states call it."""
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
 
 
@@ -107,7 +108,7 @@ class FargateTask:
 
 
 def read_functions(project: Project, *, max_lambda_mb: int | None = None) -> dict[str, Function]:
-    """Read the functions table.
+    """Read the functions of the functions table, at all their memory sizes.
 
     Parameters
     ----------
@@ -171,6 +172,7 @@ def _rungs(
 ) -> list[Function]:
     try:
         path = handlers / entry["handler"]
+        # rungs that the limit makes equal become one, as on AWS
         lowest, *others = sorted({min(mb, max_lambda_mb or mb) for mb in entry["rungs_mb"]})
         timeout_s = entry["timeout_s"]
     except (KeyError, ValueError) as error:
@@ -201,7 +203,7 @@ def find_function(functions: Mapping[str, Function], reference: str) -> Function
     Parameters
     ----------
     functions
-        Functions by name.
+        What `read_functions` returned.
     reference
         Name, ``name:qualifier``, partial or full ARN, percent-encoded or not.
 

@@ -45,7 +45,7 @@ _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How an execution ended.
+    """How an execution ended, with every call that was made for it.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def run_execution(
     name
         The execution's name, which the state machine sees as ``$$.Execution.Name``.
     execution_input
-        Its input.
+        Its input, as JSON values: an `ionbox_cloud.messages.RunRequest`.
     stores
         Where the handlers find and leave their objects; ``work`` must be a ``file://`` URL,
         because the items of Maps are read from there.
@@ -245,6 +245,7 @@ def _quiet_end(pool: WorkerPool, tasks: LocalTasks) -> Iterator[None]:
     try:
         yield
     finally:
+        # in this order: tasks that wait for room are let go by the pool, and only then can end
         tasks.close()
         pool.close()
         tasks.join()

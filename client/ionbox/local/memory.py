@@ -71,11 +71,11 @@ class Watched:
     Attributes
     ----------
     pid : int
-        The process.
+        Id of the process.
     limit_mb : float
         Resident memory it may hold, MB.
     kill : callable
-        Ends the process.
+        Ends the process when it holds more.
     peak_mb : float
         The most a sample has shown so far, MB.
     """

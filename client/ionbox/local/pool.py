@@ -82,10 +82,12 @@ class Worker:
 
     @property
     def pid(self) -> int:
+        """Id of the process, and of its process group."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     @property
@@ -178,7 +180,7 @@ class WorkerPool:
     Parameters
     ----------
     functions
-        Functions by name.
+        What `read_functions` returned.
     environment
         Variables the handlers need, on top of this process's own.
     log
@@ -351,7 +353,7 @@ class WorkerPool:
             if worker.reusable and not self._closed:
                 self._idle.append(worker)
                 return
-        worker.dispose()
+        worker.dispose()  # not under the lock: it waits for the process to end
 
     def close(self) -> None:
         """Kill all workers and wait until every call has been answered."""

@@ -27,7 +27,7 @@ class Tally:
     Attributes
     ----------
     state : str
-        The state's name.
+        Name of the state, or of the task.
     n_items : int or None
         Number of items of a Map; None for a state that is one call.
     n_done, n_running : int
@@ -47,12 +47,14 @@ class Tally:
 
     @property
     def finished(self) -> bool:
+        """Whether all its items, or its one call, have succeeded."""
         if self.n_items is None:
             return self.n_done > 0 and self.n_running == 0
         return self.n_done >= self.n_items
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since its first event."""
         return time.monotonic() - self.started
 
     def items(self) -> str:
@@ -69,7 +71,10 @@ def _count_items(n_items: int) -> str:
 
 
 class Display(Protocol):
-    """Where progress is shown; called under a lock, so one call at a time."""
+    """Where progress is shown; called under a lock, so one call at a time.
+
+    ``update`` is called after each event with the state's tally, ``close`` once, with all of them.
+    """
 
     def update(self, tally: Tally) -> None: ...
 

@@ -63,7 +63,7 @@ def handler_environment(
     Parameters
     ----------
     stores
-        Where objects are.
+        What stands for the three buckets.
     functions
         The functions there are, whose rungs the planner chooses from; None for all of ionbox's.
     tasks
@@ -124,6 +124,7 @@ class Call:
 
     @classmethod
     def of(cls, function: Function, request_id: str, payload: str) -> Call:
+        """Return a call of a function with an event, JSON text."""
         return cls(
             function=function.name,
             arn=function.arn,
@@ -171,6 +172,7 @@ class LambdaContext:
         self._deadline = time.monotonic() + call.timeout_s
 
     def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function's time limit, 0 if it has passed."""
         return max(0, round(1000 * (self._deadline - time.monotonic())))
 
 
@@ -187,6 +189,7 @@ class RuntimeFault(Exception):  # noqa: N818 (Lambda's own word; not one of our 
 
 def answer_call(call: Call) -> Answer:
     """Run a call in this process and answer as Lambda would, whatever the handler raises."""
+    # as Lambda sets them, for what a handler imports
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
     os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory_mb)
     try:
@@ -206,7 +209,7 @@ def error_answer(
     error_type
         Name of the error, by which the state machine's Retry and Catch go.
     message
-        What went wrong.
+        What went wrong, for people.
     request_id
         The call's id; may be empty.
     trace

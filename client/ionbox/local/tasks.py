@@ -37,12 +37,15 @@ _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
 _HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
-_STOP_S = 5.0  # from SIGTERM to SIGKILL; 30 s on Fargate
+_STOP_S = 5.0  # from SIGTERM to SIGKILL; Fargate waits for longer (cdk/sort_task.py)
 _NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
 
 class Tokens(Protocol):
-    """The states that wait for a task's token; each method raises `ServiceFault` if none does."""
+    """The states that wait for a task's token: `ionbox.local.interpreter.TaskTokens`.
+
+    The first three methods raise `ServiceFault` if none waits for it.
+    """
 
     def heartbeat(self, token: str) -> None: ...
 
@@ -120,7 +123,7 @@ class LocalTasks:
     Parameters
     ----------
     tasks
-        Tasks by name.
+        What `read_tasks` returned.
     pool
         Shares cores and memory with the tasks, and keeps their records.
     environment

@@ -37,7 +37,7 @@ def main() -> None:
         meter = PeakMeter()
         answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
         stale = _keeps_too_much(fresh_mb)
-        sys.stdout.flush()
+        sys.stdout.flush()  # so that the log has what a call printed before the next one begins
         answers.write(json.dumps({"answer": asdict(answer), "stale": stale}).encode() + b"\n")
         answers.flush()
 
@@ -55,7 +55,7 @@ def _keeps_too_much(fresh_mb: float) -> bool:
     give_back_memory()
     if resident_mb() <= fresh_mb + _MOST_KEPT_MB:
         return False
-    gc.collect()
+    gc.collect()  # takes a while, so only if the cheap way was not enough
     give_back_memory()
     return resident_mb() > fresh_mb + _MOST_KEPT_MB
 
