@@ -90,7 +90,7 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     step : callable
         What the state does.
     message : Message
-        What it received.
+        What the state received, parsed.
     rung_mb : int
         Memory of the function or task it runs in, MB.
 

@@ -58,7 +58,7 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
     """
     digest = hashlib.sha256(imzml)
     digest.update(f"\n{ibd_bytes}\n".encode())
-    last = max(0, ibd_bytes - BLOCK_BYTES)
+    last = max(0, ibd_bytes - BLOCK_BYTES)  # offset of the block that ends with the file
     for block in range(N_BLOCKS):
         offset = last * block // (N_BLOCKS - 1)
         digest.update(read_range(offset, min(BLOCK_BYTES, ibd_bytes - offset)))
@@ -84,7 +84,7 @@ def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:
     Parameters
     ----------
     segments_id : str
-        What they make.
+        The segments that come of it.
     cuts : sequence of int
         Spectra at which the spans begin and end.
     """
@@ -119,11 +119,11 @@ def identify_run(
     Parameters
     ----------
     dataset_id : str
-        The dataset's content.
+        Identity of the dataset's content.
     dataset : DatasetFiles
         Its name enters, because results say it; its keys do not.
     config : RunConfig
-        The resolved config.
+        The resolved config; all of it enters.
     databases : sequence of (str, str)
         Names and contents, in any order.
     """

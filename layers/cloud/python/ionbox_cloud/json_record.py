@@ -23,6 +23,7 @@ from ionbox_cloud.errors import InvalidMessage
 
 @functools.cache
 def _field_types(record_type: Any) -> dict[str, Any]:
+    """Return the types of a record's fields; cached, because resolving annotations is slow."""
     hints = get_type_hints(record_type)
     return {field.name: hints[field.name] for field in dataclasses.fields(record_type)}
 

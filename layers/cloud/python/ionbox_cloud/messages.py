@@ -106,7 +106,7 @@ class SortChoice(Message):
     task_cpu, task_memory : str
         Size of the Fargate task, in 1/1024 of a processor and in MB; text, as ECS wants them.
     task_disk_gb : int
-        Its disk, GiB.
+        Disk of the Fargate task, GiB.
     """
 
     way: str

@@ -112,7 +112,7 @@ class RunPlan(JsonRecord):
 
     @property
     def n_segments(self) -> int:
-        """Segments of the dataset."""
+        """Number of segments that the bounds make."""
         return len(self.segment_bounds) + 1
 
     @property

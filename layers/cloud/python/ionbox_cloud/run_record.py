@@ -112,7 +112,7 @@ class DatabaseRecord(PublishedRecord):
     n_annotations, n_dropped : int
         Annotations, and targets that were found but whose FDR reached 1.
     version : str or None
-        Of the database; tables of molecules say none.
+        Version of the database; tables of molecules say none.
     n_targets, n_measured, best_msm, best_decoy_msm : int, int, float, float
         As of `ionbox_science.annotation.quality.ScoreTally`.
     """
@@ -132,7 +132,7 @@ class DatabaseRecord(PublishedRecord):
     version: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Write what is known."""
+        """Write the record as JSON values, without a version if there is none."""
         return {name: value for name, value in super().to_json().items() if value is not None}
 
 
@@ -227,7 +227,7 @@ class RunRecord(PublishedRecord):
     run_id : str
         Identity of the run.
     dataset : DatasetRecord
-        What was annotated.
+        The dataset that was annotated.
     config : RunConfig
         The resolved config, defaults included.
     databases : tuple of DatabaseRecord
@@ -249,7 +249,7 @@ class RunRecord(PublishedRecord):
     states : dict of str to StateTotals
         What the calls of each state took together.
     cost : Bill or None
-        What that costs.
+        What these calls cost.
     """
 
     run_id: str
@@ -286,7 +286,7 @@ class RunStatus(PublishedRecord):
         ``succeeded``, ``invalid_input`` (the user must act), ``failed``, ``timed_out`` or
         ``cancelled``.
     execution_id : str
-        Which attempt.
+        Name of the attempt's execution.
     ended : str or None
         When, in UTC, as ISO 8601.
     dataset, run_id : str or None
@@ -297,7 +297,7 @@ class RunStatus(PublishedRecord):
     error, message, advice : str or None
         Of anything else: error class, what was wrong, what to do.
     cost : Bill or None
-        Of this attempt.
+        What this attempt cost.
     older_results, replaced_results : str or None
         On one machine: the run whose results are still in the user's folder, and the one whose
         results were there before.
@@ -320,9 +320,9 @@ class RunStatus(PublishedRecord):
 
     @property
     def succeeded(self) -> bool:
-        """Whether there are results."""
+        """Whether the attempt ended with results."""
         return self.status == "succeeded"
 
     def to_json(self) -> dict[str, Any]:
-        """Write what applies."""
+        """Write the record as JSON values, without fields that do not apply (None)."""
         return {name: value for name, value in super().to_json().items() if value is not None}

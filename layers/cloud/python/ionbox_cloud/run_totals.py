@@ -28,9 +28,9 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where the records are.
     execution_id : str
-        Which execution.
+        Name of the execution.
     plan : RunPlan or None
         Its plan, if it has one.
 

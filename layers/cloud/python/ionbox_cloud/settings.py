@@ -62,7 +62,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings.
+        """Read the settings from the environment.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class TaskSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TaskSettings:
-        """Read the settings.
+        """Read the settings from the environment.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class IntakeSettings:
     Attributes
     ----------
     objects : Settings
-        Where objects live.
+        Where the three stores are.
     state_machine_arn : str
         Whose executions the runs become.
     run_queue_url, kick_queue_url : str
@@ -142,7 +142,7 @@ class IntakeSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> IntakeSettings:
-        """Read the settings.
+        """Read the settings from the environment.
 
         Raises
         ------
@@ -158,11 +158,11 @@ class IntakeSettings:
             DEFAULT_CONFIG_VARIABLE,
         )
         settings = cls(Settings.from_environment(environment), *values)
-        settings.default_settings()  # refused here, before a drop is claimed with half of it done
+        settings.default_settings()  # refuses a bad one here, before anything is claimed
         return settings
 
     def default_settings(self) -> dict[str, Any]:
-        """Return the default config.
+        """Return the default config as settings by name.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class StartRunsSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StartRunsSettings:
-        """Read the settings.
+        """Read the settings from the environment.
 
         Raises
         ------
@@ -227,7 +227,7 @@ class AnnounceEndSettings:
     Attributes
     ----------
     objects : Settings
-        Where objects live.
+        Where the three stores are.
     topic_arn : str
         Where people are told how a run ended.
     event_bus : str
@@ -240,7 +240,7 @@ class AnnounceEndSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> AnnounceEndSettings:
-        """Read the settings.
+        """Read the settings from the environment.
 
         Raises
         ------

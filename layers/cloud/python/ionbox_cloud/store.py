@@ -77,7 +77,7 @@ class ObjectFacts:
     Attributes
     ----------
     n_bytes : int
-        Size.
+        Size of the object, bytes.
     etag : str
         Changes with the content.
     version : str
@@ -91,7 +91,7 @@ class ObjectFacts:
 
 
 class Store:
-    """One bucket or folder.
+    """One bucket or folder, whose objects have keys and bytes.
 
     Every method that asks storage may raise `AccessDenied`, if storage refuses for good, and
     `StoreUnavailable`, if it does not answer properly; those that need an object raise
@@ -151,9 +151,9 @@ class Store:
         Parameters
         ----------
         url : str
-            The bucket.
+            Address of the bucket.
         session : boto3.Session
-            Profile and region.
+            Has the person's credentials, and the region.
         endpoint : str or None
             URL of a service that stands for S3, for tests; None for S3.
         """
@@ -209,7 +209,7 @@ class Store:
         Parameters
         ----------
         key : str
-            The object.
+            Key of the object.
         path : Path
             The file, which is replaced.
         tell : callable
@@ -235,7 +235,7 @@ class Store:
         MissingObject
             If there is no object, or it ends before ``offset``.
         """
-        if n_bytes == 0:
+        if n_bytes == 0:  # HTTP has no range without bytes
             return memoryview(b"")
         with _named_errors(key), self._long_enough(key, offset):
             return memoryview(obstore.get_range(self._objects, key, start=offset, length=n_bytes))
@@ -343,7 +343,7 @@ class Store:
         return age < timedelta(days=self._expiry_days) - _LONGEST_USE
 
     def read_json(self, key: str) -> Any:
-        """Read a JSON object."""
+        """Read an object and parse it as JSON."""
         return json.loads(self.read(key))
 
     def read_json_if_whole(self, key: str) -> Any:
@@ -365,6 +365,7 @@ class Store:
 
     def read_arrays(self, key: str) -> Arrays:
         """Read what `write_arrays` wrote: a name → array mapping."""
+        # never pickles: reading one runs what is in it
         with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
             return dict(archive)
 
@@ -435,7 +436,7 @@ def _named_errors(key: str) -> Iterator[None]:
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
-        raise
+        raise  # an answer, which `create` asked for
     except (BaseError, FileNotFoundError) as error:
         raise _translate(error, key) from error
 

@@ -188,7 +188,7 @@ def _keep_alive(token: TaskToken, interval_s: float) -> None:
 
 
 def _report_stop(token: TaskToken) -> None:
-    """Report SIGTERM, which a task gets half a minute before it is killed, and end."""
+    """Report SIGTERM, which a task gets some time before it is killed, and end."""
 
     def watch() -> None:
         while receiver.recv(1)[0] != signal.SIGTERM:

@@ -63,9 +63,9 @@ class Attempt(JsonRecord):
     Attributes
     ----------
     claim_id : str
-        The claim.
+        Identity of what was dropped, see `identify_claim`.
     number : int
-        From 1.
+        Place among the claim's attempts, from 1.
     dataset : str
         Name of the dataset.
     versions : tuple of str

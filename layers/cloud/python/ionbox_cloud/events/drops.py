@@ -58,7 +58,7 @@ def find_drop(inbox: Store, key_in_event: str) -> Drop:
     Parameters
     ----------
     inbox : Store
-        The inbox.
+        Where to look for the object and those that belong to it.
     key_in_event : str
         Key of an object that was created, perhaps long ago.
 
@@ -116,7 +116,7 @@ def _find_dataset(inbox: Store, stem: str) -> DroppedDataset | Ignored:
     present = [key for key in (imzml, ibd, sidecar) if key is not None]
     found = [inbox.facts(key) for key in present]
     facts = [each for each in found if each is not None]
-    if len(facts) < len(present):
+    if len(facts) < len(present):  # listed a moment ago, and gone
         raise MissingObject(f"one of {', '.join(present)} was removed just now")
     return DroppedDataset(
         DatasetFiles(PurePosixPath(imzml).stem, imzml, ibd, sidecar),

@@ -79,7 +79,7 @@ class Executions:
     client : botocore client
         Client of Step Functions.
     state_machine_arn : str
-        The state machine.
+        ARN of the state machine.
     now : callable
         A clock in seconds, for tests.
     """
@@ -120,7 +120,7 @@ class Executions:
         names = self._listed(limit)
         for name in self._recently_started() - names:
             status = self.status(name)
-            if status is None or not status.is_end:
+            if status is None or not status.is_end:  # None: so new that nothing is known of it
                 names.add(name)
         return names
 

@@ -53,7 +53,7 @@ class EventBus:
         self._name = name
 
     def tell(self, detail_type: str, detail: dict[str, Any]) -> None:
-        """Send an event.
+        """Send an event of ours; ``detail`` is what its receivers read.
 
         Raises
         ------

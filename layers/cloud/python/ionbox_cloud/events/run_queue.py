@@ -59,7 +59,7 @@ class RunQueue:
         self.kick()
 
     def kick(self) -> None:
-        """Wake StartRuns.
+        """Wake StartRuns: it looks again at what waits and what runs.
 
         Notes
         -----
@@ -100,11 +100,11 @@ def start_waiting_runs(
     Parameters
     ----------
     queue : RunQueue
-        What waits.
+        Holds the waiting runs.
     executions : Executions
-        What runs.
+        Knows which runs are on, and starts others.
     max_runs : int
-        Executions at once.
+        Executions that may run at once.
     ended : set of str
         Executions that are known to have ended, whatever the list of running ones still says.
 

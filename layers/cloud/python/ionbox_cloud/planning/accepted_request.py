@@ -76,6 +76,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
             inbox, request.dataset, accept_profile=_asks(everything, "accept_profile")
         )
     )
+    # what needs the header is checked only if there is one; databases are checked in any case
     ibd = dataset and refusals.check(dataset.require_fit)
     resolved = dataset and refusals.check(
         lambda: resolve_config(layers, words_of(dataset.header), defaults)

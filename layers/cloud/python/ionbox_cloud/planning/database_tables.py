@@ -111,7 +111,7 @@ def _find_table(
     if len(files) > 1:
         both = " and ".join(file.key for file in files)
         raise InvalidConfig(f"databases ({source}): '{name}' is there twice, {both}; remove one")
-    if files:
+    if files:  # before the shipped ones: a user's own table may have the name of one
         return DatabaseTable.of(files[0], inbox)
     if name in SHIPPED_DATABASES:
         return DatabaseTable(name, SHIPPED_DATABASES[name])

@@ -32,13 +32,13 @@ class Inspection:
     Attributes
     ----------
     imzml : bytes
-        The imzML file.
+        Bytes of the imzML file.
     header : ImzmlHeader
         What the imzML says.
     ibd : ObjectFacts or None
         Size and tags of the ibd, if there is one.
     problems : tuple of Problem
-        Errors first.
+        What is wrong or odd, errors first.
     """
 
     imzml: bytes

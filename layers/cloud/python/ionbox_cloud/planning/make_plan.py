@@ -36,7 +36,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     Parameters
     ----------
     request : RunRequest
-        What was asked.
+        What was asked: files by key, and settings.
     accepted : AcceptedRequest
         What is behind it, found fit.
     inbox : Store
@@ -98,7 +98,7 @@ def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
     Parameters
     ----------
     header : ImzmlHeader
-        Of the dataset.
+        What the imzML says: how many peaks each spectrum has.
     n_runs : int
         Spans to make; fewer come out where one spectrum has the peaks of several.
 
@@ -109,6 +109,7 @@ def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
     """
     ends = np.cumsum(header.mz_count)
     targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
+    # behind the spectrum with which each target is reached
     inner = np.searchsorted(ends, targets, side="left") + 1
     return sorted({0, *inner.tolist(), header.n_spectra})
 

@@ -59,7 +59,7 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
     listed = work.read_json(keys.items(execution_id, state))
     items = [item_type.from_json(entry["item"]) for entry in listed]
     failed = work.list(keys.failures(execution_id, state))
-    if failed:
+    if failed:  # before outputs: an item that failed has none either
         report = ItemFailureReport.from_json(work.read_json(failed[0]))
         item = next(item for item in items if item.item == report.item)
         error = report.error.Error

@@ -82,7 +82,7 @@ class SortJob:
     ibd_bytes : int
         Size of the ibd, bytes.
     n_segments : int
-        Segments to make.
+        Segments that come of it.
     """
 
     name: str

@@ -125,7 +125,7 @@ def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
         if n_peaks > PEAKS_PER_SCORE_ITEM:
             n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
             size = max(1, -(-(stop - start) // n_parts))
-            share = n_peaks // n_parts
+            share = n_peaks // n_parts  # as if peaks were spread evenly over the ions
             items += [IonRange(start + a, start + b, share) for a, b in cut(stop - start, size)]
             start, n_peaks = stop, 0
     if stop > start:

@@ -39,7 +39,7 @@ def describe_run(
     Parameters
     ----------
     plan : RunPlan
-        What PlanRun decided.
+        What PlanRun decided and was told.
     header : ImzmlHeader
         What the imzML says.
     manifest : SegmentsManifest

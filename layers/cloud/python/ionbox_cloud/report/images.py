@@ -29,7 +29,7 @@ _BYTES_AROUND = 150  # at most: maximum, quotes, and the element around the imag
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An image as text.
+    """An image as text, to lie in the page's JSON.
 
     Attributes
     ----------

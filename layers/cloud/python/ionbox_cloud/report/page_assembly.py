@@ -27,7 +27,7 @@ _UNSAFE = re.compile("[<>&]")  # with these, text could end the element that hol
 def assemble_page(
     entry: str, title: str, blocks: Mapping[str, str] | None = None, *, served: bool = False
 ) -> list[bytes]:
-    """Put a page together.
+    """Put a page together from its sources and its data.
 
     Parameters
     ----------

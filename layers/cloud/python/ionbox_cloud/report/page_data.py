@@ -49,9 +49,9 @@ class Overview:
     Attributes
     ----------
     tic : (height, width) float64, counts
-        Total ion current.
+        Total ion current of each pixel.
     mask : (height, width) bool
-        Measured pixels.
+        True where a pixel was measured.
     """
 
     tic: npt.NDArray[np.float64]
@@ -106,7 +106,7 @@ def make_report(
     found : sequence of FoundDatabase
         Databases and their annotations, in the order of the plan.
     images : StoredImages
-        The ion images.
+        The ion images, as they are stored.
     overview : Overview
         Total ion current and mask.
     partners : mapping of str to sequence of Partner, or None

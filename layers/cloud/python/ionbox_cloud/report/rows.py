@@ -78,7 +78,7 @@ class _Described:
     Attributes
     ----------
     database : AnnotatedDatabase
-        Molecules and annotations.
+        Its molecules and annotations.
     ions, isomers
         By row: name of the ion, and number of other molecules it could be.
     molecules

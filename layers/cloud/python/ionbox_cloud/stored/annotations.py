@@ -27,7 +27,7 @@ class FoundDatabase:
     Attributes
     ----------
     annotated : AnnotatedDatabase
-        Molecules and annotations.
+        Its molecules and annotations.
     n_dropped : int
         Targets that were found but whose FDR reached 1.
     msm_histogram : (2, n_bins) float64

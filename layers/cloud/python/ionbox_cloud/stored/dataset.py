@@ -29,6 +29,7 @@ def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
     """
     key = plan.dataset.ibd_key
     facts = inbox.facts(key)
+    # the tag goes with the content: the same file dropped again does not stop a run
     if facts is None or facts.etag != plan.ibd_etag:
         raise InvalidDataset(f"{key} changed while it was being annotated; run again")
     return ibd_reader(inbox, key)

@@ -47,9 +47,9 @@ class ImageList(ArrayRecord):
     ion_formula : (n_ions,) str
         What the ions consist of. Ions of one formula have one image.
     mz : (n_ions, n_isotopes) float64
-        Theoretical, zero padded.
+        Theoretical m/z of the isotope peaks, zero padded.
     abundance : (n_ions, n_isotopes) float32
-        Theoretical, relative to a base peak of 100; zero padded.
+        Theoretical abundances, relative to a base peak of 100; zero padded.
     """
 
     ion_formula: npt.NDArray[np.str_]
@@ -121,7 +121,7 @@ def create_images(
     Parameters
     ----------
     results : Store
-        The results bucket.
+        The results bucket, where the arrays are made.
     plan : RunPlan
         The run; it has the size of the images.
     images : ImageList

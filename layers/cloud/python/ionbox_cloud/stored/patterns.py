@@ -88,15 +88,15 @@ def write_chunk(
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where patterns are kept.
     patterns_id : str
         Which database under which settings.
     chunk : int
         Number of the chunk, from 0.
     start : int
-        Its first ion.
+        First ion of the chunk.
     mz : (n_ions, n_isotopes) float64
-        Theoretical, zero padded.
+        Theoretical m/z, zero padded.
     intensity : (n_ions, n_isotopes) float32
         Theoretical abundances, the highest of an ion 100; zero padded.
     """
@@ -152,7 +152,7 @@ def read_patterns_of(work: Store, patterns_id: str, ions: npt.NDArray[np.integer
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where patterns are kept.
     patterns_id : str
         Which database under which settings.
     ions : (n_chosen,) int

@@ -29,12 +29,12 @@ from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest
 
 @dataclass(frozen=True)
 class WrittenSegment(JsonRecord):
-    """What a segment holds.
+    """What a segment holds, as its writer found it.
 
     Attributes
     ----------
     n_peaks : int
-        Its peaks.
+        Number of its peaks.
     n_implausible : int
         Those of them whose m/z cannot be one, see `ionbox_science.imzml.checks`.
     mz_min, mz_max : float
@@ -104,15 +104,15 @@ def close_segments(
     Parameters
     ----------
     results : Store
-        The results bucket.
+        The results bucket, where segments are.
     plan : RunPlan
-        The run.
+        The run: identity, bounds and m/z type of its segments.
     header : ImzmlHeader
         What the imzML says: size of the image, declared checksum.
     written : sequence of WrittenSegment
         All segments, in order.
     tic : (n_pixels,) float64, counts
-        Total ion current.
+        Total ion current of each pixel, row by row.
     digest : str
         Checksum of the ibd, with the algorithm of ``header``; empty if nobody read it in one go.
 

@@ -87,7 +87,7 @@ class SegmentReader:
     Parameters
     ----------
     store : Store
-        The results bucket.
+        The results bucket, where segments are.
     segments_id : str
         Identity of the dataset's segments.
 
@@ -133,6 +133,7 @@ class SegmentReader:
             Sorted by m/z, each once; among them some that lie near a range.
         """
         ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
+        # where each range begins in the result, and, one more, where the last one ends
         rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)])
         columns = {
             "mz": np.empty(rows[-1], self._mz_dtype.newbyteorder("=")),
@@ -161,7 +162,7 @@ class SegmentReader:
         ppm : float
             Half width of the window, in parts per million of ``mz``.
         mask : (height, width) bool
-            Measured pixels.
+            True where a pixel was measured.
 
         Returns
         -------
@@ -184,6 +185,7 @@ class SegmentReader:
 
     def _find_rows(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
         """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
+        # right: a peak at a bound lies in the segment above it
         first = np.searchsorted(self.manifest.bounds, lowest, side="right")
         last = np.searchsorted(self.manifest.bounds, highest, side="right")
         ranges = []

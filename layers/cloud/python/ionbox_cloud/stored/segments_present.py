@@ -29,7 +29,7 @@ def has_merged(
     Parameters
     ----------
     plan : RunPlan
-        The run.
+        The run, which has the identities of sort and segments.
     first, stop : int
         Segments of one item of MergeSegments, without ``stop``.
     work_keys, results_keys : collection of str

@@ -78,9 +78,9 @@ class SpanReader:
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where spans are.
     plan : RunPlan
-        The run.
+        The run, which has the identity of the sort and the type of m/z.
 
     Raises
     ------
