@@ -53,7 +53,7 @@ class StackSettings:
     log_retention_days : int
         Days for which logs are kept; one of the numbers CloudWatch knows.
     notification_email : str
-        Who is told how runs end, and of alarms; empty: nobody.
+        Address that is told how runs end, and of alarms; empty: nobody.
     kms_key_arn : str
         A key of yours to encrypt the buckets with; empty: keys that S3 manages.
     default_config : mapping

@@ -169,7 +169,7 @@ class Storage(Construct):
             for folder in sorted({*reads, *writes}):
                 acknowledge_wildcard(role, f"<{name}Bucket.Arn>/{folder}*", _FOLDER)
         if self._key:
-            # what S3 asks for on behalf of who reads (Decrypt) and who writes (both)
+            # what S3 asks of the key for a caller that reads (Decrypt) or writes (both)
             _add(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn])
 
 
