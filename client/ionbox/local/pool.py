@@ -297,9 +297,9 @@ class WorkerPool:
 
     @contextlib.contextmanager
     def admitted(self, memory_mb: int) -> Iterator[None]:
-        """Wait in line for a core and ``memory_mb`` MB, and hold them for as long as the context.
+        """Wait in line for a core and ``memory_mb`` MB, and hold them while the context lasts.
 
-        Does not wait once the pool is closed: who comes in then is told that the run was stopped.
+        Does not wait once the pool is closed: a call is then answered that the run was stopped.
         """
         ticket = object()
         with self._changed:

@@ -160,7 +160,7 @@ class LocalTasks:
         self._closed = False
 
     def connect(self, url: str, tokens: Tokens) -> None:
-        """Tell where tasks report to, our endpoint, and who waits for their reports."""
+        """Take note of where tasks report to (our endpoint) and what waits for their reports."""
         self._environment |= local_aws(url, "SFN")
         self._tokens = tokens
 
