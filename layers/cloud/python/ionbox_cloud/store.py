@@ -106,9 +106,10 @@ class Store:
     expiry_days : int
         The age in days at which storage removes what is kept to be used again; 0 for never.
     access : mapping
-        What obstore needs to open a part of it, besides the environment.
+        Credentials, region and endpoint, if not those of the environment; kept to open a part of
+        the bucket with, too.
     create : bool
-        Whether folders are made that are not there, for who writes into them.
+        Whether missing folders are made; callers that only read want none.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Store:
     def open(cls, url: str, expiry_days: int = 0, *, create: bool = True) -> Store:
         """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``.
 
-        Who only reads says ``create=False``: then no folder is ever made.
+        Callers that only read say ``create=False``: then no folder is ever made.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects (shards) of many chunks.
 
-A chunk has the images of one isotope peak of some ions, so who wants one image reads a small range
-of an object. EstimateFdr lists the ions and lays the arrays out, each call of RenderImages writes
+A chunk has the images of one isotope peak of some ions, so one image is a small range of an object
+to read. EstimateFdr lists the ions and lays the arrays out, each call of RenderImages writes
 one shard, PublishResults adds TIC and mask.
 
 ::
