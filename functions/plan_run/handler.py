@@ -24,7 +24,7 @@ from ionbox_cloud.stored.segments_present import has_segments
 
 @state_handler("PlanRun", PlanRequest)
 def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
-    """Plan a run; write its databases, its header and its plan.
+    """Plan a run; write its header, its databases and its plan.
 
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
