@@ -254,7 +254,7 @@ def traces_in_results(name: str, dataset: str) -> list[tuple[str, Any]]:
     folder = f"results/d1/r-{name}"
     ended = "2026-11-20T10:00:00+00:00"
     status = {"execution_id": name, "status": "succeeded", "reused": False, "results": folder}
-    run = {"run_id": f"r-{name}", "n_annotations": 1234, "dataset": {"name": dataset}}
+    run = {"run_id": f"r-{name}", "n_annotations": 1234, "dataset": {"id": "d1", "name": dataset}}
     return [
         (f"{folder}/annotations.csv", b"# ionbox\nformula\n"),
         (f"{folder}/ion_images.zarr/images/c/0/0/0/0", bytes(5000)),

@@ -59,7 +59,10 @@ def ask_why(folder: Path) -> list[dict[str, Any]]:
         ("", "Expecting value"),
         ("[]", "list indices must be integers"),
         ('{"name": "vite", "version": "5.0.0"}', "no 'config'"),
-        ('{"config": {}, "versions": {"ionbox": "1"}}', "RunConfig.*missing 4 required"),
+        (
+            '{"config": {}, "versions": {"ionbox": "1"}}',
+            "RunRecord: missing .*'databases', 'dataset', 'run_id'",
+        ),
         ("\ufffe\x00", ""),
     ],
 )
@@ -87,7 +90,10 @@ def test_a_record_that_is_none_is_said(
 @pytest.mark.parametrize("name", ["name", "id"])
 def test_a_record_needs_what_everybody_asks_for(damaged: Path, name: str) -> None:
     change_record(damaged, lambda record: record["dataset"].pop(name))
-    with pytest.raises(DamagedResults, match=rf"run\.json is damaged \(no '{name}'\){AGAIN}"):
+    with pytest.raises(
+        DamagedResults,
+        match=rf"run\.json is damaged \(DatasetRecord: missing \['{name}'\]\){AGAIN}",
+    ):
         ionbox.open(damaged).results(), ionbox.open(damaged).name
 
 

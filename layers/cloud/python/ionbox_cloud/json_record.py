@@ -50,7 +50,9 @@ class JsonRecord:
         unknown = [] if cls._tolerant else sorted(set(value) - set(field_types))
         missing = sorted(set(field_types) - set(value) - cls._optional())
         if unknown or missing:
-            raise InvalidMessage(f"{cls.__name__}: unknown fields {unknown}, missing {missing}")
+            found = {"unknown fields": unknown, "missing": missing}
+            said = (f"{kind} {names}" for kind, names in found.items() if names)
+            raise InvalidMessage(f"{cls.__name__}: {', '.join(said)}")
         return cls(
             **{
                 name: _read_value(value[name], kind, f"{cls.__name__}.{name}")
