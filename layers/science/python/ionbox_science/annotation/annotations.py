@@ -217,7 +217,7 @@ def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt
 def _overlapping_windows(
     pattern_mz: Float64s, ppm: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return all overlapping pairs of windows of different ions, in both orders, as flat indices."""
+    """Return overlapping pairs of windows of different ions, in both orders, as flat indices."""
     lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
     real = np.flatnonzero(lowest > 0)
     order = real[np.argsort(lowest[real], kind="stable")]
