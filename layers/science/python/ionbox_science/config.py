@@ -291,7 +291,7 @@ def _merge(layers: Sequence[Layer], problems: list[str]) -> Asked:
         problems += check_keys(settings, source)
         for key, value in settings.items():
             if value is not None and key in SETTINGS:
-                asked.setdefault(key, (source, value))
+                asked.setdefault(key, (source, value))  # the first layer that has it wins
     return asked
 
 

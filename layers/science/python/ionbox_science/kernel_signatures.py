@@ -95,6 +95,7 @@ int32_t ionbox_measure_chaos(const float *images, int64_t n_images, int64_t heig
                              int64_t width, int32_t n_levels, double *chaos);
 """
 
+# Only what C knows as an exported function has the prefix; static ones are not looked at.
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STRUCT = re.compile(r"\bstruct (\w+)\s*\{([^{}]*)\}\s*;")
 _FUNCTION = re.compile(

@@ -201,6 +201,7 @@ def find_isobars(
     one, other = first // n_peaks, second // n_peaks
     differ = ion_formula[one] != ion_formula[other]
     both_first = (first % n_peaks == 0) & (second % n_peaks == 0)
+    # a pair of ions as one number, so that its overlapping windows can be counted
     pair, index = np.unique((one * n_ions + other)[differ], return_inverse=True)
     overlaps = np.bincount(index, minlength=len(pair))
     firsts = np.bincount(index, both_first[differ], minlength=len(pair))
@@ -219,7 +220,7 @@ def _overlapping_windows(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return overlapping pairs of windows of different ions, in both orders, as flat indices."""
     lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
-    real = np.flatnonzero(lowest > 0)
+    real = np.flatnonzero(lowest > 0)  # without padding
     order = real[np.argsort(lowest[real], kind="stable")]
     # In order of their starts, the windows that begin before one ends are those right behind it.
     n_after = np.searchsorted(lowest[order], highest[order], side="right")

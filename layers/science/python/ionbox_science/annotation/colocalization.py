@@ -102,6 +102,7 @@ def colocalize(
     for start, cosines in _cosines(images[used]):
         in_block = np.flatnonzero((place >= start) & (place < start + len(cosines)))
         for ion in in_block:
+            # in float32 before they are ranked: what is stored as equal has to be a tie
             similar = cosines[place[ion] - start].astype(np.float32)[place]
             similar[ion] = 0
             best = _largest(similar, n_kept)

@@ -113,6 +113,7 @@ def order_annotations(databases: Sequence[AnnotatedDatabase]) -> list[tuple[int,
             )
         )
     ]
+    # the last two of a key are the answer, and keep equal rows in their order
     return [(key[-2], key[-1]) for key in sorted(keys)]
 
 

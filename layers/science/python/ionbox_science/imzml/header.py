@@ -217,6 +217,7 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
     (`parse`). Only the walk knows what is wrong with a file.
     """
     defects = Defects()
+    # Falls back on the walk for anything odd, so that defects are found and described in one place.
     document = scan_spectra(source) or parse(source, defects)
     header = None if document is None else _assemble(document, name, defects)
     if defects or header is None:
@@ -268,7 +269,7 @@ def _coordinates(values: array[int], axis: str, defects: Defects) -> Int64Array:
     found = np.array(values, dtype=np.int64)
     bad = np.abs(found) > np.iinfo(np.int32).max
     _note_each(f"far {axis}", bad, found, f"position {axis} is {{}}, far too large", defects)
-    found[bad] = 0
+    found[bad] = 0  # so that the checks that follow see one defect, not its consequences
     return found
 
 
@@ -278,6 +279,8 @@ def _check_grid(x: Int64Array, y: Int64Array, z: Int64Array, defects: Defects) -
         text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
         defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
     width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
+    # Pixels are numbered by uint32 in peaks, and images of a wrong position's size would fill
+    # memory.
     if width * height > _MAX_PIXELS:
         text = f"{len(x)} spectra span {width} x {height} pixels, so some position must be wrong"
         defects.note("grid", text, "correct the positions, or split the dataset by region")

@@ -170,6 +170,7 @@ def read_arrays(
         if watch is not None:
             watch(base, piece)
         buffers.append(np.frombuffer(piece, np.uint8))
+    # an array lies in the buffer before it, or, where it is apart, in the next one
     buffer_index[order[1:]] = is_apart.cumsum()
     return StoredArrays(buffers, buffer_index, offset - bases[buffer_index])
 

@@ -175,6 +175,7 @@ def read_peaks(
         keep = block_intensity > 0  # before the cast below, which can round to zero
         here = slice(n_kept, n_kept + int(np.count_nonzero(keep)))
         mz[here] = block_mz[keep]
+        # beyond float32 they become infinity or 0, which is no reason for a warning per block
         with np.errstate(over="ignore", under="ignore"):
             intensity[here] = block_intensity[keep]
         pixel[here] = np.repeat(pixels[block], header.mz_count[block])[keep]

@@ -188,6 +188,7 @@ class SpectrumParser:
         except ValueError:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, not a whole number")
             return 0
+        # columns are int64, and text may say any number
         if not -(2**63) < value < 2**63:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, far too large")
             return 0

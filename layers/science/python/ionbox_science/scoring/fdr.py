@@ -98,6 +98,7 @@ def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
     n_targets = _count_at_least(targets, targets)
     n_decoys = _count_at_least(decoys.ravel(), targets)
     fdr = (n_decoys + 1) / n_draws / (n_targets + 1)
+    # Ascending MSM: the minimum so far is that over all targets that score no higher.
     by_msm = np.argsort(targets, kind="stable")
     monotone = np.empty_like(fdr)
     monotone[by_msm] = np.minimum.accumulate(fdr[by_msm])

@@ -44,14 +44,14 @@ Masses = TypeVar("Masses", float, Float64s)
 
 
 def mass_error_ppm(error_da: Masses, mz: Masses) -> Masses:
-    """Return mass errors as the column ``massError`` has them.
+    """Return m/z errors in ppm, as the column ``massError`` of the table has them.
 
     Parameters
     ----------
     error_da : (n,) float64 or float
         Measured minus theoretical m/z, Da.
     mz : (n,) float64 or float
-        Theoretical.
+        Theoretical m/z, above zero.
 
     Returns
     -------
@@ -184,6 +184,7 @@ def score_ions(
     windows = drop_small_images(find_windows(peaks.mz, patterns.mz, options.ppm), options.min_px)
     found = windows.n_found > 0
     inside = ((patterns.mz > mz_range[0]) & (patterns.mz < mz_range[1])).any(axis=1)
+    # A decoy without a second image has a spatial metric of 0 and need not be scored to know it.
     wanted = inside & found[:, 0] & (found[:, 1:].any(axis=1) | patterns.is_target)
     return _score_selected(
         peaks, patterns, windows, grid, np.flatnonzero(wanted), n_threads, first_ion
@@ -243,6 +244,7 @@ def _score_selected(
 
 def _empty_scores(ions: npt.NDArray[np.intp], n_peaks: int) -> IonScores:
     """Allocate the scores of ions given by their number; the kernel fills in all but that."""
+    # empty, not zeros: the kernel writes every row
     shape = (len(ions), n_peaks)
     return IonScores(
         ion=ions.astype(np.int32),

@@ -171,6 +171,7 @@ def sort_open_span(
     dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
 ) -> SortedSpan:
     """Do what `sort_span` does, for a dataset that is opened once and sorted span by span."""
+    # every thread reads blocks of its own at the same time, so they share the size of one
     parts = [
         SpectrumPart(
             dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)

@@ -58,6 +58,7 @@ def plan_bounds(sampled_mz: Float64s, n_peaks: int, peaks_per_segment: int) -> F
     n_segments = max(1, round(n_peaks / peaks_per_segment))
     in_order = np.sort(sampled_mz)
     cuts = np.arange(1, n_segments) * in_order.size // n_segments
+    # equal cuts would make empty segments
     return np.unique(in_order[cuts])
 
 

@@ -82,6 +82,7 @@ def _merge_into(merged: Peaks, spans: Sequence[Peaks], n_threads: int) -> None:
 
     starts = cuts.sum(axis=1)
     spread(merge, split_evenly(np.diff(starts), n_threads), n_threads)
+    # The kernel sorts within buckets; whether buckets follow each other shows at their edges.
     inner = starts[(starts > 0) & (starts < len(merged))]
     if (merged.mz[inner] < merged.mz[inner - 1]).any():
         raise ValueError("m/z of a span do not ascend")

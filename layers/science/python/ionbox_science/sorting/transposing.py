@@ -68,6 +68,7 @@ def transpose_spectra(
         feed_kernel("ionbox_count_channels", dataset, blocks, *arguments, spectrum_tic=spectrum_tic)
 
     spread(count, range(len(parts)), n_threads)
+    # Rows follow from counts: channels one after the other, and in each the parts in their order.
     total = per_part.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
     all_rows = rows_of_parts(per_part, stop - total)

@@ -122,6 +122,7 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     header = text.split("\n", 1)[0]
     if not header.strip():
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
+    # By the header alone: names of molecules are full of commas. Of a single column, the tab.
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:

@@ -288,5 +288,6 @@ def tabulate_modifiers(
         for step in parse_modifier(modifier):
             for element, count in step:
                 change[row, column[element]] += count
+            # after every step: -H2+H2 needs two H, although it changes nothing
             np.maximum(needed[row], -change[row], out=needed[row])
     return change, needed

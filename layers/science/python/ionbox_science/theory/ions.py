@@ -161,6 +161,7 @@ class IonTable(ArrayRecord):
     def compositions(self, ions: slice) -> Compositions:
         """Return the atoms of a range of ions, as the pattern kernel takes them."""
         counts = self.formula_counts[self.ion_formula_index[ions]]
+        # in place: indexing by an array has made a copy
         counts += self.modifier_change[self.ion_modifier_index[ions]]
         if counts.max(initial=0) > MAX_TABULATED:
             return parse_compositions(self.ion_formulas(ions))
@@ -266,6 +267,7 @@ def _assign_decoys(
     prefixes = [join_modifier(chem_mod, loss, "") for chem_mod, loss, _ in parts]
     unique_prefixes = list(dict.fromkeys(prefixes))
     modifiers = targets + [prefix + decoy for prefix in unique_prefixes for decoy in candidates]
+    # One draw after the other from one generator: rows, in METASPACE's order, decide what is drawn.
     if rule.decoy_rule == "per-formula":
         draws = draw_decoys(n_formulas, len(candidates), rule.n_decoys)[:, None, :]
     else:
@@ -313,6 +315,7 @@ def _number_ions(
     # should there ever be one, is met by other weights.
     for salt in itertools.count():
         weights = np.random.default_rng(salt).integers(0, 2**64, masses.size, np.uint64)
+        # multiplied per formula and per modifier; per pair, of which there are far more, only added
         fingerprint = (table.counts.astype(np.uint64) * weights).sum(axis=1)[formula] + (
             change.astype(np.uint64) * weights
         ).sum(axis=1)[modifier]
@@ -321,6 +324,7 @@ def _number_ions(
         again = np.flatnonzero(twin != np.arange(twin.size))
         if _same_ions(table.counts, change, formula, modifier, again, twin[again]):
             break
+    # by mass; ions of equal mass in the order of their first pairs
     order = np.lexsort((first, mass[first]))
     rank = np.empty(order.size, np.int32)
     rank[order] = np.arange(order.size, dtype=np.int32)

@@ -210,6 +210,7 @@ def generate_patterns_of(
     else:
         with ThreadPoolExecutor(n_threads) as pool:
             list(pool.map(compute_share, range(n_threads)))
+    # In this thread: cpyMSpec is slow to import, and next to no ion comes here.
     for row in np.flatnonzero(declined).tolist():
         peaks = generate_pattern_with_cpymspec(ion_formula(row), model)
         mz[row, : len(peaks)] = [peak_mz for peak_mz, _ in peaks]

@@ -148,6 +148,7 @@ def _parse_chains(text: str) -> Iterator[Chain]:
 
 def _sum_chains(kinds: list[ChainKind]) -> list[Chain]:
     """List the distinct sums over one chain per position, ascending."""
+    # A set: PC 34:1 is one species, however many pairs of acyls add up to it.
     sums = {(0, 0)}
     for kind in kinds:
         sums = {
