@@ -1,5 +1,6 @@
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -96,6 +97,32 @@ def test_a_task_that_dies_is_tried_again(toy, tmp_path, turn, error):
     result = run(toy, event, heartbeat_s=HEARTBEAT_S)
     assert result.output["made"]["value"] == 7
     assert [call.error for call in result.calls] == [error, None]
+
+
+@pytest.mark.parametrize("n_deaths", [0, 1])
+def test_a_task_may_report_before_the_interpreter_waits_for_it(
+    toy, tmp_path, monkeypatch, n_deaths
+):
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_callback as callbacks,
+    )
+
+    ended = queue.Queue()
+    begin_to_wait = callbacks.StateTaskServiceCallback._eval_integration_pattern
+
+    def be_late(*arguments, **options):
+        ended.get(timeout=60)
+        begin_to_wait(*arguments, **options)
+
+    def listen(event):
+        if isinstance(event, CallFinished):
+            ended.put(event)
+
+    monkeypatch.setattr(callbacks.StateTaskServiceCallback, "_eval_integration_pattern", be_late)
+    turns = [{"end": "kill"}] * n_deaths + [{"value": 7}]
+    result = run(toy, {"counter": str(tmp_path / "counter"), "turns": turns}, listener=listen)
+    assert result.output["made"]["value"] == 7
+    assert len(result.calls) == 1 + n_deaths
 
 
 @pytest.mark.parametrize(
