@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,17 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         if one_in > 1:
             patch.setattr(hypothesis, "settings", with_fewer)
         return (yield)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, here and in what the test starts, even where pytest was told to ignore it.
+
+    ``nohup make test &`` does so, and so do some machines that run tests.
+    """
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from ionbox.cli.main import main
 from ionbox_cloud import keys
 from ionbox_science import __version__
+from patience import wait_until
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -189,12 +189,8 @@ class Cloud:
 
     def _wait_until_begun(self, arn: str) -> None:
         """Let moto begin: it cannot stop what has not."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            found = self.client("stepfunctions").get_execution_history(executionArn=arn)
-            if len(found["events"]) > 2:
-                return
-            time.sleep(0.01)
+        ask = self.client("stepfunctions").get_execution_history
+        wait_until(lambda: len(ask(executionArn=arn)["events"]) > 2)
 
     def stop(self, arn: str) -> None:
         """Stop an execution and wait until it is stopped."""
@@ -203,13 +199,9 @@ class Cloud:
 
     def state_when_ended(self, arn: str) -> str:
         """Wait for the end of an execution, which moto stops in its own time."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            found = self.client("stepfunctions").describe_execution(executionArn=arn)
-            if found["status"] != "RUNNING":
-                return str(found["status"])
-            time.sleep(0.01)
-        return "RUNNING"
+        ask = self.client("stepfunctions").describe_execution
+        wait_until(lambda: ask(executionArn=arn)["status"] != "RUNNING")
+        return str(ask(executionArn=arn)["status"])
 
     def leave_traces(self, name: str, dataset: str) -> None:
         """Write what a run that succeeded leaves behind."""

@@ -32,6 +32,7 @@ from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
 from moto.s3.models import s3_backends
+from patience import PATIENCE_S
 
 NewAccount = Callable[..., Account]
 PAIR = ("20261123/mouse.imzML", "20261123/mouse.ibd")
@@ -93,7 +94,7 @@ def test_intake_and_start_runs_at_once_start_one_execution(account: Account) -> 
         done = [pool.submit(account.intake, event) for event in events * 3]
         done += [pool.submit(account.start_runs) for _ in range(4)]
         for each in done:
-            each.result()
+            each.result(PATIENCE_S)
     account.settle()
     assert len(account.executions()) == 1
 

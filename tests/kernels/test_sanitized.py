@@ -19,13 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import patience
 import pytest
 from builds import PROJECT, build_kernels, environment
 
 SCIENCE = PROJECT / "tests" / "science"
-SORTING = [SCIENCE / "test_peak_sorting.py"]
-IMZML = [SCIENCE / "test_imzml_scan.py"]
-OTHERS = sorted(SCIENCE.glob("test_*_kernel.py"))
+SORTING = [SCIENCE / "sorting" / "test_peak_sorting.py"]
+IMZML = [SCIENCE / "imzml" / "test_imzml_scan.py"]
+OTHERS = sorted(SCIENCE.rglob("test_*_kernel.py"))
 REPORT = re.compile("ERROR: AddressSanitizer|.*runtime error:|.* panic:")
 
 PLANTED = """
@@ -79,9 +80,7 @@ class Sanitized:
             "PYTHONMALLOC": "malloc" if self.preload else "default",
         }
         command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=PROJECT, env=environment(**variables), capture_output=True, text=True
-        )
+        return patience.run(command, cwd=PROJECT, env=environment(**variables))
 
     def run_tests(self, files: list[Path]) -> None:
         """Run tests on this library; without the corpus, which takes long and tests parsing."""
@@ -104,7 +103,7 @@ def find_runtime(compiler: str) -> tuple[str, ...]:
     found = []
     for name in ("libasan.so", "libstdc++.so.6"):
         command = [compiler, f"-print-file-name={name}"]
-        found.append(subprocess.run(command, capture_output=True, text=True).stdout.strip())
+        found.append(patience.run(command).stdout.strip())
     return tuple(found) if Path(found[0]).is_absolute() else ()
 
 
@@ -169,4 +168,4 @@ def test_kernel_tests_pass_under_sanitizers(by_gcc: Sanitized, by_clang: Sanitiz
         runs = [pool.submit(by_gcc.run_tests, files) for files in (OTHERS, IMZML, SORTING)]
         runs.append(pool.submit(by_clang.run_tests, everything))
         for run in runs:
-            run.result()
+            run.result(patience.RUN_S)

@@ -9,6 +9,7 @@ from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import ItemsRead
 from ionbox.local.runtime import Answer, error_answer
+from patience import PATIENCE_S
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 
@@ -136,17 +137,17 @@ def test_closing_waits_for_the_requests_in_progress(work, new_threads):
 
     def invoke(function, payload):
         going.set()
-        go.wait()
+        go.wait(PATIENCE_S)
         return Answer(None, payload)
 
     endpoint = Endpoint(invoke, {"work": work})
     caller = threading.Thread(target=lambda: answers.append(post(endpoint, 1)[1]))
     caller.start()
-    going.wait()
+    going.wait(PATIENCE_S)
     closer = threading.Thread(target=endpoint.close)
     closer.start()
     go.set()
-    closer.join()
-    caller.join()
+    closer.join(PATIENCE_S)
+    caller.join(PATIENCE_S)
     assert answers == [1]
     assert new_threads() == []

@@ -14,7 +14,8 @@ from ionbox.local.events import CallFinished, CallStarted
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
 from ionbox.local.tasks import LocalTasks
-from toys import fargate_task, process_runs, task, wait_until
+from patience import PATIENCE_S, started, wait_until
+from toys import fargate_task, process_runs, task
 
 HEARTBEAT_S = 3  # starting a task takes up to one, on a busy machine
 RETRY = [
@@ -111,7 +112,7 @@ def test_a_task_may_report_before_the_interpreter_waits_for_it(
     begin_to_wait = callbacks.StateTaskServiceCallback._eval_integration_pattern
 
     def be_late(*arguments, **options):
-        ended.get(timeout=60)
+        ended.get(timeout=PATIENCE_S)
         begin_to_wait(*arguments, **options)
 
     def listen(event):
@@ -176,6 +177,7 @@ def test_a_task_and_a_call_share_the_cores(toy):
     assert second.queued_s > first.duration_s - 0.1
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_kills_the_task(toy, tmp_path, new_threads):
     started, child = tmp_path / "started", tmp_path / "child"
 
@@ -196,12 +198,12 @@ def test_a_task_ends_with_its_runner(tmp_path):
     file = tmp_path / "task.py"
     file.write_text("import sys, time; print(sys.argv, flush=True); time.sleep(60)")
     command = [sys.executable, "-m", "ionbox.local.task_process", str(file)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
-        assert process.stdout.readline().decode() == f"{[str(file)]}\n"
+        assert process.stdout.readline() == f"{[str(file)]}\n"
         process.stdin.close()
-        assert process.wait(20) == 1
+        assert process.wait(PATIENCE_S) == 1
 
 
 def test_the_interpreter_refuses_tokens_that_nothing_waits_for():

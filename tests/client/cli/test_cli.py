@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import patience
 import pytest
 import zarr
 from imzml_builder import build_pair
@@ -100,7 +101,7 @@ class TestHelp:
             "import sys; from ionbox.cli.main import _parser; _parser(); "
             "print('numpy' in sys.modules)"
         )
-        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        shown = patience.run([sys.executable, "-c", code])
         assert shown.stdout == "False\n"
 
     def test_an_unknown_flag_is_a_usage_error_of_its_command(self, ionbox) -> None:
@@ -498,11 +499,10 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(
     os.close(reading)
     to_errors = arguments[-1].startswith("missing")
     with os.fdopen(writing) as pipe:
-        ended = subprocess.run(
+        ended = patience.run(
             [sys.executable, "-c", code, *arguments],
             stdout=pipe,
             stderr=pipe if to_errors else subprocess.PIPE,
-            text=True,
             cwd=tmp_path,
             env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
         )

@@ -19,6 +19,7 @@ from typing import Any
 
 import ionbox
 import numpy as np
+import patience
 import pytest
 import zarr
 from ionbox.account import Account
@@ -40,6 +41,7 @@ from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 from moto.server import ThreadedMotoServer
 from operating import Command
 from oracles.peak_sorting import sort_peaks
+from patience import PATIENCE_S
 from viewing import (
     Client,
     LocalRun,
@@ -580,19 +582,18 @@ def test_what_is_no_http_is_refused_without_a_page(client: Client) -> None:
 # --- the commands ---
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_view_serves_until_it_is_interrupted(run: LocalRun) -> None:
     code = "import sys; from ionbox.cli.main import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "view", str(run.out), "--no-browser"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as view:
+    with patience.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as view:
         assert view.stdout is not None
         line = view.stdout.readline()
         assert line.startswith("tissue is at http://127.0.0.1:")
-        with urllib.request.urlopen(line.split()[3] + "api/run", timeout=30) as response:
+        with urllib.request.urlopen(line.split()[3] + "api/run", timeout=PATIENCE_S) as response:
             assert response.status == 200
         view.send_signal(signal.SIGINT)
-        out, err = view.communicate(timeout=30)
+        out, err = view.communicate(timeout=PATIENCE_S)
     assert (view.returncode, out, err) == (0, "ended\n", "")
 
 
