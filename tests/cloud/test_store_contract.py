@@ -276,7 +276,7 @@ class TestS3Store(FolderOrBucket):
     def test_a_bucket_with_versions_tells_them(self, store: Store, s3_server: str) -> None:
         client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
         client.put_bucket_versioning(
-            Bucket=store._url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}
+            Bucket=store.url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}
         )
         client.close()
         versions = set()

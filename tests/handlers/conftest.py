@@ -107,7 +107,7 @@ def new_account(
         "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(run_queue, "_WAIT_S", 0)
+    monkeypatch.setattr(run_queue, "WAIT_S", 0)
 
     def make(**options: Any) -> Account:
         account = Account.create(**options)

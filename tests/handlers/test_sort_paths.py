@@ -148,7 +148,7 @@ def test_a_checksum_that_takes_too_long_is_left_out_and_said(
     by_many: InMemoryRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = load_handler(str(FUNCTIONS["ChecksumIbd"].handler)).__wrapped__
-    monkeypatch.setitem(step.__globals__, "_ALLOWANCE_S", -1)
+    monkeypatch.setitem(step.__globals__, "ALLOWANCE_S", -1)
     by_many.sort_by_many()
     manifest = SegmentReader(by_many.stores.results, by_many.planned.segments_id).manifest
     assert manifest.checksum.verdict == "not compared"

@@ -13,7 +13,7 @@ from ionbox.local.endpoint import ServiceFault
 from ionbox.local.events import CallFinished, CallStarted
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
-from ionbox.local.tasks import LocalTasks
+from ionbox.local.tasks import STOP_S, LocalTasks
 from patience import PATIENCE_S, started, wait_until
 from toys import fargate_task, process_runs, task
 
@@ -238,9 +238,15 @@ def waiting():
 
 
 @pytest.fixture
-def tasks(toy, waiting):
+def stop_s():
+    return STOP_S
+
+
+@pytest.fixture
+def tasks(toy, waiting, stop_s):
     with toy.pool() as pool:
-        made = LocalTasks(read_tasks(toy.project), pool, environment=dict(os.environ), log=toy.log)
+        table, environment = read_tasks(toy.project), dict(os.environ)
+        made = LocalTasks(table, pool, environment=environment, log=toy.log, stop_s=stop_s)
         # nobody answers there: these tasks report nothing
         made.connect("http://127.0.0.1:9", waiting)
         yield made
@@ -297,8 +303,8 @@ def test_a_task_can_be_listed_described_and_stopped(tasks, entry, tmp_path):
     assert tasks.answer_ecs("ListTasks", {}) == {"taskArns": []}
 
 
-def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path, monkeypatch):
-    monkeypatch.setattr("ionbox.local.tasks._STOP_S", 0.2)
+@pytest.mark.parametrize("stop_s", [0.2])
+def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path):
     ready = tmp_path / "ready"
     entry(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

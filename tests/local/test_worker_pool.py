@@ -142,7 +142,7 @@ def test_a_worker_killed_while_idle_fails_no_call(toy):
     with toy.pool(n_workers=1) as pool:
         _, first = invoke(pool)
         os.kill(first["pid"], signal.SIGKILL)
-        wait_until(lambda: not pool._idle[0].alive)
+        wait_until(lambda: not process_runs(first["pid"]))
         error, second = invoke(pool)
     assert error is None
     assert second["pid"] != first["pid"]
@@ -194,7 +194,7 @@ def test_first_come_first_served(toy, tmp_path, callers):
         # The huge call is not overtaken, although the others would fit before it does.
         for n_waiting, name in enumerate(["huge", "echo", "huge", "echo"], start=1):
             callers.submit(invoke, pool, name)
-            wait_until(lambda n=n_waiting: len(pool._waiting) == n)
+            wait_until(lambda n=n_waiting: pool.n_waiting == n)
         go.touch()
         wait_until(lambda: len(pool.calls) == 5)
     assert [call.state for call in pool.calls] == ["Echo", "Huge", "Echo", "Huge", "Echo"]

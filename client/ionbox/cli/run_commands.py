@@ -28,7 +28,7 @@ from ionbox.operate.logs import AwsLogs, FolderLogs, Logs, follow, since_start
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.runs import Run, Runs
 
-_POLL_S = 5.0
+POLL_S = 5.0
 
 
 @command
@@ -89,7 +89,7 @@ def follow_run(runs: Runs, run: Run, pause: Callable[[float], None] = time.sleep
                 sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
         if run.status != "running":
             return run
-        pause(_POLL_S)
+        pause(POLL_S)
         run = runs.refresh(run)
 
 

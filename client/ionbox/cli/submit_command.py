@@ -26,8 +26,8 @@ from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
 from ionbox.operate.upload import Upload, Uploader
 
-_POLL_S = 5.0
-_SKEW = timedelta(seconds=30)
+POLL_S = 5.0
+SKEW = timedelta(seconds=30)
 """By how much this machine's clock may be ahead of AWS's."""
 
 _SEARCHED = 200
@@ -101,7 +101,7 @@ def _wait(
 
     runs = aws_runs(account, installation)
     try:
-        execution = wait_for_start(runs.executions, key, started - _SKEW)
+        execution = wait_for_start(runs.executions, key, started - SKEW)
         run = follow_run(runs, runs.find(execution.name))
     except KeyboardInterrupt:
         name = Path(key).stem
@@ -152,7 +152,7 @@ def wait_for_start(
             if not told:
                 told = True
                 terminal.say("waiting for a free place …")
-        pause(_POLL_S)
+        pause(POLL_S)
 
 
 def _find_earlier(executions: Executions, key: str) -> Execution | None:

@@ -27,6 +27,7 @@ from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
 
 HEARTBEAT_S = 30.0
+STOP_S = 5.0  # 30 s on Fargate
 
 # The names AWS gives these services in a request's X-Amz-Target.
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -36,7 +37,6 @@ _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
 _HEARTBEATS_PER_TIMEOUT = 4
-_STOP_S = 5.0  # from SIGTERM to SIGKILL; 30 s on Fargate
 _NO_REPORT = "States.HeartbeatTimeout"
 
 
@@ -128,6 +128,8 @@ class LocalTasks:
         File that receives what tasks print.
     heartbeat_s
         How long the state machine waits for a sign of life.
+    stop_s
+        How long a task that is stopped may live on, from SIGTERM to SIGKILL.
     listener
         Is told when tasks start and finish.
     """
@@ -140,6 +142,7 @@ class LocalTasks:
         environment: Mapping[str, str],
         log: Path,
         heartbeat_s: float = HEARTBEAT_S,
+        stop_s: float = STOP_S,
         listener: Listener = ignore,
     ) -> None:
         self._tasks = tasks
@@ -147,6 +150,7 @@ class LocalTasks:
         self._environment = dict(environment)
         self._log = log
         self._heartbeat_s = heartbeat_s
+        self._stop_s = stop_s
         self._listener = listener
         self._tokens: Tokens | None = None
         self._lock = threading.Lock()
@@ -288,7 +292,7 @@ class LocalTasks:
     def _stop_task(self, arn: str) -> _Run:
         run = self._find(arn)
         run.signal(signal.SIGTERM)
-        run.killer = threading.Timer(_STOP_S, run.signal, (signal.SIGKILL,))
+        run.killer = threading.Timer(self._stop_s, run.signal, (signal.SIGKILL,))
         run.killer.start()
         return run
 

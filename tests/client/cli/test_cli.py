@@ -98,7 +98,7 @@ class TestHelp:
 
     def test_is_shown_without_loading_numpy(self) -> None:
         code = (
-            "import sys; from ionbox.cli.main import _parser; _parser(); "
+            "import sys; from ionbox.cli.main import build_parser; build_parser(); "
             "print('numpy' in sys.modules)"
         )
         shown = patience.run([sys.executable, "-c", code])

@@ -181,7 +181,7 @@ def test_few_rows_at_a_time_make_the_same_files(
 ) -> None:
     for to in ("csv-pixels", "png"):
         export(run, to, tmp_path / f"{to}-whole", fdr=0.2)
-    monkeypatch.setattr(selection, "_BLOCK_VALUES", 500)
+    monkeypatch.setattr(selection, "BLOCK_VALUES", 500)
     for to in ("csv-pixels", "png"):
         export(run, to, tmp_path / f"{to}-parts", fdr=0.2)
     whole, parts = tmp_path / "csv-pixels-whole", tmp_path / "csv-pixels-parts"
@@ -210,7 +210,7 @@ def test_untrusted_text_is_inert_in_csv(
 def test_every_image_is_read_once_however_many_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "_BLOCK_VALUES", 12 * 16 * 3)
+    monkeypatch.setattr(selection, "BLOCK_VALUES", 12 * 16 * 3)
     read: list[str] = []
     block = selection.Selection.block
     monkeypatch.setattr(

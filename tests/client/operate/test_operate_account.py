@@ -14,7 +14,7 @@ from operating import Cloud, Command, refusal
 
 def test_help_is_shown_without_loading_what_only_commands_need() -> None:
     code = (
-        "import sys; from ionbox.cli.main import _parser; _parser(); "
+        "import sys; from ionbox.cli.main import build_parser; build_parser(); "
         "print({'boto3', 'rich', 'numpy'} & set(sys.modules))"
     )
     shown = patience.run([sys.executable, "-c", code])

@@ -185,7 +185,7 @@ class TestStatus:
         assert "ionbox status ghi-1 --follow" in out
 
     def test_followed_ends_with_the_run(self, installed: Cloud, operate: Command, monkeypatch):
-        monkeypatch.setattr("ionbox.cli.run_commands._POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.run_commands.POLL_S", 0.01)
         arn = installed.start("ghi-1", "slow", wait=False)
         sfn = installed.client("stepfunctions")
         seen: list[int] = []

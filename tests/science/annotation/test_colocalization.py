@@ -94,8 +94,8 @@ def test_they_do_not_depend_on_how_much_is_multiplied_at_a_time(
 ) -> None:
     images = draw(5, 40)
     whole = find(images)
-    monkeypatch.setattr(colocalization, "_BLOCK_VALUES", 100)
-    monkeypatch.setattr(colocalization, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(colocalization, "BLOCK_VALUES", 100)
+    monkeypatch.setattr(colocalization, "BLOCK_ROWS", 7)
     for name, array in find(images).to_arrays().items():
         assert array.tobytes() == whole.to_arrays()[name].tobytes()
 

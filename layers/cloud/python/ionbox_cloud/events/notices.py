@@ -10,7 +10,7 @@ from ionbox_cloud.errors import NotDelivered
 SOURCE = "ionbox"
 """The ``source`` of our events on EventBridge."""
 
-_SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
+SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
 
 
 class Topic:
@@ -31,7 +31,7 @@ class Topic:
     def tell(self, subject: str, text: str) -> None:
         """Send a message; what a subject cannot hold is replaced or cut off."""
         plain = "".join(sign if " " <= sign <= "~" else "?" for sign in subject)
-        self._client.publish(TopicArn=self._arn, Subject=plain[:_SUBJECT_LENGTH], Message=text)
+        self._client.publish(TopicArn=self._arn, Subject=plain[:SUBJECT_LENGTH], Message=text)
 
 
 class EventBus:

@@ -23,7 +23,7 @@ from ionbox_cloud.messages import WaitingRun
 
 KICK_GROUP = "kick"
 
-_WAIT_S = 1  # so that SQS asks all of its servers
+WAIT_S = 1  # so that SQS asks all of its servers
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RunQueue:
     def receive(self) -> ReceivedRun | None:
         """Take the next message, None if none is waiting; it comes back unless it is removed."""
         answer = self._client.receive_message(
-            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=_WAIT_S
+            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=WAIT_S
         )
         messages = answer.get("Messages", [])
         if not messages:

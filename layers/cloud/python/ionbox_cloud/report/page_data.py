@@ -30,7 +30,7 @@ GOOD_FDR = 0.1
 """The usual level, which the page shows first."""
 
 _MAX_TABLE_BYTES = 10_000_000
-_MAX_TIC_BYTES = 5_000_000
+MAX_TIC_BYTES = 5_000_000
 _SCHEMA_VERSION = 1
 
 _RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
@@ -187,7 +187,7 @@ def _describe_run(
             "pixelSize": size,
             "polarity": record["config"]["polarity"],
         },
-        "tic": tic.to_json() if len(tic.data) < _MAX_TIC_BYTES else None,
+        "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
         "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},

@@ -28,8 +28,8 @@ NO_PARTNER = -1
 _HOTSPOT_PERCENTILE = 99
 _TOP = 4095  # squares of 12 bits, summed over any image, stay below 2**53
 _MAX_VALUES = 1 << 27  # of all prepared images together: 256 MB
-_BLOCK_VALUES = 1 << 23  # of what is multiplied at a time: 64 MB
-_BLOCK_ROWS = 256
+BLOCK_VALUES = 1 << 23  # of what is multiplied at a time: 64 MB
+BLOCK_ROWS = 256
 
 Float64s = npt.NDArray[np.float64]
 
@@ -193,7 +193,7 @@ def _average_squares(image: Float64s, side: int) -> Float64s:
 def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
     """Yield (first row, cosines of a block of rows with all rows); 0 where an image is empty."""
     n_images, n_pixels = images.shape
-    strip = max(1, _BLOCK_VALUES // max(n_images, 1))
+    strip = max(1, BLOCK_VALUES // max(n_images, 1))
     strips = [slice(first, first + strip) for first in range(0, n_pixels, strip)]
     squares = np.zeros(n_images)
     for pixels in strips:
@@ -201,8 +201,8 @@ def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
         squares += np.einsum("ip,ip->i", part, part)
     length = np.sqrt(squares)
     length[length == 0] = np.inf
-    for first in range(0, n_images, _BLOCK_ROWS):
-        rows = slice(first, first + _BLOCK_ROWS)
+    for first in range(0, n_images, BLOCK_ROWS):
+        rows = slice(first, first + BLOCK_ROWS)
         products = np.zeros((len(images[rows]), n_images))
         for pixels in strips:
             part = images[:, pixels].astype(np.float64)

@@ -51,7 +51,7 @@ _FALLS_WITH_POWER: Mapping[Analyzer, float] = {"orbitrap": 0.5, "fticr": 1.0, "t
 _MIN_ABUNDANCE = 1e-4
 _POINTS_PER_FWHM = 25
 _BASE_PEAK = 100.0
-_IONS_PER_CALL = 2048
+IONS_PER_CALL = 2048
 
 
 class ReferenceMissing(ImportError):  # noqa: N818 (the class name is what users read)
@@ -186,8 +186,8 @@ def generate_patterns_of(
     def compute_share(thread: int) -> None:
         """Every n_threads-th run of ions: a context serves one thread."""
         with _open_context() as context:
-            for start in range(thread * _IONS_PER_CALL, len(mz), n_threads * _IONS_PER_CALL):
-                ions = slice(start, start + _IONS_PER_CALL)
+            for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
+                ions = slice(start, start + IONS_PER_CALL)
                 declined[ions] = _run_kernel(
                     context, compositions, ions, model, mz[ions], intensity[ions]
                 )
