@@ -116,6 +116,12 @@ def test_no_test_takes_a_private_name_of_the_product() -> None:
     assert {name: names for name, names in taken.items() if names} == {}
 
 
+def test_one_place_says_how_long_an_example_may_take_and_one_starts_moto() -> None:
+    """Both are in ``conftest.py``."""
+    limits = re.compile(r"settings\([^)]*deadline|ThreadedMotoServer\(")
+    assert [name for name, source in SOURCES.items() if limits.search(source)] == ["conftest.py"]
+
+
 def test_a_test_that_is_stuck_ends(pytestconfig: pytest.Config) -> None:
     assert 0 < float(pytestconfig.getini("timeout")) < 3600
     assert pytestconfig.getini("timeout_method") == "thread"

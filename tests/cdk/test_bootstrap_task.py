@@ -16,7 +16,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from patience import PATIENCE_S, wait_until
 
 from cdk.sort_task import BOOTSTRAP
@@ -49,15 +48,11 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
+def s3_url(aws_server: str) -> str:
     """An S3 with the assets that the stack uploads."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
     client = boto3.client(
         "s3",
-        endpoint_url=url,
+        endpoint_url=aws_server,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -70,8 +65,8 @@ def s3_url() -> Iterator[str]:
     }
     for key, files in assets.items():
         client.put_object(Bucket="assets", Key=key, Body=zipped(files))
-    yield url
-    server.stop()
+    client.close()
+    return aws_server
 
 
 class StepFunctions(HTTPServer):

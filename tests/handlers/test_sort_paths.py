@@ -62,7 +62,7 @@ def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, run: int, item: int
 def test_all_ways_write_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch, new_stores: NewStores, tissue: Pair
 ) -> None:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(st.integers(30, 700), st.integers(30, 900), st.integers(1, 1000))
     def check(per_segment: int, per_run: int, per_item: int) -> None:
         cut_small(monkeypatch, per_segment, per_run, per_item)

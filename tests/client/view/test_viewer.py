@@ -38,7 +38,6 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
-from moto.server import ThreadedMotoServer
 from operating import Command
 from oracles.peak_sorting import sort_peaks
 from patience import PATIENCE_S
@@ -76,16 +75,13 @@ def moved(run: LocalRun, tmp_path: Path) -> LocalRun:
     return copy
 
 
-@pytest.fixture(scope="session")
-def bucket(run: LocalRun) -> Iterator[Account]:
+@pytest.fixture(scope="module")
+def bucket(run: LocalRun, aws_server: str) -> Iterator[Account]:
     """The same run in a bucket, which the environment alone does not lead to."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+        patch.setenv("AWS_ENDPOINT_URL_S3", aws_server)
         account = Account(region="eu-central-1")
         s3 = account.client("s3")
         for name in ("the-results", "the-inbox"):
@@ -99,7 +95,6 @@ def bucket(run: LocalRun) -> Iterator[Account]:
         assert account.session.get_credentials() is not None  # from now on, the session's own
     yield account
     s3.close()
-    server.stop()
 
 
 def peaks_of(run: LocalRun) -> tuple[Any, Any]:

@@ -102,7 +102,7 @@ def sort_in_enough(
     memory_bytes=st.integers(20, 600),
     n_threads=st.sampled_from([1, 3]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_small_datasets_are_sorted_as_in_memory(
     dataset: Dataset,
     bounds: list[float],

@@ -126,7 +126,7 @@ ion_formulas = st.dictionaries(
 
 
 @pytest.mark.usefixtures("never_declined")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     ion_formulas,
     st.sampled_from(ANALYZERS),
