@@ -46,7 +46,6 @@ def cloud(own_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
         yield cloud
         for execution in _running(cloud):
             cloud.client("stepfunctions").stop_execution(executionArn=execution)
-        cloud.close()
 
 
 def _running(cloud: Cloud) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,6 +66,17 @@ def refusal(code: str, message: str = "no", operation: str = "SomeCall") -> Clie
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+@functools.cache
+def open_client(service: str) -> Any:
+    """Make a client; tests share them, since each takes longer to make than most tests.
+
+    It sends nothing: moto answers, with what the account of the test has.
+    """
+    return boto3.client(
+        service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+
 class Overridden:
     """A client with some of its methods replaced, and a note of every call of those."""
 
@@ -97,20 +109,13 @@ class Cloud:
 
     state_machine: str = ""
     fakes: dict[str, Any] = field(default_factory=dict)
-    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = boto3.client(service, region_name=REGION)
-        return self._clients[service]
+        return open_client(service)
 
     def fake(self, service: str, **methods: Callable[..., Any]) -> Overridden:
         fake = self.fakes[service] = Overridden(self.client(service), **methods)
         return fake
-
-    def close(self) -> None:
-        for client in self._clients.values():
-            client.close()
 
     # --- the installation ---
 

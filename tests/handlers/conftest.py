@@ -81,9 +81,18 @@ def run(new_run: Callable[..., InMemoryRun]) -> InMemoryRun:
     return new_run()
 
 
+@pytest.fixture(scope="module")
+def clients() -> Iterator[None]:
+    """Let the tests of a module share clients: each takes longer to make than most tests."""
+    yield
+    for service in ("s3", "sqs", "sns", "events", "stepfunctions"):
+        open_client(service).close()
+    open_client.cache_clear()
+
+
 @pytest.fixture
 def new_account(
-    aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    clients: None, aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Account]]:
     """Make a stack that handlers find through their environment."""
     for name, value in {**aws_variables, "AWS_DEFAULT_REGION": "us-east-1"}.items():
@@ -97,9 +106,6 @@ def new_account(
         return account
 
     yield make
-    for service in ("s3", "sqs", "sns", "events", "stepfunctions"):
-        open_client(service).close()
-    open_client.cache_clear()
     open_executions.cache_clear()
 
 
