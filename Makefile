@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run kernels test check format invoke bench synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke docs outline golden bench wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,7 @@ KERNELS := layers/science/python/ionbox_science/libionbox_kernels.so
 
 # a folder is renewed when a file in it comes or goes
 KERNEL_SOURCES := layers/science/kernels
+KERNEL_FILES = $(wildcard $(addprefix $(KERNEL_SOURCES)/,*.h *.c */*.h */*.c))
 
 $(KERNELS): layers/science/build_kernels.py $(KERNEL_SOURCES) $(wildcard $(KERNEL_SOURCES)/* $(KERNEL_SOURCES)/*/*) | $(BIN)/ionbox
 	@echo "Compiling the kernels ..."
@@ -40,6 +41,11 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt tests/export-requirements.t
 
 $(VENV)/.spatialdata: tests/spatialdata-requirements.txt | $(VENV)/.tests
 	@echo "Installing SpatialData ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.txt | $(BIN)/ionbox
+	@echo "Installing Sphinx ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -81,17 +87,37 @@ test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) $(if $(TEST_ALL),$(VENV)/.spatialda
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/clang-format --dry-run --Werror $(KERNEL_FILES)
 	@$(BIN)/mypy
 
-format: $(VENV)/.tests ## let ruff rewrite the sources
+format: $(VENV)/.tests ## let ruff and clang-format rewrite the sources
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/clang-format -i $(KERNEL_FILES)
 
 invoke: $(BIN)/ionbox $(KERNELS) ## run one handler on one event: make invoke F=plan_run E=tests/events/plan_run.json
-	@$(BIN)/python -m ionbox.local.invoke $(F) $(E)
+	@$(BIN)/python -m ionbox.cli.invoke $(F) $(E)
+
+docs: $(VENV)/.docs ## make a site of all documents and docstrings, in build/docs; broken links are errors
+	@rm -rf build/docs
+	@$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/docs-cache . build/docs
+	@$(BIN)/python -m docs.check_site build/docs
+
+outline: $(BIN)/ionbox ## draw again what documents show of the code: statemachine/README.md, docs/rings.svg
+	@$(BIN)/python -m statemachine.outline
+	@$(BIN)/python -m docs.draw_rings
+
+golden: $(VENV)/.tests $(KERNELS) ## make again what the tests compare results with, after raising RESULTS_VERSION
+	@PYTHONPATH=tests:tests/client $(BIN)/python -m results_shape
+	@rm -rf $(EXAMPLE)
+	@$(MAKE) --no-print-directory run outline
+	@POWERTOOLS_LOG_LEVEL=WARNING PYTHONPATH=tests:tests/handlers $(BIN)/python -m make_events
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
+
+wheels: $(BIN)/ionbox ## the sdist, and wheels for Linux and macOS, in dist
+	@$(BIN)/python layers/build_wheels.py dist
 
 synth: $(VENV)/.cdk ## CloudFormation template of the AWS stack, in cdk.out: no docker, no credentials
 	@$(BIN)/python -m cdk.app
@@ -104,5 +130,5 @@ deploy: $(VENV)/.cdk ## install into the AWS account of your credentials: make d
 	@$(BIN)/python -m cdk.node npx --yes aws-cdk@2.1148.1 deploy $(ARGS)
 
 clean: ## remove everything make created
-	rm -rf $(VENV) $(EXAMPLE) build cdk.out *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
+	rm -rf $(VENV) $(EXAMPLE) build dist cdk.out *.egg-info client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(KERNELS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

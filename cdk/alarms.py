@@ -16,13 +16,13 @@ from constructs import Construct
 from cdk.events import EventPath
 from cdk.functions import Functions
 from cdk.names import name_resource
-from cdk.settings import Settings
+from cdk.settings import StackSettings
 from cdk.workflow import Workflow
 
 _HOUR = Duration.hours(1)
 
 
-def make_topic(scope: Construct, settings: Settings) -> aws_sns.Topic:
+def make_topic(scope: Construct, settings: StackSettings) -> aws_sns.Topic:
     """Make the topic, and subscribe who wants to be told."""
     topic = aws_sns.Topic(scope, "Topic", enforce_ssl=True, display_name=settings.stack_name)
     name_resource(topic, "Topic")

@@ -25,7 +25,7 @@ from aws_cdk import App, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from cdk.functions_table import PROJECT, FunctionsTable  # noqa: E402
-from cdk.settings import InvalidSettings, Settings  # noqa: E402
+from cdk.settings import InvalidSettings, StackSettings  # noqa: E402
 from cdk.stack import IonboxStack  # noqa: E402
 
 LAYERS = PROJECT / "build" / "layers"
@@ -49,7 +49,7 @@ def build_layers(out: Path = LAYERS) -> dict[str, Path]:
     return {folder.name: folder for folder in sorted(out.iterdir()) if folder.is_dir()}
 
 
-def summarise(settings: Settings, template: Path) -> str:
+def summarise(settings: StackSettings, template: Path) -> str:
     """Say in a few lines what was made, and what to do next."""
     kinds = Counter(
         resource["Type"] for resource in json.loads(template.read_text())["Resources"].values()
@@ -78,7 +78,7 @@ def main() -> None:
         else App()
     )
     try:
-        settings = Settings.from_context(app.node.get_all_context())
+        settings = StackSettings.from_context(app.node.get_all_context())
     except InvalidSettings as error:
         sys.exit(f"ionbox cannot be synthesised: {error}")
     IonboxStack(app, settings, build_layers())

@@ -30,7 +30,7 @@ from constructs import Construct
 from cdk.functions import Functions
 from cdk.names import name_resource
 from cdk.reviewed import acknowledge, acknowledge_wildcard
-from cdk.settings import Settings
+from cdk.settings import StackSettings
 from cdk.storage import Storage
 from cdk.workflow import state_machine_arn
 
@@ -52,7 +52,7 @@ class EventPath(Construct):
     ----------
     scope : Construct
         The stack.
-    settings : Settings
+    settings : StackSettings
         What the deployer chose.
     functions : Functions
         Among them Intake, StartRuns and AnnounceEnd.
@@ -65,7 +65,7 @@ class EventPath(Construct):
     def __init__(
         self,
         scope: Construct,
-        settings: Settings,
+        settings: StackSettings,
         functions: Functions,
         storage: Storage,
         topic: aws_sns.Topic,

@@ -13,7 +13,7 @@ from cdk.functions_table import PROJECT, FunctionEntry, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge
-from cdk.settings import Settings
+from cdk.settings import StackSettings
 from cdk.storage import Storage
 
 HANDLERS = PROJECT / "functions"
@@ -21,7 +21,7 @@ COMPILED = ["**/__pycache__", "**/*.pyc"]
 """What Python leaves where it has run; not deployed."""
 
 
-def log_group(scope: Construct, settings: Settings, name: str) -> aws_logs.LogGroup:
+def log_group(scope: Construct, settings: StackSettings, name: str) -> aws_logs.LogGroup:
     """Make the log group of a handler, of the Fargate task or of the state machine."""
     group = aws_logs.LogGroup(
         scope,
@@ -62,7 +62,7 @@ class Functions(Construct):
     ----------
     scope : Construct
         The stack.
-    settings : Settings
+    settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
         What there is.
@@ -75,7 +75,7 @@ class Functions(Construct):
     def __init__(
         self,
         scope: Construct,
-        settings: Settings,
+        settings: StackSettings,
         table: FunctionsTable,
         storage: Storage,
         layers: Mapping[str, Path],

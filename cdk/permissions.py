@@ -49,7 +49,7 @@ OBJECTS: dict[str, Objects] = {
         work_writes=("executions/",),
         results_writes=("segments/",),
     ),
-    "SortRuns": Objects(
+    "SortSpans": Objects(
         inbox_reads=EVERYTHING,
         work_reads=(*_DATASET, "sort/"),
         work_writes=("executions/", "sort/"),

@@ -26,7 +26,7 @@ class InvalidSettings(ValueError):  # noqa: N818 (named like the errors of the r
 
 
 @dataclass(frozen=True)
-class Settings:
+class StackSettings:
     """The settings of one stack.
 
     Attributes
@@ -80,7 +80,7 @@ class Settings:
                 raise InvalidSettings(f"{name} is {value!r}; it must be {wanted}")
 
     @classmethod
-    def from_context(cls, context: Mapping[str, Any]) -> Settings:
+    def from_context(cls, context: Mapping[str, Any]) -> StackSettings:
         """Read the settings; what the CDK keeps there itself (its keys have a colon) is left alone.
 
         Values given on the command line are texts and are read as JSON.
@@ -111,7 +111,7 @@ class Settings:
 
 def setting_names() -> list[str]:
     """Return all settings, in the order of the docs."""
-    return [field.name for field in dataclasses.fields(Settings)]
+    return [field.name for field in dataclasses.fields(StackSettings)]
 
 
 def _is_count(value: int) -> bool:

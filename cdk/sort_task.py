@@ -14,7 +14,7 @@ from cdk.functions_table import FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge, acknowledge_wildcard
-from cdk.settings import Settings
+from cdk.settings import StackSettings
 from cdk.storage import Storage
 
 STATE = "SortSpectra"
@@ -29,14 +29,14 @@ IMAGE = (
 )
 
 
-class SortTask(Construct):
+class FargateSort(Construct):
     """Network, cluster and task definition.
 
     Parameters
     ----------
     scope : Construct
         The stack.
-    settings : Settings
+    settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
         What there is.
@@ -51,7 +51,7 @@ class SortTask(Construct):
     def __init__(
         self,
         scope: Construct,
-        settings: Settings,
+        settings: StackSettings,
         table: FunctionsTable,
         storage: Storage,
         layers: Mapping[str, Path],

@@ -14,8 +14,8 @@ from cdk.alarms import Alarms, make_topic
 from cdk.events import EventPath
 from cdk.functions import Functions
 from cdk.functions_table import PROJECT, FunctionsTable
-from cdk.settings import Settings
-from cdk.sort_task import SortTask
+from cdk.settings import StackSettings
+from cdk.sort_task import FargateSort
 from cdk.storage import Storage
 from cdk.workflow import Workflow, state_machine_arn
 
@@ -27,13 +27,15 @@ class IonboxStack(Stack):
     ----------
     scope : Construct
         The app.
-    settings : Settings
+    settings : StackSettings
         What the deployer chose.
     layers : mapping of str to Path
         Folder of each built layer, ``science`` and ``cloud``.
     """
 
-    def __init__(self, scope: Construct, settings: Settings, layers: Mapping[str, Path]) -> None:
+    def __init__(
+        self, scope: Construct, settings: StackSettings, layers: Mapping[str, Path]
+    ) -> None:
         super().__init__(
             scope,
             settings.stack_name,
@@ -47,7 +49,7 @@ class IonboxStack(Stack):
         size = {"vcpu": task.vcpu, "memory_mb": task.memory_mb} if settings.fargate else None
         functions.add_environment("PlanRun", {"IONBOX_SORT_TASK": json.dumps(size)})
         sort_task = (
-            SortTask(self, settings, table, storage, layers, state_machine_arn(settings))
+            FargateSort(self, settings, table, storage, layers, state_machine_arn(settings))
             if settings.fargate
             else None
         )

@@ -8,7 +8,7 @@ from constructs import Construct
 from cdk.names import name_resource
 from cdk.permissions import Objects
 from cdk.reviewed import acknowledge, acknowledge_wildcard
-from cdk.settings import Settings
+from cdk.settings import StackSettings
 
 _OLD_VERSIONS = Duration.days(30)
 _INCOMPLETE_UPLOADS = Duration.days(7)
@@ -26,7 +26,7 @@ _FOLDER = "one folder of one bucket; object names are only known in a run"
 class Storage(Construct):
     """The buckets, and who may touch what in them."""
 
-    def __init__(self, scope: Construct, settings: Settings) -> None:
+    def __init__(self, scope: Construct, settings: StackSettings) -> None:
         super().__init__(scope, "Storage")
         self._settings = settings
         self._key = (

@@ -13,8 +13,8 @@ from cdk.functions_table import PROJECT
 from cdk.names import name_resource
 from cdk.permissions import Objects
 from cdk.reviewed import acknowledge_wildcard
-from cdk.settings import Settings
-from cdk.sort_task import SortTask
+from cdk.settings import StackSettings
+from cdk.sort_task import FargateSort
 from cdk.storage import Storage
 
 DEFINITION = PROJECT / "statemachine" / "annotate.asl.json"
@@ -29,7 +29,7 @@ class UnfilledPlaceholder(ValueError):  # noqa: N818 (named like the errors of t
     """The state machine's file wants something that this stack does not have."""
 
 
-def state_machine_arn(settings: Settings, kind: str = "stateMachine") -> str:
+def state_machine_arn(settings: StackSettings, kind: str = "stateMachine") -> str:
     """Return the ARN of the state machine, or of its executions, from its name.
 
     The machine's own role and its handlers speak of it; a reference would go round in a circle.
@@ -49,23 +49,23 @@ class Workflow(Construct):
     ----------
     scope : Construct
         The stack.
-    settings : Settings
+    settings : StackSettings
         What the deployer chose.
     functions : Functions
         What it calls.
     storage : Storage
         Where it finds the items of Maps.
-    sort_task : SortTask or None
+    sort_task : FargateSort or None
         The Fargate task, if there is one.
     """
 
     def __init__(
         self,
         scope: Construct,
-        settings: Settings,
+        settings: StackSettings,
         functions: Functions,
         storage: Storage,
-        sort_task: SortTask | None,
+        sort_task: FargateSort | None,
     ) -> None:
         super().__init__(scope, "Workflow")
         self._settings = settings
@@ -109,7 +109,7 @@ class Workflow(Construct):
         )
 
     def _make_role(
-        self, called: Mapping[str, list[str]], storage: Storage, sort_task: SortTask | None
+        self, called: Mapping[str, list[str]], storage: Storage, sort_task: FargateSort | None
     ) -> aws_iam.Role:
         role = aws_iam.Role(
             self,

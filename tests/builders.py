@@ -18,9 +18,9 @@ from ionbox_science.annotation.annotations import (
 )
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import Peaks, read_peaks
-from ionbox_science.scoring.fdr import FdrMethod
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.setting_table import FdrMethod
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.ions import IonRule, IonTable, build_ions
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
@@ -132,7 +132,7 @@ def plant_dataset(
 
 
 @dataclass(frozen=True)
-class Run:
+class ScoredIons:
     """One dataset against one database, through the science functions only."""
 
     table: IonTable
@@ -160,7 +160,7 @@ def annotate(
     method: FdrMethod = "metaspace-v3",
     options: ImageOptions | None = None,
     patterns_of: PatternSource = lambda formulas: generate_patterns(formulas, ORBITRAP),
-) -> Run:
+) -> ScoredIons:
     """Annotate a dataset; ``patterns_of`` makes the isotope patterns of ion formulas."""
     table = build_ions(formulas, rule or IonRule(("+H", "+Na", "+K")))
     mz, intensity = patterns_of(table.ion_formulas(slice(None)))
@@ -168,7 +168,7 @@ def annotate(
     scores = score_ions(
         dataset.peaks, patterns, dataset.grid, options or ImageOptions(), dataset.mz_range
     )
-    return Run(table, patterns, scores, method)
+    return ScoredIons(table, patterns, scores, method)
 
 
 def build_patterns(

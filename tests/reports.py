@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,17 @@ import numpy.typing as npt
 from builders import build_annotations, build_database, draw_blob
 from ionbox_cloud.report.page_data import Overview, make_report
 from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.run_record import (
+    Bill,
+    DatabaseRecord,
+    DatasetRecord,
+    RunRecord,
+    StateTotals,
+    SummaryRow,
+    Versions,
+)
 from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.images import StoredImages
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
@@ -121,47 +131,42 @@ class MadeUp:
             lambda start, stop, isotope: self.images[start:stop, isotope],
         )
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """A run record."""
         found = self.found()
-        total = {
-            "items": 1,
-            "duration_s": 1.5,
-            "cpu_s": 1.0,
-            "peak_memory_mb": 90.0,
-            "dollars": 1e-5,
-        }
-        return {
-            "run_id": "0" * 32,
-            "dataset": {
-                "id": "1" * 32,
-                "name": self.dataset,
-                "n_spectra": int(self.mask.sum()),
-                "n_peaks": 123456,
-                "width": self.width,
-                "height": self.height,
-                "pixel_size_um": self.pixel_size_um,
-                "ibd_bytes": 1000,
-                "ibd_checksum": {"algorithm": "sha1", "digest": "", "verdict": "matches"},
-            },
-            "config": CONFIG.to_json(),
-            "databases": [
-                {
-                    "name": each.name,
-                    "n_molecules": 100,
-                    "n_annotations": each.n_annotations,
-                    "n_dropped": each.n_dropped,
-                    **each.tally.to_json(),
-                }
+        rows = summarise([each.annotated for each in found], CONFIG.ion_rule, FDR_LEVELS)
+        return RunRecord(
+            run_id="0" * 32,
+            dataset=DatasetRecord(
+                "1" * 32,
+                self.dataset,
+                n_spectra=int(self.mask.sum()),
+                n_peaks=123456,
+                width=self.width,
+                height=self.height,
+                pixel_size_um=self.pixel_size_um,
+                ibd_bytes=1000,
+                ibd_checksum=IbdChecksum("sha1", "", "matches"),
+            ),
+            config=CONFIG,
+            databases=tuple(
+                DatabaseRecord(
+                    each.name,
+                    "2" * 32,
+                    n_molecules=100,
+                    n_annotations=each.n_annotations,
+                    n_dropped=each.n_dropped,
+                    **asdict(each.tally),
+                )
                 for each in found
-            ],
-            "warnings": list(self.warnings),
-            "versions": {"ionbox": "1", "science": "1", "python": "3", "numpy": "2"},
-            "n_annotations": self.n,
-            "summary": summarise([each.annotated for each in found], CONFIG.ion_rule, FDR_LEVELS),
-            "states": {"PlanRun": total},
-            "cost": {"dollars": 1e-4, "gb_s": 1.0, "requests": 8, "on_aws": False, "prices": "x"},
-        }
+            ),
+            warnings=tuple(self.warnings),
+            versions=Versions("1", "1", "3", "2"),
+            n_annotations=self.n,
+            summary=tuple(map(SummaryRow.from_json, rows)),
+            states={"PlanRun": StateTotals(1, 1.5, 1.0, 90.0, 0, 0, 1.0, 1e-5)},
+            cost=Bill(1e-4, gb_s=1.0, requests=8, prices="x"),
+        )
 
     def report(self) -> bytes:
         """The report's bytes."""

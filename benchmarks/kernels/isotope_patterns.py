@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from ionbox_science.setting_table import REFERENCE_MZ
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ions import decoy_adducts
 from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     FWHM_PER_SIGMA,
-    REFERENCE_MZ,
     IsotopeModel,
     generate_patterns,
 )

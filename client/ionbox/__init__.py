@@ -39,6 +39,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'ionbox' has no attribute '{name}'")
     import importlib
 
+    from ionbox.platforms import require_posix
+
+    if name not in ("__version__", "errors"):
+        require_posix()
     if name == "errors":
         return importlib.import_module(_MODULES[name])
     return getattr(importlib.import_module(_MODULES[name]), name)

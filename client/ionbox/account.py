@@ -22,9 +22,11 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from ionbox_cloud.errors import AccessDenied, StorageError
 from ionbox_science import __version__
 
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
+from ionbox.where import Where
 
 if TYPE_CHECKING:
     from ionbox_cloud.store import Store
@@ -175,8 +177,10 @@ class Account:
 
         endpoint = self.client("s3").meta.endpoint_url
         with plain_errors():
-            if self._session.get_credentials() is None:
+            credentials = self._session.get_credentials()
+            if credentials is None:
                 raise NoCredentialsError
+            credentials.get_frozen_credentials()  # a login that has expired should say so here
         is_aws = "amazonaws.com" in endpoint
         return Store.open_bucket(f"s3://{place}", self._session, None if is_aws else endpoint)
 
@@ -223,6 +227,15 @@ class Account:
         return Installation(stack=stack, **values)
 
 
+def open_account(where: Where) -> Account:
+    return Account(where.profile, where.region)
+
+
+def open_installation(where: Where) -> tuple[Account, Installation]:
+    account = open_account(where)
+    return account, account.find_installation(where.stack)
+
+
 def read_outputs(described: dict[str, Any]) -> dict[str, str]:
     """Return the outputs of a stack by name."""
     return {out["OutputKey"]: out["OutputValue"] for out in described.get("Outputs", [])}
@@ -235,21 +248,24 @@ def error_code(error: ClientError) -> str:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn what boto3 raises into sentences that say what to do."""
+    """Turn what boto3 and the store raise into sentences that say what to do."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, StorageError) as error:
         raise translate(error) from error
 
 
 def translate(error: Exception) -> OperateError:
-    """Return an error of boto3 as one of ours."""
+    """Return an error of boto3 or of the store as one that says what to do."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return UserMustAct(_NO_CREDENTIALS)
     if isinstance(error, NoRegionError):
         return UserMustAct("no AWS region set; add --region NAME, for example eu-central-1")
     if isinstance(error, ClientError):
-        return _translate_answer(error)
+        message = error.response.get("Error", {}).get("Message", "")
+        return _translate_code(error_code(error), error.operation_name, message)
+    if isinstance(error, StorageError):
+        return _translate_storage(error)
     if isinstance(error, ConnectionError | HTTPClientError):
         return OperateError(f"AWS cannot be reached; check the network and try again ({error})")
     if any(word in type(error).__name__ for word in ("SSO", "Token", "Login", "Credential")):
@@ -257,9 +273,21 @@ def translate(error: Exception) -> OperateError:
     return OperateError(f"AWS call failed: {error}")
 
 
-def _translate_answer(error: ClientError) -> OperateError:
-    code, operation = error_code(error), error.operation_name
-    message = error.response.get("Error", {}).get("Message", "")
+def _translate_storage(error: StorageError) -> OperateError:
+    if error.code == "Unauthenticated":
+        return UserMustAct(f"the AWS login has expired; run 'aws sso login' or the like ({error})")
+    if error.code:
+        return _translate_code(error.code, "S3", str(error))
+    if isinstance(error, AccessDenied):
+        return UserMustAct(str(error))  # a folder of this machine
+    if "configured region" in str(error):
+        return UserMustAct(f"the bucket is in another region; add --region NAME ({error})")
+    if "S3 error" in str(error):
+        return OperateError(f"AWS cannot be reached; check the network and try again ({error})")
+    return OperateError(str(error))
+
+
+def _translate_code(code: str, operation: str, message: str) -> OperateError:
     if code in _EXPIRED:
         return UserMustAct(
             f"AWS does not accept the credentials ({code}); log in again ('aws sso login', 'aws "

@@ -1,27 +1,33 @@
-"""What scripts catch: every error that the Python client raises on purpose.
+"""What goes wrong in the client: every error that scripts may catch, and what operators are told.
 
 ::
 
-    IonboxError
-    ├── InvalidInput          something given cannot be used
-    │   ├── InvalidDataset    imzML or ibd
-    │   ├── InvalidDatabase   a table of molecules
-    │   ├── InvalidConfig     a setting or an argument
-    │   ├── InvalidFormula    a formula, an adduct, an ion
-    │   ├── NoResults         there are no results of a run where they were said to be
-    │   │   └── DamagedResults
-    │   ├── NotInResults      the run has no such ion, database or dataset; a LookupError, too
-    │   ├── MissingLibrary    an export needs a library that is not installed
-    │   ├── BadQuestion       an m/z or a pixel that makes no sense
-    │   ├── NotFound          no such pixel
-    │   └── Gone              sorted peaks or ibd are not there any more; `DamagedResults`, too
-    └── RunFailed             a run on this machine failed
+    IonboxError                   (ionbox_science.errors, as are the four Invalid…)
+    ├── InvalidInput              something given cannot be used
+    │   ├── InvalidDataset        imzML or ibd
+    │   ├── InvalidDatabase       a table of molecules
+    │   ├── InvalidConfig         a setting or an argument
+    │   ├── InvalidFormula        a formula, an adduct, an ion
+    │   ├── NoResults             there are no results of a run where they were said to be, or a
+    │   │   │                     newer ionbox wrote them
+    │   │   └── DamagedResults    a file of them is missing or cannot be read; a `Gone`, too
+    │   ├── NotInResults          the run has no such ion, database or dataset; a LookupError, too
+    │   ├── MissingLibrary        an export needs a library that is not installed
+    │   └── Unanswerable          a question about a run's data that has no answer
+    │       ├── BadQuestion       an m/z or a pixel that makes no sense
+    │       ├── NotFound          no such image, pixel or database
+    │       └── Gone              sorted peaks or ibd are not there any more, or were replaced
+    ├── RunFailed                 a run on this machine failed, through no fault of its user
+    └── UnsupportedSystem         this is Windows itself; an ImportError, too
 
-    OperateError              AWS cannot be reached, or trying again may help
-    └── UserMustAct           credentials, names or permissions must be corrected
+    OperateError                  something outside this machine failed; trying again may help
+    └── UserMustAct               credentials, names, permissions or settings must be corrected
+        └── NoSuchRun             no run and no dataset has the name that was given
 """
 
 from __future__ import annotations
+
+from http import HTTPStatus
 
 from ionbox_science.errors import (
     InvalidConfig,
@@ -32,9 +38,7 @@ from ionbox_science.errors import (
     IonboxError,
 )
 
-from ionbox.operate.errors import OperateError, UserMustAct
-from ionbox.run_errors import DamagedResults, MissingLibrary, NoResults, NotInResults, RunFailed
-from ionbox.view.errors import BadQuestion, Gone, NotFound
+from ionbox.platforms import UnsupportedSystem
 
 __all__ = [
     "BadQuestion",
@@ -48,9 +52,66 @@ __all__ = [
     "IonboxError",
     "MissingLibrary",
     "NoResults",
+    "NoSuchRun",
     "NotFound",
     "NotInResults",
     "OperateError",
     "RunFailed",
+    "Unanswerable",
+    "UnsupportedSystem",
     "UserMustAct",
 ]
+
+
+class Unanswerable(InvalidInput):
+    """A question about a run that has no answer."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class BadQuestion(Unanswerable):
+    """Something in the question is missing, no number, or out of range."""
+
+
+class NotFound(Unanswerable):
+    """There is no such image, pixel or database in the run."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Gone(Unanswerable):
+    """Segments or ibd are not there any more, or not what they were."""
+
+    status = HTTPStatus.GONE
+
+
+class NoResults(InvalidInput):
+    """A folder or bucket does not hold the results of a run."""
+
+
+class DamagedResults(NoResults, Gone):
+    """A file of the results is missing, cut short or something else."""
+
+
+class NotInResults(InvalidInput, LookupError):  # noqa: N818
+    """The results have nothing of that name."""
+
+
+class MissingLibrary(InvalidInput):
+    """A library that ionbox does not install by itself is needed."""
+
+
+class RunFailed(IonboxError):  # noqa: N818
+    """A run on this machine failed."""
+
+
+class OperateError(Exception):
+    """Root of what the operator commands raise on purpose: a sentence and what to do."""
+
+
+class UserMustAct(OperateError):  # noqa: N818 (named for who acts, like the science ring's errors)
+    """The same command fails again until something is corrected."""
+
+
+class NoSuchRun(UserMustAct):
+    """There is nothing of that name among the runs."""

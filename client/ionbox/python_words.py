@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from ionbox_science.errors import IonboxError
 
-from ionbox.operate.errors import OperateError
-from ionbox.run_errors import NoResults
+from ionbox.errors import NoResults, OperateError
 
 # What is quoted is a command to type or a name that somebody gave, and a flag stands by itself:
 # the -- in a path is none.

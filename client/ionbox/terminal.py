@@ -14,7 +14,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ionbox_cloud.run_record import SummaryRow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,14 +107,14 @@ def show_facts(facts: Mapping[str, str]) -> None:
         say(f"{name:<{width}}{value}")
 
 
-def show_summary(summary: Sequence[Mapping[str, Any]]) -> None:
+def show_summary(summary: Sequence[SummaryRow]) -> None:
     """Print how many annotations there are per database and kind of ion, up to each FDR level."""
     from rich.table import Table
     from rich.text import Text
 
     if not summary:
         return
-    levels = list(summary[0]["counts"])
+    levels = list(summary[0].counts)
     table = Table(box=None, pad_edge=False)
     table.add_column("database")
     table.add_column("ion")
@@ -120,8 +122,8 @@ def show_summary(summary: Sequence[Mapping[str, Any]]) -> None:
         heading = "all" if level == "all" else f"FDR ≤ {float(level):.0%}"
         table.add_column(heading, justify="right")
     for row in summary:
-        counts = [f"{row['counts'][level]:,}" for level in levels]
-        table.add_row(Text(row["database"]), Text(row["ion"]), *counts)
+        counts = [f"{row.counts[level]:,}" for level in levels]
+        table.add_row(Text(row.database), Text(row.ion), *counts)
     console().print(table)
 
 

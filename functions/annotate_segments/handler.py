@@ -1,20 +1,18 @@
-"""AnnotateSegments: images and metrics of a run of ions."""
+"""AnnotateSegments: images and metrics of a range of ions."""
 
 from __future__ import annotations
 
-from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ScoreItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.work_items import IONS_PER_READ, cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_cloud.stored.segments import SegmentReader, read_ahead
 from ionbox_science.scoring.ion_images import Grid, window_bounds
 from ionbox_science.scoring.scores import IonScores, score_ions
-from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("AnnotateSegments", ScoreItem)
@@ -24,12 +22,11 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     Ions are in order of mass: the peaks of the next few are read while these are scored.
     """
     plan = read_plan(stores.work, message.execution_id)
-    options = plan.run_config.image_options
+    options = plan.config.image_options
     patterns_id = plan.databases[message.database].patterns_id
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(patterns_id)))
-    patterns = read_patterns(stores.work, patterns_id, table.is_target, message.start, message.stop)
+    patterns = read_patterns(stores.work, patterns_id, message.start, message.stop)
     segments = SegmentReader(stores.results, plan.segments_id)
-    grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
+    grid = Grid(read_mask(stores.work, plan.dataset_id))
     batches = [
         (message.start + start, patterns.take(slice(start, stop)))
         for start, stop in cut(len(patterns.mz), IONS_PER_READ)

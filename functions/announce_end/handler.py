@@ -5,16 +5,11 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.events.end_message import write_message, write_subject
 from ionbox_cloud.events.notices import EventBus, Topic
-from ionbox_cloud.events.run_end import (
-    DETAIL_TYPE,
-    ExecutionEnd,
-    settle_status,
-    summarise_end,
-    write_message,
-    write_subject,
-)
-from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.events.run_end import DETAIL_TYPE, ExecutionEnd, settle_status, summarise_end
+from ionbox_cloud.handlers import event_handler
+from ionbox_cloud.logs import logger
 from ionbox_cloud.settings import AnnounceEndSettings
 from ionbox_cloud.store import open_stores
 

@@ -11,9 +11,10 @@ from ionbox_cloud.planning.map_items import plan_items
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.patterns import count_ions, write_ions
 from ionbox_science.config import RunConfig
 from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.ions import IonTable, build_ions
+from ionbox_science.theory.ions import build_ions
 
 
 @state_handler("BuildIons", RunRef)
@@ -23,7 +24,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     missing: dict[str, tuple[str, int, int, int]] = {}
     for database in plan.databases:
         present = stores.work.list_lasting(keys.patterns(database.patterns_id))
-        n_ions = _ensure_ions(stores, database, plan.run_config, present)
+        n_ions = _ensure_ions(stores, database, plan.config, present)
         for chunk, (start, stop) in _chunks(n_ions):
             output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
             if output_key not in present:
@@ -53,11 +54,10 @@ def _ensure_ions(
     stores: Stores, database: PlannedDatabase, config: RunConfig, present: Set[str]
 ) -> int:
     """Return the number of ions of a database; build its ion table if there is none."""
-    key = keys.ions(database.patterns_id)
-    if key in present:
-        return IonTable.from_arrays(stores.work.read_arrays(key)).n_ions
+    if keys.targets(database.patterns_id) in present:
+        return count_ions(stores.work, database.patterns_id)
     data = stores.work.read(keys.database(database.content_id))
     molecules = parse_database(data, database.name, skip_bad_rows=config.skip_bad_rows)
     table = build_ions(molecules.unique_formulas(), config.ion_rule)
-    stores.work.write_arrays(key, table.to_arrays())
+    write_ions(stores.work, database.patterns_id, table)
     return table.n_ions

@@ -8,7 +8,6 @@ import time
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, RunRef
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.work_items import cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
@@ -28,8 +27,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> Done:
     if key in stores.work.list_lasting(keys.sort(plan.sort_id)):
         return Done()
     read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.dataset_id)
-    digest = PassingDigest(header.checksum_algorithm, read_range)
+    digest = PassingDigest(plan.checksum_algorithm, read_range)
     deadline = time.monotonic() + ALLOWANCE_S
     pieces = list(cut(plan.ibd_bytes, _PIECE_BYTES))
     reads = [functools.partial(read_range, start, stop - start) for start, stop in pieces]

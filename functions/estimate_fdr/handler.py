@@ -8,16 +8,18 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut, image_memory_mb, images_per_shard
+from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
-from ionbox_cloud.stored.patterns import read_patterns_of
+from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
-from ionbox_science.theory.ions import IonTable
 
 
 @state_handler("EstimateFdr", RunRef)
@@ -31,13 +33,13 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     ]
     stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
     images = read_image_list(stores.work, plan.run_id)
-    per_shard = images_per_shard(plan.run_config.isotope_peaks, plan.width * plan.height)
+    per_shard = images_per_shard(plan.config.isotope_peaks, plan.width * plan.height)
     create_images(stores.results, plan, images, index_images(images, found, plan))
     segments = SegmentReader(stores.results, plan.segments_id)
     items = []
     for item, (start, stop) in enumerate(cut(len(images.mz), per_shard)):
         mz = images.mz[start:stop]
-        n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.run_config.ppm))
+        n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm))
         n_cells = mz.size * plan.width * plan.height
         items.append(
             ImageItem(
@@ -56,7 +58,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 def _annotate_database(
     stores: Stores, plan: RunPlan, index: int, database: PlannedDatabase
 ) -> Annotations:
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
+    table = read_ions(stores.work, database.patterns_id)
     n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
     scores = IonScores.concatenate(
         [
@@ -66,10 +68,8 @@ def _annotate_database(
             for item in range(n_items)
         ]
     )
-    ranked = rank_targets(table, scores, plan.run_config.fdr_method)
-    patterns = read_patterns_of(
-        stores.work, database.patterns_id, table.is_target, scores.ion[ranked.score_row]
-    )
+    ranked = rank_targets(table, scores, plan.config.fdr_method)
+    patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
     stores.work.write_arrays(
         keys.run_annotations(plan.run_id, index),
@@ -81,11 +81,7 @@ def _annotate_database(
         },
     )
     stores.results.write_arrays(
-        keys.results(plan.dataset_id, plan.run_id, f"diagnostics/{database.name}.npz"),
-        {
-            **{f"ions_{name}": array for name, array in table.to_arrays().items()},
-            **{f"scores_{name}": array for name, array in scores.to_arrays().items()},
-            "fdr": ranked.fdr,
-        },
+        keys.results(plan.dataset_id, plan.run_id, diagnostics(database.name)),
+        pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
     )
     return annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import MergeItem, RunRef, SortedDataset
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.segment_writing import close_segments
 from ionbox_cloud.stored.sorted_spans import read_spectrum_tic, read_written_segments
 from ionbox_science.sorting.peak_sorting import sum_per_pixel

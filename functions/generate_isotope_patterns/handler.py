@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, PatternItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.patterns import write_chunk
-from ionbox_science.theory.ions import IonTable
+from ionbox_cloud.stored.patterns import read_ions, write_chunk
 from ionbox_science.theory.isotope_patterns import generate_patterns_of
 
 
 @state_handler("GenerateIsotopePatterns", PatternItem)
 def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     """Write the patterns of ions ``start`` to ``stop``."""
-    model = read_plan(stores.work, message.execution_id).run_config.isotope_model
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(message.patterns_id)))
+    model = read_plan(stores.work, message.execution_id).config.isotope_model
+    table = read_ions(stores.work, message.patterns_id)
     mz, intensity = generate_patterns_of(
         table.compositions(slice(message.start, message.stop)),
         model,

@@ -12,7 +12,8 @@ from ionbox_cloud.events.executions import open_executions
 from ionbox_cloud.events.intake_notices import complain_of_database, complain_of_key
 from ionbox_cloud.events.notices import Topic
 from ionbox_cloud.events.run_queue import RunQueue
-from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.handlers import event_handler
+from ionbox_cloud.logs import logger
 from ionbox_cloud.planning.database_tables import register_database
 from ionbox_cloud.settings import IntakeSettings
 from ionbox_cloud.store import open_stores

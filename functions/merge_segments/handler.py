@@ -1,28 +1,26 @@
-"""MergeSegments: merge what the sorted runs hold of some ranges of m/z."""
+"""MergeSegments: merge what the sorted spans hold of some ranges of m/z."""
 
 from __future__ import annotations
 
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, MergeItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
-from ionbox_cloud.stored.sorted_spans import RunReader
-from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_cloud.stored.sorted_spans import SpanReader
+from ionbox_science.sorting.span_merging import merge_spans
 
 
 @state_handler("MergeSegments", MergeItem)
 def lambda_handler(message: MergeItem, stores: Stores) -> Done:
     """Write segments ``start`` to ``stop``, then what is in them."""
     plan = read_plan(stores.work, message.execution_id)
-    mz_dtype = read_stored_header(stores.work, plan.dataset_id).mz_dtype
-    runs = RunReader(stores.work, plan, mz_dtype)
+    spans = SpanReader(stores.work, plan)
     indices = range(message.start, message.stop)
-    blocks = read_ahead(runs.plan_read(index) for index in indices)
+    blocks = read_ahead(spans.plan_read(index) for index in indices)
     written = [
-        write_segment(stores.results, plan.segments_id, index, merge_runs(found))
+        write_segment(stores.results, plan.segments_id, index, merge_spans(found))
         for index, found in zip(indices, blocks, strict=True)
     ]
     stores.work.write_json(message.output_key, [segment.to_json() for segment in written])

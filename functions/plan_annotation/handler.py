@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, PatternItem, RunRef, ScoreItem
 from ionbox_cloud.planning.map_items import gather, plan_items
-from ionbox_cloud.planning.work_items import Chunk, cut_score_items, score_memory_mb
+from ionbox_cloud.planning.work_items import IonRange, cut_score_items, score_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.patterns import read_summaries
+from ionbox_cloud.stored.patterns import count_ions, read_summaries
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.scoring.ion_images import PPM
-from ionbox_science.theory.ions import IonTable
+from ionbox_science.scoring.ion_images import window_bounds
 
 
 @state_handler("PlanAnnotation", RunRef)
@@ -21,7 +21,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
     plan = read_plan(stores.work, message.execution_id)
     segments = SegmentReader(stores.results, plan.segments_id)
-    missing: dict[str, tuple[int, Chunk]] = {}
+    missing: dict[str, tuple[int, IonRange]] = {}
     for index, database in enumerate(plan.databases):
         parts = _cut_database(stores, plan, database, segments)
         plan_key = keys.scores_plan(database.scores_id)
@@ -49,18 +49,15 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 
 def _cut_database(
     stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
-) -> list[Chunk]:
+) -> list[IonRange]:
     """Cut the ions of a database by the measured peaks around them."""
-    table = IonTable.from_arrays(stores.work.read_arrays(keys.ions(database.patterns_id)))
-    summaries = read_summaries(stores.work, database.patterns_id, table.n_ions)
-    margin = plan.run_config.ppm * PPM
+    n_ions = count_ions(stores.work, database.patterns_id)
+    summaries = read_summaries(stores.work, database.patterns_id, n_ions)
+    ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)
+    lowest, highest = window_bounds(ends, plan.config.ppm)
     return cut_score_items(
         [
-            Chunk(
-                summary.start,
-                summary.stop,
-                segments.count_peaks(summary.mz_min * (1 - margin), summary.mz_max * (1 + margin)),
-            )
-            for summary in summaries
+            IonRange(summary.start, summary.stop, segments.count_peaks(low, high))
+            for summary, low, high in zip(summaries, lowest[:, 0], highest[:, 1], strict=True)
         ]
     )

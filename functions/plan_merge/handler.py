@@ -1,11 +1,10 @@
-"""PlanMerge: see that all runs are sorted, and list the segments to merge from them."""
+"""PlanMerge: see that all spans are sorted, and list the segments to merge from them."""
 
 from __future__ import annotations
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ItemList, MergeItem, RunRef, SortItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_merge_items, merge_memory_mb
 from ionbox_cloud.run_plan import read_plan
@@ -16,10 +15,9 @@ from ionbox_cloud.stored.sorted_spans import gather_counts
 
 @state_handler("PlanMerge", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
-    """Write the counts of all runs, then list the segments that do not exist yet."""
-    gather(stores.work, "SortRuns", message.execution_id, SortItem)
+    """Write the counts of all spans, then list the segments that do not exist yet."""
+    gather(stores.work, "SortSpans", message.execution_id, SortItem)
     plan = read_plan(stores.work, message.execution_id)
-    header = read_stored_header(stores.work, plan.dataset_id)
     counts = gather_counts(stores.work, plan)
     work_keys = stores.work.list_lasting(keys.sort(plan.sort_id))
     results_keys = stores.results.list_lasting(keys.segments(plan.segments_id))
@@ -36,7 +34,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
             keys.merged_segments(plan.sort_id, part.start),
             part.start,
             part.stop,
-            memory_mb=merge_memory_mb(part.n_peaks, header.mz_dtype.itemsize),
+            memory_mb=merge_memory_mb(part.most_peaks, plan.mz_dtype.itemsize),
         )
         for item, part in enumerate(missing)
     ]

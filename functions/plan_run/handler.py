@@ -9,9 +9,11 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import ItemList, PlannedRun, PlanRequest, SortChoice, SortItem
 from ionbox_cloud.planning.accepted_request import accept_request
+from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
-from ionbox_cloud.run_plan import RunPlan, is_published, make_plan
+from ionbox_cloud.run_plan import RunPlan, is_published
 from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.stored.dataset import write_header
 from ionbox_cloud.stored.segments_present import has_segments
 
 
@@ -24,12 +26,11 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """
     accepted = accept_request(message.request, stores.inbox)
     plan = make_plan(message.request, accepted, stores.inbox)
-    header = accepted.dataset.header
-    stores.work.write_arrays(keys.header(plan.dataset_id), header.to_arrays())
+    write_header(stores.work, plan.dataset_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
     stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
-    runs = _list_runs(stores.work, message.execution_id, plan)
+    spans = _list_spans(stores.work, message.execution_id, plan)
     sorted_already = has_segments(stores.results, plan)
     return PlannedRun(
         execution_id=message.execution_id,
@@ -38,8 +39,8 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
         sort=SortChoice(
             way="reuse" if sorted_already else plan.sort.way,
             rung=Ladder.from_environment().start_rung("SegmentSpectra", plan.sort.memory_mb),
-            n_items=runs.n_items,
-            items_key=runs.items_key,
+            n_items=spans.n_items,
+            items_key=spans.items_key,
             task_cpu=str(plan.sort.vcpu * 1024),
             task_memory=str(plan.sort.memory_mb),
             task_disk_gb=plan.sort.disk_gb,
@@ -47,22 +48,22 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     )
 
 
-def _list_runs(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
-    """List the runs of spectra that are still to be sorted, if many calls sort the dataset."""
-    if not plan.run_cuts:
+def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
+    """List the spans of spectra that are still to be sorted, if many calls sort the dataset."""
+    if not plan.span_cuts:
         return ItemList(0, "")
     present = work.list_lasting(keys.sort(plan.sort_id))
     missing = [
         (index, start, stop)
-        for index, (start, stop) in enumerate(pairwise(plan.run_cuts))
-        if keys.sorted_run_summary(plan.sort_id, index) not in present
+        for index, (start, stop) in enumerate(pairwise(plan.span_cuts))
+        if keys.sorted_span_summary(plan.sort_id, index) not in present
     ]
     items = [
         SortItem(
             execution_id,
             plan.run_id,
             item,
-            keys.sorted_run_summary(plan.sort_id, index),
+            keys.sorted_span_summary(plan.sort_id, index),
             index,
             start,
             stop,
@@ -70,4 +71,4 @@ def _list_runs(work: Store, execution_id: str, plan: RunPlan) -> ItemList:
         )
         for item, (index, start, stop) in enumerate(missing)
     ]
-    return plan_items(work, "SortRuns", execution_id, items)
+    return plan_items(work, "SortSpans", execution_id, items)

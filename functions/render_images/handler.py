@@ -1,12 +1,12 @@
-"""RenderImages: isotope images of a run of annotated ions."""
+"""RenderImages: isotope images of a range of annotated ions."""
 
 from __future__ import annotations
 
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ImageItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import (
@@ -22,12 +22,12 @@ from ionbox_science.scoring.ion_images import (
 def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     """Write images ``start`` to ``stop``; the output key says that they are all there."""
     plan = read_plan(stores.work, message.execution_id)
-    options = plan.run_config.image_options
+    options = plan.config.image_options
     mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]
     segments = SegmentReader(stores.results, plan.segments_id)
     peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
-    grid = Grid(read_stored_header(stores.work, plan.dataset_id).mask)
+    grid = Grid(read_mask(stores.work, plan.dataset_id))
     write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))
     stores.work.write_json(message.output_key, {"n_images": len(mz)})
     return Done()

@@ -8,7 +8,8 @@ from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
 from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import bill, total_states, write_status
+from ionbox_cloud.run_record import RunStatus
+from ionbox_cloud.run_totals import bill, total_states, write_status
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 
@@ -26,16 +27,16 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
     states = total_states(stores.work, message.execution_id, plan)
     write_status(
         stores.results,
-        message.execution_id,
-        {
-            "status": message.kind,
-            "error": message.error.Error,
-            "message": describe_cause(message.error.Cause),
-            "advice": _advise(message, plan, stores.results),
-            "dataset": message.request.dataset.name,
-            "run_id": message.run_id,
-            "cost": bill(states, on_aws=stores.results.is_remote),
-        },
+        RunStatus(
+            message.kind,
+            message.execution_id,
+            error=message.error.Error,
+            message=describe_cause(message.error.Cause),
+            advice=_advise(message, plan, stores.results),
+            dataset=message.request.dataset.name,
+            run_id=message.run_id,
+            cost=bill(states, on_aws=stores.results.is_remote),
+        ),
     )
     return Done()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import RunRef, SortedDataset
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd
+from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.segment_writing import check_peaks_found, close_segments, write_segment
 from ionbox_science.imzml.checks import count_implausible_mz
 from ionbox_science.imzml.ibd import PassingDigest

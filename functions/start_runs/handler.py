@@ -11,7 +11,8 @@ from ionbox_cloud.events.run_queue import (
     kick_bodies,
     start_waiting_runs,
 )
-from ionbox_cloud.handlers import event_handler, logger
+from ionbox_cloud.handlers import event_handler
+from ionbox_cloud.logs import logger
 from ionbox_cloud.settings import StartRunsSettings
 
 

@@ -46,7 +46,7 @@ Install one and try again:
   Debian, Ubuntu             sudo apt install gcc libc6-dev
   Fedora, Amazon Linux       sudo dnf install gcc
   macOS                      xcode-select --install
-or name yours: CC=/path/to/cc make kernels"""
+or name yours: CC=/path/to/cc make kernels, or CC=/path/to/cc pip install ..."""
 
 
 class BuildFailed(RuntimeError):  # noqa: N818 (named like the errors of the science ring)
@@ -63,13 +63,18 @@ def find_compiler() -> list[str]:
     BuildFailed
         If neither the system's compilers nor the one from PyPI work.
     """
+    return find_system_compiler() or find_ziglang()
+
+
+def find_system_compiler() -> list[str] | None:
+    """Return the command of the system's C compiler, or of the one that ``CC`` names, if any."""
     named = shlex.split(os.environ.get("CC", ""))
     for compiler in filter(None, [named, ["cc"], ["gcc"], ["clang"]]):
         if _works(compiler):
             return compiler
         if compiler is named:
             print(f"CC={shlex.join(named)} cannot compile the kernels; looking for another one")
-    return find_ziglang()
+    return None
 
 
 def find_ziglang() -> list[str]:

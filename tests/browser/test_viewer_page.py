@@ -17,7 +17,7 @@ import pytest
 import zarr
 from audit import CONTRAST, CUT_COLUMNS, UNNAMED
 from chromium import browse
-from ionbox.reading.image_cache import ImageReader
+from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
 from patience import PATIENCE_S
@@ -286,7 +286,7 @@ def test_of_two_mzs_the_one_asked_last_is_shown(
 def test_images_of_an_ion_that_come_late_do_not_replace_an_mz(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = hold(monkeypatch, ImageReader, "read", lambda _, row, isotope: isotope == 3)
+    held = hold(monkeypatch, ImageGroup, "read_image", lambda _, row, isotope: isotope == 3)
     page.click_row(3)
     assert held.asked.wait(PATIENCE_S)
     page.show_mz(300)

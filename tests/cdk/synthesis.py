@@ -19,7 +19,7 @@ from aws_cdk import App, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from cdk.app import read_context  # noqa: E402
-from cdk.settings import Settings  # noqa: E402
+from cdk.settings import StackSettings  # noqa: E402
 from cdk.stack import IonboxStack  # noqa: E402
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -88,7 +88,7 @@ def _synthesise(settings: str) -> Synthesis:
     folder = Path(tempfile.mkdtemp(prefix="ionbox-synth-"))
     app = App(context=read_context() | json.loads(settings), outdir=str(folder / "cdk.out"))
     stack = IonboxStack(
-        app, Settings.from_context(app.node.get_all_context()), empty_layers(folder)
+        app, StackSettings.from_context(app.node.get_all_context()), empty_layers(folder)
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()

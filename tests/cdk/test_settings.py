@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from cdk.app import read_context
-from cdk.settings import InvalidSettings, Settings, setting_names
+from cdk.settings import InvalidSettings, StackSettings, setting_names
 
 
-def read(**changes: Any) -> Settings:
-    return Settings.from_context(read_context() | changes)
+def read(**changes: Any) -> StackSettings:
+    return StackSettings.from_context(read_context() | changes)
 
 
 def test_cdk_json_has_every_setting_and_nothing_else() -> None:
@@ -19,7 +19,7 @@ def test_cdk_json_has_every_setting_and_nothing_else() -> None:
 
 
 def test_cdk_json_starts_with_what_a_new_account_allows() -> None:
-    settings = Settings.from_context(read_context())
+    settings = StackSettings.from_context(read_context())
     assert settings.max_lambda_mb == 3008
     assert settings.fargate
 
@@ -67,4 +67,4 @@ def test_a_missing_setting_is_named() -> None:
     context = read_context()
     del context["max_runs"]
     with pytest.raises(InvalidSettings, match=r"not set in the context of cdk\.json: max_runs"):
-        Settings.from_context(context)
+        StackSettings.from_context(context)

@@ -30,14 +30,19 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def cloud(own_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account without ionbox; `Cloud.install` adds it."""
+def cloud(
+    own_environment: None, aws_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cloud]:
+    """An account without ionbox; `Cloud.install` adds it.
+
+    The server shows the objects of the same pretended account to what is not boto3.
+    """
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     logging.getLogger("moto").addHandler(logging.NullHandler())
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        cloud = Cloud()
+        cloud = Cloud(aws_server)
 
         def client(_: Account, service: str) -> Any:
             return cloud.fakes.get(service) or cloud.client(service)

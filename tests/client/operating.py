@@ -67,13 +67,17 @@ def refusal(code: str, message: str = "no", operation: str = "SomeCall") -> Clie
 
 
 @functools.cache
-def open_client(service: str) -> Any:
+def open_client(service: str, url: str | None) -> Any:
     """Make a client; tests share them, since each takes longer to make than most tests.
 
-    It sends nothing: moto answers, with what the account of the test has.
+    Without a URL it sends nothing: moto answers, with what the account of the test has.
     """
     return boto3.client(
-        service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+        service,
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
     )
 
 
@@ -105,13 +109,17 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 @dataclass
 class Cloud:
-    """The account; `fakes` stand in for clients of a service where moto cannot."""
+    """The account; `fakes` stand in for clients of a service where moto cannot.
 
+    S3 is spoken to at its server's address, which others than boto3 can do, too.
+    """
+
+    s3_url: str
     state_machine: str = ""
     fakes: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return open_client(service)
+        return open_client(service, self.s3_url if service == "s3" else None)
 
     def fake(self, service: str, **methods: Callable[..., Any]) -> Overridden:
         fake = self.fakes[service] = Overridden(self.client(service), **methods)

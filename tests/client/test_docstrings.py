@@ -30,6 +30,7 @@ MODULES = (
     "ionbox.results.tables",
     "ionbox.results.scaling",
     "ionbox_science.csv_cells",
+    "ionbox_science.setting_table",
     "ionbox_science.theory.formulas",
 )
 

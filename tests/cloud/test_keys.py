@@ -112,7 +112,7 @@ def test_a_folder_begins_what_lies_in_it(call: tuple[str, tuple[Any, ...]]) -> N
         "segments": lambda: keys.segment(*arguments, 3),
         "failures": lambda: keys.failure(*arguments, 3),
         "records": lambda: keys.record(*arguments, "PlanRun", 3),
-        "sort": lambda: keys.sorted_run(*arguments, 3),
+        "sort": lambda: keys.sorted_span(*arguments, 3),
         "all_merged_segments": lambda: keys.merged_segments(*arguments, 3),
     }
     assert inside[name]().startswith(f"{folder}/")
@@ -124,8 +124,8 @@ NUMBERED = {
     "summaries": lambda n: keys.pattern_chunk_summary("p", n),
     "scores": lambda n: keys.score_item("s", n),
     "segments": lambda n: keys.segment("s", n),
-    "runs": lambda n: keys.sorted_run("s", n),
-    "summaries of runs": lambda n: keys.sorted_run_summary("s", n),
+    "spans": lambda n: keys.sorted_span("s", n),
+    "summaries of spans": lambda n: keys.sorted_span_summary("s", n),
     "merged": lambda n: keys.merged_segments("s", n),
     "images": lambda n: keys.image_record("e", n),
     "failures": lambda n: keys.failure("e", "AnnotateSegments", n),

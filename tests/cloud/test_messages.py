@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import pkgutil
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 from ionbox_cloud.messages import DatasetFiles, ItemFailureReport, Message, PatternItem, RunRequest
+from ionbox_science.config import RunConfig
 
 for module in pkgutil.walk_packages(ionbox_cloud.__path__, "ionbox_cloud."):
     importlib.import_module(module.name)
@@ -29,9 +31,15 @@ def below(root: RecordType) -> Iterator[RecordType]:
         yield from below(kind)
 
 
-RECORDS = sorted({*below(JsonRecord)} - {Message}, key=lambda kind: kind.__name__)
+BASES = {Message, PublishedRecord}
+RECORDS = sorted({*below(JsonRecord)} - BASES, key=lambda kind: kind.__name__)
+PUBLISHED = [kind for kind in RECORDS if issubclass(kind, PublishedRecord)]
 few = settings(max_examples=20)
 each_record = pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+each_strict = pytest.mark.parametrize(
+    "kind", [kind for kind in RECORDS if kind not in PUBLISHED], ids=lambda kind: kind.__name__
+)
+each_published = pytest.mark.parametrize("kind", PUBLISHED, ids=lambda kind: kind.__name__)
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = st.none() | st.booleans() | st.integers() | NUMBERS | st.text(max_size=5)
@@ -53,10 +61,22 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(values, get_args(kind)))
     if get_origin(kind) is tuple:
         return st.lists(values(get_args(kind)[0]), max_size=3).map(tuple)
+    if kind is RunConfig:
+        return CONFIGS
     if get_origin(kind) is dict:
         return st.dictionaries(st.text(max_size=5), values(get_args(kind)[1]), max_size=3)
-    fields = {name: values(field) for name, field in get_type_hints(kind).items()}
-    return st.builds(kind, **fields)
+    hints = get_type_hints(kind)
+    named = {each.name: values(hints[each.name]) for each in dataclasses.fields(kind)}
+    return st.builds(kind, **named)
+
+
+CONFIGS = st.builds(
+    RunConfig,
+    st.sampled_from(["positive", "negative"]),
+    st.sampled_from(["orbitrap", "fticr", "tof"]),
+    st.floats(1e-4, 1.0),
+    st.lists(st.sampled_from(["+H", "+Na", "-H"]), max_size=3).map(tuple),
+)
 
 
 def travel(record: JsonRecord) -> dict[str, Any]:
@@ -67,6 +87,7 @@ def travel(record: JsonRecord) -> dict[str, Any]:
 def test_all_kinds_of_records_are_looked_at() -> None:
     names = {kind.__name__ for kind in RECORDS}
     assert {"RunRequest", "PatternItem", "RunPlan", "SegmentsManifest", "CallRecord"} <= names
+    assert {"RunRecord", "RunStatus", "SortPlan"} <= {kind.__name__ for kind in PUBLISHED}
 
 
 @each_record
@@ -77,7 +98,7 @@ def test_a_record_survives_its_json_form(kind: RecordType, data: st.DataObject) 
     assert kind.from_json(travel(record)) == record
 
 
-@each_record
+@each_strict
 @few
 @given(data=st.data())
 def test_an_unknown_field_is_refused_by_name(kind: RecordType, data: st.DataObject) -> None:
@@ -86,7 +107,7 @@ def test_an_unknown_field_is_refused_by_name(kind: RecordType, data: st.DataObje
         kind.from_json(arrived)
 
 
-@each_record
+@each_strict
 @few
 @given(data=st.data())
 def test_a_missing_field_is_refused_by_name(kind: RecordType, data: st.DataObject) -> None:
@@ -96,6 +117,31 @@ def test_a_missing_field_is_refused_by_name(kind: RecordType, data: st.DataObjec
         del arrived[absent]
         with pytest.raises(InvalidMessage, match=rf"^{kind.__name__}: .*missing \['{absent}'\]"):
             kind.from_json(arrived)
+
+
+@each_published
+@few
+@given(data=st.data())
+def test_what_a_newer_version_published_is_read(kind: RecordType, data: st.DataObject) -> None:
+    record = data.draw(values(kind))
+    assert kind.from_json(travel(record) | {"new in 9.0": [1]}) == record
+
+
+@each_published
+@few
+@given(data=st.data())
+def test_what_an_older_version_published_is_read(kind: RecordType, data: st.DataObject) -> None:
+    record = data.draw(values(kind))
+    late = {each.name for each in dataclasses.fields(kind) if has_default(each)}
+    arrived = {name: value for name, value in travel(record).items() if name not in late}
+    read = kind.from_json(arrived)
+    for name in {each.name for each in dataclasses.fields(kind)} - late:
+        assert getattr(read, name) == getattr(record, name)
+
+
+def has_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing
 
 
 @each_record

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.planning.inspection import IbdChecksum
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import SegmentReader, SegmentsManifest, read_ahead, write_manifest
 from ionbox_science.imzml.spectra import Peaks

@@ -69,6 +69,26 @@ class StoreContract:
         with pytest.raises(FileNotFoundError):
             obstore.get(store.objects_below("results/b/images.zarr"), "c/0/0")
 
+    def test_what_may_be_absent_is_none(self, store: Store) -> None:
+        store.write("key", SOME_BYTES)
+        assert store.read_if_there("key") == SOME_BYTES
+        assert store.read_if_there("other") is None
+        store.write("folder/key", b"")
+        assert store.read_if_there("folder") is None
+
+    def test_a_file_is_copied_in_pieces_that_are_told(self, store: Store, tmp_path: Path) -> None:
+        for data in (np.arange(700_000).tobytes(), SOME_BYTES, b""):
+            store.write("key", data)
+            told: list[int] = []
+            store.download("key", tmp_path / "copy", told.append)
+            assert (tmp_path / "copy").read_bytes() == data
+            assert sum(told) == len(data)
+
+    def test_of_what_is_not_there_no_file_is_made(self, store: Store, tmp_path: Path) -> None:
+        with pytest.raises(MissingObject, match="no object 'no/such'"):
+            store.download("no/such", tmp_path / "copy", lambda n_bytes: None)
+        assert not (tmp_path / "copy").exists()
+
     def test_a_range_can_be_an_array_without_a_copy(self, store: Store) -> None:
         values = np.arange(100, dtype="<f8")
         store.write("key", values.tobytes())
@@ -119,6 +139,22 @@ class StoreContract:
             store.write_json("key", float("nan"))
         assert not store.exists("key")
 
+    def test_json_that_is_not_whole_is_none(self, store: Store) -> None:
+        store.write_json("whole", {"a": 1})
+        store.write("half", b'{"a": ')
+        store.write("strange", b"\xff\xfe{")
+        assert store.read_json_if_whole("whole") == {"a": 1}
+        for key in ("half", "strange", "absent"):
+            assert store.read_json_if_whole(key) is None
+
+    def test_many_are_read_in_the_order_of_their_keys(self, store: Store) -> None:
+        for n in range(100):
+            store.write_json(f"many/{n}", n)
+        wanted = [100, *reversed(range(100)), 3]
+        found = store.read_many_json([f"many/{n}" for n in wanted])
+        assert found == [None, *reversed(range(100)), 3]
+        assert store.read_many_json([]) == []
+
     def test_arrays_come_back_with_their_types(self, store: Store) -> None:
         arrays = {
             "mz": np.array([[1.5, 2.5]]),
@@ -149,6 +185,13 @@ class StoreContract:
         assert store.list("run/") == store.list("run")
         assert store.list("run/a") == ["run/a/1", "run/a/2"]
         assert store.list("nothing") == []
+
+    def test_sizes_are_those_of_all_objects_below_a_folder(self, store: Store) -> None:
+        for key, n_bytes in (("run/b", 0), ("run/a/2", 7), ("runs/c", 1), ("other", 2)):
+            store.write(key, bytes(n_bytes))
+        assert store.sizes("run") == store.sizes("run/") == {"run/a/2": 7, "run/b": 0}
+        assert list(store.sizes("run")) == store.list("run")
+        assert store.sizes("nothing") == {}
 
     def test_keys_that_begin_alike_are_found_whatever_follows(self, store: Store) -> None:
         for key in ("a/x.ibd", "a/x.imzML", "a/x.d/y", "a/xy.ibd", "a/x", "b", "a/x.é+ü", "A/x."):

@@ -13,7 +13,7 @@ from ionbox_cloud.planning.work_items import (
     IONS_PER_SCORE_ITEM,
     PEAKS_PER_MERGE_ITEM,
     PEAKS_PER_SCORE_ITEM,
-    Chunk,
+    IonRange,
     cut,
     cut_merge_items,
     cut_score_items,
@@ -23,11 +23,11 @@ from ionbox_cloud.planning.work_items import (
 
 
 @st.composite
-def chunk_lists(draw: st.DrawFn) -> list[Chunk]:
+def chunk_lists(draw: st.DrawFn) -> list[IonRange]:
     """Chunks as PlanAnnotation makes them: full ones, then perhaps a smaller one."""
     n_ions = draw(st.integers(0, 20 * IONS_PER_CHUNK))
     n_peaks = st.sampled_from([0, 1, 1000]) | st.integers(0, 10 * PEAKS_PER_SCORE_ITEM)
-    return [Chunk(start, stop, draw(n_peaks)) for start, stop in cut(n_ions, IONS_PER_CHUNK)]
+    return [IonRange(start, stop, draw(n_peaks)) for start, stop in cut(n_ions, IONS_PER_CHUNK)]
 
 
 @given(st.integers(0, 1000), st.integers(1, 100))
@@ -38,7 +38,7 @@ def test_a_cut_has_everything_once_in_order(n: int, size: int) -> None:
 
 
 @given(chunk_lists())
-def test_every_ion_is_in_one_item(chunks: list[Chunk]) -> None:
+def test_every_ion_is_in_one_item(chunks: list[IonRange]) -> None:
     items = cut_score_items(chunks)
     n_ions = chunks[-1].stop if chunks else 0
     assert (items[0].start if items else 0) == 0
@@ -48,7 +48,7 @@ def test_every_ion_is_in_one_item(chunks: list[Chunk]) -> None:
 
 
 @given(chunk_lists())
-def test_no_item_is_too_large(chunks: list[Chunk]) -> None:
+def test_no_item_is_too_large(chunks: list[IonRange]) -> None:
     for item in cut_score_items(chunks):
         start, stop = item.start, item.stop
         assert item.n_peaks <= PEAKS_PER_SCORE_ITEM
@@ -65,16 +65,16 @@ def test_no_item_is_too_large(chunks: list[Chunk]) -> None:
 
 def test_small_chunks_are_joined() -> None:
     half, whole = IONS_PER_SCORE_ITEM // 2, IONS_PER_SCORE_ITEM
-    chunks = [Chunk(0, half, 10), Chunk(half, whole, 10), Chunk(whole, whole + 900, 10)]
-    assert cut_score_items(chunks) == [Chunk(0, whole, 20), Chunk(whole, whole + 900, 10)]
+    chunks = [IonRange(0, half, 10), IonRange(half, whole, 10), IonRange(whole, whole + 900, 10)]
+    assert cut_score_items(chunks) == [IonRange(0, whole, 20), IonRange(whole, whole + 900, 10)]
 
 
 def test_a_crowded_chunk_is_split() -> None:
-    chunks = [Chunk(0, 4096, 10), Chunk(4096, 8192, 2 * PEAKS_PER_SCORE_ITEM)]
+    chunks = [IonRange(0, 4096, 10), IonRange(4096, 8192, 2 * PEAKS_PER_SCORE_ITEM)]
     assert cut_score_items(chunks) == [
-        Chunk(0, 4096, 10),
-        Chunk(4096, 6144, PEAKS_PER_SCORE_ITEM),
-        Chunk(6144, 8192, PEAKS_PER_SCORE_ITEM),
+        IonRange(0, 4096, 10),
+        IonRange(4096, 6144, PEAKS_PER_SCORE_ITEM),
+        IonRange(6144, 8192, PEAKS_PER_SCORE_ITEM),
     ]
 
 
@@ -94,5 +94,5 @@ def test_every_segment_is_merged_once_in_items_of_bounded_size(n_peaks: list[int
     for item in items:
         inside = n_peaks[item.start : item.stop]
         assert inside
-        assert item.n_peaks == max(inside)
+        assert item.most_peaks == max(inside)
         assert len(inside) == 1 or sum(inside) <= PEAKS_PER_MERGE_ITEM

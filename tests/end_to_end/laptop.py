@@ -31,7 +31,7 @@ BITTERS = lipid_like_formulas(5, 9)
 
 
 @dataclass(frozen=True)
-class Run:
+class LaptopRun:
     """A run that ended, however it did."""
 
     outcome: Outcome
@@ -54,7 +54,13 @@ class Run:
         _, *lines = self.table.decode().splitlines()
         return list(csv.DictReader(lines))
 
-    def succeeded(self) -> Run:
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` holds."""
+        assert self.outcome.record is not None, self.outcome.status
+        return self.outcome.record.to_json()
+
+    def succeeded(self) -> LaptopRun:
         """This run, which must have succeeded."""
         assert self.outcome.succeeded, self.outcome.status
         return self
@@ -94,7 +100,7 @@ class Laptop:
         n_workers: int = 1,
         out: Path | None = None,
         rungs_mb: Mapping[str, Sequence[int]] | None = None,
-    ) -> Run:
+    ) -> LaptopRun:
         """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder.
 
         ``rungs_mb`` are other sizes of some functions than those of the table.
@@ -112,4 +118,4 @@ class Laptop:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(machine, "run_execution", run_and_keep)
             outcome = annotate(imzml, databases, out, config, work=self.work, n_workers=n_workers)
-        return Run(outcome, results[0], out)
+        return LaptopRun(outcome, results[0], out)

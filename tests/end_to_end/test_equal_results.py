@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import zarr
-from laptop import ACIDS, WAXES, Laptop, Run
+from laptop import ACIDS, WAXES, Laptop, LaptopRun
 
 FULL = {"decoys": 20}  # more ions than a chunk of patterns has
 
 
 @pytest.fixture(scope="module")
-def usual(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def usual(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> LaptopRun:
     """Both databases with two workers: what the other runs are compared with."""
     laptop = Laptop(tmp_path_factory.mktemp("usual"))
     databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
@@ -28,7 +28,7 @@ def usual(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 ABOUT_THE_RUN = {"run.json", "status.json", "sources.json"}
 
 
-def deliverables(run: Run) -> dict[str, bytes]:
+def deliverables(run: LaptopRun) -> dict[str, bytes]:
     """All result files but the two that tell about the run, and the report but for those facts."""
     files = {
         path.relative_to(run.out).as_posix(): path.read_bytes()
@@ -48,7 +48,7 @@ def without_run_facts(report: bytes) -> bytes:
     return before + json.dumps(facts).encode() + after
 
 
-def test_the_dataset_is_worth_comparing(usual: Run) -> None:
+def test_the_dataset_is_worth_comparing(usual: LaptopRun) -> None:
     assert usual.n_calls["GenerateIsotopePatterns"] == 2
     assert usual.n_calls["AnnotateSegments"] == 2
     assert {row["database"] for row in usual.rows} == {"acids", "waxes"}
@@ -58,7 +58,7 @@ def test_the_dataset_is_worth_comparing(usual: Run) -> None:
 
 @pytest.mark.parametrize("n_workers", [1, 4])
 def test_the_number_of_workers_changes_no_byte(
-    usual: Run, laptop: Laptop, tissue: Path, n_workers: int
+    usual: LaptopRun, laptop: Laptop, tissue: Path, n_workers: int
 ) -> None:
     databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
     run = laptop.annotate(tissue, databases, FULL, n_workers=n_workers).succeeded()
@@ -66,19 +66,19 @@ def test_the_number_of_workers_changes_no_byte(
 
 
 def test_the_order_of_rows_and_of_databases_changes_no_byte_of_the_table(
-    usual: Run, laptop: Laptop, tissue: Path
+    usual: LaptopRun, laptop: Laptop, tissue: Path
 ) -> None:
     databases = [
         laptop.database("waxes", WAXES, shuffled=True),
         laptop.database("acids", ACIDS, shuffled=True),
     ]
     run = laptop.annotate(tissue, databases, FULL).succeeded()
-    assert run.outcome.record["run_id"] != usual.outcome.record["run_id"]
+    assert run.record["run_id"] != usual.record["run_id"]
     assert run.table == usual.table
 
 
 def test_another_folder_day_or_hash_seed_change_no_byte(
-    usual: Run, laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
+    usual: LaptopRun, laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = laptop.root / "täglich neu"
     there.mkdir()
@@ -91,18 +91,18 @@ def test_another_folder_day_or_hash_seed_change_no_byte(
     assert deliverables(run) == deliverables(usual)
 
 
-def test_the_table_tells_nothing_about_the_run(usual: Run) -> None:
+def test_the_table_tells_nothing_about_the_run(usual: LaptopRun) -> None:
     text = usual.table.decode()
-    record = usual.outcome.record
+    record = usual.record
     assert record["dataset"]["id"] in text
     assert record["run_id"] not in text
-    assert usual.outcome.status["execution_id"] not in text
+    assert usual.outcome.status.execution_id not in text
     assert str(usual.out.parent) not in text
     assert time.strftime("%Y-%m-%d") not in text
 
 
 def test_databases_together_give_the_rows_they_give_apart(
-    usual: Run, laptop: Laptop, tissue: Path
+    usual: LaptopRun, laptop: Laptop, tissue: Path
 ) -> None:
     for name, formulas in (("acids", ACIDS), ("waxes", WAXES)):
         alone = laptop.annotate(tissue, [laptop.database(name, formulas)], FULL).succeeded()
@@ -111,14 +111,14 @@ def test_databases_together_give_the_rows_they_give_apart(
         assert alone.rows == together
 
 
-def test_rows_are_sorted_by_fdr_then_score(usual: Run) -> None:
+def test_rows_are_sorted_by_fdr_then_score(usual: LaptopRun) -> None:
     order = [(float(row["fdr"]), -float(row["msm"])) for row in usual.rows]
     assert order == sorted(order)
 
 
-def test_images_belong_to_the_rows(usual: Run) -> None:
+def test_images_belong_to_the_rows(usual: LaptopRun) -> None:
     images = zarr.open_group(usual.out / "ion_images.zarr", mode="r")
-    record = usual.outcome.record["dataset"]
+    record = usual.record["dataset"]
     assert images["images"].shape[2:] == (record["height"], record["width"]) == (12, 16)
     assert images["mask"][...].all()
     sums = {
@@ -130,9 +130,9 @@ def test_images_belong_to_the_rows(usual: Run) -> None:
         assert sums[row["mz"]] == pytest.approx(float(row["totalIntensity"]), rel=1e-5)
 
 
-def test_the_record_counts_what_was_done(usual: Run) -> None:
+def test_the_record_counts_what_was_done(usual: LaptopRun) -> None:
     record = json.loads((usual.out / "run.json").read_text("utf-8"))
-    assert record == usual.outcome.record
+    assert record == usual.record
     counted = {state: numbers["items"] for state, numbers in record["states"].items()}
     publishing = {"PublishResults": 1}  # writes the record before it is done
     assert counted | publishing == usual.n_calls

@@ -93,7 +93,7 @@ def test_a_worker_killed_once_changes_nothing(
     kill_worker("annotate_segments", 0, times=1)
     disturbed = laptop.annotate(tissue, databases).succeeded()
     assert disturbed.n_calls["AnnotateSegments"] == 2
-    assert disturbed.outcome.record["states"]["AnnotateSegments"]["climbs"] == 1
+    assert disturbed.record["states"]["AnnotateSegments"]["climbs"] == 1
     monkeypatch.undo()
     undisturbed = Laptop(tmp_path / "undisturbed").annotate(tissue, databases).succeeded()
     assert disturbed.table == undisturbed.table
@@ -108,9 +108,9 @@ def test_a_killed_worker_in_the_first_map_is_named_too(
     databases = [laptop.database("bitters", BITTERS), laptop.database("few", ACIDS[:40])]
     kill_worker("generate_isotope_patterns", 0)
     broken = laptop.annotate(tissue, databases, n_workers=2)
-    assert broken.outcome.status["error"] == "Runtime.ExitError"
+    assert broken.outcome.status.error == "Runtime.ExitError"
     expected = "GenerateIsotopePatterns item 0 (isotope patterns of ions 0-"
-    assert broken.outcome.status["message"].startswith(expected)
+    assert broken.outcome.status.message.startswith(expected)
     assert "AnnotateSegments" not in broken.n_calls
 
     monkeypatch.undo()
@@ -128,7 +128,7 @@ def test_a_worker_killed_while_drawing_costs_only_what_follows(
     databases = [laptop.database("bitters", BITTERS)]
     kill_worker("render_images", 0)
     broken = laptop.annotate(tissue, databases, n_workers=2)
-    assert broken.outcome.status["message"].startswith("RenderImages item 0 (images of ions 0-")
+    assert broken.outcome.status.message.startswith("RenderImages item 0 (images of ions 0-")
 
     monkeypatch.undo()
     completed = laptop.annotate(tissue, databases, n_workers=2).succeeded()
@@ -149,7 +149,7 @@ def test_an_error_inside_an_item_keeps_its_name_and_says_its_item(
 ) -> None:
     databases = [laptop.database("bitters", BITTERS), laptop.database("acids", ACIDS[:40])]
     first = laptop.annotate(tissue, databases, n_workers=2).succeeded()
-    patterns_id = first.outcome.record["databases"][1]["patterns_id"]
+    patterns_id = first.record["databases"][1]["patterns_id"]
     damage(laptop.work / "work" / "patterns" / patterns_id / "chunk-00000.npz")
     broken = laptop.annotate(tissue, databases, {"ppm": 2}, n_workers=2)
     status = broken.outcome.status

@@ -47,7 +47,7 @@ def test_every_handler_runs_on_its_event_after_those_before_it(
         if function in OUTSIDE:
             continue
         done = patience.run(
-            [sys.executable, "-m", "ionbox.local.invoke", function, event],
+            [sys.executable, "-m", "ionbox.cli.invoke", function, event],
             cwd=example,
             env={name: value for name, value in os.environ.items() if "IONBOX" not in name},
         )

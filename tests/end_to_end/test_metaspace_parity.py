@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zarr
-from laptop import Laptop, Run
+from laptop import Laptop, LaptopRun
 
 SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
 
@@ -20,7 +20,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
     return Laptop(tmp_path_factory.mktemp("parity"))
 
 
-def ours(run: Run) -> Rows:
+def ours(run: LaptopRun) -> Rows:
     return {(row["formula"], row["adduct"].removeprefix("M")): row for row in run.rows}
 
 
@@ -53,7 +53,7 @@ def test_a_real_dataset_runs_through(reference: Path, laptop: Laptop) -> None:
     database = reference / "databases" / "hmdb2k.tsv"
     dataset = reference / "datasets" / "Untreated_3_434_tiny.imzML"
     run = laptop.annotate(dataset, [database], SETTINGS, n_workers=2).succeeded()
-    assert run.outcome.record["dataset"]["n_spectra"] == 8
+    assert run.record["dataset"]["n_spectra"] == 8
     assert zarr.open_group(run.out / "ion_images.zarr", mode="r")["images"].shape[2:] == (4, 2)
     found, expected = ours(run), theirs(reference, "v3_tiny_2k")
     common = found.keys() & expected.keys()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from imzml_builder import Pair, build_pair
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
-from laptop import BITTERS, SETTINGS, Laptop, Run
+from laptop import BITTERS, SETTINGS, Laptop, LaptopRun
 
 ONLY_CHECKED = {"PlanRun": 1, "ReportFailure": 1}
 
 
-def assert_refused(run: Run, error: str, *words: str) -> None:
+def assert_refused(run: LaptopRun, error: str, *words: str) -> None:
     status = run.outcome.status
     assert (status["status"], status["error"]) == ("invalid_input", error)
     for word in words:
@@ -89,7 +89,7 @@ def test_profile_spectra_are_annotated_if_the_user_insists(laptop: Laptop) -> No
     dataset = drop(laptop, build_pair(spectrum_type="profile"))
     bitters = laptop.database("bitters", BITTERS)
     run = laptop.annotate(dataset, [bitters], {"accept_profile": True, "decoys": 1}).succeeded()
-    assert any("profile" in warning for warning in run.outcome.record["warnings"])
+    assert any("profile" in warning for warning in run.record["warnings"])
 
 
 def test_a_sidecar_that_is_no_json_is_refused(laptop: Laptop) -> None:
@@ -115,7 +115,7 @@ def test_the_sidecar_is_weaker_than_the_call(laptop: Laptop, tissue: Path) -> No
     (laptop.root / "tissue.json").write_text(json.dumps(sidecar))
     bitters = laptop.database("bitters", BITTERS)
     run = laptop.annotate(laptop.root / "tissue.imzML", [bitters], {"ppm": 2}).succeeded()
-    used = run.outcome.record["config"]
+    used = run.record["config"]
     assert (used["ppm"], used["min_px"], used["isotope_peaks"]) == (2.0, 5, 3)
     assert used["polarity"] == SETTINGS["polarity"]
 

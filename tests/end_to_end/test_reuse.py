@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from laptop import ACIDS, BITTERS, Laptop, Run
+from laptop import ACIDS, BITTERS, Laptop, LaptopRun
 
 EVERY_RUN = {"PlanRun": 1, "PublishResults": 1}
 EVERY_NEW_RUN = EVERY_RUN | {
@@ -17,16 +17,16 @@ EVERY_NEW_RUN = EVERY_RUN | {
 
 
 @pytest.fixture(scope="module")
-def used(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Laptop, Run]:
+def used(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Laptop, LaptopRun]:
     """A laptop on which one database was run, and that run."""
     laptop = Laptop(tmp_path_factory.mktemp("used"))
     return laptop, laptop.annotate(tissue, [laptop.database("acids", ACIDS)]).succeeded()
 
 
-def test_the_first_run_computes_everything(used: tuple[Laptop, Run]) -> None:
+def test_the_first_run_computes_everything(used: tuple[Laptop, LaptopRun]) -> None:
     _, first = used
     n_chunks = first.n_calls["GenerateIsotopePatterns"]
-    assert first.outcome.status["reused"] is False
+    assert first.outcome.status.reused is False
     assert first.n_calls == EVERY_NEW_RUN | {
         "SegmentSpectra": 1,
         "GenerateIsotopePatterns": n_chunks,
@@ -34,38 +34,40 @@ def test_the_first_run_computes_everything(used: tuple[Laptop, Run]) -> None:
     }
 
 
-def test_an_unchanged_run_is_reused_and_says_so(used: tuple[Laptop, Run], tissue: Path) -> None:
+def test_an_unchanged_run_is_reused_and_says_so(
+    used: tuple[Laptop, LaptopRun], tissue: Path
+) -> None:
     laptop, first = used
     again = laptop.annotate(tissue, [laptop.database("acids", ACIDS)]).succeeded()
-    assert again.outcome.status["reused"] is True
+    assert again.outcome.status.reused is True
     assert again.n_calls == EVERY_RUN
-    assert again.outcome.record == first.outcome.record
+    assert again.record == first.record
     assert again.table == first.table
 
 
 def test_adding_a_database_computes_that_database_only(
-    used: tuple[Laptop, Run], tissue: Path
+    used: tuple[Laptop, LaptopRun], tissue: Path
 ) -> None:
     laptop, first = used
     databases = [laptop.database("acids", ACIDS), laptop.database("bitters", BITTERS)]
     more = laptop.annotate(tissue, databases).succeeded()
     assert more.n_calls == EVERY_NEW_RUN | {"GenerateIsotopePatterns": 1, "AnnotateSegments": 1}
-    assert more.outcome.record["states"]["AnnotateSegments"]["items"] == 1
+    assert more.record["states"]["AnnotateSegments"]["items"] == 1
     assert [row for row in more.rows if row["database"] == "acids"] == first.rows
 
 
 def test_another_window_computes_scores_but_neither_segments_nor_patterns(
-    used: tuple[Laptop, Run], tissue: Path
+    used: tuple[Laptop, LaptopRun], tissue: Path
 ) -> None:
     laptop, first = used
     wider = laptop.annotate(tissue, [laptop.database("acids", ACIDS)], {"ppm": 2}).succeeded()
     assert wider.n_calls == EVERY_NEW_RUN | {"AnnotateSegments": 1}
-    assert wider.outcome.status["reused"] is False
+    assert wider.outcome.status.reused is False
     assert wider.table != first.table
 
 
 def test_another_instrument_computes_patterns_but_no_segments(
-    used: tuple[Laptop, Run], tissue: Path
+    used: tuple[Laptop, LaptopRun], tissue: Path
 ) -> None:
     laptop, first = used
     acids = laptop.database("acids", ACIDS)
@@ -78,7 +80,7 @@ def test_another_instrument_computes_patterns_but_no_segments(
 
 
 def test_the_same_molecules_under_another_name_compute_nothing_but_their_table(
-    used: tuple[Laptop, Run], tissue: Path
+    used: tuple[Laptop, LaptopRun], tissue: Path
 ) -> None:
     laptop, first = used
     renamed = laptop.annotate(tissue, [laptop.database("fats", ACIDS)]).succeeded()
@@ -101,5 +103,5 @@ def test_a_run_that_finds_nothing_succeeds_with_an_empty_table(
     absent = laptop.database("absent", ["C100H50", "C90H20O2"])
     run = laptop.annotate(tissue, [absent]).succeeded()
     assert run.rows == []
-    assert run.outcome.record["n_annotations"] == 0
+    assert run.record["n_annotations"] == 0
     assert "RenderImages" not in run.n_calls

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from laptop import ACIDS, Laptop, Run
+from laptop import ACIDS, Laptop, LaptopRun
 
 SORTING = {
     "lambda": {"SegmentSpectra"},
-    "map": {"SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"},
+    "map": {"SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"},
     "fargate": {"SortSpectra"},
 }
 
 
-def run_record(run: Run) -> dict[str, Any]:
+def run_record(run: LaptopRun) -> dict[str, Any]:
     record: dict[str, Any] = json.loads((run.out / "run.json").read_text("utf-8"))
     return record
 
@@ -67,8 +67,8 @@ def test_a_sort_that_outgrows_the_largest_function_gets_advice(
     databases = [laptop.database("acids", ACIDS)]
     rungs = {"SegmentSpectra": [40, 45]}
     run = laptop.annotate(tissue, databases, {"sort": "lambda"}, rungs_mb=rungs)
-    assert run.outcome.status["error"] == "InvalidConfig"
-    assert "the largest function has 45 MB" in run.outcome.status["message"]
+    assert run.outcome.status.error == "InvalidConfig"
+    assert "the largest function has 45 MB" in run.outcome.status.message
     other_way = laptop.annotate(tissue, databases, rungs_mb=rungs).succeeded()
     assert run_record(other_way)["sort"]["way"] == "map"
 
@@ -80,4 +80,4 @@ def test_a_run_says_what_it_would_cost(laptop: Laptop, tissue: Path) -> None:
     assert 0 < record["cost"]["dollars"] < 0.01
     states = record["states"].values()
     assert record["cost"]["gb_s"] == pytest.approx(sum(s["gb_s"] for s in states), abs=1e-3)
-    assert run.outcome.status["cost"]["dollars"] >= record["cost"]["dollars"]
+    assert run.outcome.status.cost.dollars >= record["cost"]["dollars"]

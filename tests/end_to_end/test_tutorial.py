@@ -29,7 +29,7 @@ def test_its_cells_run(notebook: dict[str, Any], tmp_path: Path) -> None:
     script = tmp_path / "tutorial.py"
     cells = "\n\n".join(code_cells(notebook))
     guarded = "\n".join(f"    {line}" for line in cells.splitlines())
-    last = "    print(outcome.status['status'])"
+    last = "    print(outcome.status.status)"
     script.write_text(f"if __name__ == '__main__':\n{guarded}\n{last}\n")
     environment = {**os.environ, "MPLBACKEND": "Agg", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     ended = patience.run(

@@ -53,10 +53,10 @@ STATES = (
     "PublishResults",
 )
 MAPS = (
-    *("SortRuns", "MergeSegments"),
+    *("SortSpans", "MergeSegments"),
     *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
 )
-SORT_BY_MANY = ("SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments")
+SORT_BY_MANY = ("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments")
 
 SETTINGS: Mapping[str, Any] = {
     "polarity": "positive",

@@ -1,8 +1,4 @@
-"""Make the events in ``tests/events`` again, from the example that ``make run`` left behind.
-
-::
-
-    make run && .venv/bin/python tests/handlers/make_events.py
+"""Make the events in ``tests/events`` again, from the example of ``make run``: ``make golden``.
 
 Plays the workflow on the example with ``make invoke``'s own code, and takes the first item of each
 Map. Needed when ids change: another layout version, another cut into items. The events of functions
@@ -21,12 +17,12 @@ from typing import Any
 
 from in_memory import MAPS
 from ionbox.local.functions import IONBOX, read_functions
-from ionbox.local.runtime import Call, Stores, answer_call, handler_environment
+from ionbox.local.runtime import Call, StoreUrls, answer_call, handler_environment
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"
 STATES = [
-    *("SortRuns", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
+    *("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
     *("SegmentSpectra", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"),
     *("AnnotateSegments", "EstimateFdr", "RenderImages", "PublishResults"),
 ]
@@ -36,7 +32,7 @@ def main() -> None:
     request = json.loads((EVENTS / "plan_run.json").read_text("utf-8"))
     functions = {function.state: function for function in read_functions(IONBOX).values()}
     work = Path(tempfile.mkdtemp())
-    stores = Stores(ROOT.as_uri(), (work / "work").as_uri(), (work / "results").as_uri())
+    stores = StoreUrls(ROOT.as_uri(), (work / "work").as_uri(), (work / "results").as_uri())
     os.environ.update(handler_environment(stores))
 
     def call(state: str, event: Any) -> Any:

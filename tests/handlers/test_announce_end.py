@@ -21,7 +21,16 @@ from ionbox_cloud.messages import (
     RunFailureReport,
     RunRequest,
 )
+from ionbox_cloud.run_record import (
+    DatabaseRecord,
+    DatasetRecord,
+    RunRecord,
+    RunStatus,
+    SummaryRow,
+    Versions,
+)
 from ionbox_cloud.store import Store
+from ionbox_science.config import RunConfig
 
 NAME = "0123456789abcdef0123456789abcdef-1"
 REQUEST = RunRequest(DatasetFiles("mouse", "a/mouse.imzML", "a/mouse.ibd", None), (), (), ())
@@ -47,22 +56,22 @@ def report_failure(account: Account, kind: str = "invalid_input") -> None:
 
 def publish(account: Account, *, reused: bool = False) -> None:
     """What PublishResults leaves behind."""
-    record = {
-        "run_id": "r1",
-        "n_annotations": 1234,
-        "warnings": ["resolving_power: 140000 from the stack's defaults"],
-        "summary": [
-            {
-                "database": "lipids",
-                "ion": "M+H",
-                "counts": {"0.05": 1000, "0.1": 1100, "all": 1200},
-            },
-            {"database": "lipids", "ion": "M+K", "counts": {"0.05": 0, "0.1": 20, "all": 34}},
-        ],
-    }
-    account.stores.results.write_json("results/d1/r1/run.json", record)
-    status = {"status": "succeeded", "reused": reused, "results": "results/d1/r1"}
-    account.stores.results.write_json(keys.status(NAME), status)
+    record = RunRecord(
+        run_id="r1",
+        dataset=DatasetRecord("d1", "mouse"),
+        config=RunConfig("positive", "orbitrap", 0.001, ("+H", "+K")),
+        databases=(DatabaseRecord("lipids", "c1"),),
+        versions=Versions("0.1.0", "1"),
+        n_annotations=1234,
+        warnings=("resolving_power: 140000 from the stack's defaults",),
+        summary=(
+            SummaryRow("lipids", "M+H", {"0.05": 1000, "0.1": 1100, "all": 1200}),
+            SummaryRow("lipids", "M+K", {"0.05": 0, "0.1": 20, "all": 34}),
+        ),
+    )
+    account.stores.results.write_json("results/d1/r1/run.json", record.to_json())
+    status = RunStatus("succeeded", NAME, reused=reused, results="results/d1/r1")
+    account.stores.results.write_json(keys.status(NAME), status.to_json())
 
 
 # --- statuses -------------------------------------------------------------------------------------
@@ -193,13 +202,13 @@ def test_an_old_status_of_a_redriven_execution_is_replaced(account: Account) -> 
 
 def test_a_success_without_a_status_is_found_through_its_plan(run: InMemoryRun) -> None:
     run.run_all()
-    before = run.stores.results.read_json(keys.status(run.execution_id))
+    before = RunStatus.from_json(run.stores.results.read_json(keys.status(run.execution_id)))
     event = ended(run.execution_id, "SUCCEEDED", input=None)
     end = ExecutionEnd.of(event["detail"])
     told = summarise_end(end, before, run.stores, "s3://results")
     run.stores.results.write_json(keys.status(run.execution_id), {})
     status = settle_status(end, run.stores)
-    assert (status["status"], status["results"]) == ("succeeded", before["results"])
+    assert (status.status, status.results) == ("succeeded", before.results)
     assert summarise_end(end, status, run.stores, "s3://results") == told
     assert told.n_annotations == run.answers["PublishResults"]["n_annotations"]
     assert list(told.n_by_fdr) == ["0.05", "0.1", "0.2", "0.5"]
@@ -209,7 +218,7 @@ def test_a_success_without_a_status_is_found_through_its_plan(run: InMemoryRun) 
 def test_a_run_that_was_planned_is_named(run: InMemoryRun) -> None:
     run.plan()
     end = ExecutionEnd.of(ended(run.execution_id, "ABORTED", input=None)["detail"])
-    assert settle_status(end, run.stores)["run_id"] == run.ref.run_id
+    assert settle_status(end, run.stores).run_id == run.ref.run_id
 
 
 def test_a_plan_of_another_version_is_no_hindrance(account: Account) -> None:

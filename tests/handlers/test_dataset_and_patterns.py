@@ -118,7 +118,7 @@ def test_every_database_gets_its_ions_and_a_list_of_missing_patterns(run: InMemo
         formulas = parse_database(
             run.stores.work.read(keys.database(database.content_id)), database.name
         ).unique_formulas()
-        expected = build_ions(formulas, plan.run_config.ion_rule)
+        expected = build_ions(formulas, plan.config.ion_rule)
         assert table.n_ions == expected.n_ions
         np.testing.assert_array_equal(table.decoy_ion, expected.decoy_ion)
         assert (item["patterns_id"], item["start"], item["stop"]) == (
@@ -168,7 +168,7 @@ def test_a_chunk_holds_the_patterns_of_its_ions(run: InMemoryRun) -> None:
     table = IonTable.from_arrays(work.read_arrays(keys.ions(item["patterns_id"])))
     chunk = work.read_arrays(keys.pattern_chunk(item["patterns_id"], item["chunk"]))
     names = table.ion_formulas(slice(item["start"], item["stop"]))
-    mz, intensity = generate_patterns(names, run.planned.run_config.isotope_model)
+    mz, intensity = generate_patterns(names, run.planned.config.isotope_model)
     np.testing.assert_array_equal(chunk["mz"], mz)
     np.testing.assert_array_equal(chunk["intensity"], intensity)
     summary = work.read_json(item["output_key"])

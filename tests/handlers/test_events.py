@@ -23,9 +23,11 @@ from ionbox_cloud.events.run_queue import KICK_GROUP, ended_executions, kick_bod
 from ionbox_cloud.messages import (
     ImageItem,
     ItemFailureReport,
+    MergeItem,
     PatternItem,
     RunFailureReport,
     ScoreItem,
+    SortItem,
 )
 from ionbox_science import errors
 
@@ -92,6 +94,11 @@ def test_items_write_where_their_keys_say() -> None:
     score = ScoreItem.from_json(read_event("annotate_segments"))
     scores_id = score.output_key.split("/")[1]
     assert score.output_key == keys.score_item(scores_id, score.item)
+    span = SortItem.from_json(read_event("sort_spans"))
+    merged = MergeItem.from_json(read_event("merge_segments"))
+    sort_id = span.output_key.split("/")[1]
+    assert span.output_key == keys.sorted_span_summary(sort_id, span.index)
+    assert merged.output_key == keys.merged_segments(sort_id, merged.start)
 
 
 def test_failures_are_wrapped_as_lambda_does() -> None:

@@ -13,8 +13,8 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
-from ionbox_cloud.planning.sort_plan import SortPlan
-from ionbox_cloud.run_record import bill, total_states
+from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.run_totals import bill, total_states
 from ionbox_cloud.settings import WORK_VARIABLE
 from ionbox_cloud.store import Stores
 
@@ -105,17 +105,17 @@ def test_a_bill_adds_up_and_says_by_which_prices(run: InMemoryRun) -> None:
     record_calls(run, "EstimateFdr", (1.0, 1024))
     states = total_states(run.stores.work, run.execution_id, None)
     found = bill(states, on_aws=False)
-    assert found["requests"] == 3
-    assert found["gb_s"] == 41
+    assert found.requests == 3
+    assert found.gb_s == 41
     calls = sum(total.dollars for total in states.values())
-    assert found["dollars"] == pytest.approx(calls + 3 * 3 * 2.5e-5, abs=1e-6)
-    assert found["on_aws"] is False
-    assert found["states"]["EstimateFdr"] == {
+    assert found.dollars == pytest.approx(calls + 3 * 3 * 2.5e-5, abs=1e-6)
+    assert found.on_aws is False
+    assert found.states["EstimateFdr"].to_json() == {
         "gb_s": 1.0,
         "requests": 1,
         "dollars": states["EstimateFdr"].dollars,
     }
-    assert "2026-11" in found["prices"]
+    assert "2026-11" in found.prices
 
 
 def test_a_failed_run_says_what_it_cost_so_far(run: InMemoryRun) -> None:

@@ -11,7 +11,7 @@ from imzml_builder import Pair, build_pair
 from in_memory import SETTINGS, InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content
-from ionbox_cloud.planning.inspection import read_stored_header
+from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.theory.lipids import SHIPPED_DATABASES
 
@@ -34,7 +34,7 @@ def test_the_plan_holds_what_later_states_need(run: InMemoryRun) -> None:
     plan, work = run.planned, run.stores.work
     assert (plan.width, plan.height, plan.n_spectra) == (8, 6, 48)
     assert plan.ibd_bytes == len(run.stores.inbox.read("tissue.ibd"))
-    assert plan.run_config.adducts == ("+H", "+Na")
+    assert plan.config.adducts == ("+H", "+Na")
     assert read_stored_header(work, plan.dataset_id).n_peaks == plan.n_peaks
     for database in plan.databases:
         table = run.stores.inbox.read(f"databases/{database.name}.tsv")
@@ -117,7 +117,7 @@ def test_the_strongest_layer_wins_and_the_sidecar_is_the_weakest(new_run: NewRun
         sidecar=b'{"ppm": 5, "min_px": 6, "isotope_peaks": 3}',
     )
     run.plan()
-    config = run.planned.run_config
+    config = run.planned.config
     assert (config.ppm, config.min_px, config.isotope_peaks) == (2.0, 3, 3)
 
 
@@ -134,7 +134,7 @@ def test_defaults_are_weaker_than_the_imzml_and_told(new_run: NewRun) -> None:
     defaults = {"polarity": "negative", "resolving_power": 120_000, "ppm": 4, "analyzer": "tof"}
     run = new_run({"adducts": ["+H"]}, sidecar=b'{"ppm": 5, "decoys": 2}', defaults=defaults)
     run.plan()
-    config = run.planned.run_config
+    config = run.planned.config
     assert (config.polarity, config.ppm, config.decoys) == ("positive", 5.0, 2)
     assert config.analyzer == "orbitrap"
     words = "resolving_power: 120000 from the stack's defaults"

@@ -16,10 +16,11 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.planning import work_items
-from ionbox_cloud.planning.inspection import read_stored_header
+from ionbox_cloud.published import COLOCALIZATION
 from ionbox_cloud.report.page_data import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
-from ionbox_cloud.stored.images import COLOCALIZATION, read_image_list
+from ionbox_cloud.stored.dataset import read_stored_header
+from ionbox_cloud.stored.images import read_image_list
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.annotation.colocalization import Colocalization
@@ -136,9 +137,10 @@ def test_an_item_holds_the_scores_of_its_ions(run: InMemoryRun, tissue: Pair) ->
     for item in run.items("AnnotateSegments"):
         patterns_id = plan.databases[item["database"]].patterns_id
         table = IonTable.from_arrays(work.read_arrays(keys.ions(patterns_id)))
-        patterns = read_patterns(work, patterns_id, table.is_target, 0, table.n_ions)
+        patterns = read_patterns(work, patterns_id, 0, table.n_ions)
+        assert (patterns.is_target == table.is_target).all()
         mz_range = float(peaks.mz[0]), float(peaks.mz[-1])
-        options = plan.run_config.image_options
+        options = plan.config.image_options
         expected = score_ions(peaks, patterns, Grid(header.mask), options, mz_range, 0)
         found = work.read_arrays(item["output_key"])
         assert len(found["ion"]) > 0
@@ -175,7 +177,7 @@ def test_each_database_gets_its_annotations_and_diagnostics(run: InMemoryRun) ->
             keys.results(plan.dataset_id, plan.run_id, name)
         )
         assert {"ions_formulas", "ions_decoy_ion", "scores_msm", "fdr"} <= diagnostics.keys()
-        n_targets = len(plan.run_config.adducts)
+        n_targets = len(plan.config.adducts)
         assert diagnostics["fdr"].shape == (len(diagnostics["ions_formulas"]), n_targets)
 
 
@@ -254,7 +256,7 @@ def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:
     assert {row["database"] for row in rows} == {"acids", "waxes"}
     assert {row["datasetId"] for row in rows} == {plan.dataset_id}
     record = results.read_json(f"{answer['results_key']}/run.json")
-    assert record["config"] == plan.config
+    assert record["config"] == plan.config.to_json()
     assert record["n_annotations"] == len(rows)
     counted = [n for row in record["summary"] for n in [row["counts"]["0.5"]]]
     assert sum(counted) == sum(float(row["fdr"]) <= 0.5 for row in rows)

@@ -12,10 +12,10 @@ from imzml_builder import Pair, build_pair
 from in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
 from ionbox.local.functions import IONBOX
 from ionbox.local.runtime import load_handler
-from ionbox_cloud import keys, run_plan
+from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
-from ionbox_cloud.planning import sort_plan, work_items
+from ionbox_cloud.planning import make_plan, sort_plan, work_items
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
@@ -52,10 +52,10 @@ def segment_objects(run: InMemoryRun) -> dict[str, bytes]:
     return found
 
 
-def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, run: int, item: int) -> None:
-    """Cut even a small dataset into many segments, runs and items, by numbers of peaks."""
-    monkeypatch.setattr(run_plan, "PEAKS_PER_SEGMENT", segment)
-    monkeypatch.setattr(sort_plan, "PEAKS_PER_RUN", run)
+def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, span: int, item: int) -> None:
+    """Cut even a small dataset into many segments, spans and items, by numbers of peaks."""
+    monkeypatch.setattr(make_plan, "PEAKS_PER_SEGMENT", segment)
+    monkeypatch.setattr(sort_plan, "PEAKS_PER_SPAN", span)
     monkeypatch.setattr(work_items, "PEAKS_PER_MERGE_ITEM", item)
 
 
@@ -64,8 +64,8 @@ def test_all_ways_write_the_same_bytes(
 ) -> None:
     @settings(max_examples=10)
     @given(st.integers(30, 700), st.integers(30, 900), st.integers(1, 1000))
-    def check(per_segment: int, per_run: int, per_item: int) -> None:
-        cut_small(monkeypatch, per_segment, per_run, per_item)
+    def check(per_segment: int, per_span: int, per_item: int) -> None:
+        cut_small(monkeypatch, per_segment, per_span, per_item)
         found = [segment_objects(sort(plan_sort(new_stores, tissue, way), way)) for way in WAYS]
         assert found[0] == found[1] == found[2]
         assert len(found[0]) >= 4
@@ -75,27 +75,29 @@ def test_all_ways_write_the_same_bytes(
 
 @pytest.fixture
 def by_many(monkeypatch: pytest.MonkeyPatch, new_stores: NewStores, tissue: Pair) -> InMemoryRun:
-    """A run planned to be sorted by many calls: 5 runs or more, as many segments."""
+    """A run planned to be sorted by many calls: 5 spans or more, as many segments."""
     cut_small(monkeypatch, 300, 300, 500)
     run = plan_sort(new_stores, tissue, "map")
-    assert len(run.items("SortRuns")) >= 5
+    assert len(run.items("SortSpans")) >= 5
     return run
 
 
 def test_sorted_runs_and_merged_segments_are_not_made_again(by_many: InMemoryRun) -> None:
-    n_runs = len(by_many.items("SortRuns"))
-    item = SortItem.from_json(by_many.items("SortRuns")[1])
-    call("SortRuns", item)
+    n_spans = len(by_many.items("SortSpans"))
+    item = SortItem.from_json(by_many.items("SortSpans")[1])
+    call("SortSpans", item)
     again = by_many.again()
     again.plan()
-    assert len(again.items("SortRuns")) == n_runs - 1 == again.answers["PlanRun"]["sort"]["n_items"]
-    for state in ("SortRuns", "PlanMerge"):
+    assert (
+        len(again.items("SortSpans")) == n_spans - 1 == again.answers["PlanRun"]["sort"]["n_items"]
+    )
+    for state in ("SortSpans", "PlanMerge"):
         again.run(state)
     merge = [MergeItem.from_json(each) for each in again.items("MergeSegments")]
     call("MergeSegments", merge[0])
     third = by_many.again("attempt-3")
     third.plan()
-    assert third.items("SortRuns") == []
+    assert third.items("SortSpans") == []
     third.run("PlanMerge")
     assert len(third.items("MergeSegments")) == len(merge) - 1
     for state in ("MergeSegments", "ChecksumIbd", "FinishSegments"):
@@ -106,7 +108,7 @@ def test_sorted_runs_and_merged_segments_are_not_made_again(by_many: InMemoryRun
 @pytest.mark.parametrize(
     ("state", "after", "item"),
     [
-        ("SortRuns", "PlanMerge", r"sort of spectra \d+-\d+"),
+        ("SortSpans", "PlanMerge", r"sort of spectra \d+-\d+"),
         ("MergeSegments", "FinishSegments", r"segments \d+-\d+"),
     ],
 )
@@ -116,7 +118,7 @@ def test_a_missing_part_stops_the_sort(
     for each in SORT_BY_MANY[: SORT_BY_MANY.index(state)]:
         by_many.run(each)
     first, *_ = by_many.items(state)
-    kind = SortItem if state == "SortRuns" else MergeItem
+    kind = SortItem if state == "SortSpans" else MergeItem
     call(state, kind.from_json(first))
     with pytest.raises(MissingOutput, match=rf"{state} item 1 \({item}\) ended without output"):
         by_many.run(after)

@@ -21,10 +21,10 @@ from ionbox_science import kernels
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
-from ionbox_science.scoring.fdr import FDR_METHODS
 from ionbox_science.scoring.ion_images import extract_images, find_windows
-from ionbox_science.sorting.peak_sorting import sort_run, sort_spectra
-from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_science.setting_table import FDR_METHODS
+from ionbox_science.sorting.peak_sorting import sort_span, sort_spectra
+from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
 
 FORMULAS = (
@@ -81,8 +81,8 @@ def compute() -> dict[str, str]:
         ordered = sort_spectra(header, range_reader(pair.ibd))
         results[f"sorted, {mode}"] = digest([*vars(ordered.peaks).values(), ordered.tic])
         rows = [slice(start, start + 20) for start in range(0, 60, 20)]
-        runs = [sort_run(header, range_reader(pair.ibd), each).peaks for each in rows]
-        results[f"merged, {mode}"] = digest(vars(merge_runs(runs)).values())
+        spans = [sort_span(header, range_reader(pair.ibd), each).peaks for each in rows]
+        results[f"merged, {mode}"] = digest(vars(merge_spans(spans)).values())
     return results
 
 

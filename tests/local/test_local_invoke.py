@@ -4,7 +4,7 @@ import sys
 
 import patience
 import pytest
-from ionbox.local.invoke import main
+from ionbox.cli.invoke import main
 
 
 @pytest.fixture
@@ -89,6 +89,6 @@ def test_an_unreadable_event_is_named(invoke, toy, tmp_path, capsys, content, me
 
 
 def test_it_runs_as_a_module():
-    command = [sys.executable, "-m", "ionbox.local.invoke", "--help"]
+    command = [sys.executable, "-m", "ionbox.cli.invoke", "--help"]
     help_text = patience.run(command).stdout
     assert "Run one function's handler on one event" in help_text

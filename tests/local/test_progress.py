@@ -1,12 +1,12 @@
 import io
 
 import pytest
-from ionbox.local.events import CallFinished, CallRecord, CallStarted, ItemsRead
+from ionbox.local.events import CallEnd, CallFinished, CallStarted, ItemsRead
 from ionbox.local.progress import RunProgress
 
 
 def finished(state, error=None):
-    return CallFinished(CallRecord(state, state.lower(), 0.0, 0.0, 1.0, error, 1))
+    return CallFinished(CallEnd(state, state.lower(), 0.0, 0.0, 1.0, error, 1))
 
 
 def lines(capsys):

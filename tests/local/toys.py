@@ -9,7 +9,7 @@ from ionbox.local.events import ignore
 from ionbox.local.functions import Function, Project, read_functions
 from ionbox.local.machine import ExecutionResult, run_execution
 from ionbox.local.pool import WorkerPool
-from ionbox.local.runtime import Stores, handler_environment
+from ionbox.local.runtime import StoreUrls, handler_environment
 
 TOY_HANDLER = Path(__file__).with_name("toy_handler.py")
 TOY_TASK = Path(__file__).with_name("toy_task.py")
@@ -26,8 +26,8 @@ class Toy:
         return Project.at(self.root)
 
     @property
-    def stores(self) -> Stores:
-        return Stores(*((self.root / name).as_uri() for name in ("inbox", "work", "results")))
+    def stores(self) -> StoreUrls:
+        return StoreUrls(*((self.root / name).as_uri() for name in ("inbox", "work", "results")))
 
     @property
     def log(self) -> Path:

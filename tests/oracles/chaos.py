@@ -1,4 +1,4 @@
-"""Measure of spatial chaos in numpy: what ``kernels/chaos.c`` must equal, bit for bit."""
+"""Measure of spatial chaos in numpy: what ``kernels/scoring/chaos.c`` must equal, bit for bit."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from builders import ORBITRAP, Dataset, Run, load_dataset
+from builders import ORBITRAP, Dataset, ScoredIons, load_dataset
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.databases import parse_database
@@ -79,7 +79,7 @@ def patterns_of(
     return np.array([mz for mz, _ in rows]), np.array([intensity for _, intensity in rows])
 
 
-def tabulate_annotations(run: Run) -> pd.DataFrame:
+def tabulate_annotations(run: ScoredIons) -> pd.DataFrame:
     """Write a run's annotations with the engine's column names."""
     ours = run.annotations
     parts = zip(
@@ -95,7 +95,7 @@ def tabulate_annotations(run: Run) -> pd.DataFrame:
     )
 
 
-def tabulate_ions(run: Run) -> pd.DataFrame:
+def tabulate_ions(run: ScoredIons) -> pd.DataFrame:
     """Write every target and decoy ion with MSM above 0, with the engine's column names."""
     scores = run.scores.take(run.scores.msm > 0)
     ion_formulas = run.table.ion_formulas(scores.ion)
@@ -110,7 +110,7 @@ def _metric_columns(ours: Annotations | IonScores) -> dict[str, npt.NDArray[np.g
     return columns
 
 
-def join_annotations(run: Run, theirs: pd.DataFrame) -> pd.DataFrame:
+def join_annotations(run: ScoredIons, theirs: pd.DataFrame) -> pd.DataFrame:
     """Put our annotations beside the engine's; their columns end in ``_engine``."""
     ours = tabulate_annotations(run)
     return ours.merge(
@@ -118,7 +118,7 @@ def join_annotations(run: Run, theirs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def join_ions(run: Run, reference: Path, name: str) -> pd.DataFrame:
+def join_ions(run: ScoredIons, reference: Path, name: str) -> pd.DataFrame:
     """Put our scored targets and decoys beside the engine's, ion formula by ion formula."""
     theirs = read_table(reference, name, "metrics_targets_and_decoys.csv.gz")
     theirs = theirs.assign(ion_formula=_ion_formulas(theirs)).drop_duplicates("ion_formula")

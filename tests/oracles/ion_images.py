@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.scoring.ion_images import Grid, Windows, window_bounds
+from ionbox_science.scoring.ion_images import Grid, Windows
 
 
 def find_windows(
@@ -22,7 +22,8 @@ def find_windows(
     ppm : float
         Half width of a window.
     """
-    lowest, highest = window_bounds(pattern_mz, ppm)
+    half_width = pattern_mz * ppm * 1e-6
+    lowest, highest = pattern_mz - half_width, pattern_mz + half_width
     order = np.argsort(pattern_mz, axis=None)
     data_mz = sorted_mz.astype(np.float64, copy=False)
     start = np.empty(pattern_mz.size, np.int64)

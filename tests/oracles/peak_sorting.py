@@ -45,9 +45,9 @@ def sum_spectra(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.fl
     return np.array(totals)
 
 
-def merge_runs(runs: Sequence[Peaks]) -> Peaks:
-    """Merge sorted runs: sort them all again."""
-    columns = ([getattr(run, name) for run in runs] for name in ("mz", "intensity", "pixel"))
+def merge_spans(spans: Sequence[Peaks]) -> Peaks:
+    """Merge sorted spans: sort them all again."""
+    columns = ([getattr(span, name) for span in spans] for name in ("mz", "intensity", "pixel"))
     return sort_peaks(Peaks(*map(np.concatenate, columns)))
 
 

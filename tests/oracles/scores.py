@@ -1,4 +1,4 @@
-"""Scores of ions in numpy: what ``kernels/scores.c`` must equal, to rounding."""
+"""Scores of ions in numpy: what ``kernels/scoring/scores.c`` must equal, to rounding."""
 
 from __future__ import annotations
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
-from ionbox_science.config import (
-    SETTINGS,
-    FileWords,
-    RunConfig,
-    check_keys,
-    match_analyzer,
-    resolve_config,
-    translate_lithops,
-)
+from ionbox.datasets.config_files import translate_lithops
+from ionbox_science.config import FileWords, RunConfig, match_analyzer, resolve_config
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.setting_kinds import KEYS_OF_FILES, KINDS, KINDS_OF_ORDERS, check_keys
+from ionbox_science.setting_table import SETTINGS
 from ionbox_science.theory.isotope_patterns import IsotopeModel
 
 ENOUGH: dict[str, Any] = {
@@ -372,3 +368,10 @@ def test_a_lithops_radical_takes_the_sign_of_the_polarity(polarity: str) -> None
     assert settings["adducts"] == ["[M]-", "-H"]
     assert "decoys" not in settings
     assert "neutral_losses" not in settings
+
+
+def test_a_setting_of_the_table_is_a_field_of_what_runs_or_an_order() -> None:
+    """Else it is accepted by every command, and does nothing."""
+    assert SETTINGS.keys() == {*KINDS, *KINDS_OF_ORDERS, *KEYS_OF_FILES}
+    fields = {field.name for field in dataclasses.fields(RunConfig)}
+    assert fields == {*KINDS, "polarity", "analyzer", "isocalc_sigma"}

@@ -20,8 +20,8 @@ from ionbox_cloud.errors import InternalError, TransientError
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
 from ionbox_cloud.settings import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
-from ionbox_science.config import SORT_WAYS
 from ionbox_science.errors import InvalidInput
+from ionbox_science.setting_table import SORT_WAYS
 
 TEXT = IONBOX.definition.read_text("utf-8")
 MACHINE = json.loads(TEXT)
@@ -341,8 +341,8 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
             following = set(BY_NAME[entry["Next"]].next_names)
             if following == {"ChooseErrorName"}:
-                following = set(BY_NAME["ChooseErrorName"].next_names) - {"NameError"}
-                assert BY_NAME["NameError"].next_names == ["ReportFailure"]
+                following = set(BY_NAME["ChooseErrorName"].next_names) - {"NameWorkflowError"}
+                assert BY_NAME["NameWorkflowError"].next_names == ["ReportFailure"]
             assert following == {"ReportFailure"}
     assert set(BY_NAME["ReportFailure"].next_names) == {"RunFailed"}
     assert BY_NAME["RunFailed"].state["Type"] == "Fail"

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ionbox_science.setting_table import SETTINGS, describe
 
 from ionbox.cli.command import Command, import_body
+
+if TYPE_CHECKING:
+    from ionbox_cloud.messages import ConfigLayer
 
 _COMMANDS = "ionbox.cli.dataset_commands"
 
@@ -49,50 +57,33 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how to annotate."""
-    settings = parser.add_argument_group("settings").add_argument
-    settings("--polarity", metavar="SIGN", help="positive or negative")
-    settings("--analyzer", metavar="NAME", help="orbitrap, fticr or tof, or an instrument's name")
-    settings(
-        "--resolving-power", type=float, metavar="R", help="m/z over full width at half height"
-    )
-    settings("--resolving-power-mz", type=float, metavar="MZ", help="where R is stated (200)")
-    settings(
-        "--isocalc-sigma", type=float, metavar="DA", help="peak width at m/z 200, instead of R"
-    )
-    settings(
-        "--adduct",
-        dest="adducts",
-        action="append",
-        metavar="+X",
-        help="such as +H; may be repeated",
-    )
-    settings(
-        "--neutral-loss",
-        dest="neutral_losses",
-        action="append",
-        metavar="-X",
-        help="such as -H2O; may be repeated",
-    )
-    settings(
-        "--chem-mod",
-        dest="chem_mods",
-        action="append",
-        metavar="±X",
-        help="such as +C or -H; may be repeated",
-    )
-    settings("--ppm", type=float, metavar="PPM", help="half width of an m/z window (3)")
-    settings("--isotope-peaks", type=int, metavar="N", help="2 to 16 (4)")
-    settings("--decoys", type=int, metavar="N", help="decoy adducts per target, 1 to 80 (20)")
-    settings("--fdr-method", metavar="NAME", help="metaspace-v3 (default) or metaspace-v1")
-    settings("--min-px", type=int, metavar="N", help="measured peaks an image needs (1)")
-    settings("--sort", metavar="WAY", help="auto (default), lambda, map or fargate: equal results")
-    for name, help_text in (
-        ("--accept-profile", "annotate profile spectra as they are"),
-        ("--skip-bad-rows", "leave out database rows that are no formulas"),
-        ("--force", "publish again, although the results are there already"),
-    ):
-        settings(name, action="store_true", default=None, help=help_text)
+    """Add a flag for each setting of a run; a list's is given once for each entry."""
+    add = parser.add_argument_group("settings").add_argument
+    for name, setting in SETTINGS.items():
+        flag, help_text = f"--{(setting.one or name).replace('_', '-')}", describe(name)
+        if name == "databases":
+            continue  # files, which other arguments name
+        if setting.form == "switch":
+            add(flag, dest=name, action="store_true", default=None, help=help_text)
+        elif setting.form == "texts":
+            add(flag, dest=name, action="append", metavar=setting.sample, help=help_text)
+        else:
+            kind = _TYPES[setting.form]
+            add(flag, dest=name, type=kind, metavar=setting.sample, help=help_text)
+
+
+def config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
+    """Return what the flags of `add_settings` and ``--config`` say, strongest first."""
+    from ionbox_cloud.messages import ConfigLayer
+
+    from ionbox.datasets.config_files import read_config_files
+
+    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    return [ConfigLayer("command line", given), *read_config_files(options.config)]
+
+
+_TYPES: Mapping[str, Callable[[str], object]] = {"text": str, "number": float, "whole": int}
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +136,9 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-_ANNOTATE = """\
+_KEYS = textwrap.fill(f"Its keys: {', '.join(SETTINGS)}.", 78)
+
+_ANNOTATE = f"""\
 examples:
   ionbox annotate brain.imzML --database lipids.tsv --out results
   ionbox annotate brain.imzML --database lipids.tsv --database hmdb.tsv \\
@@ -155,10 +148,8 @@ examples:
       --config ds_config.json --config db_config.json
 
 A config file is JSON, for example
-  {"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}
-Its keys: databases, polarity, analyzer, resolving_power, resolving_power_mz,
-isocalc_sigma, adducts, neutral_losses, chem_mods, ppm, isotope_peaks, decoys,
-fdr_method, min_px, accept_profile, skip_bad_rows, sort, force.
+  {{"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}}
+{_KEYS}
 A flag beats --config, which beats brain.json beside the imzML, which beats
 what the imzML says. The same command again resumes what was interrupted and
 reuses what is there.

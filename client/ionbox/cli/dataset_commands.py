@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ionbox_cloud.published import REPORT
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
 from ionbox import terminal
 from ionbox.cli.command import FAILED, INVALID, OK
+from ionbox.cli.dataset_arguments import config_layers
 from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
-    from ionbox_cloud.messages import ConfigLayer
-
     from ionbox.datasets.outcome import Outcome
 
 
@@ -27,47 +27,36 @@ def annotate(options: argparse.Namespace) -> int:
         options.dataset,
         options.database,
         options.out,
-        _config_layers(options),
+        config_layers(options),
         work=options.work or default_work_folder(),
         n_workers=options.workers,
     )
     return _show_outcome(outcome, options.out, debug=options.debug)
 
 
-def _config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
-    from ionbox_cloud.messages import ConfigLayer
-    from ionbox_science.config import SETTINGS
-
-    from ionbox.datasets.config_files import read_config_files
-
-    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
-    given = {key: value for key, value in flags.items() if value is not None}
-    return [ConfigLayer("command line", given), *read_config_files(options.config)]
-
-
 def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
-    status = outcome.status
-    if not outcome.succeeded:
-        advice = status.get("advice", "")
+    status, record = outcome.status, outcome.record
+    if record is None:
+        message, advice = status.message or "", status.advice or ""
         if debug:
             terminal.show_traces(outcome.log)
-        if "older_results" in status:
-            advice += f" {out} still holds the results of run {status['older_results']}."
-        if status["status"] == "invalid_input":
-            terminal.complain(status["message"], advice=advice)
+        if status.older_results:
+            advice += f" {out} still holds the results of run {status.older_results}."
+        if status.status == "invalid_input":
+            terminal.complain(message, advice=advice)
             return INVALID
         terminal.complain(
-            status["message"], title=status["error"], advice=f"{advice} Log: {outcome.log}"
+            message, title=status.error or "failed", advice=f"{advice} Log: {outcome.log}"
         )
         return FAILED
-    terminal.warn(outcome.record["warnings"])
-    terminal.show_summary(outcome.record["summary"])
-    reused = " (computed by an earlier run)" if status["reused"] else ""
-    if "replaced_results" in status:
+    terminal.warn(record.warnings)
+    terminal.show_summary(record.summary)
+    reused = " (computed by an earlier run)" if status.reused else ""
+    if status.replaced_results:
         reused += ", replacing those of other settings"
-    n = outcome.record["n_annotations"]
+    n = record.n_annotations
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
-    terminal.say(f"look at them: {out / 'report.html'}")
+    terminal.say(f"look at them: {out / REPORT}")
     return OK
 
 

@@ -1,62 +1,31 @@
-"""What to say to somebody who named no results: what is there, and what may have been meant."""
+"""What a command's first argument means: a results folder, ``s3://…``, a run or a dataset."""
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from ionbox.account import Account, Installation, plain_errors
-from ionbox.cli.options import open_installation
-from ionbox.operate.errors import NoSuchRun, OperateError, UserMustAct
-from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Run
-from ionbox.reading.damage import RECORD
-from ionbox.reading.folder import STATUS, ResultsFolder
-from ionbox.reading.nearby import find_nearby
+from ionbox_cloud.published import RECORD, STATUS
+from ionbox_cloud.store import Store
 
-_ADVICE = (
-    "give the results folder, --local for a run in this machine's work folder, or --region for an "
-    "installation in AWS"
+from ionbox.account import (
+    Account,
+    Installation,
+    open_account,
+    open_installation,
+    plain_errors,
 )
-_LOCAL_ADVICE = "give the results folder, or a name that 'ionbox list --local' shows"
+from ionbox.cli.where_arguments import write_flags
+from ionbox.errors import NoSuchRun, OperateError, UserMustAct
+from ionbox.operate.open_runs import aws_runs, folder_runs
+from ionbox.operate.runs import RunState
+from ionbox.reading.nearby import ADVICE, describe_path
+from ionbox.reading.place import S3, Data, Place, bucket_place, find_ibd, folder_place
+from ionbox.where import Where
 
 
-def require_results_folder(path: Path, *, local: bool = False) -> None:
-    """Refuse a path that is no results folder.
-
-    Parameters
-    ----------
-    path : Path
-        What was named.
-    local : bool
-        Whether --local was given, which is no advice then.
-
-    Raises
-    ------
-    NoResults
-        If a run ended there without results.
-    UserMustAct
-        If it is something else.
-    """
-    if (path / RECORD).is_file():
-        return
-    if (path / STATUS).is_file():
-        ResultsFolder.find(path, None, None)
-    raise UserMustAct(f"{describe_path(path)}; {_LOCAL_ADVICE if local else _ADVICE}")
-
-
-def describe_path(path: Path) -> str:
-    """Say what is at a path that holds no results, and where results are close by."""
-    if not path.exists():
-        return f"there is no folder '{path}' here"
-    near = find_nearby(path)
-    hint = f"; did you mean {near}?" if near else ""
-    what = "holds" if path.is_dir() else "is a file and holds"
-    return f"{path} {what} no results (no {RECORD}{hint})"
-
-
-def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, Run]:
-    """Find a run in AWS by the name that ``wanted`` is, if it is no folder.
+def find_aws_run(wanted: str, where: Where) -> tuple[Account, Installation, RunState]:
+    """Find a run in AWS by what people typed, which is no folder.
 
     Raises
     ------
@@ -66,16 +35,88 @@ def find_aws_run(options: argparse.Namespace) -> tuple[Account, Installation, Ru
     """
     try:
         with plain_errors():
-            account, installation = open_installation(options)
+            account, installation = open_installation(where)
     except OperateError as error:
-        raise _or_a_folder(options.wanted, error) from error
+        raise _or_a_folder(wanted, error) from error
     try:
-        return account, installation, aws_runs(account, installation).find(options.wanted)
+        return account, installation, aws_runs(account, installation).find(wanted)
     except NoSuchRun as error:
-        raise _or_a_folder(options.wanted, error) from error
+        raise _or_a_folder(wanted, error) from error
 
 
 def _or_a_folder(wanted: str, error: OperateError) -> OperateError:
     what, _, remedy = str(error).partition("; ")
-    message = f"{describe_path(Path(wanted))}, and {what}; {_ADVICE}"
+    message = f"{describe_path(Path(wanted))}, and {what}; {ADVICE}"
     return type(error)(f"{message}\n  in AWS: {remedy}" if remedy else message)
+
+
+def find_place(wanted: str, where: Where, inbox: str | None = None) -> Place:
+    """Find what a command's first argument means.
+
+    Parameters
+    ----------
+    wanted : str
+        A results folder, ``s3://…``, or the name of a run or dataset.
+    where : Where
+        Where runs are.
+    inbox : str, optional
+        ``s3://BUCKET`` that the ibd is in; not everybody reads that.
+
+    Raises
+    ------
+    NoResults, OperateError
+        If there are no results, or ``inbox`` is no bucket.
+    """
+    place = _find_results(wanted, where)
+    if inbox is None:
+        return place
+    bucket = inbox.removeprefix(S3).strip("/")
+    if not inbox.startswith(S3) or not bucket or "/" in bucket:
+        raise UserMustAct(f"--inbox: expected s3://BUCKET, got '{inbox}'")
+    return replace(place, ibd=Data(open_account(where).open_bucket(bucket)))
+
+
+def _find_results(wanted: str, where: Where) -> Place:
+    if wanted.startswith(S3):
+        return bucket_place(open_account(where), wanted)
+    if means_folder(wanted):
+        return folder_place(Path(wanted), local=where.work is not None)
+    if where.work is not None:
+        return work_folder_place(where.work, folder_runs(where.work).find(wanted))
+    account, installation, run = find_aws_run(wanted, where)
+    place = bucket_place(account, f"{S3}{installation.results}/{require_results(run)}")
+    inbox = account.open_bucket(installation.inbox)
+    return replace(place, ibd=Data(inbox), name=f"{run.dataset}{write_flags(where)}")
+
+
+def means_folder(wanted: str) -> bool:
+    """Say whether a word is a folder, and not the name of a run or of a dataset.
+
+    A folder may have the name of a dataset; it is meant if a run left something in it.
+    """
+    if any((Path(wanted) / name).is_file() for name in (RECORD, STATUS)):
+        return True
+    return wanted.startswith(".") or ("/" in wanted and not wanted.startswith(S3))
+
+
+def require_results(run: RunState) -> str:
+    """Return the folder of a run's results.
+
+    Raises
+    ------
+    UserMustAct
+        If it has none.
+    """
+    if not run.results:
+        raise UserMustAct(
+            f"run {run.name} has no results: it is {run.status}; 'ionbox status {run.name}' says "
+            "more"
+        )
+    return run.results
+
+
+def work_folder_place(root: Path, run: RunState) -> Place:
+    """Return the results of a run of ``ionbox annotate``, where they lie among its caches."""
+    results = Store.open((root / "results").resolve().as_uri(), create=False)
+    folder = require_results(run)
+    return Place(results, folder, Data(results), find_ibd(root / "results" / folder), run.dataset)

@@ -5,39 +5,35 @@ from __future__ import annotations
 import argparse
 
 from ionbox import terminal
-from ionbox.account import Account, Installation
+from ionbox.account import Account, Installation, open_account
 from ionbox.cli import show
 from ionbox.cli.command import INVALID, OK
-from ionbox.cli.options import (
-    command,
-    confirm,
-    open_account,
-    place_flags,
-)
+from ionbox.cli.operator_command import command, confirm
+from ionbox.cli.where_arguments import read_where, write_flags
+from ionbox.errors import UserMustAct
 from ionbox.operate import install
 from ionbox.operate.doctor import PROBLEM, Examination, examine
-from ionbox.operate.errors import UserMustAct
 from ionbox.operate.open_runs import aws_runs
 
 
 @command
 def doctor(options: argparse.Namespace) -> int:
     """Show what stands in the way and which settings suit the account."""
-    found = examine(open_account(options), options.stack, probe_memory=options.probe_memory)
+    where = read_where(options)
+    found = examine(open_account(where), where.stack, probe_memory=options.probe_memory)
     show.show_findings(found.findings)
     terminal.say("\n" + ("nothing stands in the way" if found.fit else "not fit yet: see above"))
     if found.context:
         settings = "".join(f" --context {key}={value}" for key, value in found.context.items())
-        terminal.say(
-            f"'ionbox deploy{place_flags(options)}' uses, unless told otherwise:{settings}"
-        )
+        terminal.say(f"'ionbox deploy{write_flags(where)}' uses, unless told otherwise:{settings}")
     return OK if found.fit else INVALID
 
 
 @command
 def deploy(options: argparse.Namespace) -> int:
     """Check the account, ask, install."""
-    account = open_account(options)
+    where = read_where(options)
+    account = open_account(where)
     given = install.parse_context(options.context)
     found = examine(account, options.stack, probe_memory=options.probe_memory)
     show.show_findings(found.findings)
@@ -56,7 +52,7 @@ def deploy(options: argparse.Namespace) -> int:
     install.deploy(account, make)
     made = account.find_installation(options.stack)
     terminal.say(f"'{made.stack}' {made.version} is ready; datasets go to the bucket {made.inbox}")
-    terminal.say(f"try it: ionbox submit DATASET.imzML --wait{place_flags(options)}")
+    terminal.say(f"try it: ionbox submit DATASET.imzML --wait{write_flags(where)}")
     return OK
 
 
@@ -75,7 +71,7 @@ def _refuse_unfit(found: Examination) -> None:
 @command
 def destroy(options: argparse.Namespace) -> int:
     """Say what goes and what stays, ask, remove."""
-    account = open_account(options)
+    account = open_account(read_where(options))
     if account.describe_stack(options.stack) is None:
         account.find_installation(options.stack)  # raises, with the sentence for it
     installation: Installation | None = None

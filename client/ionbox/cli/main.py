@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from ionbox_science import __version__
 from ionbox_science.errors import IonboxError
+from ionbox_science.kernels import KernelsMissing
+from ionbox_science.setting_table import SETTINGS
 
 from ionbox import terminal
 from ionbox.cli.command import CANCELLED, EXIT_CODES, FAILED, INVALID, USAGE
@@ -16,8 +18,9 @@ from ionbox.cli.dataset_arguments import dataset_commands
 from ionbox.cli.operator_arguments import operator_commands
 from ionbox.cli.results_arguments import result_commands
 from ionbox.cli.view_arguments import viewer_commands
+from ionbox.errors import OperateError, UserMustAct
 from ionbox.local.errors import LocalError
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.platforms import require_posix
 
 _UNREAD = 141
 """What shells report of any program that writes to a pipe nobody reads: 128 + SIGPIPE."""
@@ -32,7 +35,12 @@ ionbox COMMAND --help says more of each.
 
 """
 
-_SIGNED = {"--adduct", "--neutral-loss", "--chem-mod"}
+_SIGNED = {
+    f"--{setting.one.replace('_', '-')}"
+    for setting in SETTINGS.values()
+    if setting.sample.endswith("X")
+}
+"""Flags whose values may begin with a minus."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,8 +65,9 @@ def _run(arguments: Sequence[str]) -> int:
     if unknown:
         options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
+        require_posix()
         code: int = options.run(options)
-    except (IonboxError, LocalError, OperateError, OSError) as error:
+    except (IonboxError, KernelsMissing, LocalError, OperateError, OSError) as error:
         if options.debug:
             raise
         terminal.complain(str(error))

@@ -7,22 +7,12 @@ from pathlib import Path
 
 from ionbox.cli.command import Command, import_body
 from ionbox.cli.dataset_arguments import add_settings
+from ionbox.cli.where_arguments import add_where
 
 _INSTALL, _RUNS = "ionbox.cli.install_commands", "ionbox.cli.run_commands"
 
 
 # --- arguments that several commands share ---
-
-
-def add_place(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
-    """Add the flags that say where runs are."""
-    add = parser.add_argument_group("where").add_argument
-    add("--stack", default="ionbox", metavar="NAME", help="CloudFormation stack (%(default)s)")
-    add("--profile", metavar="NAME", help="AWS profile (default: as the AWS command line)")
-    add("--region", metavar="NAME", help="AWS region (default: as the AWS command line)")
-    if local:
-        add("--local", action="store_true", help="runs of 'ionbox annotate' here, not in AWS")
-        add("--work", type=Path, metavar="DIR", help="the same, of another work folder")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -52,13 +42,13 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of cdk.json, such as max_lambda_mb=10240; may be repeated",
     )
-    add_place(parser)
+    add_where(parser)
     parser.set_defaults(run=import_body(_INSTALL, "deploy"))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     _add_probe(parser)
-    add_place(parser)
+    add_where(parser)
     parser.set_defaults(run=import_body(_INSTALL, "doctor"))
 
 
@@ -79,21 +69,21 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     add("--replace", action="store_true", help="replace other data of the same name")
     add("--no-check", action="store_true", help="send without looking at the dataset first")
     add("--wait", action="store_true", help="follow the run until its end")
-    add_place(parser)
+    add_where(parser)
     add_settings(parser)
-    parser.set_defaults(run=import_body(_RUNS, "submit"))
+    parser.set_defaults(run=import_body("ionbox.cli.submit_command", "submit"))
 
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=int, default=20, metavar="N", help="how many (%(default)s)")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_RUNS, "list_runs"))
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_RUNS, "status"))
 
 
@@ -101,14 +91,14 @@ def _add_logs(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--state", metavar="STATE", help="of one state, such as AnnotateSegments")
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_RUNS, "logs"))
 
 
 def _add_cancel(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     _add_yes(parser)
-    add_place(parser)
+    add_where(parser)
     parser.set_defaults(run=import_body(_RUNS, "cancel"))
 
 
@@ -118,20 +108,20 @@ def _add_redrive(parser: argparse.ArgumentParser) -> None:
     which.add_argument("wanted", nargs="?", metavar="RUN|DATASET", help=help_text)
     help_text = "handle again what nobody could handle"
     which.add_argument("--dead-letters", action="store_true", help=help_text)
-    add_place(parser)
+    add_where(parser)
     parser.set_defaults(run=import_body(_RUNS, "redrive"))
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_RUNS, "fetch"))
 
 
 def _add_destroy(parser: argparse.ArgumentParser) -> None:
     _add_yes(parser)
-    add_place(parser)
+    add_where(parser)
     parser.set_defaults(run=import_body(_INSTALL, "destroy"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ionbox.cli.command import Command, import_body
 from ionbox.compare import TOLERANCE
 from ionbox.export_formats import FORMATS
-from ionbox.extras import install_line
+from ionbox.extras import WHERE, install_line
 
 _COMMANDS = "ionbox.cli.results_commands"
 _PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
@@ -74,7 +74,7 @@ ome-tiff     a file such as brain.ome.tiff  [export]
 png          a folder such as images
 
 All have one image per ion, that of its first isotope peak. Libraries are
-installed in ionbox's folder, where make run was called:
+installed {WHERE}:
   {install_line("export")}
   {install_line("spatialdata")}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ionbox_science.errors import InvalidConfig, IonboxError
 
 from ionbox import terminal
-from ionbox.operate.errors import OperateError
+from ionbox.errors import OperateError
 
 if TYPE_CHECKING:
     from ionbox.compare.comparison import Comparison, Difference

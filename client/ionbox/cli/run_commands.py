@@ -1,47 +1,37 @@
-"""``ionbox list``, ``status``, ``logs``, ``cancel``, ``redrive``, ``fetch``, ``submit``."""
+"""``ionbox list``, ``status``, ``logs``, ``cancel``, ``redrive``, ``fetch``."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-import time
-from collections.abc import Callable
-from datetime import datetime
 
 from ionbox import terminal
-from ionbox.account import Account, Installation
+from ionbox.account import Account, Installation, open_installation
 from ionbox.cli import show
 from ionbox.cli.command import FAILED, OK
-from ionbox.cli.options import (
-    command,
-    confirm,
-    open_installation,
-    open_runs,
-    place_flags,
-    work_folder,
-)
+from ionbox.cli.follow import follow_run
+from ionbox.cli.operator_command import command, confirm
+from ionbox.cli.where_arguments import read_where, write_flags
 from ionbox.operate import control
 from ionbox.operate.dead_letters import handle_dead_letters
 from ionbox.operate.fetch import fetch_results
 from ionbox.operate.logs import AwsLogs, FolderLogs, Logs, follow, since_start
-from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Run, Runs
-
-POLL_S = 5.0
+from ionbox.operate.open_runs import aws_runs, open_runs
+from ionbox.where import Where
 
 
 @command
 def list_runs(options: argparse.Namespace) -> int:
     """List recent runs, and what waits."""
-    runs = open_runs(options)
+    where = read_where(options)
+    runs = open_runs(where)
     found = runs.recent(options.last)
     if found:
         show.list_runs(found, billed=runs.billed)
     else:
         terminal.say("no runs yet")
-    if work_folder(options) is None:
-        _say_what_waits(*open_installation(options))
+    if where.work is None:
+        _say_what_waits(*open_installation(where))
     return OK
 
 
@@ -64,7 +54,8 @@ def _say_what_waits(account: Account, installation: Installation) -> None:
 @command
 def status(options: argparse.Namespace) -> int:
     """Say how far a run is, or follow it to its end."""
-    runs = open_runs(options)
+    where = read_where(options)
+    runs = open_runs(where)
     run = runs.find(options.wanted)
     if options.follow and run.status == "running":
         try:
@@ -73,38 +64,17 @@ def status(options: argparse.Namespace) -> int:
             terminal.say("the run goes on")
             run = runs.refresh(run)
     show.describe_run(run, runs.progress(run), billed=runs.billed)
-    show.next_step(run, place_flags(options))
+    show.next_step(run, write_flags(where))
     return OK
-
-
-def follow_run(runs: Runs, run: Run, pause: Callable[[float], None] = time.sleep) -> Run:
-    """Tell each state's progress until a run has ended; return it as it ended."""
-    told: dict[str, str] = {}
-    while True:
-        for state in runs.progress(run):
-            of_all = "" if state.n_items is None else f" of {state.n_items:,}"
-            line = f"{state.state:<26}{state.n_done:,}{of_all} done"
-            if told.get(state.state) != line:
-                told[state.state] = line
-                sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
-        if run.status != "running":
-            return run
-        pause(POLL_S)
-        run = runs.refresh(run)
 
 
 @command
 def logs(options: argparse.Namespace) -> int:
     """Show a run's log."""
-    runs = open_runs(options)
+    where = read_where(options)
+    runs = open_runs(where)
     run = runs.find(options.wanted)
-    folder = work_folder(options)
-    source: Logs
-    if folder is not None:
-        source = FolderLogs(folder)
-    else:
-        account, installation = open_installation(options)
-        source = AwsLogs(account.client("logs"), installation)
+    source = _open_logs(where)
     n_lines = 0
     try:
         if options.follow:
@@ -123,30 +93,39 @@ def logs(options: argparse.Namespace) -> int:
     return OK
 
 
+def _open_logs(where: Where) -> Logs:
+    if where.work is not None:
+        return FolderLogs(where.work)
+    account, installation = open_installation(where)
+    return AwsLogs(account.client("logs"), installation)
+
+
 @command
 def cancel(options: argparse.Namespace) -> int:
     """Stop a run and its tasks."""
-    account, installation = open_installation(options)
+    where = read_where(options)
+    account, installation = open_installation(where)
     run = aws_runs(account, installation).find(options.wanted)
     if run.execution.state == "running":
         confirm(f"stop run {run.name} of {run.dataset}?", yes=options.yes)
     n_tasks = control.cancel(account, installation, run)
     tasks = f", and {n_tasks} task{'' if n_tasks == 1 else 's'} of it" if n_tasks else ""
     terminal.say(f"run {run.name} is stopped{tasks}; finished work is kept")
-    terminal.say(f"let it go on: ionbox redrive {run.name}{place_flags(options)}")
+    terminal.say(f"let it go on: ionbox redrive {run.name}{write_flags(where)}")
     return OK
 
 
 @command
 def redrive(options: argparse.Namespace) -> int:
     """Let a run that ended without results go on."""
-    account, installation = open_installation(options)
+    where = read_where(options)
+    account, installation = open_installation(where)
     if options.dead_letters:
         return _redrive_dead_letters(account, installation)
     run = aws_runs(account, installation).find(options.wanted)
     terminal.say(control.redrive(account, installation, run))
     terminal.say(
-        f"watch it: ionbox status {shlex.quote(run.dataset or run.name)}{place_flags(options)} "
+        f"watch it: ionbox status {shlex.quote(run.dataset or run.name)}{write_flags(where)} "
         "--follow"
     )
     return OK
@@ -163,7 +142,7 @@ def _redrive_dead_letters(account: Account, installation: Installation) -> int:
 @command
 def fetch(options: argparse.Namespace) -> int:
     """Copy a run's results."""
-    runs = open_runs(options)
+    runs = open_runs(read_where(options))
     run = runs.find(options.wanted)
     with show.transfers() as starting:
         fetched = fetch_results(
@@ -174,11 +153,3 @@ def fetch(options: argparse.Namespace) -> int:
         f"{fetched.n_files:,} files, {show.megabytes(fetched.n_bytes)}{there}: {options.out}"
     )
     return OK
-
-
-@command
-def submit(options: argparse.Namespace) -> int:
-    """Check a dataset, send it, and follow its run if asked to."""
-    from ionbox.cli.submit_command import submit_dataset
-
-    return submit_dataset(options, *open_installation(options), flags=place_flags(options))

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
+from ionbox_cloud.published import REPORT
 
-from ionbox.account import Account
-from ionbox.cli.find_place import find_aws_run, require_results_folder
-from ionbox.cli.options import open_account, work_folder
-from ionbox.operate.errors import UserMustAct
+from ionbox.account import Account, open_account
+from ionbox.cli.find_place import find_aws_run, means_folder, require_results
+from ionbox.errors import UserMustAct
 from ionbox.operate.open_runs import folder_runs
-from ionbox.reading.place import means_folder, require_results
-from ionbox.view.run_json import REPORT
+from ionbox.reading.nearby import require_results_folder
+from ionbox.reading.place import S3
+from ionbox.where import Where
 
 MAX_DAYS = 7
 """S3 signs no link for longer."""
 
-_S3 = "s3://"
 
-
-def share_report(options: argparse.Namespace) -> list[str]:
+def share_report(wanted: str, where: Where, days: float) -> list[str]:
     """Return lines with a link to a report and what ends it, or how to pass on a local one.
+
+    Parameters
+    ----------
+    wanted : str
+        As of `find_place`.
+    where : Where
+        Where runs are.
+    days : float
+        How long the link is to work.
 
     Raises
     ------
     UserMustAct
         If there is no report, or the link could not live so long.
     """
-    if not 0 < options.days <= MAX_DAYS:
-        raise UserMustAct(
-            f"--days: S3 makes links for at most {MAX_DAYS} days, got {options.days:g}"
-        )
-    wanted: str = options.wanted
+    if not 0 < days <= MAX_DAYS:
+        raise UserMustAct(f"--days: S3 makes links for at most {MAX_DAYS} days, got {days:g}")
     if means_folder(wanted):
-        require_results_folder(Path(wanted), local=work_folder(options) is not None)
+        require_results_folder(Path(wanted), local=where.work is not None)
         return _share_file(Path(wanted))
-    folder = work_folder(options)
-    if folder is not None:
-        return _share_file(folder / "results" / require_results(folder_runs(folder).find(wanted)))
-    if wanted.startswith(_S3):
-        account = open_account(options)
-        bucket, _, key = wanted.removeprefix(_S3).strip("/").partition("/")
+    if where.work is not None:
+        run = folder_runs(where.work).find(wanted)
+        return _share_file(where.work / "results" / require_results(run))
+    if wanted.startswith(S3):
+        account = open_account(where)
+        bucket, _, key = wanted.removeprefix(S3).strip("/").partition("/")
     else:
-        account, installation, run = find_aws_run(options)
+        account, installation, run = find_aws_run(wanted, where)
         bucket, key = installation.results, require_results(run)
-    return _share_object(account, bucket, f"{key}/{REPORT}", timedelta(days=options.days))
+    return _share_object(account, bucket, f"{key}/{REPORT}", timedelta(days=days))
 
 
 def _share_file(folder: Path) -> list[str]:

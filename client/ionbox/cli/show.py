@@ -21,9 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ionbox import terminal
-from ionbox.operate.doctor import NOTE, OK, PROBLEM, Finding
+from ionbox.operate.doctor import NOTE, OK, PROBLEM, CheckLine
 from ionbox.operate.logs import LogLine
-from ionbox.operate.runs import Run, StateProgress
+from ionbox.operate.runs import RunState, StateProgress
 
 _STYLES = {
     "succeeded": "green",
@@ -55,7 +55,7 @@ def _print_whole(table: Table) -> None:
     console.print(table)
 
 
-def list_runs(runs: Sequence[Run], *, billed: bool) -> None:
+def list_runs(runs: Sequence[RunState], *, billed: bool) -> None:
     """Print runs as a table, newest first; ``billed`` says whether their dollars were paid."""
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "dataset", "status", "started"):
@@ -75,7 +75,7 @@ def list_runs(runs: Sequence[Run], *, billed: bool) -> None:
     _print_whole(table)
 
 
-def describe_run(run: Run, states: Sequence[StateProgress], *, billed: bool) -> None:
+def describe_run(run: RunState, states: Sequence[StateProgress], *, billed: bool) -> None:
     """Print all that is known of a run; ``billed`` says whether its dollars were paid."""
     cost = "" if run.dollars is None else f"about {dollars(run.dollars)} dollars"
     facts = {
@@ -114,7 +114,7 @@ def _states_table(states: Sequence[StateProgress], *, billed: bool) -> Table:
     return table
 
 
-def next_step(run: Run, options: str) -> None:
+def next_step(run: RunState, options: str) -> None:
     """Print what people usually do next; ``options`` are the flags that lead to the same place."""
     name = f"{run.name}{options}"
     if run.status == "succeeded":
@@ -128,7 +128,7 @@ def next_step(run: Run, options: str) -> None:
         terminal.say(f"\nread the logs: ionbox logs {name}\nthe same 'ionbox annotate' resumes it")
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[CheckLine]) -> None:
     """Print what the doctor found, a line each, with the command that helps below it."""
     width = max((len(finding.subject) for finding in findings), default=0)
     for finding in findings:

@@ -11,22 +11,28 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_science.config import SETTINGS
 
 from ionbox import terminal
-from ionbox.account import Account, Installation
-from ionbox.cli import show
+from ionbox.account import Account, Installation, open_installation
+from ionbox.cli import follow, show
 from ionbox.cli.command import CANCELLED, FAILED, INVALID, OK
+from ionbox.cli.dataset_arguments import config_layers
+from ionbox.cli.operator_command import command
+from ionbox.cli.where_arguments import read_where, write_flags
 from ionbox.datasets.check import check
-from ionbox.datasets.config_files import read_config_files
-from ionbox.datasets.files import find_dataset
-from ionbox.operate.errors import OperateError
-from ionbox.operate.executions import Execution, Executions
+from ionbox.datasets.files import LocalDataset, find_dataset
+from ionbox.errors import OperateError
+from ionbox.operate.executions import AttemptList, Execution
 from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
+from ionbox.operate.submission import (
+    Submission,
+    merge_settings,
+    plan_submission,
+    refuse_replacing,
+    send,
+)
 from ionbox.operate.upload import Upload, Uploader
 
-POLL_S = 5.0
 SKEW = timedelta(seconds=30)
 """By how much this machine's clock may be ahead of AWS's."""
 
@@ -37,49 +43,52 @@ _SOON_S = 90.0
 """Within that time a new upload usually starts a run, if there is a free place."""
 
 
-def submit_dataset(
-    options: argparse.Namespace, account: Account, installation: Installation, *, flags: str
-) -> int:
-    """Carry out the command; returns the exit code."""
+@command
+def submit(options: argparse.Namespace) -> int:
+    """Check a dataset, send it, and follow its run if asked to."""
+    where = read_where(options)
+    account, installation = open_installation(where)
     dataset = find_dataset(options.dataset)
-    config = [*_flag_layer(options), *read_config_files(options.config)]
-    if not options.no_check and not _is_fit(options, config, installation.default_config):
+    config = config_layers(options)
+    defaults, accept_profile = installation.default_config, bool(options.accept_profile)
+    if not (options.no_check or _is_fit(dataset, config, defaults, accept_profile=accept_profile)):
         return INVALID
     settings = merge_settings(config, dataset.sidecar)
     uploader = Uploader(account.client("s3"), installation.inbox)
     submission = plan_submission(dataset, options.database, settings, options.folder, uploader)
     if not options.replace:
         refuse_replacing(submission, uploader)
-    started = datetime.now(UTC)
+    started, flags = datetime.now(UTC), write_flags(where)
+    n_bytes = _send(submission, uploader)
+    terminal.say(
+        f"{show.megabytes(n_bytes)} sent; a run of {dataset.imzml.stem} starts within a minute or "
+        f"two, if one of {installation.max_runs} places is free"
+    )
+    if not options.wait:
+        terminal.say(f"watch it: ionbox status {shlex.quote(dataset.imzml.stem)}{flags} --follow")
+        return OK
+    return _wait(account, installation, submission.imzml.key, started, flags)
+
+
+def _send(submission: Submission, uploader: Uploader) -> int:
+    """Send what is to be sent, with a bar for each file; return its bytes."""
     with show.transfers() as bars:
 
         def starting(upload: Upload, what: str) -> Callable[[int], None]:
             return bars(PurePosixPath(upload.key).name, what, upload.n_bytes)
 
-        n_bytes = send(submission, uploader, starting)
-    terminal.say(
-        f"{show.megabytes(n_bytes)} sent; a run of {dataset.imzml.stem} starts within a minute or "
-        f"two, if one of {installation.max_runs} places is free"
-    )
-    key = submission.imzml.key
-    if not options.wait:
-        terminal.say(f"watch it: ionbox status {shlex.quote(dataset.imzml.stem)}{flags} --follow")
-        return OK
-    return _wait(account, installation, key, started, flags)
-
-
-def _flag_layer(options: argparse.Namespace) -> list[ConfigLayer]:
-    given = {key: value for key, value in vars(options).items() if key in SETTINGS}
-    return [ConfigLayer("command line", {k: v for k, v in given.items() if v is not None})]
+        return send(submission, uploader, starting)
 
 
 def _is_fit(
-    options: argparse.Namespace, config: Sequence[ConfigLayer], defaults: Mapping[str, Any]
+    dataset: LocalDataset,
+    config: Sequence[ConfigLayer],
+    defaults: Mapping[str, Any],
+    *,
+    accept_profile: bool,
 ) -> bool:
     """Say what is wrong with a dataset; missing settings are wrong too."""
-    report = check(
-        options.dataset, config, accept_profile=bool(options.accept_profile), defaults=defaults
-    )
+    report = check(dataset.imzml, config, accept_profile=accept_profile, defaults=defaults)
     terminal.warn(report.warnings)
     for message in report.errors:
         terminal.complain(message)
@@ -97,12 +106,10 @@ def _is_fit(
 def _wait(
     account: Account, installation: Installation, key: str, started: datetime, flags: str
 ) -> int:
-    from ionbox.cli.run_commands import follow_run
-
     runs = aws_runs(account, installation)
     try:
         execution = wait_for_start(runs.executions, key, started - SKEW)
-        run = follow_run(runs, runs.find(execution.name))
+        run = follow.follow_run(runs, runs.find(execution.name))
     except KeyboardInterrupt:
         name = Path(key).stem
         terminal.say(
@@ -117,7 +124,7 @@ def _wait(
 
 
 def wait_for_start(
-    executions: Executions,
+    executions: AttemptList,
     key: str,
     since: datetime,
     pause: Callable[[float], None] = time.sleep,
@@ -152,10 +159,10 @@ def wait_for_start(
             if not told:
                 told = True
                 terminal.say("waiting for a free place …")
-        pause(POLL_S)
+        pause(follow.POLL_S)
 
 
-def _find_earlier(executions: Executions, key: str) -> Execution | None:
+def _find_earlier(executions: AttemptList, key: str) -> Execution | None:
     """Return the newest run of a dataset if it succeeded or is on."""
     for execution in executions.complete(executions.recent(_SEARCHED)):
         if execution.imzml_key == key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ionbox.cli.command import Command, import_body
-from ionbox.cli.operator_arguments import add_place
+from ionbox.cli.where_arguments import add_where
 
 _COMMANDS = "ionbox.cli.view_commands"
 _WANTED = "results folder, s3://bucket/results/…, or name of a run or dataset"
@@ -17,7 +17,7 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=0, metavar="N", help="on this machine (default: a free one)")
     add("--no-browser", action="store_true", help="only print the address")
     add("--inbox", metavar="s3://BUCKET", help="where the ibd is, if the results do not say")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_COMMANDS, "view"))
 
 
@@ -30,7 +30,7 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
     add("--chem-mod", default="", metavar="±X", help="a chemical modification, such as +C or -H")
     add("--database", default="", metavar="NAME", help="of the run (default: each)")
     add("--json", action="store_true", help="print all that is known, for programs")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_COMMANDS, "why"))
 
 
@@ -38,7 +38,7 @@ def _add_share(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("wanted", metavar="DIR|RUN", help=_WANTED)
     add("--days", type=float, default=7, metavar="N", help="how long the link works, at most 7 (7)")
-    add_place(parser, local=True)
+    add_where(parser, local=True)
     parser.set_defaults(run=import_body(_COMMANDS, "share"))
 
 

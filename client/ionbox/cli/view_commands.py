@@ -13,9 +13,10 @@ from ionbox_science.errors import InvalidConfig
 
 from ionbox import terminal
 from ionbox.cli.command import OK
-from ionbox.cli.options import command
+from ionbox.cli.find_place import find_place
+from ionbox.cli.operator_command import command
 from ionbox.cli.share_command import share_report
-from ionbox.reading.place import find_place
+from ionbox.cli.where_arguments import read_where
 from ionbox.view.run_reader import RunReader
 
 _SIGNS = {True: "yes", False: "no", None: ""}
@@ -29,9 +30,9 @@ def view(options: argparse.Namespace) -> int:
 
     if not 0 <= options.port <= _HIGHEST_PORT:
         raise InvalidConfig(f"--port: expected a number up to {_HIGHEST_PORT}, got {options.port}")
-    run = RunReader(find_place(options))
+    run = RunReader(find_place(options.wanted, read_where(options), options.inbox))
     with _listen(functools.partial(Viewer, debug=options.debug), run, options.port) as viewer:
-        terminal.say(f"{run.record['dataset']['name']} is at {viewer.url} (Ctrl-C ends)")
+        terminal.say(f"{run.record.dataset.name} is at {viewer.url} (Ctrl-C ends)")
         terminal.warn([why for why in (run.why_no_segments(), run.why_no_spectra()) if why])
         if not options.no_browser:
             webbrowser.open(viewer.url)
@@ -55,7 +56,7 @@ def _listen(make: Any, run: RunReader, port: int) -> Any:
 def why(options: argparse.Namespace) -> int:
     """Say why an ion is annotated in a run or not."""
     _refuse_ion(options.formula)
-    run = RunReader(find_place(options))
+    run = RunReader(find_place(options.wanted, read_where(options)))
     answers = run.why(
         options.formula, options.adduct, options.neutral_loss, options.chem_mod, options.database
     )
@@ -88,6 +89,6 @@ def _show_answer(answer: Mapping[str, Any]) -> None:
 @command
 def share(options: argparse.Namespace) -> int:
     """Make a link to a run's report, or say how a local one is passed on."""
-    for line in share_report(options):
+    for line in share_report(options.wanted, read_where(options), options.days):
         terminal.say(line)
     return OK

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from ionbox.errors import NoResults, NotInResults
 from ionbox.reading.annotation_frame import read_frame
 from ionbox.reading.nearby import find_results
 from ionbox.run import Run
-from ionbox.run_errors import NoResults, NotInResults
 
 KEY = ("formula", "chemMod", "neutralLoss", "adduct")
 METRICS = ("msm", "fdr", "rhoSpatial", "rhoSpectral", "rhoChaos")

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import LocalDataset, dropped_files, find_dataset
 from ionbox.datasets.outcome import (
     Outcome,
-    check_folder,
     deliver,
     read_outcome,
     require_same_dataset,
     write_status,
 )
+from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
 
 
@@ -69,10 +70,9 @@ def annotate(
     try:
         outcome = _run(execution_id, dataset, databases, config, work, n_workers)
     except KeyboardInterrupt:
-        write_status({"execution_id": execution_id, "status": "cancelled"}, out)
+        write_status(RunStatus("cancelled", execution_id), out)
         raise
-    deliver(outcome, work / "results", out)
-    return outcome
+    return deliver(outcome, work / "results", out)
 
 
 def annotate_in(
@@ -101,7 +101,7 @@ def _run(
 ) -> Outcome:
     from ionbox.local.machine import run_execution
     from ionbox.local.progress import RunProgress
-    from ionbox.local.runtime import Stores
+    from ionbox.local.runtime import StoreUrls
 
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
@@ -115,14 +115,12 @@ def _run(
         result = run_execution(
             execution_id,
             request.to_json(),
-            stores=Stores(*(folder.as_uri() for folder in buckets.values())),
+            stores=StoreUrls(*(folder.as_uri() for folder in buckets.values())),
             log=log,
             n_workers=n_workers,
             listener=listener,
         )
     outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
-    if outcome.succeeded:
-        write_sources(
-            buckets["results"] / outcome.status["results"], buckets["results"], dataset.ibd
-        )
+    if outcome.status.results:
+        write_sources(buckets["results"] / outcome.status.results, buckets["results"], dataset.ibd)
     return outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_science.config import parse_settings, translate_lithops
+from ionbox_science.config import POLARITY_NAMES, parse_settings
 from ionbox_science.errors import InvalidConfig
 
 _LITHOPS_DATASET_KEYS = {"num_decoys", "isocalc_sigma", "polarity"}
@@ -71,3 +71,25 @@ def _find_lithops_pair(
         if "adducts" in database and _LITHOPS_DATASET_KEYS & set(dataset):
             return dataset, database
     return None
+
+
+def translate_lithops(
+    dataset_config: Mapping[str, Any], database_config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Read a Lithops-METASPACE pair (``ds_config.json``, ``db_config.json``) as our settings.
+
+    Its paths are left out: the dataset and the databases come from the command line. The adduct
+    ``""`` is a radical ion, and its ``modifiers`` are neutral losses.
+    """
+    polarity = POLARITY_NAMES.get(str(dataset_config.get("polarity", "")).lower())
+    radical = "[M]-" if polarity == "negative" else "[M]+"
+    settings = {
+        "polarity": dataset_config.get("polarity"),
+        "isocalc_sigma": dataset_config.get("isocalc_sigma"),
+        "analyzer": dataset_config.get("instrument", "orbitrap"),
+        "decoys": dataset_config.get("num_decoys"),
+        "ppm": dataset_config.get("ppm"),
+        "adducts": [adduct or radical for adduct in database_config.get("adducts", [])] or None,
+        "neutral_losses": [loss for loss in database_config.get("modifiers", []) if loss] or None,
+    }
+    return {key: value for key, value in settings.items() if value is not None}

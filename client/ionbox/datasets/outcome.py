@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud import keys
+from ionbox_cloud.published import RECORD, STATUS
+from ionbox_cloud.run_record import RunRecord, RunStatus
+from ionbox_cloud.store import encode_json
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset
-
-_LAST, _STATUS = "run.json", "status.json"
+from ionbox.reading.out_folder import read_dataset, read_run_id
 
 
 @dataclass(frozen=True)
@@ -24,79 +26,43 @@ class Outcome:
 
     Attributes
     ----------
-    status : dict
-        ``status`` is ``succeeded``, ``invalid_input`` (the user must act) or ``failed``; in the
-        first case ``results`` is their folder and ``reused`` says that they were there before, in
-        the others there are ``error`` (class name), ``message`` and ``advice``; ``older_results``
-        is the run whose results are still in the user's folder, ``replaced_results`` the one whose
-        results were there before.
-    record : dict
-        The run record (``run.json``); empty unless succeeded.
+    status : RunStatus
+        What ``status.json`` says.
+    record : RunRecord or None
+        What ``run.json`` says; None unless it succeeded.
     log : Path
         What the workers wrote.
     """
 
-    status: dict[str, Any]
-    record: dict[str, Any]
+    status: RunStatus
+    record: RunRecord | None
     log: Path
 
     @property
     def succeeded(self) -> bool:
         """Whether there are results."""
-        return bool(self.status["status"] == "succeeded")
+        return self.status.succeeded
 
 
 def read_outcome(
     results: Path, execution_id: str, error: str | None, cause: str | None, log: Path
 ) -> Outcome:
     """Read how an execution ended, from what it wrote or else from its interpreter's error."""
-    status_path = results / "executions" / execution_id / "status.json"
+    status_path = results / keys.status(execution_id)
     if not status_path.is_file():
-        status = {
-            "execution_id": execution_id,
-            "status": "failed",
-            "error": error or "States.Runtime",
-            "message": cause or "the run ended without a status",
-            "advice": "Run again: finished work is kept.",
-        }
-        return Outcome(status, {}, log)
-    status = json.loads(status_path.read_text("utf-8"))
-    if status["status"] != "succeeded":
-        return Outcome(status, {}, log)
-    record = json.loads((results / status["results"] / _LAST).read_text("utf-8"))
-    return Outcome(status, record, log)
-
-
-def check_folder(out: Path, name: str = "--out") -> None:
-    """Refuse a results folder that holds something else, before any work.
-
-    Parameters
-    ----------
-    out : Path
-        The folder.
-    name : str
-        What people gave it as.
-    """
-    if out.is_dir():
-        ours = "run_id" in _read_json(out / _LAST) or "status" in _read_json(out / _STATUS)
-        if not ours and any(out.iterdir()):
-            raise InvalidConfig(f"{name}: {out} is not empty and no results folder; give another")
-    elif out.exists():
-        raise InvalidConfig(f"{name}: {out} is a file; give a folder")
-    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InvalidConfig(f"{name}: cannot write to {existing}; give another folder")
-
-
-def read_run_id(out: Path) -> str:
-    """Return whose results a folder has; empty if it has none that can be read."""
-    return str(_read_json(out / _LAST).get("run_id", ""))
-
-
-def read_dataset(folder: Path) -> dict[str, Any]:
-    """Return what results know of their dataset; empty if there are none that can be read."""
-    dataset = _read_json(folder / _LAST).get("dataset")
-    return dataset if isinstance(dataset, dict) else {}
+        status = RunStatus(
+            "failed",
+            execution_id,
+            error=error or "States.Runtime",
+            message=cause or "the run ended without a status",
+            advice="Run again: finished work is kept.",
+        )
+        return Outcome(status, None, log)
+    status = RunStatus.from_json(json.loads(status_path.read_text("utf-8")))
+    if not status.succeeded:
+        return Outcome(status, None, log)
+    record = json.loads((results / (status.results or "") / RECORD).read_text("utf-8"))
+    return Outcome(status, RunRecord.from_json(record), log)
 
 
 def require_same_dataset(out: Path, dataset: LocalDataset) -> None:
@@ -127,40 +93,36 @@ def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
         return known.get("imzml_sha256") != hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read an object; empty if there is none, or it is damaged."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def deliver(outcome: Outcome, results: Path, out: Path) -> None:
+def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     """Copy a run's results to the user's folder; after a failure only its status.
 
     The run record goes first when old results are replaced and comes last, so a folder with a run
     record is always whole. Files that are not ours stay.
+
+    Returns
+    -------
+    Outcome
+        The same, with what was in the folder before.
     """
     out.mkdir(parents=True, exist_ok=True)
-    older = read_run_id(out)
-    if outcome.succeeded:
-        if older not in ("", outcome.record["run_id"]):
-            outcome.status["replaced_results"] = older
-        (out / _LAST).unlink(missing_ok=True)
-        source = results / outcome.status["results"]
-        for entry in sorted(source.iterdir(), key=lambda path: path.name == _LAST):
+    older, status = read_run_id(out), outcome.status
+    if outcome.record is not None:
+        if older not in ("", outcome.record.run_id):
+            status = replace(status, replaced_results=older)
+        (out / RECORD).unlink(missing_ok=True)
+        source = results / (status.results or "")
+        for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
             _replace(entry, out / entry.name)
     elif older:
-        outcome.status["older_results"] = older
-    write_status(outcome.status, out)
+        status = replace(status, older_results=older)
+    write_status(status, out)
+    return replace(outcome, status=status)
 
 
-def write_status(status: dict[str, Any], out: Path) -> None:
+def write_status(status: RunStatus, out: Path) -> None:
     """Write ``status.json`` into the user's folder."""
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(status, indent=1, sort_keys=True) + "\n"
-    (out / _STATUS).write_text(text, "utf-8")
+    (out / STATUS).write_bytes(encode_json(status.to_json()))
 
 
 def _replace(source: Path, target: Path) -> None:

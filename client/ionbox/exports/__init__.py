@@ -28,12 +28,12 @@ from ionbox.export_formats import EXTENSIONS, FORMATS
 from ionbox.results.filters import check_fdr
 
 if TYPE_CHECKING:
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 
 def export(
-    run: Run,
+    run: RunData,
     to: str,
     out: Path,
     *,
@@ -45,7 +45,7 @@ def export(
 
     Parameters
     ----------
-    run : Run
+    run : RunData
         What to write.
     to : str
         One of `ionbox.export_formats.FORMATS`.

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 
 def to_anndata(
-    run: Run, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
+    run: RunData, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
 ) -> AnnData:
     """Return pixels and ions as AnnData.
 
     Parameters
     ----------
-    run : Run
+    run : RunData
         What to convert.
     fdr : float
         Highest FDR of the annotations.
@@ -84,14 +84,14 @@ def to_anndata(
     )
 
 
-def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write a ``.h5ad`` file."""
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     table.write_h5ad(out, compression="gzip", convert_strings_to_categoricals=False)
     return int(table.n_vars)
 
 
-def _pixels(run: Run) -> pd.DataFrame:
+def _pixels(run: RunData) -> pd.DataFrame:
     import pandas as pd
 
     height, width = run.mask.shape
@@ -123,7 +123,7 @@ def _ions(selection: Selection) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(text, object))
 
 
-def _metaspace_facts(run: Run) -> dict[str, Any]:
+def _metaspace_facts(run: RunData) -> dict[str, Any]:
     height, width = run.mask.shape
     return {
         "id": run.metadata["id"],

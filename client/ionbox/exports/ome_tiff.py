@@ -9,13 +9,13 @@ from ionbox.exports.selection import pixel_size_um, select
 from ionbox.extras import need
 
 if TYPE_CHECKING:
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 _LARGE = 1 << 31  # bytes; above, offsets need 64 bits
 
 
-def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write the intensities themselves, float32, compressed; channels are named by ion.
 
     Images are read and written block by block. The physical size of a pixel is said where the run

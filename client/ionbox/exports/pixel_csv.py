@@ -12,11 +12,11 @@ from ionbox_science.csv_cells import guard_but_modifiers
 from ionbox.exports.selection import select
 
 if TYPE_CHECKING:
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 
-def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write ``x``, ``y`` and the intensities, with 6 significant digits.
 
     Rows are those of the mask, from top left to bottom right. Memory does not grow with the

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ionbox.exports.selection import Selection, select
 
 if TYPE_CHECKING:
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 _TOP = 65535
 _LIST = "images.json"
@@ -24,7 +24,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9+\-\[\]]")
 _LONGEST = 100
 
 
-def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write an image per ion, 0 to 65535 from intensity 0 to the image's highest.
 
     ``images.json`` says which file is which ion, and ``intensity_per_level``: a pixel's value

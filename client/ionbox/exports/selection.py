@@ -17,8 +17,8 @@ from ionbox.results.scaling import scale_image
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 BLOCK_VALUES = 1 << 26  # of images in memory at a time: 256 MB
 
@@ -35,7 +35,7 @@ class Selection:
         Rows as of `Run.results`; of an ion that two databases have, the better one.
     """
 
-    run: Run
+    run: RunData
     ions: pd.DataFrame
     use_tic: bool
 
@@ -105,7 +105,7 @@ class Selection:
         }
 
 
-def select(run: Run, fdr: float, database: Database | None, use_tic: bool) -> Selection:
+def select(run: RunData, fdr: float, database: Database | None, use_tic: bool) -> Selection:
     """Choose the ions to export.
 
     Raises
@@ -123,7 +123,7 @@ def select(run: Run, fdr: float, database: Database | None, use_tic: bool) -> Se
     return Selection(run, frame[~frame["ion"].duplicated()], use_tic)
 
 
-def pixel_size_um(run: Run) -> tuple[float, float] | None:
+def pixel_size_um(run: RunData) -> tuple[float, float] | None:
     """Return width and height of a pixel in micrometres, None if the run does not know."""
     size = run.metadata.get("pixel_size_um")
     if not isinstance(size, list) or len(size) != 2:

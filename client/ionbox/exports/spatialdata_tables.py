@@ -14,15 +14,15 @@ from ionbox.extras import need
 if TYPE_CHECKING:
     from spatialdata import SpatialData
 
+    from ionbox.results.data import RunData
     from ionbox.results.facts import Database
-    from ionbox.run import Run
 
 _POINTS = "maldi_points"
 _X, _Y = "ion_image_pixel_x", "ion_image_pixel_y"
 
 
 def to_spatialdata(
-    run: Run, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
+    run: RunData, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
 ) -> SpatialData:
     """Return pixels and ions as SpatialData; parameters are those of `to_anndata`.
 
@@ -63,7 +63,7 @@ def to_spatialdata(
     return spatialdata.SpatialData(tables={"table": parsed}, points={_POINTS: points})
 
 
-def write(run: Run, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
     """Write a ``.zarr`` folder."""
     made = to_spatialdata(run, fdr=fdr, database=database, use_tic=use_tic)
     made.write(out)

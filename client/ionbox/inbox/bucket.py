@@ -10,8 +10,8 @@ from ionbox_cloud.messages import ConfigLayer
 
 from ionbox.account import Account, Installation, plain_errors, read_outputs
 from ionbox.datasets.files import LocalDataset
+from ionbox.errors import UserMustAct
 from ionbox.inbox.dataset import InboxDataset
-from ionbox.operate.errors import UserMustAct
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.submission import merge_settings, plan_submission, refuse_replacing, send
 from ionbox.operate.upload import Upload, Uploader

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from ionbox.operate.runs import Run as Attempt
+from ionbox.errors import NotInResults
+from ionbox.operate.runs import RunState
 from ionbox.python_words import say_in_python
 from ionbox.run import Run
 from ionbox.run import open as open_run
-from ionbox.run_errors import NotInResults
 
 STATUSES = (
     "running",
@@ -62,7 +62,7 @@ class InboxDataset:
     @classmethod
     def of(
         cls,
-        attempt: Attempt,
+        attempt: RunState,
         results: str,
         *,
         profile: str | None = None,

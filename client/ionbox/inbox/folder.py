@@ -12,10 +12,11 @@ from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from ionbox.datasets.annotate import annotate_in
 from ionbox.datasets.files import LocalDataset, find_dataset, link_dataset
-from ionbox.datasets.outcome import is_other_data, read_dataset
+from ionbox.datasets.outcome import is_other_data
+from ionbox.errors import RunFailed
 from ionbox.inbox.dataset import InboxDataset
 from ionbox.operate.open_runs import folder_runs
-from ionbox.run_errors import RunFailed
+from ionbox.reading.out_folder import read_dataset
 
 _LOOKED_AT = 200
 """Newest runs among which a name is looked for."""
@@ -64,10 +65,10 @@ class FolderInbox:
             named = find_dataset(link_dataset(dataset, Path(linked), name))
             outcome = annotate_in(self._work, named, databases, config)
         status = outcome.status
-        if status["status"] == "invalid_input":
-            raise InvalidDataset(status["message"])
-        if status["status"] != "succeeded":
-            told = f"{status['error']}: {status['message']} {status.get('advice', '')}".rstrip()
+        if status.status == "invalid_input":
+            raise InvalidDataset(status.message)
+        if not status.succeeded:
+            told = f"{status.error}: {status.message} {status.advice or ''}".rstrip()
             raise RunFailed(f"{told} Log: {outcome.log}")
 
     def _refuse_replacing(self, dataset: LocalDataset, name: str) -> None:

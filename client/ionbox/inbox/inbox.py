@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_science.config import check_keys
 from ionbox_science.errors import InvalidConfig, InvalidDataset
+from ionbox_science.setting_kinds import check_keys
 
 from ionbox.datasets.check import check as check_dataset
 from ionbox.datasets.files import LocalDataset, find_dataset, link_dataset
+from ionbox.errors import NotInResults
 from ionbox.inbox.bucket import BucketInbox
 from ionbox.inbox.dataset import STATUSES, InboxDataset
 from ionbox.inbox.folder import FolderInbox
 from ionbox.python_words import in_python
 from ionbox.run import Run
-from ionbox.run_errors import NotInResults
+from ionbox.where import DEFAULT_STACK
 from ionbox.work_folder import default_work_folder
 
 Path_ = str | os.PathLike[str]
@@ -89,7 +90,7 @@ class Inbox:
 
     def __init__(
         self,
-        stack: str = "ionbox",
+        stack: str = DEFAULT_STACK,
         *,
         local: bool = False,
         work: Path_ | None = None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallEnd:
     """One finished call of a function.
 
     Attributes
@@ -54,7 +54,7 @@ class CallStarted:
 class CallFinished:
     """A call was answered, or its worker died."""
 
-    record: CallRecord
+    record: CallEnd
 
 
 @dataclass(frozen=True, slots=True)

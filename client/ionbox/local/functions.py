@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ionbox.checkout import ROOT
 from ionbox.local.errors import InvalidDefinition, UnknownFunction
 
 REGION = "us-east-1"
@@ -43,7 +44,7 @@ class Project:
         )
 
 
-IONBOX = Project.at(Path(__file__).resolve().parents[3])
+IONBOX = Project.at(ROOT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ionbox.local.definition import (
 )
 from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
-from ionbox.local.events import CallRecord, Listener, ignore
+from ionbox.local.events import CallEnd, Listener, ignore
 from ionbox.local.functions import ACCOUNT, IONBOX, Project, read_functions, read_tasks
 from ionbox.local.interpreter import (
     TaskTokens,
@@ -34,7 +34,7 @@ from ionbox.local.interpreter import (
     without_aws,
 )
 from ionbox.local.pool import WorkerPool
-from ionbox.local.runtime import Stores, handler_environment
+from ionbox.local.runtime import StoreUrls, handler_environment
 from ionbox.local.tasks import HEARTBEAT_S, LocalTasks
 
 _POLL_S = 0.05
@@ -54,7 +54,7 @@ class ExecutionResult:
         The last state's output, parsed; None unless it succeeded.
     error, cause : str or None
         Error name and cause; None unless it failed.
-    calls : tuple of CallRecord
+    calls : tuple of CallEnd
         Every finished call of a function, in the order in which they finished.
     """
 
@@ -62,14 +62,14 @@ class ExecutionResult:
     output: Any
     error: str | None
     cause: str | None
-    calls: tuple[CallRecord, ...]
+    calls: tuple[CallEnd, ...]
 
 
 def run_execution(
     name: str,
     execution_input: Mapping[str, Any],
     *,
-    stores: Stores,
+    stores: StoreUrls,
     log: Path,
     project: Project = IONBOX,
     n_workers: int | None = None,

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
-from ionbox.local.events import CallFinished, CallRecord, CallStarted, Listener, ignore
+from ionbox.local.events import CallEnd, CallFinished, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
 from ionbox.local.runtime import Answer, Call, error_answer
@@ -206,7 +206,7 @@ class WorkerPool:
         self._running_mb = 0
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._calls: list[CallRecord] = []
+        self._calls: list[CallEnd] = []
         self._closed = False
 
     def __enter__(self) -> WorkerPool:
@@ -216,7 +216,7 @@ class WorkerPool:
         self.close()
 
     @property
-    def calls(self) -> tuple[CallRecord, ...]:
+    def calls(self) -> tuple[CallEnd, ...]:
         """Finished calls, in the order in which they finished."""
         with self._changed:
             return tuple(self._calls)
@@ -254,7 +254,7 @@ class WorkerPool:
         self._listener(CallStarted(function.state))
         started, clock = time.time(), time.monotonic()
         answer = self._call(worker, call)
-        record = CallRecord(
+        record = CallEnd(
             state=function.state,
             function=function.name,
             queued_s=queued_s,
@@ -267,7 +267,7 @@ class WorkerPool:
         self.keep(record)
         return answer
 
-    def keep(self, record: CallRecord) -> None:
+    def keep(self, record: CallEnd) -> None:
         """Keep the record of a call and tell the listener; not if it was the pool that ended it."""
         with self._changed:
             if self._closed:

@@ -38,7 +38,7 @@ _ONE_THREAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class StoreUrls:
     """Where the handlers find and leave their objects.
 
     Attributes
@@ -53,7 +53,7 @@ class Stores:
 
 
 def handler_environment(
-    stores: Stores,
+    stores: StoreUrls,
     functions: Mapping[str, Function] | None = None,
     tasks: Mapping[str, FargateTask] | None = None,
 ) -> dict[str, str]:

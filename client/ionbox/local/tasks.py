@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ionbox.local.endpoint import Request, Response, Service, ServiceFault
-from ionbox.local.events import CallRecord, CallStarted, Listener, ignore
+from ionbox.local.events import CallEnd, CallStarted, Listener, ignore
 from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
@@ -86,9 +86,9 @@ class _Run:
             "lastStatus": status,
         }
 
-    def record(self, error: str | None) -> CallRecord:
+    def record(self, error: str | None) -> CallEnd:
         assert self.process is not None
-        return CallRecord(
+        return CallEnd(
             state=self.task.state,
             function=self.task.name,
             queued_s=self.clock - self.queued,

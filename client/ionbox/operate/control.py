@@ -9,9 +9,9 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from ionbox.account import Account, Installation, error_code
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
 from ionbox.operate.executions import Execution
-from ionbox.operate.runs import Run
+from ionbox.operate.runs import RunState
 
 REDRIVE_PERIOD = timedelta(days=14)
 """How long after its end Step Functions redrives an execution."""
@@ -21,7 +21,7 @@ _LARGEST_COPY = 5 << 30
 """What S3 copies in one go, in bytes; such a copy keeps the ETag of a small file."""
 
 
-def cancel(account: Account, installation: Installation, run: Run) -> int:
+def cancel(account: Account, installation: Installation, run: RunState) -> int:
     """Stop a run and its tasks; return how many tasks were stopped.
 
     Stopping an execution does not stop a Fargate task that it waits for, so tasks are stopped here.
@@ -56,7 +56,7 @@ def _tasks(account: Account, installation: Installation, execution: str) -> list
     return [arn for page in pages for arn in page["taskArns"]]
 
 
-def redrive(account: Account, installation: Installation, run: Run) -> str:
+def redrive(account: Account, installation: Installation, run: RunState) -> str:
     """Let a run that ended without results go on; return in words how.
 
     Step Functions redrives executions that were stopped, that timed out, or that broke. One that
@@ -114,7 +114,7 @@ def _cannot_redrive(account: Account, execution: Execution) -> str:
     return ""
 
 
-def _touch(account: Account, installation: Installation, run: Run) -> None:
+def _touch(account: Account, installation: Installation, run: RunState) -> None:
     """Put the imzML of a run into the inbox again, unchanged."""
     s3: Any = account.client("s3")
     key = run.execution.imzml_key

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ionbox_science import __version__
 
 from ionbox.account import Account, error_code, read_outputs, translate
-from ionbox.operate.errors import OperateError
+from ionbox.errors import OperateError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
@@ -28,7 +28,7 @@ _BROKEN = re.compile("FAILED$|^ROLLBACK_COMPLETE$")
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckLine:
     """One line of the doctor: what was looked at, the verdict, what was found, what to do."""
 
     verdict: str
@@ -43,7 +43,7 @@ class Examination:
 
     Attributes
     ----------
-    findings : list of Finding
+    findings : list of CheckLine
         In the order to show.
     context : dict of str to str
         Settings for ``cdk.json``'s context that suit the account.
@@ -51,7 +51,7 @@ class Examination:
         CloudFormation's word for the stack's state; empty if there is no stack.
     """
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[CheckLine] = field(default_factory=list)
     context: dict[str, str] = field(default_factory=dict)
     stack_status: str = ""
 
@@ -62,7 +62,7 @@ class Examination:
 
     def add(self, verdict: str, subject: str, text: str, remedy: str = "") -> None:
         """Note a finding."""
-        self.findings.append(Finding(verdict, subject, text, remedy))
+        self.findings.append(CheckLine(verdict, subject, text, remedy))
 
 
 def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Examination:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
+from ionbox_cloud import keys
 
 from ionbox.account import error_code
+from ionbox.json_objects import as_object, parse_object, read_object
 
 _STATES = {
     "RUNNING": "running",
@@ -78,7 +79,7 @@ class MapCounts:
     failed: int
 
 
-class Executions(Protocol):
+class AttemptList(Protocol):
     """Where attempts are listed, newest first."""
 
     def recent(self, n: int) -> list[Execution]:
@@ -186,11 +187,7 @@ def _from_answer(answer: Mapping[str, Any]) -> Execution:
 
 def dataset_of(text: str) -> Mapping[str, Any]:
     """Return the dataset that an execution's input names; empty if it is none of ours."""
-    try:
-        dataset = json.loads(text)["dataset"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return dataset if isinstance(dataset, dict) else {}
+    return as_object(parse_object(text).get("dataset"))
 
 
 @dataclass(frozen=True)
@@ -229,8 +226,8 @@ class FolderExecutions:
         return set()
 
     def _look_at(self, name: str) -> Execution:
-        status = _read(self.root / "results" / "executions" / name / "status.json")
-        plan = _read(self.root / "work" / "executions" / name / "plan.json")
+        status = read_object(self.root / "results" / keys.status(name))
+        plan = read_object(self.root / "work" / keys.run_plan(name))
         if status:
             state = WORDS.get(str(status.get("status")), "failed")
         elif (self.root / "inbox" / name).is_dir():
@@ -257,11 +254,3 @@ def _start(name: str) -> datetime | None:
     if match is None:
         return None
     return datetime.strptime(match[0], "%Y%m%d-%H%M%S").astimezone(UTC)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

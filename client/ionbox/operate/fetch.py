@@ -7,16 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ionbox.account import N_CONNECTIONS
-from ionbox.operate.errors import OperateError, UserMustAct
-from ionbox.operate.objects import Objects
-from ionbox.operate.runs import Run
+from ionbox_cloud.published import RECORD
+from ionbox_cloud.store import Store
 
-_LAST = "run.json"
+from ionbox.errors import OperateError, UserMustAct
+from ionbox.json_objects import read_object
+from ionbox.operate.runs import RunState
+
 _MARK = ".fetching.json"
 """Says whose results an unfinished folder holds; gone when everything is there."""
+
+_COPIED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,15 @@ class Fetched:
 
 
 def fetch_results(
-    objects: Objects, run: Run, out: Path, starting: Callable[[int], Callable[[int], None]]
+    store: Store, run: RunState, out: Path, starting: Callable[[int], Callable[[int], None]]
 ) -> Fetched:
     """Copy the results of a run.
 
     Parameters
     ----------
-    objects : Objects
+    store : Store
         The results bucket or folder.
-    run : Run
+    run : RunState
         A run that succeeded.
     out : Path
         The folder; made if absent. A folder with ``run.json`` in it is whole.
@@ -56,8 +58,8 @@ def fetch_results(
             f"run {run.name} has no results: it is {run.status}; 'ionbox status {run.name}' says "
             "more"
         )
-    sizes = objects.sizes(run.results)
-    if f"{run.results}/{_LAST}" not in sizes:
+    sizes = store.sizes(run.results)
+    if f"{run.results}/{RECORD}" not in sizes:
         raise UserMustAct(f"the results of run {run.name} were deleted: {run.results} is gone")
     _check_folder(out, run.results, run.run_id)
     out.mkdir(parents=True, exist_ok=True)
@@ -66,11 +68,9 @@ def fetch_results(
     paths = {key: out / key.removeprefix(f"{run.results}/") for key in sizes}
     missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
     tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
-    first = [key for key in missing if not key.endswith(f"/{_LAST}")]
-    with ThreadPoolExecutor(N_CONNECTIONS // 2) as threads:
-        copies = [
-            threads.submit(_copy, objects, key, paths[key], sizes[key], tell) for key in first
-        ]
+    first = [key for key in missing if not key.endswith(f"/{RECORD}")]
+    with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
+        copies = [threads.submit(_copy, store, key, paths[key], sizes[key], tell) for key in first]
         try:
             for copy in copies:
                 copy.result()
@@ -78,19 +78,17 @@ def fetch_results(
             threads.shutdown(wait=True, cancel_futures=True)
             raise
     for key in set(missing) - set(first):
-        _copy(objects, key, paths[key], sizes[key], tell)
+        _copy(store, key, paths[key], sizes[key], tell)
     (out / _MARK).unlink()
     n_bytes = sum(sizes[key] for key in missing)
     return Fetched(len(missing), n_bytes, len(sizes) - len(missing))
 
 
-def _copy(
-    objects: Objects, key: str, path: Path, n_bytes: int, tell: Callable[[int], None]
-) -> None:
+def _copy(store: Store, key: str, path: Path, n_bytes: int, tell: Callable[[int], None]) -> None:
     """Copy a file under another name first, so that a file in its place is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     incoming = path.with_name(f".{path.name}.incoming")
-    objects.download(key, incoming, tell)
+    store.download(key, incoming, tell)
     if not _same_size(incoming, n_bytes):
         raise OperateError(
             f"{key}: {incoming.stat().st_size:,} of {n_bytes:,} bytes arrived; the same command "
@@ -109,16 +107,8 @@ def _check_folder(out: Path, results: str, run_id: str) -> None:
         raise UserMustAct(f"--out: {out} is a file; give a folder")
     if not out.is_dir() or not any(out.iterdir()):
         return
-    mark, record = _read(out / _MARK), _read(out / _LAST)
+    mark, record = read_object(out / _MARK), read_object(out / RECORD)
     if mark.get("results") == results or (record and record.get("run_id") == run_id):
         return
     held = f"the results of run {record['run_id']}" if "run_id" in record else "other files"
     raise UserMustAct(f"--out: {out} holds {held}; give another folder")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

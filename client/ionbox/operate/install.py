@@ -12,16 +12,14 @@ from pathlib import Path
 from botocore.exceptions import WaiterError
 from ionbox_science.config import FileWords, resolve_config
 
+from ionbox import checkout
 from ionbox.account import Account, Installation
-from ionbox.operate.errors import OperateError, UserMustAct
-
-ROOT = Path(__file__).resolve().parents[3]
-"""The checkout, if this is one."""
+from ionbox.errors import OperateError, UserMustAct
 
 _DELETED_AT_ONCE = 1000
 
 
-def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
+def make_command(context: Mapping[str, str], root: Path = checkout.ROOT) -> list[str]:
     """Return the command that installs from this checkout.
 
     Raises
@@ -33,8 +31,9 @@ def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
     """
     if not (root / "cdk.json").is_file() or not (root / "Makefile").is_file():
         raise UserMustAct(
-            f"{root} is no checkout of ionbox (there is no cdk.json); clone the repository, run "
-            "'make run' in it, and use its .venv/bin/ionbox"
+            f"{root} is no checkout of ionbox (there is no cdk.json), and only from one can it "
+            "be deployed; clone the repository or unpack the sdist, run 'make run' in it, and use "
+            "its .venv/bin/ionbox. All other commands work from here"
         )
     if shutil.which("make") is None:
         raise UserMustAct("'make' is not installed; it is needed to deploy")
@@ -49,7 +48,7 @@ def make_command(context: Mapping[str, str], root: Path = ROOT) -> list[str]:
     return ["make", "-C", str(root), "deploy", f"ARGS=--require-approval never {settings}"]
 
 
-def check_default_config(context: Mapping[str, str], root: Path = ROOT) -> None:
+def check_default_config(context: Mapping[str, str], root: Path = checkout.ROOT) -> None:
     """Refuse default settings with which no run could start.
 
     Raises

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ionbox.account import Installation
-from ionbox.operate.errors import UserMustAct
+from ionbox.errors import UserMustAct
 from ionbox.operate.executions import Execution
 
 _POLL_S = 3.0

@@ -1,7 +1,7 @@
 """Runs as people see them: an attempt with its status, its progress, its price.
 
 Everything comes from objects that the handlers leave (status, plan, items, records, failures) and
-from `Executions`, so AWS and a work folder answer alike.
+from `AttemptList`, so AWS and a work folder answer alike.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ionbox_cloud import keys
-from ionbox_cloud.call_records import TASK, CallRecord, price_call
+from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import read_prices
-from ionbox_cloud.planning.sort_plan import SortPlan
+from ionbox_cloud.planning.prices import price_call, read_prices
+from ionbox_cloud.published import RECORD
+from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.run_record import RunHeadline, RunStatus
+from ionbox_cloud.store import Store
 
 from ionbox import terminal
-from ionbox.operate.errors import NoSuchRun, UserMustAct
-from ionbox.operate.executions import WORDS, Execution, Executions, MapCounts
-from ionbox.operate.objects import Objects, read_all, read_json
+from ionbox.errors import NoSuchRun, UserMustAct
+from ionbox.json_objects import as_object
+from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
 
 Record = TypeVar("Record", bound=JsonRecord)
 
@@ -33,7 +36,7 @@ _LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
-class Run:
+class RunState:
     """One attempt, with what its objects say.
 
     Attributes
@@ -121,9 +124,9 @@ class Runs:
 
     Attributes
     ----------
-    executions : Executions
+    executions : AttemptList
         Where attempts are listed.
-    work, results : Objects
+    work, results : Store
         The buckets, or the folders that stand for them.
     rungs_mb : mapping of str to tuple of int
         Memory sizes of each function, lowest first.
@@ -131,18 +134,18 @@ class Runs:
         Whether calls cost money: not on this machine.
     """
 
-    executions: Executions
-    work: Objects
-    results: Objects
+    executions: AttemptList
+    work: Store
+    results: Store
     rungs_mb: Mapping[str, tuple[int, ...]]
     billed: bool
     _read: dict[tuple[str, int], CallRecord] = field(default_factory=dict, repr=False)
 
-    def recent(self, n: int) -> list[Run]:
+    def recent(self, n: int) -> list[RunState]:
         """Return the newest runs, newest first."""
         return [self._look_at(e) for e in self.executions.complete(self.executions.recent(n))]
 
-    def find(self, wanted: str) -> Run:
+    def find(self, wanted: str) -> RunState:
         """Return the run of an execution's name or its beginning, or a dataset's newest run.
 
         Raises
@@ -178,70 +181,76 @@ class Runs:
         """Return an attempt that Step Functions has forgotten (after 90 days) by its status."""
         if "/" in name or not name:
             return None
-        status = _mapping(read_json(self.results, keys.status(name)))
-        if not status:
+        status = self._read_status(name)
+        if status is None:
             return None
         return Execution(
             name,
-            WORDS.get(str(status.get("status")), "failed"),
+            WORDS.get(status.status, "failed"),
             started=None,
-            ended=datetime.fromisoformat(status["ended"]) if "ended" in status else None,
+            ended=datetime.fromisoformat(status.ended) if status.ended else None,
         )
 
-    def refresh(self, run: Run) -> Run:
+    def refresh(self, run: RunState) -> RunState:
         """Return the same attempt as it is now."""
         execution = self.executions.find(run.name)
         return self._look_at(execution) if execution else run
 
-    def _look_at(self, execution: Execution) -> Run:
-        status = _mapping(read_json(self.results, keys.status(execution.name)))
-        ended_well = status.get("status") == "succeeded" and execution.state != "running"
-        run = Run(
+    def _look_at(self, execution: Execution) -> RunState:
+        status = self._read_status(execution.name) or RunStatus("")
+        ended_well = status.succeeded and execution.state != "running"
+        run = RunState(
             execution,
             _status_word(execution, status),
-            terminal.printable(execution.dataset or str(status.get("dataset", ""))),
-            run_id=str(status.get("run_id") or ""),
-            results=str(status.get("results", "")) if ended_well else "",
-            reused=bool(status.get("reused")),
+            terminal.printable(execution.dataset or status.dataset or ""),
+            run_id=status.run_id or "",
+            results=(status.results or "") if ended_well else "",
+            reused=bool(status.reused),
         )
-        record = _mapping(read_json(self.results, f"{run.results}/run.json")) if ended_well else {}
-        if record:
+        record = self._read_headline(run.results) if ended_well else None
+        if record is not None:
             run = replace(
                 run,
-                run_id=str(record.get("run_id", run.run_id)),
-                dataset=run.dataset
-                or terminal.printable(str(_mapping(record.get("dataset")).get("name", ""))),
-                n_annotations=record.get("n_annotations"),
+                run_id=record.run_id,
+                dataset=run.dataset or terminal.printable(record.dataset.name),
+                n_annotations=record.n_annotations,
             )
         elif execution.state != "running":
             run = replace(
                 run,
-                message=str(status.get("message") or execution.cause or execution.error),
-                advice=str(status.get("advice", "")),
+                message=status.message or execution.cause or execution.error,
+                advice=status.advice or "",
             )
         records = self._records(run)
         return replace(run, dollars=self._price(run, records) if records else None)
 
-    def _price(self, run: Run, records: Sequence[CallRecord]) -> float:
+    def _read_status(self, name: str) -> RunStatus | None:
+        return _parse(RunStatus, self.results.read_json_if_whole(keys.status(name)))
+
+    def _read_headline(self, results: str) -> RunHeadline | None:
+        return _parse(RunHeadline, self.results.read_json_if_whole(f"{results}/{RECORD}"))
+
+    def _price(self, run: RunState, records: Sequence[CallRecord]) -> float:
         """Return what recorded calls cost, with the state machine's part."""
         sort = None
         if any(record.state == TASK for record in records):
-            plan = _mapping(read_json(self.work, keys.run_plan(run.name)))
+            plan = as_object(self.work.read_json_if_whole(keys.run_plan(run.name)))
             sort = _parse(SortPlan, plan.get("sort"))
         calls = sum(price_call(record, sort) for record in records)
         return calls + read_prices().transitions(len(records))
 
-    def _records(self, run: Run) -> list[CallRecord]:
+    def _records(self, run: RunState) -> list[CallRecord]:
         """Return the call records of a run; each is read once, as they hardly ever change."""
-        found = sorted(self.work.sizes(keys.records(run.name)).items())
+        found = list(self.work.sizes(keys.records(run.name)).items())
         new = [entry for entry in found if entry not in self._read]
-        for entry, value in zip(new, read_all(self.work, [key for key, _ in new]), strict=True):
+        values = self.work.read_many_json([key for key, _ in new])
+        for entry, value in zip(new, values, strict=True):
             record = _parse(CallRecord, value)
             if record is not None:
                 self._read[entry] = record
         return [self._read[entry] for entry in found if entry in self._read]
 
-    def progress(self, run: Run) -> list[StateProgress]:
+    def progress(self, run: RunState) -> list[StateProgress]:
         """Return how far each state is that has begun, in the order of the workflow."""
         by_state: dict[str, list[CallRecord]] = {}
         for record in self._records(run):
@@ -263,21 +272,20 @@ class Runs:
             for state in sorted(begun, key=lambda state: (order.get(state, len(order)), state))
         ]
 
-    def _planned_items(self, run: Run) -> dict[str, int]:
-        found = sorted(self.work.sizes(f"executions/{run.name}/items"))
-        return {
-            key.rpartition("/")[2].removesuffix(".json"): len(read_json(self.work, key) or [])
-            for key in found
-        }
+    def _planned_items(self, run: RunState) -> dict[str, int]:
+        found = self.work.list(f"executions/{run.name}/items")
+        states = [key.rpartition("/")[2].removesuffix(".json") for key in found]
+        items = self.work.read_many_json(found)
+        return {state: len(of_it or []) for state, of_it in zip(states, items, strict=True)}
 
-    def _failures(self, run: Run) -> dict[str, int]:
+    def _failures(self, run: RunState) -> dict[str, int]:
         folder = keys.failures(run.name, "").rstrip("/")
-        states = [key.split("/")[-2] for key in self.work.sizes(folder)]
+        states = [key.split("/")[-2] for key in self.work.list(folder)]
         return {state: states.count(state) for state in states}
 
     def _tally(
         self,
-        run: Run,
+        run: RunState,
         state: str,
         records: list[CallRecord],
         n_items: int | None,
@@ -318,15 +326,11 @@ def _call_under_way(under_way: bool, is_map: bool) -> MapCounts | None:
     return MapCounts(0, 0, running=1, failed=0) if under_way and not is_map else None
 
 
-def _status_word(execution: Execution, status: Mapping[str, Any]) -> str:
+def _status_word(execution: Execution, status: RunStatus) -> str:
     if execution.state == "running":
         return execution.state  # a status may be that of an attempt before a redrive
-    if status.get("status") == "succeeded":
+    if status.succeeded:
         return "succeeded"  # whatever happened after the results were published
-    if execution.state == "failed" and status.get("status") == "invalid_input":
+    if execution.state == "failed" and status.status == "invalid_input":
         return "invalid input"
     return execution.state
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
 from ionbox.datasets.files import LocalDataset
-from ionbox.operate.errors import UserMustAct
+from ionbox.errors import UserMustAct
 from ionbox.operate.upload import Upload, Uploader
 
 SHIPPED_DATABASES = ("lipids",)

@@ -9,17 +9,16 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.store import Store
+from ionbox_cloud.errors import InvalidMessage, MissingObject
+from ionbox_cloud.published import RECORD
+from ionbox_cloud.run_record import RunRecord
 from ionbox_science.config import RunConfig
 
-from ionbox.run_errors import DamagedResults, NoResults
-
-RECORD = "run.json"
+from ionbox.errors import DamagedResults, NoResults
 
 _DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files that are not what they were
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, InvalidMessage),
 )
 
 
@@ -52,41 +51,26 @@ def reading(place: str, name: str) -> Iterator[None]:
         ) from error
 
 
-def read_record(store: Store, key: str, place: str) -> dict[str, Any]:
+def read_record(document: dict[str, Any], place: str) -> RunRecord:
     """Read the run record.
 
     Parameters
     ----------
-    store : Store
-        Where the results are.
-    key : str
-        Of the record.
+    document : dict
+        What ``run.json`` holds.
     place : str
         The results, as people know them.
 
     Raises
     ------
     DamagedResults
-        If it is missing or not one.
+        If it is no run record.
     NoResults
         If it has settings that this version does not know.
     """
     with reading(place, RECORD):
-        record: dict[str, Any] = store.read_json(key)
-        config, version = dict(record["config"]), str(record["versions"]["ionbox"])
-        unknown = config.keys() - {field.name for field in dataclasses.fields(RunConfig)}
-        if not unknown:
-            RunConfig.from_json(config)
-        dataset = record["dataset"]
-        for known in (record["run_id"], dataset["id"], dataset["name"]):
-            _require(str, known)
-        for database in record["databases"]:
-            _require(str, database["name"])
-    if unknown:
-        raise NoResults(f"{place}: written by a newer ionbox ({version}); update")
-    return record
-
-
-def _require(kind: type, value: object) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+        version = str(document["versions"]["ionbox"])
+        known = {field.name for field in dataclasses.fields(RunConfig)}
+        if dict(document["config"]).keys() <= known:
+            return RunRecord.from_json(document)
+    raise NoResults(f"{place}: written by a newer ionbox ({version}); update")

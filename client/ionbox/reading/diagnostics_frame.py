@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.table import format_ion
-from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.scores import mass_error_ppm
 from ionbox_science.theory.formulas import join_modifier
 from ionbox_science.theory.ions import NO_ION, IonTable
 
 _LAST_PART = re.compile(r"[+-][^+-]+$")
 
 
-def diagnostics_frame(
-    arrays: Mapping[str, npt.NDArray[Any]], database: str, sign: str
-) -> pd.DataFrame:
+def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
     """Lay out the scores of a database: a row per formula and modifier with a scored ion.
 
     Parameters
     ----------
-    arrays : mapping
-        The file's.
-    database : str
-        Its name.
+    scored : ScoredDatabase
+        What the file holds.
     sign : {"+", "-"}
         Of the ions.
     """
-    table = IonTable.from_arrays(_below(arrays, "ions_"))
-    scores = IonScores.from_arrays(_below(arrays, "scores_"))
+    table, scores = scored.table, scored.scores
     place = np.full(table.n_ions + 1, NO_ION, np.int64)  # the last entry is that of NO_ION
     place[scores.ion] = np.arange(len(scores.ion))
-    formula, modifier, ion, fdr = _pairs(table, np.asarray(arrays["fdr"]))
+    formula, modifier, ion, fdr = _pairs(table, scored.fdr)
     found = place[ion] != NO_ION
     formula, modifier, ion, fdr = formula[found], modifier[found], ion[found], fdr[found]
     row = place[ion]
@@ -49,7 +44,7 @@ def diagnostics_frame(
     mz = chosen.mz_mean[:, 0] - chosen.mz_error_abs
     return pd.DataFrame(
         {
-            "database": np.full(len(row), database, dtype=object),
+            "database": np.full(len(row), scored.name, dtype=object),
             "formula": formulas,
             "adduct": adducts,
             "chemMod": mods,
@@ -57,7 +52,7 @@ def diagnostics_frame(
             "ion": names,
             "decoy": modifier >= len(table.target_parts),
             "mz": mz,
-            "massError": chosen.mz_error_abs / mz * 1e6,
+            "massError": mass_error_ppm(chosen.mz_error_abs, mz),
             "msm": chosen.msm,
             "fdr": fdr,
             "rhoSpatial": chosen.spatial,
@@ -69,14 +64,6 @@ def diagnostics_frame(
             "totalIntensity": chosen.total_intensity[:, 0],
         }
     )
-
-
-def _below(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def _pairs(table: IonTable, fdr: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], ...]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.published import IMAGES, RECORD, STATUS
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Arrays, Store
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.datasets.outcome import check_folder, read_run_id
-from ionbox.reading.damage import RECORD, read_record, reading
-from ionbox.reading.image_group import IMAGES, ImageGroup
-from ionbox.run_errors import NoResults
+from ionbox.errors import NoResults
+from ionbox.reading.damage import read_record, reading
+from ionbox.reading.image_group import ImageGroup
+from ionbox.reading.out_folder import check_folder, read_run_id
 
-STATUS = "status.json"
 _COPIED_AT_ONCE = 8
 
 
@@ -124,9 +125,14 @@ class ResultsFolder:
             return self._store.read_arrays(name)
 
     @functools.cached_property
-    def record(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
+        """What ``run.json`` holds, things included that this version does not know."""
+        return dict(self.read_json(RECORD))
+
+    @functools.cached_property
+    def record(self) -> RunRecord:
         """The run record; see `ionbox.reading.damage.read_record`."""
-        return read_record(self._store, RECORD, self.place)
+        return read_record(self.document, self.place)
 
     def reading(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Let what goes wrong in a block be said of a file."""
@@ -149,7 +155,7 @@ class ResultsFolder:
             raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
         check_folder(folder, "path")
         other = read_run_id(folder)
-        if other not in ("", self.record["run_id"]):
+        if other not in ("", self.record.run_id):
             raise InvalidConfig(
                 f"path: {folder} has the results of another run, {other}; give another folder"
             )

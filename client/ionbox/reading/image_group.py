@@ -8,19 +8,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_cloud.published import IMAGES, ImageArrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import colocalize_images
 from ionbox_science.annotation.colocalization import Colocalization
 
+from ionbox.errors import DamagedResults, NotFound
 from ionbox.reading.damage import reading
 from ionbox.reading.image_rows import read_rows
-from ionbox.run_errors import DamagedResults
+from ionbox.reading.recent_chunks import Float32s, RecentChunks
 
-IMAGES = "ion_images.zarr"
+_KEPT_BYTES = 256 << 20
+
+_NEVER_ZERO = {ImageArrays.MZ, ImageArrays.TIC, ImageArrays.MASK}
 
 
 class ImageGroup:
-    """The images of a run; nothing is read before it is asked for.
+    """The images of a run; nothing is read before it is asked for. Threads may share one.
+
+    Single images are read with their neighbours, and those that were looked at last are kept.
 
     Parameters
     ----------
@@ -34,6 +40,7 @@ class ImageGroup:
 
     def __init__(self, store: Store, folder: str, place: str) -> None:
         self._store, self._folder, self._place = store, folder, place
+        self._recent = RecentChunks(_KEPT_BYTES)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -45,15 +52,68 @@ class ImageGroup:
     def image_of(self) -> dict[str, int]:
         """Row of each ion, named as in ``annotations.csv``."""
         with reading(self._place, IMAGES):
-            return dict(self._images.attrs["image_of"])
+            return dict(self._images.attrs[ImageArrays.IMAGE_OF])
 
-    def read(self, name: str) -> npt.NDArray[Any]:
-        """Read a whole array that lies beside the images."""
-        group = self._group
+    @property
+    def ion_formula(self) -> list[str]:
+        """Formula of each row's ion."""
+        return [str(formula) for formula in self._read(ImageArrays.ION_FORMULA)]
+
+    @property
+    def mz(self) -> npt.NDArray[np.float64]:
+        """Theoretical m/z of each row's ion: (n_ions, n_isotopes) float64."""
+        return self._read(ImageArrays.MZ)
+
+    @property
+    def abundance(self) -> Float32s:
+        """Theoretical abundance of each row's ion: (n_ions, n_isotopes) float32."""
+        return self._read(ImageArrays.ABUNDANCE)
+
+    @functools.cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Measured pixels: (height, width) bool, read-only."""
+        mask = self._read(ImageArrays.MASK)
+        mask.flags.writeable = False
+        return mask
+
+    @functools.cached_property
+    def tic(self) -> npt.NDArray[np.float64]:
+        """Total ion current: (height, width) float64, counts."""
+        return self._read(ImageArrays.TIC)
+
+    def read_image(self, row: int, isotope: int) -> Float32s:
+        """Return one isotope image: (height, width) float32.
+
+        Parameters
+        ----------
+        row : int
+            Of the ion, as `image_of` says.
+        isotope : int
+            From 0.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        n_ions, n_isotopes = self.shape[:2]
+        if not (0 <= row < n_ions and 0 <= isotope < n_isotopes):
+            raise NotFound(
+                f"there is no image {row}/{isotope}: the run has {n_ions} ions with {n_isotopes} "
+                "isotope images each"
+            )
+        chunk, place = divmod(row, self._images.chunks[0])
+        read = functools.partial(self._read_chunk, chunk, isotope)
+        image: Float32s = self._recent.get((chunk, isotope), read)[place]
+        return image
+
+    def _read_chunk(self, chunk: int, isotope: int) -> Float32s:
+        images, per_chunk = self._images, self._images.chunks[0]
+        start, stop = chunk * per_chunk, min((chunk + 1) * per_chunk, images.shape[0])
         with reading(self._place, IMAGES):
-            return np.asarray(group[name][...])
+            return np.asarray(images[start:stop, isotope], np.float32)
 
-    def take(self, key: tuple[Any, ...]) -> npt.NDArray[np.float32]:
+    def take(self, key: tuple[Any, ...]) -> Float32s:
         """Read some images: an index, a slice or a list of indices for each axis."""
         images, (rows, *others) = self._images, key
         scattered = isinstance(rows, list | np.ndarray)
@@ -80,11 +140,17 @@ class ImageGroup:
         """
         _ = self._group
 
+    def _read(self, name: str) -> npt.NDArray[Any]:
+        """Read a whole array that lies beside the images."""
+        group = self._group
+        with reading(self._place, IMAGES):
+            return np.asarray(group[name][...])
+
     @functools.cached_property
     def _images(self) -> Any:
         group = self._group
         with reading(self._place, IMAGES):
-            return group["images"]
+            return group[ImageArrays.IMAGES]
 
     @functools.cached_property
     def _group(self) -> Any:
@@ -103,7 +169,7 @@ class ImageGroup:
         zarr writes no object that would hold zeros only. No ion has a first isotope image without
         intensity, so there is an object for every run of ions; neither are the other arrays zero.
         """
-        images = group["images"]
+        images = group[ImageArrays.IMAGES]
         if not images.shape[0]:
             return
         found: dict[str, set[int]] = {}
@@ -112,8 +178,8 @@ class ImageGroup:
             if len(index) > 1 and index[0] == "c":
                 found.setdefault(name, set()).add(int(index[1]))
         n_runs = math.ceil(images.shape[0] / (images.shards or images.chunks)[0])
-        lost = set(range(n_runs)) - found.get("images", set())
-        if lost or not {"mz", "tic", "mask"} <= found.keys():
+        lost = set(range(n_runs)) - found.get(ImageArrays.IMAGES, set())
+        if lost or not found.keys() >= _NEVER_ZERO:
             raise DamagedResults(
                 f"{self._place}: {IMAGES} is not whole, parts of it are missing; fetch or annotate "
                 "again"

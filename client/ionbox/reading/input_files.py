@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 
-from ionbox.run_errors import NotInResults
+from ionbox.errors import NotInResults
 
 if TYPE_CHECKING:
     from ionbox.reading.place import Data
@@ -22,17 +22,15 @@ _IMZML = ".imzML"
 _RESULTS = "copy_to(path) copies the results"
 
 
-def copy_input(
-    ibd: Data, record: Mapping[str, Any], folder: Path, base_name: str | None = None
-) -> None:
+def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None = None) -> None:
     """Copy the ibd, then the imzML, and compare them with what was annotated.
 
     Parameters
     ----------
     ibd : Data
         Where the ibd is; the imzML is beside it.
-    record : mapping
-        The run record.
+    record : RunRecord
+        Of the run.
     folder : Path
         Where to; made if it is not there.
     base_name : str, optional
@@ -47,19 +45,17 @@ def copy_input(
     """
     if ibd.store is None:
         raise NotInResults(f"{ibd.missing}; {_RESULTS}")
-    ibd_key = ibd.key or str(record.get("sources", {}).get("ibd", ""))
+    ibd_key = ibd.key or record.sources.ibd
     if not ibd_key:
         raise NotInResults(f"these results do not say which ibd they are of; {_RESULTS}")
     if base_name is not None and PurePosixPath(base_name).name != base_name:
         raise InvalidConfig(f"base_name: '{base_name}' cannot be a file's name; give one without /")
     imzml_key = _find_imzml(ibd.store, ibd_key)
     folder.mkdir(parents=True, exist_ok=True)
-    dataset = record["dataset"]
-    checksum = dataset["ibd_checksum"]
-    digests = {
-        ibd_key: (checksum["algorithm"], checksum["digest"]),
-        imzml_key: ("sha256", dataset["imzml_sha256"]),
-    }
+    digests = {imzml_key: ("sha256", record.dataset.imzml_sha256)}
+    checksum = record.dataset.ibd_checksum
+    if checksum is not None:
+        digests = {ibd_key: (checksum.algorithm, checksum.digest), **digests}
     for key, (algorithm, digest) in digests.items():
         name = PurePosixPath(key)
         path = folder / f"{base_name or name.stem}{name.suffix}"

@@ -6,22 +6,21 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import IMAGES
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import window_bounds
 
 from ionbox.argument_checks import is_number, is_whole
-from ionbox.reading.damage import reading
-from ionbox.reading.image_cache import ImageReader
-from ionbox.reading.image_group import IMAGES, ImageGroup
+from ionbox.errors import BadQuestion, Gone, NotFound
+from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
 from ionbox.reading.spectra import IbdReader, Spectrum
-from ionbox.view.errors import BadQuestion, Gone, NotFound
 
 MAX_WINDOW_PEAKS = 20_000_000
 """Peaks of one m/z window: about half a gigabyte while they are read."""
@@ -31,28 +30,6 @@ _MAX_PPM = 1e5
 Float32s = npt.NDArray[np.float32]
 
 
-class _Images(ImageReader):
-    """Images that name the results where a part of them cannot be read."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.results, place.key(IMAGES))
-        self._name = place.name
-
-    def read(self, row: int, isotope: int) -> Float32s:
-        with reading(self._name, IMAGES):
-            return super().read(row, isotope)
-
-    @functools.cached_property
-    def mask(self) -> npt.NDArray[np.bool_]:
-        with reading(self._name, IMAGES):
-            return super().mask
-
-    @functools.cached_property
-    def tic(self) -> npt.NDArray[np.float64]:
-        with reading(self._name, IMAGES):
-            return super().tic
-
-
 class MeasuredData:
     """Reads a run's sorted peaks and its ibd; may be used by several threads.
 
@@ -60,22 +37,23 @@ class MeasuredData:
     ----------
     place : Place
         Where results and data are.
-    record : mapping
-        The run record.
+    record : RunRecord
+        Of the run.
     """
 
-    def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
+    def __init__(self, place: Place, record: RunRecord) -> None:
         self._place = place
         self._record = record
         self._ibd = IbdReader(place, record)
         self._lock = threading.RLock()
 
     @functools.cached_property
-    def images(self) -> ImageReader:
+    def images(self) -> ImageGroup:
         """The images of annotated ions, total ion current and mask, if they are whole."""
         place = self._place
-        ImageGroup(place.results, place.key(IMAGES), place.name).require_whole()
-        return _Images(place)
+        images = ImageGroup(place.results, place.key(IMAGES), place.name)
+        images.require_whole()
+        return images
 
     # --- any m/z ---
 
@@ -96,7 +74,7 @@ class MeasuredData:
         Gone
             If the sorted peaks are not there any more.
         """
-        ppm = float(self._record["config"]["ppm"]) if ppm is None else ppm
+        ppm = self._record.config.ppm if ppm is None else ppm
         if not is_number(mz):
             raise BadQuestion(f"m/z: expected a number above 0, got {mz!r}")
         if not is_number(ppm):
@@ -141,9 +119,9 @@ class MeasuredData:
     @functools.cached_property
     def _kept_segment_reader(self) -> SegmentReader:
         store = self._place.segments.store
-        if store is None or "segments_id" not in self._record:
+        if store is None or not self._record.segments_id:
             raise Gone(f"these results are of an older version; {ANNOTATE_AGAIN}")
-        return SegmentReader(store, self._record["segments_id"])
+        return SegmentReader(store, self._record.segments_id)
 
     # --- one spectrum ---
 

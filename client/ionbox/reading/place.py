@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ionbox_cloud.store import Store
 
 from ionbox.account import Account
-from ionbox.cli.find_place import find_aws_run, require_results_folder
-from ionbox.cli.options import open_account, place_flags, work_folder
-from ionbox.operate.errors import UserMustAct
-from ionbox.operate.open_runs import folder_runs
-from ionbox.operate.runs import Run
-from ionbox.reading.damage import RECORD
-from ionbox.reading.folder import STATUS
+from ionbox.reading.nearby import require_results_folder
 from ionbox.reading.sources import read_sources
 
 ANNOTATE_AGAIN = "'ionbox annotate … --force' makes them anew"
 
-_S3 = "s3://"
+S3 = "s3://"
 
 
 @dataclass(frozen=True)
@@ -69,68 +62,9 @@ class Place:
         return f"{self.folder}/{name}" if self.folder else name
 
 
-def find_place(options: argparse.Namespace) -> Place:
-    """Find what ``wanted`` means: a results folder, ``s3://…``, or the name of a run or dataset.
-
-    Raises
-    ------
-    NoResults, OperateError
-        If there are no results, or ``inbox`` is no bucket.
-    """
-    place = _find_results(options)
-    inbox: str | None = getattr(options, "inbox", None)  # not everybody reads the ibd
-    if inbox is None:
-        return place
-    bucket = inbox.removeprefix(_S3).strip("/")
-    if not inbox.startswith(_S3) or not bucket or "/" in bucket:
-        raise UserMustAct(f"--inbox: expected s3://BUCKET, got '{inbox}'")
-    return replace(place, ibd=Data(open_account(options).open_bucket(bucket)))
-
-
-def _find_results(options: argparse.Namespace) -> Place:
-    wanted: str = options.wanted
-    if wanted.startswith(_S3):
-        return bucket_place(open_account(options), wanted)
-    if means_folder(wanted):
-        return folder_place(Path(wanted), local=work_folder(options) is not None)
-    folder = work_folder(options)
-    if folder is not None:
-        return work_folder_place(folder, folder_runs(folder).find(wanted))
-    account, installation, run = find_aws_run(options)
-    place = bucket_place(account, f"{_S3}{installation.results}/{require_results(run)}")
-    inbox = account.open_bucket(installation.inbox)
-    return replace(place, ibd=Data(inbox), name=f"{run.dataset}{place_flags(options)}")
-
-
-def means_folder(wanted: str) -> bool:
-    """Say whether a word is a folder, and not the name of a run or of a dataset.
-
-    A folder may have the name of a dataset; it is meant if a run left something in it.
-    """
-    if any((Path(wanted) / name).is_file() for name in (RECORD, STATUS)):
-        return True
-    return wanted.startswith(".") or ("/" in wanted and not wanted.startswith(_S3))
-
-
-def require_results(run: Run) -> str:
-    """Return the folder of a run's results.
-
-    Raises
-    ------
-    UserMustAct
-        If it has none.
-    """
-    if not run.results:
-        raise UserMustAct(
-            f"run {run.name} has no results: it is {run.status}; 'ionbox status {run.name}' says "
-            "more"
-        )
-    return run.results
-
-
 def bucket_place(account: Account, url: str) -> Place:
     """Return the results below ``s3://bucket/…``, a folder of the results bucket."""
-    bucket, _, folder = url.removeprefix(_S3).strip("/").partition("/")
+    bucket, _, folder = url.removeprefix(S3).strip("/").partition("/")
     store = account.open_bucket(bucket)
     unknown = Data(
         None,
@@ -138,13 +72,6 @@ def bucket_place(account: Account, url: str) -> Place:
         "s3://BUCKET",
     )
     return Place(store, folder, Data(store), unknown, url)
-
-
-def work_folder_place(root: Path, run: Run) -> Place:
-    """Return the results of a run of ``ionbox annotate``, where they lie among its caches."""
-    results = Store.open((root / "results").resolve().as_uri(), create=False)
-    folder = require_results(run)
-    return Place(results, folder, Data(results), find_ibd(root / "results" / folder), run.dataset)
 
 
 def folder_place(path: Path, *, local: bool = False) -> Place:

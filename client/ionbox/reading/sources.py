@@ -1,22 +1,21 @@
-"""Where the data of local results are: the dataset's sorted peaks, and its ibd."""
+"""Where the data of local results are: the dataset's sorted peaks, and its ibd.
+
+Nothing else in a folder of results knows a path of this machine.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-SOURCES = "sources.json"
-"""In a folder of local results. Nothing else there knows a path of this machine."""
+from ionbox_cloud.published import SOURCES
+
+from ionbox.json_objects import read_object
 
 
 def read_sources(folder: Path) -> dict[str, str]:
     """Read where the data of local results were; empty if it is not said."""
-    try:
-        value: Any = json.loads((folder / SOURCES).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+    return {key: str(item) for key, item in read_object(folder / SOURCES).items()}
 
 
 def write_sources(folder: Path, results: Path, ibd: Path) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import functools
 import math
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import SPECTRUM_INDEX
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX, SpectrumReader, unpack_index
+from ionbox_science.imzml.spectrum_index import SpectrumReader, unpack_index
 
+from ionbox.errors import Gone, NotFound
 from ionbox.reading.damage import reading
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
-from ionbox.view.errors import Gone, NotFound
 
 _UUID_BYTES = 16
 
@@ -44,15 +44,15 @@ class IbdReader:
     ----------
     place : Place
         Where results and ibd are.
-    record : mapping
-        The run record.
+    record : RunRecord
+        Of the run.
     """
 
-    def __init__(self, place: Place, record: Mapping[str, Any]) -> None:
+    def __init__(self, place: Place, record: RunRecord) -> None:
         self._place = place
-        self._sources: Mapping[str, str] = record.get("sources", {})
-        self._n_bytes: int = record["dataset"]["ibd_bytes"]
-        self._key = place.ibd.key or self._sources.get("ibd", "")
+        self._sources = record.sources
+        self._n_bytes = record.dataset.ibd_bytes
+        self._key = place.ibd.key or self._sources.ibd
         self._name = PurePosixPath(self._key).name
         self._lock = threading.Lock()
 
@@ -130,7 +130,7 @@ class IbdReader:
                 f"{self._name} is another file than the one that was annotated: it has "
                 f"{facts.n_bytes:,} bytes, not {self._n_bytes:,}"
             )
-        if facts.etag == self._sources.get("ibd_etag") or header.uuid is None:
+        if facts.etag == self._sources.ibd_etag or header.uuid is None:
             return
         if bytes(store.read_range(self._key, 0, _UUID_BYTES)).hex() != header.uuid:
             raise Gone(f"{self._name} is another file than the one that was annotated")

@@ -6,15 +6,15 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ionbox_cloud.stored.images import COLOCALIZATION
+from ionbox_cloud.published import COLOCALIZATION
 from ionbox_science.annotation.colocalization import Colocalization
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.argument_checks import is_whole
+from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import as_results
 from ionbox.results.facts import RunFacts
 from ionbox.results.ion_names import Ion, is_formula, read_ion
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd

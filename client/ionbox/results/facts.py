@@ -7,17 +7,18 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ionbox_cloud.published import TABLE
+from ionbox_cloud.run_record import RunRecord
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import read_frame
 from ionbox.reading.folder import ResultsFolder
 from ionbox.results.filters import check_fdr
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TABLE = "annotations.csv"
 _NEEDED = (
     *("database", "formula", "chemMod", "neutralLoss", "adduct", "ion", "mz", "msm", "fdr"),
     *("rhoChaos", "maxIntensity", "moleculeNames", "moleculeIds"),
@@ -73,21 +74,21 @@ class RunFacts:
     @property
     def record(self) -> dict[str, Any]:
         """``run.json``: everything that is known of the run."""
-        return copy.deepcopy(self._record)
+        return copy.deepcopy(self._folder.document)
 
     @property
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> RunRecord:
         return self._folder.record
 
     @property
     def id(self) -> str:
         """Identity of the run: equal for equal input, settings and version."""
-        return str(self._record["run_id"])
+        return self._record.run_id
 
     @property
     def name(self) -> str:
         """Name of the dataset."""
-        return str(self._record["dataset"]["name"])
+        return self._record.dataset.name
 
     @property
     def config(self) -> dict[str, Any]:
@@ -99,12 +100,12 @@ class RunFacts:
         >>> ionbox.open("results").config["polarity"]
         'positive'
         """
-        return copy.deepcopy(dict(self._record["config"]))
+        return copy.deepcopy(dict(self._folder.document["config"]))
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the dataset: size, spectra, peaks, checksums."""
-        return copy.deepcopy(dict(self._record["dataset"]))
+        return copy.deepcopy(dict(self._folder.document["dataset"]))
 
     @property
     def status(self) -> str:
@@ -123,39 +124,39 @@ class RunFacts:
         """
         return [
             RunDatabase(
-                name=str(known["name"]),
-                id=str(known["content_id"]),
-                n_molecules=int(known["n_molecules"]),
-                n_skipped=int(known.get("n_skipped", 0)),
-                n_annotations=int(known["n_annotations"]),
-                version=known.get("version"),
+                name=known.name,
+                id=known.content_id,
+                n_molecules=known.n_molecules,
+                n_skipped=known.n_skipped,
+                n_annotations=known.n_annotations,
+                version=known.version,
             )
-            for known in self._record["databases"]
+            for known in self._record.databases
         ]
 
     @property
     def databases(self) -> list[str]:
         """Names of the databases, in the order of the run."""
-        return [str(database["name"]) for database in self._record["databases"]]
+        return [database.name for database in self._record.databases]
 
     @property
     def adducts(self) -> list[str]:
         """Adducts that were looked for."""
-        return list(self._record["config"]["adducts"])
+        return list(self._record.config.adducts)
 
     @property
     def polarity(self) -> str:
         """``Positive`` or ``Negative``."""
-        return str(self._record["config"]["polarity"]).capitalize()
+        return self._record.config.polarity.capitalize()
 
     @property
     def _sign(self) -> str:
-        return "+" if self._record["config"]["polarity"] == "positive" else "-"
+        return "+" if self._record.config.polarity == "positive" else "-"
 
     @functools.cached_property
     def _table(self) -> pd.DataFrame:
-        data = self._folder.read(_TABLE)
-        with self._folder.reading(_TABLE):
+        data = self._folder.read(TABLE)
+        with self._folder.reading(TABLE):
             frame = read_frame(data)
             missing = [name for name in _NEEDED if name not in frame]
             if missing:
@@ -165,7 +166,7 @@ class RunFacts:
     def _find_database(self, database: Database) -> str:
         """Return the name of a database; a version is compared where the run knows one."""
         name, version = (database, None) if isinstance(database, str) else _as_pair(database)
-        known = {str(each["name"]): each.get("version") for each in self._record["databases"]}
+        known = {each.name: each.version for each in self._record.databases}
         if name not in known:
             raise NotInResults(
                 f"{self._folder.place} has no database '{name}'; it has {', '.join(known)}"

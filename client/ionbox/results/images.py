@@ -13,12 +13,12 @@ from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.formulas import read_adduct
 
 from ionbox.argument_checks import require_bools, require_text
+from ionbox.errors import NotInResults
 from ionbox.results.facts import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.isotope_images import IsotopeImages
 from ionbox.results.scaling import Image, Scale, check_scale, clip_hotspots, scale_image
 from ionbox.results.tables import RunTables
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,18 +35,16 @@ class RunImages(RunTables):
 
     @functools.cached_property
     def _mz(self) -> npt.NDArray[np.float64]:
-        return self._folder.images.read("mz")
+        return self._folder.images.mz
 
     @functools.cached_property
     def _tic(self) -> npt.NDArray[np.float64]:
-        return self._folder.images.read("tic")
+        return self._folder.images.tic
 
     @functools.cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
         """Which pixels were measured: (height, width) bool, read-only."""
-        mask = self._folder.images.read("mask")
-        mask.flags.writeable = False
-        return mask
+        return self._folder.images.mask
 
     def tic_image(self) -> npt.NDArray[np.float64]:
         """Return the total ion current: (height, width) float64; 0 where nothing was measured.

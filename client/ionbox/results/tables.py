@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ionbox_cloud.published import diagnostics
+
 from ionbox.argument_checks import require_bools
+from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import as_results
 from ionbox.results.colocalization import RunColocalization
 from ionbox.results.facts import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.ion_names import Ion
-from ionbox.run_errors import NotInResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,13 +163,14 @@ class RunTables(RunColocalization):
         True
         """
         import pandas as pd
+        from ionbox_cloud.stored.diagnostics import unpack_diagnostics
 
         from ionbox.reading.diagnostics_frame import diagnostics_frame
 
         chosen = self.databases if database is None else [self._find_database(database)]
         frames = []
         for name in chosen:
-            arrays = self._folder.read_arrays(f"diagnostics/{name}.npz")
-            with self._folder.reading(f"diagnostics/{name}.npz"):
-                frames.append(diagnostics_frame(arrays, name, self._sign))
+            arrays = self._folder.read_arrays(diagnostics(name))
+            with self._folder.reading(diagnostics(name)):
+                frames.append(diagnostics_frame(unpack_diagnostics(name, arrays), self._sign))
         return pd.concat(frames, ignore_index=True)

@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig
+from ionbox_science.setting_table import DEFAULT_ADDUCTS, Polarity
 from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
     FWHM_PER_SIGMA,
@@ -45,10 +46,6 @@ from ionbox.simulation.section import (
     draw_ions,
     draw_section,
 )
-
-Polarity = Literal["positive", "negative"]
-
-DEFAULT_ADDUCTS = {"positive": ("+H", "+Na", "+K"), "negative": ("-H", "+Cl")}
 
 INTENSITY_PER_COUNT = 100
 """Scale of reported intensities, of the order Orbitrap files show."""

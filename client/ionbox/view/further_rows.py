@@ -15,7 +15,7 @@ from ionbox_science.config import RunConfig
 from ionbox_science.theory.databases import MoleculeDatabase
 
 from ionbox.reading.annotation_frame import read_frame
-from ionbox.reading.image_cache import ImageReader
+from ionbox.reading.image_group import ImageGroup
 
 
 @dataclass
@@ -37,7 +37,7 @@ def describe_further(
     table: bytes,
     config: RunConfig,
     scored: Mapping[str, Callable[[], ScoredDatabase]],
-    images: ImageReader,
+    images: ImageGroup,
     partners: Mapping[str, Sequence[Partner]],
 ) -> list[dict[str, Any]]:
     """Describe the annotations from ``n_known`` on, in the order of the table.
@@ -52,7 +52,7 @@ def describe_further(
         Of the run.
     scored : mapping
         Reads what the run found, by database.
-    images : ImageReader
+    images : ImageGroup
         The run's images and patterns.
     partners : mapping
         Colocalized ions of each ion, by names.
@@ -82,11 +82,11 @@ def describe_further(
     ]
 
 
-def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageReader) -> Annotations:
+def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageGroup) -> Annotations:
     """Rank the targets again; patterns are beside the images."""
     ranked = rank_targets(found.table, found.scores, config.fdr_method)
     formulas = found.table.ion_formulas(found.scores.ion[ranked.score_row])
     place = {formula: row for row, formula in enumerate(images.ion_formula)}
     rows = np.array([place[formula] for formula in formulas], np.int64)
-    mz, abundance = images.patterns
-    return collect_annotations(found.table, found.scores, ranked, mz[rows], abundance[rows])
+    mz, abundance = images.mz[rows], images.abundance[rows]
+    return collect_annotations(found.table, found.scores, ranked, mz, abundance)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.published import REPORT
 from ionbox_cloud.report.page_data import read_report
 
+from ionbox.errors import Gone
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
-from ionbox.view.errors import Gone
-
-REPORT = "report.html"
 
 
 def read_run(place: Place) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_cloud.published import COLOCALIZATION, RECORD, TABLE, diagnostics
 from ionbox_cloud.report.page_data import read_partners
-from ionbox_cloud.stored.images import COLOCALIZATION
+from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.stored.diagnostics import unpack_diagnostics
 from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,
@@ -17,16 +19,13 @@ from ionbox_science.annotation.explanations import (
     parse_ion,
 )
 from ionbox_science.annotation.why import explain
-from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.ion_images import Grid, window_bounds
-from ionbox_science.scoring.scores import IonScores
-from ionbox_science.theory.ions import IonTable
 
-from ionbox.reading.damage import RECORD, read_record, reading
+from ionbox.errors import BadQuestion, Gone, NotFound
+from ionbox.reading.damage import read_record, reading
 from ionbox.reading.measured_data import MeasuredData
 from ionbox.reading.place import Place
-from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox.view.further_rows import describe_further
 from ionbox.view.run_json import read_run
 
@@ -54,8 +53,8 @@ class RunReader(MeasuredData):
     def __init__(self, place: Place) -> None:
         if not place.results.exists(place.key(RECORD)):
             raise NotFound(f"no results at {place.name}: there is no {RECORD}")
-        self.record = read_record(place.results, place.key(RECORD), place.name)
-        self.config = RunConfig.from_json(self.record["config"])
+        self.record = _read_record(place)
+        self.config = self.record.config
         super().__init__(place, self.record)
 
     def describe(self) -> dict[str, Any]:
@@ -75,7 +74,7 @@ class RunReader(MeasuredData):
         return {**run, "served": served}
 
     def _further_rows(self, n_known: int) -> list[dict[str, Any]]:
-        table = self._read("annotations.csv", self._place.results.read)
+        table = self._read(TABLE, self._place.results.read)
         scored = {name: functools.partial(self._scored, name) for name in self.database_names()}
         read = functools.partial(read_partners, self._place.results)
         partners = self._read(COLOCALIZATION, read)
@@ -90,18 +89,16 @@ class RunReader(MeasuredData):
             If the folder has the results of another run by now.
         """
         place = self._place
-        if not place.results.is_remote:
-            now = read_record(place.results, place.key(RECORD), place.name)
-            if now["run_id"] != self.record["run_id"]:
-                raise Gone(
-                    f"{place.name} has the results of another run by now; start 'ionbox view' again"
-                )
+        if not place.results.is_remote and _read_record(place).run_id != self.record.run_id:
+            raise Gone(
+                f"{place.name} has the results of another run by now; start 'ionbox view' again"
+            )
 
     # --- why, or why not ---
 
     def database_names(self) -> list[str]:
         """Return the names of the run's databases."""
-        return [database["name"] for database in self.record["databases"]]
+        return [database.name for database in self.record.databases]
 
     def why(
         self,
@@ -130,8 +127,7 @@ class RunReader(MeasuredData):
         names = self.database_names()
         if database and database not in names:
             raise NotFound(f"this run has no database '{database}', only {', '.join(names)}")
-        dataset = self.record["dataset"]
-        mz_range = (dataset["mz_min"], dataset["mz_max"]) if "mz_min" in dataset else None
+        mz_range = self.record.dataset.mz_range
         measure = None if self.why_no_segments() else self._measure
         return [
             explain(ion, self._scored(name), self.config, mz_range, measure).to_json()
@@ -151,16 +147,10 @@ class RunReader(MeasuredData):
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 (a reader lives as long as its command)
     def _read_scored(self, name: str) -> ScoredDatabase:
-        return self._read(f"diagnostics/{name}.npz", functools.partial(self._decode_scored, name))
+        def read(key: str) -> ScoredDatabase:
+            return unpack_diagnostics(name, self._place.results.read_arrays(key))
 
-    def _decode_scored(self, name: str, key: str) -> ScoredDatabase:
-        arrays = self._place.results.read_arrays(key)
-        return ScoredDatabase(
-            name,
-            IonTable.from_arrays(_below("ions_", arrays)),
-            IonScores.from_arrays(_below("scores_", arrays)),
-            arrays["fdr"],
-        )
+        return self._read(diagnostics(name), read)
 
     def _read(self, name: str, read: Callable[[str], T]) -> T:
         """Read a file of the results by its key."""
@@ -168,9 +158,7 @@ class RunReader(MeasuredData):
             return read(self._place.key(name))
 
 
-def _below(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+def _read_record(place: Place) -> RunRecord:
+    with reading(place.name, RECORD):
+        document = dict(place.results.read_json(place.key(RECORD)))
+    return read_record(document, place.name)

@@ -38,8 +38,7 @@ from ionbox_science import __version__
 
 from ionbox import terminal
 from ionbox.account import plain_errors
-from ionbox.operate.errors import OperateError
-from ionbox.view.errors import BadQuestion, NotFound, Unanswerable
+from ionbox.errors import BadQuestion, NotFound, OperateError, Unanswerable
 from ionbox.view.run_reader import RunReader
 
 HOST = "127.0.0.1"
@@ -231,7 +230,7 @@ def _mask(run: RunReader, path: list[str], query: Query) -> Response:
 def _image(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 2)
     row, isotope = (_whole("image", part) for part in path)
-    return _floats(run.images.read(row, isotope))
+    return _floats(run.images.read_image(row, isotope))
 
 
 def _any_mz(run: RunReader, path: list[str], query: Query) -> Response:

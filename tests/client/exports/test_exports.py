@@ -22,11 +22,12 @@ import pandas as pd
 import pytest
 import tifffile
 from ionbox import exports
+from ionbox.cli import results_arguments
+from ionbox.errors import MissingLibrary
 from ionbox.export_formats import EXTENSIONS, FORMATS
 from ionbox.exports import export, selection
 from ionbox.exports.png_folder import encode_png
 from ionbox.run import Run
-from ionbox.run_errors import MissingLibrary
 from ionbox_science.errors import InvalidConfig
 from operating import Command
 from PIL import Image
@@ -287,6 +288,7 @@ def test_an_empty_image_and_one_of_one_pixel_are_pngs(tmp_path: Path) -> None:
 def test_all_formats_are_offered() -> None:
     for name in FORMATS:
         assert f"``{name}``" in str(exports.__doc__)
+        assert f"\n{name} " in results_arguments._EXPORT
 
 
 def test_the_command_exports_a_folder_or_a_bucket(

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from cloud_builders import database_table, simulate
 from ionbox.datasets.outcome import Outcome
+from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
-from ionbox.run_errors import NotInResults, RunFailed
+from ionbox_cloud.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 from small_run import DATABASES, SETTINGS
 
@@ -111,8 +112,10 @@ def test_what_its_user_must_mend_is_an_error(inbox: ionbox.Inbox, files: Path) -
 def test_a_failure_that_is_ours_is_told_with_its_log(
     inbox: ionbox.Inbox, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status = {"status": "failed", "error": "Runtime", "message": "it broke", "advice": "Again."}
-    monkeypatch.setattr(folder_inbox, "annotate_in", lambda *_: Outcome(status, {}, Path("a.log")))
+    status = RunStatus("failed", error="Runtime", message="it broke", advice="Again.")
+    monkeypatch.setattr(
+        folder_inbox, "annotate_in", lambda *_: Outcome(status, None, Path("a.log"))
+    )
     with pytest.raises(RunFailed, match=r"Runtime: it broke Again\. Log: a\.log"):
         inbox.submit_dataset(files / "tissue.imzML", databases=[files / "acids.tsv"], **SETTINGS)
 

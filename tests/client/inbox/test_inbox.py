@@ -12,12 +12,10 @@ import ionbox
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from cloud_builders import simulate
+from ionbox.errors import NotInResults, OperateError, UserMustAct
 from ionbox.inbox.inbox import Inbox
-from ionbox.operate.errors import OperateError, UserMustAct
 from ionbox.operate.open_runs import aws_runs
-from ionbox.operate.runs import Run as Attempt
-from ionbox.operate.runs import Runs
-from ionbox.run_errors import NotInResults
+from ionbox.operate.runs import Runs, RunState
 from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
 from operating import INBOX, Cloud, raising, refusal
 from small_run import DATABASES
@@ -185,5 +183,5 @@ class _Changed:
     def __init__(self, runs: Runs, **facts: str) -> None:
         self._runs, self._facts = runs, facts
 
-    def recent(self, last: int) -> list[Attempt]:
+    def recent(self, last: int) -> list[RunState]:
         return [replace(run, **self._facts) for run in self._runs.recent(last)]

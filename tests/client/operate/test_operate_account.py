@@ -8,7 +8,8 @@ import patience
 import pytest
 from botocore.exceptions import EndpointConnectionError, TokenRetrievalError
 from ionbox.account import Account, translate
-from ionbox.operate.errors import OperateError, UserMustAct
+from ionbox.errors import OperateError, UserMustAct
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from operating import Cloud, Command, refusal
 
 
@@ -86,6 +87,52 @@ def test_what_aws_refuses_is_a_sentence_with_a_remedy(
     ended = operate("list")
     assert ended.code == code
     assert sentence in ended.err
+
+
+def _s3_error(status: int, code: str) -> BaseError:
+    """An error as obstore raises it."""
+    return BaseError(
+        f"Generic S3 error: Error performing GET https://x - Server returned {status}: "
+        f'<?xml version="1.0"?>\n<Error><Code>{code}</Code></Error>\n\nDebug source:\n…'
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (
+            _s3_error(403, "AccessDenied"),
+            1,
+            "no permission for S3; ask whoever manages the account",
+        ),
+        (_s3_error(400, "ExpiredToken"), 1, "AWS does not accept the credentials (ExpiredToken)"),
+        (_s3_error(404, "NoSuchBucket"), 1, "no such bucket; the stack was removed or repaired"),
+        (_s3_error(503, "SlowDown"), 3, "wait a minute and try again"),
+        (_s3_error(400, "Strange"), 3, "AWS refused S3: Strange: object 'executions/"),
+        (PermissionDeniedError("The operation lacked"), 1, "no permission for S3; ask whoever"),
+        (UnauthenticatedError("path: SSO"), 1, "the AWS login has expired; run 'aws sso login'"),
+        (BaseError("Generic S3 error: HTTP error: error sending"), 3, "AWS cannot be reached"),
+        (BaseError("Received redirect: configured region"), 1, "add --region NAME"),
+        (BaseError("Generic LocalFileSystem error (os error 13)"), 1, "': no permission"),
+    ],
+)
+def test_what_storage_refuses_is_a_sentence_with_a_remedy(
+    installed: Cloud,
+    operate: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    sentence: str,
+) -> None:
+    def get(*_: object) -> None:
+        raise error
+
+    installed.start("abc-1", "brain")
+    monkeypatch.setattr("obstore.get", get)
+    ended = operate("list")
+    assert ended.code == code
+    assert sentence in ended.err
+    assert "\n" not in ended.err.strip()
 
 
 class _Broken:

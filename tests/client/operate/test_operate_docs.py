@@ -13,7 +13,17 @@ import pytest
 from ionbox.cli.main import build_parser
 from ionbox_cloud.planning.prices import read_prices
 
-DOCUMENTS = ("docs/operations.md", "README.md")
+DOCUMENTS = (
+    *("README.md", "SECURITY.md"),
+    *(
+        "docs/operations.md",
+        "docs/install.md",
+        "docs/results.md",
+        "docs/architecture.md",
+        "docs/glossary.md",
+    ),
+    *(".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/wrong-annotation.yml"),
+)
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:

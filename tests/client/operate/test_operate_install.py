@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.errors import UserMustAct
 from ionbox.operate import install
-from ionbox.operate.errors import UserMustAct
 from ionbox_science.errors import InvalidConfig
 from operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,9 @@ from ionbox.operate import control
 from ionbox.operate.logs import AwsLogs, LogLine, follow, parse_line
 from ionbox.operate.open_runs import aws_runs
 from ionbox_cloud import keys
+from ionbox_cloud.errors import StoreUnavailable
 from ionbox_cloud.planning.prices import read_prices
+from ionbox_cloud.store import Store
 from operating import (
     INBOX,
     PREFIX,
@@ -185,7 +188,7 @@ class TestStatus:
         assert "ionbox status ghi-1 --follow" in out
 
     def test_followed_ends_with_the_run(self, installed: Cloud, operate: Command, monkeypatch):
-        monkeypatch.setattr("ionbox.cli.run_commands.POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
         arn = installed.start("ghi-1", "slow", wait=False)
         sfn = installed.client("stepfunctions")
         seen: list[int] = []
@@ -504,41 +507,53 @@ class TestFetch:
         assert (tmp_path / "out" / "annotations.csv").read_bytes() == b"# ionbox\nformula\n"
 
     def test_goes_on_where_it_was_interrupted(
-        self, annotated: Cloud, operate: Command, tmp_path: Path
+        self,
+        annotated: Cloud,
+        operate: Command,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         asked: list[str] = []
-        real = annotated.client("s3")
+        real = Store.download
 
-        def get(**arguments: Any) -> Any:
-            asked.append(arguments["Key"])
-            if asked[-1].endswith("run.json") and asked.count(asked[-1]) == 2:  # 1: its status
-                raise refusal("SlowDown")
-            return real.get_object(**arguments)
+        def refuse_record(store: Store, key: str, *arguments: Any) -> None:
+            if key.endswith("run.json"):
+                raise StoreUnavailable(f"object '{key}': 503", "SlowDown")
+            real(store, key, *arguments)
 
-        annotated.fake("s3", get_object=get)
-        assert operate("fetch", "brain", "--out", "out").code == 3
-        annotated.fake("s3", get_object=lambda **a: asked.append(a["Key"]) or real.get_object(**a))
+        def download(store: Store, key: str, *arguments: Any) -> None:
+            asked.append(key)
+            real(store, key, *arguments)
+
+        monkeypatch.setattr(Store, "download", refuse_record)
+        interrupted = operate("fetch", "brain", "--out", "out")
+        assert interrupted.code == 3
+        assert "wait a minute and try again" in interrupted.err
+        monkeypatch.setattr(Store, "download", download)
         assert not (tmp_path / "out" / "run.json").exists()
-        asked.clear()
         ended = operate("fetch", "brain", "--out", "out")
         assert ended.code == 0
         assert "1 files" in ended.out
         assert "2 were there already" in ended.out
+        assert asked
         assert not any(key.endswith("annotations.csv") for key in asked)
         assert not list((tmp_path / "out").glob(".*"))
 
     def test_a_file_that_arrives_short_is_an_error(
-        self, annotated: Cloud, operate: Command, tmp_path: Path
+        self,
+        annotated: Cloud,
+        operate: Command,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        real = annotated.client("s3")
+        real = Store.download
 
-        def get(**arguments: Any) -> Any:
-            answer = real.get_object(**arguments)
-            if arguments["Key"].endswith(".csv"):
-                answer["Body"].read(5)
-            return answer
+        def download(store: Store, key: str, path: Path, tell: Callable[[int], None]) -> None:
+            real(store, key, path, tell)
+            if key.endswith(".csv"):
+                path.write_bytes(path.read_bytes()[5:])
 
-        annotated.fake("s3", get_object=get)
+        monkeypatch.setattr(Store, "download", download)
         ended = operate("fetch", "brain", "--out", "out")
         assert ended.code == 3
         assert "annotations.csv: 12 of 17 bytes arrived; the same command goes on" in ended.err

@@ -14,8 +14,8 @@ from imzml_builder import build_pair
 from ionbox.account import Account
 from ionbox.cli.submit_command import wait_for_start
 from ionbox.datasets.files import find_dataset
+from ionbox.errors import OperateError
 from ionbox.operate import upload
-from ionbox.operate.errors import OperateError
 from ionbox.operate.executions import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader
@@ -367,7 +367,7 @@ class TestWaiting:
     def test_followed_to_the_end_says_how_to_fetch(
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("ionbox.cli.submit_command.POLL_S", 0.01)
+        monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
         monkeypatch.setattr("ionbox.cli.submit_command.SKEW", timedelta(days=1))
         installed.start("abc-1", "brain")
         installed.leave_traces("abc-1", "brain")

@@ -11,13 +11,12 @@ from typing import Any
 import ionbox
 import pytest
 import zarr
+from ionbox.errors import DamagedResults, Gone, NoResults
 from ionbox.reading.folder import ResultsFolder
 from ionbox.reading.place import folder_place
 from ionbox.run import Run
-from ionbox.run_errors import DamagedResults, NoResults
-from ionbox.view.errors import Gone
 from ionbox.view.run_reader import RunReader
-from ionbox_science.imzml.spectrum_index import SPECTRUM_INDEX
+from ionbox_cloud.published import SPECTRUM_INDEX
 from operating import Command
 
 AGAIN = r"; fetch or annotate again$"
@@ -257,7 +256,7 @@ def test_the_viewer_tells_its_page_which_images_are_damaged(damaged: Path) -> No
         if path.is_file():
             cut_short(path)
     images = RunReader(folder_place(damaged)).images
-    for read in (lambda: images.read(0, 0), lambda: images.mask, lambda: images.tic):
+    for read in (lambda: images.read_image(0, 0), lambda: images.mask, lambda: images.tic):
         with pytest.raises(Gone, match=rf"ion_images\.zarr is damaged \(.+\){AGAIN}"):
             read()
     chunks(damaged)[0].unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import results_shape
 
 
@@ -21,5 +22,18 @@ def test_other_results_are_another_version(results: Path) -> None:
     ]
     assert not changed, (
         f"{', '.join(changed)} changed: raise RESULTS_VERSION in ionbox_cloud/identity.py, so that "
-        f"runs are published anew, and follow {results_shape.__file__}"
+        "runs are published anew, and run 'make golden'"
     )
+
+
+def test_another_shape_of_the_same_version_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = tmp_path / "golden.json"
+    monkeypatch.setattr(results_shape, "GOLDEN", golden)
+    known = {"results_version": 5, "page": "a"}
+    with pytest.raises(SystemExit, match="RESULTS_VERSION is still 5"):
+        results_shape.renew(known, {**known, "page": "b"})
+    assert not golden.exists()
+    results_shape.renew(known, {"results_version": 6, "page": "b"})
+    assert json.loads(golden.read_text("utf-8")) == {"results_version": 6, "page": "b"}

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import patience
 import pytest
+from ionbox.errors import NotInResults
 from ionbox.exports import export
 from ionbox.run import Run
-from ionbox.run_errors import NotInResults
 from ionbox_science import __version__
 from ionbox_science.errors import InvalidConfig, InvalidFormula, InvalidInput
 from ionbox_science.theory.formulas import read_adduct

@@ -17,10 +17,10 @@ import patience
 import pytest
 import xarray as xr
 import zarr
+from ionbox.errors import NoResults, NotInResults
 from ionbox.reading.image_group import ImageGroup
 from ionbox.run import Run
-from ionbox.run_errors import NoResults, NotInResults
-from ionbox_cloud.stored.images import COLOCALIZATION
+from ionbox_cloud.published import COLOCALIZATION
 from ionbox_science.errors import InvalidConfig
 from oracles.colocalization import cosines
 

@@ -11,11 +11,9 @@ import boto3
 import ionbox
 import numpy as np
 import pytest
+from ionbox.errors import BadQuestion, Gone, NotFound, NotInResults, UserMustAct
 from ionbox.inbox.dataset import InboxDataset
-from ionbox.operate.errors import UserMustAct
 from ionbox.run import Run
-from ionbox.run_errors import NotInResults
-from ionbox.view.errors import BadQuestion, Gone, NotFound
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
-from ionbox.operate.errors import UserMustAct
-from ionbox.reading.place import Place, find_place
+from ionbox.cli.find_place import find_place
+from ionbox.errors import UserMustAct
+from ionbox.reading.place import Place
+from ionbox.where import Where
 from operating import INBOX, RESULTS, Cloud, Command
 
 
-def find(wanted: object, **more: object) -> Place:
-    given = {"stack": "ionbox", "profile": None, "region": "eu-central-1", "local": False}
-    return find_place(argparse.Namespace(wanted=str(wanted), work=None, **(given | more)))
+def find(wanted: object, inbox: str | None = None) -> Place:
+    return find_place(str(wanted), Where(region="eu-central-1"), inbox)
 
 
 def test_a_run_of_the_installed_stack_with_its_segments_and_ibd(installed: Cloud) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import signal
@@ -23,16 +22,12 @@ import patience
 import pytest
 import zarr
 from ionbox.account import Account
+from ionbox.cli.find_place import find_place, work_folder_place
 from ionbox.operate.open_runs import folder_runs
-from ionbox.reading.place import (
-    Data,
-    bucket_place,
-    find_place,
-    folder_place,
-    work_folder_place,
-)
+from ionbox.reading.place import Data, bucket_place, folder_place
 from ionbox.view.run_reader import RunReader
 from ionbox.view.server import own_names
+from ionbox.where import Where
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
@@ -257,10 +252,9 @@ def test_in_a_bucket_given_by_its_address_the_inbox_is_not_known(
 def test_with_the_inbox_an_address_in_a_bucket_has_spectra(
     client: Client, run: LocalRun, bucket: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ionbox.reading.place.open_account", lambda options: bucket)
+    monkeypatch.setattr("ionbox.cli.find_place.open_account", lambda where: bucket)
     wanted = f"s3://the-results/{run.results_folder}"
-    options = argparse.Namespace(wanted=wanted, inbox="s3://the-inbox/")
-    with serving(find_place(options)) as remote:
+    with serving(find_place(wanted, Where(), "s3://the-inbox/")) as remote:
         assert remote.get("/api/run").json["served"]["spectrum"] == ""
         spectrum = remote.get("/api/spectrum", x=4, y=5)
         assert spectrum.body == client.get("/api/spectrum", x=4, y=5).body

@@ -18,8 +18,8 @@ from ionbox_science.annotation.table import (
     summarise,
     write_annotations,
 )
-from ionbox_science.config import Polarity
 from ionbox_science.csv_cells import unguard_cell
+from ionbox_science.setting_table import Polarity
 from ionbox_science.theory.ions import IonRule
 
 GLUCOSE = {"formula": "C6H12O6", "ion_formula": "C6H13O6"}

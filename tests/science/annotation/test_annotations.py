@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import Run, annotate, plant_dataset
+from builders import ScoredIons, annotate, plant_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.annotation.annotations import count_isobars, count_isomers, find_isobars
-from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
+from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.ions import NO_ION, IonRule
 from oracles import obvious
 
@@ -24,7 +24,7 @@ def plant_ions(ions: list[tuple[str, str]]) -> list[tuple[list[float], list[floa
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run() -> ScoredIons:
     """Three planted ions, and a decoy that beats the weakest: its FDR reaches 1."""
     rule = IonRule(("+H", "+Na"), ("-H2O",), n_decoys=1)
     decoys = [draw[0] for draw in obvious.draw_decoys(4, rule.adducts, 1)]
@@ -36,7 +36,7 @@ def run() -> Run:
     return annotate(data, FORMULAS, rule)
 
 
-def test_annotations_are_the_targets_found_with_an_fdr_below_one(run: Run) -> None:
+def test_annotations_are_the_targets_found_with_an_fdr_below_one(run: ScoredIons) -> None:
     msm = np.zeros(run.table.n_ions + 1)
     msm[run.scores.ion] = run.scores.msm
     found = msm[run.table.target_ion] > 0
@@ -47,7 +47,7 @@ def test_annotations_are_the_targets_found_with_an_fdr_below_one(run: Run) -> No
     assert (run.ranked.fdr[~found] == 1).all()
 
 
-def test_annotations_carry_the_parts_of_their_modifier_and_their_metrics(run: Run) -> None:
+def test_annotations_carry_the_parts_of_their_modifier_and_their_metrics(run: ScoredIons) -> None:
     ours = run.annotations
     names = list(
         zip(
@@ -75,16 +75,16 @@ def test_ions_that_do_not_exist_are_never_found() -> None:
     last = none.table.n_ions - 1
     scores = none.scores.take(slice(0, 1))
     scores.ion[0] = last
-    ranked = Run(none.table, none.patterns, scores, "metaspace-v3").ranked
+    ranked = ScoredIons(none.table, none.patterns, scores, "metaspace-v3").ranked
     assert (ranked.fdr[none.table.target_ion == NO_ION] == 1).all()
     assert (none.table.target_ion[ranked.formula_index, ranked.target_index] == last).all()
 
 
 @pytest.mark.parametrize("method", FDR_METHODS)
-def test_order_of_scores_does_not_matter(run: Run, method: FdrMethod) -> None:
+def test_order_of_scores_does_not_matter(run: ScoredIons, method: FdrMethod) -> None:
     order = np.random.default_rng(0).permutation(len(run.scores.ion))
-    straight = Run(run.table, run.patterns, run.scores, method)
-    shuffled = Run(run.table, run.patterns, run.scores.take(order), method)
+    straight = ScoredIons(run.table, run.patterns, run.scores, method)
+    shuffled = ScoredIons(run.table, run.patterns, run.scores.take(order), method)
     for name, array in straight.annotations.to_arrays().items():
         np.testing.assert_array_equal(shuffled.annotations.to_arrays()[name], array)
 

@@ -8,7 +8,16 @@ from functools import cache
 
 import numpy as np
 import pytest
-from builders import ORBITRAP, Dataset, Run, annotate, build_grid, draw_blob, join_peaks, plant_ion
+from builders import (
+    ORBITRAP,
+    Dataset,
+    ScoredIons,
+    annotate,
+    build_grid,
+    draw_blob,
+    join_peaks,
+    plant_ion,
+)
 from ionbox_science.annotation.explanations import (
     AskedIon,
     Explanation,
@@ -69,11 +78,11 @@ def dataset() -> Dataset:
 
 
 @cache
-def run() -> Run:
+def run() -> ScoredIons:
     return annotate(dataset(), FORMULAS, CONFIG.ion_rule)
 
 
-def database(of: Run | None = None) -> ScoredDatabase:
+def database(of: ScoredIons | None = None) -> ScoredDatabase:
     of = of or run()
     return ScoredDatabase("acids", of.table, of.scores, of.ranked.fdr)
 
@@ -274,7 +283,7 @@ def test_decoys_that_score_as_high_are_named_and_an_fdr_of_one_is_said() -> None
     assert "its FDR is 100%: decoys score as high as often as targets" in answer.verdict
 
 
-def _with(of: Run, ion: int, msm: float) -> dict[str, np.ndarray]:
+def _with(of: ScoredIons, ion: int, msm: float) -> dict[str, np.ndarray]:
     """Scores with one ion more; its other columns are copies of the first."""
     arrays = of.scores.to_arrays()
     more = {name: np.concatenate([column, column[:1]]) for name, column in arrays.items()}

@@ -13,7 +13,8 @@ import pytest
 from builders import ORBITRAP, annotate
 from golden import make
 from ionbox_science.errors import InvalidFormula
-from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod, estimate_fdr
+from ionbox_science.scoring.fdr import estimate_fdr
+from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns

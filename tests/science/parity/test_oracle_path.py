@@ -10,9 +10,9 @@ from ionbox.simulation.simulate import simulate_dataset
 from ionbox_science.annotation.annotations import collect_annotations, rank_targets
 from ionbox_science.annotation.table import AnnotatedDatabase, write_annotations
 from ionbox_science.imzml.header import ImzmlHeader, read_header
-from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.sorting.peak_sorting import sort_spectra
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import IonRule, build_ions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import Run, annotate
+from builders import ScoredIons, annotate
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.theory.ions import IonRule
 from oracles import engine
@@ -15,7 +15,7 @@ METRICS = ["chaos", "spatial", "spectral", "msm"]
 
 
 @pytest.fixture(scope="session")
-def edge(reference: Path) -> Run:
+def edge(reference: Path) -> ScoredIons:
     """synth40edge against hmdb2k with all defaults."""
     return annotate(
         engine.dataset(reference, "synth40edge"),
@@ -25,7 +25,7 @@ def edge(reference: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def edge_losses(reference: Path) -> Run:
+def edge_losses(reference: Path) -> ScoredIons:
     """synth40edge against small388 with losses, a modification and [M]+."""
     return annotate(
         engine.dataset(reference, "synth40edge"),
@@ -36,7 +36,7 @@ def edge_losses(reference: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def tiny(reference: Path) -> Run:
+def tiny(reference: Path) -> ScoredIons:
     """Eight pixels of a real dataset against hmdb2k."""
     return annotate(
         engine.dataset(reference, "Untreated_3_434_tiny"),
@@ -45,19 +45,19 @@ def tiny(reference: Path) -> Run:
     )
 
 
-def test_same_ions_are_annotated(edge: Run, reference: Path) -> None:
+def test_same_ions_are_annotated(edge: ScoredIons, reference: Path) -> None:
     both = engine.join_annotations(edge, engine.read_table(reference, "v3_edge_2k_msm"))
     assert set(both["_merge"]) == {"both"}
     assert len(both) == 386
 
 
-def test_metrics_of_annotations_are_equal(edge: Run, reference: Path) -> None:
+def test_metrics_of_annotations_are_equal(edge: ScoredIons, reference: Path) -> None:
     both = engine.join_annotations(edge, engine.read_table(reference, "v3_edge_2k_msm"))
     for metric in METRICS:
         assert (both[metric] - both[f"{metric}_engine"]).abs().max() < 1e-4, metric
 
 
-def test_fdr_is_equal_up_to_ties(edge: Run, reference: Path) -> None:
+def test_fdr_is_equal_up_to_ties(edge: ScoredIons, reference: Path) -> None:
     both = engine.join_annotations(edge, engine.read_table(reference, "v3_edge_2k_msm"))
     difference = (both["fdr"] - both["fdr_engine"]).abs()
     assert difference.max() <= 0.005
@@ -80,7 +80,7 @@ def test_all_targets_and_decoys_are_scored_equally(
 
 
 def test_losses_and_modifications_give_the_same_annotations(
-    edge_losses: Run, reference: Path
+    edge_losses: ScoredIons, reference: Path
 ) -> None:
     theirs = engine.read_table(reference, "v3_edge_losses_db5")
     both = engine.join_annotations(edge_losses, theirs)
@@ -93,7 +93,7 @@ def test_losses_and_modifications_give_the_same_annotations(
     assert {"-H+C"} < set(ours.chem_mod.tolist()), "the reference has modified ions"
 
 
-def test_metrics_of_real_spectra_are_equal_but_for_chaos(tiny: Run, reference: Path) -> None:
+def test_metrics_of_real_spectra_are_equal_but_for_chaos(tiny: ScoredIons, reference: Path) -> None:
     both = engine.join_ions(tiny, reference, "v3_tiny_2k")
     assert set(both["_merge"]) == {"both"}
     assert len(both) == 272
@@ -103,7 +103,7 @@ def test_metrics_of_real_spectra_are_equal_but_for_chaos(tiny: Run, reference: P
 
 
 def test_every_annotation_of_real_spectra_with_the_learned_score_is_found_by_msm(
-    tiny: Run, reference: Path
+    tiny: ScoredIons, reference: Path
 ) -> None:
     both = engine.join_annotations(tiny, engine.read_table(reference, "v3_tiny_2k"))
     assert set(both["_merge"]) == {"both"}
@@ -120,7 +120,7 @@ def test_every_annotation_of_real_spectra_with_the_learned_score_is_found_by_msm
 def test_raw_ion_images_are_equal(
     run: str, fixture: str, reference: Path, request: pytest.FixtureRequest
 ) -> None:
-    ours: Run = request.getfixturevalue(fixture)
+    ours: ScoredIons = request.getfixturevalue(fixture)
     name = "Untreated_3_434_tiny" if fixture == "tiny" else "synth40edge"
     data = engine.dataset(reference, name)
     theirs = engine.read_images(reference, run)
@@ -134,7 +134,7 @@ def test_raw_ion_images_are_equal(
     np.testing.assert_allclose(images, np.stack(list(theirs.values())), rtol=2e-7)
 
 
-def test_isotope_patterns_are_equal(edge: Run, reference: Path) -> None:
+def test_isotope_patterns_are_equal(edge: ScoredIons, reference: Path) -> None:
     ion_formulas, their_mz, their_intensity = engine.read_patterns(reference, "v3_edge_2k")
     assert sorted(ion_formulas) == sorted(edge.table.ion_formulas(slice(None)))
     mz, intensity = engine.patterns_of(ion_formulas)
@@ -142,6 +142,6 @@ def test_isotope_patterns_are_equal(edge: Run, reference: Path) -> None:
     np.testing.assert_array_equal(intensity, their_intensity)
 
 
-def test_as_many_ions_are_targets(edge: Run, reference: Path) -> None:
+def test_as_many_ions_are_targets(edge: ScoredIons, reference: Path) -> None:
     theirs = engine.read_table(reference, "v3_edge_2k", "centroids_all.csv.gz")
     assert edge.table.is_target.sum() == theirs.loc[theirs["target"], "formula_i"].nunique()

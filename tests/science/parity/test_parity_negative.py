@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import Run, annotate, draw_blob, plant_dataset
+from builders import ScoredIons, annotate, draw_blob, plant_dataset
 from ionbox_science.config import FileWords, resolve_config
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
@@ -19,7 +19,7 @@ PLANTED = [("C16H32O2", "-H"), ("C18H34O2", "-H"), ("C6H12O6", "+Cl"), ("C6H8O7"
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run() -> ScoredIons:
     patterns = [
         obvious.generate_pattern(build_ion_formula(*ion), NEGATIVE.sigma, -1) for ion in PLANTED
     ]
@@ -40,7 +40,7 @@ def run() -> Run:
     )
 
 
-def test_planted_anions_are_found_with_the_default_adducts(run: Run) -> None:
+def test_planted_anions_are_found_with_the_default_adducts(run: ScoredIons) -> None:
     found = run.annotations
     pairs = zip(found.formula.tolist(), found.adduct.tolist(), strict=True)
     assert sorted(pairs) == sorted(PLANTED)

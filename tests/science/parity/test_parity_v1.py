@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import Run, annotate
+from builders import ScoredIons, annotate
 from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
 from ionbox_science.theory.ions import IonRule
 from oracles import engine
@@ -26,7 +26,7 @@ SIGMA = 0.000619
 
 
 @pytest.fixture(scope="session")
-def edge_new_patterns(reference: Path) -> Run:
+def edge_new_patterns(reference: Path) -> ScoredIons:
     """synth40edge against hmdb2k with the product's own patterns."""
     return annotate(
         engine.dataset(reference, "synth40edge"),
@@ -38,7 +38,7 @@ def edge_new_patterns(reference: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def edge(edge_new_patterns: Run, reference: Path) -> Run:
+def edge(edge_new_patterns: ScoredIons, reference: Path) -> ScoredIons:
     """Replace the patterns by cpyMSpec 0.3.5's and score again.
 
     For every ion would take a minute: all targets, all ions that score here or there, and every
@@ -58,11 +58,11 @@ def edge(edge_new_patterns: Run, reference: Path) -> Run:
     scores = dataclasses.replace(scores, ion=ions[scores.ion].astype(np.int32))
     whole = Patterns(run.patterns.mz.copy(), run.patterns.intensity.copy(), run.patterns.is_target)
     whole.mz[ions], whole.intensity[ions] = mz, intensity
-    return Run(run.table, whole, scores, "metaspace-v1")
+    return ScoredIons(run.table, whole, scores, "metaspace-v1")
 
 
 @pytest.fixture(scope="session")
-def example(reference: Path) -> Run:
+def example(reference: Path) -> ScoredIons:
     """Nine profile spectra against small388, with windows wide enough for them."""
     return annotate(
         engine.dataset(reference, "Example_Continuous"),
@@ -74,7 +74,7 @@ def example(reference: Path) -> Run:
     )
 
 
-def annotate_small(reference: Path, dataset: str) -> Run:
+def annotate_small(reference: Path, dataset: str) -> ScoredIons:
     """Annotate against small388 with the patterns that the engine itself wrote down."""
     listed, mz, intensity = engine.read_patterns(reference, "v1_edge_db5")
     row = {ion_formula: i for i, ion_formula in enumerate(listed)}
@@ -102,7 +102,7 @@ def test_oracle_makes_the_patterns_of_the_engine(reference: Path) -> None:
     np.testing.assert_array_equal(intensity, their_intensity[some])
 
 
-def test_all_388_fdr_levels_are_equal(edge: Run, reference: Path) -> None:
+def test_all_388_fdr_levels_are_equal(edge: ScoredIons, reference: Path) -> None:
     theirs = engine.read_table(reference, "v1_edge_2k")
     both = engine.join_annotations(edge, theirs)
     assert set(both["_merge"]) == {"both"}
@@ -113,7 +113,7 @@ def test_all_388_fdr_levels_are_equal(edge: Run, reference: Path) -> None:
         assert (both[metric] - both[f"{metric}_engine"]).abs().max() < 1e-6, metric
 
 
-def test_all_targets_and_decoys_are_scored_equally(edge: Run, reference: Path) -> None:
+def test_all_targets_and_decoys_are_scored_equally(edge: ScoredIons, reference: Path) -> None:
     both = engine.join_ions(edge, reference, "v1_edge_2k")
     assert set(both["_merge"]) == {"both"}
     assert len(both) == 1115
@@ -122,7 +122,9 @@ def test_all_targets_and_decoys_are_scored_equally(edge: Run, reference: Path) -
     engine.assert_peak_columns_equal(both)
 
 
-def test_151_of_191_targets_of_profile_spectra_are_kept(example: Run, reference: Path) -> None:
+def test_151_of_191_targets_of_profile_spectra_are_kept(
+    example: ScoredIons, reference: Path
+) -> None:
     both = engine.join_annotations(example, engine.read_table(reference, "v1_example_db5"))
     assert Counter(both["_merge"].tolist()) == {"both": 151}
     assert example.ranked.n_dropped == 191 - 151
@@ -131,7 +133,9 @@ def test_151_of_191_targets_of_profile_spectra_are_kept(example: Run, reference:
         assert (both[metric] - both[f"{metric}_engine"]).abs().max() < 1e-6, metric
 
 
-def test_all_ions_of_profile_spectra_are_scored_equally(example: Run, reference: Path) -> None:
+def test_all_ions_of_profile_spectra_are_scored_equally(
+    example: ScoredIons, reference: Path
+) -> None:
     both = engine.join_ions(example, reference, "v1_example_db5")
     assert Counter(both["_merge"].tolist()) == {"both": 2205}
     for metric in METRICS:
@@ -157,7 +161,7 @@ def test_annotations_from_the_small_database_are_equal(
 
 
 def test_new_patterns_change_a_few_annotations_and_most_scores(
-    edge_new_patterns: Run, reference: Path
+    edge_new_patterns: ScoredIons, reference: Path
 ) -> None:
     """Measured: of 392 annotations 10 are in one list only and 4 have another level."""
     both = engine.join_annotations(edge_new_patterns, engine.read_table(reference, "v1_edge_2k"))

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.scoring.fdr import FDR_LEVELS, FDR_METHODS, FdrMethod, estimate_fdr
+from ionbox_science.scoring.fdr import FDR_LEVELS, estimate_fdr
+from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from oracles import obvious
 
 Floats = npt.NDArray[np.float64]

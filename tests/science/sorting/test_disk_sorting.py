@@ -42,7 +42,7 @@ class Segments(list[bytes]):
 
 @contextmanager
 def only_peaks_count() -> Iterator[None]:
-    """Take no memory for anything but peaks, so that little memory makes many runs."""
+    """Take no memory for anything but peaks, so that little memory makes many spans."""
     names = [name for name in vars(disk_sorting) if name.endswith("_BYTES") and name[0] == "_"]
     assert len(names) == 5
     with mock.patch.multiple(disk_sorting, **dict.fromkeys(names, 0)):
@@ -120,7 +120,7 @@ def test_small_datasets_are_sorted_as_in_memory(
 
 
 def ten_runs(*, share_mz: bool = False, gaps: list[int] | None = None) -> tuple[Dataset, int]:
-    """Make a dataset, and say what memory cuts it into ten runs where only peaks count."""
+    """Make a dataset, and say what memory cuts it into ten spans where only peaks count."""
     mz, intensity = many(100)
     mz = mz[:1] * 100 if share_mz else mz
     dataset = lay_out(mz, intensity, share_mz=share_mz, gaps=gaps)
@@ -129,12 +129,14 @@ def ten_runs(*, share_mz: bool = False, gaps: list[int] | None = None) -> tuple[
 
 
 @contextmanager
-def counted_runs() -> Iterator[list[slice]]:
+def counted_spans() -> Iterator[list[slice]]:
     """Note which spectra are sorted together."""
-    runs: list[slice] = []
-    with mock.patch.object(disk_sorting, "sort_open_run", wraps=disk_sorting.sort_open_run) as sort:
-        yield runs
-        runs.extend(call.args[1] for call in sort.call_args_list)
+    spans: list[slice] = []
+    with mock.patch.object(
+        disk_sorting, "sort_open_span", wraps=disk_sorting.sort_open_span
+    ) as sort:
+        yield spans
+        spans.extend(call.args[1] for call in sort.call_args_list)
 
 
 EIGHTY = np.arange(110.0, 900.0, 10)
@@ -144,9 +146,9 @@ EIGHTY = np.arange(110.0, 900.0, 10)
 @pytest.mark.parametrize("share_mz", [False, True])
 def test_runs_are_as_large_as_memory_allows(share_mz: bool, n_threads: int, tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs(share_mz=share_mz)
-    with only_peaks_count(), counted_runs() as runs:
+    with only_peaks_count(), counted_spans() as spans:
         found = sort_in(dataset, EIGHTY, memory_bytes, tmp_path, n_threads)
-    assert runs == [slice(start, start + 10) for start in range(0, 100, 10)]
+    assert spans == [slice(start, start + 10) for start in range(0, 100, 10)]
     assert found == sort_in_memory(dataset, EIGHTY)
 
 
@@ -215,7 +217,7 @@ def test_a_segments_file_is_removed_before_the_segment_is_written(tmp_path: Path
 
 def test_what_an_earlier_sort_left_is_overwritten(tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs()
-    (tmp_path / "segment-000003.runs").write_bytes(b"left by a process that was killed")
+    (tmp_path / "segment-000003.spans").write_bytes(b"left by a process that was killed")
     with only_peaks_count():
         found = sort_in(dataset, EIGHTY, memory_bytes, tmp_path)
     assert found == sort_in_memory(dataset, EIGHTY)
@@ -273,12 +275,12 @@ def test_a_file_that_was_shortened_is_noticed(tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs()
 
     def write_segment(index: int, peaks: Peaks) -> None:
-        with next(tmp_path.glob("*44.runs")).open("r+b") as file:
+        with next(tmp_path.glob("*44.spans")).open("r+b") as file:
             file.truncate(100)
 
     with (
         only_peaks_count(),
-        pytest.raises(OSError, match=r"44.runs has 100 bytes, not the \d+ that"),
+        pytest.raises(OSError, match=r"44.spans has 100 bytes, not the \d+ that"),
     ):
         sort_on_disk(
             dataset.header,
@@ -317,5 +319,5 @@ def test_a_gigabyte_is_sorted_in_a_quarter_of_it(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["n_segments"] == found["n_right"] == large_ibd.N_SEGMENTS
     assert found["tic_is_right"]
-    assert not list(tmp_path.glob("*.runs"))
+    assert not list(tmp_path.glob("*.spans"))
     assert found["peak_bytes"] <= 1.2 * limit

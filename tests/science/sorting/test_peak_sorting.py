@@ -18,7 +18,12 @@ from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import read_peaks
-from ionbox_science.sorting.peak_sorting import SortedSpectra, sort_run, sort_spectra, sum_per_pixel
+from ionbox_science.sorting.peak_sorting import (
+    SortedSpectra,
+    sort_span,
+    sort_spectra,
+    sum_per_pixel,
+)
 from oracles import peak_sorting as oracle
 
 
@@ -170,7 +175,7 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
         assert_sorted_as_numpy_does(found, dataset)
 
 
-# --- runs of spectra ------------------------------------------------------------------------------
+# --- spans of spectra -----------------------------------------------------------------------------
 
 
 @given(
@@ -183,13 +188,13 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
 def test_runs_are_sorted_as_their_spectra_alone_would_be(
     dataset: Dataset, cuts: list[int], n_threads: int, block_bytes: int
 ) -> None:
-    """Also where spectra share an m/z array, and runs have one spectrum or none."""
+    """Also where spectra share an m/z array, and spans have one spectrum or none."""
     header = dataset.header
     totals = oracle.sum_spectra(header, dataset.read_range)
     edges = [0, *(min(cut, header.n_spectra) for cut in cuts), header.n_spectra]
     spectrum_tic = []
     for start, stop in itertools.pairwise(edges):
-        run = sort_run(
+        span = sort_span(
             header,
             dataset.read_range,
             slice(start, stop),
@@ -198,18 +203,18 @@ def test_runs_are_sorted_as_their_spectra_alone_would_be(
         )
         expected = oracle.sort_peaks(read_peaks(header, dataset.read_range, start, stop))
         for name in ("mz", "intensity", "pixel"):
-            assert getattr(run.peaks, name).tobytes() == getattr(expected, name).tobytes(), name
-        assert run.spectrum_tic.tobytes() == totals[start:stop].tobytes()
-        spectrum_tic.append(run.spectrum_tic)
+            assert getattr(span.peaks, name).tobytes() == getattr(expected, name).tobytes(), name
+        assert span.spectrum_tic.tobytes() == totals[start:stop].tobytes()
+        spectrum_tic.append(span.spectrum_tic)
     whole = sort_spectra(header, dataset.read_range)
     assert sum_per_pixel(header, np.concatenate(spectrum_tic)).tobytes() == whole.tic.tobytes()
 
 
 def test_rows_of_a_run_may_be_counted_from_the_end() -> None:
     dataset = lay_out(*many(10))
-    run = sort_run(dataset.header, dataset.read_range, slice(-2, None))
-    assert set(run.peaks.pixel.tolist()) == {8, 9}
-    assert run.spectrum_tic.shape == (2,)
+    span = sort_span(dataset.header, dataset.read_range, slice(-2, None))
+    assert set(span.peaks.pixel.tolist()) == {8, 9}
+    assert span.spectrum_tic.shape == (2,)
 
 
 def test_a_run_reads_its_own_spectra() -> None:
@@ -223,7 +228,7 @@ def test_a_run_reads_its_own_spectra() -> None:
             read += length
             return dataset.read_range(offset, length)
 
-        sort_run(dataset.header, read_range, slice(40, 50), keep_bytes=10**6)
+        sort_span(dataset.header, read_range, slice(40, 50), keep_bytes=10**6)
         assert read == n_bytes
 
 

@@ -1,4 +1,4 @@
-"""Sorted runs as bytes: every segment's peaks are where the layout says."""
+"""Sorted spans as bytes: every segment's peaks are where the layout says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from builders import build_peaks
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.sorting.segments import cut_segments, encode_segment
-from ionbox_science.sorting.span_layout import RunLayout, bytes_per_peak, decode_block, encode_run
-from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_science.sorting.span_layout import SpanLayout, bytes_per_peak, decode_block, encode_span
+from ionbox_science.sorting.span_merging import merge_spans
 
 MASSES = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=40).map(sorted)
 BOUNDS = st.lists(st.floats(99, 104), max_size=5).map(sorted)
@@ -21,11 +21,11 @@ def test_each_block_is_read_alone_and_whole(
     mz: list[float], bounds: list[float], dtype: type[np.floating]
 ) -> None:
     peaks = build_peaks(mz, np.arange(len(mz)) + 1, np.arange(len(mz)), dtype)
-    columns, n_peaks = encode_run(peaks, np.array(bounds))
+    columns, n_peaks = encode_span(peaks, np.array(bounds))
     assert len(columns) == 3 * (len(bounds) + 1)
     stored = b"".join(columns)
     assert len(stored) == len(mz) * bytes_per_peak(np.dtype(dtype))
-    layout = RunLayout(n_peaks, np.dtype(dtype))
+    layout = SpanLayout(n_peaks, np.dtype(dtype))
     for index, segment in enumerate(cut_segments(peaks, np.array(bounds))):
         offset, length = layout.byte_range(index)
         found = decode_block(stored[offset : offset + length], int(n_peaks[index]), np.dtype(dtype))
@@ -39,24 +39,24 @@ def test_each_block_is_read_alone_and_whole(
 def test_merged_blocks_are_the_segments_of_the_merged_runs(
     masses: list[list[float]], bounds: list[float], dtype: type[np.floating]
 ) -> None:
-    runs = [
+    spans = [
         build_peaks(mz, np.full(len(mz), i + 1), np.arange(len(mz)), dtype)
         for i, mz in enumerate(masses)
     ]
-    encoded = [encode_run(run, np.array(bounds)) for run in runs]
-    for index, segment in enumerate(cut_segments(merge_runs(runs), np.array(bounds))):
+    encoded = [encode_span(span, np.array(bounds)) for span in spans]
+    for index, segment in enumerate(cut_segments(merge_spans(spans), np.array(bounds))):
         blocks = []
         for columns, n_peaks in encoded:
-            offset, length = RunLayout(n_peaks, np.dtype(dtype)).byte_range(index)
+            offset, length = SpanLayout(n_peaks, np.dtype(dtype)).byte_range(index)
             block = b"".join(columns)[offset : offset + length]
             blocks.append(decode_block(block, int(n_peaks[index]), np.dtype(dtype)))
-        merged = encode_segment(merge_runs(blocks))
+        merged = encode_segment(merge_spans(blocks))
         assert b"".join(merged) == b"".join(encode_segment(segment))
 
 
 def test_nothing_is_copied() -> None:
     peaks = build_peaks([100.0, 200.0, 300.0])
-    columns, n_peaks = encode_run(peaks, np.array([150.0]))
+    columns, n_peaks = encode_span(peaks, np.array([150.0]))
     assert n_peaks.tolist() == [1, 2]
     assert np.shares_memory(np.frombuffer(columns[3], np.float64), peaks.mz)
     stored = np.frombuffer(b"".join(columns), np.uint8)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
-from ionbox_cloud.planning.sort_plan import SortPlan
 
 TASK = "SortSpectra"
 """The state that is a Fargate task."""
@@ -28,18 +26,3 @@ class CallRecord(JsonRecord):
     peak_memory_mb: float
     planned_mb: int
     rung_mb: int
-
-
-def price_call(call: CallRecord, sort: SortPlan | None) -> float:
-    """Return the price of a call on AWS; what the state machine does around it is not in it.
-
-    Parameters
-    ----------
-    call : CallRecord
-        What it took.
-    sort : SortPlan or None
-        How the run's dataset was sorted: the size of its task, if it had one.
-    """
-    if call.state == TASK and sort:
-        return read_prices().fargate_task(call.duration_s, sort.vcpu, call.rung_mb, sort.disk_gb)
-    return read_prices().lambda_calls(gigabyte_seconds(call.duration_s, call.rung_mb), 1)

@@ -14,6 +14,8 @@
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
         └── NotDelivered        nobody could be told of the end of a run
+
+StoreUnavailable and AccessDenied are each a StorageError, too: it has S3's word for the reason.
 """
 
 from __future__ import annotations
@@ -25,7 +27,21 @@ class TransientError(IonboxError):
     """The same call may well succeed later."""
 
 
-class StoreUnavailable(TransientError):  # noqa: N818 (the name is what operators read)
+class StorageError(IonboxError):
+    """Storage did not do what it was asked.
+
+    Attributes
+    ----------
+    code : str
+        What S3 calls the reason, such as ``SlowDown``; empty if it was not S3 that refused.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StoreUnavailable(StorageError, TransientError):  # noqa: N818 (the name is what operators read)
     """Object storage refused or dropped a request after its own retries."""
 
 
@@ -37,7 +53,7 @@ class InternalError(IonboxError):
     """Something that should not happen, whatever the input."""
 
 
-class AccessDenied(InternalError):  # noqa: N818
+class AccessDenied(StorageError, InternalError):  # noqa: N818
     """Storage does not let us read or write, and will not if asked again."""
 
 

@@ -10,18 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
 from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
-
-logger = Logger(service="ionbox")
 
 In = TypeVar("In", bound=Message)
 

@@ -53,7 +53,7 @@ def identify_segments(dataset_id: str, bounds: Sequence[float]) -> str:
 
 
 def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:
-    """Return the identity of what many calls leave while they sort a dataset cut into runs."""
+    """Return the identity of what many calls leave while they sort a dataset cut into spans."""
     return _hash_options("sort", segments_id, list(cuts))
 
 

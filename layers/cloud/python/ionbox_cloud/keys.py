@@ -7,16 +7,18 @@
     work     claims/<claim>/<n>.json                   a drop, and the run it asks for
              databases/<content>                       a molecule table, as given
              datasets/<dataset>/header.npz             the imzML header as arrays
+                                mask.npz               measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
+                                 targets.bin           a byte per ion: whether it is a target
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
              scores/<scores>/plan.json                 how the ions were cut into items
                              item-<n>.npz              their metrics
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-             sort/<sort>/run-<n>.bin                   a run of spectra, sorted, cut at the segments
-                         run-<n>.npz                   peaks per segment, TIC; written after it
-                         counts.npz                    peaks per run and segment
+             sort/<sort>/span-<n>.bin                  a span of spectra, sorted, cut by segment
+                         span-<n>.npz                  peaks per segment, TIC; written after it
+                         counts.npz                    peaks per span and segment
                          merged/<n>.json               segments from <n> on are there
                          checksum.json                 of the ibd
              executions/<execution>/plan.json                    what was asked, resolved
@@ -39,6 +41,8 @@ are hashes of content and options: equal input, equal key. ``<execution>`` is on
 
 from __future__ import annotations
 
+from ionbox_cloud.published import STATUS
+
 
 def claim(claim_id: str) -> str:
     """Return the folder of the attempts at what was dropped."""
@@ -60,6 +64,11 @@ def header(dataset_id: str) -> str:
     return f"datasets/{dataset_id}/header.npz"
 
 
+def mask(dataset_id: str) -> str:
+    """Return the key of which pixels of a dataset were measured."""
+    return f"datasets/{dataset_id}/mask.npz"
+
+
 def patterns(patterns_id: str) -> str:
     """Return the folder of a database's ions and patterns."""
     return f"patterns/{patterns_id}"
@@ -68,6 +77,11 @@ def patterns(patterns_id: str) -> str:
 def ions(patterns_id: str) -> str:
     """Return the key of a database's ion table."""
     return f"{patterns(patterns_id)}/ions.npz"
+
+
+def targets(patterns_id: str) -> str:
+    """Return the key of which ions of a database are targets; written after the ions."""
+    return f"{patterns(patterns_id)}/targets.bin"
 
 
 def pattern_chunk(patterns_id: str, chunk: int) -> str:
@@ -105,18 +119,18 @@ def sort(sort_id: str) -> str:
     return f"sort/{sort_id}"
 
 
-def sorted_run(sort_id: str, index: int) -> str:
-    """Return the key of a sorted run of spectra."""
-    return f"{sort(sort_id)}/run-{index:05}.bin"
+def sorted_span(sort_id: str, index: int) -> str:
+    """Return the key of a sorted span of spectra."""
+    return f"{sort(sort_id)}/span-{index:05}.bin"
 
 
-def sorted_run_summary(sort_id: str, index: int) -> str:
-    """Return the key of what says that a sorted run is there, and what is in it."""
-    return f"{sort(sort_id)}/run-{index:05}.npz"
+def sorted_span_summary(sort_id: str, index: int) -> str:
+    """Return the key of what says that a sorted span is there, and what is in it."""
+    return f"{sort(sort_id)}/span-{index:05}.npz"
 
 
-def sorted_run_counts(sort_id: str) -> str:
-    """Return the key of the peaks per run and segment."""
+def sorted_span_counts(sort_id: str) -> str:
+    """Return the key of the peaks per span and segment."""
     return f"{sort(sort_id)}/counts.npz"
 
 
@@ -212,4 +226,4 @@ def registered_database(database_name: str) -> str:
 
 def status(execution_id: str) -> str:
     """Return the key of how an execution went."""
-    return f"executions/{execution_id}/status.json"
+    return f"executions/{execution_id}/{STATUS}"

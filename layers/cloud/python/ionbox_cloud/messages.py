@@ -96,7 +96,7 @@ class SortChoice(Message):
     rung : int
         Where SegmentSpectra starts on the memory ladder.
     n_items, items_key
-        The list of SortRuns: how many, and its key; 0 and empty if that is not the way.
+        The list of SortSpans: how many, and its key; 0 and empty if that is not the way.
     task_cpu, task_memory : str
         Size of the Fargate task: 1/1024 of a processor, MB.
     task_disk_gb : int
@@ -150,7 +150,7 @@ class MapItem(Message):
 
 @dataclass(frozen=True)
 class SortItem(MapItem):
-    """To SortRuns: sort spectra ``start`` to ``stop``, run ``index`` of the dataset."""
+    """To SortSpans: sort spectra ``start`` to ``stop``, span ``index`` of the dataset."""
 
     index: int
     start: int
@@ -163,7 +163,7 @@ class SortItem(MapItem):
 
 @dataclass(frozen=True)
 class MergeItem(MapItem):
-    """To MergeSegments: merge the sorted runs into segments ``start`` to ``stop``."""
+    """To MergeSegments: merge the sorted spans into segments ``start`` to ``stop``."""
 
     start: int
     stop: int

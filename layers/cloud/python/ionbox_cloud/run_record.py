@@ -1,39 +1,146 @@
-"""What is written down about a run: what it took, with which versions, how it ended."""
+"""What is written down about a run: `RunRecord` is ``run.json``, `RunStatus` ``status.json``.
+
+Other versions of ionbox read both, so fields keep their names and meaning, new ones have a default,
+and what a reader does not know it passes over.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 from ionbox_science import SCIENCE_VERSION, __version__
+from ionbox_science.config import RunConfig
 
-from ionbox_cloud import keys
-from ionbox_cloud.call_records import TASK, CallRecord, price_call
-from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
-from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.store import Store
-
-_SORT_ALL = {"SegmentSpectra", TASK}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what decides a result."""
-    return {
-        "ionbox": __version__,
-        "science": SCIENCE_VERSION,
-        "python": platform.python_version(),
-        "numpy": importlib.metadata.version("numpy"),
-    }
+from ionbox_cloud.json_record import PublishedRecord
+from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 
 @dataclass(frozen=True)
-class StateTotals(JsonRecord):
+class Versions(PublishedRecord):
+    """Versions of what decides a result."""
+
+    ionbox: str
+    science: str
+    python: str = ""
+    numpy: str = ""
+
+    @classmethod
+    def here(cls) -> Versions:
+        """Return those of this process."""
+        return cls(
+            __version__,
+            SCIENCE_VERSION,
+            platform.python_version(),
+            importlib.metadata.version("numpy"),
+        )
+
+
+@dataclass(frozen=True)
+class DatasetRecord(PublishedRecord):
+    """The dataset of a run.
+
+    Attributes
+    ----------
+    id, name : str
+        Its identity, and what people call it.
+    n_spectra, n_peaks, width, height : int
+        As declared in the imzML; pixels.
+    mz_min, mz_max : float or None
+        Lowest and highest m/z of a peak; None in results of early versions.
+    pixel_size_um : list of float or None
+        Width and height of a pixel in micrometres, where the imzML says.
+    imzml_sha256 : str
+        Checksum of the imzML.
+    ibd_bytes : int
+        Size of the ibd.
+    ibd_checksum : IbdChecksum or None
+        Its checksum, and whether the imzML declares the same.
+    """
+
+    id: str
+    name: str
+    n_spectra: int = 0
+    n_peaks: int = 0
+    width: int = 0
+    height: int = 0
+    mz_min: float | None = None
+    mz_max: float | None = None
+    pixel_size_um: tuple[float, ...] | None = None
+    imzml_sha256: str = ""
+    ibd_bytes: int = 0
+    ibd_checksum: IbdChecksum | None = None
+
+    @property
+    def mz_range(self) -> tuple[float, float] | None:
+        """Lowest and highest m/z of a peak; None in results of early versions."""
+        if self.mz_min is None or self.mz_max is None:
+            return None
+        return self.mz_min, self.mz_max
+
+
+@dataclass(frozen=True)
+class SourceRecord(PublishedRecord):
+    """Where the data of a run lie: segments in the results bucket, the ibd in the inbox."""
+
+    segments: str = ""
+    ibd: str = ""
+    ibd_etag: str = ""
+
+
+@dataclass(frozen=True)
+class DatabaseRecord(PublishedRecord):
+    """A database of a run, and what came out.
+
+    Attributes
+    ----------
+    name, content_id : str
+        That of its file without extension, and the checksum of its content.
+    patterns_id, scores_id : str
+        Identities of what is computed from it.
+    n_molecules, n_skipped : int
+        Rows that were read, and bad ones that were left out.
+    n_annotations, n_dropped : int
+        Annotations, and targets that were found but whose FDR reached 1.
+    version : str or None
+        Of the database; tables of molecules say none.
+    n_targets, n_measured, best_msm, best_decoy_msm
+        As of `ionbox_science.annotation.quality.ScoreTally`.
+    """
+
+    name: str
+    content_id: str
+    patterns_id: str = ""
+    scores_id: str = ""
+    n_molecules: int = 0
+    n_skipped: int = 0
+    n_annotations: int = 0
+    n_dropped: int = 0
+    n_targets: int = 0
+    n_measured: int = 0
+    best_msm: float = 0.0
+    best_decoy_msm: float = 0.0
+    version: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write what is known."""
+        return {name: value for name, value in super().to_json().items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SummaryRow(PublishedRecord):
+    """Annotations of one kind of ion in one database, cumulated by FDR level; then ``all``."""
+
+    database: str
+    ion: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class StateTotals(PublishedRecord):
     """What the calls of one state took together.
 
     Attributes
@@ -62,72 +169,150 @@ class StateTotals(JsonRecord):
     dollars: float
 
 
-def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[str, StateTotals]:
-    """Add up the calls of each state of an execution, as far as it came.
+@dataclass(frozen=True)
+class StateBill(PublishedRecord):
+    """What one state cost."""
 
-    Parameters
-    ----------
-    work : Store
-        The work bucket.
-    execution_id : str
-        Which execution.
-    plan : RunPlan or None
-        Its plan, if it has one.
-    """
-    calls: dict[str, list[CallRecord]] = {}
-    for key in work.list(keys.records(execution_id)):
-        record = CallRecord.from_json(work.read_json(key))
-        calls.setdefault(record.state, []).append(record)
-    ladder = Ladder.from_environment()
-    return {state: _total(records, plan, ladder) for state, records in calls.items()}
+    gb_s: float
+    requests: int
+    dollars: float
 
 
-def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:
-    planned_mb = plan.sort.memory_mb if plan and calls[0].state in _SORT_ALL else 0
-    return StateTotals(
-        items=len(calls),
-        duration_s=round(sum(call.duration_s for call in calls), 4),
-        cpu_s=round(sum(call.cpu_s for call in calls), 4),
-        peak_memory_mb=max(call.peak_memory_mb for call in calls),
-        planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
-        climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
-        gb_s=round(sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls), 4),
-        dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
-    )
-
-
-def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
-    if call.state not in ladder.rungs_mb:
-        return 0
-    start = ladder.start_rung(call.state, planned_mb or call.planned_mb)
-    return ladder.climbs(call.state, start, call.rung_mb)
-
-
-def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> dict[str, Any]:
-    """Return what a run cost, or would have cost on AWS.
+@dataclass(frozen=True)
+class Bill(PublishedRecord):
+    """What a run cost, or would have cost on AWS.
 
     Calls that were killed, storage and its requests are not in it.
+
+    Attributes
+    ----------
+    dollars : float
+        In all; ``workflow_dollars`` of them for the state machine's transitions.
+    gb_s : float
+        Memory of functions and tasks times duration.
+    requests : int
+        Calls.
+    states : dict
+        The same by state.
+    on_aws : bool
+        Whether it was paid.
+    prices : str
+        Whose prices, and their date.
     """
-    prices = read_prices()
-    n_calls = sum(total.items for total in states.values())
-    calls = sum(total.dollars for total in states.values())
-    return {
-        "dollars": round(calls + prices.transitions(n_calls), 6),
-        "gb_s": round(sum(total.gb_s for total in states.values()), 3),
-        "requests": n_calls,
-        "workflow_dollars": round(prices.transitions(n_calls), 6),
-        "states": {
-            state: {"gb_s": total.gb_s, "requests": total.items, "dollars": total.dollars}
-            for state, total in states.items()
-        },
-        "on_aws": on_aws,
-        "prices": f"{prices.source}, {prices.date}",
-    }
+
+    dollars: float
+    gb_s: float = 0.0
+    requests: int = 0
+    workflow_dollars: float = 0.0
+    states: dict[str, StateBill] = field(default_factory=dict)
+    on_aws: bool = False
+    prices: str = ""
 
 
-def write_status(results: Store, execution_id: str, status: dict[str, Any]) -> None:
-    """Write how an execution ended."""
-    ended = datetime.now(UTC).isoformat(timespec="seconds")
-    results.write_json(
-        keys.status(execution_id), {"execution_id": execution_id, "ended": ended, **status}
-    )
+@dataclass(frozen=True)
+class RunRecord(PublishedRecord):
+    """``run.json``: what a run was, what it found, and what it took.
+
+    Attributes
+    ----------
+    run_id : str
+        Its identity.
+    dataset : DatasetRecord
+        What was annotated.
+    config : RunConfig
+        With what settings, defaults included.
+    databases : tuple of DatabaseRecord
+        In the order of the request.
+    versions : Versions
+        Of what decides a result.
+    n_annotations : int
+        Rows of ``annotations.csv``.
+    summary : tuple of SummaryRow
+        Per database and kind of ion.
+    warnings : tuple of str
+        What the user should know.
+    segments_id : str
+        Identity of the sorted peaks; empty in results of early versions.
+    sources : SourceRecord
+        Where the data lie.
+    sort : SortPlan or None
+        How the peaks were sorted.
+    states : dict of str to StateTotals
+        What each state took.
+    cost : Bill or None
+        In dollars.
+    """
+
+    run_id: str
+    dataset: DatasetRecord
+    config: RunConfig
+    databases: tuple[DatabaseRecord, ...]
+    versions: Versions
+    n_annotations: int = 0
+    summary: tuple[SummaryRow, ...] = ()
+    warnings: tuple[str, ...] = ()
+    segments_id: str = ""
+    sources: SourceRecord = SourceRecord()
+    sort: SortPlan | None = None
+    states: dict[str, StateTotals] = field(default_factory=dict)
+    cost: Bill | None = None
+
+
+@dataclass(frozen=True)
+class RunHeadline(PublishedRecord):
+    """What lists of runs show of ``run.json``, whichever version wrote it."""
+
+    run_id: str
+    dataset: DatasetRecord
+    n_annotations: int = 0
+
+
+@dataclass(frozen=True)
+class RunStatus(PublishedRecord):
+    """``status.json``: how an attempt ended; what does not apply is left out of it.
+
+    Attributes
+    ----------
+    status : str
+        ``succeeded``, ``invalid_input`` (the user must act), ``failed``, ``timed_out`` or
+        ``cancelled``.
+    execution_id : str
+        Which attempt.
+    ended : str or None
+        When, in UTC.
+    dataset, run_id : str or None
+        Which run; ``run_id`` is empty if it was never planned.
+    results, reused, n_annotations
+        Of a success: folder of the results, whether they were there before, and how many.
+    error, message, advice : str or None
+        Of anything else: error class, what was wrong, what to do.
+    cost : Bill or None
+        Of this attempt.
+    older_results, replaced_results : str or None
+        On one machine: the run whose results are still in the user's folder, and the one whose
+        results were there before.
+    """
+
+    status: str
+    execution_id: str = ""
+    ended: str | None = None
+    dataset: str | None = None
+    run_id: str | None = None
+    results: str | None = None
+    reused: bool | None = None
+    n_annotations: int | None = None
+    error: str | None = None
+    message: str | None = None
+    advice: str | None = None
+    cost: Bill | None = None
+    older_results: str | None = None
+    replaced_results: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there are results."""
+        return self.status == "succeeded"
+
+    def to_json(self) -> dict[str, Any]:
+        """Write what applies."""
+        return {name: value for name, value in super().to_json().items() if value is not None}

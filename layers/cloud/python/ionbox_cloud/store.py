@@ -9,15 +9,24 @@ import contextlib
 import functools
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
@@ -25,11 +34,22 @@ from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
     import boto3
+    from obstore import GetResult
 
 _MEMORY = "memory:"
 _S3 = "s3:"
 
 _SLICE_BYTES = 8 << 20
+
+_PIECE_BYTES = 1 << 20
+
+_READ_AT_ONCE = 32
+
+_SILENCE = timedelta(minutes=1)
+"""How long a person's connection may bring nothing; as long as it brings something it is waited
+for, because lines are slow and files large."""
+
+_LONGEST_ANSWER = timedelta(days=1)
 
 # A run takes a day at most; storage removes objects some time after they expire, never before.
 _LONGEST_USE = timedelta(days=2)
@@ -40,7 +60,10 @@ _LASTING = {
     "(os error 28)": "the disk is full",
     "(os error 30)": "the disk is read-only",
     "AccessDenied": "no permission",
+    "NoSuchBucket": "there is no such bucket",
 }
+
+_CODE = re.compile(r"<Code>(\w+)</Code>")
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -122,9 +145,10 @@ class Store:
 
         access: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session)}
         access["config"] = {"region": session.region_name} if session.region_name else {}
+        access["client_options"] = {"read_timeout": _SILENCE, "timeout": _LONGEST_ANSWER}
         if endpoint is not None:
             access["config"] |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-            access["client_options"] = {"allow_http": endpoint.startswith("http:")}
+            access["client_options"] |= {"allow_http": endpoint.startswith("http:")}
         return cls(from_url(url, **access), url, access=access)
 
     @property
@@ -149,6 +173,22 @@ class Store:
         """Read a whole object."""
         with _named_errors(key):
             return bytes(obstore.get(self._objects, key).bytes())
+
+    def read_if_there(self, key: str) -> bytes | None:
+        """Read a whole object, None if there is none."""
+        try:
+            return self.read(key)
+        except MissingObject:
+            return None
+
+    def download(self, key: str, path: Path, tell: Callable[[int], None]) -> None:
+        """Copy an object to a file, whatever its size; ``tell`` gets the bytes that arrived."""
+        with _named_errors(key):
+            found = obstore.get(self._objects, key)
+        with path.open("wb") as file:
+            for piece in _pieces(found, key):
+                file.write(piece)
+                tell(len(piece))
 
     def read_range(self, key: str, offset: int, n_bytes: int) -> memoryview:
         """Read ``n_bytes`` from ``offset``; no copy is made."""
@@ -225,6 +265,12 @@ class Store:
             found = obstore.list(self._objects, prefix.rstrip("/"))
             return sorted(meta["path"] for batch in found for meta in batch)
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return the size in bytes of each object below a prefix (a folder), by key, sorted."""
+        with _named_errors(prefix):
+            found = obstore.list(self._objects, prefix.rstrip("/"))
+            return dict(sorted((meta["path"], meta["size"]) for batch in found for meta in batch))
+
     def list_lasting(self, prefix: str) -> set[str]:
         """Return the keys below a prefix of objects that will still be there after any run."""
         with _named_errors(prefix):
@@ -241,6 +287,19 @@ class Store:
     def read_json(self, key: str) -> Any:
         """Read a JSON object."""
         return json.loads(self.read(key))
+
+    def read_json_if_whole(self, key: str) -> Any:
+        """Read a JSON object; None if there is none, or it is only half written."""
+        data = self.read_if_there(key)
+        try:
+            return None if data is None else json.loads(data)
+        except ValueError:
+            return None
+
+    def read_many_json(self, keys: Sequence[str]) -> Sequence[Any]:
+        """Read many objects at once as `read_json_if_whole` does, in the order of their keys."""
+        with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+            return list(threads.map(self.read_json_if_whole, keys))
 
     def write_json(self, key: str, value: Any) -> None:
         """Write JSON that people may read."""
@@ -299,6 +358,12 @@ def _open_folder(url: str, *, create: bool) -> ObjectStore:
         raise MissingObject(f"there is no folder {url}") from error
 
 
+def _pieces(found: GetResult, key: str) -> Iterator[memoryview]:
+    with _named_errors(key):
+        for piece in found.stream(min_chunk_size=_PIECE_BYTES):
+            yield memoryview(piece)
+
+
 def _cut(pieces: Sequence[memoryview]) -> Iterator[memoryview]:
     """Cut buffers into slices that are written without ever copying a whole buffer."""
     for piece in pieces:
@@ -311,13 +376,28 @@ def _named_errors(key: str) -> Iterator[None]:
     """Turn the library's errors into ours, with the key in the message."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise MissingObject(f"no object '{key}'") from error
     except (AlreadyExistsError, PreconditionError):
         raise
-    except BaseError as error:
-        for sign, reason in _LASTING.items():
-            if sign in str(error):
-                raise AccessDenied(f"object '{key}': {reason}") from error
-        reason = str(error).split("\n", 1)[0]
-        raise StoreUnavailable(f"object '{key}': {reason}") from error
+    except (BaseError, FileNotFoundError) as error:
+        raise _translate(error, key) from error
+
+
+def _translate(error: Exception, key: str) -> MissingObject | AccessDenied | StoreUnavailable:
+    text, code = str(error), _read_code(error)
+    if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
+        return MissingObject(f"no object '{key}'")
+    for sign, reason in _LASTING.items():
+        if sign in text:
+            return AccessDenied(f"object '{key}': {reason}", code)
+    first_line = text.split("\n", 1)[0].partition(": <?xml")[0]
+    return StoreUnavailable(f"object '{key}': {first_line}", code)
+
+
+def _read_code(error: Exception) -> str:
+    """Return S3's word for an error; empty if it gives none."""
+    found = _CODE.search(str(error))
+    if found:
+        return found[1]
+    if isinstance(error, PermissionDeniedError):
+        return "Forbidden"  # an answer to HEAD has a number only
+    return "Unauthenticated" if isinstance(error, UnauthenticatedError) else ""

@@ -23,7 +23,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ionbox_cloud.errors import TaskStopped
-from ionbox_cloud.handlers import logger, run_step
+from ionbox_cloud.handlers import run_step
+from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
 from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.store import Stores

@@ -1,6 +1,4 @@
-/*
- * Isotopologues of n atoms of one element, kept for the ions to come; see element_tables.c.
- */
+/* Isotopologues of n atoms of one element, kept for the ions to come; see element_tables.c. */
 
 #ifndef IONBOX_ELEMENT_TABLES_H
 #define IONBOX_ELEMENT_TABLES_H
@@ -8,7 +6,7 @@
 #include <stdint.h>
 
 /* Isotopologues of n atoms of one element, most abundant first. */
-typedef struct {
+struct element_table {
     int32_t element;
     int32_t n_atoms;
     int32_t n; /* 0: too many to list */
@@ -16,9 +14,9 @@ typedef struct {
     double *mass;      /* (n) Da */
     double *abundance; /* (n) relative to the first */
     int32_t *nucleons; /* (n) */
-} element_table;
+};
 
-typedef struct {
+struct element_tables {
     /* Isotopes of the elements, the most abundant first. */
     int32_t *isotope_starts; /* (n_elements + 1) */
     double *isotope_mass;    /* Da */
@@ -27,25 +25,26 @@ typedef struct {
     double *log_factorial; /* (MAX_ATOMS + 1), filled up to n_factorials */
     int32_t n_factorials;
 
-    element_table **tables; /* hash table, open addressing */
+    struct element_table **tables; /* hash table, open addressing */
     int32_t n_tables, capacity;
     int64_t n_cached; /* isotopologues in all tables */
-} element_tables;
+};
 
 /*
  * Set up zeroed tables. isotope_starts is (n_elements + 1); masses (Da) and abundances hold
  * isotope_starts[n_elements], at most ten of an element. Returns a status; release in any case.
  */
-int prepare_element_tables(element_tables *cache, int32_t n_elements,
-                           const int32_t *isotope_starts, const double *masses,
-                           const double *abundances);
+int32_t prepare_element_tables(struct element_tables *cache, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances);
 
-void release_element_tables(element_tables *cache);
+void release_element_tables(struct element_tables *cache);
 
 /* Forget all tables if they have become large; they are made anew. */
-void limit_element_tables(element_tables *cache);
+void limit_element_tables(struct element_tables *cache);
 
 /* The table of 1 .. 32767 atoms of an element, kept or new. Returns NULL without memory. */
-const element_table *get_element_table(element_tables *cache, int32_t element, int32_t n_atoms);
+const struct element_table *get_element_table(struct element_tables *cache, int32_t element,
+                                              int32_t n_atoms);
 
 #endif

@@ -1,10 +1,9 @@
-/*
- * Isotopologues of an ion: the fine structure of its isotope pattern; see fine_structure.c.
- */
+/* Isotopologues of an ion: the fine structure of its isotope pattern; see fine_structure.c. */
 
 #ifndef IONBOX_FINE_STRUCTURE_H
 #define IONBOX_FINE_STRUCTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "element_tables.h"
@@ -12,37 +11,38 @@
 /* Relative difference below which rounding may decide; it differs from the reference's by 1e-15. */
 #define NEAR_TIE 1e-12
 
-typedef struct {
+struct fine_structure {
     /* Result: isotopologues of the last ion, by ascending mass. */
     int32_t n;         /* 0: too many */
     double *mass;      /* (n) m/z in Da at charge +-1 */
     double *abundance; /* (n) relative to the top */
-    int declined;      /* rounding decides whether one belongs to it */
+    bool declined;     /* rounding decides whether one belongs to it */
 
-    element_tables elements;
+    struct element_tables elements;
 
     int32_t capacity; /* of mass, abundance and these */
     double *mass_next, *abundance_next;
     int32_t *nucleons, *nucleons_next;
     int32_t *bucket;
     int32_t bucket_capacity;
-} fine_structure;
+};
 
 /*
  * Set up a zeroed fine structure. isotope_starts is (n_elements + 1); masses (Da) and abundances
  * hold isotope_starts[n_elements], at most ten of an element. Returns a status; release in any
  * case.
  */
-int prepare_fine_structure(fine_structure *fine, int32_t n_elements, const int32_t *isotope_starts,
-                           const double *masses, const double *abundances);
+int32_t prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
+                               const int32_t *isotope_starts, const double *masses,
+                               const double *abundances);
 
-void release_fine_structure(fine_structure *fine);
+void release_fine_structure(struct fine_structure *fine);
 
 /*
  * Compute the isotopologues of an ion that have at least 1e-4 of the top one's abundance. elements
  * (n_elements) ascend, counts are 1 .. 32767. Returns a status.
  */
-int build_fine_structure(fine_structure *fine, int64_t n_elements, const int32_t *elements,
-                         const int32_t *counts, int32_t charge);
+int32_t build_fine_structure(struct fine_structure *fine, int64_t n_elements,
+                             const int32_t *elements, const int32_t *counts, int32_t charge);
 
 #endif

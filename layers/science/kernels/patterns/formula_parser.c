@@ -1,14 +1,17 @@
 /*
- * Element counts of many formulas at once.
+ * Counts the elements of many formulas at once.
  *
- * A formula is symbols with optional counts, "C6H12O6"; a symbol may stand twice. Isotope labels
- * ("Cx": carbon-13 in every molecule) are symbols too; they do not enter the counts, but their mass
- * is summed up.
+ * In: formulas, one a line, as "C6H12O6": symbols with optional counts; a symbol may stand twice.
+ * Isotope labels ("Cx": carbon-13 in every molecule) are symbols too. Out: ids and counts of each
+ * formula's elements, ascending; the summed mass of its labels in Da, which enter no count.
+ *
+ * Cost: a look at each byte and, per formula, at each symbol there is. The odd limits are those of
+ * the reference (cpyMSpec 0.4.2), which must read the same formula from the same text.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
 
 enum { READ, WITHOUT_PATTERN, DECLINED };
 enum {
@@ -21,74 +24,83 @@ enum {
 
 static const int64_t SATURATED = 1000000000000000;
 
-typedef struct {
+struct symbol_table {
     int16_t symbol_id[26 * SECOND_LETTERS]; /* -1: no such symbol */
     int32_t n_elements;                     /* further symbols are labels */
     int32_t n_symbols;
     const double *label_masses;
-} symbol_table;
+};
 
 /* What one formula holds. */
-typedef struct {
+struct composition {
     int64_t counts[MAX_SYMBOLS];
-    int64_t largest; /* number that stands in the text */
-    int n_symbols;   /* that stand in the text */
-} composition;
+    int64_t largest;   /* number that stands in the text */
+    int32_t n_symbols; /* that stand in the text */
+};
 
-static int fill_symbol_table(symbol_table *table, const char *symbols)
+static bool fill_symbol_table(struct symbol_table *table, const char *symbols)
 {
     memset(table->symbol_id, 0xff, sizeof table->symbol_id);
     for (int32_t s = 0; s < table->n_symbols; s++) {
         const char first = symbols[2 * s], second = symbols[2 * s + 1];
-        if (first < 'A' || first > 'Z' || (second && (second < 'a' || second > 'z')))
-            return 0;
-        table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)]
-            = (int16_t)s;
+        if (first < 'A' || first > 'Z' || (second && (second < 'a' || second > 'z'))) {
+            return false;
+        }
+        table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)] =
+            (int16_t)s;
     }
-    return 1;
+    return true;
 }
 
-static int is_lower(char letter)
+static bool is_lower(char letter)
 {
     return letter >= 'a' && letter <= 'z';
 }
 
-static int is_digit(char letter)
+static bool is_digit(char letter)
 {
     return letter >= '0' && letter <= '9';
 }
 
-/* Read one line into a zeroed composition; returns 0 where it is not a formula. */
-static int read_formula(const symbol_table *table, const char *text, const char *end,
-                        composition *read)
+/* Read one line into a zeroed composition; returns whether it is a formula. */
+static bool read_formula(const struct symbol_table *table, const char *text, const char *end,
+                         struct composition *read)
 {
     while (text < end) {
         const char first = *text++;
         char second = 0;
         int64_t count = 0;
-        int id;
-        if (first < 'A' || first > 'Z')
-            return 0;
-        if (text < end && is_lower(*text))
+        if (first < 'A' || first > 'Z') {
+            return false;
+        }
+        if (text < end && is_lower(*text)) {
             second = *text++;
-        id = table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)];
-        if (id < 0)
-            return 0;
-        if (text == end || !is_digit(*text))
+        }
+        const int32_t id =
+            table->symbol_id[(first - 'A') * SECOND_LETTERS + (second ? second - 'a' + 1 : 0)];
+        if (id < 0) {
+            return false;
+        }
+        if (text == end || !is_digit(*text)) {
             count = 1;
-        for (; text < end && is_digit(*text); text++)
+        }
+        for (; text < end && is_digit(*text); text++) {
             count = count < SATURATED ? count * 10 + (*text - '0') : SATURATED;
-        if (count > read->largest)
+        }
+        if (count > read->largest) {
             read->largest = count;
-        if (read->counts[id] < SATURATED)
+        }
+        if (read->counts[id] < SATURATED) {
             read->counts[id] += count;
+        }
         read->n_symbols++;
     }
-    return 1;
+    return true;
 }
 
 /* Sum of the labels' masses in Da; takes them out of the counts. */
-static double take_labels(const symbol_table *table, composition *read, int *n_labels)
+static double take_labels(const struct symbol_table *table, struct composition *read,
+                          int32_t *n_labels)
 {
     double mass = 0.0;
     *n_labels = 0;
@@ -104,65 +116,71 @@ static double take_labels(const symbol_table *table, composition *read, int *n_l
  * A labelled formula is written anew before the reference reads it, so there the sums count, not
  * the numbers in the text.
  */
-static int64_t write_counts(const symbol_table *table, composition *read, int32_t *elements,
-                            int32_t *counts, double *label_mass, uint8_t *outcome)
+static int64_t write_counts(const struct symbol_table *table, struct composition *read,
+                            int32_t *elements, int32_t *counts, double *label_mass,
+                            uint8_t *outcome)
 {
     int64_t n = 0, most = 0;
-    int n_labels;
+    int32_t n_labels;
     *label_mass = take_labels(table, read, &n_labels);
-    for (int32_t s = 0; s < table->n_elements; s++)
+    for (int32_t s = 0; s < table->n_elements; s++) {
         if (read->counts[s]) {
             most = read->counts[s] > most ? read->counts[s] : most;
             elements[n] = s;
             counts[n++] = read->counts[s] > MAX_ATOMS ? MAX_ATOMS : (int32_t)read->counts[s];
         }
-    if (n == 0 && n_labels == 0 && read->n_symbols > 0)
+    }
+    if (n == 0 && n_labels == 0 && read->n_symbols > 0) {
         return -1;
-    if (n == 0 || (n_labels ? most : read->largest) >= 10 * LAST_EXTENSIBLE)
+    }
+    if (n == 0 || (n_labels ? most : read->largest) >= 10 * LAST_EXTENSIBLE) {
         *outcome = WITHOUT_PATTERN;
-    else
+    } else {
         *outcome = most > MAX_ATOMS ? DECLINED : READ;
+    }
     return *outcome == READ ? n : 0;
 }
 
 /*
  * Count the elements of formulas, one a line.
  *
- * symbols: (n_symbols, 2) chars, zero-padded: n_elements elements, ascending, then isotope labels of
- * label_masses (n_symbols - n_elements) Da. starts (n_formulas + 1): where each formula's elements
- * (ids, ascending) and counts begin; both hold at most n_bytes. label_mass (n_formulas) Da.
- * outcome (n_formulas): 0 read; 1 no natural isotopes, or a number too big; 2 too many atoms.
+ * symbols: (n_symbols, 2) chars, zero-padded: n_elements elements, ascending, then isotope labels
+ * of label_masses (n_symbols - n_elements) Da. starts (n_formulas + 1): where each formula's
+ * elements (ids, ascending) and counts begin; both hold at most n_bytes. label_mass (n_formulas)
+ * Da. outcome (n_formulas): 0 read; 1 no natural isotopes, or a number too big; 2 too many atoms.
  * Returns -1, or the index of the first line that is no formula (n_formulas: as many lines are not
  * there, or the table of symbols is wrong).
  */
 int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formulas,
-                                     const char *symbols, int32_t n_elements, int32_t n_symbols,
-                                     const double *label_masses, int64_t *starts,
-                                     int32_t *elements, int32_t *counts, double *label_mass,
-                                     uint8_t *outcome)
+                              const char *symbols, int32_t n_elements, int32_t n_symbols,
+                              const double *label_masses, int64_t *starts, int32_t *elements,
+                              int32_t *counts, double *label_mass, uint8_t *outcome)
 {
-    symbol_table table;
-    composition read;
+    struct symbol_table table;
+    struct composition read;
     const char *end = text + n_bytes;
     int64_t n = 0;
     table.n_elements = n_elements;
     table.n_symbols = n_symbols;
     table.label_masses = label_masses;
-    if (n_symbols > MAX_SYMBOLS || n_symbols < n_elements || !fill_symbol_table(&table, symbols))
+    if (n_symbols > MAX_SYMBOLS || n_symbols < n_elements || !fill_symbol_table(&table, symbols)) {
         return n_formulas;
+    }
     starts[0] = 0;
     for (int64_t i = 0; i < n_formulas; i++) {
-        const char *line_end
-            = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
-        int64_t written;
-        if (!line_end)
+        const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+        if (!line_end) {
             return n_formulas;
+        }
         memset(&read, 0, sizeof read);
-        if (!read_formula(&table, text, line_end, &read))
+        if (!read_formula(&table, text, line_end, &read)) {
             return i;
-        written = write_counts(&table, &read, elements + n, counts + n, label_mass + i, outcome + i);
-        if (written < 0)
+        }
+        const int64_t written =
+            write_counts(&table, &read, elements + n, counts + n, label_mass + i, outcome + i);
+        if (written < 0) {
             return i;
+        }
         n += written;
         starts[i + 1] = n;
         text = line_end + 1;

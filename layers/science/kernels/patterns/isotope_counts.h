@@ -1,6 +1,4 @@
-/*
- * How many atoms of an element are of which isotope: the probable cases; see isotope_counts.c.
- */
+/* How many atoms of an element are of which isotope: the probable cases; see isotope_counts.c. */
 
 #ifndef IONBOX_ISOTOPE_COUNTS_H
 #define IONBOX_ISOTOPE_COUNTS_H
@@ -19,22 +17,22 @@ enum {
 };
 
 /* Isotope counts found so far, as a set. */
-typedef struct {
+struct count_set {
     int16_t (*counts)[MAX_ISOTOPES];
     double *log_probability;
     int32_t n, capacity;
     int32_t *slots; /* index + 1, 0 = free */
     uint32_t mask;
-} count_set;
+};
 
 /*
  * Collect all isotope counts of n atoms of an element with at least 1e-4 of the mode's probability
  * into a zeroed set, the mode first. log_abundance (n_isotopes) falls; log_factorial is filled up
  * to n_atoms. Stops beyond MAX_ISOTOPOLOGUES. Returns 0 without memory; free the set in any case.
  */
-int collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
-                   int32_t n_atoms, count_set *set);
+int32_t collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
+                       int32_t n_atoms, struct count_set *set);
 
-void free_count_set(count_set *set);
+void free_count_set(struct count_set *set);
 
 #endif

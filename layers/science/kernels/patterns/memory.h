@@ -1,27 +1,30 @@
 /*
- * Arrays that grow.
+ * Arrays that grow as an ion needs them, and are kept for the next: see pattern_context.h.
  */
 
 #ifndef IONBOX_MEMORY_H
 #define IONBOX_MEMORY_H
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../status.h"
+
 /*
  * Make room for `wanted` items of `size` bytes in the array that a pointer, given by its address,
- * points to; the old content stays. Returns 0 without memory.
+ * points to; the old content stays. Returns a status.
  */
-static inline int grow_array(void *pointer_to_array, size_t wanted, size_t size)
+static inline int32_t grow_array(void *pointer_to_array, size_t wanted, size_t size)
 {
-    void *grown;
     void *old;
     memcpy(&old, pointer_to_array, sizeof old);
-    grown = realloc(old, wanted * size);
-    if (!grown)
-        return 0;
+    void *grown = realloc(old, wanted * size);
+    if (!grown) {
+        return STATUS_NO_MEMORY;
+    }
     memcpy(pointer_to_array, &grown, sizeof grown);
-    return 1;
+    return STATUS_OK;
 }
 
 #endif

@@ -1,10 +1,13 @@
 /*
  * What one thread needs to compute isotope patterns: tables, and what its steps hand on.
+ *
+ * Arrays grow to what the largest ion so far needed, so that an ion mostly allocates nothing.
  */
 
 #ifndef IONBOX_PATTERN_CONTEXT_H
 #define IONBOX_PATTERN_CONTEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fine_structure.h"
@@ -18,35 +21,35 @@ enum {
 };
 
 /* Samples start + j * increment, 0 <= j < count, of one width. */
-typedef struct {
+struct segment {
     double start;     /* m/z */
     double increment; /* m/z */
     double sigma;     /* m/z */
     int64_t first;    /* index of the first sample on the grid */
     int64_t count;
-    int32_t peak;     /* isotopologue that sets sigma; -1 in the empty space between clusters */
-} segment;
+    int32_t peak; /* isotopologue that sets sigma; -1 in the empty space between clusters */
+};
 
 /* Isotopologues that do not interact with others. */
-typedef struct {
+struct cluster {
     int32_t first, last;
     double top, sum; /* abundance */
     double mean;     /* m/z */
-} cluster;
+};
 
-typedef struct {
+struct centroid_peak {
     double mz;
     double intensity;
-} centroid_peak;
+};
 
-typedef struct {
+struct pattern_context {
     double exp_table[EXP_SIZE];
-    fine_structure fine;
+    struct fine_structure fine;
 
     /* Grid. */
     double *sigma, *step; /* (fine.n) m/z, where each isotopologue sets the width */
     int32_t width_capacity;
-    segment *segments;
+    struct segment *segments;
     int32_t n_segments, segment_capacity;
 
     /* Envelope. */
@@ -54,14 +57,14 @@ typedef struct {
     int64_t sample_capacity;
 
     /* Maxima. */
-    cluster *clusters;
+    struct cluster *clusters;
     int32_t n_clusters, cluster_capacity;
-    centroid_peak *peaks;
+    struct centroid_peak *peaks;
     int32_t n_peaks, peak_capacity;
     double *best; /* (n_wanted) */
     int32_t best_capacity;
 
-    int declined; /* the last digits decide about the ion */
-} pattern_context;
+    bool declined; /* the last digits decide about the ion */
+};
 
 #endif

@@ -1,5 +1,14 @@
 /*
- * Samples of an envelope, each computed with the very table of exponentials of the reference.
+ * Samples the envelope of an isotope pattern: the sum of a Gaussian per isotopologue.
+ *
+ * In: the isotopologues, and a range of samples of the grid. Out: m/z and height of each sample,
+ * the height relative to the most abundant isotopologue; and upper bounds, to know what need not be
+ * sampled.
+ *
+ * The reference takes its Gaussians from a table of exponentials with a quadratic correction, up to
+ * 1e-8 too low, and cuts them off at 6 sigma. The same table is used here, entry by entry, as a
+ * better exponential would decide near ties otherwise. Cost: samples times isotopologues within 6
+ * sigma.
  */
 
 #include "pattern_envelope.h"
@@ -37,86 +46,97 @@ static void add_gaussian(const double *restrict exp_table, double mass, double a
         const double distance = (mass - mz[j]) / sigma;
         x[j] = distance * distance * -0.5;
     }
-    for (int j = 0; j < n; j++)
+    for (int j = 0; j < n; j++) {
         cell[j] = (int32_t)((x[j] - EXP_MIN) / EXP_STEP);
+    }
     for (int j = 0; j < n; j++) {
         const double rest = x[j] - (cell[j] * EXP_STEP + EXP_MIN);
         weight[j] = 1.0 + rest * (1.0 + 0.5 * rest);
     }
-    for (int j = 0; j < n; j++)
-        if (x[j] >= EXP_MIN)
+    for (int j = 0; j < n; j++) {
+        if (x[j] >= EXP_MIN) {
             value[j] += abundance * (exp_table[cell[j]] * weight[j]);
+        }
+    }
 }
 
 /* Envelope at samples of one width; mz ascends. `low`: no isotopologue before it is in reach. */
-static void sum_gaussians(const pattern_context *context, double sigma, int32_t *low, int64_t n,
-                          const double *mz, double *value)
+static void sum_gaussians(const struct pattern_context *context, double sigma, int32_t *low,
+                          int64_t n, const double *mz, double *value)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     const double reach = REACH * sigma * (1.0 + 1e-9); /* the cut-off itself is the table's end */
     int32_t k = *low;
-    while (k > 0 && mz[0] - mass[k - 1] <= reach)
+    while (k > 0 && mz[0] - mass[k - 1] <= reach) {
         k--;
+    }
     memset(value, 0, (size_t)n * sizeof *value);
     for (int64_t start = 0; start < n; start += SAMPLES_AT_ONCE) {
         const int count = (int)(n - start < SAMPLES_AT_ONCE ? n - start : SAMPLES_AT_ONCE);
         const double last_in_reach = mz[start + count - 1] + reach;
-        while (k < context->fine.n && mz[start] - mass[k] > reach)
+        while (k < context->fine.n && mz[start] - mass[k] > reach) {
             k++;
-        for (int32_t i = k; i < context->fine.n && mass[i] <= last_in_reach; i++)
+        }
+        for (int32_t i = k; i < context->fine.n && mass[i] <= last_in_reach; i++) {
             add_gaussian(context->exp_table, mass[i], abundance[i], sigma, count, mz + start,
                          value + start);
+        }
     }
     *low = k;
 }
 
-void sample_envelope(pattern_context *context, int32_t hint, int64_t first, int64_t count,
-                            double *mz, double *value)
+void sample_envelope(struct pattern_context *context, int32_t hint, int64_t first, int64_t count,
+                     double *mz, double *value)
 {
-    const segment *in = context->segments + hint;
-    const segment *end = context->segments + context->n_segments;
+    const struct segment *in = context->segments + hint;
+    const struct segment *end = context->segments + context->n_segments;
     int64_t done = 0;
     int32_t low = 0;
-    while (in > context->segments && in->first > first)
+    while (in > context->segments && in->first > first) {
         in--;
+    }
     if (in->first > first) {
-        context->declined = 1;
+        context->declined = true;
         return;
     }
-    while (in < end && in->first + in->count <= first)
+    while (in < end && in->first + in->count <= first) {
         in++;
+    }
     low = in < end && in->peak > 0 ? in->peak : 0;
     for (; in < end && done < count; in++) {
         const int64_t skip = first + done - in->first;
         const int64_t n = in->count - skip < count - done ? in->count - skip : count - done;
-        for (int64_t j = 0; j < n; j++)
+        for (int64_t j = 0; j < n; j++) {
             mz[done + j] = sample_position(in, first + done + j);
-        if (in->peak < 0)
+        }
+        if (in->peak < 0) {
             memset(value + done, 0, (size_t)n * sizeof *value);
-        else
+        } else {
             sum_gaussians(context, in->sigma, &low, n, mz + done, value + done);
+        }
         done += n;
     }
-    if (done < count)
-        context->declined = 1;
+    if (done < count) {
+        context->declined = true;
+    }
 }
 
-int may_reach(const pattern_context *context, const cluster *within, double sigma,
-                     double from, double to, double least)
+bool may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
+               double from, double to, double least)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     const double per_sigma = 1.0 / sigma, reach = REACH * sigma;
     double bound = 0.0;
     for (int32_t k = within->first; k <= within->last && mass[k] <= to + reach; k++) {
-        const double distance
-            = per_sigma * (mass[k] < from ? from - mass[k] : (mass[k] > to ? mass[k] - to : 0.0));
+        const double distance =
+            per_sigma * (mass[k] < from ? from - mass[k] : (mass[k] > to ? mass[k] - to : 0.0));
         const double x = distance * distance * -0.5 - EXP_MIN;
         /* the end of a cell is above all in it; rounding does not reach over two */
         const int32_t cell = x > 0.0 ? (int32_t)(x * (1.0 / EXP_STEP)) + 2 : 2;
         bound += abundance[k] * context->exp_table[cell < EXP_SIZE ? cell : EXP_SIZE - 1];
-        if (bound >= least * (1.0 - 1e-6))
-            return 1;
+        if (bound >= least * (1.0 - 1e-6)) {
+            return true;
+        }
     }
-    return 0;
+    return false;
 }
-

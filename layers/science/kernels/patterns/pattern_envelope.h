@@ -1,6 +1,4 @@
-/*
- * Envelope of an isotope pattern: the sum of a Gaussian per isotopologue; see pattern_envelope.c.
- */
+/* Envelope of an isotope pattern, a sum of Gaussians; see pattern_envelope.c. */
 
 #ifndef IONBOX_PATTERN_ENVELOPE_H
 #define IONBOX_PATTERN_ENVELOPE_H
@@ -14,11 +12,11 @@ void fill_exp_table(double *table);
  * Compute samples first .. first + count - 1 of the grid into mz and value (count). `hint` is a
  * segment at or before the first. Samples before or after the grid make the ion declined.
  */
-void sample_envelope(pattern_context *context, int32_t hint, int64_t first, int64_t count,
+void sample_envelope(struct pattern_context *context, int32_t hint, int64_t first, int64_t count,
                      double *mz, double *value);
 
 /* Whether the envelope of a cluster may reach `least` between two m/z; sigma: its largest width. */
-int may_reach(const pattern_context *context, const cluster *within, double sigma, double from,
-              double to, double least);
+bool may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
+               double from, double to, double least);
 
 #endif

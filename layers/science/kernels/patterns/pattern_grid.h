@@ -1,6 +1,4 @@
-/*
- * Positions at which the envelope of an isotope pattern is sampled; see pattern_grid.c.
- */
+/* Positions at which the envelope of an isotope pattern is sampled; see pattern_grid.c. */
 
 #ifndef IONBOX_PATTERN_GRID_H
 #define IONBOX_PATTERN_GRID_H
@@ -13,16 +11,16 @@ enum { ANALYZER_ORBITRAP, ANALYZER_FTICR, ANALYZER_TOF };
  * Lay out the grid for the context's isotopologues, with the widths that an analyzer of some
  * resolving power (at m/z 200) gives them. Returns a status.
  */
-int lay_out_grid(pattern_context *context, int32_t analyzer, double resolving_power);
+int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power);
 
 /* Index of the last segment that starts at or before an m/z, looking from `hint` on. */
-int32_t find_segment(const pattern_context *context, int32_t hint, double mz);
+int32_t find_segment(const struct pattern_context *context, int32_t hint, double mz);
 
 /* Index on the grid of the last sample at or before an m/z, in segments from `hint` on. */
-int64_t find_sample(const pattern_context *context, int32_t hint, double mz);
+int64_t find_sample(const struct pattern_context *context, int32_t hint, double mz);
 
 /* m/z of a sample by its index on the grid. */
-static inline double sample_position(const segment *in, int64_t index)
+static inline double sample_position(const struct segment *in, int64_t index)
 {
     return in->start + (double)(index - in->first) * in->increment;
 }

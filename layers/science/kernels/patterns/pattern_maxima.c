@@ -1,21 +1,29 @@
 /*
- * Finds the local maxima of an envelope that can be among the best, and computes few samples else:
+ * Finds those local maxima of an envelope that can be among the n most intense.
+ *
+ * In: an ion's isotopologues and grid, n. Out: m/z and intensity of the maxima, at least the n
+ * best.
+ *
+ * Few samples need computing:
  *
  *   - isotopologues within 1.9 sigma of each other make a log-concave envelope, with one maximum
  *     (log f has the second derivative var / sigma^4 - 1 / sigma^2, where var <= (range / 2)^2), so
- *     climbing from the mean finds it;
+ *     climbing from the mean finds it, mostly with 16 samples;
  *   - elsewhere, blocks of samples whose upper bound is below the n-th best maximum are skipped.
+ *
+ * One step of Newton's method per cluster would give other peaks for 5 to 18 % of ions:
+ * isotopologues of one cluster can make several maxima, and the reference counts them all.
  */
 
 #include "pattern_maxima.h"
 
 #include <math.h>
 
+#include "../status.h"
 #include "isotope_counts.h"
 #include "memory.h"
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
-#include "../status.h"
 
 static const double UNIMODAL = 1.9; /* range / sigma up to which the envelope has one maximum */
 static const double SEPARATE = 6.5; /* distance / sigma beyond which peaks do not interact */
@@ -28,19 +36,21 @@ enum {
 
 /* ---- maxima among samples ---- */
 
-int is_less(pattern_context *context, double a, double b)
+bool is_less(struct pattern_context *context, double a, double b)
 {
-    if (fabs(a - b) <= NEAR_TIE * b)
-        context->declined = 1;
+    if (fabs(a - b) <= NEAR_TIE * b) {
+        context->declined = true;
+    }
     return a < b;
 }
 
-static int add_peak(pattern_context *context, double mz, double intensity)
+static int32_t add_peak(struct pattern_context *context, double mz, double intensity)
 {
     if (context->n_peaks == context->peak_capacity) {
         int32_t capacity = 2 * context->peak_capacity + 64;
-        if (!grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks))
+        if (grow_array(&context->peaks, (size_t)capacity, sizeof *context->peaks) != STATUS_OK) {
             return STATUS_NO_MEMORY;
+        }
         context->peak_capacity = capacity;
     }
     context->peaks[context->n_peaks].mz = mz;
@@ -53,15 +63,17 @@ static int add_peak(pattern_context *context, double mz, double intensity)
  * Weighted mean of the 15 samples around a local maximum, from the foot of its left flank to the
  * sample before the one where the right flank ends, as the reference has it.
  */
-static int add_centroid(pattern_context *context, const double *mz, const double *value)
+static int32_t add_centroid(struct pattern_context *context, const double *mz, const double *value)
 {
     double weighted = 0.0, total = 0.0;
     int i = HALF_WINDOW;
-    while (i > 0 && is_less(context, value[i - 1], value[i]))
+    while (i > 0 && is_less(context, value[i - 1], value[i])) {
         i--;
+    }
     for (; i < WINDOW; i++) {
-        if (i > HALF_WINDOW && i + 1 < WINDOW && is_less(context, value[i], value[i + 1]))
+        if (i > HALF_WINDOW && i + 1 < WINDOW && is_less(context, value[i], value[i + 1])) {
             break;
+        }
         weighted += mz[i] * value[i];
         total += value[i];
     }
@@ -69,69 +81,80 @@ static int add_centroid(pattern_context *context, const double *mz, const double
 }
 
 /* Add the local maxima of at least `least` among samples; not in half a window at either end. */
-static int add_maxima(pattern_context *context, const double *mz, const double *value,
-                      int64_t count, double least)
+static int32_t add_maxima(struct pattern_context *context, const double *mz, const double *value,
+                          int64_t count, double least)
 {
     for (int64_t i = HALF_WINDOW; i < count - HALF_WINDOW; i++) {
-        int status;
         /* most samples are clearly none */
         if (value[i] < least * (1.0 - NEAR_TIE) || value[i - 1] > value[i] * (1.0 + NEAR_TIE)
-            || value[i + 1] > value[i] * (1.0 + NEAR_TIE))
+            || value[i + 1] > value[i] * (1.0 + NEAR_TIE)) {
             continue;
+        }
         if (is_less(context, value[i], least) || !is_less(context, value[i - 1], value[i])
-            || is_less(context, value[i], value[i + 1]))
+            || is_less(context, value[i], value[i + 1])) {
             continue;
-        status = add_centroid(context, mz + i - HALF_WINDOW, value + i - HALF_WINDOW);
-        if (status)
+        }
+        const int32_t status = add_centroid(context, mz + i - HALF_WINDOW, value + i - HALF_WINDOW);
+        if (status != STATUS_OK) {
             return status;
+        }
     }
     return STATUS_OK;
 }
 
 /* ---- maxima of a cluster ---- */
 
-static int reserve_samples(pattern_context *context, int64_t wanted)
+static int32_t reserve_samples(struct pattern_context *context, int64_t wanted)
 {
     int64_t capacity = 2 * wanted;
-    if (wanted <= context->sample_capacity)
-        return 1;
+    if (wanted <= context->sample_capacity) {
+        return STATUS_OK;
+    }
     context->sample_capacity = 0;
-    if (!grow_array(&context->sample_mz, (size_t)capacity, sizeof(double))
-        || !grow_array(&context->sample_value, (size_t)capacity, sizeof(double)))
-        return 0;
+    if (grow_array(&context->sample_mz, (size_t)capacity, sizeof(double)) != STATUS_OK
+        || grow_array(&context->sample_value, (size_t)capacity, sizeof(double)) != STATUS_OK) {
+        return STATUS_NO_MEMORY;
+    }
     context->sample_capacity = capacity;
-    return 1;
+    return STATUS_OK;
 }
 
 /* Add maxima of at least `least` among samples first .. last; half a window more is computed. */
-static int scan_samples(pattern_context *context, int32_t hint, int64_t first, int64_t last,
-                        double least)
+static int32_t scan_samples(struct pattern_context *context, int32_t hint, int64_t first,
+                            int64_t last, double least)
 {
     const int64_t count = last - first + 1 + 2 * HALF_WINDOW;
-    if (!reserve_samples(context, count))
-        return STATUS_NO_MEMORY;
+    const int32_t status = reserve_samples(context, count);
+    if (status != STATUS_OK) {
+        return status;
+    }
     sample_envelope(context, hint, first - HALF_WINDOW, count, context->sample_mz,
                     context->sample_value);
-    if (context->declined)
+    if (context->declined) {
         return STATUS_OK;
+    }
     return add_maxima(context, context->sample_mz, context->sample_value, count, least);
 }
 
 /* Find the one maximum of a log-concave cluster, climbing from its centre of mass. */
-static int climb(pattern_context *context, int32_t hint, double mean, double least)
+static int32_t climb(struct pattern_context *context, int32_t hint, double mean, double least)
 {
     int64_t top = find_sample(context, hint, mean);
     double mz[CLIMB_WINDOW], value[CLIMB_WINDOW];
     for (;;) {
         int best = 0;
         sample_envelope(context, hint, top - HALF_WINDOW, CLIMB_WINDOW, mz, value);
-        if (context->declined)
+        if (context->declined) {
             return STATUS_OK;
-        for (int i = 1; i < CLIMB_WINDOW; i++)
-            if (value[i] > value[best])
+        }
+        for (int i = 1; i < CLIMB_WINDOW; i++) {
+            if (value[i] > value[best]) {
                 best = i;
-        if (best >= HALF_WINDOW && best < CLIMB_WINDOW - HALF_WINDOW)
+            }
+        }
+        if (best >= HALF_WINDOW && best < CLIMB_WINDOW - HALF_WINDOW) {
             return add_maxima(context, mz, value, CLIMB_WINDOW, least);
+        }
         top += best - HALF_WINDOW;
     }
 }
@@ -140,33 +163,37 @@ static int climb(pattern_context *context, int32_t hint, double mean, double lea
  * Scan a cluster's samples block by block, leaving out blocks that cannot reach `least`. Maxima lie
  * between the lightest isotopologue and `margin` (m/z) beyond the heaviest.
  */
-static int scan_cluster(pattern_context *context, int32_t hint, const cluster *within,
-                        double margin, double least)
+static int32_t scan_cluster(struct pattern_context *context, int32_t hint,
+                            const struct cluster *within, double margin, double least)
 {
     const double sigma = context->sigma[within->last];
     const double begin = context->fine.mass[within->first] - 2.0 * context->step[within->first];
-    const segment *in = context->segments + hint;
-    const segment *end = context->segments + context->n_segments;
+    const struct segment *in = context->segments + hint;
+    const struct segment *end = context->segments + context->n_segments;
     const int64_t stop = find_sample(context, hint, context->fine.mass[within->last] + margin) + 1;
     int64_t index = find_sample(context, hint, begin), run = -1;
     while (index <= stop) {
         int64_t block_end = index + BLOCK - 1 < stop ? index + BLOCK - 1 : stop;
-        int reaches;
-        while (in < end && in->first + in->count <= index)
+        while (in < end && in->first + in->count <= index) {
             in++;
-        if (in == end)
+        }
+        if (in == end) {
             break;
-        if (block_end > in->first + in->count - 1)
+        }
+        if (block_end > in->first + in->count - 1) {
             block_end = in->first + in->count - 1;
-        reaches = in->peak >= 0
-                  && may_reach(context, within, sigma, sample_position(in, index),
-                               sample_position(in, block_end), least);
-        if (reaches && run < 0)
+        }
+        const bool reaches = in->peak >= 0
+                             && may_reach(context, within, sigma, sample_position(in, index),
+                                          sample_position(in, block_end), least);
+        if (reaches && run < 0) {
             run = index;
+        }
         if (!reaches && run >= 0) {
-            int status = scan_samples(context, hint, run, index - 1, least);
-            if (status || context->declined)
+            int32_t status = scan_samples(context, hint, run, index - 1, least);
+            if (status != STATUS_OK || context->declined) {
                 return status;
+            }
             run = -1;
         }
         index = block_end + 1;
@@ -177,27 +204,30 @@ static int scan_cluster(pattern_context *context, int32_t hint, const cluster *w
 /* ---- clusters ---- */
 
 /* Cut the isotopologues into clusters that do not interact. */
-static int find_clusters(pattern_context *context)
+static int32_t find_clusters(struct pattern_context *context)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
     context->n_clusters = 0;
     for (int32_t first = 0, last; first < context->fine.n; first = last + 1) {
         double weighted = 0.0;
-        cluster found = {first, first, abundance[first], abundance[first], 0.0};
+        struct cluster found = {first, first, abundance[first], abundance[first], 0.0};
         for (last = first; last + 1 < context->fine.n
                            && mass[last + 1] - mass[last] <= SEPARATE * context->sigma[last + 1];) {
             last++;
             found.sum += abundance[last];
             weighted += abundance[last] * (mass[last] - mass[first]);
-            if (abundance[last] > found.top)
+            if (abundance[last] > found.top) {
                 found.top = abundance[last];
+            }
         }
         found.last = last;
         found.mean = mass[first] + weighted / found.sum;
         if (context->n_clusters == context->cluster_capacity) {
             int32_t capacity = 2 * context->cluster_capacity + 64;
-            if (!grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters))
+            if (grow_array(&context->clusters, (size_t)capacity, sizeof *context->clusters)
+                != STATUS_OK) {
                 return STATUS_NO_MEMORY;
+            }
             context->cluster_capacity = capacity;
         }
         context->clusters[context->n_clusters++] = found;
@@ -206,50 +236,52 @@ static int find_clusters(pattern_context *context)
 }
 
 /* Lower bound of the n-th best maximum: each cluster has one near its top isotopologue. */
-static double bound_nth_maximum(const pattern_context *context, int32_t n_wanted)
+static double bound_nth_maximum(const struct pattern_context *context, int32_t n_wanted)
 {
     double *best = context->best;
     int32_t n_best = 0;
     for (int32_t c = 0; c < context->n_clusters; c++) {
         const double top = context->clusters[c].top;
         int32_t place;
-        if (n_best < n_wanted)
+        if (n_best < n_wanted) {
             place = n_best++;
-        else if (top > best[n_wanted - 1])
+        } else if (top > best[n_wanted - 1]) {
             place = n_wanted - 1;
-        else
+        } else {
             continue;
-        for (; place > 0 && best[place - 1] < top; place--)
+        }
+        for (; place > 0 && best[place - 1] < top; place--) {
             best[place] = best[place - 1];
+        }
         best[place] = top;
     }
     return n_best < n_wanted ? 0.0 : best[n_wanted - 1] * NEAREST_SAMPLE;
 }
 
-int find_maxima(pattern_context *context, int32_t n_wanted)
+int32_t find_maxima(struct pattern_context *context, int32_t n_wanted)
 {
     int32_t hint = 0;
-    int status = find_clusters(context);
-    const double least = status ? 0.0
-                                : fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE);
+    int32_t status = find_clusters(context);
+    const double least =
+        status == STATUS_OK ? fmax(bound_nth_maximum(context, n_wanted), MIN_ABUNDANCE) : 0.0;
     context->n_peaks = 0;
-    for (int32_t c = 0; c < context->n_clusters && !status && !context->declined; c++) {
-        const cluster *here = context->clusters + c;
+    for (int32_t c = 0; c < context->n_clusters && status == STATUS_OK && !context->declined; c++) {
+        const struct cluster *here = context->clusters + c;
         const double begin = context->fine.mass[here->first];
         const double sigma = context->sigma[here->first];
-        double drift;
-        if (here->sum < least * (1.0 - 1e-6))
+        if (here->sum < least * (1.0 - 1e-6)) {
             continue;
+        }
         hint = find_segment(context, hint, begin - 2.0 * sigma);
         /* the width in force may still be that of an isotopologue of an earlier cluster */
-        drift = context->sigma[here->last] / context->segments[hint].sigma - 1.0;
-        if (context->fine.mass[here->last] - begin <= UNIMODAL * sigma && drift < STEADY)
+        const double drift = context->sigma[here->last] / context->segments[hint].sigma - 1.0;
+        if (context->fine.mass[here->last] - begin <= UNIMODAL * sigma && drift < STEADY) {
             status = climb(context, hint, here->mean, least);
-        else
+        } else {
             status = scan_cluster(context, hint, here,
-                                  drift < STEADY ? 2.0 * context->step[here->last]
-                                                 : REACH * sigma,
+                                  drift < STEADY ? 2.0 * context->step[here->last] : REACH * sigma,
                                   least);
+        }
     }
     return status;
 }

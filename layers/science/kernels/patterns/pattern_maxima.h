@@ -1,6 +1,4 @@
-/*
- * Maxima of the envelope of an isotope pattern; see pattern_maxima.c.
- */
+/* Maxima of the envelope of an isotope pattern; see pattern_maxima.c. */
 
 #ifndef IONBOX_PATTERN_MAXIMA_H
 #define IONBOX_PATTERN_MAXIMA_H
@@ -8,9 +6,9 @@
 #include "pattern_context.h"
 
 /* a < b, and a note where the last digits decide. */
-int is_less(pattern_context *context, double a, double b);
+bool is_less(struct pattern_context *context, double a, double b);
 
 /* Collect the maxima that can be among the n best, in the context's peaks. Returns a status. */
-int find_maxima(pattern_context *context, int32_t n_wanted);
+int32_t find_maxima(struct pattern_context *context, int32_t n_wanted);
 
 #endif

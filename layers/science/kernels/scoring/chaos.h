@@ -1,4 +1,5 @@
 /* Measure of spatial chaos of one ion image; see chaos.c. */
+
 #ifndef IONBOX_CHAOS_H
 #define IONBOX_CHAOS_H
 
@@ -7,9 +8,11 @@
 
 enum { MAX_CHAOS_LEVELS = 63 };
 
-/* Working memory for images of one size, reused from image to image. All planes have a border of one
- * cell around the image and hold their resting value wherever no image is being worked on. */
-typedef struct {
+/*
+ * Working memory for images of one size, reused from image to image. All planes have a border of
+ * one cell around the image and hold their resting value wherever no image is being worked on.
+ */
+struct chaos_scratch {
     size_t height, width;
     size_t stride;           /* cells per row of a plane: width + 2 */
     uint8_t *levels;         /* plane, rests at 0: number of thresholds below a pixel */
@@ -18,11 +21,11 @@ typedef struct {
     uint32_t *waiting;       /* plane, links cells that wait to be visited; any content */
     uint32_t *cells;         /* list of non-zero pixels as cells of a plane */
     uint32_t *dilated_cells; /* list of non-zero cells of dilated */
-} ChaosScratch;
+};
 
-int chaos_scratch_init(ChaosScratch *scratch, size_t height, size_t width);
-void chaos_scratch_free(ChaosScratch *scratch);
-double chaos_of_pixels(ChaosScratch *scratch, const uint32_t *pixel, const float *value,
-                       size_t n_pixels, unsigned n_levels);
+int32_t init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width);
+void free_chaos_scratch(struct chaos_scratch *scratch);
+double measure_chaos(struct chaos_scratch *scratch, const uint32_t *pixel, const float *value,
+                     size_t n_pixels, unsigned n_levels);
 
 #endif

@@ -1,25 +1,38 @@
-/* Scores of ions: MSM = chaos x spatial x spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
+/*
+ * Scores of ions: MSM = chaos x spatial x spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
  *
- * One ion after the other: its images are lists of the pixels they touch, all other pixels being zero
- * enter means, variances and covariances by their number. Sums run in the order of the peaks, so that
- * an ion's scores do not depend on the ions scored with it. */
+ * In: peaks sorted by m/z, windows and isotope patterns of the ions (struct score_job). Out: per
+ * ion, the three metrics and their product (0 to 1), m/z errors (Da), and intensities (counts).
+ *
+ * One ion after the other: its images are lists of the pixels they touch; all other pixels, being
+ * zero, enter means, variances and covariances by their number. Cost follows the measured peaks in
+ * the windows, whatever the size of the image. A decoy's spatial metric is computed only if its
+ * spectral one is above zero, its chaos only if both are. Sums run in the order of the peaks, so
+ * that an ion's scores do not depend on the ions scored with it, nor on the thread.
+ */
+
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "../status.h"
 #include "chaos.h"
 #include "ion_images.h"
-#include "../status.h"
 
 enum { MAX_ISOTOPE_PEAKS = 16, N_CHAOS_LEVELS = 30 };
 
-/* A mean correlation up to this is rounding error of zero: it would make the sign, and with it whether
- * the ion counts at all, depend on the order of a sum. */
+/*
+ * A mean correlation up to this is rounding error of zero: it would make the sign, and with it
+ * whether the ion counts at all, depend on the order of a sum.
+ */
 static const double SPATIAL_ROUNDING = 1e-12;
 
-/* Ions to score and where their scores go. Ions are those of windows and patterns: (n_ions, n_peaks)
- * row-major; scores have one row per selected ion, which is what `order` numbers. */
-typedef struct {
-    PeakColumns peaks;
+/*
+ * Ions to score and where their scores go. Ions are those of windows and patterns: (n_ions,
+ * n_peaks) row-major; scores have one row per selected ion, which is what `order` numbers.
+ */
+struct score_job {
+    struct peak_columns peaks;
     const int64_t *start, *stop;    /* (n_ions, n_peaks) rows of each window, stop excluded */
     const double *pattern_mz;       /* (n_ions, n_peaks) Da, zero padded */
     const float *pattern_intensity; /* (n_ions, n_peaks) */
@@ -28,30 +41,33 @@ typedef struct {
     int64_t n_ions, n_peaks, n_selected;
     int64_t height, width, n_measured; /* pixels of the grid; those with a spectrum */
     double *chaos, *spatial, *spectral, *msm, *mz_error_abs, *mz_error_rel; /* (n_selected,) */
-    float *total, *minimum, *maximum;                                       /* (n_selected, n_peaks) */
-    double *mz_mean, *mz_stddev; /* (n_selected, n_peaks) Da */
-} ScoreJob;
+    float *total, *minimum, *maximum; /* (n_selected, n_peaks) */
+    double *mz_mean, *mz_stddev;      /* (n_selected, n_peaks) Da */
+};
 
-/* One isotope image: its non-zero pixels, unordered, each once, and statistics over all measured
- * pixels. */
-typedef struct {
+/*
+ * One isotope image: its non-zero pixels, unordered, each once, and statistics over all measured
+ * pixels.
+ */
+struct ion_image {
     uint32_t *pixel;
     float *value;
     size_t n;
     double sum, mean;
     double sum_of_squares; /* of differences from the mean */
     float minimum, maximum;
-} IonImage;
+};
 
-typedef struct {
-    double *sum;         /* (n_pixels,) where images are summed up; rests at zero */
-    float *first_image;  /* (n_pixels,) the first isotope image; zero between ions */
-    float *first_value;  /* first_image at the pixels of another image */
-    IonImage first, other;
-    ChaosScratch chaos;
-} ScoreScratch;
+struct score_scratch {
+    double *sum;        /* (n_pixels,) where images are summed up; rests at zero */
+    float *first_image; /* (n_pixels,) the first isotope image; zero between ions */
+    float *first_value; /* first_image at the pixels of another image */
+    struct ion_image first, other;
+    struct chaos_scratch chaos;
+};
 
-static void scratch_free(ScoreScratch *scratch) {
+static void free_scratch(struct score_scratch *scratch)
+{
     free(scratch->sum);
     free(scratch->first_image);
     free(scratch->first_value);
@@ -59,15 +75,19 @@ static void scratch_free(ScoreScratch *scratch) {
     free(scratch->first.value);
     free(scratch->other.pixel);
     free(scratch->other.value);
-    chaos_scratch_free(&scratch->chaos);
+    free_chaos_scratch(&scratch->chaos);
 }
 
 /* Allocate for height x width pixels and windows of up to `longest` peaks. */
-static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size_t longest) {
+static int32_t init_scratch(struct score_scratch *scratch, size_t height, size_t width,
+                            size_t longest)
+{
     size_t n_pixels = height * width;
-    *scratch = (ScoreScratch){0};
-    int status = chaos_scratch_init(&scratch->chaos, height, width);
-    if (status != STATUS_OK) return status;
+    *scratch = (struct score_scratch){0};
+    int32_t status = init_chaos_scratch(&scratch->chaos, height, width);
+    if (status != STATUS_OK) {
+        return status;
+    }
     scratch->sum = calloc(n_pixels, sizeof *scratch->sum);
     scratch->first_image = calloc(n_pixels, sizeof *scratch->first_image);
     scratch->first_value = malloc((longest + 1) * sizeof *scratch->first_value);
@@ -75,16 +95,17 @@ static int scratch_init(ScoreScratch *scratch, size_t height, size_t width, size
     scratch->first.value = malloc((longest + 1) * sizeof *scratch->first.value);
     scratch->other.pixel = malloc((longest + 1) * sizeof *scratch->other.pixel);
     scratch->other.value = malloc((longest + 1) * sizeof *scratch->other.value);
-    if (scratch->sum && scratch->first_image && scratch->first_value && scratch->first.pixel &&
-        scratch->first.value && scratch->other.pixel && scratch->other.value) {
+    if (scratch->sum && scratch->first_image && scratch->first_value && scratch->first.pixel
+        && scratch->first.value && scratch->other.pixel && scratch->other.value) {
         return STATUS_OK;
     }
-    scratch_free(scratch);
+    free_scratch(scratch);
     return STATUS_NO_MEMORY;
 }
 
-/* Move the image that was scattered into `sum` over `n_touched` pixels of image->pixel to the list. */
-static void collect_image(IonImage *image, double *sum, size_t n_touched) {
+/* Move the image scattered into `sum` over n_touched pixels, image->pixel, to the list. */
+static void collect_image(struct ion_image *image, double *sum, size_t n_touched)
+{
     uint32_t *pixel = image->pixel;
     float *value = image->value;
     size_t n = 0;
@@ -100,17 +121,18 @@ static void collect_image(IonImage *image, double *sum, size_t n_touched) {
 }
 
 /* Fill in sum, mean, minimum and maximum of an image over n_measured pixels. */
-static void summarise_image(IonImage *image, size_t n_measured) {
+static void summarise_image(struct ion_image *image, size_t n_measured)
+{
     double sum = 0;
     float minimum = image->n < n_measured ? 0 : INFINITY;
     float maximum = image->n < n_measured ? 0 : -INFINITY;
-    int has_nan = 0;
+    bool has_nan = false;
     for (size_t i = 0; i < image->n; i++) {
         float v = image->value[i];
         sum += (double)v;
         minimum = v < minimum ? v : minimum;
         maximum = v > maximum ? v : maximum;
-        has_nan |= v != v;
+        has_nan = has_nan || v != v;
     }
     image->sum = sum;
     image->mean = sum / (double)n_measured;
@@ -118,9 +140,12 @@ static void summarise_image(IonImage *image, size_t n_measured) {
     image->maximum = has_nan ? NAN : maximum;
 }
 
-/* Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
- * differences from the mean. */
-static double centre_first_image(IonImage *image, size_t n_measured) {
+/*
+ * Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
+ * differences from the mean.
+ */
+static double centre_first_image(struct ion_image *image, size_t n_measured)
+{
     double difference_sum = 0, square_sum = 0;
     for (size_t i = 0; i < image->n; i++) {
         double difference = (double)image->value[i] - image->mean;
@@ -132,13 +157,16 @@ static double centre_first_image(IonImage *image, size_t n_measured) {
     return difference_sum;
 }
 
-/* Return the Pearson correlation of the first and another image over n_measured pixels, 0 where it is
- * not defined.
+/*
+ * Return the Pearson correlation of the first and another image over n_measured pixels, 0 where it
+ * is not defined.
  *
  * first_value: (other->n,) the first image at the pixels of the other. first_difference: what
- * centre_first_image returned. */
-static double correlate(const IonImage *first, double first_difference, const IonImage *other,
-                        const float *first_value, size_t n_measured) {
+ * centre_first_image returned.
+ */
+static double correlate(const struct ion_image *first, double first_difference,
+                        const struct ion_image *other, const float *first_value, size_t n_measured)
+{
     double square_sum = 0, product_sum = 0, shared_difference = 0;
     size_t n_shared = 0;
     for (size_t i = 0; i < other->n; i++) {
@@ -149,7 +177,7 @@ static double correlate(const IonImage *first, double first_difference, const Io
         shared_difference += first_value[i] != 0 ? a : 0;
         n_shared += first_value[i] != 0;
     }
-    /* pixels of the first image only; exactly none if there are none, where rounding could matter */
+    /* pixels of the first image only; exactly none if there are none: rounding could matter */
     double rest = n_shared == first->n ? 0 : first_difference - shared_difference;
     double n_neither = (double)(n_measured - other->n - (first->n - n_shared));
     double covariance = product_sum - rest * other->mean + n_neither * (first->mean * other->mean);
@@ -159,9 +187,13 @@ static double correlate(const IonImage *first, double first_difference, const Io
     return isfinite(correlation) ? correlation : 0;
 }
 
-/* Look up the first image at the pixels of another; return the other's sum over the pixels where the
- * first is above zero. */
-static double look_up_first(const float *first_image, const IonImage *other, float *first_value) {
+/*
+ * Look up the first image at the pixels of another; return the other's sum over the pixels where
+ * the first is above zero.
+ */
+static double look_up_first(const float *first_image, const struct ion_image *other,
+                            float *first_value)
+{
     double present_sum = 0;
     for (size_t i = 0; i < other->n; i++) {
         first_value[i] = first_image[other->pixel[i]];
@@ -170,12 +202,15 @@ static double look_up_first(const float *first_image, const IonImage *other, flo
     return present_sum;
 }
 
-/* Return the spectral metric: 1 minus the mean absolute difference of the observed intensities and the
- * isotope pattern, (n_peaks,) each, both scaled to unit length; 0 where undefined or exactly 1.
+/*
+ * Return the spectral metric: 1 minus the mean absolute difference of the observed intensities and
+ * the isotope pattern, (n_peaks,) each, both scaled to unit length; 0 where undefined or exactly 1.
  *
- * Observed intensities are scaled in single precision, as in METASPACE: squares of faint images (sums
- * below about 1e-23) vanish, and the score with them. */
-static double compare_intensities(const double *observed, const float *abundance, size_t n_peaks) {
+ * Observed intensities are scaled in single precision, as in METASPACE: squares of faint images
+ * (sums below about 1e-23) vanish, and the score with them.
+ */
+static double compare_intensities(const double *observed, const float *abundance, size_t n_peaks)
+{
     double abundance_square = 0, difference = 0;
     float observed_square = 0;
     for (size_t k = 0; k < n_peaks; k++) {
@@ -192,45 +227,55 @@ static double compare_intensities(const double *observed, const float *abundance
     return isfinite(spectral) && spectral != 1 ? spectral : 0;
 }
 
-/* Return the spatial metric: the mean of the further images' correlations with the first, weighted by
- * abundance, clipped to 0..1; both (n_peaks,), the first element not used. */
-static double mean_correlation(const double *correlation, const float *abundance, size_t n_peaks) {
+/*
+ * Return the spatial metric: the mean of the further images' correlations with the first, weighted
+ * by abundance, clipped to 0..1; both (n_peaks,), the first element not used.
+ */
+static double mean_correlation(const double *correlation, const float *abundance, size_t n_peaks)
+{
     double sum = 0, weight = 0;
     for (size_t k = 1; k < n_peaks; k++) {
         sum += correlation[k] * (double)abundance[k];
         weight += (double)abundance[k];
     }
-    if (!(weight > 0)) return 0;
+    if (!(weight > 0)) {
+        return 0;
+    }
     double mean = sum / weight;
-    if (!(mean > SPATIAL_ROUNDING)) return 0;
+    if (!(mean > SPATIAL_ROUNDING)) {
+        return 0;
+    }
     return mean < 1 ? mean : 1;
 }
 
-/* Write the intensity-weighted mean and standard deviation of the m/z in a window, in Da; where there
- * is no intensity, the theoretical m/z and 0. Offsets from theory keep all digits of the squares. */
-static inline void measure_mz(const PeakColumns *peaks, int64_t start, int64_t stop, int wide,
-                              double theory, double *mz_mean, double *mz_stddev) {
-    const double *mz_wide = peaks->mz;
-    const float *mz_narrow = peaks->mz;
+/*
+ * Write the intensity-weighted mean and standard deviation of the m/z in a window, in Da; where
+ * there is no intensity, the theoretical m/z and 0. Offsets from theory keep all digits of the
+ * squares.
+ */
+static inline void measure_mz(const struct peak_columns *peaks, int64_t start, int64_t stop,
+                              int32_t mz_bytes, double theory, double *mz_mean, double *mz_stddev)
+{
     double weight_sum = 0, offset_sum = 0, spread_sum = 0;
     for (int64_t row = start; row < stop; row++) {
-        double offset = (wide ? mz_wide[row] : (double)mz_narrow[row]) - theory;
+        double offset = mz_at(peaks->mz, (size_t)row, mz_bytes) - theory;
         weight_sum += (double)peaks->intensity[row];
         offset_sum += (double)peaks->intensity[row] * offset;
     }
     double mean = offset_sum / weight_sum;
     for (int64_t row = start; row < stop; row++) {
-        double offset = (wide ? mz_wide[row] : (double)mz_narrow[row]) - theory;
+        double offset = mz_at(peaks->mz, (size_t)row, mz_bytes) - theory;
         spread_sum += (double)peaks->intensity[row] * ((offset - mean) * (offset - mean));
     }
     double spread = spread_sum / weight_sum;
-    int known = isfinite(mean) && isfinite(spread);
+    const bool known = isfinite(mean) && isfinite(spread);
     *mz_mean = theory + (known ? mean : 0);
     *mz_stddev = known ? sqrt(spread) : 0;
 }
 
 /* Write the m/z columns of one ion: row `out` of the scores. */
-static void score_mz(const ScoreJob *job, size_t ion, size_t out) {
+static void score_mz(const struct score_job *job, size_t ion, size_t out)
+{
     size_t n_peaks = (size_t)job->n_peaks;
     const double *theory = job->pattern_mz + ion * n_peaks;
     const float *abundance = job->pattern_intensity + ion * n_peaks;
@@ -238,10 +283,10 @@ static void score_mz(const ScoreJob *job, size_t ion, size_t out) {
     double error_abs = 0, error_rel = 0, weight = 0;
     for (size_t k = 0; k < n_peaks; k++) {
         int64_t start = job->start[ion * n_peaks + k], stop = job->stop[ion * n_peaks + k];
-        if (job->peaks.mz_is_float64) {
-            measure_mz(&job->peaks, start, stop, 1, theory[k], mean + k, stddev + k);
+        if (job->peaks.mz_bytes == 8) {
+            measure_mz(&job->peaks, start, stop, 8, theory[k], mean + k, stddev + k);
         } else {
-            measure_mz(&job->peaks, start, stop, 0, theory[k], mean + k, stddev + k);
+            measure_mz(&job->peaks, start, stop, 4, theory[k], mean + k, stddev + k);
         }
         double error = mean[k] - theory[k];
         if (k == 0) {
@@ -256,14 +301,19 @@ static void score_mz(const ScoreJob *job, size_t ion, size_t out) {
 }
 
 /* Extract isotope image k of an ion and write its intensity columns: row `out` of the scores. */
-static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, size_t k, size_t out,
-                      IonImage *image) {
+static int32_t take_image(const struct score_job *job, struct score_scratch *scratch, size_t ion,
+                          size_t k, size_t out, struct ion_image *image)
+{
     size_t window = ion * (size_t)job->n_peaks + k, column = out * (size_t)job->n_peaks + k;
     int64_t n = scatter_window(&job->peaks, job->start[window], job->stop[window],
                                (size_t)(job->height * job->width), scratch->sum, image->pixel);
-    if (n < 0) return STATUS_INVALID;
+    if (n < 0) {
+        return STATUS_INVALID;
+    }
     collect_image(image, scratch->sum, (size_t)n);
-    if (image->n > (size_t)job->n_measured) return STATUS_INVALID;
+    if (image->n > (size_t)job->n_measured) {
+        return STATUS_INVALID;
+    }
     summarise_image(image, (size_t)job->n_measured);
     job->total[column] = (float)image->sum;
     job->minimum[column] = image->minimum;
@@ -272,14 +322,17 @@ static int take_image(const ScoreJob *job, ScoreScratch *scratch, size_t ion, si
 }
 
 /* Score one ion: row `out` of the scores. */
-static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
+static int32_t score_ion(const struct score_job *job, struct score_scratch *scratch, size_t out)
+{
     size_t n_peaks = (size_t)job->n_peaks, n_measured = (size_t)job->n_measured;
     size_t ion = (size_t)job->selected[out];
     const float *abundance = job->pattern_intensity + ion * n_peaks;
     double observed[MAX_ISOTOPE_PEAKS] = {0}, correlation[MAX_ISOTOPE_PEAKS] = {0};
-    IonImage *first = &scratch->first, *other = &scratch->other;
-    int status = take_image(job, scratch, ion, 0, out, first);
-    if (status != STATUS_OK) return status;
+    struct ion_image *first = &scratch->first, *other = &scratch->other;
+    int32_t status = take_image(job, scratch, ion, 0, out, first);
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (size_t i = 0; i < first->n; i++) {
         scratch->first_image[first->pixel[i]] = first->value[i];
         observed[0] += first->value[i] > 0 ? (double)first->value[i] : 0;
@@ -287,22 +340,30 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
     double first_difference = centre_first_image(first, n_measured);
     for (size_t k = 1; k < n_peaks && status == STATUS_OK; k++) {
         status = take_image(job, scratch, ion, k, out, other);
-        if (status != STATUS_OK) break;
+        if (status != STATUS_OK) {
+            break;
+        }
         observed[k] = look_up_first(scratch->first_image, other, scratch->first_value);
         if (first->n > 1 && other->n > 0) {
             correlation[k] =
                 correlate(first, first_difference, other, scratch->first_value, n_measured);
         }
     }
-    for (size_t i = 0; i < first->n; i++) scratch->first_image[first->pixel[i]] = 0;
-    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < first->n; i++) {
+        scratch->first_image[first->pixel[i]] = 0;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
 
-    int is_target = job->is_target[ion] != 0;
+    const bool is_target = job->is_target[ion] != 0;
     double spectral = compare_intensities(observed, abundance, n_peaks), spatial = 0, chaos = 0;
-    if (spectral > 0 || is_target) spatial = mean_correlation(correlation, abundance, n_peaks);
+    if (spectral > 0 || is_target) {
+        spatial = mean_correlation(correlation, abundance, n_peaks);
+    }
     if (spatial > 0 || is_target) {
-        chaos = chaos_of_pixels(&scratch->chaos, first->pixel, first->value, first->n,
-                                N_CHAOS_LEVELS);
+        chaos =
+            measure_chaos(&scratch->chaos, first->pixel, first->value, first->n, N_CHAOS_LEVELS);
     }
     job->spectral[out] = spectral;
     job->spatial[out] = spatial;
@@ -312,29 +373,38 @@ static int score_ion(const ScoreJob *job, ScoreScratch *scratch, size_t out) {
     return STATUS_OK;
 }
 
-/* Return the fullest window of all selected ions, or -1 if the job is not consistent. */
-static int64_t check_job(const ScoreJob *job) {
-    if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1 ||
-        job->n_measured < 0 || job->n_measured > job->height * job->width) {
-        return -1;
+/* Write how many peaks the fullest window holds. Returns STATUS_INVALID if arguments contradict. */
+static int32_t check_job(const struct score_job *job, int64_t *longest)
+{
+    if (job->n_peaks < 1 || job->n_peaks > MAX_ISOTOPE_PEAKS || job->height < 1 || job->width < 1
+        || job->n_measured < 0 || job->n_measured > job->height * job->width) {
+        return STATUS_INVALID;
     }
-    return longest_window(job->start, job->stop, (size_t)(job->n_ions * job->n_peaks),
-                          job->peaks.n_rows);
+    return measure_windows(job->start, job->stop, (size_t)(job->n_ions * job->n_peaks),
+                           job->peaks.n_rows, longest);
 }
 
-/* Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which matters
- * for speed only: near ions share peaks in cache. */
-int ionbox_score_ions(const ScoreJob *job, const uint32_t *order, int64_t n_order) {
-    int64_t longest = check_job(job);
-    if (longest < 0) return STATUS_INVALID;
-    ScoreScratch scratch;
-    int status = scratch_init(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
-    if (status != STATUS_OK) return status;
+/*
+ * Score ions of a job: those of rows `order`, (n_order,), of the scores, in this order, which
+ * matters for speed only: near ions share peaks in cache.
+ */
+int32_t ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order)
+{
+    int64_t longest;
+    int32_t status = check_job(job, &longest);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct score_scratch scratch;
+    status = init_scratch(&scratch, (size_t)job->height, (size_t)job->width, (size_t)longest);
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (int64_t i = 0; i < n_order && status == STATUS_OK; i++) {
         size_t out = order[i];
         int64_t ion = out < (size_t)job->n_selected ? job->selected[out] : -1;
         status = ion < 0 || ion >= job->n_ions ? STATUS_INVALID : score_ion(job, &scratch, out);
     }
-    scratch_free(&scratch);
+    free_scratch(&scratch);
     return status;
 }

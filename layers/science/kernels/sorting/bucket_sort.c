@@ -1,15 +1,20 @@
 /*
- * Sorts the peaks of one bucket, a narrow range of m/z.
+ * Sorts the peaks of one bucket, a narrow range of m/z that fits the processor's cache.
  *
- * Within a bucket, an m/z and the row it stands in fit 64 bits; these are sorted as integers, and
- * rows break ties. A bucket that is too wide, or of m/z that are no positive numbers, is merge
- * sorted.
+ * In and out: columns of peaks, reordered by m/z in place; peaks of equal m/z keep their order.
+ *
+ * Within a bucket, an m/z (its bits above the lowest) and the row it stands in fit one integer of
+ * 64 bits; these are radix sorted, rows break ties, and intensity and pixel are gathered once at
+ * the end. Cost: linear, two or three passes over the integers. A bucket that is too wide, or of
+ * m/z that are no positive numbers, is merge sorted: n log n, and rare.
  */
 
 #include "bucket_sort.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "../status.h"
 #include "mz_cells.h"
 #include "radix_sort.h"
 
@@ -48,9 +53,9 @@ static int bits_below(uint64_t n)
     return bits;
 }
 
-static inline void pack_bucket(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, uint64_t *values,
-    struct reading *readings)
+static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
+                               struct peak_columns at_start, uint64_t *values,
+                               struct reading *readings)
 {
     for (size_t i = 0; i < bucket->n; i++) {
         const uint64_t above = load_mz(at_start.mz, i, mz_bytes) - bucket->lowest;
@@ -60,9 +65,9 @@ static inline void pack_bucket(
     }
 }
 
-static inline void unpack_bucket(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, const uint64_t *values,
-    const struct reading *readings)
+static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
+                                 struct peak_columns at_start, const uint64_t *values,
+                                 const struct reading *readings)
 {
     const uint64_t row_mask = ((uint64_t)1 << bucket->row_bits) - 1;
     for (size_t i = 0; i < bucket->n; i++) {
@@ -74,8 +79,8 @@ static inline void unpack_bucket(
 }
 
 /* Sort with m/z above the lowest and row, which breaks ties, in one integer. */
-static inline int32_t sort_packed(
-    const struct bucket *bucket, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static inline int32_t sort_packed(const struct bucket *bucket, int32_t mz_bytes,
+                                  struct peak_columns at_start, struct scratch *scratch)
 {
     const size_t n = bucket->n;
     if (n > SIZE_MAX / 24) {
@@ -111,15 +116,14 @@ static void merge(const struct peak *from, size_t middle, size_t n, struct peak 
     size_t left = 0;
     size_t right = middle;
     for (size_t i = 0; i < n; i++) {
-        const int take_left
-            = right == n || (left < middle && from[left].key <= from[right].key);
+        const bool take_left = right == n || (left < middle && from[left].key <= from[right].key);
         to[i] = from[take_left ? left++ : right++];
     }
 }
 
 /* Sort m/z of any kind (negative, NaN, far apart): slower, and rarely needed. */
-static int32_t sort_any(
-    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static int32_t sort_any(size_t n, int32_t mz_bytes, struct peak_columns at_start,
+                        struct scratch *scratch)
 {
     if (n > SIZE_MAX / (2 * sizeof(struct peak))) {
         return STATUS_NO_MEMORY;
@@ -153,17 +157,17 @@ static int32_t sort_any(
 
 /* ---- any bucket ---- */
 
-static inline int is_sorted(size_t n, int32_t mz_bytes, const void *mz)
+static inline bool is_sorted(size_t n, int32_t mz_bytes, const void *mz)
 {
     uint64_t before = 0;
     for (size_t i = 0; i < n; i++) {
         const uint64_t key = order_key(load_mz(mz, i, mz_bytes), mz_bytes);
         if (key < before) {
-            return 0;
+            return false;
         }
         before = key;
     }
-    return 1;
+    return true;
 }
 
 /* Describe a bucket by the bits of its m/z, which order positive numbers; others have larger. */
@@ -176,7 +180,7 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
         lowest = bits < lowest ? bits : lowest;
         highest = bits > highest ? bits : highest;
     }
-    const int ordered = highest <= infinity_bits(mz_bytes);
+    const bool ordered = highest <= infinity_bits(mz_bytes);
     return (struct bucket){
         .n = n,
         .lowest = lowest,
@@ -185,8 +189,8 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
     };
 }
 
-static inline int32_t sort_with(
-    size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct peak_columns at_start,
+                                struct scratch *scratch)
 {
     if (is_sorted(n, mz_bytes, at_start.mz)) {
         return STATUS_OK;
@@ -198,7 +202,8 @@ static inline int32_t sort_with(
     return sort_packed(&bucket, mz_bytes, at_start, scratch);
 }
 
-int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct scratch *scratch)
+int32_t sort_bucket(size_t n, int32_t mz_bytes, struct peak_columns at_start,
+                    struct scratch *scratch)
 {
     return mz_bytes == 8 ? sort_with(n, 8, at_start, scratch) : sort_with(n, 4, at_start, scratch);
 }
@@ -209,10 +214,10 @@ int32_t sort_bucket(size_t n, int32_t mz_bytes, struct columns at_start, struct 
  * bucket_start: (n_buckets + 1,) first row of each, and the end of the last.
  * columns: all rows of the output.
  */
-int32_t ionbox_sort_buckets(
-    int64_t n_buckets, const uint64_t *bucket_start, int32_t mz_bytes,
-    const struct columns *columns)
+int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start,
+                            const struct peak_columns *columns)
 {
+    const int32_t mz_bytes = columns->mz_bytes;
     if (mz_bytes != 4 && mz_bytes != 8) {
         return STATUS_INVALID;
     }
@@ -220,7 +225,7 @@ int32_t ionbox_sort_buckets(
     int32_t status = STATUS_OK;
     for (int64_t b = 0; b < n_buckets && status == STATUS_OK; b++) {
         const size_t n = (size_t)(bucket_start[b + 1] - bucket_start[b]);
-        const struct columns at_start = columns_at(columns, mz_bytes, bucket_start[b]);
+        const struct peak_columns at_start = columns_at(columns, mz_bytes, bucket_start[b]);
         status = sort_bucket(n, mz_bytes, at_start, &scratch);
     }
     free(scratch.memory);

@@ -2,8 +2,8 @@
  * Cells of m/z, which divide peaks for sorting.
  *
  * A cell is 1/4096 of an octave of m/z (122 to 244 ppm; 0.0625 Da between m/z 256 and 512), read
- * off the leading bits of the number itself. Cells cover m/z 1 to 2^20; the first and the last cell
- * take all that lies below and above.
+ * off the leading bits of the number itself: a shift and a subtraction, no logarithm. Cells cover
+ * m/z 1 to 2^20; the first and the last take all that lies below and above.
  */
 
 #ifndef IONBOX_MZ_CELLS_H

@@ -1,10 +1,14 @@
 /*
- * Sorts integers that fit the processor's cache: digit by digit down to a bit below which few
- * differ, and those by insertion.
+ * Sorts distinct integers that fit the processor's cache.
+ *
+ * In and out: n values of 64 bits, of which few differ only below some bit. Digit by digit, the
+ * lowest first, down to that bit, then by insertion: linear, where the insertion finds little to
+ * do. If it finds much, because values cluster below that bit, all digits are sorted instead.
  */
 
 #include "radix_sort.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -25,8 +29,8 @@ static void accumulate(uint32_t *next)
 }
 
 /* Sort by the bits from low_bit up, digit by digit; return which array has the result. */
-static inline uint64_t *radix_sort(
-    uint64_t *values, uint64_t *other, size_t n, int low_bit, const int n_digits)
+static inline uint64_t *radix_sort(uint64_t *values, uint64_t *other, size_t n, int low_bit,
+                                   const int n_digits)
 {
     const uint64_t mask = N_DIGIT_VALUES - 1;
     uint32_t next[MAX_DIGITS][N_DIGIT_VALUES];
@@ -51,8 +55,8 @@ static inline uint64_t *radix_sort(
     return values;
 }
 
-/* Sort by insertion; give up, and return 0, after max_moves. */
-static int insertion_sort(uint64_t *values, size_t n, size_t max_moves)
+/* Sort by insertion; give up, and return false, after max_moves. */
+static bool insertion_sort(uint64_t *values, size_t n, size_t max_moves)
 {
     size_t moves = 0;
     for (size_t i = 1; i < n; i++) {
@@ -65,14 +69,13 @@ static int insertion_sort(uint64_t *values, size_t n, size_t max_moves)
         values[k] = value;
         moves += i - k;
         if (moves > max_moves) {
-            return 0;
+            return false;
         }
     }
-    return 1;
+    return true;
 }
 
-const uint64_t *sort_values(
-    uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit)
+const uint64_t *sort_values(uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit)
 {
     uint64_t *sorted = values;
     if (n > FEW) {

@@ -1,6 +1,4 @@
-/*
- * Sorts distinct integers; see radix_sort.c.
- */
+/* Sorts distinct integers; see radix_sort.c. */
 
 #ifndef IONBOX_RADIX_SORT_H
 #define IONBOX_RADIX_SORT_H
@@ -19,7 +17,6 @@ enum {
  * high_bit - low_bit is at most SORTED_BITS. other: (n,) scratch. Returns values or other,
  * whichever has the result.
  */
-const uint64_t *sort_values(
-    uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit);
+const uint64_t *sort_values(uint64_t *values, uint64_t *other, size_t n, int low_bit, int high_bit);
 
 #endif

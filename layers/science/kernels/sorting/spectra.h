@@ -1,5 +1,5 @@
 /*
- * Peaks of many spectra as they lie in an ibd, and the columns they are written to; see spectra.c.
+ * Peaks of many spectra as they lie in an ibd; see spectra.c.
  *
  * Little-endian machines with 64-bit addresses; arrays in the ibd may start at any byte.
  */
@@ -7,17 +7,18 @@
 #ifndef IONBOX_SPECTRA_H
 #define IONBOX_SPECTRA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "../peak_columns.h"
 #include "../status.h"
 
 enum intensity_type { FLOAT32 = 0, FLOAT64 = 1, INT32 = 2, INT64 = 3 };
 
 enum { CHUNK_PEAKS = 1024 }; /* peaks of a spectrum that are read at once */
 
-/* Where a run of spectra lies in memory; all arrays have n_spectra elements. */
+/* Where a block of spectra lies in memory; all arrays have n_spectra elements. */
 struct spectra {
     int64_t n_spectra;
     const uint64_t *mz_address;        /* of the first byte */
@@ -28,50 +29,11 @@ struct spectra {
     int32_t intensity_type; /* enum intensity_type */
 };
 
-/* The columns that are written: mz as float32 or float64 bits. */
-struct columns {
-    void *mz;
-    float *intensity;
-    uint32_t *pixel;
-};
-
-static inline struct columns columns_at(
-    const struct columns *columns, int32_t mz_bytes, uint64_t row)
-{
-    return (struct columns){
-        (unsigned char *)columns->mz + row * (uint64_t)mz_bytes,
-        columns->intensity + row,
-        columns->pixel + row,
-    };
-}
-
 /* Next row to write, and one past the last, of one bucket or channel. */
 struct rows {
     uint64_t next;
     uint64_t stop;
 };
-
-/* Return the bits of an m/z; it may lie at any address. */
-static inline uint64_t load_mz(const void *mz, size_t i, int32_t mz_bytes)
-{
-    if (mz_bytes == 8) {
-        uint64_t bits;
-        memcpy(&bits, (const unsigned char *)mz + 8 * i, 8);
-        return bits;
-    }
-    uint32_t bits;
-    memcpy(&bits, (const unsigned char *)mz + 4 * i, 4);
-    return bits;
-}
-
-static inline void store_mz(void *mz, size_t row, int32_t mz_bytes, uint64_t bits)
-{
-    if (mz_bytes == 8) {
-        ((uint64_t *)mz)[row] = bits;
-    } else {
-        ((uint32_t *)mz)[row] = (uint32_t)bits;
-    }
-}
 
 static inline const unsigned char *bytes_at(uint64_t address)
 {
@@ -85,17 +47,17 @@ struct kept {
     float intensity[CHUNK_PEAKS];
 };
 
-int types_are_known(const struct spectra *spectra);
+bool types_are_known(const struct spectra *spectra);
 
 /* Return the bytes of one stored intensity. */
 size_t intensity_bytes(int32_t type);
 
 /* Convert n stored intensities to float32, and note which are above zero. */
-void convert_intensity(
-    int32_t type, const unsigned char *source, size_t n, float *value, uint8_t *above);
+void convert_intensity(int32_t type, const unsigned char *source, size_t n, float *value,
+                       uint8_t *above);
 
 /* Read peaks start to start + n (at most CHUNK_PEAKS) of one spectrum, keep those above zero. */
-void read_kept(
-    const struct spectra *spectra, int64_t index, size_t start, size_t n, struct kept *kept);
+void read_kept(const struct spectra *spectra, int64_t index, size_t start, size_t n,
+               struct kept *kept);
 
 #endif

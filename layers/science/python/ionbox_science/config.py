@@ -8,37 +8,43 @@ results and decides the run's identity.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ionbox_science.errors import InvalidConfig, InvalidFormula
-from ionbox_science.scoring.fdr import FDR_METHODS, FdrMethod
 from ionbox_science.scoring.scores import ImageOptions
-from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
-from ionbox_science.theory.ions import DecoyRule, IonRule, decoy_adducts
+from ionbox_science.setting_kinds import (
+    KEYS_OF_FILES,
+    KINDS,
+    KINDS_OF_ORDERS,
+    POSITIVE,
+    WIDTH_KEYS,
+    Kind,
+    check_keys,
+)
+from ionbox_science.setting_table import (
+    DEFAULT_ADDUCTS,
+    DEFAULTS,
+    REFERENCE_MZ,
+    SETTINGS,
+    FdrMethod,
+    Polarity,
+)
+from ionbox_science.theory.ions import DecoyRule, IonRule
 from ionbox_science.theory.isotope_patterns import (
     ANALYZERS,
-    REFERENCE_MZ,
     Analyzer,
     IsotopeModel,
     sigma_from_resolving_power,
 )
-
-Polarity = Literal["positive", "negative"]
 
 Layer = tuple[str, Mapping[str, Any]]
 """Settings and where they come from."""
 
 Asked = dict[str, tuple[str, Any]]
 """Source and value of each setting."""
-
-DEFAULT_ADDUCTS: Mapping[Polarity, tuple[str, ...]] = {
-    "positive": ("+H", "+Na", "+K"),
-    "negative": ("-H", "+Cl"),
-}
 
 ANALYZER_NAMES: Mapping[Analyzer, tuple[str, ...]] = {
     "orbitrap": ("orbitrap", "exactive", "exploris", "hf-x", "uhmr"),
@@ -48,7 +54,7 @@ ANALYZER_NAMES: Mapping[Analyzer, tuple[str, ...]] = {
 """What an instrument's name contains if it has the analyzer. Source: METASPACE's submission form
 and the PSI-MS vocabulary, 2026-11."""
 
-_POLARITY_NAMES: Mapping[str, Polarity] = {
+POLARITY_NAMES: Mapping[str, Polarity] = {
     "positive": "positive",
     "+": "positive",
     "negative": "negative",
@@ -62,7 +68,6 @@ _DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
 
 
 _HIGHEST_USUAL_PPM = 50
-_HIGHEST_PPM = 1000  # windows of neighbouring ions are one long before
 _OF_THE_OTHER_POLARITY: Mapping[Polarity, frozenset[str]] = {
     "positive": frozenset({"-H", "+Cl"}),
     "negative": frozenset({"+H", "+Na", "+K", "+NH4"}),
@@ -104,15 +109,15 @@ class RunConfig:
     analyzer: Analyzer
     isocalc_sigma: float
     adducts: tuple[str, ...]
-    neutral_losses: tuple[str, ...] = ()
-    chem_mods: tuple[str, ...] = ()
-    ppm: float = 3.0
-    isotope_peaks: int = 4
-    decoys: int = 20
-    fdr_method: FdrMethod = "metaspace-v3"
-    min_px: int = 1
-    accept_profile: bool = False
-    skip_bad_rows: bool = False
+    neutral_losses: tuple[str, ...] = DEFAULTS["neutral_losses"]
+    chem_mods: tuple[str, ...] = DEFAULTS["chem_mods"]
+    ppm: float = DEFAULTS["ppm"]
+    isotope_peaks: int = DEFAULTS["isotope_peaks"]
+    decoys: int = DEFAULTS["decoys"]
+    fdr_method: FdrMethod = DEFAULTS["fdr_method"]
+    min_px: int = DEFAULTS["min_px"]
+    accept_profile: bool = DEFAULTS["accept_profile"]
+    skip_bad_rows: bool = DEFAULTS["skip_bad_rows"]
 
     @property
     def ion_rule(self) -> IonRule:
@@ -227,10 +232,10 @@ def resolve_config(
     analyzer = _resolve_analyzer(asked, words, problems, warnings)
     sigma = _resolve_sigma(asked, words, analyzer, problems)
     values: dict[str, Any] = {}
-    for key, kind in _KINDS.items():
+    for key, kind in KINDS.items():
         if key in asked:
             values[key] = _checked(key, asked[key], kind, problems)
-    for key, kind in _KINDS_OF_ORDERS.items():
+    for key, kind in KINDS_OF_ORDERS.items():
         if key in asked:
             _checked(key, asked[key], kind, problems)
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
@@ -271,20 +276,6 @@ def _implausible(config: RunConfig) -> list[str]:
     return warnings
 
 
-def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
-    """Return a sentence for each key that is not a setting."""
-    return [
-        f"{source}: unknown setting '{key}'" + _suggest(key)
-        for key in settings
-        if key not in SETTINGS
-    ]
-
-
-def _suggest(key: str) -> str:
-    near = difflib.get_close_matches(key, SETTINGS, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(sorted(SETTINGS))}"
-
-
 def _merge(layers: Sequence[Layer], problems: list[str]) -> Asked:
     """Return (source, value) of each setting from the strongest layer that has it."""
     asked: Asked = {}
@@ -305,8 +296,8 @@ def _choose_defaults(defaults: Asked, asked: Asked, words: FileWords) -> Asked:
     known = set(asked)
     known |= {"polarity"} if words.polarity else set()
     known |= {"analyzer"} if words.analyzer else set()
-    if words.resolving_power or known.intersection(_WIDTH_KEYS):
-        known.update(_WIDTH_KEYS)
+    if words.resolving_power or known.intersection(WIDTH_KEYS):
+        known.update(WIDTH_KEYS)
     return {key: default for key, default in defaults.items() if key not in known}
 
 
@@ -314,7 +305,7 @@ def _describe_defaults(supplied: Asked) -> list[str]:
     return [
         f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value} from {source}"
         for key, (source, value) in supplied.items()
-        if key in _KINDS or key in _KEYS_OF_FILES
+        if key in KINDS or key in KEYS_OF_FILES
     ]
 
 
@@ -329,7 +320,7 @@ def _resolve_polarity(
             problems.append("polarity: the imzML does not say; add --polarity positive or negative")
         return words.polarity
     source, value = asked["polarity"]
-    polarity = _POLARITY_NAMES.get(str(value).lower())
+    polarity = POLARITY_NAMES.get(str(value).lower())
     if polarity is None:
         problems.append(f"polarity ({source}): '{value}' is neither positive nor negative")
     elif words.polarity not in (None, polarity):
@@ -368,7 +359,7 @@ def _resolve_sigma(
 ) -> float | None:
     n_problems = len(problems)
     values = {
-        key: _checked(key, asked[key], _POSITIVE, problems) for key in _WIDTH_KEYS if key in asked
+        key: _checked(key, asked[key], POSITIVE, problems) for key in WIDTH_KEYS if key in asked
     }
     if len(problems) > n_problems:
         return None
@@ -386,7 +377,7 @@ def _resolve_sigma(
     return sigma_from_resolving_power(analyzer, float(resolving_power), at_mz)
 
 
-def _checked(key: str, asked: tuple[str, Any], kind: _Kind, problems: list[str]) -> Any:
+def _checked(key: str, asked: tuple[str, Any], kind: Kind, problems: list[str]) -> Any:
     """Return a value in its final type, or note the problem and return None."""
     source, value = asked
     try:
@@ -397,102 +388,6 @@ def _checked(key: str, asked: tuple[str, Any], kind: _Kind, problems: list[str])
         return None
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """What a setting must be: in words for messages, and as a check that returns its final type."""
-
-    words: str
-    convert: Callable[[Any], Any]
-
-
-def _convert_flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _convert_positive(value: Any) -> float:
-    if isinstance(value, bool) or not 0 < float(value) < float("inf"):
-        raise ValueError
-    return float(value)
-
-
-def _whole_number(lowest: int, highest: int | None = None) -> _Kind:
-    def convert(value: Any) -> int:
-        number = int(value)
-        too_large = highest is not None and number > highest
-        if isinstance(value, bool) or number != float(value) or number < lowest or too_large:
-            raise ValueError
-        return number
-
-    end = "or more" if highest is None else f"to {highest}"
-    return _Kind(f"a whole number, {lowest} {end}", convert)
-
-
-def _choice(values: Sequence[str]) -> _Kind:
-    def convert(value: Any) -> Any:
-        if value not in values:
-            raise ValueError
-        return value
-
-    return _Kind(" or ".join(values), convert)
-
-
-def _convert_modifiers(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-        raise TypeError
-    modifiers = tuple(dict.fromkeys(value))
-    if not all(parse_modifier(modifier) for modifier in modifiers):
-        raise ValueError
-    return modifiers
-
-
-def _convert_adducts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list):
-        value = [read_adduct(adduct) for adduct in value]
-    _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
-    if isinstance(value, str) or not value:
-        raise TypeError
-    return tuple(dict.fromkeys(value))
-
-
-def _convert_ppm(value: Any) -> float:
-    number = _convert_positive(value)
-    if number > _HIGHEST_PPM:
-        raise ValueError
-    return number
-
-
-_POSITIVE = _Kind("a positive number", _convert_positive)
-_FLAG = _Kind("true or false", _convert_flag)
-_MODIFIERS = _Kind("a list of signed formulas such as -H2O", _convert_modifiers)
-
-_KINDS: Mapping[str, _Kind] = {
-    "adducts": _Kind("a list of signed formulas such as +H", _convert_adducts),
-    "neutral_losses": _MODIFIERS,
-    "chem_mods": _MODIFIERS,
-    "ppm": _Kind(f"a positive number up to {_HIGHEST_PPM:,}", _convert_ppm),
-    "isotope_peaks": _whole_number(2, 16),
-    "decoys": _whole_number(1, len(decoy_adducts())),
-    "fdr_method": _choice(FDR_METHODS),
-    "min_px": _whole_number(1),
-    "accept_profile": _FLAG,
-    "skip_bad_rows": _FLAG,
-}
-
-SORT_WAYS = ("auto", "lambda", "map", "fargate")
-
-_KINDS_OF_ORDERS: Mapping[str, _Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
-"""Settings that say how to run, not what comes out: no part of `RunConfig`."""
-
-_WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
-_KEYS_OF_FILES = ("databases", "polarity", "analyzer", *_WIDTH_KEYS)
-
-SETTINGS = frozenset({*_KINDS, *_KINDS_OF_ORDERS, *_KEYS_OF_FILES})
-"""Every key a config file may have. ``databases`` is for whoever starts the run; ``force`` computes
-again what is published already."""
-
-
 def _check_charge(adducts: Any, polarity: Polarity | None, problems: list[str]) -> None:
     """Refuse adducts that are written with the other charge, such as ``[M-H]-``."""
     wrong = {"positive": ("]-", "M-"), "negative": ("]+", "M+")}.get(polarity or "")
@@ -501,25 +396,3 @@ def _check_charge(adducts: Any, polarity: Polarity | None, problems: list[str]) 
     charged = [each for each in map(str, adducts) if each.strip().endswith(wrong)]
     if charged:
         problems.append(f"adducts: {', '.join(charged)} cannot be seen in {polarity} mode")
-
-
-def translate_lithops(
-    dataset_config: Mapping[str, Any], database_config: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Read a Lithops-METASPACE pair (``ds_config.json``, ``db_config.json``) as our settings.
-
-    Its paths are left out: the dataset and the databases come from the command line. The adduct
-    ``""`` is a radical ion, and its ``modifiers`` are neutral losses.
-    """
-    polarity = _POLARITY_NAMES.get(str(dataset_config.get("polarity", "")).lower())
-    radical = "[M]-" if polarity == "negative" else "[M]+"
-    settings = {
-        "polarity": dataset_config.get("polarity"),
-        "isocalc_sigma": dataset_config.get("isocalc_sigma"),
-        "analyzer": dataset_config.get("instrument", "orbitrap"),
-        "decoys": dataset_config.get("num_decoys"),
-        "ppm": dataset_config.get("ppm"),
-        "adducts": [adduct or radical for adduct in database_config.get("adducts", [])] or None,
-        "neutral_losses": [loss for loss in database_config.get("modifiers", []) if loss] or None,
-    }
-    return {key: value for key, value in settings.items() if value is not None}

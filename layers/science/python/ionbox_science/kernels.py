@@ -1,7 +1,9 @@
-"""The compiled kernels: loaded once, what they may answer.
+"""The compiled kernels: found, checked against their sources, loaded once.
 
 ``layers/science/build_kernels.py`` builds the library beside this file (every make target that
-needs it does); nothing is compiled at import. Calls release the GIL, so threads run in parallel.
+needs it does), and wheels come with it; nothing is compiled at import. The build imports this
+module before anything is installed, so it needs the standard library only;
+`ionbox_science.kernel_calls` calls what it loads.
 """
 
 from __future__ import annotations
@@ -14,12 +16,6 @@ from pathlib import Path
 LIBRARY = Path(__file__).with_name("libionbox_kernels.so")
 SOURCES = Path(__file__).parents[2] / "kernels"
 """What the library is compiled from; not there where ionbox is installed without its sources."""
-
-_MESSAGES = {  # status.h
-    1: "a kernel cannot get the memory it needs",
-    2: "an argument, or an index in an array, is out of range",
-    3: "too many pixels",
-}
 
 
 class KernelsMissing(ImportError):  # noqa: N818 (named like the errors of this ring)
@@ -40,7 +36,7 @@ def library() -> ctypes.CDLL:
         kernels = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         raise KernelsMissing(
-            f"the compiled kernels cannot be loaded ({error}); compile them with 'make kernels'"
+            f"the compiled kernels cannot be loaded ({error}); {_remedy()}"
         ) from error
     if SOURCES.is_dir() and _digest_in(kernels) != digest_sources(SOURCES):
         raise KernelsMissing(
@@ -48,6 +44,16 @@ def library() -> ctypes.CDLL:
             "compile them again with 'make kernels'"
         )
     return kernels
+
+
+def _remedy() -> str:
+    if SOURCES.is_dir():
+        return "compile them with 'make kernels'"
+    return (
+        "this copy of ionbox was made for another kind of machine, or is not complete: install it "
+        "again with 'pip install --force-reinstall', from a wheel for this machine or from the "
+        "sources"
+    )
 
 
 def digest_sources(folder: Path) -> str:
@@ -66,19 +72,3 @@ def _digest_in(kernels: ctypes.CDLL) -> str:
         return (ctypes.c_char * 64).in_dll(kernels, "ionbox_sources").raw.decode()
     except ValueError:
         return ""
-
-
-def check_status(status: int) -> None:
-    """Raise what a kernel's return value stands for.
-
-    Raises
-    ------
-    MemoryError
-        If working memory could not be allocated.
-    ValueError
-        If the kernel was called with what it does not accept.
-    """
-    if status == 1:
-        raise MemoryError(_MESSAGES[status])
-    if status:
-        raise ValueError(_MESSAGES.get(status, f"a kernel answered {status}"))

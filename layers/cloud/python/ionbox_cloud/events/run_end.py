@@ -19,8 +19,10 @@ from ionbox_cloud.events.claims import find_dataset_name
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.map_items import describe_cause
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import write_status
+from ionbox_cloud.run_record import RunRecord, RunStatus
+from ionbox_cloud.run_totals import write_status
 from ionbox_cloud.store import Store, Stores
 
 DETAIL_TYPE = "ionbox run ended"
@@ -149,109 +151,65 @@ class RunEnded(JsonRecord):
     warnings: tuple[str, ...]
 
 
-def settle_status(end: ExecutionEnd, stores: Stores) -> dict[str, Any]:
+def settle_status(end: ExecutionEnd, stores: Stores) -> RunStatus:
     """Return the status of an ended execution, after writing it if the run did not."""
-    key = keys.status(end.execution_id)
-    status = stores.results.read_json(key) if stores.results.exists(key) else {}
-    if status.get("status") not in _OWN_WORDS[end.status]:
-        write_status(stores.results, end.execution_id, _make_up(end, stores))
-        status = stores.results.read_json(key)
-    found: dict[str, Any] = status
-    return found
+    own = _own_status(end, stores.results)
+    if own is not None and own.status in _OWN_WORDS[end.status]:
+        return own
+    status = _make_up(end, stores)
+    write_status(stores.results, status)
+    return status
 
 
 def summarise_end(
-    end: ExecutionEnd, status: Mapping[str, Any], stores: Stores, results_url: str
+    end: ExecutionEnd, status: RunStatus, stores: Stores, results_url: str
 ) -> RunEnded:
     """Bring together what there is to tell of an ended execution."""
-    folder = status.get("results", "")
-    record = stores.results.read_json(f"{folder}/run.json") if folder else {}
+    folder = status.results or ""
+    record = RunRecord.from_json(stores.results.read_json(f"{folder}/{RECORD}")) if folder else None
     n_by_fdr: Counter[str] = Counter()
-    for row in record.get("summary", []):
-        n_by_fdr.update(row["counts"])
+    for row in record.summary if record else ():
+        n_by_fdr.update(row.counts)
     n_by_fdr.pop("all", None)
     return RunEnded(
         execution_id=end.execution_id,
-        run_id=record.get("run_id") or status.get("run_id", ""),
+        run_id=record.run_id if record else status.run_id or "",
         dataset=_dataset_name(end, stores.work),
-        status=status["status"],
-        reused=status.get("reused", False),
+        status=status.status,
+        reused=bool(status.reused),
         results=f"{results_url}/{folder}" if folder else "",
-        n_annotations=record.get("n_annotations", 0),
+        n_annotations=record.n_annotations if record else 0,
         n_by_fdr=dict(n_by_fdr),
-        error=status.get("error", ""),
-        message=status.get("message", "")[:_MOST_SIGNS],
-        advice=status.get("advice", ""),
-        warnings=tuple(record.get("warnings", [])[:_MOST_WARNINGS]),
+        error=status.error or "",
+        message=(status.message or "")[:_MOST_SIGNS],
+        advice=status.advice or "",
+        warnings=record.warnings[:_MOST_WARNINGS] if record else (),
     )
 
 
-_HEADLINES: Mapping[str, str] = {
-    "succeeded": "annotated",
-    "invalid_input": "cannot be annotated as it is",
-    "failed": "failed",
-    "timed_out": "took too long",
-    "cancelled": "was cancelled",
-}
+def _own_status(end: ExecutionEnd, results: Store) -> RunStatus | None:
+    """Return what the run said itself, None if it said nothing that can be understood."""
+    try:
+        return RunStatus.from_json(results.read_json(keys.status(end.execution_id)))
+    except (MissingObject, InvalidMessage):
+        return None
 
 
-def write_subject(ended: RunEnded) -> str:
-    """Return the subject of the message to people."""
-    within = next(iter(ended.n_by_fdr.items()), None)
-    count = f": {within[1]:,} at FDR {_percent(within[0])}" if within else ""
-    return f"ionbox: {ended.dataset} {_HEADLINES[ended.status]}{count}"
-
-
-def write_message(ended: RunEnded) -> str:
-    """Return the text of the message to people."""
-    return "\n".join(
-        [
-            f"Dataset: {ended.dataset}",
-            f"Status: {ended.status.replace('_', ' ')}",
-            *(_describe_results(ended) if ended.results else _describe_failure(ended)),
-            "",
-            f"Execution: {ended.execution_id}",
-        ]
-    )
-
-
-def _describe_results(ended: RunEnded) -> list[str]:
-    levels = (f"  within FDR {_percent(level)}: {n:,}" for level, n in ended.n_by_fdr.items())
-    reused = ["They were there already: equal files, settings and version."] if ended.reused else []
-    warnings = ["", "Please note:", *(f"  {line}" for line in ended.warnings)]
-    return [
-        f"Annotations: {ended.n_annotations:,}",
-        *levels,
-        f"Results: {ended.results}/",
-        *reused,
-        *(warnings if ended.warnings else []),
-        "",
-        f"To get them: aws s3 sync {ended.results}/ results",
-    ]
-
-
-def _describe_failure(ended: RunEnded) -> list[str]:
-    return ["", ended.message, "", f"What to do: {ended.advice}", f"Error: {ended.error}"]
-
-
-def _percent(level: str) -> str:
-    return f"{100 * float(level):g} %"
-
-
-def _make_up(end: ExecutionEnd, stores: Stores) -> dict[str, Any]:
+def _make_up(end: ExecutionEnd, stores: Stores) -> RunStatus:
     status, error, message, advice = _MADE_UP[end.status]
     plan = _find_plan(end, stores.work)
     if status == "succeeded" and plan is not None:
         folder = keys.results(plan.dataset_id, plan.run_id)
-        return {"status": status, "reused": False, "results": folder}
-    return {
-        "status": status,
-        "error": end.error or error,
-        "message": describe_cause(end.cause) or message,
-        "advice": advice,
-        "dataset": _dataset_name(end, stores.work),
-        "run_id": plan.run_id if plan else "",
-    }
+        return RunStatus(status, end.execution_id, reused=False, results=folder)
+    return RunStatus(
+        status,
+        end.execution_id,
+        error=end.error or error,
+        message=describe_cause(end.cause) or message,
+        advice=advice,
+        dataset=_dataset_name(end, stores.work),
+        run_id=plan.run_id if plan else "",
+    )
 
 
 def _find_plan(end: ExecutionEnd, work: Store) -> RunPlan | None:

@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.events.executions import Executions, StartOutcome
-from ionbox_cloud.handlers import logger
+from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import WaitingRun
 
 KICK_GROUP = "kick"

@@ -14,9 +14,8 @@ from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.database_tables import DatabaseTable, find_tables
 from ionbox_cloud.planning.inspection import Inspection, inspect_dataset, words_of
+from ionbox_cloud.published import RESERVED_DATABASE
 from ionbox_cloud.store import ObjectFacts, Store
-
-_TAKEN = "colocalization"  # beside the databases' files in diagnostics/
 
 Layers = list[tuple[str, dict[str, Any]]]
 
@@ -126,8 +125,10 @@ def _read_databases(
     if not tables:
         raise InvalidConfig("databases: none given; name at least one molecule database")
     names = [table.name for table in tables]
-    if _TAKEN in names:
-        raise InvalidConfig(f"databases: '{_TAKEN}' is the name of a result file; rename it")
+    if RESERVED_DATABASE in names:
+        raise InvalidConfig(
+            f"databases: '{RESERVED_DATABASE}' is the name of a result file; rename it"
+        )
     if len(set(names)) < len(names):
         raise InvalidConfig(f"databases: two have the same name ({', '.join(names)}); rename one")
     skip_bad_rows = _asks(layers, "skip_bad_rows")

@@ -7,14 +7,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.config import FileWords, Polarity, match_analyzer
+from ionbox_science.config import FileWords, match_analyzer
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.spectra import ReadRange, read_peaks
+from ionbox_science.setting_table import Polarity
 
-from ionbox_cloud import keys
-from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import ObjectFacts, Store
 
@@ -114,31 +113,3 @@ def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.floa
     ]
     mz = np.concatenate(sampled).astype(np.float64)
     return mz[np.isfinite(mz)]
-
-
-@dataclass(frozen=True)
-class IbdChecksum(JsonRecord):
-    """The checksum of an ibd, and whether its imzML declares it.
-
-    ``verdict`` is ``matches``, ``differs``, ``not declared`` or, where nobody read the whole file,
-    ``not compared``.
-    """
-
-    algorithm: str
-    digest: str
-    verdict: str
-
-
-def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
-    """Compare the digest of an ibd with the one its imzML declares."""
-    declared = header.checksum[1] if header.checksum else None
-    if not digest:
-        verdict = "not compared"
-    else:
-        verdict = "matches" if digest == declared else "differs" if declared else "not declared"
-    return IbdChecksum(header.checksum_algorithm, digest, verdict)
-
-
-def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:
-    """Read the header that PlanRun stored."""
-    return ImzmlHeader.from_arrays(work.read_arrays(keys.header(dataset_id)))

@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 
+from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.run_plan import SortPlan
 
 TRANSITIONS_PER_CALL = 3
 """From one state to the next: to a call, from it, and a choice or the start of an item."""
@@ -78,3 +80,18 @@ def read_prices() -> Prices:
 def gigabyte_seconds(duration_s: float, memory_mb: int) -> float:
     """Return what Lambda and Fargate bill: memory times time."""
     return duration_s * memory_mb / _MB_PER_GB
+
+
+def price_call(call: CallRecord, sort: SortPlan | None) -> float:
+    """Return the price of a call on AWS; what the state machine does around it is not in it.
+
+    Parameters
+    ----------
+    call : CallRecord
+        What it took.
+    sort : SortPlan or None
+        How the run's dataset was sorted: the size of its task, if it had one.
+    """
+    if call.state == TASK and sort:
+        return read_prices().fargate_task(call.duration_s, sort.vcpu, call.rung_mb, sort.disk_gb)
+    return read_prices().lambda_calls(gigabyte_seconds(call.duration_s, call.rung_mb), 1)

@@ -3,7 +3,7 @@
 ::
 
     lambda    one call sorts all peaks in memory
-    map       calls sort runs of spectra, further calls merge them, one range of m/z each
+    map       calls sort spans of spectra, further calls merge them, one range of m/z each
     fargate   one task does the same on its own disk: any size in bounded memory
 
 The plan takes the cheapest way that can do it, or a simpler one (in this order) that costs hardly
@@ -22,13 +22,14 @@ from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     merge_memory_mb,
-    run_memory_mb,
     sort_memory_mb,
+    span_memory_mb,
 )
+from ionbox_cloud.run_plan import SortPlan
 from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
 
-PEAKS_PER_RUN = 24_000_000
-"""Peaks of a run of spectra that one call sorts (300 to 400 MB)."""
+PEAKS_PER_SPAN = 24_000_000
+"""Peaks of a span of spectra that one call sorts (300 to 400 MB)."""
 
 DISK_LIMIT_GB = 200
 """What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
@@ -96,35 +97,9 @@ class SortJob:
         return self.n_peaks * (self.mz_bytes + 8)
 
     @property
-    def n_runs(self) -> int:
-        """Runs of spectra that calls sort."""
-        return max(1, -(-self.n_peaks // PEAKS_PER_RUN))
-
-
-@dataclass(frozen=True)
-class SortPlan(JsonRecord):
-    """The way that was taken.
-
-    Attributes
-    ----------
-    way : str
-        ``lambda``, ``map`` or ``fargate``.
-    memory_mb : int
-        What a call is expected to need; of a task, what it has.
-    disk_gb : int
-        Of a task.
-    vcpu : int
-        Of a task.
-    predicted_seconds, predicted_dollars : float
-        By rates that were not measured on AWS.
-    """
-
-    way: str
-    memory_mb: int
-    disk_gb: int
-    vcpu: int
-    predicted_seconds: float
-    predicted_dollars: float
+    def n_spans(self) -> int:
+        """Spans of spectra that calls sort."""
+        return max(1, -(-self.n_peaks // PEAKS_PER_SPAN))
 
 
 def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -> SortPlan:
@@ -190,7 +165,7 @@ def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
 
 def _refuse_map(job: SortJob, ladder: Ladder) -> str:
     needed = {
-        "SortRuns": run_memory_mb(min(job.n_peaks, PEAKS_PER_RUN), job.mz_bytes),
+        "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
         "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),
     }
     for state, memory_mb in needed.items():
@@ -224,16 +199,16 @@ def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
 
 
 def _plan_map(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
-    memory_mb = run_memory_mb(min(job.n_peaks, PEAKS_PER_RUN), job.mz_bytes)
-    rung_mb = ladder.rungs_mb["SortRuns"][ladder.start_rung("SortRuns", memory_mb)]
+    memory_mb = span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes)
+    rung_mb = ladder.rungs_mb["SortSpans"][ladder.start_rung("SortSpans", memory_mb)]
     moved = 2 * job.ibd_bytes + 3 * job.column_bytes
-    n_calls = job.n_runs + max(1, job.n_peaks // PEAKS_PER_MERGE_ITEM)
+    n_calls = job.n_spans + max(1, job.n_peaks // PEAKS_PER_MERGE_ITEM)
     work_s = moved / _CALL_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S + n_calls * _CALL_START_S
     checksum_s = job.ibd_bytes / _CALL_BYTES_PER_S
     dollars = (
         prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), n_calls + 3)
         + 3 * n_calls * prices.step_functions_transition
-        + job.n_runs * job.n_segments * prices.s3_read
+        + job.n_spans * job.n_segments * prices.s3_read
     )
     seconds = max(2 * _CALL_START_S + 2 * work_s / n_calls, checksum_s)
     return SortPlan("map", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))

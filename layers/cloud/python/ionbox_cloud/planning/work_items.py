@@ -34,16 +34,25 @@ _BYTES_PER_PEAK = 16
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Ions ``start`` to ``stop`` of a database, and how many measured peaks lie in their range."""
+class IonRange:
+    """Ions ``start`` to ``stop`` of a database, and the measured peaks in their m/z range."""
 
     start: int
     stop: int
     n_peaks: int
 
 
+@dataclass(frozen=True)
+class SegmentRange:
+    """Segments ``start`` to ``stop``, and how many peaks the largest of them has."""
+
+    start: int
+    stop: int
+    most_peaks: int
+
+
 def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut ``n`` things into runs of at most ``size``."""
+    """Cut ``n`` things into ranges of at most ``size``."""
     for start in range(0, n, size):
         yield start, min(n, start + size)
 
@@ -53,8 +62,8 @@ def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_peaks * (mz_bytes + 8) // _MB
 
 
-def run_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory of sorting a run of spectra and cutting it into blocks."""
+def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
+    """Predict the memory of sorting a span of spectra and cutting it into blocks."""
     return sort_memory_mb(n_peaks, mz_bytes)
 
 
@@ -80,41 +89,41 @@ def image_memory_mb(n_cells: int, n_peaks: int) -> int:
     return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
 
 
-def cut_score_items(chunks: Sequence[Chunk]) -> list[Chunk]:
+def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
     """Cut the ions of a database into items.
 
     Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
     holds too many peaks is split, each part with its share of them.
     """
-    items: list[Chunk] = []
+    items: list[IonRange] = []
     start = stop = n_peaks = 0
     for chunk in chunks:
         full = stop - start + chunk.stop - chunk.start > IONS_PER_SCORE_ITEM
         if stop > start and (full or n_peaks + chunk.n_peaks > PEAKS_PER_SCORE_ITEM):
-            items.append(Chunk(start, stop, n_peaks))
+            items.append(IonRange(start, stop, n_peaks))
             start, n_peaks = stop, 0
         stop, n_peaks = chunk.stop, n_peaks + chunk.n_peaks
         if n_peaks > PEAKS_PER_SCORE_ITEM:
             n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
             size = max(1, -(-(stop - start) // n_parts))
             share = n_peaks // n_parts
-            items += [Chunk(start + a, start + b, share) for a, b in cut(stop - start, size)]
+            items += [IonRange(start + a, start + b, share) for a, b in cut(stop - start, size)]
             start, n_peaks = stop, 0
     if stop > start:
-        items.append(Chunk(start, stop, n_peaks))
+        items.append(IonRange(start, stop, n_peaks))
     return items
 
 
-def cut_merge_items(n_peaks: Sequence[int]) -> list[Chunk]:
-    """Cut segments into items of neighbouring ones; ``n_peaks`` of a chunk is its largest one's."""
-    items: list[Chunk] = []
+def cut_merge_items(n_peaks: Sequence[int]) -> list[SegmentRange]:
+    """Cut segments, of so many peaks each, into items of neighbouring ones."""
+    items: list[SegmentRange] = []
     start = total = largest = 0
     for index, n in enumerate(n_peaks):
         if index > start and total + n > PEAKS_PER_MERGE_ITEM:
-            items.append(Chunk(start, index, largest))
+            items.append(SegmentRange(start, index, largest))
             start, total, largest = index, 0, 0
         total, largest = total + n, max(largest, n)
-    return [*items, Chunk(start, len(n_peaks), largest)]
+    return [*items, SegmentRange(start, len(n_peaks), largest)]
 
 
 def images_per_chunk(n_pixels: int) -> int:

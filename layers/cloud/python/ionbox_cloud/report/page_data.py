@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.quality import fdr_curve
-from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
+from ionbox_cloud.published import COLOCALIZATION, REPORT
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
-from ionbox_cloud.stored.images import COLOCALIZATION, StoredImages, open_images
+from ionbox_cloud.stored.images import StoredImages, open_images
 
 MAX_BYTES = 25_000_000
 """Of a report. Images that do not fit stay outside; those of annotations up to `GOOD_FDR` come
@@ -55,7 +56,7 @@ class Overview:
 def write_report(
     results: Store,
     plan: RunPlan,
-    record: Mapping[str, Any],
+    record: RunRecord,
     found: Sequence[FoundDatabase],
     overview: Overview,
 ) -> None:
@@ -64,7 +65,7 @@ def write_report(
     partners = read_partners(results, f"{folder}/{COLOCALIZATION}")
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
-    results.write(f"{folder}/report.html", [memoryview(piece) for piece in pieces])
+    results.write(f"{folder}/{REPORT}", [memoryview(piece) for piece in pieces])
 
 
 def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
@@ -84,7 +85,7 @@ def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
 
 
 def make_report(
-    record: Mapping[str, Any],
+    record: RunRecord,
     found: Sequence[FoundDatabase],
     images: StoredImages,
     overview: Overview,
@@ -95,8 +96,8 @@ def make_report(
 
     Parameters
     ----------
-    record : mapping
-        The run record, as ``run.json`` has it.
+    record : RunRecord
+        What ``run.json`` says.
     found : sequence of FoundDatabase
         What was found.
     images : StoredImages
@@ -117,14 +118,14 @@ def make_report(
     -----
     Memory: the file, and a chunk of images at a time.
     """
-    config = RunConfig.from_json(record["config"])
+    config = record.config
     databases = [each.annotated for each in found]
     rows = describe_annotations(
         databases, config.polarity, config.ppm, images.image_of, partners or {}
     )
     annotations, n_left_out = _take_rows(rows, min(_MAX_TABLE_BYTES, max_bytes // 2))
     run = _describe_run(record, found, overview) | {"annotations": annotations}
-    title = f"{record['dataset']['name']} · ionbox"
+    title = f"{record.dataset.name} · ionbox"
     page = assemble_page("report", title, {"run": encode_block(run)})
     budget = max_bytes - sum(map(len, page)) - 1000
     groups = _group_images(annotations)
@@ -170,22 +171,22 @@ def _group_images(annotations: Sequence[Row]) -> tuple[list[int], list[int]]:
 
 
 def _describe_run(
-    record: Mapping[str, Any],
+    record: RunRecord,
     found: Sequence[FoundDatabase],
     overview: Overview,
 ) -> dict[str, Any]:
     """Return everything but annotations and ion images."""
-    size = record["dataset"].get("pixel_size_um")
+    said = record.to_json()
     tic = encode_image(overview.tic)
     # where the data lie concerns whoever ran it, not whoever gets the report
-    shared = {name: value for name, value in record.items() if name != "sources"}
+    shared = {name: value for name, value in said.items() if name != "sources"}
     return {
         **shared,
         "version": _SCHEMA_VERSION,
         "dataset": {
-            **record["dataset"],
-            "pixelSize": size,
-            "polarity": record["config"]["polarity"],
+            **said["dataset"],
+            "pixelSize": said["dataset"]["pixel_size_um"],
+            "polarity": record.config.polarity,
         },
         "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},

@@ -16,7 +16,8 @@ from ionbox_science.annotation.table import (
     name_ions,
     order_annotations,
 )
-from ionbox_science.config import Polarity
+from ionbox_science.scoring.scores import mass_error_ppm
+from ionbox_science.setting_table import Polarity
 
 Row = dict[str, Any]
 
@@ -118,7 +119,7 @@ class _Described:
             "neutralLoss": str(table.neutral_loss[row]),
             "chemMod": str(table.chem_mod[row]),
             "mz": round(mz, 6),
-            "massError": _short(table.mz_error_abs[row] / mz * 1e6),
+            "massError": _short(mass_error_ppm(table.mz_error_abs[row], mz)),
             "msm": _short(table.msm[row]),
             "fdr": _short(table.fdr[row]),
             "rhoSpatial": _short(table.spatial[row]),

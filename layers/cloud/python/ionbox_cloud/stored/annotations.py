@@ -58,7 +58,7 @@ def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
     molecules = parse_database(
         work.read(keys.database(planned.content_id)),
         planned.name,
-        skip_bad_rows=plan.run_config.skip_bad_rows,
+        skip_bad_rows=plan.config.skip_bad_rows,
     )
     arrays = work.read_arrays(keys.run_annotations(plan.run_id, index))
     return FoundDatabase(

@@ -1,13 +1,19 @@
-"""The ibd of a run that is under way: read only if it is still the one that was planned with."""
+"""A planned run's dataset: its header as arrays, its ibd as long as it is the one planned with."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import ReadRange
 
+from ionbox_cloud import keys
 from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
+
+_MASK = "mask"
 
 
 def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
@@ -23,3 +29,19 @@ def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
     if facts is None or facts.etag != plan.ibd_etag:
         raise InvalidDataset(f"{key} changed while it was being annotated; run again")
     return ibd_reader(inbox, key)
+
+
+def write_header(work: Store, dataset_id: str, header: ImzmlHeader) -> None:
+    """Write the header of a dataset, and by itself the mask: most states need no more of it."""
+    work.write_arrays(keys.header(dataset_id), header.to_arrays())
+    work.write_arrays(keys.mask(dataset_id), {_MASK: header.mask}, compressed=True)
+
+
+def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:
+    """Read the header of a dataset whose run is planned: 40 bytes per spectrum."""
+    return ImzmlHeader.from_arrays(work.read_arrays(keys.header(dataset_id)))
+
+
+def read_mask(work: Store, dataset_id: str) -> npt.NDArray[np.bool_]:
+    """Read which pixels were measured: (height, width) bool."""
+    return work.read_arrays(keys.mask(dataset_id))[_MASK]

@@ -29,14 +29,12 @@ from ionbox_science.columns import ArrayRecord
 
 from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
+from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Arrays, Store
 
 if TYPE_CHECKING:
     import zarr
-
-COLOCALIZATION = "diagnostics/colocalization.npz"
-"""Which ions of a run have similar images, below its folder."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def index_images(
         name: place[ion_formula]
         for table in databases
         for name, ion_formula in zip(
-            name_ions(table, plan.run_config.polarity), table.ion_formula.tolist(), strict=True
+            name_ions(table, plan.config.polarity), table.ion_formula.tolist(), strict=True
         )
     }
 
@@ -118,40 +116,43 @@ def create_images(
     size = (plan.height, plan.width)
     n_pixels = plan.height * plan.width
     array = group.require_array(
-        "images",
+        ImageArrays.IMAGES,
         shape=(n_ions, n_isotopes, *size),
         shards=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
         chunks=(images_per_chunk(n_pixels), 1, *size),
         dtype="float32",
         dimension_names=("ion", "isotope", "y", "x"),
     )
-    array.attrs["image_of"] = image_of
-    _put(group, "mz", images.mz, ("ion", "isotope"))
-    _put(group, "abundance", images.abundance, ("ion", "isotope"))
-    if "ion_formula" not in group:
+    array.attrs[ImageArrays.IMAGE_OF] = image_of
+    _put(group, ImageArrays.MZ, images.mz, ("ion", "isotope"))
+    _put(group, ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope"))
+    if ImageArrays.ION_FORMULA not in group:
         group.create_array(
-            "ion_formula", shape=images.ion_formula.shape, dtype=str, dimension_names=("ion",)
+            ImageArrays.ION_FORMULA,
+            shape=images.ion_formula.shape,
+            dtype=str,
+            dimension_names=("ion",),
         )
     if images.ion_formula.size:
-        names: Any = group["ion_formula"]
+        names: Any = group[ImageArrays.ION_FORMULA]
         names[:] = images.ion_formula.astype(np.dtypes.StringDType())
 
 
 def write_images(
     results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
 ) -> None:
-    """Write a run of images, which must be whole shards."""
-    array: Any = _open_group(results, plan)["images"]
+    """Write a range of images, which must be whole shards."""
+    array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
     array[start : start + len(images)] = images
 
 
 def open_images(results: Store, plan: RunPlan) -> StoredImages:
     """Open the images of a run to read them."""
-    array: Any = _open_group(results, plan)["images"]
+    array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
     return StoredImages(
         shape=array.shape,
         per_shard=array.shards[0],
-        image_of=array.attrs["image_of"],
+        image_of=array.attrs[ImageArrays.IMAGE_OF],
         read=lambda start, stop, isotope: array[start:stop, isotope],
     )
 
@@ -161,13 +162,13 @@ def write_overview(
 ) -> None:
     """Write the total ion current and the mask."""
     group = _open_group(results, plan)
-    _put(group, "tic", tic, ("y", "x"))
-    _put(group, "mask", mask, ("y", "x"))
+    _put(group, ImageArrays.TIC, tic, ("y", "x"))
+    _put(group, ImageArrays.MASK, mask, ("y", "x"))
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the images of first isotope peaks, as many at a time as share an object."""
-    images: Any = group["images"]
+    images: Any = group[ImageArrays.IMAGES]
     per_read = (images.shards or images.chunks)[0]  # none in results of older versions
     for start in range(0, images.shape[0], per_read):
         yield images[start : start + per_read, 0]
@@ -175,9 +176,9 @@ def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
 
 def colocalize_images(group: zarr.Group) -> Colocalization:
     """Find the ions of similar images."""
-    images: Any = group["images"]
+    images: Any = group[ImageArrays.IMAGES]
     n_images, _, height, width = images.shape
-    image_of = list(images.attrs["image_of"].items())
+    image_of = list(images.attrs[ImageArrays.IMAGE_OF].items())
     return colocalize(read_first_isotopes(group), n_images, (height, width), image_of)
 
 
@@ -206,5 +207,5 @@ def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     import zarr  # 0.2 s, and most handlers do without
     from zarr.storage import ObjectStore
 
-    folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
+    folder = keys.results(plan.dataset_id, plan.run_id, IMAGES)
     return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")

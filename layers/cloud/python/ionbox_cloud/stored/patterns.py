@@ -1,4 +1,4 @@
-"""Isotope patterns as objects: chunks of ions in order of mass."""
+"""Ions and their isotope patterns as objects: chunks of ions in order of mass."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.scoring.scores import Patterns
+from ionbox_science.theory.ions import IonTable
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
 from ionbox_cloud.store import Store
@@ -23,6 +25,31 @@ class ChunkSummary(JsonRecord):
     stop: int
     mz_min: float
     mz_max: float
+
+
+def write_ions(work: Store, patterns_id: str, table: IonTable) -> None:
+    """Write the ions of a database, then which are targets, which also says how many there are."""
+    work.write_arrays(keys.ions(patterns_id), table.to_arrays())
+    work.write(keys.targets(patterns_id), table.is_target.tobytes())
+
+
+def read_ions(work: Store, patterns_id: str) -> IonTable:
+    """Read the ions of a database: 20 bytes per ion."""
+    return IonTable.from_arrays(work.read_arrays(keys.ions(patterns_id)))
+
+
+def count_ions(work: Store, patterns_id: str) -> int:
+    """Return the number of ions of a database.
+
+    Raises
+    ------
+    MissingObject
+        If they are not written.
+    """
+    facts = work.facts(keys.targets(patterns_id))
+    if facts is None:
+        raise MissingObject(f"no object '{keys.targets(patterns_id)}'")
+    return facts.n_bytes
 
 
 def write_chunk(
@@ -54,33 +81,27 @@ def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSumm
     ]
 
 
-def read_patterns(
-    work: Store, patterns_id: str, is_target: npt.NDArray[np.bool_], start: int, stop: int
-) -> Patterns:
+def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patterns:
     """Read the patterns of ions ``start`` to ``stop``."""
     chunks = range(start // IONS_PER_CHUNK, max(1, -(-stop // IONS_PER_CHUNK)))
     arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
     rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
+    flags = work.read_range(keys.targets(patterns_id), start, stop - start)
     return Patterns(
         mz=np.concatenate([chunk["mz"] for chunk in arrays])[rows],
         intensity=np.concatenate([chunk["intensity"] for chunk in arrays])[rows],
-        is_target=is_target[start:stop],
+        is_target=np.frombuffer(flags, np.bool_),
     )
 
 
-def read_patterns_of(
-    work: Store,
-    patterns_id: str,
-    is_target: npt.NDArray[np.bool_],
-    ions: npt.NDArray[np.integer[Any]],
-) -> Patterns:
+def read_patterns_of(work: Store, patterns_id: str, ions: npt.NDArray[np.integer[Any]]) -> Patterns:
     """Read the patterns of chosen ions, in the order given."""
     chosen, place = np.unique(ions, return_inverse=True)
-    parts = [read_patterns(work, patterns_id, is_target, 0, 0)]
+    parts = [read_patterns(work, patterns_id, 0, 0)]
     for chunk in np.unique(chosen // IONS_PER_CHUNK).tolist():
         start = chunk * IONS_PER_CHUNK
         of_chunk = chosen[(chosen >= start) & (chosen < start + IONS_PER_CHUNK)]
         stop = int(of_chunk[-1]) + 1
-        whole = read_patterns(work, patterns_id, is_target, start, stop)
+        whole = read_patterns(work, patterns_id, start, stop)
         parts.append(whole.take(of_chunk - start))
     return Patterns.concatenate(parts).take(place)

@@ -17,9 +17,9 @@ from ionbox_science.sorting.segments import encode_segment
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import SortedDataset
-from ionbox_cloud.planning.inspection import IbdChecksum, compare_checksum
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum, compare_checksum
 from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest
 
 
@@ -103,7 +103,7 @@ def close_segments(
     image = tic.reshape(header.height, header.width)
     results.write_arrays(keys.tic(plan.segments_id), {"tic": image})
     manifest = SegmentsManifest(
-        mz_dtype=header.mz_dtype.newbyteorder("=").str,
+        mz_dtype=plan.mz_type,
         n_peaks=tuple(segment.n_peaks for segment in written),
         bounds=plan.segment_bounds,
         mz_min=filled[0].mz_min,

@@ -16,8 +16,8 @@ from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
-from ionbox_cloud.planning.inspection import IbdChecksum
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 
@@ -103,8 +103,8 @@ class SegmentReader:
 
     def count_peaks(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> int:
         """Count the peaks that `read` would return."""
-        runs = self._runs(np.atleast_1d(lowest), np.atleast_1d(highest))
-        return sum(stop - start for _, start, stop in runs)
+        ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
+        return sum(stop - start for _, start, stop in ranges)
 
     def read(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> Peaks:
         """Read all peaks in the m/z ranges from ``lowest`` to ``highest``, both included.
@@ -119,8 +119,8 @@ class SegmentReader:
         Peaks
             Sorted by m/z, each once; among them some that lie near a range.
         """
-        runs = self._runs(np.atleast_1d(lowest), np.atleast_1d(highest))
-        rows = np.cumsum([0, *(stop - start for _, start, stop in runs)])
+        ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
+        rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)])
         columns = {
             "mz": np.empty(rows[-1], self._mz_dtype.newbyteorder("=")),
             "intensity": np.empty(rows[-1], np.float32),
@@ -128,8 +128,8 @@ class SegmentReader:
         }
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
             reads = [
-                pool.submit(self._read_run, run, name, column[row : row + run[2] - run[1]])
-                for run, row in zip(runs, rows, strict=False)
+                pool.submit(self._read_rows, part, name, column[row : row + part[2] - part[1]])
+                for part, row in zip(ranges, rows, strict=False)
                 for name, column in columns.items()
             ]
         for read in reads:
@@ -158,25 +158,25 @@ class SegmentReader:
         images = extract_images(peaks, find_windows(peaks.mz, window, ppm), Grid(mask))
         return np.asarray(images[0, 0])
 
-    def _read_run(self, run: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
-        segment, start, stop = run
+    def _read_rows(self, rows: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
+        segment, start, stop = rows
         layout = self._layout(segment)
         offset, n_bytes = layout.byte_range(name, start, stop)
         key = keys.segment(self._segments_id, segment)
-        part = self._store.read_range(key, offset, n_bytes)
-        target[:] = np.frombuffer(part, layout.columns[name][1])
+        stored = self._store.read_range(key, offset, n_bytes)
+        target[:] = np.frombuffer(stored, layout.columns[name][1])
 
-    def _runs(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
+    def _find_rows(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
         """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
         first = np.searchsorted(self.manifest.bounds, lowest, side="right")
         last = np.searchsorted(self.manifest.bounds, highest, side="right")
-        runs = []
+        ranges = []
         for segment in range(int(first.min(initial=0)), int(last.max(initial=-1)) + 1):
             here = (first <= segment) & (segment <= last)
             if here.any():
                 covered = self._cover(segment, lowest[here], highest[here])
-                runs += [(segment, start, stop) for start, stop in covered]
-        return runs
+                ranges += [(segment, start, stop) for start, stop in covered]
+        return ranges
 
     def _cover(
         self, segment: int, lowest: Float64s, highest: Float64s

@@ -1,4 +1,4 @@
-"""Sorted runs of spectra as objects: what many calls leave, for further calls to merge."""
+"""Sorted spans of spectra as objects: what many calls leave, for further calls to merge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.span_layout import RunLayout, decode_block
+from ionbox_science.sorting.span_layout import SpanLayout, decode_block
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
@@ -22,23 +22,23 @@ _COUNTS = "n_peaks"
 
 
 def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
-    """Read what is in each run; many small objects, so many at once."""
+    """Read what is in each span; many small objects, so many at once."""
     names = [
-        keys.sorted_run_summary(plan.sort_id, index) for index in range(len(plan.run_cuts) - 1)
+        keys.sorted_span_summary(plan.sort_id, index) for index in range(len(plan.span_cuts) - 1)
     ]
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         return list(pool.map(work.read_arrays, names))
 
 
 def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
-    """Write down the peaks per run and segment in one object.
+    """Write down the peaks per span and segment in one object.
 
     Returns
     -------
-    (n_runs, n_segments) int64
+    (n_spans, n_segments) int64
     """
     counts = np.stack([summary["n_peaks"] for summary in _read_summaries(work, plan)])
-    work.write_arrays(keys.sorted_run_counts(plan.sort_id), {_COUNTS: counts})
+    work.write_arrays(keys.sorted_span_counts(plan.sort_id), {_COUNTS: counts})
     return counts
 
 
@@ -62,8 +62,8 @@ def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
     return written
 
 
-class RunReader:
-    """Reads one segment's blocks from all sorted runs.
+class SpanReader:
+    """Reads one segment's blocks from all sorted spans.
 
     Parameters
     ----------
@@ -71,28 +71,26 @@ class RunReader:
         The work bucket.
     plan : RunPlan
         The run.
-    mz_dtype : dtype
-        Of the dataset.
     """
 
-    def __init__(self, work: Store, plan: RunPlan, mz_dtype: np.dtype[np.floating]) -> None:
+    def __init__(self, work: Store, plan: RunPlan) -> None:
         self._work = work
         self._sort_id = plan.sort_id
-        self._mz_dtype = mz_dtype
-        self._counts = work.read_arrays(keys.sorted_run_counts(plan.sort_id))[_COUNTS]
+        self._mz_dtype = plan.mz_dtype
+        self._counts = work.read_arrays(keys.sorted_span_counts(plan.sort_id))[_COUNTS]
 
     def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
         """Return a call for `read_ahead` that reads a segment's blocks."""
         return functools.partial(self.read, segment)
 
     def read(self, segment: int) -> list[Peaks]:
-        """Read the blocks of a segment, in order of the runs; empty ones are left out."""
+        """Read the blocks of a segment, in order of the spans; empty ones are left out."""
         filled = np.flatnonzero(self._counts[:, segment]).tolist()
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-            return list(pool.map(lambda run: self._read_block(run, segment), filled))
+            return list(pool.map(lambda span: self._read_block(span, segment), filled))
 
-    def _read_block(self, run: int, segment: int) -> Peaks:
-        n_peaks = self._counts[run]
-        offset, n_bytes = RunLayout(n_peaks, self._mz_dtype).byte_range(segment)
-        block = self._work.read_range(keys.sorted_run(self._sort_id, run), offset, n_bytes)
+    def _read_block(self, span: int, segment: int) -> Peaks:
+        n_peaks = self._counts[span]
+        offset, n_bytes = SpanLayout(n_peaks, self._mz_dtype).byte_range(segment)
+        block = self._work.read_range(keys.sorted_span(self._sort_id, span), offset, n_bytes)
         return decode_block(block, int(n_peaks[segment]), self._mz_dtype)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import Columns
-from ionbox_science.scoring.fdr import FdrMethod, estimate_fdr
+from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.setting_table import FdrMethod
 from ionbox_science.theory.ions import NO_ION, IonTable
 
 Float64s = npt.NDArray[np.float64]
@@ -205,7 +206,7 @@ def _overlapping_windows(
     lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
     real = np.flatnonzero(lowest > 0)
     order = real[np.argsort(lowest[real], kind="stable")]
-    # windows that begin before this one ends: a run, because starts are sorted
+    # windows that begin before this one ends: a range, because starts are sorted
     n_after = np.searchsorted(lowest[order], highest[order], side="right")
     n_after -= np.arange(1, len(order) + 1)
     left = np.repeat(np.arange(len(order)), n_after)

@@ -11,8 +11,9 @@ import numpy as np
 
 from ionbox_science import __version__
 from ionbox_science.annotation.annotations import Annotations, count_isobars, count_isomers
-from ionbox_science.config import Polarity
 from ionbox_science.csv_cells import guard_cell
+from ionbox_science.scoring.scores import mass_error_ppm
+from ionbox_science.setting_table import Polarity
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE
 from ionbox_science.theory.ions import IonRule
@@ -142,7 +143,7 @@ def _rows(
     isomeric_mols = count_isomeric_molecules(table, ids)
     isobaric_ions = count_isobars(table.ion_formula, table.pattern_mz, ppm).tolist()
     mz = table.pattern_mz[:, 0]
-    mass_error = table.mz_error_abs / mz * 1e6
+    mass_error = mass_error_ppm(table.mz_error_abs, mz)
     for i, (formula, chem_mod, loss, adduct) in enumerate(
         zip(
             table.formula.tolist(),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ionbox_science.annotation.annotations import msm_by_ion
 from ionbox_science.annotation.explanations import (
     AskedIon,
     Explanation,
@@ -239,8 +240,7 @@ class _Inquiry:
     def _look_at_ranking(self, known: Explanation, row: int | None, column: int) -> Explanation:
         database, kind = self.database, self.asked.kind
         msm = known.metrics["msm"]
-        of_ion = np.zeros(database.table.n_ions + 1)  # NO_ION, -1, finds zero
-        of_ion[database.scores.ion] = database.scores.msm
+        of_ion = msm_by_ion(database.table, database.scores)
         targets = of_ion[database.table.target_ion[:, column]]
         rank = 1 + int(np.count_nonzero(targets > msm))
         n_found = int(np.count_nonzero(targets > 0))

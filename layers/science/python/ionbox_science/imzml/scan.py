@@ -2,7 +2,7 @@
 
 The spectra of a file mostly differ only in some attribute values. The first one is cut into
 literals, which every spectrum must repeat byte by byte, and the slots between them; a kernel
-matches all spectra. The walk of `imzml_xml` reads only the brief, the same file without the other
+matches all spectra. The walk of `imzml.xml` reads only the brief, the same file without the other
 spectra. Why it would have read the same from all of it:
 
 - A spectrum is tags and text, no comment, and what may stand in a slot cannot end an attribute.
@@ -15,13 +15,10 @@ A file that is not like that has to be walked in full.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +31,8 @@ from ionbox_science.imzml.terms import (
     POSITION_Y,
     POSITION_Z,
 )
-from ionbox_science.imzml.xml import Defects, Document, SpectrumReader, parse
-from ionbox_science.kernels import library
+from ionbox_science.imzml.xml import Defects, Document, SpectrumParser, parse
+from ionbox_science.kernel_calls import call_kernel
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -119,7 +116,7 @@ def scan_spectra(source: bytes) -> Document | None:
     Returns
     -------
     Document or None
-        What `imzml_xml.parse` returns for the same file, if that notes no defect. None where the
+        What `imzml.xml.parse` returns for the same file, if that notes no defect. None where the
         file is in any way unusual, which says nothing about whether it is sound.
     """
     list_start = _LIST_START.search(source)
@@ -228,30 +225,20 @@ def match_spectra(source: bytes, template: Template, max_spectra: int) -> tuple[
         One past their last byte.
     """
     values = np.empty((template.n_numbers, max_spectra), dtype=np.int64)
-    literals, kinds = np.ascontiguousarray(template.literals), template.kinds
-    end = ctypes.c_int64()
-    n_spectra = _kernel()(
-        np.frombuffer(source, dtype=np.uint8).ctypes.data,
+    end = np.empty(1, np.int64)
+    n_spectra = call_kernel(
+        "ionbox_match_spectra",
+        np.frombuffer(source, dtype=np.uint8),
         len(source),
         template.start,
-        literals.ctypes.data,
-        kinds.ctypes.data,
-        len(kinds),
-        values.ctypes.data,
+        np.ascontiguousarray(template.literals),
+        template.kinds,
+        len(template.kinds),
+        values,
         max_spectra,
-        ctypes.byref(end),
+        end,
     )
-    return values[:, :n_spectra], end.value
-
-
-@cache
-def _kernel() -> Any:
-    function = library().ionbox_match_spectra
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    function.argtypes = [pointer, number, number, pointer, pointer, number, pointer, number]
-    function.argtypes += [ctypes.POINTER(number)]
-    function.restype = number
-    return function
+    return values[:, :n_spectra], int(end[0])
 
 
 def _brief(source: bytes, template: Template, end: int) -> bytes:
@@ -267,7 +254,7 @@ def _brief(source: bytes, template: Template, end: int) -> bytes:
     return b"".join((*parts, source[begin:stop], source[end:]))
 
 
-def _fill(spectra: SpectrumReader, values: Int64Array) -> None:
+def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
     """Put the values of all spectra where the walk put the marks; all else is as in the first."""
     n_numbers, n_spectra = values.shape
     columns = [spectra.x, spectra.y, spectra.z]

@@ -23,8 +23,18 @@ from ionbox_science.imzml.ibd import (
     split_into_blocks,
     widest_gap,
 )
+from ionbox_science.kernel_calls import KernelStruct, fill_struct
 
-__all__ = ["Peaks", "ReadRange", "read_peaks", "read_shared_mz", "read_spectrum", "read_stored"]
+__all__ = [
+    "Peaks",
+    "ReadRange",
+    "contiguous_peaks",
+    "peak_columns",
+    "read_peaks",
+    "read_shared_mz",
+    "read_spectrum",
+    "read_stored",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +57,36 @@ class Peaks:
 
     def __len__(self) -> int:
         return len(self.mz)
+
+
+def contiguous_peaks(peaks: Peaks) -> Peaks:
+    """Return peaks as kernels take them, copied only where they are not; m/z stay as wide."""
+    return Peaks(
+        np.ascontiguousarray(peaks.mz, np.float32 if peaks.mz.dtype == np.float32 else np.float64),
+        np.ascontiguousarray(peaks.intensity, np.float32),
+        np.ascontiguousarray(peaks.pixel, np.uint32),
+    )
+
+
+def peak_columns(peaks: Peaks) -> KernelStruct:
+    """Return ``struct peak_columns`` of contiguous peaks, for kernels to read or to fill.
+
+    Raises
+    ------
+    ValueError
+        If the columns do not have the same length.
+    """
+    shapes = {column.shape for column in (peaks.mz, peaks.intensity, peaks.pixel)}
+    if len(shapes) > 1:
+        raise ValueError(f"columns of different lengths: {sorted(shapes)}")
+    return fill_struct(
+        "peak_columns",
+        mz=peaks.mz,
+        intensity=peaks.intensity,
+        pixel=peaks.pixel,
+        n_rows=len(peaks),
+        mz_bytes=peaks.mz.itemsize,
+    )
 
 
 def read_spectrum(
@@ -78,7 +118,7 @@ def read_peaks(
     stop: int | None = None,
     block_bytes: int = 32 * 1024 * 1024,
 ) -> Peaks:
-    """Read the peaks above zero of a run of spectra.
+    """Read the peaks above zero of a range of spectra.
 
     Parameters
     ----------

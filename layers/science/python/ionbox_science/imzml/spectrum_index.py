@@ -16,9 +16,6 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import ReadRange, read_shared_mz, read_spectrum, read_stored
 
-SPECTRUM_INDEX = "spectrum_index.npz"
-"""Its name in a run's results folder."""
-
 _OFFSETS = ("mz_offset", "intensity_offset")
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -98,7 +98,7 @@ class ArrayColumns:
     formats: dict[ArrayFormat, int] = field(default_factory=dict)  # -> first spectrum index
 
 
-class SpectrumReader:
+class SpectrumParser:
     """Collects columns from spectrum elements; a spectrum with defects still gets its row."""
 
     def __init__(self, tags: Tags, head: Head, defects: Defects) -> None:
@@ -264,7 +264,7 @@ class Document:
     """A file as read, before it is understood as a whole."""
 
     head: Head
-    spectra: SpectrumReader
+    spectra: SpectrumParser
     declared_count: str | None
 
 
@@ -280,7 +280,7 @@ def parse(source: bytes, defects: Defects) -> Document | None:
                     tags, spectrum_list = Tags(mzml), element
                     spectrum_tag = tags.of("spectrum")
                     head = read_head(mzml, tags)
-                    spectra = SpectrumReader(tags, head, defects)
+                    spectra = SpectrumParser(tags, head, defects)
                     document = Document(head, spectra, element.get("count"))
         elif event == "end" and element.tag == spectrum_tag:
             spectra.add(element)

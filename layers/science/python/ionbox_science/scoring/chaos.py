@@ -3,17 +3,15 @@
 Definition: Alexandrov and Bartels 2013 (doi:10.1093/bioinformatics/btt388), in the form of
 METASPACE's C++ library: threshold the image at 30 levels, close each mask (dilate with the four
 neighbours, erode with all eight), count 4-connected components; noise falls apart into many.
-The computing is done by ``kernels/chaos.c``.
+The computing is done by ``kernels/scoring/chaos.c``.
 """
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.kernels import check_status, library
+from ionbox_science.kernel_calls import call_kernel
 
 
 def measure_chaos(images: npt.NDArray[np.float32], n_levels: int) -> npt.NDArray[np.float64]:
@@ -42,17 +40,7 @@ def measure_chaos(images: npt.NDArray[np.float32], n_levels: int) -> npt.NDArray
     Cost follows the pixels that are not zero, but for one look at every pixel.
     """
     images = np.ascontiguousarray(images, np.float32)
-    n_images, height, width = images.shape
-    chaos = np.zeros(n_images)
+    chaos = np.zeros(len(images))
     if images.size:
-        check_status(
-            library().ionbox_measure_chaos(
-                ctypes.c_void_p(images.ctypes.data),
-                ctypes.c_int64(n_images),
-                ctypes.c_int64(height),
-                ctypes.c_int64(width),
-                ctypes.c_int32(n_levels),
-                ctypes.c_void_p(chaos.ctypes.data),
-            )
-        )
+        call_kernel("ionbox_measure_chaos", images, *images.shape, n_levels, chaos)
     return chaos

@@ -10,14 +10,10 @@ Both methods rank the targets of one kind of ion (adduct, loss, modification) ag
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
-FdrMethod = Literal["metaspace-v1", "metaspace-v3"]
-
-FDR_METHODS: tuple[FdrMethod, ...] = ("metaspace-v1", "metaspace-v3")
+from ionbox_science.setting_table import FdrMethod
 
 FDR_LEVELS = (0.05, 0.1, 0.2, 0.5)
 """Levels of metaspace-v1, and of every summary."""

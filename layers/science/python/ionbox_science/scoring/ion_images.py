@@ -1,22 +1,19 @@
 """Ion images: which measured peaks belong to an isotope peak, and where they lie.
 
-Peaks must be sorted by m/z; a window is then a run of rows, and an image is those rows scattered
+Peaks must be sorted by m/z; a window is then a range of rows, and an image is those rows scattered
 over the pixels. No smoothing, no clipping: intensities of one pixel are summed. The computing is
-done by ``kernels/windows.c`` and ``kernels/ion_images.c``.
+done by ``kernels/scoring/windows.c`` and ``kernels/scoring/ion_images.c``.
 """
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.kernels import check_status, library
-
-PPM = 1e-6
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Windows:
-    """The measured peaks of each isotope peak, as runs of rows.
+    """The measured peaks of each isotope peak, as ranges of rows.
 
     Attributes
     ----------
@@ -88,9 +85,16 @@ def window_bounds(
     ppm : float
         Half width in parts per million of the theoretical m/z, the same at all m/z (METASPACE's
         analysis versions 1 and 3; version 2 scaled it with the analyzer).
+
+    Notes
+    -----
+    Whoever needs bounds gets them here or from `find_windows`: one function of ``windows.c`` makes
+    both, so that what is read is what is searched, to the last bit.
     """
-    half_width = pattern_mz * ppm * PPM
-    return pattern_mz - half_width, pattern_mz + half_width
+    middle = np.asarray(pattern_mz, np.float64, order="C")
+    lowest, highest = np.empty_like(middle), np.empty_like(middle)
+    call_kernel("ionbox_bound_windows", middle, middle.size, ppm, lowest, highest)
+    return lowest, highest
 
 
 def find_windows(
@@ -107,58 +111,18 @@ def find_windows(
     ppm : float
         Half width of a window.
     """
-    data_mz, wide = contiguous_mz(sorted_mz)
+    mz = _contiguous_mz(sorted_mz)
     queries = np.ascontiguousarray(pattern_mz, np.float64)
     start = np.empty(queries.shape, np.int64)
     stop = np.empty(queries.shape, np.int64)
-    check_status(
-        library().ionbox_find_windows(
-            ctypes.c_void_p(data_mz.ctypes.data),
-            ctypes.c_int32(wide),
-            ctypes.c_int64(data_mz.size),
-            ctypes.c_void_p(queries.ctypes.data),
-            ctypes.c_int64(queries.size),
-            ctypes.c_double(ppm),
-            ctypes.c_void_p(start.ctypes.data),
-            ctypes.c_void_p(stop.ctypes.data),
-        )
-    )
+    columns = mz, mz.itemsize, mz.size
+    call_kernel("ionbox_find_windows", *columns, queries, queries.size, ppm, start, stop)
     return Windows(start, stop)
 
 
-def contiguous_mz(mz: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.floating], bool]:
-    """Return m/z as kernels take them, and whether they are float64 instead of float32."""
-    wide = mz.dtype != np.float32
-    return np.ascontiguousarray(mz, np.float64 if wide else np.float32), wide
-
-
-class PeakColumns(ctypes.Structure):
-    """`Peaks` as kernels see them; field by field the ``PeakColumns`` of ``ion_images.h``."""
-
-    _fields_ = (
-        ("mz", ctypes.c_void_p),
-        ("intensity", ctypes.c_void_p),
-        ("pixel", ctypes.c_void_p),
-        ("n_rows", ctypes.c_int64),
-        ("mz_is_float64", ctypes.c_int32),
-    )
-
-
-def contiguous_peaks(peaks: Peaks) -> tuple[PeakColumns, Peaks]:
-    """Return peaks as kernels take them, and the arrays that must outlive the kernel's use.
-
-    Raises
-    ------
-    ValueError
-        If the columns do not have the same length.
-    """
-    mz, wide = contiguous_mz(peaks.mz)
-    intensity = np.ascontiguousarray(peaks.intensity, np.float32)
-    pixel = np.ascontiguousarray(peaks.pixel, np.uint32)
-    if not mz.shape == intensity.shape == pixel.shape:
-        raise ValueError(f"columns of {mz.shape}, {intensity.shape} and {pixel.shape} peaks")
-    addresses = (column.ctypes.data for column in (mz, intensity, pixel))
-    return PeakColumns(*addresses, mz.size, wide), Peaks(mz, intensity, pixel)
+def _contiguous_mz(mz: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return m/z as kernels take them, of float32 or float64."""
+    return np.ascontiguousarray(mz, np.float32 if mz.dtype == np.float32 else np.float64)
 
 
 def drop_small_images(windows: Windows, min_px: int) -> Windows:
@@ -185,16 +149,8 @@ def extract_images(peaks: Peaks, windows: Windows, grid: Grid) -> npt.NDArray[np
     Intensities are summed as float64 and rounded once.
     """
     images = np.zeros((*windows.start.shape, *grid.mask.shape), np.float32)
-    columns, _alive = contiguous_peaks(peaks)
     start, stop = (np.ascontiguousarray(rows, np.int64) for rows in (windows.start, windows.stop))
-    check_status(
-        library().ionbox_extract_images(
-            ctypes.byref(columns),
-            ctypes.c_void_p(start.ctypes.data),
-            ctypes.c_void_p(stop.ctypes.data),
-            ctypes.c_int64(start.size),
-            ctypes.c_int64(grid.n_pixels),
-            ctypes.c_void_p(images.ctypes.data),
-        )
-    )
+    n_windows, n_pixels = start.size, grid.n_pixels
+    columns = peak_columns(contiguous_peaks(peaks))
+    call_kernel("ionbox_extract_images", columns, start, stop, n_windows, n_pixels, images)
     return images

@@ -6,29 +6,28 @@
 
 Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
 that one spatial metric serves both FDR methods). A metric that cannot be computed is zero. The
-computing is done by ``kernels/scores.c``.
+computing is done by ``kernels/scoring/scores.c``.
 """
 
 from __future__ import annotations
 
-import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import Columns
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.kernels import check_status, library
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel, fill_struct
 from ionbox_science.scoring.ion_images import (
     Grid,
-    PeakColumns,
     Windows,
-    contiguous_peaks,
     drop_small_images,
     find_windows,
 )
+from ionbox_science.setting_table import DEFAULTS
 
 MAX_ISOTOPE_PEAKS = 16
 
@@ -37,10 +36,30 @@ _PARTS_PER_THREAD = 8  # so that threads end at about the same time
 Float64s = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
 
+Masses = TypeVar("Masses", float, Float64s)
+
+
+def mass_error_ppm(error_da: Masses, mz: Masses) -> Masses:
+    """Return mass errors as the column ``massError`` has them.
+
+    Parameters
+    ----------
+    error_da : (n,) float64 or float
+        Measured minus theoretical m/z, Da.
+    mz : (n,) float64 or float
+        Theoretical.
+
+    Returns
+    -------
+    (n,) float64 or float
+        In ppm of the theoretical m/z.
+    """
+    return error_da / mz * 1e6
+
 
 @dataclass(frozen=True)
 class Patterns(Columns):
-    """Isotope patterns of a run of ions.
+    """Isotope patterns of a range of ions.
 
     Attributes
     ----------
@@ -69,8 +88,8 @@ class ImageOptions:
         Measured peaks an image needs.
     """
 
-    ppm: float = 3.0
-    min_px: int = 1
+    ppm: float = DEFAULTS["ppm"]
+    min_px: int = DEFAULTS["min_px"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +135,7 @@ def score_ions(
     first_ion: int = 0,
     n_threads: int = 1,
 ) -> IonScores:
-    """Score a run of ions against the measured peaks.
+    """Score a range of ions against the measured peaks.
 
     Parameters
     ----------
@@ -132,7 +151,7 @@ def score_ions(
         Lowest and highest m/z of the whole dataset. An ion counts only if one of its isotope peaks
         lies strictly inside, as in METASPACE.
     first_ion : int
-        Number of the first ion of the run.
+        Number of the first ion of the range.
     n_threads : int
         Threads to spread the ions over; the scores do not depend on it.
 
@@ -157,22 +176,6 @@ def score_ions(
     )
 
 
-class _ScoreJob(ctypes.Structure):
-    """Field by field the ``ScoreJob`` of ``scores.c``."""
-
-    _fields_ = (
-        ("peaks", PeakColumns),
-        *((name, ctypes.c_void_p) for name in ("start", "stop", "mz", "intensity", "is_target")),
-        ("selected", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("n_ions", "n_peaks", "n_selected")),
-        *((name, ctypes.c_int64) for name in ("height", "width", "n_measured")),
-        *((name, ctypes.c_void_p) for name in ("chaos", "spatial", "spectral", "msm")),
-        *((name, ctypes.c_void_p) for name in ("mz_error_abs", "mz_error_rel")),
-        *((name, ctypes.c_void_p) for name in ("total", "minimum", "maximum")),
-        *((name, ctypes.c_void_p) for name in ("mz_mean", "mz_stddev")),
-    )
-
-
 def _score_selected(
     peaks: Peaks,
     patterns: Patterns,
@@ -182,40 +185,45 @@ def _score_selected(
     n_threads: int,
     first_ion: int,
 ) -> IonScores:
-    """Score the selected ions, given by number in the run, ascending."""
+    """Score the selected ions, given by number in the range, ascending."""
     scores = _empty_scores(ions + first_ion, patterns.mz.shape[1])
-    columns, _alive = contiguous_peaks(peaks)
-    inputs = [
-        np.ascontiguousarray(array, dtype)
-        for array, dtype in (
-            (windows.start, np.int64),
-            (windows.stop, np.int64),
-            (patterns.mz, np.float64),
-            (patterns.intensity, np.float32),
-            (patterns.is_target, np.uint8),
-            (ions, np.int64),
-        )
-    ]
-    outputs = [column for name, column in scores.to_arrays().items() if name != "ion"]
-    job = _ScoreJob(
-        columns,
-        *(array.ctypes.data for array in inputs),
-        *(*patterns.mz.shape, len(ions)),
-        *(*grid.mask.shape, np.count_nonzero(grid.mask)),
-        *(array.ctypes.data for array in outputs),
+    n_ions, n_peaks = patterns.mz.shape
+    height, width = grid.mask.shape
+    job = fill_struct(
+        "score_job",
+        peaks=peak_columns(contiguous_peaks(peaks)),
+        start=np.ascontiguousarray(windows.start, np.int64),
+        stop=np.ascontiguousarray(windows.stop, np.int64),
+        pattern_mz=np.ascontiguousarray(patterns.mz, np.float64),
+        pattern_intensity=np.ascontiguousarray(patterns.intensity, np.float32),
+        is_target=np.ascontiguousarray(patterns.is_target, np.bool_),
+        selected=np.ascontiguousarray(ions, np.int64),
+        n_ions=n_ions,
+        n_peaks=n_peaks,
+        n_selected=len(ions),
+        height=height,
+        width=width,
+        n_measured=np.count_nonzero(grid.mask),
+        chaos=scores.chaos,
+        spatial=scores.spatial,
+        spectral=scores.spectral,
+        msm=scores.msm,
+        mz_error_abs=scores.mz_error_abs,
+        mz_error_rel=scores.mz_error_rel,
+        total=scores.total_intensity,
+        minimum=scores.min_intensity,
+        maximum=scores.max_intensity,
+        mz_mean=scores.mz_mean,
+        mz_stddev=scores.mz_stddev,
     )
 
-    def score_part(order: npt.NDArray[np.uint32]) -> int:
-        status: int = library().ionbox_score_ions(
-            ctypes.byref(job), ctypes.c_void_p(order.ctypes.data), ctypes.c_int64(order.size)
-        )
-        return status
+    def score_part(order: npt.NDArray[np.uint32]) -> None:
+        call_kernel("ionbox_score_ions", job, order, order.size)
 
     order = _order_by_mz(patterns.mz[ions, 0])
     n_parts = _PARTS_PER_THREAD * n_threads if n_threads > 1 else 1
     with ThreadPoolExecutor(n_threads) as pool:
-        for status in pool.map(score_part, np.array_split(order, n_parts)):
-            check_status(status)
+        list(pool.map(score_part, np.array_split(order, n_parts)))
     return scores
 
 
@@ -241,11 +249,5 @@ def _empty_scores(ions: npt.NDArray[np.intp], n_peaks: int) -> IonScores:
 def _order_by_mz(mz: Float64s) -> npt.NDArray[np.uint32]:
     """Return the order in which ions share measured peaks with those before: (n_ions,) uint32."""
     order = np.empty(len(mz), np.uint32)
-    check_status(
-        library().ionbox_order(
-            ctypes.c_void_p(mz.ctypes.data),
-            ctypes.c_int64(len(mz)),
-            ctypes.c_void_p(order.ctypes.data),
-        )
-    )
+    call_kernel("ionbox_order_values", mz, len(mz), order)
     return order

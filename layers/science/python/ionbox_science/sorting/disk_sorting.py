@@ -1,8 +1,8 @@
 """All peaks of a dataset sorted by m/z in bounded memory, whatever its size, by files on disk.
 
-Runs of spectra, as many as fit the memory, are sorted one after the other, cut at the bounds of the
-segments, and appended to one file per segment. Then segment after segment is read back, its runs
-are merged, and its file is removed. The ibd is read once, in order.
+Spans of spectra, each as long as fits the memory, are sorted one after the other, cut at the bounds
+of the segments, and appended to one file per segment. Then segment after segment is read back, its
+spans are merged, and its file is removed. The ibd is read once, in order.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from ionbox_science.sorting.kernel import check_arrays
 from ionbox_science.sorting.peak_sorting import (
     BLOCK_BYTES,
     Float64s,
-    SortedRun,
-    sort_open_run,
+    SortedSpan,
+    sort_open_span,
     sum_per_pixel,
 )
 from ionbox_science.sorting.segments import cut_segments
-from ionbox_science.sorting.span_layout import MzType, bytes_per_peak, decode_block, encode_run
-from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_science.sorting.span_layout import MzType, bytes_per_peak, decode_block, encode_span
+from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.sorting.spectrum_parts import OpenDataset
 
 Int64Array = npt.NDArray[np.int64]
@@ -103,43 +103,43 @@ def sort_on_disk(
 
     Notes
     -----
-    Memory while runs are sorted: per declared peak of the run, its bytes in the ibd (and a 16th
+    Memory while spans are sorted: per declared peak of the span, its bytes in the ibd (and a 16th
     more), and 12 or 16 bytes in columns. While segments are merged: twice the segment, 24 or 32
     bytes per peak. Beside either: 4 MB, 5 MB per thread, 1/16 of the memory for blocks on their way
-    in, 64 bytes per spectrum. More only where over 65,536 peaks of a run lie within 1/4096 of an
-    octave of m/z, and then it mostly takes the place of what was read of the run: see
+    in, 64 bytes per spectrum. More only where over 65,536 peaks of a span lie within 1/4096 of an
+    octave of m/z, and then it mostly takes the place of what was read of the span: see
     `sort_spectra`.
 
     Where gaps are larger, what could not be kept is read again. A dataset that fits the memory as
-    one run goes by no file.
+    one span goes by no file.
     """
     check_arrays(header)
     in_order = None if watch is None else _InFileOrder(watch)
     dataset = OpenDataset.open(header, read_range, in_order)
     memory = _Memory.of(memory_bytes, dataset, n_threads)
-    runs = memory.plan_runs(dataset)
+    spans = memory.plan_spans(dataset)
     spectrum_tic = np.zeros(header.n_spectra)
 
-    def sort_next(rows: slice) -> SortedRun:
+    def sort_next(rows: slice) -> SortedSpan:
         keep_bytes = memory.keep_bytes(dataset, rows)
         if in_order is not None and n_threads > 1:
             in_order.hold(keep_bytes)
-        run = sort_open_run(dataset, rows, n_threads, memory.block_bytes, keep_bytes)
+        span = sort_open_span(dataset, rows, n_threads, memory.block_bytes, keep_bytes)
         if in_order is not None:
             in_order.pass_on()
-        spectrum_tic[rows] = run.spectrum_tic
-        return run
+        spectrum_tic[rows] = span.spectrum_tic
+        return span
 
-    if len(runs) == 1:
-        for index, peaks in enumerate(cut_segments(sort_next(runs[0]).peaks, bounds)):
+    if len(spans) == 1:
+        for index, peaks in enumerate(cut_segments(sort_next(spans[0]).peaks, bounds)):
             write_segment(index, peaks)
         return sum_per_pixel(header, spectrum_tic)
     with _SegmentFiles(folder, len(bounds) + 1, header.mz_dtype) as files:
-        for rows in runs:
-            files.append(*encode_run(sort_next(rows).peaks, bounds))
+        for rows in spans:
+            files.append(*encode_span(sort_next(rows).peaks, bounds))
         memory.check_segments(files.n_peaks, bounds, header.mz_dtype)
         for index in range(len(bounds) + 1):
-            write_segment(index, merge_runs(files.take(index), n_threads=n_threads))
+            write_segment(index, merge_spans(files.take(index), n_threads=n_threads))
     return sum_per_pixel(header, spectrum_tic)
 
 
@@ -177,11 +177,11 @@ class _Memory:
 
     @property
     def for_peaks(self) -> int:
-        """Bytes that are left for the peaks of a run, or of a segment."""
+        """Bytes that are left for the peaks of a span, or of a segment."""
         return self.total - self.fixed - 2 * self.block_bytes
 
-    def plan_runs(self, dataset: OpenDataset) -> list[slice]:
-        """Cut the spectra into runs that can be sorted in memory.
+    def plan_spans(self, dataset: OpenDataset) -> list[slice]:
+        """Cut the spectra into spans that can be sorted in memory.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class _Memory:
         return list(split_into_blocks(n_bytes, self.for_peaks))
 
     def keep_bytes(self, dataset: OpenDataset, rows: slice) -> int:
-        """Return how much of a run's ibd may be kept until its peaks are placed."""
+        """Return how much of a span's ibd may be kept until its peaks are placed."""
         n_bytes = int(dataset.n_bytes[rows].sum())
         return n_bytes + -(-n_bytes // _GAPS)
 
@@ -230,12 +230,12 @@ class _Memory:
 
 
 class _SegmentFiles:
-    """One file per segment: its blocks of all runs, one after the other, until it is merged."""
+    """One file per segment: its blocks of all spans, one after the other, until it is merged."""
 
     def __init__(self, folder: Path, n_segments: int, mz_dtype: MzType) -> None:
-        self._paths = [folder / f"segment-{index:06}.runs" for index in range(n_segments)]
+        self._paths = [folder / f"segment-{index:06}.spans" for index in range(n_segments)]
         self._mz_dtype = mz_dtype
-        self._per_run: list[Int64Array] = []
+        self._per_span: list[Int64Array] = []
 
     def __enter__(self) -> Self:
         return self
@@ -252,20 +252,20 @@ class _SegmentFiles:
     @property
     def n_peaks(self) -> Int64Array:
         """Peaks of each segment."""
-        total: Int64Array = np.sum(self._per_run, axis=0)
+        total: Int64Array = np.sum(self._per_span, axis=0)
         return total
 
     def append(self, columns: list[memoryview], n_peaks: Int64Array) -> None:
-        """Add a run, encoded, to the files."""
-        mode = "ab" if self._per_run else "wb"
+        """Add a span, encoded, to the files."""
+        mode = "ab" if self._per_span else "wb"
         for index, path in enumerate(self._paths):
             with path.open(mode) as file:
                 file.writelines(columns[3 * index : 3 * index + 3])
-        self._per_run.append(n_peaks)
+        self._per_span.append(n_peaks)
 
     def take(self, segment: int) -> list[Peaks]:
-        """Read the blocks of a segment, in order of the runs, and remove its file."""
-        n_peaks = [int(counts[segment]) for counts in self._per_run]
+        """Read the blocks of a segment, in order of the spans, and remove its file."""
+        n_peaks = [int(counts[segment]) for counts in self._per_span]
         ends = np.cumsum(n_peaks) * bytes_per_peak(self._mz_dtype)
         path = self._paths[segment]
         stored = np.fromfile(path, np.uint8)

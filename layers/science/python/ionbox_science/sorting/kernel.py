@@ -2,104 +2,47 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.kernels import check_status, library
+from ionbox_science.kernel_calls import (
+    KernelStruct,
+    Status,
+    call_kernel,
+    check_status,
+    fill_struct,
+)
 from ionbox_science.sorting.spectrum_parts import Block, OpenDataset
 
 _INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
-_CHANGED = 4  # spectra.h
-
-_ADDRESS, _INT64, _INT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-_SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "ionbox_sort_n_cells": (),
-    "ionbox_sort_count": (_ADDRESS,) * 3,
-    "ionbox_sort_plan": (_ADDRESS,) * 4,
-    "ionbox_sort_scatter": (_ADDRESS,) * 4,
-    "ionbox_sort_buckets": (_INT64, _ADDRESS, _INT32, _ADDRESS),
-    "ionbox_merge_buckets": (_INT64, _ADDRESS, _INT64, _ADDRESS, _INT32, _ADDRESS),
-    "ionbox_transpose_count": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS),
-    "ionbox_transpose_fill": (_INT64, _INT32, _ADDRESS, _ADDRESS, _ADDRESS),
-    "ionbox_transpose_scatter": (_ADDRESS, _INT64, _ADDRESS, _ADDRESS, _ADDRESS),
-}
 
 
-@functools.cache
-def sort_kernel() -> ctypes.CDLL:
-    """Return the compiled kernels with the signatures of sorting set."""
-    loaded = library()
-    for name, types in _SIGNATURES.items():
-        getattr(loaded, name).argtypes = types
-        getattr(loaded, name).restype = _INT32
-    loaded.ionbox_sort_plan.restype = _INT64
-    return loaded
-
-
-class KernelSpectra(ctypes.Structure):
-    """``struct spectra`` of the kernels: a block, which is kept alive with it."""
-
-    alive: tuple[object, ...]
-
-    _fields_ = (
-        ("n_spectra", ctypes.c_int64),
-        ("mz_address", ctypes.c_void_p),
-        ("intensity_address", ctypes.c_void_p),
-        ("n_peaks", ctypes.c_void_p),
-        ("pixel", ctypes.c_void_p),
-        ("mz_bytes", ctypes.c_int32),
-        ("intensity_type", ctypes.c_int32),
+def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
+    """Describe a block to the kernels."""
+    header = dataset.header
+    addresses = block.arrays.addresses()
+    counts = np.ascontiguousarray(header.mz_count[block.rows], np.int64)
+    mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
+    if dataset.shared_mz is not None:
+        mz_address = np.full(len(counts), dataset.shared_mz.ctypes.data, np.uint64)
+    return fill_struct(
+        "spectra",
+        n_spectra=len(counts),
+        mz_address=mz_address,
+        intensity_address=intensity_address,
+        n_peaks=counts,
+        pixel=dataset.pixel[block.rows],
+        mz_bytes=header.mz_dtype.itemsize,
+        intensity_type=_INTENSITY_TYPES[header.intensity_dtype.str],
+        alive=(block, dataset),
     )
-
-    @staticmethod
-    def of(dataset: OpenDataset, block: Block) -> KernelSpectra:
-        """Describe a block to the kernels."""
-        header = dataset.header
-        addresses = block.arrays.addresses()
-        counts = np.ascontiguousarray(header.mz_count[block.rows], np.int64)
-        pixel = dataset.pixel[block.rows]
-        mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
-        if dataset.shared_mz is not None:
-            mz_address = np.full(len(counts), dataset.shared_mz.ctypes.data, np.uint64)
-        spectra = KernelSpectra(
-            len(counts),
-            mz_address.ctypes.data,
-            intensity_address.ctypes.data,
-            counts.ctypes.data,
-            pixel.ctypes.data,
-            header.mz_dtype.itemsize,
-            _INTENSITY_TYPES[header.intensity_dtype.str],
-        )
-        spectra.alive = mz_address, intensity_address, counts, pixel, block, dataset
-        return spectra
-
-
-class KernelColumns(ctypes.Structure):
-    """``struct columns`` of the kernels, which must not outlive the peaks."""
-
-    _fields_ = (
-        ("mz", ctypes.c_void_p),
-        ("intensity", ctypes.c_void_p),
-        ("pixel", ctypes.c_void_p),
-    )
-
-    @staticmethod
-    def of(peaks: Peaks) -> KernelColumns:
-        """Describe columns to the kernels."""
-        columns = peaks.mz, peaks.intensity, peaks.pixel
-        return KernelColumns(*(column.ctypes.data for column in columns))
 
 
 def feed_kernel(
-    kernel: Callable[..., int],
+    kernel: str,
     dataset: OpenDataset,
     blocks: Iterator[Block],
     *arguments: object,
@@ -113,18 +56,13 @@ def feed_kernel(
     Raises
     ------
     InvalidDataset, MemoryError, ValueError
-        As `check`.
+        As `ionbox_science.kernel_calls.check_status`.
     """
     for block in blocks:
-        spectra = KernelSpectra.of(dataset, block)
-        sums = () if spectrum_tic is None else (pointer(spectrum_tic[block.rows]),)
-        check(kernel(ctypes.byref(spectra), *arguments, *sums))
+        spectra = spectra_struct(dataset, block)
+        sums = () if spectrum_tic is None else (spectrum_tic[block.rows],)
+        call_kernel(kernel, spectra, *arguments, *sums)
         del block, spectra
-
-
-def pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    """Return the address of an array that outlives the call."""
-    return ctypes.c_void_p(array.ctypes.data)
 
 
 def check_arrays(header: ImzmlHeader) -> None:
@@ -147,21 +85,6 @@ def check_arrays(header: ImzmlHeader) -> None:
         )
 
 
-def check(status: int) -> None:
-    """Raise what a kernel's return value stands for.
-
-    Raises
-    ------
-    InvalidDataset
-        If there are more peaks than were counted.
-    MemoryError, ValueError
-        As `ionbox_science.kernels.check_status`.
-    """
-    if status == _CHANGED:
-        raise _changed()
-    check_status(status)
-
-
 def check_filled(rows: npt.NDArray[np.uint64]) -> None:
     """Compare rows that were filled, the next and the end of each group, with those counted.
 
@@ -171,10 +94,4 @@ def check_filled(rows: npt.NDArray[np.uint64]) -> None:
         If there were fewer peaks than were counted.
     """
     if (rows[..., 0] != rows[..., 1]).any():
-        raise _changed()
-
-
-def _changed() -> InvalidDataset:
-    return InvalidDataset(
-        "The ibd changed while it was being read: upload imzML and ibd again, then run again."
-    )
+        check_status(Status.CHANGED)

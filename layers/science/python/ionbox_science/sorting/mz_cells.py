@@ -1,30 +1,23 @@
 """Peaks sorted by cells of m/z: counted, placed in buckets of neighbouring cells, sorted there.
 
-See ``kernels/peak_sort.c``, which does the work.
+See ``kernels/sorting/peak_sort.c``, which does the work.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import (
-    KernelColumns,
-    check,
-    check_filled,
-    feed_kernel,
-    pointer,
-    sort_kernel,
-)
+from ionbox_science.imzml.spectra import Peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.sorting.kernel import check_filled, feed_kernel
 from ionbox_science.sorting.spectrum_parts import (
     OpenDataset,
-    SpectrumRun,
-    rows_of_runs,
+    SpectrumPart,
+    rows_of_parts,
     split_evenly,
     spread,
 )
@@ -42,52 +35,49 @@ class CellCounts:
 
     Attributes
     ----------
-    per_run : (n_runs, n_cells) uint64
+    per_part : (n_parts, n_cells) uint64
         Peaks above zero.
     spectrum_tic : (n_spectra,) float64, counts
         Sum of intensities of every spectrum that was read; zero for others.
     """
 
-    per_run: UInt64Array
+    per_part: UInt64Array
     spectrum_tic: npt.NDArray[np.float64]
 
 
-def count_cells(dataset: OpenDataset, runs: Sequence[SpectrumRun], n_threads: int) -> CellCounts:
-    """Read the runs for the first time: count peaks above zero per cell, sum them per spectrum."""
-    n_cells = int(sort_kernel().ionbox_sort_n_cells())
-    per_run = np.zeros((len(runs), n_cells), np.uint64)
+def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int) -> CellCounts:
+    """Read the parts for the first time: count peaks above zero per cell, sum them per spectrum."""
+    n_cells = call_kernel("ionbox_get_n_cells")
+    per_part = np.zeros((len(parts), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        kernel, blocks = sort_kernel().ionbox_sort_count, runs[index].read_first()
-        counts = pointer(per_run[index])
-        feed_kernel(kernel, dataset, blocks, counts, spectrum_tic=spectrum_tic)
+        blocks, counts = parts[index].read_first(), per_part[index]
+        feed_kernel("ionbox_count_cells", dataset, blocks, counts, spectrum_tic=spectrum_tic)
 
-    spread(count, range(len(runs)), n_threads)
-    return CellCounts(per_run, spectrum_tic)
+    spread(count, range(len(parts)), n_threads)
+    return CellCounts(per_part, spectrum_tic)
 
 
 def sort_cells(
-    dataset: OpenDataset, runs: Sequence[SpectrumRun], counted: CellCounts, n_threads: int
+    dataset: OpenDataset, parts: Sequence[SpectrumPart], counted: CellCounts, n_threads: int
 ) -> Peaks:
-    """Read the runs again: place the peaks in buckets and sort these."""
+    """Read the parts again: place the peaks in buckets and sort these."""
     buckets = _plan_buckets(counted)
     peaks = dataset.new_columns(buckets.n_peaks)
-    columns = KernelColumns.of(peaks)
+    columns = peak_columns(peaks)
 
     def scatter(index: int) -> None:
         rows = buckets.rows[index]
-        kernel, blocks = sort_kernel().ionbox_sort_scatter, runs[index].read_again()
-        arguments = pointer(buckets.of_cell), pointer(rows), ctypes.byref(columns)
-        feed_kernel(kernel, dataset, blocks, *arguments)
+        arguments = buckets.of_cell, rows, columns
+        feed_kernel("ionbox_scatter_peaks", dataset, parts[index].read_again(), *arguments)
         check_filled(rows)
 
     def sort(task: slice) -> None:
-        arguments = task.stop - task.start, pointer(buckets.start[task.start : task.stop + 1])
-        mz_bytes = peaks.mz.dtype.itemsize
-        check(sort_kernel().ionbox_sort_buckets(*arguments, mz_bytes, ctypes.byref(columns)))
+        starts = buckets.start[task.start : task.stop + 1]
+        call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
 
-    spread(scatter, range(len(runs)), n_threads)
+    spread(scatter, range(len(parts)), n_threads)
     n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
     spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
     return peaks
@@ -103,8 +93,8 @@ class _Buckets:
         Bucket of every cell; none where it is empty.
     start : (n_buckets + 1,) uint64
         First row of each, and the number of rows.
-    rows : (n_runs, n_buckets, 2) uint64
-        Rows of each bucket that a run fills: the first, and one past the last.
+    rows : (n_parts, n_buckets, 2) uint64
+        Rows of each bucket that a part fills: the first, and one past the last.
     """
 
     of_cell: UInt32Array
@@ -117,15 +107,14 @@ class _Buckets:
 
 
 def _plan_buckets(counted: CellCounts) -> _Buckets:
-    total = counted.per_run.sum(axis=0)
+    total = counted.per_part.sum(axis=0)
     n_cells = len(total)
     of_cell = np.empty(n_cells, np.uint32)
     first_cell = np.empty(n_cells, np.uint32)
     start = np.empty(n_cells + 1, np.uint64)
-    arguments = map(pointer, (total, of_cell, first_cell, start))
-    n_buckets = sort_kernel().ionbox_sort_plan(*arguments)
+    n_buckets = call_kernel("ionbox_plan_buckets", total, of_cell, first_cell, start)
     first_cell, start = first_cell[:n_buckets].astype(np.intp), start[: n_buckets + 1].copy()
-    per_run = np.zeros((len(counted.per_run), n_buckets), np.uint64)
+    per_part = np.zeros((len(counted.per_part), n_buckets), np.uint64)
     if n_buckets:  # cells between buckets are empty
-        per_run = np.add.reduceat(counted.per_run, first_cell, axis=1)
-    return _Buckets(of_cell, start, rows_of_runs(per_run, start[:-1]))
+        per_part = np.add.reduceat(counted.per_part, first_cell, axis=1)
+    return _Buckets(of_cell, start, rows_of_parts(per_part, start[:-1]))

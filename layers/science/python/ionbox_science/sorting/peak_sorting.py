@@ -1,10 +1,10 @@
-"""Peaks of a dataset, or of a run of spectra, sorted by m/z, straight from the bytes of the ibd.
+"""Peaks of a dataset, or of a span of spectra, sorted by m/z, straight from the bytes of the ibd.
 
 The order is that of numpy's stable sort: peaks of equal m/z keep the order of the spectra in the
-file, and of the peaks within a spectrum. Kernels do the work (``kernels/peak_sort.c`` says how);
-`spectrum_runs` cuts it into runs of spectra that threads can do on their own.
+file, and of the peaks within a spectrum. Kernels do the work (``kernels/sorting/peak_sort.c`` says
+how); `spectrum_parts` cuts it into parts that threads can do on their own.
 
-Runs that are sorted one by one and merged (`ionbox_science.sorting.span_merging`) give the same
+Spans that are sorted one by one and merged (`ionbox_science.sorting.span_merging`) give the same
 peaks to the last bit as sorting the whole dataset, and the same total ion current.
 """
 
@@ -20,7 +20,7 @@ from ionbox_science.imzml.ibd import ReadRange, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.kernel import check_arrays
 from ionbox_science.sorting.mz_cells import count_cells, sort_cells
-from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumRun, split_evenly
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, split_evenly
 from ionbox_science.sorting.transposing import is_axis, transpose_spectra
 
 Float64s = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class SortedSpectra:
 
 
 @dataclass(frozen=True, eq=False)
-class SortedRun:
+class SortedSpan:
     """The peaks of neighbouring spectra in order of m/z, and what each spectrum sums to.
 
     Attributes
@@ -112,7 +112,7 @@ def sort_spectra(
     Where all spectra share one ascending m/z array nothing is sorted: the intensities are
     transposed.
     """
-    run = sort_run(
+    span = sort_span(
         header,
         read_range,
         slice(None),
@@ -121,10 +121,10 @@ def sort_spectra(
         keep_bytes=keep_bytes,
         watch=watch,
     )
-    return SortedSpectra(run.peaks, sum_per_pixel(header, run.spectrum_tic))
+    return SortedSpectra(span.peaks, sum_per_pixel(header, span.spectrum_tic))
 
 
-def sort_run(
+def sort_span(
     header: ImzmlHeader,
     read_range: ReadRange,
     rows: slice,
@@ -133,7 +133,7 @@ def sort_run(
     block_bytes: int = BLOCK_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
-) -> SortedRun:
+) -> SortedSpan:
     """Sort the peaks above zero of some neighbouring spectra by m/z, and sum each spectrum.
 
     Parameters
@@ -141,7 +141,7 @@ def sort_run(
     rows : slice
         The spectra, neighbours in the order of the file.
     header, read_range, n_threads, block_bytes, keep_bytes, watch
-        As of `sort_spectra`. Where all spectra of the dataset share one m/z array, every run reads
+        As of `sort_spectra`. Where all spectra of the dataset share one m/z array, every span reads
         it.
 
     Raises
@@ -152,15 +152,15 @@ def sort_run(
     check_arrays(header)
     dataset = OpenDataset.open(header, read_range, watch)
     chosen = slice(*rows.indices(header.n_spectra))
-    return sort_open_run(dataset, chosen, n_threads, block_bytes, keep_bytes)
+    return sort_open_span(dataset, chosen, n_threads, block_bytes, keep_bytes)
 
 
-def sort_open_run(
+def sort_open_span(
     dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
-) -> SortedRun:
-    """Sort a run of spectra of a dataset of which several are sorted; see `sort_run`."""
+) -> SortedSpan:
+    """Sort a span of spectra of a dataset of which several are sorted; see `sort_span`."""
     parts = [
-        SpectrumRun(
+        SpectrumPart(
             dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
         )
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
@@ -170,7 +170,7 @@ def sort_open_run(
     else:
         counted = count_cells(dataset, parts, n_threads)
         peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
-    return SortedRun(peaks, spectrum_tic[rows])
+    return SortedSpan(peaks, spectrum_tic[rows])
 
 
 def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
@@ -181,13 +181,13 @@ def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
     header : ImzmlHeader
         Of the dataset.
     spectrum_tic : (n_spectra,) float64, counts
-        Of all spectra: those of `SortedRun`, joined.
+        Of all spectra: those of `SortedSpan`, joined.
 
     Returns
     -------
     (n_pixels,) float64, counts
         Total ion current per row-major pixel of the bounding box. Spectra are summed first, so that
-        it does not depend on how they were cut into runs.
+        it does not depend on how they were cut into spans.
     """
     n_pixels = header.width * header.height
     tic = np.zeros(n_pixels)

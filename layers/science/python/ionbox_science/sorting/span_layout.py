@@ -1,14 +1,16 @@
-"""A sorted run of neighbouring spectra as bytes, from which each segment's peaks can be read alone.
+"""A sorted span of spectra as bytes, from which each segment's peaks can be read alone.
 
-Runs are sorted one by one, and merged segment by segment. One run is one object: for each segment
-in order of m/z, a block of the run's peaks in it::
+A span is neighbouring spectra of the file.
+
+Spans are sorted one by one, and merged segment by segment. One span is one object: for each segment
+in order of m/z, a block of the span's peaks in it::
 
     mz         n_peaks × float32 or float64, as in the file, ascending
     intensity  n_peaks × float32
     pixel      n_peaks × uint32
 
 little-endian, without gaps. The object does not say how many peaks there are in each block:
-`encode_run` does.
+`encode_span` does.
 """
 
 from __future__ import annotations
@@ -37,13 +39,13 @@ def bytes_per_peak(mz_dtype: MzType) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class RunLayout:
-    """Where the blocks of a run lie.
+class SpanLayout:
+    """Where the blocks of a span lie.
 
     Attributes
     ----------
     n_peaks : (n_segments,) int64
-        Peaks of the run in each segment.
+        Peaks of the span in each segment.
     mz_dtype : dtype
         float32 or float64.
     """
@@ -57,8 +59,8 @@ class RunLayout:
         return int(self.n_peaks[:segment].sum()) * width, int(self.n_peaks[segment]) * width
 
 
-def encode_run(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64Array]:
-    """Cut a sorted run at the bounds of the segments.
+def encode_span(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64Array]:
+    """Cut a sorted span at the bounds of the segments.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def encode_run(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64A
         m/z, intensity and pixel of the first segment's block, of the second's, and so on; views of
         the peaks.
     n_peaks : (n_segments,) int64
-        Peaks of each block, by which `RunLayout` finds it.
+        Peaks of each block, by which `SpanLayout` finds it.
     """
     blocks = list(cut_segments(peaks, bounds))
     types = SegmentLayout(len(peaks), peaks.mz.dtype).columns

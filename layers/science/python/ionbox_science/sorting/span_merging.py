@@ -1,20 +1,19 @@
-"""Sorted runs of peaks merged into one.
+"""Sorted spans of peaks merged into one.
 
-See ``kernels/merge.c``, which does the work: bucket by bucket, each small enough for the
+See ``kernels/sorting/merge.c``, which does the work: bucket by bucket, each small enough for the
 processor's cache.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import KernelColumns, check, pointer, sort_kernel
+from ionbox_science.imzml.spectra import Peaks, contiguous_peaks, peak_columns
+from ionbox_science.kernel_calls import call_kernel, stack_structs
 from ionbox_science.sorting.spectrum_parts import split_evenly, spread
 
 MzArray = npt.NDArray[np.floating[Any]]
@@ -25,39 +24,39 @@ _BUCKET_PEAKS = 1 << 16
 _OCTAVE_SIXTEENTHS = np.ldexp(1 + np.arange(16) / 16, np.arange(20)[:, None]).ravel()
 
 
-def merge_runs(runs: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
-    """Merge runs of peaks that are each sorted by m/z.
+def merge_spans(spans: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
+    """Merge spans of peaks that are each sorted by m/z.
 
     Parameters
     ----------
-    runs : sequence of Peaks
-        Each with m/z ascending, NaN last; all m/z of one type. Runs may be empty.
+    spans : sequence of Peaks
+        Each with m/z ascending, NaN last; all m/z of one type. Spans may be empty.
     n_threads : int
         Threads that merge. The result does not depend on it.
 
     Returns
     -------
     Peaks
-        What numpy's stable sort makes of the runs one after the other: peaks of equal m/z in order
-        of the runs, then as in their run. No copy if only one run has peaks. Without runs, no
+        What numpy's stable sort makes of the spans one after the other: peaks of equal m/z in order
+        of the spans, then as in their span. No copy if only one span has peaks. Without spans, no
         peaks, of float64 m/z.
 
     Raises
     ------
     ValueError
-        If m/z are of different types, or a run is seen not to ascend.
+        If m/z are of different types, or a span is seen not to ascend.
 
     Notes
     -----
-    Memory beside the runs: the result (12 or 16 bytes per peak), about 3 MB per thread, and samples
-    of the m/z: less than a byte per peak and 1,000 runs.
+    Memory beside the spans: the result (12 or 16 bytes per peak), about 3 MB per thread, and
+    samples of the m/z: less than a byte per peak and 1,000 spans.
     """
-    mz_types = {run.mz.dtype for run in runs} or {np.dtype(np.float64)}
+    mz_types = {span.mz.dtype for span in spans} or {np.dtype(np.float64)}
     if len(mz_types) > 1:
         names = ", ".join(sorted(map(str, mz_types)))
-        raise ValueError(f"runs have m/z of different types: {names}")
+        raise ValueError(f"spans have m/z of different types: {names}")
     (mz_type,) = mz_types
-    filled = [run for run in runs if len(run)]
+    filled = [span for span in spans if len(span)]
     if len(filled) == 1:
         return filled[0]
     n_peaks = sum(map(len, filled))
@@ -69,29 +68,20 @@ def merge_runs(runs: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
     return merged
 
 
-def _merge_into(merged: Peaks, runs: Sequence[Peaks], n_threads: int) -> None:
-    contiguous = [[np.ascontiguousarray(c) for c in (r.mz, r.intensity, r.pixel)] for r in runs]
-    addresses = np.array([[column.ctypes.data for column in run] for run in contiguous], np.uint64)
-    cuts = _cut_into_buckets([run.mz for run in runs])
-    columns = KernelColumns.of(merged)
+def _merge_into(merged: Peaks, spans: Sequence[Peaks], n_threads: int) -> None:
+    columns_of_spans = [peak_columns(contiguous_peaks(span)) for span in spans]
+    stacked, columns = stack_structs(columns_of_spans), peak_columns(merged)
+    cuts = _cut_into_buckets([span.mz for span in spans])
 
     def merge(buckets: slice) -> None:
-        edges = cuts[buckets.start : buckets.stop + 1]
-        status = sort_kernel().ionbox_merge_buckets(
-            len(runs),
-            pointer(addresses),
-            buckets.stop - buckets.start,
-            pointer(edges),
-            merged.mz.dtype.itemsize,
-            ctypes.byref(columns),
-        )
-        check(status)
+        n_buckets, edges = buckets.stop - buckets.start, cuts[buckets.start : buckets.stop + 1]
+        call_kernel("ionbox_merge_buckets", len(spans), stacked, n_buckets, edges, columns)
 
     starts = cuts.sum(axis=1)
     spread(merge, split_evenly(np.diff(starts), n_threads), n_threads)
     inner = starts[(starts > 0) & (starts < len(merged))]
     if (merged.mz[inner] < merged.mz[inner - 1]).any():
-        raise ValueError("m/z of a run do not ascend")
+        raise ValueError("m/z of a span do not ascend")
 
 
 def _cut_into_buckets(mz: Sequence[MzArray]) -> Int64Array:
@@ -99,22 +89,22 @@ def _cut_into_buckets(mz: Sequence[MzArray]) -> Int64Array:
 
     Returns
     -------
-    (n_buckets + 1, n_runs) int64
-        First peak of every run in each bucket, then the number of its peaks. A bucket has more than
-        `_BUCKET_PEAKS` only where m/z are equal, or runs are very many.
+    (n_buckets + 1, n_spans) int64
+        First peak of every span in each bucket, then the number of its peaks. A bucket has more
+        than `_BUCKET_PEAKS` only where m/z are equal, or spans are very many.
     """
     values = _choose_cuts(mz)
     cuts = np.empty((len(values) + 2, len(mz)), np.int64)
     cuts[0], cuts[-1] = 0, list(map(len, mz))
-    for index, run in enumerate(mz):
-        cuts[1:-1, index] = run.searchsorted(values)
+    for index, span in enumerate(mz):
+        cuts[1:-1, index] = span.searchsorted(values)
     return cuts
 
 
 def _choose_cuts(mz: Sequence[MzArray]) -> MzArray:
-    """Return m/z that cut the runs; between two cuts lie so many samples, and each run's rest."""
+    """Return m/z that cut the spans; between two cuts lie so many samples, and each span's rest."""
     step = max(_BUCKET_PEAKS // (2 * len(mz)), 1)
-    sample = np.sort(np.concatenate([run[::step] for run in mz]))
+    sample = np.sort(np.concatenate([span[::step] for span in mz]))
     inside = (sample[0] < _OCTAVE_SIXTEENTHS) & (sample[-1] > _OCTAVE_SIXTEENTHS)
     every = max(_BUCKET_PEAKS // (2 * step), 1)
     values = np.concatenate((sample[every::every], _OCTAVE_SIXTEENTHS[inside]))

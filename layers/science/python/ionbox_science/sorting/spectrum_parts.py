@@ -1,4 +1,4 @@
-"""Runs of spectra for threads to work on, each read twice: to count peaks, and to place them."""
+"""Parts of spectra for threads to work on, each read twice: to count peaks, and to place them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class OpenDataset:
-    """What is the same for all runs of spectra.
+    """What is the same for all parts of spectra.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class OpenDataset:
 
 
 @dataclass(eq=False)
-class SpectrumRun:
+class SpectrumPart:
     """Spectra that one thread works on, block by block; twice, keeping what it may of the first.
 
     Attributes
@@ -124,14 +124,14 @@ class SpectrumRun:
         return Block(rows, arrays)
 
 
-def split_evenly(n_bytes: Int64Array, n_runs: int, first: int = 0) -> list[slice]:
-    """Cut spectra, the ``first`` and those after it, into runs of about equal size.
+def split_evenly(n_bytes: Int64Array, n_parts: int, first: int = 0) -> list[slice]:
+    """Cut spectra, the ``first`` and those after it, into parts of about equal size.
 
-    Some runs may be empty.
+    Some parts may be empty.
     """
     ends = np.cumsum(n_bytes)
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, [total * i // n_runs for i in range(1, n_runs)], side="left")
+    cuts = np.searchsorted(ends, [total * i // n_parts for i in range(1, n_parts)], side="left")
     edges = [0, *cuts.tolist(), len(n_bytes)]
     return [slice(first + start, first + stop) for start, stop in itertools.pairwise(edges)]
 
@@ -146,9 +146,9 @@ def spread(work: Callable[[_Item], None], items: Sequence[_Item], n_threads: int
         list(pool.map(work, items))
 
 
-def rows_of_runs(
-    per_run: npt.NDArray[np.uint64], start: npt.NDArray[np.uint64]
+def rows_of_parts(
+    per_part: npt.NDArray[np.uint64], start: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
-    """Give every run its rows, in order of the runs: (n_runs, n_groups, 2) uint64."""
-    stop = start + np.cumsum(per_run, axis=0, dtype=np.uint64)
-    return np.stack((stop - per_run, stop), axis=2)
+    """Give every part its rows, in order of the parts: (n_parts, n_groups, 2) uint64."""
+    stop = start + np.cumsum(per_part, axis=0, dtype=np.uint64)
+    return np.stack((stop - per_part, stop), axis=2)

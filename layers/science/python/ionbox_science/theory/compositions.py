@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.kernels import library
+from ionbox_science.kernel_calls import call_kernel
 from ionbox_science.theory.formulas import ISOTOPE_LABELS, element_masses, parse_formula
 from ionbox_science.theory.isotopes import read_isotopes
 
@@ -62,19 +60,20 @@ def parse_compositions(ion_formulas: Sequence[str]) -> Compositions:
         label_mass=np.zeros(n),
         outcome=np.zeros(n, np.uint8),
     )
-    unreadable = _kernel()(
+    unreadable = call_kernel(
+        "ionbox_parse_formulas",
         text,
         len(text),
         n,
         isotopes.symbols,
         isotopes.n_elements,
         len(isotopes.symbols) // 2,
-        isotopes.label_masses.ctypes.data,
-        composition.starts.ctypes.data,
-        composition.elements.ctypes.data,
-        composition.counts.ctypes.data,
-        composition.label_mass.ctypes.data,
-        composition.outcome.ctypes.data,
+        isotopes.label_masses,
+        composition.starts,
+        composition.elements,
+        composition.counts,
+        composition.label_mass,
+        composition.outcome,
     )
     if unreadable >= 0:
         for formula in filter(None, ion_formulas):
@@ -116,14 +115,3 @@ def tabulate_compositions(
         label_mass=label_mass,
         outcome=np.where(np.diff(starts) > 0, READ, WITHOUT_PATTERN).astype(np.uint8),
     )
-
-
-@functools.cache
-def _kernel() -> Any:
-    function = library().ionbox_parse_formulas
-    text: Any = ctypes.c_char_p
-    i32: Any = ctypes.c_int32
-    i64: Any = ctypes.c_int64
-    function.argtypes = [text, i64, i64, text, i32, i32] + [ctypes.c_void_p] * 6
-    function.restype = i64
-    return function

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
+from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.compositions import (
     MAX_TABULATED,
     Compositions,
@@ -70,7 +71,7 @@ class IonRule:
     adducts: tuple[str, ...]
     neutral_losses: tuple[str, ...] = ()
     chem_mods: tuple[str, ...] = ()
-    n_decoys: int = 20
+    n_decoys: int = DEFAULTS["decoys"]
     decoy_rule: DecoyRule = "per-formula"
 
     def target_parts(self) -> list[tuple[str, str, str]]:
@@ -89,7 +90,7 @@ class IonRule:
 class IonTable(ArrayRecord):
     """All ions of one database under one rule.
 
-    Ions are numbered by ascending average mass, so that a run of ions needs a narrow m/z range.
+    Ions are numbered by ascending average mass, so that a range of ions needs a narrow m/z range.
 
     Attributes
     ----------
@@ -145,7 +146,7 @@ class IonTable(ArrayRecord):
         return [build_ion_formula(formula, modifier) for formula, modifier in pairs]
 
     def compositions(self, ions: slice) -> Compositions:
-        """Count the atoms of a run of ions."""
+        """Count the atoms of a range of ions."""
         counts = self.formula_counts[self.ion_formula_index[ions]]
         counts += self.modifier_change[self.ion_modifier_index[ions]]
         if counts.max(initial=0) > MAX_TABULATED:

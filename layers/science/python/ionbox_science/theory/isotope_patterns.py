@@ -13,8 +13,6 @@ answer hangs on the last digits of floating point numbers is left to cpyMSpec (n
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import importlib
 import math
 import warnings
@@ -26,7 +24,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.kernels import check_status, library
+from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.setting_table import DEFAULTS, REFERENCE_MZ
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,
@@ -40,7 +39,6 @@ Analyzer = Literal["orbitrap", "fticr", "tof"]
 
 ANALYZERS: tuple[Analyzer, ...] = ("orbitrap", "fticr", "tof")
 
-REFERENCE_MZ = 200.0
 """The m/z at which sigma and resolving power are stated."""
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
@@ -76,7 +74,7 @@ class IsotopeModel:
 
     analyzer: Analyzer
     sigma: float
-    n_peaks: int = 4
+    n_peaks: int = DEFAULTS["isotope_peaks"]
     charge: int = 1
 
     @property
@@ -184,7 +182,7 @@ def generate_patterns_of(
     declined = np.zeros(n_ions, np.bool_)
 
     def compute_share(thread: int) -> None:
-        """Every n_threads-th run of ions: a context serves one thread."""
+        """Every n_threads-th range of ions: a context serves one thread."""
         with _open_context() as context:
             for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
                 ions = slice(start, start + IONS_PER_CALL)
@@ -204,41 +202,16 @@ def generate_patterns_of(
     return mz, intensity
 
 
-@functools.cache
-def _kernels() -> ctypes.CDLL:
-    """Return the compiled kernels with this module's signatures set."""
-    kernels = library()
-    pointer: Any = ctypes.c_void_p
-    number: Any = ctypes.c_double
-    i32: Any = ctypes.c_int32
-    i64: Any = ctypes.c_int64
-    kernels.ionbox_pattern_context_new.argtypes = [i32, pointer, pointer, pointer]
-    kernels.ionbox_pattern_context_new.restype = pointer
-    kernels.ionbox_pattern_context_free.argtypes = [pointer]
-    kernels.ionbox_pattern_context_free.restype = None
-    kernels.ionbox_generate_patterns.argtypes = (
-        [pointer, i64] + [pointer] * 4 + [i32, number, i32, i32] + [pointer] * 3
-    )
-    kernels.ionbox_generate_patterns.restype = ctypes.c_int
-    return kernels
-
-
 @contextlib.contextmanager
 def _open_context() -> Iterator[int]:
     """Open a kernel context: tables that the ions of one thread share."""
     isotopes = read_isotopes()
-    context: int | None = _kernels().ionbox_pattern_context_new(
-        isotopes.n_elements,
-        isotopes.starts.ctypes.data,
-        isotopes.masses.ctypes.data,
-        isotopes.abundances.ctypes.data,
-    )
-    if context is None:
-        raise MemoryError("no memory for the isotope tables")
+    arrays = isotopes.starts, isotopes.masses, isotopes.abundances
+    context = call_kernel("ionbox_make_pattern_context", isotopes.n_elements, *arrays)
     try:
         yield context
     finally:
-        _kernels().ionbox_pattern_context_free(context)
+        call_kernel("ionbox_free_pattern_context", context)
 
 
 def _run_kernel(
@@ -249,25 +222,25 @@ def _run_kernel(
     mz: npt.NDArray[np.float64],
     intensity: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.bool_]:
-    """Fill patterns (zeros before) of a run of ions; tell which ones are left to cpyMSpec."""
+    """Fill patterns (zeros before) of a range of ions; tell which ones are left to cpyMSpec."""
     shift = compositions.label_mass[ions] / abs(model.charge)
     outcome = np.zeros(len(shift), np.uint8)
-    status = _kernels().ionbox_generate_patterns(
+    call_kernel(
+        "ionbox_generate_patterns",
         context,
         len(shift),
-        compositions.starts[ions.start :].ctypes.data,
-        compositions.elements.ctypes.data,
-        compositions.counts.ctypes.data,
-        shift.ctypes.data,
+        compositions.starts[ions.start :],
+        compositions.elements,
+        compositions.counts,
+        shift,
         ANALYZERS.index(model.analyzer),
         model.resolving_power,
         model.charge,
         model.n_peaks,
-        mz.ctypes.data,
-        intensity.ctypes.data,
-        outcome.ctypes.data,
+        mz,
+        intensity,
+        outcome,
     )
-    check_status(status)
     left: npt.NDArray[np.bool_] = (outcome == DECLINED) | (compositions.outcome[ions] == DECLINED)
     return left
 

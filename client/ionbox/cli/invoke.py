@@ -2,7 +2,7 @@
 
 ::
 
-    python -m ionbox.local.invoke plan_run tests/events/plan_run.json
+    python -m ionbox.cli.invoke plan_run tests/events/plan_run.json
 
 What the handler prints goes to standard error, its answer to standard output.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ionbox.local.errors import InvalidEvent, LocalError
 from ionbox.local.functions import IONBOX, Function, Project, find_function, read_functions
-from ionbox.local.runtime import Answer, Call, Stores, answer_call, handler_environment
+from ionbox.local.runtime import Answer, Call, StoreUrls, answer_call, handler_environment
 
 _FOLDER = Path(".ionbox-invoke")
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None, project: Project = IONBOX) -> i
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m ionbox.local.invoke",
+        prog="python -m ionbox.cli.invoke",
         description="Run one function's handler on one event, in this process.",
         epilog="Objects are in the stores that IONBOX_INBOX, IONBOX_WORK and IONBOX_RESULTS name; "
         f"if not set, the inbox is this folder and the others lie in ./{_FOLDER}.",
@@ -73,11 +73,11 @@ def _read_event(path: Path) -> str:
     return text
 
 
-def _stores(environment: Mapping[str, str]) -> Stores:
+def _stores(environment: Mapping[str, str]) -> StoreUrls:
     def store(name: str, folder: Path) -> str:
         return environment.get(f"IONBOX_{name.upper()}") or _make_folder(folder.absolute())
 
-    return Stores(
+    return StoreUrls(
         inbox=store("inbox", Path()),
         work=store("work", _FOLDER / "work"),
         results=store("results", _FOLDER / "results"),

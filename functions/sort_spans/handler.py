@@ -1,4 +1,4 @@
-"""SortRuns: sort a run of spectra by m/z and cut it at the bounds of the segments."""
+"""SortSpans: sort a span of spectra by m/z and cut it at the bounds of the segments."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, SortItem
-from ionbox_cloud.planning.inspection import read_stored_header
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd
-from ionbox_science.sorting.peak_sorting import sort_run
-from ionbox_science.sorting.span_layout import encode_run
+from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
+from ionbox_science.sorting.peak_sorting import sort_span
+from ionbox_science.sorting.span_layout import encode_span
 
 
-@state_handler("SortRuns", SortItem)
+@state_handler("SortSpans", SortItem)
 def lambda_handler(message: SortItem, stores: Stores) -> Done:
-    """Write one sorted run, then what is in it."""
+    """Write one sorted span, then what is in it."""
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
     header = read_stored_header(stores.work, plan.dataset_id)
-    found = sort_run(
+    found = sort_span(
         header, read_range, slice(message.start, message.stop), n_threads=count_threads()
     )
-    data, n_peaks = encode_run(found.peaks, np.array(plan.segment_bounds))
-    stores.work.write(keys.sorted_run(plan.sort_id, message.index), data)
+    data, n_peaks = encode_span(found.peaks, np.array(plan.segment_bounds))
+    stores.work.write(keys.sorted_span(plan.sort_id, message.index), data)
     stores.work.write_arrays(
         message.output_key, {"n_peaks": n_peaks, "spectrum_tic": found.spectrum_tic}
     )

@@ -1,4 +1,4 @@
-"""Merging sorted runs of peaks: one segment of a dataset that was sorted in runs of spectra."""
+"""Merging sorted spans of peaks: one segment of a dataset that was sorted in spans of spectra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.span_merging import merge_runs
+from ionbox_science.sorting.span_merging import merge_spans
 from oracles import peak_sorting as oracle
 
 from benchmarks.kernels import Answer, Contender, Contenders
@@ -19,18 +19,18 @@ _LINES = 0.7
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
-    """Yield a segment in 20, 130 and 2,000 runs, with both types of m/z."""
+    """Yield a segment in 20, 130 and 2,000 spans, with both types of m/z."""
     n_peaks = 4_000 if tiny else 4_000_000
     for mz_type in ("f8", "f4"):
-        for n_runs in (20, 130, 2000):
-            runs = _draw_runs(n_peaks, n_runs, mz_type)
-            yield f"{n_runs:,} runs, {n_peaks:,} peaks, {mz_type}", _contenders(runs)
+        for n_spans in (20, 130, 2000):
+            spans = _draw_spans(n_peaks, n_spans, mz_type)
+            yield f"{n_spans:,} spans, {n_peaks:,} peaks, {mz_type}", _contenders(spans)
 
 
-def _contenders(runs: Sequence[Peaks]) -> Contenders:
+def _contenders(spans: Sequence[Peaks]) -> Contenders:
     return {
-        "ionbox": Contender(lambda: _columns(merge_runs(runs))),
-        "numpy: join, argsort, gathers": Contender(lambda: _columns(oracle.merge_runs(runs))),
+        "ionbox": Contender(lambda: _columns(merge_spans(spans))),
+        "numpy: join, argsort, gathers": Contender(lambda: _columns(oracle.merge_spans(spans))),
     }
 
 
@@ -38,7 +38,7 @@ def _columns(peaks: Peaks) -> Answer:
     return [peaks.mz, peaks.intensity, peaks.pixel]
 
 
-def _draw_runs(n_peaks: int, n_runs: int, mz_type: str) -> list[Peaks]:
+def _draw_spans(n_peaks: int, n_spans: int, mz_type: str) -> list[Peaks]:
     random = np.random.default_rng(1)
     n_lines = int(_LINES * n_peaks)
     lines = random.choice(random.uniform(500, 520, 3000), n_lines)
@@ -47,7 +47,7 @@ def _draw_runs(n_peaks: int, n_runs: int, mz_type: str) -> list[Peaks]:
     intensity = random.uniform(1, 1e5, n_peaks).astype("f4")
     pixel = np.sort(random.integers(0, 10_000, n_peaks)).astype("u4")
     columns = zip(
-        *(np.array_split(column, n_runs) for column in (mz.astype(mz_type), intensity, pixel)),
+        *(np.array_split(column, n_spans) for column in (mz.astype(mz_type), intensity, pixel)),
         strict=True,
     )
-    return [oracle.sort_peaks(Peaks(*run)) for run in columns]
+    return [oracle.sort_peaks(Peaks(*span)) for span in columns]

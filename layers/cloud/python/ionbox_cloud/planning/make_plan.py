@@ -1,0 +1,94 @@
+"""The plan of a run, made from a request that was found fit: identities, bounds, way of sorting."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from ionbox_science.config import RunConfig
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.sorting.segments import PEAKS_PER_SEGMENT, plan_bounds
+from ionbox_science.theory.databases import MoleculeDatabase
+
+from ionbox_cloud.identity import (
+    hash_content,
+    identify_dataset,
+    identify_patterns,
+    identify_run,
+    identify_scores,
+    identify_segments,
+)
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.messages import RunRequest
+from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.inspection import ibd_reader, sample_mz
+from ionbox_cloud.planning.sort_plan import SortJob, plan_sort, read_sort_task
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
+from ionbox_cloud.store import Store
+
+
+def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:
+    """Decide what is computed and under which names."""
+    header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
+    read_range = ibd_reader(inbox, request.dataset.ibd_key)
+    dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
+    sampled = sample_mz(header, read_range)
+    bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
+    segments_id = identify_segments(dataset_id, bounds)
+    job = SortJob(
+        name=request.dataset.name,
+        n_peaks=header.n_peaks,
+        mz_bytes=header.mz_dtype.itemsize,
+        ibd_bytes=ibd.n_bytes,
+        n_segments=len(bounds) + 1,
+    )
+    sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task())
+    databases = tuple(
+        _plan_database(molecules, data, config, segments_id)
+        for molecules, data in accepted.databases
+    )
+    contents = [(database.name, database.content_id) for database in databases]
+    return RunPlan(
+        run_id=identify_run(dataset_id, request.dataset, config, contents),
+        dataset_id=dataset_id,
+        segments_id=segments_id,
+        dataset=request.dataset,
+        imzml_sha256=hashlib.sha256(accepted.dataset.imzml).hexdigest(),
+        ibd_bytes=ibd.n_bytes,
+        ibd_etag=ibd.etag,
+        n_spectra=header.n_spectra,
+        n_peaks=header.n_peaks,
+        width=header.width,
+        height=header.height,
+        mz_type=header.mz_dtype.newbyteorder("=").str,
+        checksum_algorithm=header.checksum_algorithm,
+        segment_bounds=tuple(bounds),
+        sort=sort,
+        span_cuts=tuple(cut_spectra(header, job.n_spans)) if sort.way == "map" else (),
+        config=config,
+        databases=databases,
+        force=accepted.force,
+        warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),
+    )
+
+
+def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
+    """Cut the spectra into spans of about equal numbers of peaks; return the edges."""
+    ends = np.cumsum(header.mz_count)
+    targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
+    inner = np.searchsorted(ends, targets, side="left") + 1
+    return sorted({0, *inner.tolist(), header.n_spectra})
+
+
+def _plan_database(
+    molecules: MoleculeDatabase, data: bytes, config: RunConfig, segments_id: str
+) -> PlannedDatabase:
+    patterns_id = identify_patterns(molecules.unique_formulas(), config)
+    return PlannedDatabase(
+        name=molecules.name,
+        content_id=hash_content(data),
+        patterns_id=patterns_id,
+        scores_id=identify_scores(segments_id, patterns_id, config),
+        n_molecules=len(molecules.ids),
+        n_skipped=len(molecules.skipped),
+    )

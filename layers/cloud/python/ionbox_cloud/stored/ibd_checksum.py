@@ -1,0 +1,32 @@
+"""The checksum of a whole ibd, as sorting read it, against the one its imzML declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ionbox_science.imzml.header import ImzmlHeader
+
+from ionbox_cloud.json_record import PublishedRecord
+
+
+@dataclass(frozen=True)
+class IbdChecksum(PublishedRecord):
+    """The checksum of an ibd, and whether its imzML declares it.
+
+    ``verdict`` is ``matches``, ``differs``, ``not declared`` or, where nobody read the whole file,
+    ``not compared``.
+    """
+
+    algorithm: str
+    digest: str
+    verdict: str
+
+
+def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
+    """Compare the digest of an ibd with the one its imzML declares."""
+    declared = header.checksum[1] if header.checksum else None
+    if not digest:
+        verdict = "not compared"
+    else:
+        verdict = "matches" if digest == declared else "differs" if declared else "not declared"
+    return IbdChecksum(header.checksum_algorithm, digest, verdict)

@@ -1,0 +1,266 @@
+"""Calls of the compiled kernels: what goes in is checked, what comes out is raised or returned.
+
+``call_kernel("ionbox_find_windows", mz, 8, len(mz), ...)`` takes what the C function takes, in its
+order. Arrays are handed over as they are, never copied; one that is not what C expects (type, not
+contiguous, read-only where the kernel writes) is refused, since C would read other numbers or
+memory that is not ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ionbox_science.errors import InvalidDataset
+from ionbox_science.kernel_signatures import DECLARATIONS, Variable, parse_declarations
+from ionbox_science.kernels import library
+
+
+class Status(enum.IntEnum):
+    """What kernels return that can fail: ``status.h``."""
+
+    OK = 0
+    NO_MEMORY = 1
+    INVALID = 2
+    TOO_LARGE = 3
+    CHANGED = 4
+
+
+_FAILURES: dict[int, tuple[type[Exception], str]] = {
+    Status.NO_MEMORY: (MemoryError, "a kernel cannot get the memory it needs"),
+    Status.INVALID: (ValueError, "an argument, or an index in an array, is out of range"),
+    Status.TOO_LARGE: (ValueError, "too many pixels"),
+    Status.CHANGED: (
+        InvalidDataset,
+        "The ibd changed while it was being read: upload imzML and ibd again, then run again.",
+    ),
+}
+
+_DECLARED = parse_declarations(DECLARATIONS)
+
+_NUMBERS: dict[str, Any] = {
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "double": ctypes.c_double,
+}
+_DTYPES: dict[str, tuple[str, ...]] = {
+    "void": ("float64", "float32"),  # m/z
+    "double": ("float64",),
+    "float": ("float32",),
+    "uint8_t": ("uint8", "bool"),
+    "int32_t": ("int32",),
+    "uint32_t": ("uint32",),
+    "int64_t": ("int64",),
+    "uint64_t": ("uint64",),
+    "struct rows": ("uint64",),  # (..., 2): the next and the end of each group
+}
+"""Arrays by the type that C sees."""
+
+
+def call_kernel(name: str, *arguments: object) -> int:
+    """Call a kernel.
+
+    Parameters
+    ----------
+    name : str
+        Of the C function.
+    *arguments
+        Numbers; arrays, contiguous and of the declared type; ``bytes`` for text; what `fill_struct`
+        returns, or `stack_structs` of several; the address of a pattern context.
+
+    Returns
+    -------
+    int
+        What a kernel returns that counts or makes something; 0 from one that returns a status.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not what the kernel takes.
+    MemoryError, ValueError, InvalidDataset
+        As `check_status`.
+
+    Notes
+    -----
+    Takes about a microsecond per argument: kernels are for work that is worth it. Releases the GIL,
+    so threads run in parallel.
+    """
+    function, converters, returns_status = _bind(name)
+    if len(arguments) != len(converters):
+        raise TypeError(f"{name} takes {len(converters)} arguments, not {len(arguments)}")
+    result: int | None = function(
+        *[convert(argument) for convert, argument in zip(converters, arguments, strict=True)]
+    )
+    if returns_status:
+        check_status(result or Status.OK)
+    elif result is None and function.restype is not None:
+        check_status(Status.NO_MEMORY)  # no address
+    return result or 0
+
+
+def check_status(status: int) -> None:
+    """Raise what a kernel's status stands for.
+
+    Raises
+    ------
+    MemoryError
+        If working memory could not be allocated.
+    ValueError
+        If the kernel was called with what it does not accept.
+    InvalidDataset
+        If there are not as many peaks as were counted before.
+    """
+    if status != Status.OK:
+        error, message = _FAILURES.get(status, (ValueError, f"a kernel answered {status}"))
+        raise error(message)
+
+
+class KernelStruct(ctypes.Structure):
+    """Base of the kernels' structs; keeps alive the arrays that its pointers point to."""
+
+    alive: tuple[object, ...]
+
+
+def fill_struct(name: str, /, *, alive: object = None, **fields: object) -> KernelStruct:
+    """Return a struct to call a kernel with.
+
+    Parameters
+    ----------
+    name : str
+        Of the C struct.
+    alive : object
+        What else must not be forgotten while the struct is in use: memory that its arrays hold
+        addresses of.
+    **fields
+        All fields by name, checked as the arguments of `call_kernel` are.
+
+    Raises
+    ------
+    TypeError
+        If a field is missing, unknown, or not what the struct holds.
+    """
+    struct_type, converters = _describe_struct(name)
+    if converters.keys() != fields.keys():
+        odd = ", ".join(sorted(converters.keys() ^ fields.keys()))
+        raise TypeError(f"struct {name} has other fields: {odd}")
+    struct = struct_type(**{field: converters[field](value) for field, value in fields.items()})
+    struct.alive = (*fields.values(), alive)
+    return struct
+
+
+def stack_structs(structs: list[KernelStruct]) -> ctypes.Array[Any]:
+    """Return structs of one kind one behind the other, as an array in C; they must outlive it."""
+    return (type(structs[0]) * len(structs))(*structs)
+
+
+@functools.cache
+def _struct_type(name: str) -> type[KernelStruct]:
+    def type_of(field: Variable) -> Any:
+        if field.is_pointer:
+            return ctypes.c_void_p
+        nested = field.type.removeprefix("struct ")
+        return _NUMBERS.get(field.type) or _struct_type(nested)
+
+    fields = [(field.name, type_of(field)) for field in _DECLARED.structs[name]]
+    return type(name, (KernelStruct,), {"_fields_": fields})
+
+
+@functools.cache
+def _describe_struct(name: str) -> tuple[type[KernelStruct], dict[str, Callable[[Any], Any]]]:
+    """Return a struct's type, and what converts each field."""
+    fields = _DECLARED.structs[name]
+    converters = {field.name: _converter(f"struct {name}", field, held=True) for field in fields}
+    return _struct_type(name), converters
+
+
+@functools.cache
+def _bind(name: str) -> tuple[Any, list[Callable[[Any], Any]], bool]:
+    """Return a function of the library, what converts each argument, and what kind of result."""
+    declared = _DECLARED.functions[name]
+    function = library()[name]  # not as an attribute, which all users of the library would share
+    function.argtypes = [
+        ctypes.c_void_p if parameter.is_pointer else _NUMBERS[parameter.type]
+        for parameter in declared.parameters
+    ]
+    is_address = declared.result.endswith("*")
+    function.restype = ctypes.c_void_p if is_address else _NUMBERS.get(declared.result)
+    converters = [_converter(name, parameter) for parameter in declared.parameters]
+    return function, converters, declared.result == "int32_t"
+
+
+def _converter(owner: str, variable: Variable, *, held: bool = False) -> Callable[[Any], Any]:
+    """Return what turns a value into what ctypes takes for a variable.
+
+    ``held``: for a field of a struct. Whether what it points to is written to depends on the kernel
+    that takes the struct.
+    """
+    where = f"{owner}: {variable.name}"
+    if not variable.is_pointer:
+        if variable.type == "double":
+            return float
+        if variable.type in _NUMBERS:
+            return functools.partial(
+                _check_integer, where, 8 * ctypes.sizeof(_NUMBERS[variable.type])
+            )
+        return functools.partial(_check_struct, where, variable.type)
+    if variable.type == "char":
+        return functools.partial(_check_text, where)
+    if variable.type in _DTYPES:
+        dtypes = tuple(map(np.dtype, _DTYPES[variable.type]))
+        is_written = not variable.is_const and not held
+        return functools.partial(_check_array, where, dtypes, is_written)
+    if variable.type.removeprefix("struct ") in _DECLARED.structs:
+        return functools.partial(_point_at_struct, where, variable.type)
+    return functools.partial(_check_integer, where, 64)  # the address of what only C looks into
+
+
+def _check_integer(where: str, n_bits: int, value: Any) -> int:
+    number = operator.index(value)
+    if not -(1 << n_bits - 1) <= number < 1 << n_bits - 1:
+        raise TypeError(f"{where} must fit {n_bits} bits, not {number}")
+    return number
+
+
+def _check_text(where: str, value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{where} must be bytes, not {type(value).__name__}")
+    return value
+
+
+def _check_array(
+    where: str, dtypes: tuple[np.dtype[Any], ...], is_written: bool, value: npt.NDArray[Any]
+) -> int:
+    if (
+        not isinstance(value, np.ndarray)
+        or value.dtype not in dtypes
+        or not value.flags.c_contiguous
+        or (is_written and not value.flags.writeable)
+    ):
+        kind = " or ".join(map(str, dtypes))
+        writable = " writable" if is_written else ""
+        got = type(value).__name__
+        if isinstance(value, np.ndarray):
+            got = f"one of {value.dtype}, {value.shape}, strides {value.strides}"
+        raise TypeError(f"{where} must be a contiguous{writable} array of {kind}, not {got}")
+    address: int = value.__array_interface__["data"][0]
+    return address
+
+
+def _check_struct(where: str, declared: str, value: Any) -> KernelStruct:
+    if not isinstance(value, _struct_type(declared.removeprefix("struct "))):
+        raise TypeError(f"{where} must be a {declared}, not {type(value).__name__}")
+    return value
+
+
+def _point_at_struct(where: str, declared: str, value: Any) -> Any:
+    if isinstance(value, ctypes.Array):
+        _check_struct(where, declared, value[0])
+        return value
+    return ctypes.byref(_check_struct(where, declared, value))

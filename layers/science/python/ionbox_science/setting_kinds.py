@@ -1,0 +1,123 @@
+"""What a setting's value must be: in words for messages, and as its final type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ionbox_science.setting_table import FDR_METHODS, SETTINGS, SORT_WAYS
+from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
+
+_HIGHEST_PPM = 1000  # long before, the windows of neighbouring ions are one
+
+
+def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
+    """Return a sentence for each key that is not a setting."""
+    return [
+        f"{source}: unknown setting '{key}'" + _suggest(key)
+        for key in settings
+        if key not in SETTINGS
+    ]
+
+
+def _suggest(key: str) -> str:
+    near = difflib.get_close_matches(key, SETTINGS, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f". Known: {', '.join(sorted(SETTINGS))}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting must be: in words for messages, and as a check that returns its final type."""
+
+    words: str
+    convert: Callable[[Any], Any]
+
+
+def _convert_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _convert_positive(value: Any) -> float:
+    if isinstance(value, bool) or not 0 < float(value) < float("inf"):
+        raise ValueError
+    return float(value)
+
+
+def _whole_number(name: str) -> Kind:
+    lowest, highest = SETTINGS[name].least or 0, SETTINGS[name].most
+
+    def convert(value: Any) -> int:
+        number = int(value)
+        too_large = highest is not None and number > highest
+        if isinstance(value, bool) or number != float(value) or number < lowest or too_large:
+            raise ValueError
+        return number
+
+    end = "or more" if highest is None else f"to {highest}"
+    return Kind(f"a whole number, {lowest} {end}", convert)
+
+
+def _choice(values: Sequence[str]) -> Kind:
+    def convert(value: Any) -> Any:
+        if value not in values:
+            raise ValueError
+        return value
+
+    return Kind(" or ".join(values), convert)
+
+
+def _convert_modifiers(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    modifiers = tuple(dict.fromkeys(value))
+    if not all(parse_modifier(modifier) for modifier in modifiers):
+        raise ValueError
+    return modifiers
+
+
+def _convert_adducts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list):
+        value = [read_adduct(adduct) for adduct in value]
+    _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
+    if isinstance(value, str) or not value:
+        raise TypeError
+    return tuple(dict.fromkeys(value))
+
+
+def _convert_ppm(value: Any) -> float:
+    number = _convert_positive(value)
+    if number > _HIGHEST_PPM:
+        raise ValueError
+    return number
+
+
+POSITIVE = Kind("a positive number", _convert_positive)
+_FLAG = Kind("true or false", _convert_flag)
+_MODIFIERS = Kind("a list of signed formulas such as -H2O", _convert_modifiers)
+
+KINDS: Mapping[str, Kind] = {
+    "adducts": Kind("a list of signed formulas such as +H", _convert_adducts),
+    "neutral_losses": _MODIFIERS,
+    "chem_mods": _MODIFIERS,
+    "ppm": Kind(f"a positive number up to {_HIGHEST_PPM:,}", _convert_ppm),
+    "isotope_peaks": _whole_number("isotope_peaks"),
+    "decoys": _whole_number("decoys"),
+    "fdr_method": _choice(FDR_METHODS),
+    "min_px": _whole_number("min_px"),
+    "accept_profile": _FLAG,
+    "skip_bad_rows": _FLAG,
+}
+"""Settings that `RunConfig` takes as they are."""
+
+KINDS_OF_ORDERS: Mapping[str, Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
+"""Settings that say how to run, not what comes out: no part of `RunConfig`."""
+
+WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
+"""Settings of which one peak width is made."""
+
+KEYS_OF_FILES = ("databases", "polarity", "analyzer", *WIDTH_KEYS)
+"""Settings that the imzML, or the files beside it, may say instead."""

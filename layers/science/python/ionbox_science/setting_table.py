@@ -1,0 +1,114 @@
+"""Every setting of a run: what it means, its default, its range. Imports nothing heavy.
+
+Config files use these names; the command line makes a flag of each (``--neutral-loss`` for one of
+``neutral_losses``), with the sentence here as its help. What a value must look like is checked in
+`ionbox_science.setting_kinds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Polarity = Literal["positive", "negative"]
+FdrMethod = Literal["metaspace-v1", "metaspace-v3"]
+FDR_METHODS: tuple[FdrMethod, ...] = get_args(FdrMethod)
+SORT_WAYS = ("auto", "lambda", "map", "fargate")
+
+N_DECOY_ADDUCTS = 80
+"""Length of METASPACE's list of implausible adducts, ``data/decoy_adducts.txt``."""
+
+REFERENCE_MZ = 200.0
+"""m/z at which resolving power and peak width are stated, unless said otherwise."""
+
+DEFAULT_ADDUCTS: Mapping[Polarity, tuple[str, ...]] = {
+    "positive": ("+H", "+Na", "+K"),
+    "negative": ("-H", "+Cl"),
+}
+"""Where none are given: METASPACE's defaults."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    summary : str
+        What it is, with its unit; no full stop.
+    default
+        What holds where nothing is said; None if a run needs to be told, or it depends.
+    form : str
+        ``text``, ``number``, ``whole`` (a whole number), ``texts`` (a list), or ``switch``.
+    sample : str
+        What stands for a value in help texts.
+    least, most : int or None
+        Range of a whole number.
+    one : str
+        Of a list: the name of one of its entries.
+    """
+
+    summary: str
+    default: Any = None
+    form: str = "text"
+    sample: str = ""
+    least: int | None = None
+    most: int | None = None
+    one: str = ""
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "databases": Setting("molecule tables to annotate against", form="texts", one="database"),
+    "polarity": Setting("positive or negative", sample="SIGN"),
+    "analyzer": Setting("orbitrap, fticr or tof, or an instrument's name", sample="NAME"),
+    "resolving_power": Setting("m/z over full width at half height", form="number", sample="R"),
+    "resolving_power_mz": Setting("where R is stated", REFERENCE_MZ, form="number", sample="MZ"),
+    "isocalc_sigma": Setting(
+        f"standard deviation of a peak at m/z {REFERENCE_MZ:g} in Da, instead of R",
+        form="number",
+        sample="DA",
+    ),
+    "adducts": Setting("such as +H; may be repeated", form="texts", sample="+X", one="adduct"),
+    "neutral_losses": Setting(
+        "such as -H2O; may be repeated", (), form="texts", sample="-X", one="neutral_loss"
+    ),
+    "chem_mods": Setting(
+        "such as +C or -H; may be repeated", (), form="texts", sample="±X", one="chem_mod"
+    ),
+    "ppm": Setting("half width of an m/z window", 3.0, form="number", sample="PPM"),
+    "isotope_peaks": Setting(
+        "isotope images per ion", 4, form="whole", sample="N", least=2, most=16
+    ),
+    "decoys": Setting(
+        "decoy adducts per target", 20, form="whole", sample="N", least=1, most=N_DECOY_ADDUCTS
+    ),
+    "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
+    "min_px": Setting("measured peaks an image needs", 1, form="whole", sample="N", least=1),
+    "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
+    "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
+    "skip_bad_rows": Setting("leave out database rows that are no formulas", False, form="switch"),
+    "force": Setting("publish again, although the results are there already", False, form="switch"),
+}
+"""Every key a config file may have. ``databases`` is for whoever starts the run; ``sort`` and
+``force`` say how to run, not what comes out."""
+
+
+DEFAULTS: Mapping[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}
+"""What holds where a setting is not given."""
+
+
+def describe(name: str) -> str:
+    """Return a setting's line of help: what it is, its range and its default.
+
+    >>> describe("ppm"), describe("decoys")
+    ('half width of an m/z window (3)', 'decoy adducts per target, 1 to 80 (20)')
+    """
+    setting = SETTINGS[name]
+    words = setting.summary
+    if setting.most is not None:
+        words += f", {setting.least} to {setting.most}"
+    if setting.default in (None, (), False):
+        return words
+    shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+    return f"{words} ({shown})"
