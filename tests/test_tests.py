@@ -30,8 +30,10 @@ def endless_waits(source: str) -> Iterator[str]:
     """Yield calls that wait for ever if what they wait for does not come."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name, given = ast.unparse(node.func), bool(node.args or node.keywords)
-            if name in RUNNING or (node.func.attr in WAITING and not given and name != ENDS):
+            name, keywords = ast.unparse(node.func), {each.arg for each in node.keywords}
+            waits = node.func.attr in WAITING and not (node.args or keywords) and name != ENDS
+            asks = node.func.attr == "urlopen" and "timeout" not in keywords
+            if name in RUNNING or waits or asks:
                 yield f"line {node.lineno}: {name}"
         if isinstance(node, ast.With):
             for item in node.items:
@@ -48,11 +50,13 @@ with subprocess.Popen(["true"]) as process:
     process.communicate(timeout=1)
     process.communicate()
 thread.join()
+urllib.request.urlopen(url)
 ", ".join(names)
 """
     assert set(endless_waits(source)) == {
         *("line 2: subprocess.run", "line 3: with subprocess.Popen", "line 4: process.wait"),
         *("line 7: process.communicate", "line 8: thread.join"),
+        "line 9: urllib.request.urlopen",
     }
 
 

@@ -55,7 +55,7 @@ def post(endpoint, body, function="echo"):
 
 
 def get(endpoint, path):
-    with urllib.request.urlopen(f"{endpoint.url}/{path}") as response:
+    with urllib.request.urlopen(f"{endpoint.url}/{path}", timeout=PATIENCE_S) as response:
         return response.headers, response.read()
 
 
