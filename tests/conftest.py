@@ -16,8 +16,10 @@ from ionbox_science import kernels
 from moto_parser import remember_definitions
 from patience import PATIENCE_S
 
-PROJECT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+PROJECT = TESTS.parent
 REFERENCE = PROJECT.parent / "shared" / "reference"
+LONGEST = ("kernels", "packaging", "end_to_end", "browser", "cdk", "local", "client")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +57,16 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         if one_in > 1:
             patch.setattr(hypothesis, "settings", with_fewer)
         return (yield)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders that take longest: at the end, workers wait for one file at most."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

@@ -50,7 +50,7 @@ def endpoint(work, asked, events):
 
 def post(endpoint, body, function="echo"):
     url = f"{endpoint.url}/2015-03-31/functions/{function}/invocations"
-    with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
+    with urllib.request.urlopen(url, json.dumps(body).encode(), timeout=PATIENCE_S) as response:
         return response.headers, json.load(response)
 
 
