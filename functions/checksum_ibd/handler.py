@@ -22,7 +22,7 @@ from ionbox_science.imzml.ibd import PassingDigest
 
 _PIECE_BYTES = 32 << 20  # of one request; two pieces are in memory at a time
 # Of the 900 s that a call may take: after this many it gives up by itself, before it is killed.
-_ALLOWANCE_S = 780
+ALLOWANCE_S = 780
 
 
 @state_handler("ChecksumIbd", RunRef)
@@ -37,7 +37,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> Done:
         return Done()
     read_range = open_planned_ibd(stores.inbox, plan)
     digest = PassingDigest(plan.checksum_algorithm, read_range)
-    deadline = time.monotonic() + _ALLOWANCE_S
+    deadline = time.monotonic() + ALLOWANCE_S
     pieces = list(cut(plan.ibd_bytes, _PIECE_BYTES))
     reads = [functools.partial(read_range, start, stop - start) for start, stop in pieces]
     found = ""

@@ -36,6 +36,7 @@ def start_interpreter(endpoint_url: str) -> Iterator[Any]:
     with (
         _recursion_limit(_RECURSION_LIMIT),
         _aws_environment(endpoint_url),
+        _early_reports(),
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
     ):
         # The default session loads its parts lazily and without a lock: before the threads start.
@@ -74,6 +75,32 @@ def _recursion_limit(limit: int) -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(kept)
+
+
+@contextlib.contextmanager
+def _early_reports() -> Iterator[None]:
+    """Let a task report as soon as it was started, as on AWS.
+
+    moto starts a task first and makes ready to wait for it then. In between, on a busy machine for
+    longer than a task takes to start, it would refuse a heartbeat, and the task would give up; and
+    it would keep a result without looking at it until a heartbeat is due.
+    """
+    from unittest import mock
+
+    from moto.stepfunctions.parser.asl.eval.callback import callback
+
+    class EarlyEndpoint(callback.CallbackEndpoint):
+        def setup_heartbeat_endpoint(self, heartbeat_seconds: int) -> callback.HeartbeatEndpoint:
+            waiting = super().setup_heartbeat_endpoint(heartbeat_seconds)
+            waiting.notify()  # type: ignore[no-untyped-call]  # makes it look for a result at once
+            return waiting
+
+        def notify_heartbeat(self) -> bool:
+            super().notify_heartbeat()
+            return True  # the time until the next one is due begins later
+
+    with mock.patch.object(callback, "CallbackEndpoint", EarlyEndpoint):
+        yield
 
 
 def interpreter_threads() -> list[threading.Thread]:

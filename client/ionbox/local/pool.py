@@ -233,6 +233,12 @@ class WorkerPool:
         with self._changed:
             return tuple(self._calls)
 
+    @property
+    def n_waiting(self) -> int:
+        """How many calls wait for a core and memory."""
+        with self._changed:
+            return len(self._waiting)
+
     def invoke(self, reference: str, payload: str) -> Answer:
         """Call a function and wait for its answer; may be used from many threads.
 

@@ -28,6 +28,8 @@ from ionbox.local.pool import WorkerPool
 
 HEARTBEAT_S = 30.0
 """Seconds of silence after which a task on this machine is taken for dead."""
+STOP_S = 5.0
+"""Seconds from SIGTERM to SIGKILL; Fargate waits for longer (cdk/sort_task.py)."""
 
 # The names AWS gives these services in a request's X-Amz-Target.
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -37,7 +39,6 @@ _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
 _HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
-_STOP_S = 5.0  # from SIGTERM to SIGKILL; Fargate waits for longer (cdk/sort_task.py)
 _NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
 
@@ -132,6 +133,8 @@ class LocalTasks:
         File that receives what tasks print.
     heartbeat_s
         Seconds for which the state machine waits for a sign of life.
+    stop_s
+        Seconds that a task may live on once it is stopped, from SIGTERM to SIGKILL.
     listener
         Is told when tasks start and finish.
     """
@@ -144,6 +147,7 @@ class LocalTasks:
         environment: Mapping[str, str],
         log: Path,
         heartbeat_s: float = HEARTBEAT_S,
+        stop_s: float = STOP_S,
         listener: Listener = ignore,
     ) -> None:
         self._tasks = tasks
@@ -151,6 +155,7 @@ class LocalTasks:
         self._environment = dict(environment)
         self._log = log
         self._heartbeat_s = heartbeat_s
+        self._stop_s = stop_s
         self._listener = listener
         self._tokens: Tokens | None = None
         self._lock = threading.Lock()
@@ -299,7 +304,7 @@ class LocalTasks:
     def _stop_task(self, arn: str) -> _Run:
         run = self._find(arn)
         run.signal(signal.SIGTERM)
-        run.killer = threading.Timer(_STOP_S, run.signal, (signal.SIGKILL,))
+        run.killer = threading.Timer(self._stop_s, run.signal, (signal.SIGKILL,))
         run.killer.start()
         return run
 

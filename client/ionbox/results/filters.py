@@ -56,10 +56,10 @@ def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.Da
         If there is no such filter, or its value makes no sense.
     """
     for name, value in filters.items():
-        if name not in _FILTERS:
-            raise InvalidConfig(f"no filter '{name}'; there are {', '.join(_FILTERS)}")
+        if name not in FILTERS:
+            raise InvalidConfig(f"no filter '{name}'; there are {', '.join(FILTERS)}")
         if value is not None:
-            frame = frame[_FILTERS[name](frame, value)]
+            frame = frame[FILTERS[name](frame, value)]
     return frame
 
 
@@ -117,7 +117,7 @@ def _compound(frame: pd.DataFrame, value: str) -> Chosen:
     return named | (frame["formula"] == value)
 
 
-_FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
+FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
     "sumFormula": _equal("sumFormula", "formula"),
     "adduct": _adduct,
     "chemMod": _equal("chemMod", "chemMod"),

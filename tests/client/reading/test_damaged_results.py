@@ -212,10 +212,10 @@ def test_every_object_of_many_is_missed(damaged: Path, sharded: bool) -> None:
         path.write_bytes(data)
 
 
-def test_a_lost_chunk_is_missed_in_a_bucket(bucket_results: str, s3_server: str) -> None:
+def test_a_lost_chunk_is_missed_in_a_bucket(bucket_results: str, aws_server: str) -> None:
     import boto3
 
-    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    s3 = boto3.client("s3", endpoint_url=aws_server, region_name="us-east-1")
     bucket, _, prefix = bucket_results.removeprefix("s3://").partition("/")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/ion_images.zarr/images/c/")
     s3.delete_object(Bucket=bucket, Key=listed["Contents"][-1]["Key"])

@@ -76,7 +76,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     stop=st.none() | st.integers(0, 9),
     block_bytes=st.integers(1, 200) | st.just(10**6),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_blocks_give_what_a_loop_over_spectra_gives(
     dataset: Dataset, first: int, stop: int | None, block_bytes: int
 ) -> None:

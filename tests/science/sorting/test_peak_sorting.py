@@ -49,7 +49,7 @@ def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:
     block_bytes=st.integers(1, 200) | st.just(10**6),
     keep_bytes=st.integers(0, 500),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_small_datasets_are_sorted_as_numpy_does(
     dataset: Dataset, n_threads: int, block_bytes: int, keep_bytes: int
 ) -> None:
@@ -73,7 +73,7 @@ def test_small_datasets_are_sorted_as_numpy_does(
     n_threads=st.sampled_from([1, 2, 4]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_noisy_ions_are_sorted_as_numpy_does(
     n_peaks: int,
     n_spectra: int,
@@ -184,7 +184,7 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
     n_threads=st.sampled_from([1, 2]),
     block_bytes=st.integers(2, 200),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_runs_are_sorted_as_their_spectra_alone_would_be(
     dataset: Dataset, cuts: list[int], n_threads: int, block_bytes: int
 ) -> None:
@@ -376,7 +376,7 @@ def test_no_request_is_larger_than_two_blocks() -> None:
 
 
 @given(dataset=datasets(), n_threads=st.sampled_from([1, 3]), block_bytes=st.integers(1, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_checksum_is_that_of_the_whole_file(
     dataset: Dataset, n_threads: int, block_bytes: int
 ) -> None:

@@ -122,7 +122,7 @@ class Store:
         create: bool = True,
     ) -> None:
         self._objects = objects
-        self._url = url
+        self.url = url
         self._expiry_days = expiry_days
         self._access = access or {}
         self._create = create
@@ -171,7 +171,7 @@ class Store:
     @property
     def is_remote(self) -> bool:
         """Whether it is a bucket, not a folder or memory."""
-        return self._url.startswith("s3:")
+        return self.url.startswith("s3:")
 
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
@@ -179,9 +179,9 @@ class Store:
         In memory, what such a library writes is not seen through this store: obstore cannot open
         part of a memory store.
         """
-        if self._url.startswith(_MEMORY):
+        if self.url.startswith(_MEMORY):
             return self._folders.setdefault(folder, MemoryStore())
-        url = f"{self._url}/{folder}"
+        url = f"{self.url}/{folder}"
         if self._access:
             return from_url(url, **self._access)
         return Store.open(url, create=self._create)._objects
@@ -304,7 +304,7 @@ class Store:
             for batch in obstore.list(self._objects, folder or None, offset=start):
                 here = [meta["path"] for meta in batch if meta["path"].startswith(start)]
                 found += here
-                if len(here) < len(batch) and self._url.startswith(_S3):
+                if len(here) < len(batch) and self.url.startswith(_S3):
                     break  # S3 lists in order: what follows begins otherwise
         return sorted(found)
 

@@ -39,7 +39,7 @@ def library() -> ctypes.CDLL:
         raise KernelsMissing(
             f"the compiled kernels cannot be loaded ({error}); {_remedy()}"
         ) from error
-    if SOURCES.is_dir() and _digest_in(kernels) != digest_sources(SOURCES):
+    if SOURCES.is_dir() and digest_in(kernels) != digest_sources(SOURCES):
         raise KernelsMissing(
             f"the compiled kernels, {LIBRARY}, do not belong to the sources in {SOURCES}; "
             "compile them again with 'make kernels'"
@@ -70,7 +70,7 @@ def digest_sources(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _digest_in(kernels: ctypes.CDLL) -> str:
+def digest_in(kernels: ctypes.CDLL) -> str:
     """Return the checksum of what a library was compiled from; empty if it has none."""
     try:
         return (ctypes.c_char * 64).in_dll(kernels, "ionbox_sources").raw.decode()

@@ -13,7 +13,7 @@ from ionbox_cloud.errors import NotDelivered
 SOURCE = "ionbox"
 """The ``source`` of our events on EventBridge."""
 
-_SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
+SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
 
 
 class Topic:
@@ -34,7 +34,7 @@ class Topic:
     def tell(self, subject: str, text: str) -> None:
         """Send a message; what SNS does not allow in a subject is replaced or cut off."""
         plain = "".join(sign if " " <= sign <= "~" else "?" for sign in subject)
-        self._client.publish(TopicArn=self._arn, Subject=plain[:_SUBJECT_LENGTH], Message=text)
+        self._client.publish(TopicArn=self._arn, Subject=plain[:SUBJECT_LENGTH], Message=text)
 
 
 class EventBus:

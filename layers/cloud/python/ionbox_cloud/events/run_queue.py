@@ -23,7 +23,7 @@ from ionbox_cloud.messages import WaitingRun
 
 KICK_GROUP = "kick"
 
-_WAIT_S = 1  # without any waiting, SQS asks some of its servers only and may miss a message
+WAIT_S = 1  # without any waiting, SQS asks some of its servers only and may miss a message
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RunQueue:
         After the queue's visibility timeout, that is; a StartRuns that breaks off loses nothing.
         """
         answer = self._client.receive_message(
-            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=_WAIT_S
+            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=WAIT_S
         )
         messages = answer.get("Messages", [])
         if not messages:

@@ -52,7 +52,7 @@ def assemble_page(
     """
     script, style = bundle_modules(entry), _style(entry)
     policy = page_policy(entry, served=served)
-    head, tail = _read("page.html").split("%DATA%")
+    head, tail = read_part("page.html").split("%DATA%")
     head = _fill(head, POLICY=policy, TITLE=html.escape(title), STYLE=style)
     data = (
         f'<script type="application/json" id="{name}">{text}</script>\n'.encode()
@@ -104,7 +104,7 @@ def _add_module(name: str, scripts: dict[str, str], importers: tuple[str, ...]) 
         raise ValueError(f"page modules import each other: {' → '.join((*importers, name))}")
     if name in scripts:
         return
-    source = _read(f"js/{name}.js")
+    source = read_part(f"js/{name}.js")
     for _, imported in _IMPORT.findall(source):
         _add_module(imported, scripts, (*importers, name))
     exports = ", ".join(_EXPORT.findall(source))
@@ -130,8 +130,8 @@ def _fill(text: str, **values: str) -> str:
 def _style(entry: str) -> str:
     """Return the style of all pages and what a page adds to it."""
     own = f"{entry}.css"
-    more = _read(own) if resources.files(__package__).joinpath("page", own).is_file() else ""
-    return _read("page.css") + more
+    more = read_part(own) if resources.files(__package__).joinpath("page", own).is_file() else ""
+    return read_part("page.css") + more
 
 
 def _digest(text: str) -> str:
@@ -139,5 +139,6 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _read(name: str) -> str:
+def read_part(name: str) -> str:
+    """Return the text of one of the page's files."""
     return resources.files(__package__).joinpath("page", *name.split("/")).read_text("utf-8")

@@ -36,7 +36,7 @@ GOOD_FDR = 0.1
 """The usual level, which the page shows first."""
 
 _MAX_TABLE_BYTES = 10_000_000  # so that images always have room, however many the annotations
-_MAX_TIC_BYTES = 5_000_000  # a larger one is left out
+MAX_TIC_BYTES = 5_000_000  # a larger one is left out
 _SCHEMA_VERSION = 1  # of the data in the page, for programs that read it
 
 _RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
@@ -201,7 +201,7 @@ def _describe_run(
             "pixelSize": said["dataset"]["pixel_size_um"],
             "polarity": record.config.polarity,
         },
-        "tic": tic.to_json() if len(tic.data) < _MAX_TIC_BYTES else None,
+        "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
         "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},

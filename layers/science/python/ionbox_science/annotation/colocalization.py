@@ -31,8 +31,8 @@ NO_PARTNER = -1
 _HOTSPOT_PERCENTILE = 99
 _TOP = 4095  # a product has 24 bits, so sums over an image of up to 2**29 pixels stay below 2**53
 _MAX_VALUES = 1 << 27  # pixels of all prepared images together, uint16: 256 MB
-_BLOCK_VALUES = 1 << 23  # pixels that are multiplied at a time, float64: 64 MB
-_BLOCK_ROWS = 256  # images whose cosines with all others are made at a time
+BLOCK_VALUES = 1 << 23  # pixels that are multiplied at a time, float64: 64 MB
+BLOCK_ROWS = 256  # images whose cosines with all others are made at a time
 
 Float64s = npt.NDArray[np.float64]
 
@@ -207,7 +207,7 @@ def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
     Images are multiplied strip by strip of pixels, so that only a strip is in float64 at a time.
     """
     n_images, n_pixels = images.shape
-    strip = max(1, _BLOCK_VALUES // max(n_images, 1))
+    strip = max(1, BLOCK_VALUES // max(n_images, 1))
     strips = [slice(first, first + strip) for first in range(0, n_pixels, strip)]
     squares = np.zeros(n_images)
     for pixels in strips:
@@ -215,8 +215,8 @@ def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
         squares += np.einsum("ip,ip->i", part, part)
     length = np.sqrt(squares)
     length[length == 0] = np.inf
-    for first in range(0, n_images, _BLOCK_ROWS):
-        rows = slice(first, first + _BLOCK_ROWS)
+    for first in range(0, n_images, BLOCK_ROWS):
+        rows = slice(first, first + BLOCK_ROWS)
         products = np.zeros((len(images[rows]), n_images))
         for pixels in strips:
             part = images[:, pixels].astype(np.float64)

@@ -21,7 +21,7 @@ from ionbox_science.kernel_calls import (
 )
 from ionbox_science.sorting.spectrum_parts import Block, OpenDataset
 
-_INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
+INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 
 
 def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
@@ -43,7 +43,7 @@ def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
         n_peaks=counts,
         pixel=dataset.pixel[block.rows],
         mz_bytes=header.mz_dtype.itemsize,
-        intensity_type=_INTENSITY_TYPES[header.intensity_dtype.str],
+        intensity_type=INTENSITY_TYPES[header.intensity_dtype.str],
         alive=(block, dataset),
     )
 
@@ -99,7 +99,7 @@ def check_arrays(header: ImzmlHeader) -> None:
     if (header.mz_count < 0).any():
         raise ValueError("the header has arrays of negative length")
     if header.mz_dtype.str not in ("<f4", "<f8") or (
-        header.intensity_dtype.str not in _INTENSITY_TYPES
+        header.intensity_dtype.str not in INTENSITY_TYPES
     ):
         raise ValueError(
             f"no kernel for m/z of {header.mz_dtype} with intensities of {header.intensity_dtype}"

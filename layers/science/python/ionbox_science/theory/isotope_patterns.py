@@ -57,7 +57,7 @@ FTICR, not at all in a TOF. As in cpyMSpec's instrument models."""
 _MIN_ABUNDANCE = 1e-4
 _POINTS_PER_FWHM = 25
 _BASE_PEAK = 100.0
-_IONS_PER_CALL = 2048  # enough to make the call cheap, few enough for threads to end together
+IONS_PER_CALL = 2048  # enough to make the call cheap, few enough for threads to end together
 
 
 class ReferenceMissing(ImportError):  # noqa: N818 (the class name is what users read)
@@ -199,8 +199,8 @@ def generate_patterns_of(
     def compute_share(thread: int) -> None:
         """Compute every n_threads-th range of ions, with a context of the thread's own."""
         with _open_context() as context:
-            for start in range(thread * _IONS_PER_CALL, len(mz), n_threads * _IONS_PER_CALL):
-                ions = slice(start, start + _IONS_PER_CALL)
+            for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
+                ions = slice(start, start + IONS_PER_CALL)
                 declined[ions] = _run_kernel(
                     context, compositions, ions, model, mz[ions], intensity[ions]
                 )
