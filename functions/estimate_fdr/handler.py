@@ -17,7 +17,7 @@ from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
-from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
+from ionbox_cloud.stored.images import create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
@@ -36,8 +36,8 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
         _annotate_database(stores, plan, index, database)
         for index, database in enumerate(plan.databases)
     ]
-    stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
-    images = read_image_list(stores.work, plan.run_id)
+    images = list_images(found)
+    stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())
     per_shard = images_per_shard(plan.config.isotope_peaks, plan.width * plan.height)
     create_images(stores.results, plan, images, index_images(images, found, plan))
     segments = SegmentReader(stores.results, plan.segments_id)

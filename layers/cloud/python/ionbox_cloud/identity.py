@@ -19,11 +19,11 @@ from ionbox_science.imzml.spectra import ReadRange
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import encode_json
 
-N_BLOCKS = 64
-"""Blocks of the ibd that enter a dataset's identity: first, last and evenly between."""
+N_SAMPLES = 64
+"""Samples of the ibd that enter a dataset's identity: first, last and evenly between."""
 
-BLOCK_BYTES = 64 << 10
-"""Size of a block; 64 of them are 4 MB to read, whatever the size of the ibd."""
+SAMPLE_BYTES = 64 << 10
+"""Size of a sample; 64 of them are 4 MB to read, whatever the size of the ibd."""
 
 LAYOUT_VERSION = 4
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
@@ -54,14 +54,14 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
     ibd_bytes : int
         Size of the ibd.
     read_range : ReadRange
-        Reads the ibd; `N_BLOCKS` blocks are read. What differs only between them is not seen.
+        Reads the ibd; `N_SAMPLES` samples are read. What differs only between them is not seen.
     """
     digest = hashlib.sha256(imzml)
     digest.update(f"\n{ibd_bytes}\n".encode())
-    last = max(0, ibd_bytes - BLOCK_BYTES)  # offset of the block that ends with the file
-    for block in range(N_BLOCKS):
-        offset = last * block // (N_BLOCKS - 1)
-        digest.update(read_range(offset, min(BLOCK_BYTES, ibd_bytes - offset)))
+    last = max(0, ibd_bytes - SAMPLE_BYTES)  # offset of the sample that ends with the file
+    for sample in range(N_SAMPLES):
+        offset = last * sample // (N_SAMPLES - 1)
+        digest.update(read_range(offset, min(SAMPLE_BYTES, ibd_bytes - offset)))
     return digest.hexdigest()[:_ID_DIGITS]
 
 

@@ -18,7 +18,7 @@ enum intensity_type { FLOAT32 = 0, FLOAT64 = 1, INT32 = 2, INT64 = 3 };
 
 enum { CHUNK_PEAKS = 1024 }; /* peaks of a spectrum that are read at once */
 
-/* Where a block of spectra lies in memory; all arrays have n_spectra elements. */
+/* Where a batch of spectra lies in memory; all arrays have n_spectra elements. */
 struct spectra {
     int64_t n_spectra;
     const uint64_t *mz_address;        /* of the first byte */

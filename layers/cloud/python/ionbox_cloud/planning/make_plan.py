@@ -92,14 +92,14 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     )
 
 
-def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
+def cut_spectra(header: ImzmlHeader, n_spans: int) -> list[int]:
     """Cut the spectra into spans of about equal numbers of peaks.
 
     Parameters
     ----------
     header : ImzmlHeader
         What the imzML says: how many peaks each spectrum has.
-    n_runs : int
+    n_spans : int
         Spans to make; fewer come out where one spectrum has the peaks of several.
 
     Returns
@@ -108,7 +108,7 @@ def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
         Spectra at which spans begin, ascending from 0, then the number of spectra.
     """
     ends = np.cumsum(header.mz_count)
-    targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
+    targets = [header.n_peaks * index // n_spans for index in range(1, n_spans)]
     # behind the spectrum with which each target is reached
     inner = np.searchsorted(ends, targets, side="left") + 1
     return sorted({0, *inner.tolist(), header.n_spectra})

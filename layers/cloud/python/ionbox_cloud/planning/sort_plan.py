@@ -213,7 +213,7 @@ def _plan_map(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
     # besides: PlanMerge, FinishSegments and ChecksumIbd; a merge reads a block of every span
     dollars = (
         prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), n_calls + 3)
-        + 3 * n_calls * prices.step_functions_transition
+        + prices.transitions(n_calls)
         + job.n_spans * job.n_segments * prices.s3_read
     )
     # two rounds, of about half of the calls each, all at once; the checksum is made beside them

@@ -32,7 +32,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
 from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.store import Arrays, Store
+from ionbox_cloud.store import Store
 
 if TYPE_CHECKING:
     import zarr
@@ -80,7 +80,7 @@ class StoredImages:
     read: Callable[[int, int, int], npt.NDArray[np.float32]]
 
 
-def list_images(databases: Sequence[Annotations]) -> Arrays:
+def list_images(databases: Sequence[Annotations]) -> ImageList:
     """List the distinct ion formulas of all annotations by m/z, as arrays of an `ImageList`.
 
     By m/z, so that the windows of an item lie close together in the segments.
@@ -91,7 +91,7 @@ def list_images(databases: Sequence[Annotations]) -> Arrays:
     ion_formula, first = np.unique(ion_formula, return_index=True)
     order = np.argsort(mz[first, 0], kind="stable")
     rows = first[order]
-    return ImageList(ion_formula[order], mz[rows], abundance[rows]).to_arrays()
+    return ImageList(ion_formula[order], mz[rows], abundance[rows])
 
 
 def read_image_list(work: Store, run_id: str) -> ImageList:

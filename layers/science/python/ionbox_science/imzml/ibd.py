@@ -2,7 +2,7 @@
 
 The ibd is a file on this machine or an object in S3; all that is known of it is a function that
 reads a range of bytes (`ReadRange`). `read_arrays` turns offsets and lengths from the header into
-few large reads, `split_into_blocks` keeps these within memory; what the bytes mean is up to
+few large reads, `split_into_batches` keeps these within memory; what the bytes mean is up to
 `ionbox_science.imzml.spectra` and the sorting. `PassingDigest` computes the file's checksum from
 what is read anyway.
 """
@@ -91,40 +91,40 @@ class StoredArrays:
                 yield np.empty(0, value_type)
 
 
-def split_into_blocks(n_bytes: Int64Array, block_bytes: int, first: int = 0) -> Iterator[slice]:
-    """Cut spectra into blocks that are read together.
+def split_into_batches(n_bytes: Int64Array, batch_bytes: int, first: int = 0) -> Iterator[slice]:
+    """Cut spectra into batches that are read together.
 
     Parameters
     ----------
     n_bytes : (n_spectra,) int64
         Bytes of each spectrum.
-    block_bytes : int
-        Most bytes of a block, unless it is a single spectrum.
+    batch_bytes : int
+        Most bytes of a batch, unless it is a single spectrum.
     first : int
         Index of the first spectrum.
 
     Yields
     ------
     slice
-        Indices of the next block's spectra.
+        Indices of the next batch's spectra.
     """
     ends = np.cumsum(n_bytes)
     start = 0
     while start < len(ends):
         before = int(ends[start - 1]) if start else 0
-        fit = int(np.searchsorted(ends, before + block_bytes, side="right"))
+        fit = int(np.searchsorted(ends, before + batch_bytes, side="right"))
         stop = max(fit, start + 1)
         yield slice(first + start, first + stop)
         start = stop
 
 
-def widest_gap(block_bytes: int, n_spectra: int) -> int:
+def widest_gap(batch_bytes: int, n_spectra: int) -> int:
     """Return how many bytes may lie between two arrays that are read together.
 
-    With two arrays per spectrum, all gaps of a block together are then at most as large as the
-    block, so that memory stays within two blocks.
+    With two arrays per spectrum, all gaps of a batch together are then at most as large as the
+    batch, so that memory stays within two batches.
     """
-    return min(MAX_GAP, block_bytes // (2 * n_spectra))
+    return min(MAX_GAP, batch_bytes // (2 * n_spectra))
 
 
 def read_arrays(

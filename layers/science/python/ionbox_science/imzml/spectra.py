@@ -24,7 +24,7 @@ from ionbox_science.imzml.ibd import (
     StoredArrays,
     WatchPiece,
     read_arrays,
-    split_into_blocks,
+    split_into_batches,
     widest_gap,
 )
 from ionbox_science.kernel_calls import KernelStruct, fill_struct
@@ -133,7 +133,7 @@ def read_peaks(
     read_range: ReadRange,
     first: int = 0,
     stop: int | None = None,
-    block_bytes: int = 32 * 1024 * 1024,
+    batch_bytes: int = 32 * 1024 * 1024,
 ) -> Peaks:
     """Read the peaks above zero of a range of spectra.
 
@@ -145,9 +145,9 @@ def read_peaks(
         Reads the ibd.
     first, stop : int
         Spectrum indices, ``stop`` not included; None means to the end.
-    block_bytes : int
+    batch_bytes : int
         Arrays are read and decoded together up to this size; a longer one is read alone. One
-        request covers at most two blocks: arrays of one block and gaps between them.
+        request covers at most two batches: arrays of one batch and gaps between them.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def read_peaks(
 
     Notes
     -----
-    Memory: 12 or 16 bytes per declared peak of the range, and about four blocks.
+    Memory: 12 or 16 bytes per declared peak of the range, and about four batches.
     """
     chosen = slice(*slice(first, stop).indices(header.n_spectra))
     pixels = header.pixel_index
@@ -171,34 +171,34 @@ def read_peaks(
     intensity = np.empty(n_declared, np.float32)
     pixel = np.empty(n_declared, np.uint32)
     n_kept = 0
-    for block, block_mz, block_intensity in _read_blocks(header, read_range, chosen, block_bytes):
-        keep = block_intensity > 0  # before the cast below, which can round to zero
+    for batch, batch_mz, batch_intensity in _read_batches(header, read_range, chosen, batch_bytes):
+        keep = batch_intensity > 0  # before the cast below, which can round to zero
         here = slice(n_kept, n_kept + int(np.count_nonzero(keep)))
-        mz[here] = block_mz[keep]
-        # beyond float32 they become infinity or 0, which is no reason for a warning per block
+        mz[here] = batch_mz[keep]
+        # beyond float32 they become infinity or 0, which is no reason for a warning per batch
         with np.errstate(over="ignore", under="ignore"):
-            intensity[here] = block_intensity[keep]
-        pixel[here] = np.repeat(pixels[block], header.mz_count[block])[keep]
+            intensity[here] = batch_intensity[keep]
+        pixel[here] = np.repeat(pixels[batch], header.mz_count[batch])[keep]
         n_kept = here.stop
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
 
 
-def _read_blocks(
-    header: ImzmlHeader, read_range: ReadRange, chosen: slice, block_bytes: int
+def _read_batches(
+    header: ImzmlHeader, read_range: ReadRange, chosen: slice, batch_bytes: int
 ) -> Iterator[tuple[slice, npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield (spectra, their m/z, their intensities) block by block, values one after the other."""
+    """Yield (spectra, their m/z, their intensities) batch by batch, values one after the other."""
     mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
     intensity_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
     shared = read_shared_mz(header, read_range, chosen)
-    for block in split_into_blocks(mz_bytes + intensity_bytes, block_bytes, chosen.start):
-        n = block.stop - block.start
-        gap = widest_gap(block_bytes, n)
-        arrays = read_stored(header, read_range, block, gap, with_mz=shared is None)
+    for batch in split_into_batches(mz_bytes + intensity_bytes, batch_bytes, chosen.start):
+        n = batch.stop - batch.start
+        gap = widest_gap(batch_bytes, n)
+        arrays = read_stored(header, read_range, batch, gap, with_mz=shared is None)
         if shared is not None:
             mz, first = np.tile(shared, n), 0
         else:
-            mz, first = _join(arrays, header.mz_count[block], header.mz_dtype), n
-        yield block, mz, _join(arrays, header.intensity_count[block], header.intensity_dtype, first)
+            mz, first = _join(arrays, header.mz_count[batch], header.mz_dtype), n
+        yield batch, mz, _join(arrays, header.intensity_count[batch], header.intensity_dtype, first)
 
 
 def _join(

@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.ibd import ReadRange, WatchPiece, split_into_blocks
+from ionbox_science.imzml.ibd import ReadRange, WatchPiece, split_into_batches
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.kernel import check_arrays
 from ionbox_science.sorting.peak_sorting import (
-    BLOCK_BYTES,
+    BATCH_BYTES,
     Float64s,
     SortedSpan,
     sort_open_span,
@@ -52,7 +52,7 @@ _THREAD_BYTES = 5 << 20
 _SPECTRUM_BYTES = 64
 _CHANNEL_BYTES, _CHANNEL_THREAD_BYTES = 32, 48
 _GAPS = 16  # a 16th more is kept than the arrays are long, for gaps between them
-_BLOCKS = 32  # a block is at most a 32nd of the memory, so that two on their way in are a 16th
+_BATCHES = 32  # a batch is at most a 32nd of the memory, so that two on their way in are a 16th
 
 
 def sort_on_disk(
@@ -131,7 +131,7 @@ def sort_on_disk(
         # one thread reads in the order of the file anyway
         if in_order is not None and n_threads > 1:
             in_order.hold(keep_bytes)
-        span = sort_open_span(dataset, rows, n_threads, memory.block_bytes, keep_bytes)
+        span = sort_open_span(dataset, rows, n_threads, memory.batch_bytes, keep_bytes)
         if in_order is not None:
             in_order.pass_on()
         spectrum_tic[rows] = span.spectrum_tic
@@ -163,13 +163,13 @@ class _Memory:
         Bytes that may be taken.
     fixed : int
         Bytes that are taken however few the peaks.
-    block_bytes : int
-        The ibd is read in blocks of this size, shared by the threads.
+    batch_bytes : int
+        The ibd is read in batches of this size, shared by the threads.
     """
 
     total: int
     fixed: int
-    block_bytes: int
+    batch_bytes: int
 
     @staticmethod
     def of(total: int, dataset: OpenDataset, n_threads: int) -> _Memory:
@@ -180,15 +180,15 @@ class _Memory:
             + _SPECTRUM_BYTES * dataset.header.n_spectra
             + (_CHANNEL_BYTES + _CHANNEL_THREAD_BYTES * n_threads) * n_channels
         )
-        return _Memory(total, fixed, max(min(BLOCK_BYTES, total // _BLOCKS), n_threads))
+        return _Memory(total, fixed, max(min(BATCH_BYTES, total // _BATCHES), n_threads))
 
     @property
     def for_peaks(self) -> int:
         """Bytes that are left for the peaks of a span, or of a segment.
 
-        Two blocks are taken off: a read covers the arrays of one, and gaps of as much.
+        Two batches are taken off: a read covers the arrays of one, and gaps of as much.
         """
-        return self.total - self.fixed - 2 * self.block_bytes
+        return self.total - self.fixed - 2 * self.batch_bytes
 
     def plan_spans(self, dataset: OpenDataset) -> list[slice]:
         """Cut the spectra into spans that can be sorted in memory.
@@ -208,7 +208,7 @@ class _Memory:
             raise self._too_small(
                 f"to sort spectrum {largest} of {n_peaks:,} peaks", int(n_bytes[largest])
             )
-        return list(split_into_blocks(n_bytes, self.for_peaks))
+        return list(split_into_batches(n_bytes, self.for_peaks))
 
     def keep_bytes(self, dataset: OpenDataset, rows: slice) -> int:
         """Return how many bytes of a span's ibd may be kept until its peaks are placed."""
@@ -231,10 +231,10 @@ class _Memory:
             raise self._too_small(f"to merge {which} of {n_peaks[largest]:,} peaks", n_bytes)
 
     def _too_small(self, purpose: str, n_bytes: int) -> ValueError:
-        # Solve total - fixed - 2 blocks >= n_bytes for the total, a block being total / _BLOCKS or
-        # less; two blocks more make up for what is rounded.
+        # Solve total - fixed - 2 batches >= n_bytes for the total, a batch being total / _BATCHES
+        # or less; two batches more make up for what is rounded.
         needed = n_bytes + self.fixed
-        needed += min(2 * needed // (_BLOCKS - 2) + 2 * self.block_bytes, 2 * BLOCK_BYTES)
+        needed += min(2 * needed // (_BATCHES - 2) + 2 * self.batch_bytes, 2 * BATCH_BYTES)
         return ValueError(
             f"{self.total:,} bytes of memory are too few {purpose}: give at least {needed:,}"
         )

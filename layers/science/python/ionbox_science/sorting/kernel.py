@@ -1,7 +1,7 @@
 """What the kernels that sort peaks (``kernels/sorting``) are given, and checks around their calls.
 
-Shared by `mz_cells` and `transposing`: blocks of spectra, as they lie in memory, become a
-``struct spectra``, and a kernel is called for one block after the other.
+Shared by `mz_cells` and `transposing`: batches of spectra, as they lie in memory, become a
+``struct spectra``, and a kernel is called for one batch after the other.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ionbox_science.kernel_calls import (
     check_status,
     fill_struct,
 )
-from ionbox_science.sorting.spectrum_parts import Block, OpenDataset
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch
 
 INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 
 
-def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
-    """Return ``struct spectra`` of a block: addresses, lengths, pixels and types of its arrays.
+def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
+    """Return ``struct spectra`` of a batch: addresses, lengths, pixels and types of its arrays.
 
-    Keeps the block alive, which owns the memory that the addresses point to.
+    Keeps the batch alive, which owns the memory that the addresses point to.
     """
     header = dataset.header
-    addresses = block.arrays.addresses()
-    counts = np.ascontiguousarray(header.mz_count[block.rows], np.int64)
+    addresses = batch.arrays.addresses()
+    counts = np.ascontiguousarray(header.mz_count[batch.rows], np.int64)
     mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
     if dataset.shared_mz is not None:
         mz_address = np.full(len(counts), dataset.shared_mz.ctypes.data, np.uint64)
@@ -41,34 +41,34 @@ def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
         mz_address=mz_address,
         intensity_address=intensity_address,
         n_peaks=counts,
-        pixel=dataset.pixel[block.rows],
+        pixel=dataset.pixel[batch.rows],
         mz_bytes=header.mz_dtype.itemsize,
         intensity_type=INTENSITY_TYPES[header.intensity_dtype.str],
-        alive=(block, dataset),
+        alive=(batch, dataset),
     )
 
 
 def feed_kernel(
     kernel: str,
     dataset: OpenDataset,
-    blocks: Iterator[Block],
+    batches: Iterator[SpectrumBatch],
     *arguments: object,
     spectrum_tic: npt.NDArray[np.float64] | None = None,
 ) -> None:
-    """Call a kernel for block after block.
+    """Call a kernel for batch after batch.
 
     Parameters
     ----------
     kernel : str
-        Name of the C function; its first argument is a block's ``struct spectra``.
+        Name of the C function; its first argument is a batch's ``struct spectra``.
     dataset : OpenDataset
-        What the blocks are part of.
-    blocks : iterator of Block
+        What the batches are part of.
+    batches : iterator of SpectrumBatch
         One is forgotten before the next is asked for.
     *arguments
-        Further arguments, the same for all blocks.
+        Further arguments, the same for all batches.
     spectrum_tic : (n_spectra,) float64, counts, optional
-        For a kernel that sums intensities: it gets the part of the block's spectra, to be written,
+        For a kernel that sums intensities: it gets the part of the batch's spectra, to be written,
         as its last argument.
 
     Raises
@@ -76,11 +76,11 @@ def feed_kernel(
     InvalidDataset, MemoryError, ValueError
         If the kernel fails: see `ionbox_science.kernel_calls.check_status`.
     """
-    for block in blocks:
-        spectra = spectra_struct(dataset, block)
-        sums = () if spectrum_tic is None else (spectrum_tic[block.rows],)
+    for batch in batches:
+        spectra = spectra_struct(dataset, batch)
+        sums = () if spectrum_tic is None else (spectrum_tic[batch.rows],)
         call_kernel(kernel, spectra, *arguments, *sums)
-        del block, spectra  # else both would live while the next block is read
+        del batch, spectra  # else both would live while the next batch is read
 
 
 def check_arrays(header: ImzmlHeader) -> None:

@@ -56,8 +56,8 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        blocks, counts = parts[index].read_first(), per_part[index]
-        feed_kernel("ionbox_count_cells", dataset, blocks, counts, spectrum_tic=spectrum_tic)
+        batches, counts = parts[index].read_first(), per_part[index]
+        feed_kernel("ionbox_count_cells", dataset, batches, counts, spectrum_tic=spectrum_tic)
 
     spread(count, range(len(parts)), n_threads)
     return CellCounts(per_part, spectrum_tic)

@@ -31,7 +31,7 @@ from ionbox_science.sorting.transposing import is_axis, transpose_spectra
 
 Float64s = npt.NDArray[np.float64]
 
-BLOCK_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 """Size up to which arrays are read together, unless told otherwise."""
 
 
@@ -72,7 +72,7 @@ def sort_spectra(
     read_range: ReadRange,
     *,
     n_threads: int = 1,
-    block_bytes: int = BLOCK_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
 ) -> SortedSpectra:
@@ -87,9 +87,9 @@ def sort_spectra(
     n_threads : int
         Threads that read and sort. The result does not depend on it. Where reading waits for a
         network, more threads than cores let reading and sorting overlap.
-    block_bytes : int
+    batch_bytes : int
         Arrays are read together up to this size, shared evenly by the threads; a longer array is
-        read alone. One request covers at most two blocks: arrays and gaps between them.
+        read alone. One request covers at most two batches: arrays and gaps between them.
     keep_bytes : int
         The ibd is needed twice, to count and to place the peaks. Up to so many bytes are kept from
         the first time, and only the rest is read again. Zero is right for a file on this machine;
@@ -112,7 +112,7 @@ def sort_spectra(
     Intensities are compared with zero as they are stored, then cast to float32; NaN is dropped,
     infinity kept. m/z of any value are sorted as numpy sorts them: NaN last.
 
-    Memory: the result (12 or 16 bytes per peak above zero), ``keep_bytes``, two blocks at most,
+    Memory: the result (12 or 16 bytes per peak above zero), ``keep_bytes``, two batches at most,
     and per thread about 3 MB; more only where over 65,536 peaks lie within 1/4096 of an octave of
     m/z (24 bytes for each of them), or have an m/z below 1 or above 2^20 (48 bytes for each).
 
@@ -124,7 +124,7 @@ def sort_spectra(
         read_range,
         slice(None),
         n_threads=n_threads,
-        block_bytes=block_bytes,
+        batch_bytes=batch_bytes,
         keep_bytes=keep_bytes,
         watch=watch,
     )
@@ -137,7 +137,7 @@ def sort_span(
     rows: slice,
     *,
     n_threads: int = 1,
-    block_bytes: int = BLOCK_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
 ) -> SortedSpan:
@@ -147,7 +147,7 @@ def sort_span(
     ----------
     rows : slice
         The spectra, neighbours in the order of the file.
-    header, read_range, n_threads, block_bytes, keep_bytes, watch
+    header, read_range, n_threads, batch_bytes, keep_bytes, watch
         See `sort_spectra`. Where all spectra of the dataset share one m/z array, every span reads
         it.
 
@@ -164,17 +164,17 @@ def sort_span(
     check_arrays(header)
     dataset = OpenDataset.open(header, read_range, watch)
     chosen = slice(*rows.indices(header.n_spectra))
-    return sort_open_span(dataset, chosen, n_threads, block_bytes, keep_bytes)
+    return sort_open_span(dataset, chosen, n_threads, batch_bytes, keep_bytes)
 
 
 def sort_open_span(
-    dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
+    dataset: OpenDataset, rows: slice, n_threads: int, batch_bytes: int, keep_bytes: int
 ) -> SortedSpan:
     """Do what `sort_span` does, for a dataset that is opened once and sorted span by span."""
-    # every thread reads blocks of its own at the same time, so they share the size of one
+    # every thread reads batches of its own at the same time, so they share the size of one
     parts = [
         SpectrumPart(
-            dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
+            dataset, part, batch_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
         )
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]

@@ -1,7 +1,7 @@
 """Parts of spectra for threads to work on, each read twice: to count peaks, and to place them.
 
 Sorting cuts a dataset, or a span of it, into one part per thread (`split_evenly`). A part reads its
-spectra in blocks, and keeps those it has room for from the first time to the second
+spectra in batches, and keeps those it has room for from the first time to the second
 (`SpectrumPart`). From the counts of all parts follows which rows of the output each one fills
 (`rows_of_parts`).
 """
@@ -22,7 +22,7 @@ from ionbox_science.imzml.ibd import (
     ReadRange,
     StoredArrays,
     WatchPiece,
-    split_into_blocks,
+    split_into_batches,
     widest_gap,
 )
 from ionbox_science.imzml.spectra import Peaks, read_shared_mz, read_stored
@@ -31,7 +31,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class SpectrumBatch:
     """Neighbouring spectra in memory.
 
     Attributes
@@ -101,7 +101,7 @@ class OpenDataset:
 
 @dataclass(eq=False)
 class SpectrumPart:
-    """Spectra that one thread works on, block by block, twice.
+    """Spectra that one thread works on, batch by batch, twice.
 
     Attributes
     ----------
@@ -109,30 +109,30 @@ class SpectrumPart:
         What they are part of.
     rows : slice
         The spectra.
-    block_bytes : int
+    batch_bytes : int
         Size up to which arrays are read together.
     keep_bytes : int
-        Bytes of blocks that may still be kept from the first time to the second.
-    kept : list of Block
-        The first blocks, which fitted.
+        Bytes of batches that may still be kept from the first time to the second.
+    kept : list of SpectrumBatch
+        The first batches, which fitted.
     """
 
     dataset: OpenDataset
     rows: slice
-    block_bytes: int
+    batch_bytes: int
     keep_bytes: int = 0
-    kept: list[Block] = field(default_factory=list)
+    kept: list[SpectrumBatch] = field(default_factory=list)
     _keeping: bool = True
 
-    def read_first(self) -> Iterator[Block]:
-        """Read all blocks in order."""
+    def read_first(self) -> Iterator[SpectrumBatch]:
+        """Read all batches in order."""
         for rows in self._split():
             yield self._keep(self._read(rows, self.dataset.watch))
 
-    def read_again(self) -> Iterator[Block]:
-        """Yield all blocks in order once more: those that were kept, and read the others again.
+    def read_again(self) -> Iterator[SpectrumBatch]:
+        """Yield all batches in order once more: those that were kept, and read the others again.
 
-        A kept block's memory is given back as soon as the caller lets go of it.
+        A kept batch's memory is given back as soon as the caller lets go of it.
         """
         self.kept.reverse()  # to take the first from the end
         for rows in self._split():
@@ -140,22 +140,22 @@ class SpectrumPart:
 
     def _split(self) -> Iterator[slice]:
         n_bytes = self.dataset.n_bytes[self.rows]
-        return split_into_blocks(n_bytes, self.block_bytes, self.rows.start)
+        return split_into_batches(n_bytes, self.batch_bytes, self.rows.start)
 
-    def _keep(self, block: Block) -> Block:
-        """Keep a block if it and all before it fit, so that those kept are the first ones."""
-        self._keeping = self._keeping and block.arrays.n_bytes <= self.keep_bytes
+    def _keep(self, batch: SpectrumBatch) -> SpectrumBatch:
+        """Keep a batch if it and all before it fit, so that those kept are the first ones."""
+        self._keeping = self._keeping and batch.arrays.n_bytes <= self.keep_bytes
         if self._keeping:
-            self.keep_bytes -= block.arrays.n_bytes
-            self.kept.append(block)
-        return block
+            self.keep_bytes -= batch.arrays.n_bytes
+            self.kept.append(batch)
+        return batch
 
-    def _read(self, rows: slice, watch: WatchPiece | None) -> Block:
+    def _read(self, rows: slice, watch: WatchPiece | None) -> SpectrumBatch:
         dataset = self.dataset
-        gap = widest_gap(self.block_bytes, rows.stop - rows.start)
+        gap = widest_gap(self.batch_bytes, rows.stop - rows.start)
         with_mz = dataset.shared_mz is None
         arrays = read_stored(dataset.header, dataset.read_range, rows, gap, watch, with_mz=with_mz)
-        return Block(rows, arrays)
+        return SpectrumBatch(rows, arrays)
 
 
 def split_evenly(n_bytes: Int64Array, n_parts: int, first: int = 0) -> list[slice]:

@@ -64,8 +64,10 @@ def transpose_spectra(
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        blocks, arguments = parts[index].read_first(), (len(mz), per_part[index])
-        feed_kernel("ionbox_count_channels", dataset, blocks, *arguments, spectrum_tic=spectrum_tic)
+        batches, arguments = parts[index].read_first(), (len(mz), per_part[index])
+        feed_kernel(
+            "ionbox_count_channels", dataset, batches, *arguments, spectrum_tic=spectrum_tic
+        )
 
     spread(count, range(len(parts)), n_threads)
     # Rows follow from counts: channels one after the other, and in each the parts in their order.
