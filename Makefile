@@ -82,7 +82,7 @@ TEST_WORKERS ?= 2
 TEST_ALL ?= $(CI)
 
 test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) $(if $(TEST_ALL),$(VENV)/.spatialdata) ## run the tests
-	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .

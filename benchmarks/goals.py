@@ -1,4 +1,8 @@
-"""What was measured, next to what was asked for."""
+"""Goals: what was measured, next to the bound that was asked for.
+
+In: the results of pipeline runs, kernels and ``ionbox --help``. Out: one `Goal` per figure that has
+a bound. The bounds of workloads and kernels stand beside these; those of starting up, here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from benchmarks.measure import Cost
 from benchmarks.pipeline import PipelineRun
 
 MAX_HELP_S = 0.3
+"""Wall-clock seconds of ``ionbox --help``."""
 MAX_FIRST_STATE_S = 3.0
+"""Wall-clock seconds from the command to the start of a run's first state."""
 
 _NAMES = {
     "cpu_s": "whole run, CPU s",
@@ -27,13 +33,13 @@ class Goal:
     Attributes
     ----------
     what : str
-        Says what was measured, and its unit.
+        What was measured, and its unit, in words.
     measured, bound : float
-        In that unit.
+        The figure and its bound, in that unit.
     at_least : bool
-        Whether the bound is a lower one.
+        Whether the bound is a lower one, not an upper one.
     engine : float or None
-        METASPACE's engine's figure.
+        What METASPACE's engine takes for the same, if that is known.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Measure what code and commands cost, child processes included."""
+"""Measure what code and commands cost: CPU and wall-clock seconds, child processes included."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 
 Result = TypeVar("Result")
 
-_ROUNDS = 3
+_ROUNDS = 3  # calls of each function; the fastest counts
 _ENOUGH_S = 3.0
-_COPIED_MB = 512
+_COPIED_MB = 512  # far more than any cache holds
 _MB = 1 << 20
 
 
@@ -28,19 +28,19 @@ class Cost:
 
 
 def measure_command(command: Sequence[str]) -> tuple[Cost, list[tuple[float, str]]]:
-    """Run a command; its interpreter's start and all processes it starts count.
+    """Run a command; the start of its interpreter and all processes it starts count.
 
     Returns
     -------
-    Cost
+    cost : Cost
         From start to end.
-    list of (float, str)
-        Seconds since the start, and the line that was written to standard error then.
+    lines : list of (float, str)
+        Wall-clock seconds since the start, and the line that was written to standard error then.
 
     Raises
     ------
     RuntimeError
-        If the command fails.
+        If the command ends with a status other than 0.
     """
     started, cpu_started = time.perf_counter(), _children_cpu_s()
     with subprocess.Popen(
@@ -65,8 +65,8 @@ def measure_side_by_side(
 ) -> tuple[list[Result], list[float]]:
     """Return each function's result and its lowest CPU seconds of up to three calls.
 
-    Functions take turns, so that a busy spell of the machine hits all of them; one that has used
-    three seconds is not called again.
+    Functions take turns, so that a busy spell of the machine hits all of them. One that has used
+    three seconds is not called again. Threads count, child processes do not.
     """
     results: list[Result] = []
     costs: list[list[float]] = [[] for _ in contenders]
@@ -84,7 +84,10 @@ def measure_side_by_side(
 
 
 def measure_copy_gb_s() -> float:
-    """Return what numpy copies from array to array: GB (10^9 bytes) per CPU second, read once."""
+    """Return how much numpy copies from array to array, in GB (10^9 bytes) per CPU second.
+
+    Each byte, read once and written once, counts once.
+    """
     source = np.ones(_COPIED_MB * _MB // 8)
     target = np.zeros_like(source)
     _, (cpu_s,) = measure_side_by_side([lambda: np.copyto(target, source)])

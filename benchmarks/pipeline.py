@@ -1,4 +1,8 @@
-"""The whole pipeline on a workload: cold, and warm, with isotope patterns cached."""
+"""The whole pipeline on a workload: cold, and warm, with isotope patterns cached.
+
+In: a workload (dataset, database, settings). Out: what the command ``ionbox annotate`` cost, state
+by state as far as its run record says, and how many annotations it made.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from benchmarks.workloads import Workload
 from benchmarks.yardsticks import Yardsticks, measure_yardsticks
 
 COMMAND = (sys.executable, "-c", "from ionbox.cli.main import main; main()")
-"""What the script ``ionbox`` does."""
+"""The command ``ionbox``, without its script, which need not be installed."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,18 @@ class PipelineRun:
     workload : Workload
         What was annotated.
     kind : str
-        ``cold``, or ``warm``: isotope patterns were there.
+        ``cold`` if nothing had been computed before, ``warm`` if isotope patterns were cached.
     cost : Cost
-        Of all processes from start to end: command, interpreter of the state machine, workers.
+        What all processes took from start to end: command, interpreter of the state machine,
+        workers.
     states : dict of str to dict
-        What the calls of each state cost together, as in ``run.json``.
+        What the calls of each state cost together, by the keys of ``run.json``.
     first_state_s : float
-        From the command to the first state's start.
+        Wall-clock seconds from the command to the first state's start.
     n_annotations : int
         Rows of ``annotations.csv``.
     yardsticks : Yardsticks
-        Of this workload.
+        What other libraries take for fixed work on this workload.
     """
 
     workload: Workload
@@ -57,17 +62,17 @@ class PipelineRun:
 
     @property
     def annotate_cpu_s(self) -> float:
-        """CPU seconds of images and metrics of all ions."""
+        """CPU seconds of the state that makes images and metrics of all ions."""
         return self.states["AnnotateSegments"]["cpu_s"]
 
     @property
     def peak_memory_mb(self) -> float:
-        """Highest resident memory of any worker."""
+        """Highest resident memory of any worker, in MB."""
         return max(state["peak_memory_mb"] for state in self.states.values())
 
     @property
     def memory_off_plan_percent(self) -> float:
-        """How far the memory of a worker is from its plan, the worst of the planned states."""
+        """How far a worker's memory is from what was planned for it, in %, in the worst state."""
         planned = [state for state in self.states.values() if state.get("planned_memory_mb")]
         ratios = (state["peak_memory_mb"] / state["planned_memory_mb"] for state in planned)
         return max((abs(ratio - 1) * 100 for ratio in ratios), default=0.0)
@@ -100,7 +105,7 @@ def run_pipeline(workload: Workload, folder: Path) -> Iterator[PipelineRun]:
 
 
 def _publishing(work: Path, execution_id: str) -> dict[str, dict[str, float]]:
-    """Return what the state cost that wrote the run record, and so is not in it."""
+    """Return what PublishResults cost, which writes the run record and so is not in it."""
     store, state = Store.open((work / "work").resolve().as_uri()), "PublishResults"
     return {state: store.read_json(keys.record(execution_id, state, 0))}
 
@@ -114,7 +119,7 @@ def _annotate(workload: Workload, out: Path, work: Path) -> list[str]:
 def _first_start_s(
     lines: Sequence[tuple[float, str]], states: dict[str, dict[str, float]]
 ) -> float:
-    """Find the line of the first finished state: it started its duration earlier."""
+    """Return when the first state started: when its line says that it ended, less its duration."""
     for ended, line in lines:
         state = line.partition(" ")[0].strip()
         if state in states:
@@ -123,6 +128,7 @@ def _first_start_s(
 
 
 def _forget_all_but_patterns(work: Path) -> None:
+    # Results too: the same run would otherwise be found done.
     shutil.rmtree(work / "results")
     for entry in (work / "work").iterdir():
         if entry.name != "patterns":

@@ -33,11 +33,13 @@ class Results:
     Attributes
     ----------
     copy_gb_s : float
-        What numpy copies per CPU second, 10^9 bytes.
+        What numpy copies in a CPU second, 10^9 bytes: says how fast the machine's memory is.
     help : Cost or None
-        Of ``ionbox --help``.
-    kernels, runs : list
-        In order of measuring.
+        What ``ionbox --help`` takes; None if it was not measured.
+    kernels : list of KernelResult
+        In the order in which they were measured.
+    runs : list of PipelineRun
+        In the order in which they were measured: of each workload, cold, then warm.
     """
 
     copy_gb_s: float

@@ -1,4 +1,8 @@
-"""What the whole pipeline is run on."""
+"""What the whole pipeline is run on: simulated datasets of several sizes, and a reference one.
+
+In: a name. Out: a `Workload`, with the files made in a folder. "large" is like the data that
+METASPACE's engine was measured on, in size and settings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.lipids import enumerate_lipids
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-"""Data METASPACE's engine was measured with; not part of this repository."""
+"""Data that METASPACE's engine was measured with, where it lies beside the checkout; it is not part
+of it, and nothing here needs it."""
 
 _HMDB = REFERENCE / "databases" / "hmdb_formulas.tsv"
 _ENGINE_SIGMA = 0.000619  # METASPACE's entry "280K"
@@ -26,11 +31,11 @@ class PipelineGoal:
     Attributes
     ----------
     kind : str
-        ``cold`` or ``warm``.
+        Which run, ``cold`` or ``warm``.
     quantity : str
-        Property of `benchmarks.pipeline.PipelineRun`.
+        Property of `benchmarks.pipeline.PipelineRun` that has a bound.
     at_most : float
-        CPU seconds or MB.
+        The bound, in the property's unit: CPU seconds, MB or %.
     engine : float or None
         What METASPACE's engine takes for the same, measured once on another machine.
     """
@@ -48,9 +53,9 @@ class Workload:
     Attributes
     ----------
     name, note : str
-        For the tables; the note says where the data comes from.
+        Words for the tables; the note says where the data comes from.
     imzml, database, config : Path
-        Dataset, molecule table, settings; more settings may lie beside the dataset.
+        Files: dataset, molecule table, settings; more settings may lie beside the dataset.
     goals : tuple of PipelineGoal
         What its runs may cost.
     """
@@ -65,7 +70,25 @@ class Workload:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A dataset to simulate; ``n_lipids`` are in the database, or else all of HMDB."""
+    """A dataset to simulate.
+
+    Attributes
+    ----------
+    width, height : int
+        Pixels.
+    n_ions : int
+        Ions that are there.
+    n_noise_peaks : int
+        Peaks of noise per spectrum.
+    seed : int
+        Of the random numbers.
+    n_lipids : int or None
+        Formulas in the database, the first built-in lipids; None for all of HMDB.
+    settings : dict
+        Settings of the run.
+    goals : tuple of PipelineGoal
+        What its runs may cost.
+    """
 
     width: int
     height: int
@@ -112,14 +135,14 @@ def workload_names(*, tiny: bool, huge: bool) -> list[str]:
 
 
 def make_workload(name: str, folder: Path) -> Workload:
-    """Make a workload in a folder."""
+    """Make the files of a workload in a folder; the reference dataset stays where it is."""
     if name == _REFERENCE_NAME:
         return _reference_workload(folder)
     return _simulate_workload(name, _SIMULATIONS[name], folder)
 
 
 def hmdb_formulas() -> tuple[list[str], str]:
-    """Return the formulas of HMDB, or of the lipid database where that is missing; and its name."""
+    """Return the formulas of HMDB, or of the built-in lipids where that is missing, and whose."""
     if _HMDB.is_file():
         return list(parse_database(_HMDB.read_bytes(), "hmdb").unique_formulas()), "HMDB"
     return _lipid_formulas(), "lipids, as HMDB's are not at hand: engine's figures do not compare"

@@ -1,4 +1,8 @@
-"""Fixed amounts of work of other libraries on the same data, so that ratios hold on any machine."""
+"""Yardsticks: fixed amounts of other libraries' work on the data of a run.
+
+CPU seconds differ from machine to machine; how many times a run costs what cpyMSpec's patterns of
+its ions, or numpy's sort of its peaks, cost in the same hour, hardly does.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +40,10 @@ class Yardsticks:
         numpy's stable argsort of all m/z.
     copy_s : float
         numpy's copy of all peaks: m/z, intensity and pixel of each.
-    n_ions, n_peaks, peak_bytes : int
-        How much that is.
+    n_ions, n_peaks : int
+        Ions and peaks above zero of the workload.
+    peak_bytes : int
+        Bytes per peak that are copied.
     """
 
     pattern_loop_s: float
@@ -56,9 +62,9 @@ def measure_yardsticks(imzml: Path, work: Path, record: dict[str, Any]) -> Yards
     imzml : Path
         The dataset.
     work : Path
-        Where the run kept its ions.
+        The run's work folder, where its ions are.
     record : dict
-        Its run record.
+        The run's record, ``run.json``.
     """
     model = RunConfig.from_json(record["config"]).isotope_model
     store = Store.open((work / "work").resolve().as_uri())
@@ -88,7 +94,9 @@ def loop_patterns(
     Returns
     -------
     mz : (n_ions, n_peaks) float64
+        m/z, ascending, zero padded.
     intensity : (n_ions, n_peaks) float32
+        Abundance relative to a base peak of 100, zero padded.
     """
     import cpyMSpec
 

@@ -23,7 +23,7 @@ _HOUR = Duration.hours(1)
 
 
 def make_topic(scope: Construct, settings: StackSettings) -> aws_sns.Topic:
-    """Make the topic, and subscribe who wants to be told."""
+    """Make the topic, and subscribe the address of the settings, if there is one."""
     topic = aws_sns.Topic(scope, "Topic", enforce_ssl=True, display_name=settings.stack_name)
     name_resource(topic, "Topic")
     # a policy of one's own ends what a topic without one allows: alarms of this account
@@ -46,13 +46,13 @@ class Alarms(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     topic : Topic
-        Where they ring.
+        Where an alarm is announced.
     workflow : Workflow
-        The state machine.
+        The state machine, which counts its executions.
     events : EventPath
-        The queues.
+        The queues, which count what waits in them and for how long.
     functions : Functions
         Among them those outside the state machine, whose failures no run reports.
     """
@@ -90,6 +90,7 @@ class Alarms(Construct):
             "NothingStarts",
             "Runs have been waiting for 3 hours, and none started or ended: see what runs, and the "
             "log of StartRuns.",
+            # FILL: a metric without any event has no value, and with it the sum would have none
             aws_cloudwatch.MathExpression(
                 expression="IF(age > 3600 AND FILL(started, 0) + FILL(failed, 0) "
                 "+ FILL(succeeded, 0) == 0, 1, 0)",

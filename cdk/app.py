@@ -19,7 +19,7 @@ from typing import Any
 
 from cdk.node import provide_node
 
-provide_node()
+provide_node()  # before the imports: aws_cdk starts Node.js when it is imported
 
 from aws_cdk import App, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
@@ -42,7 +42,7 @@ def read_context() -> dict[str, Any]:
 
 
 def build_layers(out: Path = LAYERS) -> dict[str, Path]:
-    """Build the layers that changed; return the folder of each."""
+    """Build the layers that changed; return the folder of each, by name."""
     command = [sys.executable, str(PROJECT / "layers" / "build_layers.py"), str(out)]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         sys.exit(1)  # it said why
@@ -70,7 +70,7 @@ def summarise(settings: StackSettings, template: Path) -> str:
 
 
 def main() -> None:
-    """Synthesise."""
+    """Read the settings, build the layers, write the template; say what was made if run by hand."""
     by_itself = "CDK_CONTEXT_JSON" not in os.environ
     app = (
         App(context=read_context(), outdir=os.environ.get("CDK_OUTDIR", str(OUT)))

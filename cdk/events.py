@@ -7,7 +7,8 @@
                                        every 5 minutes ──┘ └────── an execution ended ┤
                                                                     AnnounceEnd ◀─────┘
 
-Whatever cannot be delivered lies in the dead-letter queue, as it came.
+Two queues, so that waiting runs are kept for days while a kick, which only says "look again", may
+get lost. Whatever cannot be delivered lies in the dead-letter queue, as it came.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from cdk.settings import StackSettings
 from cdk.storage import Storage
 from cdk.workflow import state_machine_arn
 
-_LONGEST_RETENTION = Duration.days(14)
+_LONGEST_RETENTION = Duration.days(14)  # the most that SQS keeps
+# The one message group of the kick queue: Lambda never works on two batches of a group at once, so
+# there is never more than one StartRuns that counts running executions.
 _ONE_AT_A_TIME = "kick"
 _ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -42,7 +45,7 @@ DROPPED = [
     *({"suffix": {"equals-ignore-case": suffix}} for suffix in (".imzml", ".ibd", ".json")),
     {"prefix": "databases/"},
 ]
-"""Keys that concern Intake; anything else may lie in the inbox too."""
+"""Keys in the inbox that start Intake; `ionbox_cloud.events.drops` decides what they are."""
 
 
 class EventPath(Construct):
@@ -51,13 +54,13 @@ class EventPath(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     functions : Functions
-        Among them Intake, StartRuns and AnnounceEnd.
+        The functions; Intake, StartRuns and AnnounceEnd get their variables and permissions here.
     storage : Storage
-        The buckets.
+        The buckets; the inbox sends the events.
     topic : Topic
         Where people are told.
     """
@@ -78,6 +81,7 @@ class EventPath(Construct):
         self.runs = self._queue(
             "RunQueue",
             retention_period=_LONGEST_RETENTION,
+            # longer than StartRuns may take, so that no second one sees what the first is starting
             visibility_timeout=Duration.minutes(3),
             dead_letter_queue=aws_sqs.DeadLetterQueue(
                 queue=self.dead_letters, max_receive_count=10
@@ -110,7 +114,8 @@ class EventPath(Construct):
             "KickQueue",
             fifo=True,
             content_based_deduplication=True,
-            # a failed StartRuns is tried again after this long; kicks stay for a few such tries
+            # longer than StartRuns may take, as Lambda wants it; after this a failed one is tried
+            # again, and kicks stay for a few such tries
             visibility_timeout=Duration.seconds(150),
             retention_period=Duration.minutes(10),
         )
@@ -149,6 +154,7 @@ class EventPath(Construct):
             [self.runs.queue_arn],
         )
         bus = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:event-bus/default"
+        # the bus is the account's: only events that say they are ours
         self._functions.roles["AnnounceEnd"].add_to_policy(
             aws_iam.PolicyStatement(
                 actions=["events:PutEvents"],
@@ -169,6 +175,7 @@ class EventPath(Construct):
 
     def _start_runs_when_kicked(self) -> None:
         self._functions.one("StartRuns").add_event_source(
+            # kicks that came together are one call: one look is enough for all of them
             aws_lambda_event_sources.SqsEventSource(self.kicks, batch_size=10)
         )
 
@@ -224,6 +231,7 @@ class EventPath(Construct):
     def _call(self, state: str) -> aws_events_targets.LambdaFunction:
         """Make a function a target; an event that it fails on three times is a dead letter too."""
         function = self._functions.one(state)
+        # two kinds of failure: this is for calls that fail, the target below for calls not made
         aws_lambda.EventInvokeConfig(
             self,
             f"{state}Retries",

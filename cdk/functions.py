@@ -1,4 +1,8 @@
-"""The Lambda functions: every handler of the table at every rung of its ladder."""
+"""The Lambda functions: every handler of the table at every rung of its ladder.
+
+Memory is a property of a function, so each rung is a function of its own; all share one code asset
+(``functions/``), two layers (the rings), and per handler one role and one log.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ COMPILED = ["**/__pycache__", "**/*.pyc"]
 
 
 def log_group(scope: Construct, settings: StackSettings, name: str) -> aws_logs.LogGroup:
-    """Make the log group of a handler, of the Fargate task or of the state machine."""
+    """Make the log group of a handler, of the Fargate task or of the state machine.
+
+    Made here and not by Lambda itself, whose log groups keep everything for ever.
+    """
     group = aws_logs.LogGroup(
         scope,
         f"{name}Logs",
@@ -34,6 +41,7 @@ def log_group(scope: Construct, settings: StackSettings, name: str) -> aws_logs.
     return group
 
 
+# By days: the CDK has names where CloudFormation has numbers.
 _RETENTION = {
     1: "ONE_DAY",
     3: "THREE_DAYS",
@@ -61,15 +69,15 @@ class Functions(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
-        What there is.
+        Handlers, sizes and time limits.
     storage : Storage
-        The buckets.
+        The buckets, to which each role gets its access.
     layers : mapping of str to Path
-        Folder of each built layer.
+        Folder of each built layer, ``science`` and ``cloud``.
     """
 
     def __init__(
@@ -93,7 +101,13 @@ class Functions(Construct):
         self.by_state = {state: self._rungs_of(entry) for state, entry in table.functions.items()}
 
     def one(self, state: str) -> aws_lambda.Function:
-        """Return a function that has one rung."""
+        """Return the function of a state that has one rung.
+
+        Raises
+        ------
+        ValueError
+            If it has several.
+        """
         (function,) = self.by_state[state]
         return function
 
@@ -108,7 +122,7 @@ class Functions(Construct):
                 function.add_environment(name, value)
 
     def allow(self, state: str, actions: list[str], resources: list[str]) -> None:
-        """Let a handler do something."""
+        """Allow a handler, at all its rungs, some actions on some ARNs."""
         statement = aws_iam.PolicyStatement(actions=actions, resources=resources)
         self.roles[state].add_to_policy(statement)
 

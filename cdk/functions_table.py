@@ -1,4 +1,7 @@
-"""The functions table, ``statemachine/functions.json``, and how an account's limit clips it."""
+"""The functions table, ``statemachine/functions.json``, and how an account's limit clips it.
+
+The local runner reads the same file (``client/ionbox/local/functions.py``).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ class FunctionEntry:
     Attributes
     ----------
     state : str
-        The state that calls it; its name.
+        The state that calls it, which is also its name.
     handler : str
         What Lambda imports, below ``functions/``.
     rungs_mb : tuple of int
-        Memory of each deployed size, lowest first.
+        Memory of each deployed size, MB, lowest first.
     timeout_s : int
-        Time limit of a call.
+        Time limit of a call, seconds.
     layers : tuple of str
-        Layers it needs.
+        Names of the layers it needs.
     is_ladder : bool
         Whether the table has several rungs, however many an account allows.
     """
@@ -45,7 +48,19 @@ class FunctionEntry:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One Fargate task of the table: what it runs, its size, its layers."""
+    """One Fargate task of the table.
+
+    Attributes
+    ----------
+    state : str
+        The state that starts it.
+    entry : str
+        The file it runs, below ``functions/``.
+    vcpu, memory_mb : int
+        Its size: processors, and memory in MB.
+    layers : tuple of str
+        Names of the layers it needs.
+    """
 
     state: str
     entry: str
@@ -63,7 +78,7 @@ class FunctionsTable:
 
     @classmethod
     def read(cls, max_lambda_mb: int, path: Path = TABLE) -> FunctionsTable:
-        """Read the table and clip its rungs."""
+        """Read the table and clip its rungs to ``max_lambda_mb``."""
         table = json.loads(path.read_text("utf-8"))
         return cls(
             {
@@ -92,10 +107,10 @@ class FunctionsTable:
 
     @property
     def rungs_mb(self) -> dict[str, list[int]]:
-        """The deployed sizes of every function."""
+        """Deployed sizes of every function, MB, lowest first: what handlers know as the ladder."""
         return {state: list(entry.rungs_mb) for state, entry in self.functions.items()}
 
 
 def clip(rungs_mb: list[int], max_lambda_mb: int) -> tuple[int, ...]:
-    """Lower every rung to what is allowed, and drop those that became equal."""
+    """Lower every rung to what is allowed, all in MB, and drop those that became equal."""
     return tuple(sorted({min(rung, max_lambda_mb) for rung in rungs_mb}))

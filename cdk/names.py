@@ -1,4 +1,8 @@
-"""Logical ids that people type (``sam local invoke``) and that stay when the code is rearranged."""
+"""Logical ids that people type (``sam local invoke``) and that stay when the code is rearranged.
+
+The CDK would make them from the path of constructs; CloudFormation replaces a resource whose id
+changes, which for a bucket or queue means losing what is in it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,13 @@ from constructs import Construct
 
 
 def name_resource(construct: Construct, logical_id: str) -> None:
-    """Give a construct's resource the name it has in the template."""
+    """Give a construct's resource its logical id, the name it has in the template.
+
+    Raises
+    ------
+    TypeError
+        If the construct is more, or less, than one resource.
+    """
     resource = construct.node.default_child
     if not isinstance(resource, CfnElement):
         raise TypeError(f"{construct.node.path} has no resource of its own")

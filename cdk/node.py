@@ -1,4 +1,4 @@
-"""Node.js for the CDK: the one of the wheel, so that neither the machine's nor its absence matters.
+"""Node.js for the CDK: that of a wheel from PyPI, so no other one matters, nor that there is none.
 
 ``python -m cdk.node npx …`` and ``python -m cdk.node npm …`` run its commands.
 """
@@ -23,7 +23,7 @@ def provide_node() -> None:
 
 
 def run_command(command: str, arguments: Sequence[str]) -> int:
-    """Run ``npm`` or ``npx``; what it starts finds the same Node.js.
+    """Run ``npm`` or ``npx``, whose children find the same Node.js; return the exit code.
 
     The wheel's own ``bin/npx`` is a copy of a link, and finds nothing.
     """

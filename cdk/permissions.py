@@ -1,6 +1,8 @@
 """Which objects each handler reads and writes, by the folders of ``ionbox_cloud/keys.py``.
 
-Handlers never delete: what is old expires by lifecycle rules.
+A table, so that a role allows what its handler does and no more; a handler that touches another
+folder needs a line here. `cdk.storage.Storage.allow` makes policies of it. Handlers never delete:
+what is old expires by lifecycle rules. Every state writes ``executions/``: the record of its call.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ EVERYTHING = ("",)
 
 @dataclass(frozen=True)
 class Objects:
-    """What one handler touches: folders of each bucket, with their closing slash."""
+    """What one handler touches: folders of each bucket, with their closing slash.
+
+    A folder may have ``*`` in it, which stands for anything, slashes included.
+    """
 
     inbox_reads: Folders = ()
     work_reads: Folders = ()

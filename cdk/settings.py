@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# The lowest rung of the ladders: with less memory, Lambda gives less than one processor.
 SMALLEST_LAMBDA_MB = 1769
-LARGEST_LAMBDA_MB = 10240
+LARGEST_LAMBDA_MB = 10240  # the most that Lambda has
 
 _RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 
@@ -34,8 +35,8 @@ class StackSettings:
     stack_name : str
         Name of the stack, and of its state machine; part of the names of its logs.
     max_lambda_mb : int
-        Most memory an account allows a Lambda function; more makes the deployment roll back. New
-        accounts: 3008.
+        Most memory in MB an account allows a Lambda function; more makes the deployment roll back.
+        New accounts: 3008.
     max_runs : int
         Runs at once; more wait in a queue.
     map_concurrency : int
@@ -47,12 +48,12 @@ class StackSettings:
         What the items of a Map run as: ``EXPRESS`` (up to 5 minutes each, quick to start) or
         ``STANDARD``.
     work_expiry_days, segments_expiry_days : int
-        Age at which intermediates, and datasets' sorted peaks, are deleted; they are computed again
-        when wanted.
+        Age in days at which intermediates, and datasets' sorted peaks, are deleted; they are
+        computed again when wanted.
     log_retention_days : int
-        How long logs are kept; one of the numbers CloudWatch knows.
+        Days for which logs are kept; one of the numbers CloudWatch knows.
     notification_email : str
-        Who is told how runs end, and of alarms; empty: nobody.
+        Address that is told how runs end, and of alarms; empty: nobody.
     kms_key_arn : str
         A key of yours to encrypt the buckets with; empty: keys that S3 manages.
     default_config : mapping
@@ -73,7 +74,13 @@ class StackSettings:
     default_config: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse values that AWS would refuse only in the middle of a deployment."""
+        """Refuse values that AWS would refuse only in the middle of a deployment.
+
+        Raises
+        ------
+        InvalidSettings
+            When a value is out of its range or not of its form.
+        """
         for name, (is_fit, wanted) in _FIT.items():
             value = getattr(self, name)
             if not is_fit(value):
@@ -120,6 +127,7 @@ def _is_count(value: int) -> bool:
 
 _COUNT = (_is_count, "at least 1")
 
+# By setting: whether a value is fit, and what to say it must be.
 _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stack_name": (
         lambda name: re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,39}", name) is not None,

@@ -1,4 +1,9 @@
-"""The high-memory way to sort a dataset: a Fargate task in a network that takes no connection."""
+"""The high-memory way to sort a dataset: a Fargate task in a network that takes no connection.
+
+For datasets that fit no Lambda function. Nothing here costs while no task runs. The task has no
+image of ours: it starts AWS's Python image with `cdk.bootstrap_task` as its command, which fetches
+the very zips that the functions have.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +40,17 @@ class FargateSort(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     table : FunctionsTable
-        What there is.
+        The task's size and entry, and the ladder its plan needs to know.
     storage : Storage
-        The buckets.
+        The buckets, to which the task's role gets its access.
     layers : mapping of str to Path
-        Folder of each built layer.
+        Folder of each built layer, ``science`` and ``cloud``.
     state_machine_arn : str
-        Whom the task tells how it ended.
+        The state machine that the task tells how it ended.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class FargateSort(Construct):
         network = aws_ec2.Vpc(
             self,
             "Network",
-            max_azs=2,
+            max_azs=2,  # should one zone have no room for a task
             nat_gateways=0,  # tasks have public addresses instead: a gateway costs when idle
             subnet_configuration=[
                 aws_ec2.SubnetConfiguration(
@@ -100,6 +105,7 @@ class FargateSort(Construct):
                     map_public_ip_on_launch=False,
                 )
             ],
+            # S3 by the endpoint costs nothing, and the task's gigabytes stay off the internet
             gateway_endpoints={
                 "S3": aws_ec2.GatewayVpcEndpointOptions(
                     service=aws_ec2.GatewayVpcEndpointAwsService.S3
@@ -193,12 +199,13 @@ class FargateSort(Construct):
                 "PYTHONUNBUFFERED": "1",
             },
             logging=aws_ecs.LogDriver.aws_logs(stream_prefix=CONTAINER, log_group=self.logs),
+            # an init process passes SIGTERM on; Linux spares process 1, which the task would be
             linux_parameters=aws_ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
-            stop_timeout=Duration.seconds(120),
+            stop_timeout=Duration.seconds(120),  # from SIGTERM to the end; the most Fargate allows
         )
 
     def placeholders(self) -> dict[str, str]:
-        """Return what the state machine wants to know."""
+        """Return what fills the placeholders of SortSpectra in the state machine's file."""
         return {
             "Cluster": self.cluster.cluster_arn,
             "SortTask": self.definition.task_definition_arn,
@@ -207,7 +214,7 @@ class FargateSort(Construct):
         }
 
     def let_start(self, role: aws_iam.Role) -> None:
-        """Let a role start the task."""
+        """Let a role, the state machine's, start the task in this cluster and pass it its roles."""
         any_revision = (
             f"arn:{Aws.PARTITION}:ecs:{Aws.REGION}:{Aws.ACCOUNT_ID}:task-definition/{self.family}:*"
         )

@@ -1,4 +1,8 @@
-"""The whole stack: everything ionbox is in an AWS account."""
+"""The whole stack: everything ionbox is in an AWS account.
+
+The parts are made in the order in which they need each other. The state machine comes late, because
+its file needs the ARNs of all functions; what must know it earlier makes its ARN from its name.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,12 @@ from cdk.workflow import Workflow, state_machine_arn
 class IonboxStack(Stack):
     """One ionbox. Knows neither account nor region: where it goes is said at deployment.
 
+    Its outputs are what ``ionbox`` on the command line finds an installation by.
+
     Parameters
     ----------
     scope : Construct
-        The app.
+        The CDK app that is synthesised.
     settings : StackSettings
         What the deployer chose.
     layers : mapping of str to Path
@@ -80,7 +86,7 @@ class IonboxStack(Stack):
 
 
 def read_version() -> str:
-    """Return ionbox's version."""
+    """Return ionbox's version, from ``pyproject.toml``: what is deployed is not imported here."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     version: str = project["version"]
     return version

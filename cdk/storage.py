@@ -1,4 +1,8 @@
-"""The three buckets: what users drop, intermediates, results."""
+"""The three buckets: what users drop, intermediates, results.
+
+If the stack is deleted, inbox and results are kept; intermediates can be computed again.
+``ionbox_cloud/keys.py`` says what lies in each.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,31 @@ from cdk.permissions import Objects
 from cdk.reviewed import acknowledge, acknowledge_wildcard
 from cdk.settings import StackSettings
 
-_OLD_VERSIONS = Duration.days(30)
-_INCOMPLETE_UPLOADS = Duration.days(7)
+_OLD_VERSIONS = Duration.days(30)  # of files in the inbox that were replaced or deleted
+_INCOMPLETE_UPLOADS = Duration.days(7)  # their parts are billed, and listed nowhere
 
+# Folders of the work bucket that expire; claims are kept for longer.
 _INTERMEDIATES = (
     *("databases/", "datasets/", "patterns/", "scores/"),
     *("runs/", "sort/", "executions/"),
 )
-# Step Functions does not take a name again within 90 days; as long, attempts must be counted on.
+# Step Functions does not take a name again within 90 days: attempts must be remembered for longer,
+# or a new one would get the name of an old one.
 _CLAIMS = Duration.days(120)
 
 _FOLDER = "one folder of one bucket; object names are only known in a run"
 
 
 class Storage(Construct):
-    """The buckets, and who may touch what in them."""
+    """The buckets, and who may touch what in them.
+
+    Parameters
+    ----------
+    scope : Construct
+        The stack that the resources belong to.
+    settings : StackSettings
+        What the deployer chose: how long objects are kept, and by which key they are encrypted.
+    """
 
     def __init__(self, scope: Construct, settings: StackSettings) -> None:
         super().__init__(scope, "Storage")
@@ -128,6 +142,17 @@ class Storage(Construct):
     def allow(self, role: aws_iam.Role, objects: Objects, *, may_list: bool = True) -> None:
         """Let a role touch these objects and no others.
 
+        Parameters
+        ----------
+        role : Role
+            The role, which gets the statements.
+        objects : Objects
+            Folders to read and to write.
+        may_list : bool
+            Whether it may list the buckets it touches.
+
+        Notes
+        -----
         Handlers may list the names of objects in a whole bucket: without that permission, S3
         answers the question whether an object exists with "forbidden" rather than "no".
         """
@@ -144,7 +169,7 @@ class Storage(Construct):
             for folder in sorted({*reads, *writes}):
                 acknowledge_wildcard(role, f"<{name}Bucket.Arn>/{folder}*", _FOLDER)
         if self._key:
-            # what S3 asks for on behalf of who reads (Decrypt) and who writes (both)
+            # what S3 asks of the key for a caller that reads (Decrypt) or writes (both)
             _add(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn])
 
 

@@ -1,4 +1,8 @@
-"""The state machine, from the same file that the local runner interprets."""
+"""The state machine, from the same file that the local runner interprets.
+
+The file names functions and buckets by placeholders (``${PlanRun}``); CloudFormation fills them
+with the ARNs of this stack. For a memory ladder that is a list, lowest rung first.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +52,20 @@ class Workflow(Construct):
     Parameters
     ----------
     scope : Construct
-        The stack.
+        The stack that the resources belong to.
     settings : StackSettings
         What the deployer chose.
     functions : Functions
-        What it calls.
+        The functions that states call.
     storage : Storage
         Where it finds the items of Maps.
     sort_task : FargateSort or None
         The Fargate task, if there is one.
+
+    Raises
+    ------
+    UnfilledPlaceholder
+        If the state machine's file has a placeholder for which there is no value.
     """
 
     def __init__(

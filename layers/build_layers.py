@@ -1,5 +1,8 @@
 """Build the two Lambda layers: our packages, the compiled kernels and the libraries they need.
 
+In: ``layers/science`` and ``layers/cloud``, and the versions in ``requirements.txt``. Out: a folder
+per layer, which the CDK zips and deploys.
+
 Works on any machine with pip, without docker: wheels are those of Lambda's platform, the kernels
 are cross-compiled (see ``layers/science/build_kernels.py``)::
 
@@ -26,8 +29,8 @@ HERE = Path(__file__).resolve().parent
 PINS = HERE.parent / "requirements.txt"
 
 PYTHON = "3.13"
-# Amazon Linux 2023, on which Lambda runs Python 3.13, has glibc 2.34. pip takes no older name than
-# those given, so all are.
+# Amazon Linux 2023, on which Lambda runs Python 3.13, has glibc 2.34. Wheels for an older glibc run
+# there too, but pip takes only those of a platform that is named: so all older ones are.
 PLATFORMS = [
     *(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)),
     *(f"manylinux{year}_x86_64" for year in (2014, 2010, 1)),
@@ -54,9 +57,9 @@ class Layer:
     Attributes
     ----------
     name : str
-        Its folder below ``layers/``.
+        Name of its folder below ``layers/``.
     folder : Path
-        Where it is built: what becomes ``/opt`` on Lambda.
+        Folder it is built in, whose content becomes ``/opt`` on Lambda.
     """
 
     name: str
@@ -74,23 +77,26 @@ class Layer:
 
     @property
     def stamp(self) -> Path:
-        """What the layer was built from."""
+        """File with the fingerprint of what the layer was built from, beside its folder."""
         return self.folder.with_name(f"{self.name}.built-from")
 
 
 def canonical(name: str) -> str:
-    """Return the name of a distribution as the package index compares it."""
+    """Return the name of a distribution as the package index compares it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_pins(path: Path) -> dict[str, str]:
-    """Return the pinned version of each distribution; markers are left out: Lambda is one place."""
+    """Return the pinned version of each distribution.
+
+    Markers such as ``; platform_machine == "x86_64"`` are ignored: Lambda is one platform.
+    """
     pins = filter(None, map(_PIN.match, path.read_text("utf-8").splitlines()))
     return {canonical(pin["name"]): pin["version"] for pin in pins}
 
 
 def read_names(path: Path) -> list[str]:
-    """Return the distributions a layer carries."""
+    """Return the distributions that a layer's own ``requirements.txt`` names."""
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
     return [name for name in lines if name]
 
@@ -101,7 +107,7 @@ def pinned_requirements(layer: Layer) -> list[str]:
     Raises
     ------
     LayersFailed
-        When a version is not pinned.
+        If one of the distributions is not pinned in ``requirements.txt``.
     """
     pins = read_pins(PINS)
     names = read_names(layer.sources / "requirements.txt")
@@ -115,13 +121,13 @@ def pinned_requirements(layer: Layer) -> list[str]:
 
 
 def build_layers(out: Path) -> list[Layer]:
-    """Build those layers that changed; return all.
+    """Build the layers that have changed, in folders below ``out``; return all of them.
 
     Raises
     ------
     LayersFailed
-        When pip or the compiler fail (what they say goes to the terminal), or when a layer would
-        not fit on Lambda.
+        If pip or the compiler fails (what they say goes to the terminal), a version is not pinned,
+        or code and layers together are too large for Lambda.
     """
     layers = [Layer(name, out.resolve() / name) for name in LAYERS]
     for layer in layers:
@@ -129,7 +135,7 @@ def build_layers(out: Path) -> list[Layer]:
         if layer.stamp.exists() and layer.stamp.read_text("utf-8") == built_from:
             continue
         print(f"Building the {layer.name} layer ...", file=sys.stderr, flush=True)
-        layer.stamp.unlink(missing_ok=True)
+        layer.stamp.unlink(missing_ok=True)  # a build that is interrupted is none
         _build(layer)
         layer.stamp.write_text(built_from, "utf-8")
     total = sum(map(size_mb, (HANDLERS, *(layer.folder for layer in layers))))
@@ -141,7 +147,7 @@ def build_layers(out: Path) -> list[Layer]:
 
 
 def size_mb(folder: Path) -> float:
-    """Return the size of what is deployed of a folder, in MB (of 1024 x 1024 bytes)."""
+    """Return the size of those files of a folder that are deployed, in MB (1024 x 1024 bytes)."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sum(path.stat().st_size for path in files if "__pycache__" not in path.parts) / (1 << 20)
 
@@ -167,9 +173,10 @@ def _install(requirements: Sequence[str], target: Path) -> None:
 
 
 def _trim(packages: Path) -> None:
-    """Leave out tests, commands, and records of where and how pip installed.
+    """Remove tests, commands, and records of where and how pip installed.
 
-    No more: ``strip`` breaks numpy, and cpyMSpec reads its own ``*.h``.
+    The latter differ from build to build, and equal sources are to give equal bytes. More is not to
+    be removed: ``strip`` breaks numpy, and cpyMSpec reads its own ``*.h``.
     """
     for folder in [*packages.rglob("tests"), *packages.rglob("__pycache__"), packages / "bin"]:
         shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +193,7 @@ def _compile_kernels(out: Path) -> None:
 
 
 def _fingerprint(layer: Layer) -> str:
-    """Return a checksum of everything a layer is made of."""
+    """Return a checksum of everything a layer is made of, this file included."""
     digest = hashlib.sha256("\n".join(pinned_requirements(layer)).encode())
     for path in (Path(__file__), *_files_of(layer)):
         digest.update(f"\n{path.relative_to(HERE)} {path.stat().st_size}\n".encode())

@@ -1,8 +1,8 @@
 """Compile the kernels into each wheel, and build wheels for other machines than this one.
 
-pyproject.toml names this file as the wheel's build hook: ``pip install .`` compiles with the
-system's C compiler, else with ``ziglang`` from PyPI. As a command it builds the sdist and a wheel
-for each of `PLATFORMS`, all from any machine::
+pyproject.toml names this file as the wheel's build hook (hatchling's): ``pip install .`` compiles
+with the system's C compiler, else with ``ziglang`` from PyPI. As a command it builds the sdist and
+a wheel for each of `PLATFORMS`, all from any machine::
 
     python layers/build_wheels.py dist
 """
@@ -23,7 +23,7 @@ from hatchling.builders.wheel import WheelBuilderConfig
 from packaging.tags import sys_tags
 
 ROOT = Path(__file__).resolve().parents[1]
-# this checkout's modules: a build's environment has no others
+# pip builds in an environment of its own, which has none of our packages: these are the checkout's
 sys.path[:0] = [str(ROOT / folder) for folder in (".", "client", "layers/science/python")]
 
 from ionbox.platforms import require_posix  # noqa: E402
@@ -40,11 +40,11 @@ class Platform(NamedTuple):
     Attributes
     ----------
     tags : str
-        Its names in the name of a wheel.
+        Platform tags in the names of its wheels.
     target : str
-        Its name for zig, with the oldest C library or system that may be there.
+        zig's name of it, with the oldest C library or macOS on which the kernels are to run.
     x86 : bool
-        Whether it is an x86-64.
+        Whether its processor is an x86-64.
     """
 
     tags: str
@@ -73,7 +73,7 @@ class KernelsHook(BuildHookInterface[WheelBuilderConfig]):
         Raises
         ------
         UnsupportedSystem
-            On Windows itself.
+            On Windows, which ionbox runs on by way of WSL only.
         """
         require_posix()
         if chosen_platform() is None and build_kernels.find_system_compiler():
@@ -82,12 +82,12 @@ class KernelsHook(BuildHookInterface[WheelBuilderConfig]):
         return [line for line in lines if line and not line.startswith("#")]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile.
+        """Compile the kernels and tell hatchling what to take into the wheel, and its tag.
 
         Raises
         ------
         UnsupportedSystem
-            On Windows itself.
+            On Windows, which ionbox runs on by way of WSL only.
         BuildFailed
             If the kernels cannot be compiled.
         """
@@ -99,24 +99,34 @@ class KernelsHook(BuildHookInterface[WheelBuilderConfig]):
         platform = chosen_platform()
         library = _compile(platform, Path(self._folder.name))
         build_data["pure_python"] = False
-        # ctypes loads them, so one wheel is for every version of Python
+        # ctypes loads the library, which knows nothing of Python: one wheel is for every version
         build_data["tag"] = f"py3-none-{platform.tags if platform else this_platform()}"
         build_data["force_include"][str(library)] = f"ionbox_science/{library.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove what was compiled: it is in the wheel."""
+        """Remove the folder of the compiled library, which is in the wheel by now."""
         if version != "editable":
             self._folder.cleanup()
 
 
 def chosen_platform() -> Platform | None:
-    """Return the platform to build for; None for this machine."""
+    """Return the platform that `VARIABLE` names; None, for this machine, if it is not set.
+
+    Raises
+    ------
+    KeyError
+        If it names none of `PLATFORMS`.
+    """
     name = os.environ.get(VARIABLE)
     return PLATFORMS[name] if name else None
 
 
 def this_platform() -> str:
-    """Return the tag of wheels for this machine; nothing older is promised."""
+    """Return the platform tag of wheels for this machine.
+
+    Not a manylinux tag, which would promise that the wheel runs on older systems: the system's
+    compiler links to the C library that is here.
+    """
     tags = (tag.platform for tag in sys_tags())
     return next(tag for tag in tags if not tag.startswith(("manylinux", "musllinux")))
 
@@ -125,7 +135,7 @@ def _compile(platform: Platform | None, out: Path) -> Path:
     if platform is None:
         return build_kernels.build(build_kernels.find_compiler(), out)
     compiler = [*build_kernels.find_ziglang(), "-target", platform.target, "-s"]
-    # not every system has what each flag is about
+    # some of the flags mean nothing on some of the platforms, of which the compiler would warn
     return build_kernels.build(compiler, out, flags=["-Qunused-arguments"], x86=platform.x86)
 
 
@@ -145,7 +155,7 @@ def build_wheels(out: Path) -> None:
     Raises
     ------
     CalledProcessError
-        If one cannot be built; what hatchling says goes to the terminal.
+        If one of them cannot be built; what hatchling says goes to the terminal.
     """
     hatchling = [sys.executable, "-m", "hatchling", "build", "-d", str(out.resolve())]
     subprocess.run([*hatchling, "-t", "sdist"], check=True, cwd=ROOT)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +13,13 @@ from typing import Any
 import hypothesis
 import pytest
 from ionbox_science import kernels
+from moto_parser import remember_definitions
+from patience import PATIENCE_S
 
-PROJECT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+PROJECT = TESTS.parent
 REFERENCE = PROJECT.parent / "shared" / "reference"
+LONGEST = ("kernels", "packaging", "end_to_end", "browser", "cdk", "local", "client")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,11 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
     library: Path | None = config.getoption("--kernels")
     if library is not None:
         kernels.LIBRARY = library.resolve()
+    one_in: int = config.getoption("--fewer-examples")
+    hypothesis.settings.register_profile(
+        "ionbox",
+        max_examples=max(100 // one_in, 1),
+        derandomize=bool(os.environ.get("CI")),  # there what fails fails again
+        print_blob=True,
+        # machines are shared: how long an example takes says nothing
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("ionbox")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Divide the numbers of examples that test modules ask hypothesis for: no profile overrides."""
+    """Divide the numbers of examples that tests ask hypothesis for: no profile overrides these."""
     one_in: int = session.config.getoption("--fewer-examples")
     settings = hypothesis.settings
 
@@ -38,6 +57,71 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         if one_in > 1:
             patch.setattr(hypothesis, "settings", with_fewer)
         return (yield)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders that take longest: at the end, workers wait for one file at most."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the parser where tests of the client were found: these run the state machine."""
+    if any(name.startswith("ionbox.") for name in sys.modules):
+        remember_definitions()
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """The address of a server that plays AWS, one in each of pytest's processes.
+
+    It shares what it holds with `moto.mock_aws`, which empties it: so does our interpreter of the
+    state machine, that is every run on this machine.
+    """
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def aws_server(moto_server: str) -> str:
+    """The same, with nothing in it that other modules left."""
+    reset = urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(reset, timeout=PATIENCE_S) as answer:
+        assert answer.status == 200
+    return moto_server
+
+
+@pytest.fixture(scope="module")
+def aws_variables(aws_server: str) -> dict[str, str]:
+    """Environment variables that lead boto3 and obstore there."""
+    return {
+        "AWS_ENDPOINT_URL": aws_server,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+    }
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, here and in what the test starts, even where pytest was told to ignore it.
+
+    ``nohup make test &`` does so, and so do some machines that run tests.
+    """
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
 
 
 @pytest.fixture(scope="session")

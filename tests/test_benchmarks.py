@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 
 
 def run_benchmarks(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    return patience.run(command, cwd=project)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.report.page_assembly import encode_block
 from ionbox_science.imzml.header import read_header
+from patience import PATIENCE_S
 
 FORMULAS = lipid_like_formulas(8, 20)
 SETTINGS = {
@@ -187,4 +188,4 @@ def serving(place: Place, *, debug: bool = False) -> Iterator[Client]:
             yield Client(viewer)
         finally:
             viewer.shutdown()
-            thread.join()
+            thread.join(PATIENCE_S)

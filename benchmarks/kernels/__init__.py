@@ -1,6 +1,7 @@
 """Benchmarks of single kernels, one file each.
 
-A file defines ``TITLE``, ``GOALS`` and ``cases``, see `Kernel`; nothing else needs to know of it.
+A file defines ``TITLE``, ``GOALS`` and ``cases`` (see `Kernel`) and is found by being here. Its
+contenders get the same input, take turns, and have to give the same answer.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ import numpy.typing as npt
 
 from benchmarks.measure import measure_side_by_side
 
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-6  # relative and absolute: other libraries sum in another order, or in float32
 
 Answer = Sequence[npt.NDArray[Any]]
-"""Arrays that all contenders agree on."""
+"""What a contender computes: arrays that all contenders have to agree on."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Who computes an answer.
+    """One of those who compute the same answer.
 
     Attributes
     ----------
     run : callable
-        Computes it.
+        Computes the answer.
     share : float
-        How much of the work it does, where all would take too long: each array of its answer is
-        the beginning of the others'. Its time is divided by this.
+        Part of the work that it does, below 1 where all of it would take too long: each array of
+        its answer is the beginning of the others'. Its time is divided by this.
     """
 
     run: Callable[[], Answer]
@@ -40,7 +41,7 @@ class Contender:
 
 
 Contenders = Mapping[str, Contender]
-"""By name: ionbox first, then its oracle and the library it replaces."""
+"""Contenders by name: ionbox first, then its oracle and the library it replaces."""
 
 
 class Kernel(Protocol):
@@ -48,7 +49,7 @@ class Kernel(Protocol):
 
     TITLE: str
     GOALS: Mapping[str, float]
-    """How many times ionbox's CPU seconds a contender must take, median of all cases."""
+    """By contender, how many times ionbox's CPU seconds it is to take: the median of all cases."""
 
     def cases(self, *, tiny: bool) -> Iterator[tuple[str, Contenders]]:
         """Yield each kind of input by name, and its contenders."""
@@ -56,7 +57,7 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class CaseResult:
-    """CPU seconds of each contender on one kind of input, all of the work."""
+    """CPU seconds of each contender for all of the work on one kind of input, ionbox first."""
 
     case: str
     cpu_s: Mapping[str, float]
@@ -70,7 +71,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class KernelResult:
-    """All cases of a kernel."""
+    """All cases of one kernel, and its goals."""
 
     title: str
     cases: Sequence[CaseResult]

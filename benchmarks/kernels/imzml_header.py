@@ -1,4 +1,4 @@
-"""Reading the header of a dataset."""
+"""Reading the header of a dataset, against pyimzml and our own walk through the XML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOALS = {"pyimzml": 10.0}
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
-    """Yield a processed imzML."""
+    """Yield an imzML of processed mode, where every spectrum has arrays of its own."""
     n_spectra = 100 if tiny else 100_000
     source = _write_imzml(n_spectra)
     yield (

@@ -1,4 +1,8 @@
-"""Isotope patterns, against cpyMSpec's plain loop."""
+"""Isotope patterns, against a plain loop over cpyMSpec.
+
+How much there is to save depends on analyzer and resolving power: the finer the grid, the more
+samples cpyMSpec computes between peaks.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ _TARGET_ADDUCTS = ("+H", "+Na", "+K")
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
-    """Yield three analyzers at two resolving powers; cpyMSpec takes the first ions."""
+    """Yield three analyzers at two resolving powers; cpyMSpec takes only the first ions."""
     n_ions, n_first = (200, 50) if tiny else (50_000, 1500)
     ions = _draw_ions(n_ions)
     for analyzer in ANALYZERS:
@@ -46,7 +50,7 @@ def _contenders(ions: Sequence[str], n_first: int, model: IsotopeModel) -> Conte
 
 
 def _draw_ions(n_ions: int) -> list[str]:
-    """Draw ions of the database, with the adducts of targets and decoys."""
+    """Draw formulas of the database with adducts of targets and decoys; return ion formulas."""
     random = np.random.default_rng(1)
     formulas = random.choice(hmdb_formulas()[0], n_ions)
     adducts = random.choice([*_TARGET_ADDUCTS, *decoy_adducts()], n_ions)

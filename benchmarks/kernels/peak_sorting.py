@@ -1,4 +1,4 @@
-"""Sorting all peaks of a dataset, reading the ibd included."""
+"""Sorting all peaks of a dataset by m/z, reading the ibd included, against numpy's stable sort."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLE = "sort"
 GOALS = {"numpy: read, argsort, gathers": 5.0}
 
 _LINES = 0.7
-"""Share of the peaks that many spectra have in common; the rest lie anywhere."""
+"""Share of the peaks at m/z that many spectra have, as in real data; the rest lie anywhere."""
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
@@ -59,7 +59,7 @@ def _columns(peaks: Peaks) -> Answer:
 def _write_ibd(
     path: Path, mode: str, mz_type: np.dtype[np.float64], side: int, n_peaks: int
 ) -> ImzmlHeader:
-    """Write spectra of equally many peaks; each m/z array before its intensities."""
+    """Write a UUID and spectra of equally many peaks, each m/z array before its intensities."""
     random = np.random.default_rng(1)
     n, continuous = side * side, mode == "continuous"
     lines = np.sort(random.uniform(100, 1200, 3 * n_peaks))

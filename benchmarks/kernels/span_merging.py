@@ -1,4 +1,8 @@
-"""Merging sorted spans of peaks: one segment of a dataset that was sorted in spans of spectra."""
+"""Merging sorted spans of peaks, against numpy's stable sort of all of them.
+
+One segment of a dataset that was sorted in spans of spectra; the larger the dataset, the more
+spans.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ TITLE = "merge"
 GOALS = {"numpy: join, argsort, gathers": 2.0}
 
 _LINES = 0.7
-"""Share of the peaks that many spectra have in common; the rest lie anywhere."""
+"""Share of the peaks at m/z that many spectra have, as in real data; the rest lie anywhere."""
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:

@@ -1,4 +1,8 @@
-"""Search of m/z windows in sorted peaks."""
+"""Search of m/z windows in sorted peaks, against numpy's searchsorted.
+
+On queries in any order, ``searchsorted`` misses the cache at every step; sorting the queries first
+is the better numpy, and is measured too.
+"""
 
 from __future__ import annotations
 

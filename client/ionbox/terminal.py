@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ionbox_cloud.run_record import SummaryRow
-
 if TYPE_CHECKING:
+    from ionbox_cloud.run_record import SummaryRow
     from rich.console import Console
 
 

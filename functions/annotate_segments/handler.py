@@ -1,4 +1,8 @@
-"""AnnotateSegments: images and metrics of a range of ions."""
+"""AnnotateSegments: images and metrics of a range of ions, one item of the scoring Map.
+
+Stands between PlanAnnotation and EstimateFdr. Reads the plan, the mask, patterns of one database
+and the segments that their m/z windows touch; writes ``scores/<scores>/item-<n>.npz``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,8 @@ from ionbox_science.scoring.scores import IonScores, score_ions
 def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     """Write the scores of ions ``start`` to ``stop`` of one database.
 
-    Ions are in order of mass: the peaks of the next few are read while these are scored.
+    Ions are in order of mass, so the windows of neighbours lie in the same part of the segments;
+    the peaks of the next batch are read while this one is scored.
     """
     plan = read_plan(stores.work, message.execution_id)
     options = plan.config.image_options
@@ -31,6 +36,7 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
         (message.start + start, patterns.take(slice(start, stop)))
         for start, stop in cut(len(patterns.mz), IONS_PER_READ)
     ]
+    # patterns are padded with m/z 0, which is no window to read
     reads = [segments.plan_read(*window_bounds(p.mz[p.mz > 0], options.ppm)) for _, p in batches]
     parts = [
         score_ions(

@@ -1,4 +1,9 @@
-"""AnnounceEnd: an execution ended; make its status right, and tell people and programs once."""
+"""AnnounceEnd: an execution ended; make its status right, and tell people and programs once.
+
+Called by EventBridge, outside the state machine. Reads what the run left (``status.json``,
+``run.json``); writes ``status.json`` if the run did not, publishes to the topic (people) and to the
+event bus (programs), and writes ``announced/<end>.json``, by which a repeated event is known.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,10 @@ from ionbox_cloud.store import open_stores
     "AnnounceEnd", EventBridgeEvent, AnnounceEndSettings, "Step Functions Execution Status Change"
 )
 def lambda_handler(event: EventBridgeEvent, settings: AnnounceEndSettings) -> None:
-    """Settle the status of an execution and announce it; if this breaks off, all over again."""
+    """Settle the status of an execution, then announce it unless that was done.
+
+    If a call breaks off, its event is delivered again and everything is done from the start.
+    """
     end, stores = ExecutionEnd.of(event.detail), open_stores(settings.objects)
     status = settle_status(end, stores)
     told_key = keys.announcement(end.execution_id, end.ended_ms)
@@ -29,5 +37,6 @@ def lambda_handler(event: EventBridgeEvent, settings: AnnounceEndSettings) -> No
     topic = Topic(open_client("sns"), settings.topic_arn)
     topic.tell(write_subject(ended), write_message(ended))
     EventBus(open_client("events"), settings.event_bus).tell(DETAIL_TYPE, ended.to_json())
+    # last: a call that breaks off before this line tells twice, which is better than never
     stores.work.write_json(told_key, ended.to_json())
     logger.info("announced", extra={"ended": ended.to_json()})

@@ -1,4 +1,10 @@
-"""BuildIons: enumerate targets and decoys of each database, and list the patterns still missing."""
+"""BuildIons: enumerate targets and decoys of each database, and list the patterns still missing.
+
+First state of the patterns' branch, beside sorting. Reads the plan and the molecule tables; writes
+the ion tables (``patterns/<patterns>/ions.npz``, ``targets.bin``) and the items of
+GenerateIsotopePatterns, a chunk of ions each. Patterns depend on formulas and settings, not on the
+dataset: runs of other datasets find them made.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +27,7 @@ from ionbox_science.theory.ions import build_ions
 def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Write ion tables that do not exist yet; answer with the chunks of patterns to compute."""
     plan = read_plan(stores.work, message.execution_id)
+    # by output: databases of equal formulas share their patterns, which are then computed once
     missing: dict[str, tuple[str, int, int, int]] = {}
     for database in plan.databases:
         present = stores.work.list_lasting(keys.patterns(database.patterns_id))
@@ -54,6 +61,7 @@ def _ensure_ions(
     stores: Stores, database: PlannedDatabase, config: RunConfig, present: Set[str]
 ) -> int:
     """Return the number of ions of a database; build its ion table if there is none."""
+    # the targets are written after the ions: where they are, both are
     if keys.targets(database.patterns_id) in present:
         return count_ions(stores.work, database.patterns_id)
     data = stores.work.read(keys.database(database.content_id))

@@ -1,4 +1,9 @@
-"""EstimateFdr: rank targets against decoys, per database; list the ions to draw."""
+"""EstimateFdr: rank targets against decoys, per database; list the ions to draw.
+
+Gathers AnnotateSegments. Reads all scores, the ion tables and the patterns of what was found;
+writes ``runs/<run>/annotations-<n>.npz`` and ``diagnostics/<database>.npz`` per database, lays out
+``ion_images.zarr``, and writes the items of RenderImages.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
-from ionbox_cloud.stored.images import create_images, index_images, list_images, read_image_list
+from ionbox_cloud.stored.images import create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
@@ -31,12 +36,13 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
         _annotate_database(stores, plan, index, database)
         for index, database in enumerate(plan.databases)
     ]
-    stores.work.write_arrays(keys.run_images(plan.run_id), list_images(found))
-    images = read_image_list(stores.work, plan.run_id)
+    images = list_images(found)
+    stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())
     per_shard = images_per_shard(plan.config.isotope_peaks, plan.width * plan.height)
     create_images(stores.results, plan, images, index_images(images, found, plan))
     segments = SegmentReader(stores.results, plan.segments_id)
     items = []
+    # an item is one shard (object) of the image array: no two calls write the same object
     for item, (start, stop) in enumerate(cut(len(images.mz), per_shard)):
         mz = images.mz[start:stop]
         n_peaks = segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm))
@@ -58,7 +64,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 def _annotate_database(
     stores: Stores, plan: RunPlan, index: int, database: PlannedDatabase
 ) -> Annotations:
+    """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     table = read_ions(stores.work, database.patterns_id)
+    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
     n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
     scores = IonScores.concatenate(
         [

@@ -1,4 +1,8 @@
-"""FinishSegments: see that all segments are merged, and close them."""
+"""FinishSegments: see that all segments are merged, and close them.
+
+Gathers MergeSegments; last state of sorting by many calls. Reads what SortSpans, MergeSegments and
+ChecksumIbd left in ``sort/<sort>/``; writes the segments' ``tic.npz`` and ``manifest.json``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from ionbox_science.sorting.peak_sorting import sum_per_pixel
 
 @state_handler("FinishSegments", RunRef)
 def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
-    """Write the total ion current and the manifest."""
+    """Write the total ion current, then the manifest, which says that all segments are there."""
     gather(stores.work, "MergeSegments", message.execution_id, MergeItem)
     plan = read_plan(stores.work, message.execution_id)
     header = read_stored_header(stores.work, plan.dataset_id)

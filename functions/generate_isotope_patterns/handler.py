@@ -1,4 +1,8 @@
-"""GenerateIsotopePatterns: theoretical m/z and abundances of one chunk of ions."""
+"""GenerateIsotopePatterns: theoretical m/z and abundances of one chunk of ions, one item of a Map.
+
+Stands between BuildIons and PlanAnnotation. Reads the plan and the database's ion table; writes
+``patterns/<patterns>/chunk-<n>.npz`` and, after it, ``chunk-<n>.json``.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     mz, intensity = generate_patterns_of(
         table.compositions(slice(message.start, message.stop)),
         model,
+        # formulas are written for the rare ion that needs one, not for all of the chunk
         lambda row: table.ion_formulas(np.array([message.start + row]))[0],
         n_threads=count_threads(),
     )

@@ -1,4 +1,9 @@
-"""Intake: an object came into the inbox; queue the run or register the database it completes."""
+"""Intake: an object came into the inbox; queue the run or register the database it completes.
+
+First step of all: called by EventBridge for every object in the inbox that may be ours. Reads the
+inbox; writes a claim and a message of the run queue (for a complete dataset), or
+``databases/<name>.json`` (for a molecule table). Events may come twice, late and in any order.
+"""
 
 from __future__ import annotations
 

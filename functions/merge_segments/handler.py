@@ -1,4 +1,8 @@
-"""MergeSegments: merge what the sorted spans hold of some ranges of m/z."""
+"""MergeSegments: merge what the sorted spans hold of some ranges of m/z, one item of a Map.
+
+Stands between PlanMerge and FinishSegments. Reads a block of every span per segment; writes
+``segments/<segments>/segment-<n>.bin``, and after them ``sort/<sort>/merged/<n>.json``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ def lambda_handler(message: MergeItem, stores: Stores) -> Done:
     plan = read_plan(stores.work, message.execution_id)
     spans = SpanReader(stores.work, plan)
     indices = range(message.start, message.stop)
+    # one segment is merged while the blocks of the next are read: memory is planned for both
     blocks = read_ahead(spans.plan_read(index) for index in indices)
     written = [
         write_segment(stores.results, plan.segments_id, index, merge_spans(found))

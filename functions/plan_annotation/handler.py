@@ -1,4 +1,8 @@
-"""PlanAnnotation: join segments and patterns into balanced items of scoring."""
+"""PlanAnnotation: join segments and patterns into balanced items of scoring.
+
+Gathers GenerateIsotopePatterns, and comes after sorting. Reads the chunks' m/z ranges and the
+segments' indices; writes ``scores/<scores>/plan.json`` and the items of AnnotateSegments.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
         for item, part in enumerate(parts):
             output_key = keys.score_item(database.scores_id, item)
             if output_key not in present:
+                # databases of equal formulas share their scores: the first one asks for them
                 missing.setdefault(output_key, (index, part))
     items = [
         ScoreItem(
@@ -50,7 +55,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 def _cut_database(
     stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
 ) -> list[IonRange]:
-    """Cut the ions of a database by the measured peaks around them."""
+    """Cut the ions of a database by the measured peaks that their items will have to read."""
     n_ions = count_ions(stores.work, database.patterns_id)
     summaries = read_summaries(stores.work, database.patterns_id, n_ions)
     ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)

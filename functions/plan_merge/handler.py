@@ -1,4 +1,8 @@
-"""PlanMerge: see that all spans are sorted, and list the segments to merge from them."""
+"""PlanMerge: see that all spans are sorted, and list the segments to merge from them.
+
+Gathers SortSpans. Reads how many peaks each span has in each segment; writes them as one object,
+``sort/<sort>/counts.npz``, and the items of MergeSegments.
+"""
 
 from __future__ import annotations
 

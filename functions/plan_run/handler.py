@@ -1,4 +1,9 @@
-"""PlanRun: check everything before money is spent, resolve the config, name what is computed."""
+"""PlanRun: check everything before money is spent, resolve the config, name what is computed.
+
+First state of the state machine. Reads imzML, a sample of the ibd, sidecar and molecule tables in
+the inbox; writes ``executions/<execution>/plan.json``, which every later state reads, the header,
+the tables, and the items of SortSpans. Answers with the choices the state machine makes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ from ionbox_cloud.stored.segments_present import has_segments
 
 @state_handler("PlanRun", PlanRequest)
 def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
-    """Plan a run; write its plan, its header and its databases.
+    """Plan a run; write its header, its databases and its plan.
 
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
@@ -29,6 +34,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     write_header(stores.work, plan.dataset_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
+    # after what it names: later states take what a plan names for granted
     stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
     spans = _list_spans(stores.work, message.execution_id, plan)
     sorted_already = has_segments(stores.results, plan)

@@ -1,4 +1,9 @@
-"""PublishResults: table, images' overview, report, and the run record, which is written last."""
+"""PublishResults: table, images' overview, report, and the run record, which is written last.
+
+Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
+annotations, images and call records; writes ``annotations.csv``, ``report.html``, the rest of
+``results/<dataset>/<run>/``, ``run.json``, and the execution's ``status.json``.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
     plan = read_plan(stores.work, message.execution_id)
     folder = keys.results(plan.dataset_id, plan.run_id)
+    # without this call: its own record is written once it is over
     states = total_states(stores.work, message.execution_id, plan)
     cost = bill(states, on_aws=stores.results.is_remote)
     reused = is_published(stores.results, plan)
@@ -36,6 +42,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     else:
         gather(stores.work, "RenderImages", message.execution_id, ImageItem)
         record = _publish(stores, plan, states, cost)
+        # last of the results: whoever finds run.json finds everything else
         stores.results.write_json(f"{folder}/{RECORD}", record.to_json())
     write_status(
         stores.results,
@@ -56,7 +63,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
 def _publish(
     stores: Stores, plan: RunPlan, states: Mapping[str, StateTotals], cost: Bill
 ) -> RunRecord:
-    """Write everything but the run record, and return that."""
+    """Write all results but the run record, and return that record."""
     found = read_found_databases(stores.work, plan)
     table = write_annotations(
         plan.dataset.name,

@@ -1,4 +1,8 @@
-"""RenderImages: isotope images of a range of annotated ions."""
+"""RenderImages: isotope images of a range of annotated ions, one item of the last Map.
+
+Stands between EstimateFdr and PublishResults. Reads the image list, the mask and the segments in
+the ions' m/z windows; writes one shard of ``ion_images.zarr`` and ``images/<n>.json``.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from ionbox_science.scoring.ion_images import (
 
 @state_handler("RenderImages", ImageItem)
 def lambda_handler(message: ImageItem, stores: Stores) -> Done:
-    """Write images ``start`` to ``stop``; the output key says that they are all there."""
+    """Write the images of ions ``start`` to ``stop``, then that they are all there."""
     plan = read_plan(stores.work, message.execution_id)
     options = plan.config.image_options
     mz = read_image_list(stores.work, plan.run_id).mz[message.start : message.stop]

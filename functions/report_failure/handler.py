@@ -1,4 +1,8 @@
-"""ReportFailure: a status a human can act on, whatever went wrong."""
+"""ReportFailure: a status that a human can act on, whatever went wrong.
+
+Where every error that ends a run leads. Reads the plan, if the run came so far, and the call
+records; writes the execution's ``status.json``. The execution then fails under the error's name.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,7 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
 
 
 def _advise(message: RunFailureReport, plan: RunPlan | None, results: Store) -> str:
+    """Say what to do; as long as there are no segments, sorting is taken for what lacked memory."""
     lacked_memory = message.error.Error in OUT_OF_MEMORY
     if lacked_memory and plan is not None and not has_segments(results, plan):
         return (

@@ -1,4 +1,9 @@
-"""SegmentSpectra: sort all peaks of a dataset by m/z and cut them into segments, in one call."""
+"""SegmentSpectra: sort all peaks of a dataset by m/z and cut them into segments, in one call.
+
+One of three ways to the same bytes (see ``ionbox_cloud/planning/sort_plan.py``), for datasets that
+fit the memory of a function. Reads the ibd in the inbox and the stored header; writes
+``segments/<segments>/``: segments, ``tic.npz`` and ``manifest.json``.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +30,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     found = sort_spectra(header, read_range, watch=digest)
     checksum = digest.finish(plan.ibd_bytes)
     mz = found.peaks.mz
+    # `close_segments` checks the same; here it is before anything of a broken dataset is written
     check_peaks_found(plan, header, len(mz), count_implausible_mz(mz), checksum)
     written = [
         write_segment(stores.results, plan.segments_id, index, peaks)

@@ -1,4 +1,8 @@
-"""SortSpans: sort a span of spectra by m/z and cut it at the bounds of the segments."""
+"""SortSpans: sort a span of spectra by m/z and cut it at the segments' bounds, one item of a Map.
+
+First of the states that sort by many calls, between PlanRun and PlanMerge. Reads the span's spectra
+in the ibd; writes ``sort/<sort>/span-<n>.bin`` and, after it, ``span-<n>.npz``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from ionbox_science.sorting.span_layout import encode_span
 
 @state_handler("SortSpans", SortItem)
 def lambda_handler(message: SortItem, stores: Stores) -> Done:
-    """Write one sorted span, then what is in it."""
+    """Write one sorted span, then its summary: peaks per segment and TIC per spectrum."""
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
     header = read_stored_header(stores.work, plan.dataset_id)

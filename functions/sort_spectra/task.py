@@ -1,4 +1,9 @@
-"""SortSpectra: sort a dataset of any size on the disk of one Fargate task, in bounded memory."""
+"""SortSpectra: sort a dataset of any size on the disk of one Fargate task, in bounded memory.
+
+One of three ways to the same bytes (see ``ionbox_cloud/planning/sort_plan.py``), for datasets that
+fit no function. Reads the ibd in the inbox and the stored header; writes ``segments/<segments>/``:
+segments, ``tic.npz`` and ``manifest.json``. Answers by task token instead of returning.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,8 @@ from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.disk_sorting import sort_on_disk
 
 _MB = 1 << 20
-# Of the task's memory that this process may take: the rest is the system's, and buffers of storage.
+# The part of the task's memory that this process may take; the rest is for the system, and for
+# buffers of what is being read and written.
 _SHARE = 0.85
 
 
@@ -41,6 +47,7 @@ def main(message: RunRef, stores: Stores, memory_mb: int) -> SortedDataset:
             read_range,
             np.array(plan.segment_bounds),
             store_segment,
+            # less what interpreter, libraries and header have taken already
             memory_bytes=int((_SHARE * memory_mb - peak_memory_mb()) * _MB),
             folder=Path(folder),
             n_threads=count_threads(),

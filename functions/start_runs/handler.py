@@ -1,4 +1,8 @@
-"""StartRuns: something changed; start waiting runs while there is room for them."""
+"""StartRuns: something changed; start waiting runs while there is room for them.
+
+Stands between the run queue, which Intake fills, and the state machine. Woken by messages of the
+kick queue; reads the run queue and the list of running executions; starts executions.
+"""
 
 from __future__ import annotations
 

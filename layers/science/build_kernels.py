@@ -1,5 +1,9 @@
 """Compile the C kernels into one shared library beside the science ring's modules.
 
+In: ``layers/science/kernels``. Out: ``libionbox_kernels.so``, which says of itself what it was
+compiled from; `ionbox_science.kernels` loads it. Run by make, by the builds of wheels and layers,
+and by hand.
+
 Uses the system's C compiler where there is one, else ``ziglang`` from PyPI (a C compiler as a
 wheel), which also builds for AWS Lambda from any machine::
 
@@ -29,12 +33,13 @@ from ionbox_science.kernels import LIBRARY, digest_sources  # noqa: E402
 SOURCES = HERE / "kernels"
 COMPILER_WHEEL = HERE / "build-requirements.txt"
 
-# Same bytes everywhere: no fused multiply-add, no reordering of sums.
+# Results are to be the same to the last bit wherever they are computed: no fused multiply-add, and
+# no -ffast-math, which would reorder sums. Without errno, sqrt is a single instruction.
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno"]
 SHARED = ["-fPIC", "-shared", "-fno-semantic-interposition"]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 STRICT_FLAGS = ["-Werror"]
-"""For tests only: the next compiler warns of something new, and users must still get a library."""
+"""For tests only: newer compilers warn of more, and users are to get a library nevertheless."""
 SANITIZE_FLAGS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 LAMBDA_TARGET = "x86_64-linux-gnu.2.34"
@@ -56,7 +61,7 @@ class BuildFailed(RuntimeError):  # noqa: N818 (named like the errors of the sci
 def find_compiler() -> list[str]:
     """Return the command of a C compiler; installs one from PyPI if the system has none that works.
 
-    ``CC`` in the environment names one to try first, with arguments if need be.
+    The environment variable ``CC`` names one to try first, with arguments if need be.
 
     Raises
     ------
@@ -106,11 +111,16 @@ def build(
     compiler : sequence of str
         Command of the compiler.
     out : Path
-        Folder of the library.
+        Folder to put the library into.
     flags : sequence of str
-        More flags.
+        Flags besides those above.
     x86 : bool or None
-        Whether to build for x86-64; None: what this machine is.
+        Whether to build for an x86-64; None: if this machine is one.
+
+    Returns
+    -------
+    Path
+        The library.
 
     Raises
     ------
@@ -118,6 +128,7 @@ def build(
         If a source does not compile; what the compiler says goes to the terminal.
     """
     out.mkdir(parents=True, exist_ok=True)
+    # Under another name until it is complete: another process may be loading the library.
     incoming = out / f".{LIBRARY.name}.{os.getpid()}"
     with tempfile.TemporaryDirectory() as folder:
         sources = [*sorted(SOURCES.rglob("*.c")), _write_digest(Path(folder))]
@@ -153,7 +164,7 @@ def is_x86() -> bool:
 
 def _machine_flags(compiler: Sequence[str], x86: bool | None) -> list[str]:
     if not (is_x86() if x86 is None else x86):
-        return []  # every 64-bit ARM has what the kernels need
+        return []  # what the kernels need, every 64-bit ARM has
     # zig has its own spelling of the processor's name
     return ["-march=x86_64_v2" if "ziglang" in compiler else "-march=x86-64-v2"]
 

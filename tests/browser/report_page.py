@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE_S
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -39,7 +40,9 @@ class ReportPage:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def wait(self, script: str) -> Any:
-        return WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script(script))
+        return WebDriverWait(self.driver, PATIENCE_S).until(
+            lambda driver: driver.execute_script(script)
+        )
 
     def wait_for_image(self) -> None:
         self.wait("return !document.getElementById('ion').hasAttribute('aria-busy')")

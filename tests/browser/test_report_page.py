@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from ionbox_science.annotation.quality import ScoreTally
+from patience import wait_until
 from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from reports import MadeUp, hostile
 from selenium.webdriver import ActionChains
@@ -232,9 +232,7 @@ def save_picture(page: ReportPage) -> npt.NDArray[np.uint8]:
     path = page.downloads / "C10H20O1+H+_1.png"
     path.unlink(missing_ok=True)
     page.button("Save PNG").click()
-    deadline = time.monotonic() + 20
-    while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: path.exists() and path.stat().st_size)
     address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
     width, height, pixels = page.driver.execute_async_script(READ_PNG, address)
     rgba = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(height, width, 4)
@@ -381,7 +379,7 @@ def test_a_total_ion_current_that_did_not_fit_is_said_to_be_elsewhere(
 ) -> None:
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == ""
-    monkeypatch.setattr("ionbox_cloud.report.page_data._MAX_TIC_BYTES", 100)
+    monkeypatch.setattr("ionbox_cloud.report.page_data.MAX_TIC_BYTES", 100)
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == (
         "Not in this page, to keep it small: the total ion current. It is in ion_images.zarr; "

@@ -20,6 +20,7 @@ from chromium import browse
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
+from patience import PATIENCE_S
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -110,7 +111,7 @@ class Page:
         self.wait(lambda: (self.name() or "").startswith(first))
 
     def wait(self, until: Any) -> None:
-        WebDriverWait(self.driver, 20, poll_frequency=0.02).until(lambda _: until())
+        WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.02).until(lambda _: until())
 
     def exists(self, selector: str) -> bool:
         return bool(self.driver.find_elements(By.CSS_SELECTOR, selector))
@@ -232,7 +233,7 @@ class Held:
     def __call__(self, *arguments: Any) -> Any:
         if self.which(*arguments):
             self.asked.set()
-            assert self.let_go.wait(30)
+            assert self.let_go.wait(PATIENCE_S)
         return self.answer(*arguments)
 
 
@@ -249,7 +250,7 @@ def test_the_image_of_an_mz_that_comes_late_replaces_nothing(
     held = hold(monkeypatch, RunReader, "mz_image", lambda *_: True)
     page.fill("#anymz-mz", 300)
     page.click("#anymz-show")
-    assert held.asked.wait(30)
+    assert held.asked.wait(PATIENCE_S)
     if choose == "another row":
         shown = page.select_row(2)
     elif choose == "an isotope":
@@ -275,7 +276,7 @@ def test_of_two_mzs_the_one_asked_last_is_shown(
     held = hold(monkeypatch, RunReader, "mz_image", lambda _, mz, ppm: mz == 300)
     page.fill("#anymz-mz", 300)
     page.click("#anymz-show")
-    assert held.asked.wait(30)
+    assert held.asked.wait(PATIENCE_S)
     page.show_mz(301)
     held.let_go.set()
     page.settle("/api/anymz?mz=300&")
@@ -287,7 +288,7 @@ def test_images_of_an_ion_that_come_late_do_not_replace_an_mz(
 ) -> None:
     held = hold(monkeypatch, ImageGroup, "read_image", lambda _, row, isotope: isotope == 3)
     page.click_row(3)
-    assert held.asked.wait(30)
+    assert held.asked.wait(PATIENCE_S)
     page.show_mz(300)
     held.let_go.set()
     page.wait(lambda: page.exists(".isotopes button"))
@@ -304,7 +305,7 @@ def test_the_spectrum_of_the_pixel_that_was_clicked_last_is_shown(
     go = "for (let i = 0; i < 20; i += 1) { press('ArrowLeft'); press('ArrowUp'); }"
     start = READ_ALL.partition("for (")[0] + go
     page.driver.execute_script(start + "press('Enter');", *page.size)
-    assert held.asked.wait(30)
+    assert held.asked.wait(PATIENCE_S)
     page.driver.execute_script(start + "press('ArrowRight'); press('Enter');", *page.size)
     page.wait(lambda: page.text("#spectrum-facts").startswith("Pixel x 1, y 0: "))
     held.let_go.set()

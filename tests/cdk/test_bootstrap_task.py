@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from patience import PATIENCE_S, wait_until
 
 from cdk.sort_task import BOOTSTRAP
 
@@ -49,15 +48,11 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
+def s3_url(aws_server: str) -> str:
     """An S3 with the assets that the stack uploads."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
     client = boto3.client(
         "s3",
-        endpoint_url=url,
+        endpoint_url=aws_server,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -70,8 +65,8 @@ def s3_url() -> Iterator[str]:
     }
     for key, files in assets.items():
         client.put_object(Bucket="assets", Key=key, Body=zipped(files))
-    yield url
-    server.stop()
+    client.close()
+    return aws_server
 
 
 class StepFunctions(HTTPServer):
@@ -132,7 +127,7 @@ def test_becomes_the_task_with_the_layers_on_its_path(
     variables: dict[str, str], tmp_path: Path, step_functions: StepFunctions
 ) -> None:
     task = start(variables)
-    _, complaints = task.communicate(timeout=60)
+    _, complaints = task.communicate(timeout=PATIENCE_S)
     assert task.returncode == 0, complaints
     assert (tmp_path / "started").read_text() == f'{task.pid} ab {{"run_id":"r"}}'
     assert step_functions.calls == []
@@ -140,13 +135,10 @@ def test_becomes_the_task_with_the_layers_on_its_path(
 
 def test_a_stop_reaches_the_task(variables: dict[str, str], tmp_path: Path) -> None:
     task = start({**variables, "WAIT": "1"})
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "started").exists():
-        assert task.poll() is None, task.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: (tmp_path / "started").exists() or task.poll() is not None)
+    assert task.poll() is None, task.communicate(timeout=PATIENCE_S)[1]
     task.send_signal(signal.SIGTERM)
-    task.communicate(timeout=60)
+    task.communicate(timeout=PATIENCE_S)
     assert task.returncode == 3
     assert (tmp_path / "stopped").exists()
 
@@ -155,7 +147,7 @@ def test_tells_the_run_when_there_is_no_code(
     variables: dict[str, str], step_functions: StepFunctions
 ) -> None:
     task = start({**variables, "IONBOX_LAYER_ZIPS": "s3://assets/gone.zip"})
-    task.communicate(timeout=60)
+    task.communicate(timeout=PATIENCE_S)
     assert task.returncode == 1
     ((call, body),) = step_functions.calls
     assert call == "AWSStepFunctions.SendTaskFailure"

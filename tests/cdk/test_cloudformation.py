@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 from synthesis import Synthesis
 
@@ -19,12 +19,7 @@ IGNORED = (
 
 def complaints(template: Path) -> str:
     command = [Path(sys.executable).with_name("cfn-lint"), "--ignore-checks", *IGNORED]
-    done = subprocess.run(
-        [*command, "--regions", "us-east-1", "eu-central-1", "--", template],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = patience.run([*command, "--regions", "us-east-1", "eu-central-1", "--", template])
     assert bool(done.stdout.strip()) == bool(done.returncode), done.stderr
     return done.stdout
 

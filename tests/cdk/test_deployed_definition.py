@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 from synthesis import Synthesis
 
@@ -50,9 +50,7 @@ def complaints(definition: str, path: Path) -> str:
     """What the validator has against a definition; nothing if it would be accepted."""
     path.write_text(definition, "utf-8")
     assert VALIDATOR.exists(), "make .venv/.asl"
-    done = subprocess.run(
-        [NODE, VALIDATOR, "--json-path", path], capture_output=True, text=True, check=False
-    )
+    done = patience.run([NODE, VALIDATOR, "--json-path", path])
     assert done.returncode in (0, 1), done.stderr
     return done.stdout + done.stderr if done.returncode else ""
 

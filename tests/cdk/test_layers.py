@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import patience
 import pytest
 
 LAYERS = ("science", "cloud")
@@ -40,7 +41,7 @@ for module in list(sys.modules.values()):
 
 def build(project: Path, out: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, project / "layers" / "build_layers.py", out]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return patience.run(command)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def python_of_lambda() -> str:
     installed = [str(path) for path in sorted(pyenv.glob("versions/3.13*/bin/python"))]
     for found in filter(None, [shutil.which("python3.13"), *installed]):
         # a shim may stand for a version that is not chosen
-        if subprocess.run([found, "-V"], check=False, capture_output=True).returncode == 0:
+        if patience.run([found, "-V"]).returncode == 0:
             return found
     pytest.skip("there is no Python 3.13 to import the layers with")
 
@@ -141,13 +142,7 @@ def test_lambdas_python_imports_every_handler(layers: Path, project: Path, tmp_p
         (tmp_path / name).symlink_to(site_packages / name)
     folders = [project / "functions", *(layers / name / "python" for name in LAYERS), tmp_path]
     # isolated and without site-packages; -B: nothing is left where the layers are
-    done = subprocess.run(
-        [python, "-I", "-S", "-B", "-c", IMPORT_EVERYTHING, *folders],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = patience.run([python, "-I", "-S", "-B", "-c", IMPORT_EVERYTHING, *folders], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     imported = done.stdout.split()
     assert "annotate_segments.handler" in imported

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 
 
@@ -22,14 +23,7 @@ def run_app(
     environment["AWS_CONFIG_FILE"] = environment["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     if context is not None:
         environment["CDK_CONTEXT_JSON"] = json.dumps(context)
-    return subprocess.run(
-        [sys.executable, "-m", "cdk.app"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return patience.run([sys.executable, "-m", "cdk.app"], cwd=project, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import boto3
 import pytest
 from ionbox.account import Account
 from moto import mock_aws
-from moto.server import ThreadedMotoServer
 from operating import REGION, Cloud, Command, run_command
 from small_run import make_run, upload
 
@@ -32,7 +31,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def cloud(
-    own_environment: None, s3_server: str, monkeypatch: pytest.MonkeyPatch
+    own_environment: None, aws_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Cloud]:
     """An account without ionbox; `Cloud.install` adds it.
 
@@ -43,7 +42,7 @@ def cloud(
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     logging.getLogger("moto").addHandler(logging.NullHandler())
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        cloud = Cloud(s3_server)
+        cloud = Cloud(aws_server)
 
         def client(_: Account, service: str) -> Any:
             return cloud.fakes.get(service) or cloud.client(service)
@@ -52,7 +51,6 @@ def cloud(
         yield cloud
         for execution in _running(cloud):
             cloud.client("stepfunctions").stop_execution(executionArn=execution)
-        cloud.close()
 
 
 def _running(cloud: Cloud) -> list[str]:
@@ -96,32 +94,17 @@ def results_with_losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket_results(results: Path, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket_results(
+    results: Path, aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> str:
     """The same files in a bucket, as a URI.
 
     Copied for each test: moto's local interpreter, which annotates, empties all of moto's buckets.
     """
-    settings = {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
-    }
-    for name, value in settings.items():
+    for name, value in aws_variables.items():
         monkeypatch.setenv(name, value)
-    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    s3 = boto3.client("s3", region_name="us-east-1")
     s3.create_bucket(Bucket="the-lab")
     uri = upload(results, s3, "the-lab", "results/d1/r1")
     s3.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from ionbox.cli.main import main
 from ionbox_cloud import keys
 from ionbox_science import __version__
+from patience import wait_until
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -65,6 +66,21 @@ def refusal(code: str, message: str = "no", operation: str = "SomeCall") -> Clie
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+@functools.cache
+def open_client(service: str, url: str | None) -> Any:
+    """Make a client; tests share them, since each takes longer to make than most tests.
+
+    Without a URL it sends nothing: moto answers, with what the account of the test has.
+    """
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
 class Overridden:
     """A client with some of its methods replaced, and a note of every call of those."""
 
@@ -101,21 +117,13 @@ class Cloud:
     s3_url: str
     state_machine: str = ""
     fakes: dict[str, Any] = field(default_factory=dict)
-    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        if service not in self._clients:
-            url = self.s3_url if service == "s3" else None
-            self._clients[service] = boto3.client(service, region_name=REGION, endpoint_url=url)
-        return self._clients[service]
+        return open_client(service, self.s3_url if service == "s3" else None)
 
     def fake(self, service: str, **methods: Callable[..., Any]) -> Overridden:
         fake = self.fakes[service] = Overridden(self.client(service), **methods)
         return fake
-
-    def close(self) -> None:
-        for client in self._clients.values():
-            client.close()
 
     # --- the installation ---
 
@@ -194,12 +202,8 @@ class Cloud:
 
     def _wait_until_begun(self, arn: str) -> None:
         """Let moto begin: it cannot stop what has not."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            found = self.client("stepfunctions").get_execution_history(executionArn=arn)
-            if len(found["events"]) > 2:
-                return
-            time.sleep(0.01)
+        ask = self.client("stepfunctions").get_execution_history
+        wait_until(lambda: len(ask(executionArn=arn)["events"]) > 2)
 
     def stop(self, arn: str) -> None:
         """Stop an execution and wait until it is stopped."""
@@ -208,13 +212,9 @@ class Cloud:
 
     def state_when_ended(self, arn: str) -> str:
         """Wait for the end of an execution, which moto stops in its own time."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            found = self.client("stepfunctions").describe_execution(executionArn=arn)
-            if found["status"] != "RUNNING":
-                return str(found["status"])
-            time.sleep(0.01)
-        return "RUNNING"
+        ask = self.client("stepfunctions").describe_execution
+        wait_until(lambda: ask(executionArn=arn)["status"] != "RUNNING")
+        return str(ask(executionArn=arn)["status"])
 
     def leave_traces(self, name: str, dataset: str) -> None:
         """Write what a run that succeeded leaves behind."""
@@ -254,7 +254,7 @@ def traces_in_results(name: str, dataset: str) -> list[tuple[str, Any]]:
     folder = f"results/d1/r-{name}"
     ended = "2026-11-20T10:00:00+00:00"
     status = {"execution_id": name, "status": "succeeded", "reused": False, "results": folder}
-    run = {"run_id": f"r-{name}", "n_annotations": 1234, "dataset": {"name": dataset}}
+    run = {"run_id": f"r-{name}", "n_annotations": 1234, "dataset": {"id": "d1", "name": dataset}}
     return [
         (f"{folder}/annotations.csv", b"# ionbox\nformula\n"),
         (f"{folder}/ion_images.zarr/images/c/0/0/0/0", bytes(5000)),

@@ -73,7 +73,7 @@ def test_modules_are_in_the_script_once_and_in_order() -> None:
 def test_modules_that_do_not_fit_are_refused(
     source: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_assembly, "_read", lambda name: source)
+    monkeypatch.setattr(page_assembly, "read_part", lambda name: source)
     bundle_modules.cache_clear()
     with pytest.raises(ValueError, match=re.escape(reason)):
         bundle_modules("odd")

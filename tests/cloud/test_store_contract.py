@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import numpy as np
@@ -14,7 +15,6 @@ import obstore
 import pytest
 from ionbox_cloud.errors import MissingObject, StoreUnavailable, TransientError
 from ionbox_cloud.store import Store
-from moto.server import ThreadedMotoServer
 
 SOME_BYTES = bytes(range(256)) * 5
 
@@ -277,34 +277,21 @@ class TestFolderStore(FolderOrBucket):
         assert isinstance(caught.value, TransientError)
 
 
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """An S3 to talk to, its address and credentials in the environment."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "us-east-1",
-            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
-        }.items():
-            patch.setenv(name, value)
-        yield url
-    server.stop()
+@pytest.fixture
+def s3(aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an S3 to talk to, where the environment leads."""
+    for name, value in aws_variables.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", region_name="us-east-1")
+    yield client
+    client.close()
 
 
 class TestS3Store(FolderOrBucket):
     @pytest.fixture
-    def store(self, s3_server: str) -> Store:
+    def store(self, s3: Any) -> Store:
         bucket = f"bucket-{uuid.uuid4().hex}"
-        client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
-        client.create_bucket(Bucket=bucket)
-        client.close()
+        s3.create_bucket(Bucket=bucket)
         return Store.open(f"s3://{bucket}")
 
     def test_the_same_content_has_the_same_tag(self, store: Store) -> None:
@@ -316,12 +303,10 @@ class TestS3Store(FolderOrBucket):
             tags.append(facts.etag)
         assert tags[0] == tags[1]
 
-    def test_a_bucket_with_versions_tells_them(self, store: Store, s3_server: str) -> None:
-        client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
-        client.put_bucket_versioning(
-            Bucket=store._url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}
+    def test_a_bucket_with_versions_tells_them(self, store: Store, s3: Any) -> None:
+        s3.put_bucket_versioning(
+            Bucket=store.url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}
         )
-        client.close()
         versions = set()
         for _ in range(3):  # within a second
             store.write("key", b"one")

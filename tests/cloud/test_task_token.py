@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from ionbox.local.endpoint import Endpoint, ServiceFault
@@ -12,6 +11,7 @@ from ionbox.local.tasks import STEP_FUNCTIONS, local_aws
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.task_token import MAX_CAUSE, MAX_ERROR
+from patience import PATIENCE_S, wait_until
 
 RUN = {"execution_id": "attempt-1", "run_id": "run-1"}
 
@@ -61,7 +61,7 @@ class StepFunctions:
 
     def wait_for(self, condition):
         with self.changed:
-            assert self.changed.wait_for(lambda: condition(self), timeout=20)
+            assert self.changed.wait_for(lambda: condition(self), timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -103,11 +103,11 @@ def start(tmp_path, step_functions):
         yield start
         for process in started:
             process.kill()
-            process.communicate()
+            process.communicate(timeout=PATIENCE_S)
 
 
 def end(process):
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     return process.returncode, output.decode()
 
 
@@ -196,10 +196,7 @@ def test_a_task_that_is_told_to_stop_says_so_even_from_inside_a_kernel(
 ):
     # a second is as long as the test may take; the kernel would take minutes
     process = start("STARTED.touch(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)")
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "started").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until((tmp_path / "started").exists)
     process.send_signal(signal.SIGTERM)
     assert end(process)[0] == 128 + signal.SIGTERM
     action, request = step_functions.result

@@ -53,14 +53,12 @@ def test_a_killed_worker_fails_the_run_by_its_item_and_the_next_run_goes_on(
     broken = laptop.annotate(tissue, databases, n_workers=2)
     assert not broken.outcome.succeeded
     status = broken.outcome.status
-    assert (status["status"], status["error"]) == ("failed", "Runtime.ExitError")
-    assert status["message"].startswith("AnnotateSegments item 1 (scores of ions 0-")
-    assert "of database 1)" in status["message"]
-    assert (
-        "signal: killed; the largest AnnotateSegments function has 10,240 MB" in status["message"]
-    )
-    assert status["advice"].startswith("Run again: finished work is kept.")
-    assert json.loads((broken.out / "status.json").read_text("utf-8")) == status
+    assert (status.status, status.error) == ("failed", "Runtime.ExitError")
+    assert status.message.startswith("AnnotateSegments item 1 (scores of ions 0-")
+    assert "of database 1)" in status.message
+    assert "signal: killed; the largest AnnotateSegments function has 10,240 MB" in status.message
+    assert status.advice.startswith("Run again: finished work is kept.")
+    assert json.loads((broken.out / "status.json").read_text("utf-8")) == status.to_json()
     assert not (broken.out / "annotations.csv").exists()
     assert broken.n_calls["AnnotateSegments"] == 2 + 4  # once on every rung
 
@@ -153,8 +151,8 @@ def test_an_error_inside_an_item_keeps_its_name_and_says_its_item(
     damage(laptop.work / "work" / "patterns" / patterns_id / "chunk-00000.npz")
     broken = laptop.annotate(tissue, databases, {"ppm": 2}, n_workers=2)
     status = broken.outcome.status
-    assert (status["status"], status["error"]) == ("failed", error)
-    assert status["message"].startswith("AnnotateSegments item 1 (scores of ions 0-")
-    assert cause in status["message"]
+    assert (status.status, status.error) == ("failed", error)
+    assert status.message.startswith("AnnotateSegments item 1 (scores of ions 0-")
+    assert cause in status.message
     assert broken.n_calls["AnnotateSegments"] == 2
     assert broken.result.error == error

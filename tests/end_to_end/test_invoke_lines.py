@@ -6,10 +6,10 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 from ionbox.cli.main import main
 
@@ -46,13 +46,10 @@ def test_every_handler_runs_on_its_event_after_those_before_it(
     for function, event in lines:
         if function in OUTSIDE:
             continue
-        done = subprocess.run(
+        done = patience.run(
             [sys.executable, "-m", "ionbox.cli.invoke", function, event],
             cwd=example,
             env={name: value for name, value in os.environ.items() if "IONBOX" not in name},
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert done.returncode == 0, f"{function}: {done.stderr}"
         if function == "plan_run":

@@ -18,13 +18,13 @@ ONLY_CHECKED = {"PlanRun": 1, "ReportFailure": 1}
 
 def assert_refused(run: LaptopRun, error: str, *words: str) -> None:
     status = run.outcome.status
-    assert (status["status"], status["error"]) == ("invalid_input", error)
+    assert (status.status, status.error) == ("invalid_input", error)
     for word in words:
-        assert word in status["message"]
-    assert status["advice"] == "Correct the input and run again."
+        assert word in status.message
+    assert status.advice == "Correct the input and run again."
     assert run.n_calls == ONLY_CHECKED
     assert [path.name for path in run.out.iterdir()] == ["status.json"]
-    assert json.loads((run.out / "status.json").read_text("utf-8")) == status
+    assert json.loads((run.out / "status.json").read_text("utf-8")) == status.to_json()
 
 
 def cut(n_bytes: Callable[[int], int]) -> Callable[[Path], None]:

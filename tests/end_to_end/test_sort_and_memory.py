@@ -50,11 +50,11 @@ def test_a_call_that_outgrows_the_largest_function_fails_with_the_memory_it_want
     run = laptop.annotate(tissue, databases, rungs_mb={"AnnotateSegments": [40, 50]})
     assert not run.outcome.succeeded
     status = run.outcome.status
-    assert status["error"] == "Runtime.ExitError"
+    assert status.error == "Runtime.ExitError"
     assert re.search(
         r"AnnotateSegments item 0 .*the largest AnnotateSegments function has 50 MB, the plan "
         r"expected 1\d\d MB: deploy with a higher max_lambda_mb",
-        status["message"],
+        status.message,
     )
     again = laptop.annotate(tissue, databases).succeeded()
     assert "SegmentSpectra" not in again.n_calls

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 from PIL import Image
 
@@ -32,13 +32,10 @@ def test_its_cells_run(notebook: dict[str, Any], tmp_path: Path) -> None:
     last = "    print(outcome.status.status)"
     script.write_text(f"if __name__ == '__main__':\n{guarded}\n{last}\n")
     environment = {**os.environ, "MPLBACKEND": "Agg", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    ended = subprocess.run(
+    ended = patience.run(
         [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", script.name],
         cwd=tmp_path,
         env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "succeeded"

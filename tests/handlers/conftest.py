@@ -24,7 +24,6 @@ from ionbox_cloud.settings import (
     Settings,
 )
 from ionbox_cloud.store import Stores, open_stores
-from moto.server import ThreadedMotoServer
 
 
 @pytest.fixture(autouse=True)
@@ -82,32 +81,23 @@ def run(new_run: Callable[..., InMemoryRun]) -> InMemoryRun:
     return new_run()
 
 
-@pytest.fixture(scope="session")
-def aws_server() -> Iterator[str]:
-    """The address of an AWS to talk to."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(scope="module")
+def clients() -> Iterator[None]:
+    """Let the tests of a module share clients: each takes longer to make than most tests."""
+    yield
+    for service in ("s3", "sqs", "sns", "events", "stepfunctions"):
+        open_client(service).close()
+    open_client.cache_clear()
 
 
 @pytest.fixture
 def new_account(
-    aws_server: str, monkeypatch: pytest.MonkeyPatch
+    clients: None, aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Account]]:
     """Make a stack that handlers find through their environment."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": aws_server,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
-    }.items():
+    for name, value in {**aws_variables, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(run_queue, "_WAIT_S", 0)
+    monkeypatch.setattr(run_queue, "WAIT_S", 0)
 
     def make(**options: Any) -> Account:
         account = Account.create(**options)
@@ -116,9 +106,6 @@ def new_account(
         return account
 
     yield make
-    for service in ("s3", "sqs", "sns", "events", "stepfunctions"):
-        open_client(service).close()
-    open_client.cache_clear()
     open_executions.cache_clear()
 
 

@@ -312,7 +312,7 @@ def test_a_subject_is_what_mail_allows(account: Account) -> None:
     topic.tell("ionbox: Gehirn\n(ü) " + 100 * "x", "text")
     ((subject, _),) = account.mail()
     assert subject.startswith("ionbox: Gehirn?(?) xxx")
-    assert len(subject) == notices._SUBJECT_LENGTH
+    assert len(subject) == notices.SUBJECT_LENGTH
 
 
 def test_a_message_is_not_endless(account: Account) -> None:

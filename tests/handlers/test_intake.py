@@ -32,6 +32,7 @@ from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
 from moto.s3.models import s3_backends
+from patience import PATIENCE_S
 
 NewAccount = Callable[..., Account]
 PAIR = ("20261123/mouse.imzML", "20261123/mouse.ibd")
@@ -93,7 +94,7 @@ def test_intake_and_start_runs_at_once_start_one_execution(account: Account) -> 
         done = [pool.submit(account.intake, event) for event in events * 3]
         done += [pool.submit(account.start_runs) for _ in range(4)]
         for each in done:
-            each.result()
+            each.result(PATIENCE_S)
     account.settle()
     assert len(account.executions()) == 1
 
@@ -306,20 +307,22 @@ def test_intakes_of_a_second_drop_at_once_start_one_attempt(account: Account) ->
     assert [name.rpartition("-")[2] for name in account.executions()] == ["1", "2"]
 
 
-def test_who_loses_the_race_for_an_attempt_looks_again(account: Account) -> None:
+def test_who_loses_the_race_for_an_attempt_looks_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop_pair(account)
     stores = account.stores
     drop = find_drop(stores.inbox, PAIR[0])
     assert isinstance(drop, DroppedDataset)
 
-    class Overtaken(Store):
-        def create(self, key: str, data: bytes) -> bool:
-            winner = Attempt.from_json(json.loads(data))
-            stores.work.write(key, json.dumps(replace(winner, versions=("",)).to_json()).encode())
-            return False
+    def be_overtaken(key: str, data: bytes) -> bool:
+        winner = Attempt.from_json(json.loads(data))
+        stores.work.write(key, json.dumps(replace(winner, versions=("",)).to_json()).encode())
+        return False
 
     executions = Executions(AlwaysRunning(), "arn:aws:states:::stateMachine:ionbox")
-    run = claim_run(drop, stores.inbox, Overtaken(stores.work._objects), executions, {})
+    monkeypatch.setattr(stores.work, "create", be_overtaken)
+    run = claim_run(drop, stores.inbox, stores.work, executions, {})
     assert run is None
     assert [attempt.versions for attempt in attempts_at(account)] == [("",)]
 

@@ -62,7 +62,7 @@ def cut_small(monkeypatch: pytest.MonkeyPatch, segment: int, span: int, item: in
 def test_all_ways_write_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch, new_stores: NewStores, tissue: Pair
 ) -> None:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(st.integers(30, 700), st.integers(30, 900), st.integers(1, 1000))
     def check(per_segment: int, per_span: int, per_item: int) -> None:
         cut_small(monkeypatch, per_segment, per_span, per_item)
@@ -150,7 +150,7 @@ def test_a_checksum_that_takes_too_long_is_left_out_and_said(
     by_many: InMemoryRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = load_handler(str(FUNCTIONS["ChecksumIbd"].handler)).__wrapped__
-    monkeypatch.setitem(step.__globals__, "_ALLOWANCE_S", -1)
+    monkeypatch.setitem(step.__globals__, "ALLOWANCE_S", -1)
     by_many.sort_by_many()
     manifest = SegmentReader(by_many.stores.results, by_many.planned.segments_id).manifest
     assert manifest.checksum.verdict == "not compared"

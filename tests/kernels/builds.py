@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+import patience
 
 TESTS = Path(__file__).parents[1]
 PROJECT = TESTS.parent
@@ -29,7 +30,7 @@ def environment(**variables: str) -> dict[str, str]:
 def run_examples(library: Path) -> dict[str, str]:
     """Compute ``examples.py`` with a library, in a process of its own: digests of what it gives."""
     command = [sys.executable, str(Path(__file__).with_name("examples.py")), str(library)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    done = patience.run(command, env=environment())
     assert done.returncode == 0, done.stderr
     digests: dict[str, str] = json.loads(done.stdout)
     return digests

@@ -117,7 +117,7 @@ def test_what_the_table_cannot_say_is_refused() -> None:
 def test_names_of_numbers_mean_the_same_in_c(sources: str) -> None:
     assert enumerators(sources, *(f"STATUS_{status.name}" for status in Status)) == list(Status)
     types = ("FLOAT32", "FLOAT64", "INT32", "INT64")
-    assert enumerators(sources, *types) == list(sorting._INTENSITY_TYPES.values())
+    assert enumerators(sources, *types) == list(sorting.INTENSITY_TYPES.values())
     kinds = ("TEXT", "SIGNED", "UNSIGNED")
     assert enumerators(sources, *kinds) == [getattr(scan, kind) for kind in kinds]
     analyzers = [f"ANALYZER_{name.upper()}" for name in isotope_patterns.ANALYZERS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import patience
 from builds import PROJECT, environment
 
 ANNOTATE = """
@@ -26,7 +27,7 @@ print(found.ion.tolist(), found.msm.tolist(), found.fdr.tolist())
 
 def run(source: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", source]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True)
+    return patience.run(command, env=environment())
 
 
 def test_patterns_scores_and_fdr_do_not_need_it() -> None:

@@ -9,6 +9,7 @@ from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import ItemsRead
 from ionbox.local.runtime import Answer, error_answer
+from patience import PATIENCE_S
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 
@@ -49,12 +50,12 @@ def endpoint(work, asked, events):
 
 def post(endpoint, body, function="echo"):
     url = f"{endpoint.url}/2015-03-31/functions/{function}/invocations"
-    with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
+    with urllib.request.urlopen(url, json.dumps(body).encode(), timeout=PATIENCE_S) as response:
         return response.headers, json.load(response)
 
 
 def get(endpoint, path):
-    with urllib.request.urlopen(f"{endpoint.url}/{path}") as response:
+    with urllib.request.urlopen(f"{endpoint.url}/{path}", timeout=PATIENCE_S) as response:
         return response.headers, response.read()
 
 
@@ -136,17 +137,17 @@ def test_closing_waits_for_the_requests_in_progress(work, new_threads):
 
     def invoke(function, payload):
         going.set()
-        go.wait()
+        go.wait(PATIENCE_S)
         return Answer(None, payload)
 
     endpoint = Endpoint(invoke, {"work": work})
     caller = threading.Thread(target=lambda: answers.append(post(endpoint, 1)[1]))
     caller.start()
-    going.wait()
+    going.wait(PATIENCE_S)
     closer = threading.Thread(target=endpoint.close)
     closer.start()
     go.set()
-    closer.join()
-    caller.join()
+    closer.join(PATIENCE_S)
+    caller.join(PATIENCE_S)
     assert answers == [1]
     assert new_threads() == []

@@ -1,8 +1,8 @@
 import json
 import os
-import subprocess
 import sys
 
+import patience
 import pytest
 from ionbox.cli.invoke import main
 
@@ -90,5 +90,5 @@ def test_an_unreadable_event_is_named(invoke, toy, tmp_path, capsys, content, me
 
 def test_it_runs_as_a_module():
     command = [sys.executable, "-m", "ionbox.cli.invoke", "--help"]
-    help_text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    help_text = patience.run(command).stdout
     assert "Run one function's handler on one event" in help_text

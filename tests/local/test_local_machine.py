@@ -7,7 +7,8 @@ import time
 import pytest
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
 from ionbox.local.events import CallStarted, ItemsRead
-from toys import distributed_map, process_runs, task, wait_until
+from patience import wait_until
+from toys import distributed_map, process_runs, task
 
 VALUE = {"OutputPath": "$.Payload.value"}
 
@@ -121,6 +122,7 @@ def test_runs_may_follow_each_other_under_one_name(toy):
     assert [toy.run({"Only": task(**VALUE)}, {"value": n}).output for n in (1, 2)] == [1, 2]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_stops_everything_and_is_raised_again(toy, tmp_path, new_threads):
     started = tmp_path / "started"
 

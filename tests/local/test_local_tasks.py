@@ -1,5 +1,6 @@
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from ionbox.local.endpoint import ServiceFault
 from ionbox.local.events import CallFinished, CallStarted
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
-from ionbox.local.tasks import LocalTasks
-from toys import fargate_task, process_runs, task, wait_until
+from ionbox.local.tasks import STOP_S, LocalTasks
+from patience import PATIENCE_S, started, wait_until
+from toys import fargate_task, process_runs, task
 
 HEARTBEAT_S = 3  # starting a task takes up to one, on a busy machine
 RETRY = [
@@ -98,6 +100,32 @@ def test_a_task_that_dies_is_tried_again(toy, tmp_path, turn, error):
     assert [call.error for call in result.calls] == [error, None]
 
 
+@pytest.mark.parametrize("n_deaths", [0, 1])
+def test_a_task_may_report_before_the_interpreter_waits_for_it(
+    toy, tmp_path, monkeypatch, n_deaths
+):
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_callback as callbacks,
+    )
+
+    ended = queue.Queue()
+    begin_to_wait = callbacks.StateTaskServiceCallback._eval_integration_pattern
+
+    def be_late(*arguments, **options):
+        ended.get(timeout=PATIENCE_S)
+        begin_to_wait(*arguments, **options)
+
+    def listen(event):
+        if isinstance(event, CallFinished):
+            ended.put(event)
+
+    monkeypatch.setattr(callbacks.StateTaskServiceCallback, "_eval_integration_pattern", be_late)
+    turns = [{"end": "kill"}] * n_deaths + [{"value": 7}]
+    result = run(toy, {"counter": str(tmp_path / "counter"), "turns": turns}, listener=listen)
+    assert result.output["made"]["value"] == 7
+    assert len(result.calls) == 1 + n_deaths
+
+
 @pytest.mark.parametrize(
     ("end", "heartbeat_s"),
     [
@@ -149,6 +177,7 @@ def test_a_task_and_a_call_share_the_cores(toy):
     assert second.queued_s > first.duration_s - 0.1
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_kills_the_task(toy, tmp_path, new_threads):
     started, child = tmp_path / "started", tmp_path / "child"
 
@@ -169,12 +198,12 @@ def test_a_task_ends_with_its_runner(tmp_path):
     file = tmp_path / "task.py"
     file.write_text("import sys, time; print(sys.argv, flush=True); time.sleep(60)")
     command = [sys.executable, "-m", "ionbox.local.task_process", str(file)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
-        assert process.stdout.readline().decode() == f"{[str(file)]}\n"
+        assert process.stdout.readline() == f"{[str(file)]}\n"
         process.stdin.close()
-        assert process.wait(20) == 1
+        assert process.wait(PATIENCE_S) == 1
 
 
 def test_the_interpreter_refuses_tokens_that_nothing_waits_for():
@@ -209,9 +238,15 @@ def waiting():
 
 
 @pytest.fixture
-def tasks(toy, waiting):
+def stop_s():
+    return STOP_S
+
+
+@pytest.fixture
+def tasks(toy, waiting, stop_s):
     with toy.pool() as pool:
-        made = LocalTasks(read_tasks(toy.project), pool, environment=dict(os.environ), log=toy.log)
+        table, environment = read_tasks(toy.project), dict(os.environ)
+        made = LocalTasks(table, pool, environment=environment, log=toy.log, stop_s=stop_s)
         # nobody answers there: these tasks report nothing
         made.connect("http://127.0.0.1:9", waiting)
         yield made
@@ -268,8 +303,8 @@ def test_a_task_can_be_listed_described_and_stopped(tasks, entry, tmp_path):
     assert tasks.answer_ecs("ListTasks", {}) == {"taskArns": []}
 
 
-def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path, monkeypatch):
-    monkeypatch.setattr("ionbox.local.tasks._STOP_S", 0.2)
+@pytest.mark.parametrize("stop_s", [0.2])
+def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path):
     ready = tmp_path / "ready"
     entry(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

@@ -1,17 +1,18 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import patience
 import pytest
 from ionbox.local import memory
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import CallFinished, CallStarted
-from toys import process_runs, wait_until
+from patience import PATIENCE_S, wait_until
+from toys import process_runs
 
 ECHO_ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 
@@ -130,7 +131,9 @@ def test_a_killed_worker_fails_only_its_own_call(toy, tmp_path, callers):
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: any(call.done() for call in calls))
         go.touch()
-        answers = sorted((call.result() for call in calls), key=lambda answer: answer[0] or "")
+        answers = sorted(
+            (call.result(PATIENCE_S) for call in calls), key=lambda answer: answer[0] or ""
+        )
     assert [error for error, _ in answers] == [None, "Runtime.ExitError"]
     assert answers[0][1]["pid"] == survivor
 
@@ -139,7 +142,7 @@ def test_a_worker_killed_while_idle_fails_no_call(toy):
     with toy.pool(n_workers=1) as pool:
         _, first = invoke(pool)
         os.kill(first["pid"], signal.SIGKILL)
-        wait_until(lambda: not pool._idle[0].alive)
+        wait_until(lambda: not process_runs(first["pid"]))
         error, second = invoke(pool)
     assert error is None
     assert second["pid"] != first["pid"]
@@ -157,7 +160,7 @@ def test_two_workers_run_at_the_same_time(toy, tmp_path, callers):
     with toy.pool(n_workers=2) as pool:
         first = callers.submit(invoke, pool, append_line=one, await_file=two)
         second = callers.submit(invoke, pool, append_line=two, await_file=one)
-        assert (first.result()[0], second.result()[0]) == (None, None)
+        assert (first.result(PATIENCE_S)[0], second.result(PATIENCE_S)[0]) == (None, None)
 
 
 def overlaps(calls):
@@ -169,7 +172,7 @@ def overlaps(calls):
 def test_calls_that_want_more_memory_than_there_is_wait_for_each_other(toy, callers):
     with toy.pool(n_workers=4, memory_mb=1000, Echo={"rungs_mb": [600]}) as pool:
         calls = [callers.submit(invoke, pool, sleep_s=0.05) for _ in range(4)]
-        assert [call.result()[0] for call in calls] == [None] * 4
+        assert [call.result(PATIENCE_S)[0] for call in calls] == [None] * 4
     assert not overlaps(pool.calls)
 
 
@@ -177,7 +180,7 @@ def test_a_call_that_wants_more_than_the_budget_runs_alone(toy, callers):
     with toy.pool(n_workers=3, memory_mb=300, Echo={}, Huge={"rungs_mb": [5000]}) as pool:
         names = ["echo", "huge", "echo", "huge"]
         calls = [callers.submit(invoke, pool, name, sleep_s=0.05) for name in names]
-        assert [call.result()[0] for call in calls] == [None] * 4
+        assert [call.result(PATIENCE_S)[0] for call in calls] == [None] * 4
     for huge in [call for call in pool.calls if call.state == "Huge"]:
         others = [call for call in pool.calls if call is not huge]
         assert not any(overlaps([huge, other]) for other in others)
@@ -191,7 +194,7 @@ def test_first_come_first_served(toy, tmp_path, callers):
         # The huge call is not overtaken, although the others would fit before it does.
         for n_waiting, name in enumerate(["huge", "echo", "huge", "echo"], start=1):
             callers.submit(invoke, pool, name)
-            wait_until(lambda n=n_waiting: len(pool._waiting) == n)
+            wait_until(lambda n=n_waiting: pool.n_waiting == n)
         go.touch()
         wait_until(lambda: len(pool.calls) == 5)
     assert [call.state for call in pool.calls] == ["Echo", "Huge", "Echo", "Huge", "Echo"]
@@ -294,7 +297,7 @@ def test_closing_answers_every_call_and_leaves_no_process(toy, tmp_path, callers
     calls = [callers.submit(invoke, pool, append_line=str(started), sleep_s=60) for _ in range(4)]
     wait_until(lambda: len(read_pids(started)) == 2)
     pool.close()
-    assert [call.result()[0] for call in calls] == ["Runtime.ExitError"] * 4
+    assert [call.result(PATIENCE_S)[0] for call in calls] == ["Runtime.ExitError"] * 4
     assert not any(process_runs(pid) for pid in read_pids(started))
     assert pool.calls == ()  # they did not fail by themselves
     assert invoke(pool)[0] == "Runtime.ExitError"
@@ -310,7 +313,7 @@ def test_workers_end_with_a_killed_runner_even_in_the_middle_of_a_call(toy, tmp_
         "workers = pool.WorkerPool(table, environment={}, log=root / 'log'); "
         f'workers.invoke("echo", \'{{"append_line": "{started}", "sleep_s": 60}}\')'
     )
-    with subprocess.Popen([sys.executable, "-c", code]) as runner:
+    with patience.started([sys.executable, "-c", code]) as runner:
         wait_until(lambda: read_pids(started))
         runner.kill()
     (worker,) = read_pids(started)
@@ -322,7 +325,7 @@ def test_a_worker_imports_neither_moto_nor_boto3_nor_numpy():
         "import sys, ionbox.local.worker; "
         "sys.exit(any(name in sys.modules for name in ('moto', 'boto3', 'numpy', 'rich')))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert patience.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_calls_leave_no_thread(toy, new_threads):

@@ -2,7 +2,6 @@ import json
 import os
 import re
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,13 +161,6 @@ def distributed_map(states: dict | None = None, **fields) -> dict:
         | fields
         | end
     )
-
-
-def wait_until(condition, timeout_s=20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def process_runs(pid: int) -> bool:

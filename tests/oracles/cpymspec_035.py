@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from patience import RUN_S
 
+TESTS = Path(__file__).parents[1]
 ORACLE = Path(sys.prefix) / "oracles" / "cpymspec-0.3.5"
 
 N_PEAKS = 4
@@ -39,7 +41,7 @@ def generate_patterns_v1(
             _start(ion_formulas[i::_N_PROCESSES], sigma, charge, target)
             for i, target in enumerate(targets)
         ]
-        codes = [process.wait() for process in running]
+        codes = [process.wait(RUN_S) for process in running]
         assert codes == [0] * _N_PROCESSES, "cpyMSpec 0.3.5 failed; is it below .venv/oracles?"
         mz = np.zeros((len(ion_formulas), N_PEAKS))
         intensity = np.zeros((len(ion_formulas), N_PEAKS), np.float32)
@@ -59,7 +61,7 @@ def _start(
         return subprocess.Popen(
             [sys.executable, __file__, str(sigma), str(charge), str(target)],
             stdin=source,
-            env={**os.environ, "PYTHONPATH": str(ORACLE)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ORACLE, TESTS)))},
             text=True,
         )
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tarfile
 import tomllib
 from pathlib import Path
 
+import patience
 import pytest
 from installed import Installed, install_wheel, make_environment
 
@@ -23,9 +23,7 @@ def build(builder: Path, source: Path, target: str, out: Path) -> Path:
     """Build the sdist or the wheel of a folder."""
     command = [builder, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        command, cwd=source, env=environment, capture_output=True, text=True, check=False
-    )
+    done = patience.run(command, cwd=source, env=environment)
     assert done.returncode == 0, done.stderr
     (made,) = out.iterdir()
     return made

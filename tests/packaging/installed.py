@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import patience
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -40,14 +41,8 @@ class Installed:
 
     def run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment, which may fail."""
-        return subprocess.run(
-            [self.bin / command, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        arguments = [self.bin / command, *map(str, arguments)]
+        return patience.run(arguments, cwd=self.folder, env=self.environment)
 
     def succeed(self, command: str, *arguments: object) -> str:
         """Run a command that must not fail; returns what it prints."""
@@ -108,7 +103,8 @@ def install_wheel(wheel: Path, folder: Path) -> Installed:
     packages = make_environment(environment, [])
     pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     options = ["install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    subprocess.run([*pip, *options, str(wheel)], check=True)
+    done = patience.run([*pip, *options, wheel])
+    assert done.returncode == 0, done.stderr
     (info,) = packages.glob("ionbox-*.dist-info")
     for distribution in required(own_requirements(metadata.Distribution.at(info))).values():
         link(distribution, packages)

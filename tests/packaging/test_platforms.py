@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 
 WINDOWS = """
@@ -21,7 +22,7 @@ for name in ("fork", "killpg", "sched_getaffinity", "sysconf"):
 
 def run_on_windows(code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WINDOWS + code]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return patience.run(command)
 
 
 @pytest.mark.parametrize("command", ["check", "view", "doctor"])
@@ -51,5 +52,5 @@ def test_python_gets_an_import_error_with_the_same_sentence() -> None:
 def test_building_a_wheel_there_is_refused_before_a_compiler_is_fetched(project: Path) -> None:
     code = "from hatchling.build import get_requires_for_build_wheel as get; get()"
     command = [sys.executable, "-c", WINDOWS + code]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    done = patience.run(command, cwd=project)
     assert done.stderr.strip().splitlines()[-1].startswith("ionbox.platforms.UnsupportedSystem: ")

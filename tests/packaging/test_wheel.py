@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from installed import Installed
 from ionbox_science.kernels import digest_sources
+from patience import PATIENCE_S, started
 
 IN_THE_WHEEL = {
     "client/ionbox": "ionbox",
@@ -36,7 +37,7 @@ print(len(run.results()), *run.isotope_images(*run.results().iloc[0].name)[0].sh
 """
 DIGEST = """
 from ionbox_science import kernels
-print(kernels._digest_in(kernels.library()))
+print(kernels.digest_in(kernels.library()))
 """
 NO_KERNELS = """
 from pathlib import Path
@@ -119,23 +120,20 @@ def test_it_exports(installed: Installed) -> None:
 
 @pytest.mark.usefixtures("annotated")
 def test_it_serves_the_page(installed: Installed) -> None:
-    viewer = subprocess.Popen(
+    serving = started(
         [installed.bin / "ionbox", "view", "results", "--no-browser"],
         cwd=installed.folder,
         env=installed.environment | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
-        text=True,
     )
-    with viewer:
+    with serving as viewer:
         assert viewer.stdout is not None
-        try:
-            (url,) = re.findall(r"http://\S+", viewer.stdout.readline())
-            with urllib.request.urlopen(url) as answer:
-                assert b"</script>" in answer.read()
-            with urllib.request.urlopen(f"{url}/api/anymz?mz=500&ppm=5") as answer:
-                assert len(answer.read()) == 4 * 120
-        finally:
-            viewer.terminate()
+        (url,) = re.findall(r"http://\S+", viewer.stdout.readline())
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            assert b"</script>" in answer.read()
+        asked = f"{url}/api/anymz?mz=500&ppm=5"
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
+            assert len(answer.read()) == 4 * 120
 
 
 # --- what it says ---------------------------------------------------------------------------------

@@ -90,10 +90,10 @@ def _share_object(account: Account, bucket: str, key: str, life: timedelta) -> l
     )
     client.close()
     ends = datetime.now(UTC) + life
-    return [str(link), *_describe_end(ends, account.session.get_credentials())]
+    return [str(link), *describe_end(ends, account.session.get_credentials())]
 
 
-def _describe_end(ends: datetime, credentials: Any) -> list[str]:
+def describe_end(ends: datetime, credentials: Any) -> list[str]:
     """Say when a link ends: at its time, or before that with the credentials that signed it."""
     lines = [f"works for whoever has it until {_when(ends)}; there is no way to count visits"]
     expiry: datetime | None = getattr(credentials, "_expiry_time", None)

@@ -33,7 +33,7 @@ from ionbox.operate.submission import (
 )
 from ionbox.operate.upload import Upload, Uploader
 
-_SKEW = timedelta(seconds=30)
+SKEW = timedelta(seconds=30)
 """By how much this machine's clock may be ahead of AWS's."""
 
 _SEARCHED = 200
@@ -108,7 +108,7 @@ def _wait(
 ) -> int:
     runs = aws_runs(account, installation)
     try:
-        execution = wait_for_start(runs.executions, key, started - _SKEW)
+        execution = wait_for_start(runs.executions, key, started - SKEW)
         run = follow.follow_run(runs, runs.find(execution.name))
     except KeyboardInterrupt:
         name = Path(key).stem

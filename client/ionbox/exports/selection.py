@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ionbox.results.data import RunData
     from ionbox.results.facts import Database
 
-_BLOCK_VALUES = 1 << 26  # float32 values of images in memory at a time: 256 MB
+BLOCK_VALUES = 1 << 26  # float32 values of images in memory at a time: 256 MB
 
 Floats = npt.NDArray[np.float32]
 
@@ -89,13 +89,13 @@ class Selection:
             for names in self._cut([ion for ion in stored if ion in place]):
                 for name, image in zip(names, self.block(names), strict=True):
                     values[place[name]] = image[mask]
-            per_read = max(1, _BLOCK_VALUES // n_ions)
+            per_read = max(1, BLOCK_VALUES // n_ions)
             for start in range(0, n_pixels, per_read):
                 yield np.ascontiguousarray(values[:, start : start + per_read].T)
 
     def _cut(self, names: list[str]) -> Iterator[list[str]]:
         """Cut a list of ions into parts whose images fit into memory together."""
-        per_read = max(1, _BLOCK_VALUES // max(1, self.run.mask.size))
+        per_read = max(1, BLOCK_VALUES // max(1, self.run.mask.size))
         for start in range(0, len(names), per_read):
             yield names[start : start + per_read]
 

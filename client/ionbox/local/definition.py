@@ -1,4 +1,8 @@
-"""The state machine's file, filled in and adapted for one machine."""
+"""The state machine's file, filled in and adapted for one machine.
+
+``statemachine/annotate.asl.json`` comes in as text and goes to the interpreter as text; CDK fills
+the same placeholders for AWS (``cdk/workflow.py``).
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,17 @@ from ionbox.local.functions import FargateTask, Function, functions_by_state
 WORK_BUCKET = "work"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+# Resources of the tasks that call a function, and of those that run a Fargate task.
 _INVOKE = "arn:aws:states:::lambda:invoke"
 _ECS = "arn:aws:states:::aws-sdk:ecs:"
 
-# The placeholder of each task's definition
+# By state, the placeholder of its task definition.
 _TASKS = {"SortSpectra": "SortTask"}
-# What is something on AWS, and only a name here
+# Placeholders of what is something on AWS, and only a name or a number here.
 _ELSEWHERE = {
     "ChildExecutionType": "STANDARD",
     "WorkBucket": WORK_BUCKET,
-    "MapConcurrency": "1000",
+    "MapConcurrency": "1000",  # `adapt_to_machine` limits Maps by the workers there are
     "Cluster": "local",
     "Subnets": "subnet-local",
     "SecurityGroup": "sg-local",
@@ -92,6 +97,7 @@ def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str
 
 
 def _uncapitalise(value: Any) -> Any:
+    """Write the keys of a parameter and of all in it with a small first letter."""
     if isinstance(value, dict):
         return {key[0].lower() + key[1:]: _uncapitalise(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -100,6 +106,7 @@ def _uncapitalise(value: Any) -> Any:
 
 
 def _states(machine: Mapping[str, Any]) -> Iterator[State]:
+    """Yield all states, those in branches and Maps included."""
     for state in machine["States"].values():
         yield state
         for branch in [*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")])]:

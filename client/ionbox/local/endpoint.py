@@ -2,8 +2,8 @@
 
 It answers the requests that the interpreter sends on behalf of a state machine: calling a
 function, reading the object that holds a Map's items, and starting a task; and the reports of the
-tasks. The interpreter waits for an answer
-without limit and never asks twice (a test holds it to that), so a slow function is called once.
+tasks. The interpreter waits for an answer without limit and never asks twice (a test holds it to
+that), so a slow function is called once. Only this machine can connect, and nothing is signed.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Endpoint:
     Parameters
     ----------
     invoke
-        Calls a function: name or ARN, event as JSON text.
+        Calls a function: takes name or ARN, and the event as JSON text; returns its `Answer`.
     buckets
-        The folder that stands for each bucket.
+        The folder that stands for each bucket, by the bucket's name.
     services
         Other services by the name that requests to them carry (``X-Amz-Target``): each takes an
         action and its parameters.
@@ -77,6 +77,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
+        """Address of the endpoint, for clients and tasks."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Endpoint:
@@ -118,6 +119,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         payload = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         path = urlsplit(self.path).path
+        # ECS and Step Functions name themselves and the action in a header, Lambda in the path
         service, _, action = self.headers.get("X-Amz-Target", "").partition(".")
         if service in self.server.services:
             self._ask(self.server.services[service], action, payload)
@@ -170,10 +172,11 @@ class _RequestHandler(BaseHTTPRequestHandler):
         folder = self.server.buckets.get(bucket)
         if folder is None:
             return None
-        path = (folder / key).resolve()
+        path = (folder / key).resolve()  # a key with ".." must not lead out of the folder
         return path if path.is_relative_to(folder.resolve()) else None
 
     def _announce_items(self, key: str, body: bytes) -> None:
+        """Tell the listener how many items a Map has: nothing else here learns it."""
         *_, folder, name = ("", *key.split("/"))
         if folder == "items" and name.endswith(".json"):
             state = name.removesuffix(".json")
@@ -199,6 +202,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
 
 def _too_large(what: str, function: str, payload: str) -> Answer:
+    """Return the failure that a message of this size would be on AWS."""
     message = (
         f"The {what} of {unquote(function)} has {len(payload.encode())} bytes, more than the "
         f"{MAX_MESSAGE_BYTES} that Step Functions passes on."

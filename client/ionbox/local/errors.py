@@ -8,7 +8,8 @@
     ├── InvalidEvent        the event file of a single call cannot be read
     └── InterpreterDied     the state machine's interpreter ended without a result
 
-What goes wrong *inside* the state machine is no exception here: it is the execution's result.
+What goes wrong *inside* the state machine is no exception here: it is the execution's result
+(`ionbox.local.machine.ExecutionResult`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """What happens during a run, as seen by whoever wants to show it.
 
-Listeners are called from the threads that do the work: they must be quick and thread-safe.
+`ionbox.local.pool`, `tasks` and `endpoint` tell; `ionbox.local.progress` is the listener of the
+command line. Listeners are called from the threads that do the work: they must be quick and
+thread-safe.
 """
 
 from __future__ import annotations
@@ -20,17 +22,17 @@ class CallEnd:
     function : str
         The name it was called by.
     queued_s : float
-        Time it waited for a worker and for memory.
+        Seconds it waited for a worker and for memory.
     started : float
-        Unix time at which a worker took it.
+        Unix time, in seconds, at which a worker took it.
     duration_s : float
-        From there to the answer.
+        Seconds from there to the answer.
     error : str or None
         Error name as the state machine sees it, None when the call succeeded.
     worker_pid : int
         The process that ran it.
     peak_memory_mb : float
-        Highest resident memory of that process during the call; 0 if not known.
+        Highest resident memory of that process during the call, MB; 0 if not known.
     """
 
     state: str
@@ -70,4 +72,4 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listen to nothing."""
+    """Take an event and do nothing: the listener where nobody wants to know."""

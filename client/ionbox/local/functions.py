@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ionbox.checkout import ROOT
 from ionbox.local.errors import InvalidDefinition, UnknownFunction
 
+# Of the ARNs that the interpreter wants to see; 123456789012 is moto's account.
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
@@ -45,6 +46,7 @@ class Project:
 
 
 IONBOX = Project.at(ROOT)
+"""ionbox's own state machine; tests have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,10 @@ class Function:
         Its folder's name, followed by ``-<memory_mb>`` for the rungs of a memory ladder.
     handler : Path
         The file that defines ``lambda_handler``.
-    memory_mb, timeout_s : int
-        What it may use.
+    memory_mb : int
+        Memory it may use, MB.
+    timeout_s : float
+        Time a call may take, seconds.
     """
 
     state: str
@@ -71,6 +75,7 @@ class Function:
 
     @property
     def arn(self) -> str:
+        """ARN by which states call it."""
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
 
 
@@ -83,11 +88,11 @@ class FargateTask:
     state : str
         Its key in the table: the name of the state that starts it.
     name : str
-        Its folder's name.
+        Name of the folder with its code.
     entry : Path
         The file that is run.
     vcpu, memory_mb : int
-        Its size on AWS.
+        Its size on AWS: processors, and memory in MB.
     """
 
     state: str
@@ -98,25 +103,31 @@ class FargateTask:
 
     @property
     def arn(self) -> str:
-        """Its task definition."""
+        """ARN of its task definition."""
         return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{self.name}:1"
 
 
 def read_functions(project: Project, *, max_lambda_mb: int | None = None) -> dict[str, Function]:
-    """Read the functions table.
+    """Read the functions of the functions table, at all their memory sizes.
 
     Parameters
     ----------
     project
         Where the table is.
     max_lambda_mb
-        Every rung above it becomes this one; None leaves the table as it is.
+        Most memory of a function, MB: every rung above it becomes this one; None leaves the table
+        as it is.
 
     Returns
     -------
     dict
         Functions by name, rungs from low to high. A function with several rungs stands there once
         per rung (``annotate_segments-5120``).
+
+    Raises
+    ------
+    InvalidDefinition
+        When the table cannot be read, or a function in it lacks handler, rungs or time limit.
     """
     functions: dict[str, Function] = {}
     for state, entry in _read_table(project).get("functions", {}).items():
@@ -126,7 +137,13 @@ def read_functions(project: Project, *, max_lambda_mb: int | None = None) -> dic
 
 
 def read_tasks(project: Project) -> dict[str, FargateTask]:
-    """Read the tasks of the functions table, by name."""
+    """Read the tasks of the functions table, by name.
+
+    Raises
+    ------
+    InvalidDefinition
+        When the table cannot be read, or a task in it lacks entry or size.
+    """
     tasks: dict[str, FargateTask] = {}
     for state, entry in _read_table(project).get("tasks", {}).items():
         try:
@@ -155,6 +172,7 @@ def _rungs(
 ) -> list[Function]:
     try:
         path = handlers / entry["handler"]
+        # rungs that the limit makes equal become one, as on AWS
         lowest, *others = sorted({min(mb, max_lambda_mb or mb) for mb in entry["rungs_mb"]})
         timeout_s = entry["timeout_s"]
     except (KeyError, ValueError) as error:
@@ -185,9 +203,14 @@ def find_function(functions: Mapping[str, Function], reference: str) -> Function
     Parameters
     ----------
     functions
-        Functions by name.
+        What `read_functions` returned.
     reference
         Name, ``name:qualifier``, partial or full ARN, percent-encoded or not.
+
+    Raises
+    ------
+    UnknownFunction
+        When the table has no function of that name.
     """
     name = unquote(reference).rpartition("function:")[2].partition(":")[0]
     if name not in functions:

@@ -1,4 +1,9 @@
-"""The interpreter of state machines: moto's, in this process, and what is particular about it."""
+"""The interpreter of state machines: moto's, in this process, and what is particular about it.
+
+moto is a library of mocks for tests, whose interpreter of Amazon States Language is complete enough
+to run ours. It is used through boto3's own Step Functions client; where that does not reach
+(threads, task tokens), through moto's insides, which is why its version is held in a narrow range.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,10 @@ _RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and ha
 
 @contextlib.contextmanager
 def start_interpreter(endpoint_url: str) -> Iterator[Any]:
-    """Start moto with Lambda, S3 and ECS at our endpoint; yields a Step Functions client."""
+    """Start moto with Lambda, S3 and ECS at our endpoint; yield a Step Functions client.
+
+    moto, the recursion limit and the environment belong to the whole process, so one run at a time.
+    """
     import boto3
     from moto import mock_aws
 
@@ -28,6 +36,7 @@ def start_interpreter(endpoint_url: str) -> Iterator[Any]:
     with (
         _recursion_limit(_RECURSION_LIMIT),
         _aws_environment(endpoint_url),
+        _early_reports(),
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
     ):
         # The default session loads its parts lazily and without a lock: before the threads start.
@@ -54,7 +63,7 @@ def _aws_environment(endpoint_url: str) -> Iterator[None]:
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the user's AWS settings."""
+    """Return the environment without the user's AWS settings."""
     return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
 
 
@@ -68,8 +77,34 @@ def _recursion_limit(limit: int) -> Iterator[None]:
         sys.setrecursionlimit(kept)
 
 
+@contextlib.contextmanager
+def _early_reports() -> Iterator[None]:
+    """Let a task report as soon as it was started, as on AWS.
+
+    moto starts a task first and makes ready to wait for it then. In between, on a busy machine for
+    longer than a task takes to start, it would refuse a heartbeat, and the task would give up; and
+    it would keep a result without looking at it until a heartbeat is due.
+    """
+    from unittest import mock
+
+    from moto.stepfunctions.parser.asl.eval.callback import callback
+
+    class EarlyEndpoint(callback.CallbackEndpoint):
+        def setup_heartbeat_endpoint(self, heartbeat_seconds: int) -> callback.HeartbeatEndpoint:
+            waiting = super().setup_heartbeat_endpoint(heartbeat_seconds)
+            waiting.notify()  # type: ignore[no-untyped-call]  # makes it look for a result at once
+            return waiting
+
+        def notify_heartbeat(self) -> bool:
+            super().notify_heartbeat()
+            return True  # the time until the next one is due begins later
+
+    with mock.patch.object(callback, "CallbackEndpoint", EarlyEndpoint):
+        yield
+
+
 def interpreter_threads() -> list[threading.Thread]:
-    """Return the interpreter's own list of its threads."""
+    """Return the interpreter's own list of its threads, not a copy: it may be cleared."""
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
     threads: list[threading.Thread] = TMP_THREADS
@@ -77,7 +112,7 @@ def interpreter_threads() -> list[threading.Thread]:
 
 
 def interpreter_alive() -> bool:
-    """Tell whether the interpreter is doing anything."""
+    """Say whether any thread of the interpreter lives, and so the execution can go on."""
     return any(thread.is_alive() for thread in list(interpreter_threads()))
 
 
@@ -88,7 +123,7 @@ class TaskTokens:
     """
 
     def heartbeat(self, token: str) -> None:
-        """Tell that a task lives."""
+        """Let the state wait for another heartbeat: its task lives."""
         with _faults():
             _backend().send_task_heartbeat(token)
 
@@ -116,6 +151,7 @@ class TaskTokens:
         self._notify(token, None)
 
     def _notify(self, token: str, outcome: object) -> None:
+        """Wake the state that waits for a token, if any; ``outcome`` is how its task ended."""
         for machine in _backend().state_machines:
             for execution in machine.executions:
                 waiting = execution.exec_worker.env.callback_pool_manager.get(token)
@@ -131,6 +167,7 @@ def _backend() -> Any:
 
 @contextlib.contextmanager
 def _faults() -> Iterator[None]:
+    """Turn moto's refusals into `ServiceFault`, which the endpoint answers as AWS would."""
     from moto.core.exceptions import AWSError
 
     try:

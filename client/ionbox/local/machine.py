@@ -1,7 +1,8 @@
 """Run the state machine on this machine, from its input to its result.
 
 The interpreter is moto's, inside this process. It believes it talks to AWS: an endpoint of ours
-stands for Lambda, S3 and ECS, and a pool of worker processes runs the handlers.
+stands for Lambda, S3 and ECS, and a pool of worker processes runs the handlers. Objects lie in the
+folders that the stores name, so a run that broke off goes on where it was when it is run again.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import StoreUrls, handler_environment
 from ionbox.local.tasks import HEARTBEAT_S, LocalTasks
 
-_POLL_S = 0.05
+_POLL_S = 0.05  # between two looks at how the execution is; it has no call that waits
 _GRACE_S = 5.0  # for the interpreter's threads to end after their calls were answered
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How an execution ended.
+    """How an execution ended, with every call that was made for it.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ def run_execution(
     name
         The execution's name, which the state machine sees as ``$$.Execution.Name``.
     execution_input
-        Its input.
+        Its input, as JSON values: an `ionbox_cloud.messages.RunRequest`.
     stores
         Where the handlers find and leave their objects; ``work`` must be a ``file://`` URL,
         because the items of Maps are read from there.
@@ -94,18 +95,22 @@ def run_execution(
     project
         The state machine and its functions.
     n_workers, memory_mb
-        Limits of the worker pool; None for what the machine has.
+        Limits of the worker pool: calls at once, and their memory in MB; None for what the machine
+        has.
     max_lambda_mb
-        Memory of the largest function; None for that of the functions table.
+        Memory of the largest function, MB; None for that of the functions table.
     heartbeat_s
-        After how long a silence a Fargate task is taken for dead.
+        Seconds of silence after which a Fargate task is taken for dead.
     listener
         Is told what happens meanwhile, from other threads.
 
     Raises
     ------
     InvalidDefinition
-        When the state machine cannot be filled in or the interpreter refuses it.
+        When the functions table cannot be read, the state machine cannot be filled in, the
+        interpreter refuses it, or ``work`` is no folder.
+    InterpreterDied
+        When the interpreter's threads ended without a result.
     KeyboardInterrupt
         When interrupted. The execution has been stopped and its workers are dead by then, and
         everything that was finished is still in the stores.
@@ -188,7 +193,9 @@ def _create_machine(client: Any, definition: str) -> str:
 
 
 def _wait(client: Any, execution: str) -> dict[str, Any]:
+    """Wait until the execution has ended; return what Step Functions says of it."""
     while True:
+        # asked first: threads may end with a result between the two questions
         alive = interpreter_alive()
         end: dict[str, Any] = client.describe_execution(executionArn=execution)
         if end["status"] != "RUNNING":
@@ -238,6 +245,7 @@ def _quiet_end(pool: WorkerPool, tasks: LocalTasks) -> Iterator[None]:
     try:
         yield
     finally:
+        # in this order: tasks that wait for room are let go by the pool, and only then can end
         tasks.close()
         pool.close()
         tasks.join()

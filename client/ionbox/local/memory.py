@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_S = 0.025
+SAMPLE_S = 0.025  # between two looks at a process: it may outgrow its limit for that long
 
 _MB = 1 << 20
 _PROC = Path("/proc/self")
@@ -23,7 +23,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_mb(pid: int | str = "self") -> float:
-    """Return the resident memory of a process; 0 where the system does not say, or it is gone."""
+    """Return the resident memory of a process, MB; 0 if it is gone or the system does not say."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as statm:  # noqa: PTH123 (read 40 times a second)
             return int(statm.read().split()[1]) * _PAGE_BYTES / _MB
@@ -40,7 +40,7 @@ class PeakMeter:
         self._before = _peak_mb()
 
     def peak_mb(self) -> float:
-        """Return the peak; 0 if it was not above that of the time before, which then hides it."""
+        """Return the peak, MB; 0 if it was not above the one from before, which then hides it."""
         peak = _peak_mb()
         return peak if peak > self._before else 0.0
 
@@ -66,18 +66,18 @@ def give_back_memory() -> None:
 
 @dataclass(slots=True)
 class Watched:
-    """A process and what it may hold.
+    """A process and how much memory it may hold.
 
     Attributes
     ----------
     pid : int
-        The process.
+        Id of the process.
     limit_mb : float
-        What it may hold.
+        Resident memory it may hold, MB.
     kill : callable
-        Ends it.
+        Ends the process when it holds more.
     peak_mb : float
-        The most a sample has shown so far.
+        The most a sample has shown so far, MB.
     """
 
     pid: int
@@ -102,7 +102,7 @@ class MemoryWatch:
 
     @contextlib.contextmanager
     def limit(self, pid: int, limit_mb: float, kill: Callable[[], None]) -> Iterator[Watched]:
-        """Hold a process to a limit for a while."""
+        """Hold a process to ``limit_mb`` for as long as the context lasts."""
         watched = Watched(pid, limit_mb, kill)
         with self._changed:
             self._watched.append(watched)

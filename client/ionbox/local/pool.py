@@ -1,4 +1,9 @@
-"""Worker processes that run handlers side by side, within the machine's cores and memory."""
+"""Worker processes that run handlers side by side, within the machine's cores and memory.
+
+Stands for Lambda: the endpoint hands in a function's name and an event, and gets the answer that
+Lambda would give, also when the worker dies, is too slow or takes too much memory. Every call has
+its own thread, in which it waits for room, for a worker and for the answer.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
 from ionbox.local.runtime import Answer, Call, error_answer
 
-_EXIT_S = 5.0
+_EXIT_S = 5.0  # for a process to be gone after its pipe has closed
 _MEMORY_SHARE = 0.8  # of what is available: the rest is for the page cache and this process
 
 
@@ -34,7 +39,7 @@ def default_workers() -> int:
 
 
 def default_memory_mb() -> int:
-    """Return how much memory the workers may take together, in MB."""
+    """Return how much of the memory that is free now the workers may take together, in MB."""
     return int(_MEMORY_SHARE * _available_memory_mb())
 
 
@@ -56,7 +61,7 @@ class Worker:
     environment
         All environment variables of the process.
     log
-        File that receives what handlers print.
+        File that receives what handlers print; it is appended to.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
@@ -77,10 +82,12 @@ class Worker:
 
     @property
     def pid(self) -> int:
+        """Id of the process, and of its process group."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     @property
@@ -89,7 +96,10 @@ class Worker:
         return self.alive and not self._stale
 
     def call(self, call: Call) -> Answer:
-        """Run one call; a worker that dies or is too slow gives an error as Lambda's would be."""
+        """Run one call and wait for its answer.
+
+        A worker that dies or is too slow is answered for, with the error name and text of Lambda.
+        """
         killer = threading.Timer(call.timeout_s, self._kill_late)
         killer.daemon = True
         killer.start()
@@ -98,7 +108,7 @@ class Worker:
         finally:
             killer.cancel()
             killer.join()  # from here on it cannot hit the worker's next call
-        if not line.endswith(b"\n"):
+        if not line.endswith(b"\n"):  # the pipe closed before or within the answer
             return self._death(call)
         report = json.loads(line)
         self._stale = report["stale"]
@@ -164,12 +174,13 @@ class WorkerPool:
 
     A call whose function wants more memory than the whole budget runs alone, and one that takes
     more than its function's is killed, as on Lambda. Workers are started when first needed, and
-    replaced when they die or keep memory that the next call would be charged for.
+    replaced when they die or keep memory that the next call would be charged for. A large call at
+    the head of the line holds up small ones behind it, or it would never find room.
 
     Parameters
     ----------
     functions
-        Functions by name.
+        What `read_functions` returned.
     environment
         Variables the handlers need, on top of this process's own.
     log
@@ -177,7 +188,8 @@ class WorkerPool:
     n_workers
         Calls at once; None for the number of cores.
     memory_mb
-        What the running calls' functions may want together; None for what the machine has.
+        Memory in MB that the functions of running calls may have together; None for a share of what
+        is free.
     listener
         Is told when calls start and finish.
     """
@@ -221,6 +233,12 @@ class WorkerPool:
         with self._changed:
             return tuple(self._calls)
 
+    @property
+    def n_waiting(self) -> int:
+        """How many calls wait for a core and memory."""
+        with self._changed:
+            return len(self._waiting)
+
     def invoke(self, reference: str, payload: str) -> Answer:
         """Call a function and wait for its answer; may be used from many threads.
 
@@ -262,7 +280,10 @@ class WorkerPool:
         return answer
 
     def keep(self, record: CallEnd) -> None:
-        """Keep the record of a call and tell the listener; not if it was the pool that ended it."""
+        """Keep the record of a call and tell the listener.
+
+        Not once the pool is closed: then it was the pool that ended the call.
+        """
         with self._changed:
             if self._closed:
                 return
@@ -282,7 +303,10 @@ class WorkerPool:
 
     @contextlib.contextmanager
     def admitted(self, memory_mb: int) -> Iterator[None]:
-        """Wait for a free core and memory, and take them; does not wait once the pool is closed."""
+        """Wait in line for a core and ``memory_mb`` MB, and hold them while the context lasts.
+
+        Does not wait once the pool is closed: a call is then answered that the run was stopped.
+        """
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -302,7 +326,7 @@ class WorkerPool:
                 self._changed.notify_all()
 
     def _fits(self, memory_mb: int) -> bool:
-        if self._n_running == 0:
+        if self._n_running == 0:  # whatever it wants: it would never get more
             return True
         return self._n_running < self.n_workers and self._running_mb + memory_mb <= self.memory_mb
 
@@ -335,7 +359,7 @@ class WorkerPool:
             if worker.reusable and not self._closed:
                 self._idle.append(worker)
                 return
-        worker.dispose()
+        worker.dispose()  # not under the lock: it waits for the process to end
 
     def close(self) -> None:
         """Kill all workers and wait until every call has been answered."""

@@ -1,7 +1,7 @@
 """Shows on standard error which states a run is in and how far they are.
 
 On a terminal each state is a line that moves; elsewhere (a log file, CI) a state is one plain line
-when it has finished.
+when it has finished. Counts come from `ionbox.local.events`, not from what the run has stored.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ class Tally:
     Attributes
     ----------
     state : str
-        The state's name.
+        Name of the state, or of the task.
     n_items : int or None
         Number of items of a Map; None for a state that is one call.
     n_done, n_running : int
         Calls that succeeded, calls in progress.
     error : str or None
         Why the latest call failed; None once a later one succeeded.
+    started : float
+        Time of the first event, seconds of a monotonic clock.
     """
 
     state: str
@@ -45,12 +47,14 @@ class Tally:
 
     @property
     def finished(self) -> bool:
+        """Whether all its items, or its one call, have succeeded."""
         if self.n_items is None:
             return self.n_done > 0 and self.n_running == 0
         return self.n_done >= self.n_items
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since its first event."""
         return time.monotonic() - self.started
 
     def items(self) -> str:
@@ -67,7 +71,10 @@ def _count_items(n_items: int) -> str:
 
 
 class Display(Protocol):
-    """Where progress is shown; called under a lock, so one call at a time."""
+    """Where progress is shown; called under a lock, so one call at a time.
+
+    ``update`` is called after each event with the state's tally, ``close`` once, with all of them.
+    """
 
     def update(self, tally: Tally) -> None: ...
 

@@ -1,6 +1,7 @@
 """What Lambda's Python runtime does around a handler: load it, call it, answer result or error.
 
 Standard library only: this is imported by every worker process, which should start in no time.
+`handler_environment` has the variables that CDK gives functions on AWS (``cdk/functions.py``).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class StoreUrls:
     Attributes
     ----------
     inbox, work, results : str
-        URLs such as ``file:///home/me/run``.
+        URLs of what stands for the three buckets, such as ``file:///home/me/run``.
     """
 
     inbox: str
@@ -62,11 +63,16 @@ def handler_environment(
     Parameters
     ----------
     stores
-        Where objects are.
+        What stands for the three buckets.
     functions
         The functions there are, whose rungs the planner chooses from; None for all of ionbox's.
     tasks
         The tasks there are, whose size the planner reckons with; None for all of ionbox's.
+
+    Raises
+    ------
+    InvalidDefinition
+        When ionbox's functions table is asked for and cannot be read.
     """
     by_state = functions_by_state(read_functions(IONBOX) if functions is None else functions)
     rungs_mb = {state: [rung.memory_mb for rung in rungs] for state, rungs in by_state.items()}
@@ -99,9 +105,9 @@ class Call:
     handler : str
         Path of the file that defines ``lambda_handler``.
     memory_mb : int
-        The function's memory size.
+        The function's memory size, MB.
     timeout_s : float
-        The function's time limit.
+        The function's time limit, seconds.
     request_id : str
         Appears in logs and error messages.
     payload : str
@@ -118,6 +124,7 @@ class Call:
 
     @classmethod
     def of(cls, function: Function, request_id: str, payload: str) -> Call:
+        """Return a call of a function with an event, JSON text."""
         return cls(
             function=function.name,
             arn=function.arn,
@@ -140,7 +147,7 @@ class Answer:
     payload : str
         JSON text: what the handler returned, or ``errorType``, ``errorMessage`` and so on.
     peak_memory_mb : float
-        Highest resident memory of the process during the call; 0 if not known.
+        Highest resident memory of the process during the call, MB; 0 if not known.
     """
 
     error: str | None
@@ -165,6 +172,7 @@ class LambdaContext:
         self._deadline = time.monotonic() + call.timeout_s
 
     def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function's time limit, 0 if it has passed."""
         return max(0, round(1000 * (self._deadline - time.monotonic())))
 
 
@@ -181,6 +189,7 @@ class RuntimeFault(Exception):  # noqa: N818 (Lambda's own word; not one of our 
 
 def answer_call(call: Call) -> Answer:
     """Run a call in this process and answer as Lambda would, whatever the handler raises."""
+    # as Lambda sets them, for what a handler imports
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
     os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory_mb)
     try:
@@ -193,7 +202,19 @@ def answer_call(call: Call) -> Answer:
 def error_answer(
     error_type: str, message: str, request_id: str, trace: TracebackType | None = None
 ) -> Answer:
-    """Return an error in the form in which Lambda answers it."""
+    """Return an error in the form in which Lambda answers it.
+
+    Parameters
+    ----------
+    error_type
+        Name of the error, by which the state machine's Retry and Catch go.
+    message
+        What went wrong, for people.
+    request_id
+        The call's id; may be empty.
+    trace
+        Where it was raised, if it was raised here.
+    """
     # The first frame is answer_call's own.
     frames = traceback.format_tb(trace.tb_next) if trace and trace.tb_next else []
     payload: Mapping[str, Any] = {
@@ -207,7 +228,14 @@ def error_answer(
 
 @functools.cache
 def load_handler(path: str) -> Handler:
-    """Import a handler file, once per process, and return its ``lambda_handler``."""
+    """Import a handler file, once per process, and return its ``lambda_handler``.
+
+    Raises
+    ------
+    RuntimeFault
+        When the file is not there or no Python, imports what is not there, or defines no
+        ``lambda_handler``; its error type is Lambda's.
+    """
     name = f"{Path(path).parent.name}_handler"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

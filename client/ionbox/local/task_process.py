@@ -1,7 +1,8 @@
 """A process that stands for a Fargate task: runs the task's file and ends with the runner.
 
 The runner starts it as ``python -m ionbox.local.task_process FILE`` and holds the other end of its
-standard input open for as long as it lives; the task itself sees an empty standard input.
+standard input open for as long as it lives; the task itself sees an empty standard input. So a task
+ends even with a runner that was killed and could tell it nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def main() -> None:
 
 
 def _end_with(runner: int) -> None:
+    """End this process when the other end of a pipe is closed."""
     os.read(runner, 1)  # nothing ever comes
     os._exit(1)
 

@@ -27,6 +27,9 @@ from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
 
 HEARTBEAT_S = 30.0
+"""Seconds of silence after which a task on this machine is taken for dead."""
+STOP_S = 5.0
+"""Seconds from SIGTERM to SIGKILL; Fargate waits for longer (cdk/sort_task.py)."""
 
 # The names AWS gives these services in a request's X-Amz-Target.
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -35,13 +38,15 @@ STEP_FUNCTIONS = "AWSStepFunctions"
 _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
-_HEARTBEATS_PER_TIMEOUT = 4
-_STOP_S = 5.0  # from SIGTERM to SIGKILL; 30 s on Fargate
-_NO_REPORT = "States.HeartbeatTimeout"
+_HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
+_NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
 
 class Tokens(Protocol):
-    """The states that wait for a task's token; each method raises `ServiceFault` if none does."""
+    """The states that wait for a task's token: `ionbox.local.interpreter.TaskTokens`.
+
+    The first three methods raise `ServiceFault` if none waits for it.
+    """
 
     def heartbeat(self, token: str) -> None: ...
 
@@ -119,7 +124,7 @@ class LocalTasks:
     Parameters
     ----------
     tasks
-        Tasks by name.
+        What `read_tasks` returned.
     pool
         Shares cores and memory with the tasks, and keeps their records.
     environment
@@ -127,7 +132,9 @@ class LocalTasks:
     log
         File that receives what tasks print.
     heartbeat_s
-        How long the state machine waits for a sign of life.
+        Seconds for which the state machine waits for a sign of life.
+    stop_s
+        Seconds that a task may live on once it is stopped, from SIGTERM to SIGKILL.
     listener
         Is told when tasks start and finish.
     """
@@ -140,6 +147,7 @@ class LocalTasks:
         environment: Mapping[str, str],
         log: Path,
         heartbeat_s: float = HEARTBEAT_S,
+        stop_s: float = STOP_S,
         listener: Listener = ignore,
     ) -> None:
         self._tasks = tasks
@@ -147,6 +155,7 @@ class LocalTasks:
         self._environment = dict(environment)
         self._log = log
         self._heartbeat_s = heartbeat_s
+        self._stop_s = stop_s
         self._listener = listener
         self._tokens: Tokens | None = None
         self._lock = threading.Lock()
@@ -156,7 +165,7 @@ class LocalTasks:
         self._closed = False
 
     def connect(self, url: str, tokens: Tokens) -> None:
-        """Tell where tasks report to, our endpoint, and who waits for their reports."""
+        """Take note of where tasks report to (our endpoint) and what waits for their reports."""
         self._environment |= local_aws(url, "SFN")
         self._tokens = tokens
 
@@ -168,7 +177,13 @@ class LocalTasks:
     # --- ECS ---
 
     def answer_ecs(self, action: str, request: Request) -> Response:
-        """Answer a request to ECS."""
+        """Answer a request to ECS: starting, stopping, listing and describing tasks.
+
+        Raises
+        ------
+        ServiceFault
+            When there is no such action, task or run here, or the runner is stopping.
+        """
         match action:
             case "RunTask":
                 return {"tasks": [self._run_task(request).describe()], "failures": []}
@@ -185,7 +200,7 @@ class LocalTasks:
         with self._lock:
             former = self._runs.get(run.token)
             self._runs[run.token] = run
-        if former is not None:
+        if former is not None:  # a Retry: moto gives it the token of the attempt before
             former.signal(signal.SIGKILL)
             self._waiting.renew(run.token)
         life = threading.Thread(target=self._live, args=(run,), name=f"task {run.task.name}")
@@ -221,6 +236,7 @@ class LocalTasks:
         )
 
     def _live(self, run: _Run) -> None:
+        """Wait for room, start the process and see it to its end; a thread for each run."""
         try:
             with self._pool.admitted(run.memory_mb):
                 process = self._start(run)
@@ -288,7 +304,7 @@ class LocalTasks:
     def _stop_task(self, arn: str) -> _Run:
         run = self._find(arn)
         run.signal(signal.SIGTERM)
-        run.killer = threading.Timer(_STOP_S, run.signal, (signal.SIGKILL,))
+        run.killer = threading.Timer(self._stop_s, run.signal, (signal.SIGKILL,))
         run.killer.start()
         return run
 
@@ -302,7 +318,13 @@ class LocalTasks:
     # --- Step Functions ---
 
     def pass_on(self, action: str, request: Request) -> Response:
-        """Pass a task's report on to the state that waits for it."""
+        """Pass a task's report on to the state that waits for it.
+
+        Raises
+        ------
+        ServiceFault
+            When there is no such action here, or no state waits for the token.
+        """
         token = request["taskToken"]
         match action:
             case "SendTaskHeartbeat":
@@ -324,6 +346,7 @@ class LocalTasks:
         return self._tokens
 
     def _finish(self, token: str, error: str | None) -> None:
+        """Record a run when it reports, not when its process ends: the state goes on from here."""
         with self._lock:
             run = self._runs.get(token)
         if run is not None:

@@ -37,7 +37,7 @@ def main() -> None:
         meter = PeakMeter()
         answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
         stale = _keeps_too_much(fresh_mb)
-        sys.stdout.flush()
+        sys.stdout.flush()  # so that the log has what a call printed before the next one begins
         answers.write(json.dumps({"answer": asdict(answer), "stale": stale}).encode() + b"\n")
         answers.flush()
 
@@ -55,12 +55,13 @@ def _keeps_too_much(fresh_mb: float) -> bool:
     give_back_memory()
     if resident_mb() <= fresh_mb + _MOST_KEPT_MB:
         return False
-    gc.collect()
+    gc.collect()  # takes a while, so only if the cheap way was not enough
     give_back_memory()
     return resident_mb() > fresh_mb + _MOST_KEPT_MB
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return the pipes to the pool, after putting others in place of standard input and output."""
     # Duplicates are not inherited: processes that a handler starts cannot hold the pipes open.
     calls = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
@@ -72,6 +73,7 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read_calls(calls: BinaryIO, queue: SimpleQueue[bytes]) -> None:
+    """Put calls into the queue until the pool closes the pipe, then end the process."""
     for line in calls:
         queue.put(line)
     # The pool is gone, perhaps killed: nobody wants the call in progress any more. A thread that

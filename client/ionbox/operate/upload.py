@@ -49,7 +49,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A piece of a file; S3 counts parts from 1."""
 
     number: int
@@ -93,7 +93,7 @@ class Uploader:
         found = self.find(upload.key)
         if found is None or found["ContentLength"] != upload.n_bytes:
             return False
-        return bool(found["ETag"].strip('"') == self._etag(upload, _locked(comparing())))
+        return bool(found["ETag"].strip('"') == self.etag(upload, _locked(comparing())))
 
     def send(self, upload: Upload, tell: Tell) -> None:
         """Send a file; parts that are there from an interrupted attempt are not sent again.
@@ -101,7 +101,7 @@ class Uploader:
         ``tell`` is called with the bytes of each part once it is there. If this is interrupted,
         what arrived stays, and the same call goes on from there.
         """
-        parts = self._cut(upload.n_bytes)
+        parts = self.cut(upload.n_bytes)
         if len(parts) == 1:
             data = _read(upload.content, parts[0])
             self._s3.put_object(
@@ -120,29 +120,30 @@ class Uploader:
             },
         )
 
-    def _cut(self, n_bytes: int) -> list[_Part]:
+    def cut(self, n_bytes: int) -> list[Part]:
+        """Return the parts in which a file of this size is sent: as many as S3 takes, or fewer."""
         size = self._part_bytes
         while n_bytes > size * _MOST_PARTS:
             size *= 2
         offsets = range(0, max(n_bytes, 1), size)
         return [
-            _Part(index + 1, offset, min(size, n_bytes - offset))
+            Part(index + 1, offset, min(size, n_bytes - offset))
             for index, offset in enumerate(offsets)
         ]
 
-    def _etag(self, upload: Upload, tell: Tell) -> str:
+    def etag(self, upload: Upload, tell: Tell) -> str:
         """Return the ETag that S3 gives this content when it is sent by `send`.
 
         The MD5 of the content; of an object of several parts, the MD5 of their MD5s and their
         number.
         """
 
-        def digest(part: _Part) -> bytes:
+        def digest(part: Part) -> bytes:
             data = _read(upload.content, part)
             tell(len(data))
             return _md5(data)
 
-        parts = self._cut(upload.n_bytes)
+        parts = self.cut(upload.n_bytes)
         with _stoppable_threads() as threads:
             digests = list(threads.map(digest, parts))
         if len(parts) == 1:
@@ -175,13 +176,13 @@ class Uploader:
         self,
         upload: Upload,
         upload_id: str,
-        parts: list[_Part],
+        parts: list[Part],
         there: dict[int, tuple[int, str]],
         tell: Tell,
     ) -> dict[int, str]:
         """Send the parts that are missing or differ; return the ETags of all, by number."""
 
-        def send(part: _Part) -> tuple[int, str]:
+        def send(part: Part) -> tuple[int, str]:
             data = _read(upload.content, part)
             n_bytes, etag = there.get(part.number, (-1, ""))
             if n_bytes != len(data) or etag.strip('"') != _md5(data).hex():
@@ -214,7 +215,7 @@ def _stoppable_threads() -> Iterator[ThreadPoolExecutor]:
         threads.shutdown(cancel_futures=True)
 
 
-def _read(content: Path | bytes, part: _Part) -> bytes:
+def _read(content: Path | bytes, part: Part) -> bytes:
     if isinstance(content, bytes):
         return content[part.offset : part.offset + part.n_bytes]
     with content.open("rb") as file:

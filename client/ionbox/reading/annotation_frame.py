@@ -98,7 +98,7 @@ def as_results(frame: pd.DataFrame, index: Sequence[str] = ("formula", "adduct")
     frame = frame.assign(moc=frame["rhoChaos"], intensity=frame["maxIntensity"])
     ids = frame["moleculeIds"].map(_split)
     names = [
-        _split_names(text, len(of_row))
+        split_names(text, len(of_row))
         for text, of_row in zip(frame["moleculeNames"], ids, strict=True)
     ]
     frame["moleculeIds"] = ids.astype(object)
@@ -116,7 +116,7 @@ def _split(text: str) -> list[str]:
     return text.split(", ") if text else []
 
 
-def _split_names(text: str, n_ids: int) -> list[str]:
+def split_names(text: str, n_ids: int) -> list[str]:
     """Split names at commas, if that makes as many as there are ids.
 
     A name may have a comma and a space of its own. If the numbers differ, it is not known which

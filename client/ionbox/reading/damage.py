@@ -73,8 +73,7 @@ def read_record(document: dict[str, Any], place: str) -> RunRecord:
         If it has settings that this version does not know: a newer ionbox wrote it, so update.
     """
     with reading(place, RECORD):
-        version = str(document["versions"]["ionbox"])
-        known = {field.name for field in dataclasses.fields(RunConfig)}
-        if dict(document["config"]).keys() <= known:
+        config, version = dict(document["config"]), str(document["versions"]["ionbox"])
+        if config.keys() <= {field.name for field in dataclasses.fields(RunConfig)}:
             return RunRecord.from_json(document)
     raise NoResults(f"{place}: written by a newer ionbox ({version}); update")

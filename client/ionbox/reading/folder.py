@@ -145,7 +145,8 @@ class ResultsFolder:
     @functools.cached_property
     def document(self) -> dict[str, Any]:
         """What ``run.json`` holds, also fields that this version does not know."""
-        return dict(self.read_json(RECORD))
+        document: dict[str, Any] = self.read_json(RECORD)
+        return document
 
     @functools.cached_property
     def record(self) -> RunRecord:

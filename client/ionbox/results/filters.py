@@ -1,7 +1,7 @@
 """Which annotations are asked for: an FDR, and the filters of METASPACE's client.
 
 A frame with the columns of ``annotations.csv`` goes in, a frame with some of its rows comes out;
-used by `Run.results`, `Run.annotations` and `Run.all_annotation_images`. `_FILTERS`, at the end, is
+used by `Run.results`, `Run.annotations` and `Run.all_annotation_images`. `FILTERS`, at the end, is
 the list of filters.
 """
 
@@ -70,10 +70,10 @@ def filter_annotations(frame: pd.DataFrame, filters: Mapping[str, Any]) -> pd.Da
         If the ion or the adduct cannot be read.
     """
     for name, value in filters.items():
-        if name not in _FILTERS:
-            raise InvalidConfig(f"no filter '{name}'; there are {', '.join(_FILTERS)}")
+        if name not in FILTERS:
+            raise InvalidConfig(f"no filter '{name}'; there are {', '.join(FILTERS)}")
         if value is not None:
-            frame = frame[_FILTERS[name](frame, value)]
+            frame = frame[FILTERS[name](frame, value)]
     return frame
 
 
@@ -132,7 +132,7 @@ def _compound(frame: pd.DataFrame, value: str) -> Chosen:
     return named | (frame["formula"] == value)
 
 
-_FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
+FILTERS: dict[str, Callable[[pd.DataFrame, Any], Chosen]] = {
     "sumFormula": _equal("sumFormula", "formula"),
     "adduct": _adduct,
     "chemMod": _equal("chemMod", "chemMod"),

@@ -160,5 +160,5 @@ class RunReader(MeasuredData):
 
 def _read_record(place: Place) -> RunRecord:
     with reading(place.name, RECORD):
-        document = dict(place.results.read_json(place.key(RECORD)))
+        document = place.results.read_json(place.key(RECORD))
     return read_record(document, place.name)

@@ -23,6 +23,7 @@ struct peak_columns {
     int32_t mz_bytes; /* 8: float64, 4: float32 */
 };
 
+/* Return the columns from a row on. */
 static inline struct peak_columns columns_at(const struct peak_columns *columns, int32_t mz_bytes,
                                              uint64_t row)
 {
@@ -41,7 +42,7 @@ static inline double mz_at(const void *mz, size_t row, int32_t mz_bytes)
     return mz_bytes == 8 ? ((const double *)mz)[row] : (double)((const float *)mz)[row];
 }
 
-/* Return the bits of an m/z; it may lie at any address. */
+/* Return the bits of an m/z; it may lie at any address, so it is copied, not dereferenced. */
 static inline uint64_t load_mz(const void *mz, size_t i, int32_t mz_bytes)
 {
     if (mz_bytes == 8) {
@@ -54,6 +55,7 @@ static inline uint64_t load_mz(const void *mz, size_t i, int32_t mz_bytes)
     return bits;
 }
 
+/* Write an m/z, given by its bits, to a row of a column. */
 static inline void store_mz(void *mz, size_t row, int32_t mz_bytes, uint64_t bits)
 {
     if (mz_bytes == 8) {

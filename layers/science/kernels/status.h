@@ -12,7 +12,7 @@ enum {
     STATUS_NO_MEMORY = 1,
     STATUS_INVALID = 2,   /* an argument or an index in an array is out of range */
     STATUS_TOO_LARGE = 3, /* pixels do not fit 32-bit numbers */
-    STATUS_CHANGED = 4,   /* there are more peaks than were counted */
+    STATUS_CHANGED = 4,   /* an ibd has other peaks than were counted before */
 };
 
 #endif

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import patience
 import pytest
 import zarr
 from imzml_builder import build_pair
@@ -97,10 +100,10 @@ class TestHelp:
 
     def test_is_shown_without_loading_numpy(self) -> None:
         code = (
-            "import sys; from ionbox.cli.main import _parser; _parser(); "
+            "import sys; from ionbox.cli.main import build_parser; build_parser(); "
             "print('numpy' in sys.modules)"
         )
-        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        shown = patience.run([sys.executable, "-c", code])
         assert shown.stdout == "False\n"
 
     def test_an_unknown_flag_is_a_usage_error_of_its_command(self, ionbox) -> None:
@@ -369,15 +372,47 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class TestResults:
-    def annotate(self, ionbox, simulated: Path, *more: object) -> Ended:
-        return ionbox(
-            *("annotate", simulated / "section.imzML"),
-            *("--database", simulated / "lipids.tsv", "--out", "out", "--adduct=+H", *more),
-        )
+@pytest.fixture(scope="module")
+def annotated(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """A folder in which the dataset was annotated, with the cache, and what the command said."""
+    folder = tmp_path_factory.mktemp("annotated")
+    said, errors = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(errors),
+        pytest.raises(SystemExit) as end,
+    ):
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        main(TestResults.command(simulated))
+    return folder, Ended(int(end.value.code or 0), said.getvalue(), errors.getvalue())
 
-    def test_are_there_and_the_second_run_reuses_them(self, ionbox, simulated, tmp_path) -> None:
-        first = self.annotate(ionbox, simulated)
+
+@pytest.fixture
+def first(annotated: tuple[Path, Ended], tmp_path: Path) -> Ended:
+    """The command was given once in the folder of the test, and said this."""
+    folder, ended = annotated
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return ended
+
+
+class TestResults:
+    @staticmethod
+    def command(simulated: Path, *more: object) -> list[str]:
+        """The command that annotates the section, with a few decoys."""
+        return [
+            *("annotate", str(simulated / "section.imzML")),
+            *("--database", str(simulated / "lipids.tsv"), "--out", "out", "--adduct=+H"),
+            *("--decoys", "4", *map(str, more)),
+        ]
+
+    def annotate(self, ionbox, simulated: Path, *more: object) -> Ended:
+        return ionbox(*self.command(simulated, *more))
+
+    def test_are_there_and_the_second_run_reuses_them(
+        self, ionbox, simulated, first: Ended, tmp_path
+    ) -> None:
         assert first.code == 0
         assert "FDR ≤ 5%" in first.out
         assert first.out.splitlines()[-2].endswith("annotations; results in out")
@@ -391,8 +426,8 @@ class TestResults:
         assert second.out.splitlines()[-2].endswith("results in out (computed by an earlier run)")
         assert second.out.splitlines()[:-2] == first.out.splitlines()[:-2]
 
+    @pytest.mark.usefixtures("first")
     def test_of_other_settings_replace_them_and_say_so(self, ionbox, simulated) -> None:
-        self.annotate(ionbox, simulated)
         wider = self.annotate(ionbox, simulated, "--ppm", "4")
         assert wider.out.splitlines()[-2].endswith("in out, replacing those of other settings")
         again = self.annotate(ionbox, simulated)
@@ -401,9 +436,9 @@ class TestResults:
         )
 
     def test_of_other_data_of_the_same_name_are_left_alone(
-        self, ionbox, simulated, tmp_path: Path
+        self, ionbox, simulated, first: Ended, tmp_path: Path
     ) -> None:
-        assert self.annotate(ionbox, simulated).code == 0
+        assert first.code == 0
         record = (tmp_path / "out" / "run.json").read_bytes()
         other = tmp_path / "other" / "section.imzML"
         other.parent.mkdir()
@@ -440,8 +475,8 @@ class TestResults:
         config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
         assert config["adducts"] == ["+H", "+Na", "+K"]
 
-    def test_each_row_finds_its_images(self, ionbox, simulated, tmp_path) -> None:
-        self.annotate(ionbox, simulated)
+    @pytest.mark.usefixtures("first")
+    def test_each_row_finds_its_images(self, tmp_path) -> None:
         table = pd.read_csv(tmp_path / "out" / "annotations.csv", comment="#")
         images = zarr.open_group(tmp_path / "out" / "ion_images.zarr", mode="r")["images"]
         image_of = images.attrs["image_of"]
@@ -498,11 +533,10 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(
     os.close(reading)
     to_errors = arguments[-1].startswith("missing")
     with os.fdopen(writing) as pipe:
-        ended = subprocess.run(
+        ended = patience.run(
             [sys.executable, "-c", code, *arguments],
             stdout=pipe,
             stderr=pipe if to_errors else subprocess.PIPE,
-            text=True,
             cwd=tmp_path,
             env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ionbox.cli.main import _parser
+from ionbox.cli.main import build_parser
 from ionbox_cloud.planning.prices import read_prices
 
 DOCUMENTS = (
@@ -28,7 +28,7 @@ DOCUMENTS = (
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
     """Each command's own parser."""
-    (action,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (action,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return dict(action.choices)
 
 

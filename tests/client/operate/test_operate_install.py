@@ -297,7 +297,7 @@ def test_a_file_s_name_is_never_read_as_markup(
 
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
-    monkeypatch.setattr(show, "_console", lambda **_: console)
+    monkeypatch.setattr(show.terminal, "console", lambda **_: console)
     with show.transfers() as starting:
         starting("x[red].ibd", "uploading", 10)(10)
     assert "x[red].ibd uploading" in shown.getvalue()

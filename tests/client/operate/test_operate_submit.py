@@ -212,7 +212,7 @@ class TestUploader:
 
     def test_a_file_of_any_size_has_few_enough_parts(self, uploader: Uploader) -> None:
         n_bytes = 3 << 40
-        parts = uploader._cut(n_bytes)
+        parts = uploader.cut(n_bytes)
         assert len(parts) <= 10_000
         assert sum(part.n_bytes for part in parts) == n_bytes
 
@@ -220,7 +220,7 @@ class TestUploader:
         data = b"x" * (5 * MB + 1)
         digests = hashlib.md5(data[: 5 * MB]).digest() + hashlib.md5(data[5 * MB :]).digest()
         expected = f"{hashlib.md5(digests).hexdigest()}-2"
-        assert uploader._etag(Upload("x", data), lambda _: None) == expected
+        assert uploader.etag(Upload("x", data), lambda _: None) == expected
 
 
 class TestRefusals:
@@ -368,7 +368,7 @@ class TestWaiting:
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
         monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
-        monkeypatch.setattr("ionbox.cli.submit_command._SKEW", timedelta(days=1))
+        monkeypatch.setattr("ionbox.cli.submit_command.SKEW", timedelta(days=1))
         installed.start("abc-1", "brain")
         installed.leave_traces("abc-1", "brain")
         ended = operate("submit", dataset, *SETTINGS, "--wait")
@@ -378,7 +378,7 @@ class TestWaiting:
     def test_a_run_that_failed_has_the_exit_code_of_a_failure(
         self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
     ) -> None:
-        monkeypatch.setattr("ionbox.cli.submit_command._SKEW", timedelta(days=1))
+        monkeypatch.setattr("ionbox.cli.submit_command.SKEW", timedelta(days=1))
         broken = dataset.with_name("broken.imzML")
         dataset.rename(broken)
         dataset.with_suffix(".ibd").rename(broken.with_suffix(".ibd"))

@@ -59,7 +59,10 @@ def ask_why(folder: Path) -> list[dict[str, Any]]:
         ("", "Expecting value"),
         ("[]", "list indices must be integers"),
         ('{"name": "vite", "version": "5.0.0"}', "no 'config'"),
-        ('{"config": {}, "versions": {"ionbox": "1"}}', "RunConfig.*missing 4 required"),
+        (
+            '{"config": {}, "versions": {"ionbox": "1"}}',
+            "RunRecord: missing .*'databases', 'dataset', 'run_id'",
+        ),
         ("\ufffe\x00", ""),
     ],
 )
@@ -87,7 +90,10 @@ def test_a_record_that_is_none_is_said(
 @pytest.mark.parametrize("name", ["name", "id"])
 def test_a_record_needs_what_everybody_asks_for(damaged: Path, name: str) -> None:
     change_record(damaged, lambda record: record["dataset"].pop(name))
-    with pytest.raises(DamagedResults, match=rf"run\.json is damaged \(no '{name}'\){AGAIN}"):
+    with pytest.raises(
+        DamagedResults,
+        match=rf"run\.json is damaged \(DatasetRecord: missing \['{name}'\]\){AGAIN}",
+    ):
         ionbox.open(damaged).results(), ionbox.open(damaged).name
 
 
@@ -206,10 +212,10 @@ def test_every_object_of_many_is_missed(damaged: Path, sharded: bool) -> None:
         path.write_bytes(data)
 
 
-def test_a_lost_chunk_is_missed_in_a_bucket(bucket_results: str, s3_server: str) -> None:
+def test_a_lost_chunk_is_missed_in_a_bucket(bucket_results: str, aws_server: str) -> None:
     import boto3
 
-    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    s3 = boto3.client("s3", endpoint_url=aws_server, region_name="us-east-1")
     bucket, _, prefix = bucket_results.removeprefix("s3://").partition("/")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/ion_images.zarr/images/c/")
     s3.delete_object(Bucket=bucket, Key=listed["Contents"][-1]["Key"])

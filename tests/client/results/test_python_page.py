@@ -10,7 +10,7 @@ from typing import Any
 import ionbox
 import numpy as np
 import pytest
-from ionbox.results.filters import _FILTERS
+from ionbox.results.filters import FILTERS
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_it_names_what_there_is(page: str) -> None:
     for name in set(re.findall(r"`(?:run\.)?([a-z_]+)\(", page)) - {"help", "optical_images"}:
         assert any(hasattr(owner, name) for owner in owners), name
     (row,) = (line for line in page.splitlines() if "**annotation_filter" in line)
-    assert set(re.findall(r"`(\w+)`", row)) == set(_FILTERS)
+    assert set(re.findall(r"`(\w+)`", row)) == set(FILTERS)
     for name in inspect.signature(ionbox.Run.results).parameters:
         assert name in page or name == "self"
 

@@ -38,10 +38,10 @@ def results_uri(run: Run, bucket: str) -> str:
 
 
 @pytest.fixture
-def in_buckets(bucket_results: str, s3_server: str, results: Path) -> Run:
+def in_buckets(bucket_results: str, aws_server: str, results: Path) -> Run:
     """The run, its segments and its input as they lie on AWS."""
     run = ionbox.open(results)
-    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    s3 = boto3.client("s3", endpoint_url=aws_server, region_name="us-east-1")
     s3.create_bucket(Bucket="results-bucket")
     s3.create_bucket(Bucket="inbox-bucket")
     kept = results.parent / "work" / "results"
@@ -249,11 +249,11 @@ def test_a_bucket_without_a_region_is_said_in_python(
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_another_endpoint_of_s3_is_named_by_the_environment_alone(
-    in_buckets: Run, s3_server: str, monkeypatch: pytest.MonkeyPatch, variable: str
+    in_buckets: Run, aws_server: str, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv(variable, s3_server)
+    monkeypatch.setenv(variable, aws_server)
     run = ionbox.open(results_uri(in_buckets, "results-bucket"), inbox="s3://inbox-bucket")
     assert len(run.results())
     assert run.tic_image().any()

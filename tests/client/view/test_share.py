@@ -65,10 +65,10 @@ def test_a_run_without_results_has_no_link(installed: Cloud, operate: Command) -
 def test_a_login_that_ends_earlier_ends_the_link() -> None:
     now = datetime.now(UTC)
     ends, expiry = now + timedelta(days=7), now + timedelta(hours=1)
-    (line, _) = share_command._describe_end(ends, SimpleNamespace(_expiry_time=expiry, token="t"))
+    (line, _) = share_command.describe_end(ends, SimpleNamespace(_expiry_time=expiry, token="t"))
     assert line.startswith(f"works for whoever has it until {expiry.astimezone():%Y-%m-%d %H:%M}: ")
     assert "then the login that signed it expires" in line
-    (line, _) = share_command._describe_end(ends, SimpleNamespace(_expiry_time=None, token=None))
+    (line, _) = share_command.describe_end(ends, SimpleNamespace(_expiry_time=None, token=None))
     assert line.startswith(f"works for whoever has it until {ends.astimezone():%Y-%m-%d %H:%M}; ")
 
 

@@ -27,12 +27,12 @@ def test_a_run_of_the_installed_stack_with_its_segments_and_ibd(installed: Cloud
         assert place.segments.store is place.results
         assert place.ibd.store is not None
         assert place.ibd.key == ""  # the run record says it
-        assert (place.results._url, place.ibd.store._url) == (f"s3://{RESULTS}", f"s3://{INBOX}")
+        assert (place.results.url, place.ibd.store.url) == (f"s3://{RESULTS}", f"s3://{INBOX}")
 
 
 def test_an_address_in_a_bucket(cloud: Cloud) -> None:
     place = find(f"s3://{RESULTS}/results/d1/r1/")
-    assert (place.results._url, place.folder) == (f"s3://{RESULTS}", "results/d1/r1")
+    assert (place.results.url, place.folder) == (f"s3://{RESULTS}", "results/d1/r1")
     assert place.ibd.store is None
 
 

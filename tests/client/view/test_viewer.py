@@ -18,6 +18,7 @@ from typing import Any
 
 import ionbox
 import numpy as np
+import patience
 import pytest
 import zarr
 from ionbox.account import Account
@@ -32,9 +33,9 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
-from moto.server import ThreadedMotoServer
 from operating import Command
 from oracles.peak_sorting import sort_peaks
+from patience import PATIENCE_S
 from viewing import (
     Client,
     LocalRun,
@@ -69,16 +70,13 @@ def moved(run: LocalRun, tmp_path: Path) -> LocalRun:
     return copy
 
 
-@pytest.fixture(scope="session")
-def bucket(run: LocalRun) -> Iterator[Account]:
+@pytest.fixture(scope="module")
+def bucket(run: LocalRun, aws_server: str) -> Iterator[Account]:
     """The same run in a bucket, which the environment alone does not lead to."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+        patch.setenv("AWS_ENDPOINT_URL_S3", aws_server)
         account = Account(region="eu-central-1")
         s3 = account.client("s3")
         for name in ("the-results", "the-inbox"):
@@ -92,7 +90,6 @@ def bucket(run: LocalRun) -> Iterator[Account]:
         assert account.session.get_credentials() is not None  # from now on, the session's own
     yield account
     s3.close()
-    server.stop()
 
 
 def peaks_of(run: LocalRun) -> tuple[Any, Any]:
@@ -574,19 +571,18 @@ def test_what_is_no_http_is_refused_without_a_page(client: Client) -> None:
 # --- the commands ---
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_view_serves_until_it_is_interrupted(run: LocalRun) -> None:
     code = "import sys; from ionbox.cli.main import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "view", str(run.out), "--no-browser"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as view:
+    with patience.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as view:
         assert view.stdout is not None
         line = view.stdout.readline()
         assert line.startswith("tissue is at http://127.0.0.1:")
-        with urllib.request.urlopen(line.split()[3] + "api/run", timeout=30) as response:
+        with urllib.request.urlopen(line.split()[3] + "api/run", timeout=PATIENCE_S) as response:
             assert response.status == 200
         view.send_signal(signal.SIGINT)
-        out, err = view.communicate(timeout=30)
+        out, err = view.communicate(timeout=PATIENCE_S)
     assert (view.returncode, out, err) == (0, "ended\n", "")
 
 

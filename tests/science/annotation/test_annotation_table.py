@@ -140,7 +140,7 @@ def test_rows_are_sorted_by_fdr_then_falling_msm_then_names() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.permutations(range(6)), st.permutations(range(3)))
 def test_order_of_annotations_molecules_and_databases_does_not_matter(
     rows: list[int], molecules: list[int]

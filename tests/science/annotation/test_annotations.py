@@ -141,7 +141,7 @@ def obvious_isobars(ions: list[str], mz: npt.NDArray[np.float64], ppm: float) ->
     return counts
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 4))
 def test_isobars_agree_with_a_look_at_every_pair(seed: int, n_ions: int, n_peaks: int) -> None:
     random = np.random.default_rng(seed)

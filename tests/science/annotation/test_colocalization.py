@@ -59,7 +59,7 @@ def as_matrix(found: Colocalization) -> npt.NDArray[np.float64]:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_coefficients_are_those_of_metaspaces_measure(seed: int, n: int) -> None:
     images = draw(seed, n)
     expected = cosines(images)
@@ -68,7 +68,7 @@ def test_coefficients_are_those_of_metaspaces_measure(seed: int, n: int) -> None
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_they_are_symmetric_between_0_and_1_and_fall(seed: int, n: int) -> None:
     found = find(draw(seed, n))
     matrix = as_matrix(found)
@@ -81,7 +81,7 @@ def test_they_are_symmetric_between_0_and_1_and_fall(seed: int, n: int) -> None:
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 9), max_size=4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_they_do_not_depend_on_how_images_come_in_blocks(seed: int, cuts: list[int]) -> None:
     images = draw(seed, 9)
     whole, cut = find(images), find(images, None, *sorted(cuts))
@@ -94,8 +94,8 @@ def test_they_do_not_depend_on_how_much_is_multiplied_at_a_time(
 ) -> None:
     images = draw(5, 40)
     whole = find(images)
-    monkeypatch.setattr(colocalization, "_BLOCK_VALUES", 100)
-    monkeypatch.setattr(colocalization, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(colocalization, "BLOCK_VALUES", 100)
+    monkeypatch.setattr(colocalization, "BLOCK_ROWS", 7)
     for name, array in find(images).to_arrays().items():
         assert array.tobytes() == whole.to_arrays()[name].tobytes()
 
@@ -145,7 +145,7 @@ def test_a_lonely_bright_pixel_is_smoothed_away() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_median_filter_is_scipys(seed: int, height: int, width: int) -> None:
     image = np.random.default_rng(seed).random((height, width)).round(1)
     np.testing.assert_array_equal(median_of_neighbours(image), median_filter(image, 3))

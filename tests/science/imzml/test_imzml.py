@@ -490,7 +490,7 @@ def test_any_attribute_or_empty_element_may_be_missing() -> None:
         st.sampled_from(["", "-1", "1e9", "nan", "inf", "0x10", "٣", " 7 ", "1_0", "9" * 5000]),
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_number_may_be_anything(span: tuple[int, int], value: str) -> None:
     assert_read_or_refused(
         (SOUND.imzml[: span[0]] + value + SOUND.imzml[span[1] :]).encode("utf-8")
@@ -498,7 +498,7 @@ def test_any_number_may_be_anything(span: tuple[int, int], value: str) -> None:
 
 
 @given(cut=st.integers(0, len(SOUND.source) - 1))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_file_cut_anywhere_is_refused(cut: int) -> None:
     complete = SOUND.source.rstrip()
     assert refusal(complete[: min(cut, len(complete) - 1)])
@@ -507,7 +507,7 @@ def test_a_file_cut_anywhere_is_refused(cut: int) -> None:
 @given(
     at=st.integers(0, len(SOUND.source) - 1), length=st.integers(0, 80), junk=st.binary(max_size=8)
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_may_be_damaged(at: int, length: int, junk: bytes) -> None:
     assert_read_or_refused(SOUND.source[:at] + junk + SOUND.source[at + length :])
 

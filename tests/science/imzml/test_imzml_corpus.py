@@ -232,7 +232,7 @@ def test_spectra_agree_with_pyimzml(case: Case) -> None:
             np.testing.assert_array_equal(mz, expected_mz)
             np.testing.assert_array_equal(intensity, expected_intensity)
             n_kept += int((expected_intensity > 0).sum())
-    assert len(read_peaks(case.header, read_range, block_bytes=10_000)) == n_kept
+    assert len(read_peaks(case.header, read_range, batch_bytes=10_000)) == n_kept
 
 
 @in_corpus

@@ -403,7 +403,7 @@ def test_kernel_stops_where_the_file_is_cut() -> None:
         st.binary(max_size=4), st.text("0123456789-+ \n\"'<>&", max_size=25).map(str.encode)
     ),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_kernel_matches_like_oracle(at: int, length: int, new: bytes) -> None:
     source = SOUND.source[:at] + new + SOUND.source[at + length :]
     if read_template(source, START) is not None:
@@ -421,7 +421,7 @@ SLOTS = [match.span() for match in re.finditer(rb'(?<=value=")[0-9.]+', SOUND.so
         st.integers(0, 255).map(lambda byte: bytes([byte])),
     ),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_kernel_reads_numbers_like_oracle(span: tuple[int, int], value: bytes) -> None:
     source = SOUND.source[: span[0]] + value + SOUND.source[span[1] :]
     if read_template(source, START) is not None:

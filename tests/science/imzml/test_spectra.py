@@ -74,13 +74,13 @@ def datasets(draw: st.DrawFn) -> Dataset:
     dataset=datasets(),
     first=st.integers(0, 9),
     stop=st.none() | st.integers(0, 9),
-    block_bytes=st.integers(1, 200) | st.just(10**6),
+    batch_bytes=st.integers(1, 200) | st.just(10**6),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_blocks_give_what_a_loop_over_spectra_gives(
-    dataset: Dataset, first: int, stop: int | None, block_bytes: int
+    dataset: Dataset, first: int, stop: int | None, batch_bytes: int
 ) -> None:
-    found = read_peaks(dataset.header, dataset.read_range, first, stop, block_bytes)
+    found = read_peaks(dataset.header, dataset.read_range, first, stop, batch_bytes)
     end = dataset.header.n_spectra if stop is None else stop
     assert_same_peaks(found, naive_peaks(dataset, first, end))
 
@@ -134,14 +134,14 @@ def test_intensity_is_summed_per_pixel_in_float64() -> None:
 # --- requests -------------------------------------------------------------------------------------
 
 
-def requests(dataset: Dataset, block_bytes: int) -> list[tuple[int, int]]:
+def requests(dataset: Dataset, batch_bytes: int) -> list[tuple[int, int]]:
     made: list[tuple[int, int]] = []
 
     def read_range(offset: int, length: int) -> bytes:
         made.append((offset, length))
         return dataset.read_range(offset, length)
 
-    read_peaks(dataset.header, read_range, block_bytes=block_bytes)
+    read_peaks(dataset.header, read_range, batch_bytes=batch_bytes)
     return made
 
 
@@ -182,8 +182,8 @@ def test_no_request_is_larger_than_two_blocks() -> None:
     rng = np.random.default_rng(1)
     for gap in (0, 40, 400, 4000):
         dataset = lay_out(*many(60), order=rng.permutation(120).tolist(), gaps=[gap] * 120)
-        for block_bytes in (600, 5_000, 20_000):
-            assert max(length for _, length in requests(dataset, block_bytes)) <= 2 * block_bytes
+        for batch_bytes in (600, 5_000, 20_000):
+            assert max(length for _, length in requests(dataset, batch_bytes)) <= 2 * batch_bytes
 
 
 def test_ibd_that_ends_early_is_refused() -> None:

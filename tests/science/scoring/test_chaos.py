@@ -30,7 +30,7 @@ def measure_one(image: npt.NDArray[Any]) -> float:
     return float(measure_chaos(image[None].astype(np.float32), N_LEVELS)[0])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(images)
 def test_chaos_agrees_with_the_obvious_version(image: npt.NDArray[np.float32]) -> None:
     assert measure_one(image) == pytest.approx(obvious.measure_chaos(image), abs=1e-12)
@@ -55,7 +55,7 @@ def test_chaos_agrees_with_the_library_of_metaspace(density: float) -> None:
                 assert measure_one(sparse) == pytest.approx(expected, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     arrays.arrays(
         np.uint8,
@@ -76,13 +76,13 @@ def test_an_image_has_the_same_chaos_in_any_company(seed: int) -> None:
     np.testing.assert_array_equal(together, [measure_one(image) for image in stack])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(images, st.sampled_from([0.25, 2.0, 1024.0]))
 def test_scale_does_not_matter(image: npt.NDArray[np.float32], factor: float) -> None:
     assert measure_one(image * factor) == measure_one(image)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(images)
 def test_mirrored_and_turned_images_are_equally_chaotic(image: npt.NDArray[np.float32]) -> None:
     assert measure_one(image) == measure_one(image[::-1]) == measure_one(image.T)

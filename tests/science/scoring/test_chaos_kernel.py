@@ -56,7 +56,7 @@ any_images = stn.arrays(
 
 
 @given(any_images, st.integers(1, 63))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_equals_numpy_to_the_bit(images: Image, n_levels: int) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         expected = oracle(images, n_levels)

@@ -32,7 +32,7 @@ def rankings(draw: st.DrawFn) -> tuple[Floats, Floats]:
 methods = st.sampled_from(FDR_METHODS)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(rankings())
 def test_v1_agrees_with_the_obvious_version(ranking: tuple[Floats, Floats]) -> None:
     targets, decoys = ranking
@@ -42,7 +42,7 @@ def test_v1_agrees_with_the_obvious_version(ranking: tuple[Floats, Floats]) -> N
         np.testing.assert_array_equal(fdr[expected.index, column], expected)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(rankings())
 def test_v3_agrees_with_the_obvious_version(ranking: tuple[Floats, Floats]) -> None:
     targets, decoys = ranking

@@ -32,7 +32,7 @@ def searches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 @given(searches())
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_windows_equal_numpy(search: tuple[np.ndarray, np.ndarray, float]) -> None:
     mz, pattern, ppm = search
     found, expected = find_windows(mz, pattern, ppm), oracle.find_windows(mz, pattern, ppm)
@@ -84,7 +84,7 @@ def scattered(draw: st.DrawFn) -> tuple[Peaks, Windows, Grid]:
 
 
 @given(scattered())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_images_equal_numpy_to_the_bit(case: tuple[Peaks, Windows, Grid]) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         expected = oracle.extract_images(*case)

@@ -56,7 +56,7 @@ def plant_patterns(ions: list[str]) -> tuple[Dataset, Patterns]:
     return data, Patterns(mz, intensity, np.ones(len(ions), bool))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(images, abundances)
 def test_spectral_agrees_with_the_obvious_version(
     stack: npt.NDArray[np.float32], abundance: list[float]
@@ -66,7 +66,7 @@ def test_spectral_agrees_with_the_obvious_version(
     np.testing.assert_allclose(measure_spectral(stack, shares), expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(images, abundances)
 def test_spatial_agrees_with_the_obvious_version(
     stack: npt.NDArray[np.float32], abundance: list[float]
@@ -210,7 +210,7 @@ def test_no_ions_make_empty_scores() -> None:
     assert ours.mz_mean.shape == (0, 2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_metrics_stay_between_zero_and_one(seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -97,7 +97,7 @@ def same_spectral(scores: IonScores, expected: IonScores) -> np.ndarray:
 
 
 @given(cases(ORDINARY))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_equals_numpy(case: Case) -> None:
     scores, expected = case.score(), case.expect()
     assert_exact_columns_equal(scores, expected)
@@ -113,7 +113,7 @@ def test_equals_numpy(case: Case) -> None:
 
 
 @given(cases(WILD))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_equals_numpy_on_what_should_not_occur(case: Case) -> None:
     scores, expected = case.score(), case.expect()
     assert_exact_columns_equal(scores, expected)

@@ -46,18 +46,18 @@ def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:
 @given(
     dataset=datasets(),
     n_threads=st.sampled_from([1, 2, 4]),
-    block_bytes=st.integers(1, 200) | st.just(10**6),
+    batch_bytes=st.integers(1, 200) | st.just(10**6),
     keep_bytes=st.integers(0, 500),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_small_datasets_are_sorted_as_numpy_does(
-    dataset: Dataset, n_threads: int, block_bytes: int, keep_bytes: int
+    dataset: Dataset, n_threads: int, batch_bytes: int, keep_bytes: int
 ) -> None:
     found = sort_spectra(
         dataset.header,
         dataset.read_range,
         n_threads=n_threads,
-        block_bytes=block_bytes,
+        batch_bytes=batch_bytes,
         keep_bytes=keep_bytes,
     )
     assert_sorted_as_numpy_does(found, dataset)
@@ -73,7 +73,7 @@ def test_small_datasets_are_sorted_as_numpy_does(
     n_threads=st.sampled_from([1, 2, 4]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_noisy_ions_are_sorted_as_numpy_does(
     n_peaks: int,
     n_spectra: int,
@@ -136,7 +136,7 @@ def test_large_datasets_are_sorted_as_numpy_does(kind: str, ascending: bool, mz_
     assert_sorted_as_numpy_does(one, dataset)
     for n_threads in (2, 4):
         more = sort_spectra(
-            dataset.header, dataset.read_range, n_threads=n_threads, block_bytes=100_000
+            dataset.header, dataset.read_range, n_threads=n_threads, batch_bytes=100_000
         )
         for name in ("mz", "intensity", "pixel"):
             assert getattr(more.peaks, name).tobytes() == getattr(one.peaks, name).tobytes()
@@ -160,7 +160,7 @@ def test_shared_axis_is_transposed(axis: str, mz_type: str, intensity_type: str)
     dataset = lay_out([mz] * 70, intensity, share_mz=True)
     for n_threads in (1, 2, 4):
         found = sort_spectra(
-            dataset.header, dataset.read_range, n_threads=n_threads, block_bytes=50_000
+            dataset.header, dataset.read_range, n_threads=n_threads, batch_bytes=50_000
         )
         assert_sorted_as_numpy_does(found, dataset)
 
@@ -182,11 +182,11 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
     dataset=datasets(),
     cuts=st.lists(st.integers(0, 8), max_size=3).map(sorted),
     n_threads=st.sampled_from([1, 2]),
-    block_bytes=st.integers(2, 200),
+    batch_bytes=st.integers(2, 200),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_runs_are_sorted_as_their_spectra_alone_would_be(
-    dataset: Dataset, cuts: list[int], n_threads: int, block_bytes: int
+    dataset: Dataset, cuts: list[int], n_threads: int, batch_bytes: int
 ) -> None:
     """Also where spectra share an m/z array, and spans have one spectrum or none."""
     header = dataset.header
@@ -199,7 +199,7 @@ def test_runs_are_sorted_as_their_spectra_alone_would_be(
             dataset.read_range,
             slice(start, stop),
             n_threads=n_threads,
-            block_bytes=block_bytes,
+            batch_bytes=batch_bytes,
         )
         expected = oracle.sort_peaks(read_peaks(header, dataset.read_range, start, stop))
         for name in ("mz", "intensity", "pixel"):
@@ -330,14 +330,14 @@ def test_headers_that_would_mislead_the_kernel_are_refused() -> None:
 # --- requests -------------------------------------------------------------------------------------
 
 
-def requests(dataset: Dataset, block_bytes: int, keep_bytes: int = 0) -> list[tuple[int, int]]:
+def requests(dataset: Dataset, batch_bytes: int, keep_bytes: int = 0) -> list[tuple[int, int]]:
     made: list[tuple[int, int]] = []
 
     def read_range(offset: int, length: int) -> bytes:
         made.append((offset, length))
         return dataset.read_range(offset, length)
 
-    sort_spectra(dataset.header, read_range, block_bytes=block_bytes, keep_bytes=keep_bytes)
+    sort_spectra(dataset.header, read_range, batch_bytes=batch_bytes, keep_bytes=keep_bytes)
     return made
 
 
@@ -368,21 +368,21 @@ def test_no_request_is_larger_than_two_blocks() -> None:
     rng = np.random.default_rng(1)
     for gap in (0, 40, 400, 4000):
         dataset = lay_out(*many(60), order=rng.permutation(120).tolist(), gaps=[gap] * 120)
-        for block_bytes in (600, 5_000, 20_000):
-            assert max(length for _, length in requests(dataset, block_bytes)) <= 2 * block_bytes
+        for batch_bytes in (600, 5_000, 20_000):
+            assert max(length for _, length in requests(dataset, batch_bytes)) <= 2 * batch_bytes
 
 
 # --- checksum in passing --------------------------------------------------------------------------
 
 
-@given(dataset=datasets(), n_threads=st.sampled_from([1, 3]), block_bytes=st.integers(1, 200))
-@settings(max_examples=100, deadline=None)
+@given(dataset=datasets(), n_threads=st.sampled_from([1, 3]), batch_bytes=st.integers(1, 200))
+@settings(max_examples=100)
 def test_checksum_is_that_of_the_whole_file(
-    dataset: Dataset, n_threads: int, block_bytes: int
+    dataset: Dataset, n_threads: int, batch_bytes: int
 ) -> None:
     dataset = Dataset(dataset.header, dataset.ibd + b"trailer")
     digest = PassingDigest("sha1", dataset.read_range)
-    options = {"n_threads": n_threads, "block_bytes": block_bytes}
+    options = {"n_threads": n_threads, "batch_bytes": batch_bytes}
     sort_spectra(dataset.header, dataset.read_range, watch=digest, **options)
     assert digest.finish(len(dataset.ibd), 10) == hashlib.sha1(dataset.ibd).hexdigest()
 
@@ -399,6 +399,6 @@ def test_checksum_reads_nothing_twice_in_the_usual_layout(share_mz: bool) -> Non
         return dataset.read_range(offset, length)
 
     digest = PassingDigest("md5", read_range)
-    sort_spectra(dataset.header, read_range, block_bytes=5_000, keep_bytes=10**6, watch=digest)
+    sort_spectra(dataset.header, read_range, batch_bytes=5_000, keep_bytes=10**6, watch=digest)
     assert digest.finish(len(dataset.ibd)) == hashlib.md5(dataset.ibd).hexdigest()
     assert n_bytes == len(dataset.ibd)

@@ -110,7 +110,7 @@ def test_any_rows_of_a_stored_segment_are_found_by_its_layout(
         np.testing.assert_array_equal(read, column[rows])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(90, 1200), st.floats(0, 200), st.integers(0, 2**32 - 1))
 def test_index_brackets_every_window(low: float, width: float, seed: int) -> None:
     mz: npt.NDArray[np.float64] = np.sort(

@@ -46,7 +46,7 @@ def assert_merged_as_numpy_does(spans: list[Peaks], n_threads: int = 1) -> None:
     dtype=st.sampled_from(["f4", "f8"]),
     n_threads=st.sampled_from([1, 3]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_small_runs_are_merged_as_numpy_sorts(
     data: st.DataObject, n_spans: int, mz: st.SearchStrategy[float], dtype: str, n_threads: int
 ) -> None:

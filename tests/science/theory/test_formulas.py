@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.theory.formulas import (
@@ -139,7 +139,6 @@ def test_ions_agree_with_the_obvious_version(formula: str, modifier: str) -> Non
         assert build_ion_formula(formula, modifier) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(formulas, min_size=1, max_size=6), st.lists(modifiers, min_size=1, max_size=6))
 def test_tables_say_the_same_as_one_ion_at_a_time(
     formula_list: list[str], modifier_list: list[str]

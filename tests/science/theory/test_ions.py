@@ -97,7 +97,7 @@ def test_decoys_of_losses_and_modifications_keep_them() -> None:
             assert modifier[len(chem_mod + loss) :] in decoy_adducts()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(some_formulas, some_rules)
 def test_each_target_and_decoy_has_the_ion_of_its_formula_and_modifier(
     formulas: list[str], rule: IonRule
@@ -120,7 +120,7 @@ def test_each_target_and_decoy_has_the_ion_of_its_formula_and_modifier(
                 assert ion == NO_ION or ion_formulas[ion] == expected
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(some_formulas, some_rules)
 def test_an_ion_is_a_target_if_any_formula_forms_it_with_a_target_modifier(
     formulas: list[str], rule: IonRule

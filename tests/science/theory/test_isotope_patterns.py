@@ -28,7 +28,7 @@ organic = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(organic)
 def test_patterns_agree_with_the_obvious_version(formula: str) -> None:
     mz, intensity = generate_patterns([formula], ORBITRAP)
@@ -37,7 +37,7 @@ def test_patterns_agree_with_the_obvious_version(formula: str) -> None:
     np.testing.assert_allclose(intensity[0], [share for _, share in expected], rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(organic, st.sampled_from(ANALYZERS), st.integers(2, 9), st.sampled_from([1, -1]))
 def test_masses_ascend_and_the_base_peak_is_100(
     formula: str, analyzer: Analyzer, n_peaks: int, charge: int

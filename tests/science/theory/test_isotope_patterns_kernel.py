@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.theory import isotope_patterns
+from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,
     build_ion_formula,
@@ -125,7 +126,7 @@ ion_formulas = st.dictionaries(
 
 
 @pytest.mark.usefixtures("never_declined")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     ion_formulas,
     st.sampled_from(ANALYZERS),
@@ -237,7 +238,7 @@ def test_no_ions_no_patterns() -> None:
 
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_threads_do_not_change_the_result(n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isotope_patterns, "_IONS_PER_CALL", 7)
+    monkeypatch.setattr(isotope_patterns, "IONS_PER_CALL", 7)
     ions = [f"C{c}H{2 * c + 2}O{c % 5}Sn" for c in range(1, 60)]
     one = generate_patterns(ions, model_of())
     several = generate_patterns(ions, model_of(), n_threads)
@@ -254,15 +255,13 @@ def test_order_of_ions_does_not_change_patterns(hmdb_ions: list[str]) -> None:
 
 def decline_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the kernel leave the second ion to cpyMSpec."""
-    run_kernel = isotope_patterns._run_kernel
 
-    def run(context, compositions, ions, model, mz, intensity):  # type: ignore[no-untyped-def]
-        left = run_kernel(context, compositions, ions, model, mz, intensity)
-        mz[1] = intensity[1] = 0
-        left[1] = True
-        return left
+    def parse(ion_formulas: Sequence[str]) -> Compositions:
+        compositions = parse_compositions(ion_formulas)
+        compositions.outcome[1] = DECLINED
+        return compositions
 
-    monkeypatch.setattr(isotope_patterns, "_run_kernel", run)
+    monkeypatch.setattr(isotope_patterns, "parse_compositions", parse)
 
 
 def test_declined_ions_are_left_to_cpymspec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,8 @@
-"""Clients of the control plane, made once per process."""
+"""Clients of AWS services other than storage (Step Functions, SQS, SNS, EventBridge).
+
+Intake, StartRuns and AnnounceEnd use them, and nobody else: handlers of states touch only objects,
+through `ionbox_cloud.store`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+# Seconds. Requests are small and answered at once: what takes longer is worth another try, not more
+# patience, since a function is billed while it waits.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30
 )
@@ -15,5 +21,5 @@ _CONFIG = Config(
 
 @functools.cache
 def open_client(service: str) -> Any:
-    """Return the client of a service."""
+    """Return the client of a service by boto3's name for it; one per process and service."""
     return boto3.client(service, config=_CONFIG)

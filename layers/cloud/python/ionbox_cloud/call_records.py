@@ -1,4 +1,8 @@
-"""What every call writes down about itself, and what it costs on AWS."""
+"""What every call writes down about itself; costs and progress are made from it.
+
+`ionbox_cloud.handlers.run_step` writes a record when a step has succeeded;
+`ionbox_cloud.run_totals` adds them up for ``run.json`` and ``status.json``.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,23 @@ TASK = "SortSpectra"
 
 @dataclass(frozen=True)
 class CallRecord(JsonRecord):
-    """What one call cost; ``item`` is 0 for states that are not Maps.
+    """What one call took.
 
-    ``peak_memory_mb`` is the highest resident memory of the worker during the call (where the
-    system cannot tell: so far), ``planned_mb`` what the plan expected (0 if it did not say),
-    ``rung_mb`` what it was given.
+    Attributes
+    ----------
+    state : str
+        The state, or the task's.
+    item : int
+        Of a Map; 0 for other states.
+    duration_s, cpu_s : float
+        Seconds of wall clock and of processor, of all threads.
+    peak_memory_mb : float
+        Highest resident memory of the process during the call, MB; where the system cannot tell
+        (macOS): since the process started.
+    planned_mb : int
+        What the plan expected it to need, MB; 0 if the message did not say.
+    rung_mb : int
+        Memory of the function or task, MB.
     """
 
     state: str

@@ -1,5 +1,9 @@
 """What can go wrong between states, on top of the science ring's refusals.
 
+A class name is what the state machine's Retry and Catch go by, and what operators read. Two
+branches are treated differently: invalid input (the user must act; never retried) and transient
+errors (retried).
+
 ::
 
     IonboxError                 (ionbox_science.errors)
@@ -9,11 +13,11 @@
     │   └── TaskStopped         a Fargate task was told to end before it was done
     └── InternalError           a mistake of ours; stops the run with what is known
         ├── AccessDenied        storage refuses us, or its disk is full
-        ├── InvalidMessage      a state got something else than its message
+        ├── InvalidMessage      a message, a record or the environment is not as it must be
         ├── MissingObject       an object an earlier state must have written is not there
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
-        └── NotDelivered        nobody could be told of the end of a run
+        └── NotDelivered        programs could not be told of the end of a run
 
 StoreUnavailable and AccessDenied are each a StorageError, too: it has S3's word for the reason.
 """
@@ -58,7 +62,10 @@ class AccessDenied(StorageError, InternalError):  # noqa: N818
 
 
 class InvalidMessage(InternalError):  # noqa: N818
-    """A message lacks a field, has one too many, or one of the wrong type."""
+    """A message or record lacks a field, has one too many or of the wrong type; or a variable does.
+
+    Variables are those of the environment: missing, or not what `ionbox_cloud.settings` can read.
+    """
 
 
 class MissingObject(InternalError):  # noqa: N818
@@ -80,4 +87,4 @@ class ItemFailure(InternalError):  # noqa: N818
 
 
 class NotDelivered(InternalError):  # noqa: N818
-    """An event was not taken."""
+    """EventBridge did not take the event that tells programs of the end of a run."""

@@ -1,4 +1,10 @@
-"""What every handler does around its one step: parse the message, log, measure, answer."""
+"""What every handler does around its one step: parse the message, log, measure, answer.
+
+`state_handler` makes the Lambda handler of a state, `event_handler` that of an event AWS sends
+outside the state machine; the Fargate task (`ionbox_cloud.task_token`) uses `run_step`, too. What a
+step raises goes on to Lambda, which reports the name of its class: the state machine's Retry and
+Catch go by that.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +38,11 @@ Event = TypeVar("Event", bound=DictWrapper)
 
 
 class FromEnvironment(Protocol):
-    """Settings of a function."""
+    """Settings that a function reads from its environment (`ionbox_cloud.settings`)."""
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the settings."""
+        """Return the settings, read from the environment of this process."""
         ...
 
 
@@ -56,6 +62,11 @@ def state_handler(
         Name of the state in the state machine.
     message_type : type
         What the state receives.
+
+    Returns
+    -------
+    callable
+        A decorator: a step becomes ``lambda_handler(event, context)``.
     """
 
     def decorate(step: Step[In]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -79,15 +90,21 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     step : callable
         What the state does.
     message : Message
-        What it received.
+        What the state received, parsed.
     rung_mb : int
-        Memory it may use.
+        Memory of the function or task it runs in, MB.
 
     Returns
     -------
     dict
         The step's answer as JSON.
+
+    Raises
+    ------
+    Exception
+        Whatever the step raises, as it is. A call that failed leaves no record.
     """
+    # A process serves many calls: keys of the last one would stay, so all are set, even to None.
     execution_id = getattr(message, "execution_id", "")
     logger.append_keys(
         state=state,
@@ -101,7 +118,7 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     try:
         answer = step(message, stores)
     except InvalidInput:
-        raise  # nothing is wrong with us
+        raise  # the user's to mend, and ReportFailure tells them: no error in our log
     except Exception:
         logger.exception("failed")
         raise
@@ -134,6 +151,12 @@ def event_handler(
         What the function needs to know from its environment.
     detail_type : str
         What an event of EventBridge says it is; empty for messages of a queue.
+
+    Returns
+    -------
+    callable
+        A decorator: a step becomes ``lambda_handler(event, context)``, which raises
+        `InvalidMessage` if the event is of another kind.
     """
 
     def decorate(
@@ -151,6 +174,7 @@ def event_handler(
             try:
                 step(event_type(event), settings)
             except Exception:
+                # nobody waits for an answer: the log is where an operator finds the event
                 logger.exception("failed", extra={"event": event})
                 raise
             return {}
@@ -161,8 +185,11 @@ def event_handler(
 
 
 def _forget_peak_memory() -> None:
-    """Let the peak start again from what is resident now; Linux only."""
-    with contextlib.suppress(OSError):
+    """Let the peak start again from what is resident now; Linux only.
+
+    Lambda uses a process again, and its peak would be that of the largest call so far.
+    """
+    with contextlib.suppress(OSError):  # 5 resets VmHWM: see proc(5)
         _CLEAR_REFS.write_text("5")
 
 

@@ -1,4 +1,10 @@
-"""Identity is content: hashes of bytes and options, never names, times or storage tags."""
+"""Identity is content: hashes of bytes and options, never names, times or storage tags.
+
+What is computed lies under the hash of what it was computed from (`ionbox_cloud.keys`), so equal
+work is found instead of done again, by any run. PlanRun makes all identities: dataset → segments →
+scores, formulas → patterns → scores, and everything → run. A hash takes in only what changes the
+result, so that a run with another FDR method still finds its scores.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +19,11 @@ from ionbox_science.imzml.spectra import ReadRange
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import encode_json
 
-N_BLOCKS = 64
-"""Blocks of the ibd that enter a dataset's identity: first, last and evenly between."""
+N_SAMPLES = 64
+"""Samples of the ibd that enter a dataset's identity: first, last and evenly between."""
 
-BLOCK_BYTES = 64 << 10
+SAMPLE_BYTES = 64 << 10
+"""Size of a sample; 64 of them are 4 MB to read, whatever the size of the ibd."""
 
 LAYOUT_VERSION = 4
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
@@ -28,32 +35,59 @@ _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
 
 
 def hash_content(data: bytes) -> str:
-    """Return the identity of an object's bytes."""
+    """Return the identity of an object's bytes: 32 hex digits of their SHA-256."""
     return hashlib.sha256(data).hexdigest()[:_ID_DIGITS]
 
 
 def _hash_options(kind: str, *options: Any) -> str:
+    """Hash options with the versions that give them their meaning; ``kind`` keeps kinds apart."""
     return hash_content(encode_json([kind, SCIENCE_VERSION, LAYOUT_VERSION, *options]))
 
 
 def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str:
-    """Return the identity of a dataset: cheap for any size, the same wherever it is stored."""
+    """Return the identity of a dataset: cheap for any size, the same wherever it is stored.
+
+    Parameters
+    ----------
+    imzml : bytes
+        The whole imzML; it has the UUID, and usually the checksum, of its ibd.
+    ibd_bytes : int
+        Size of the ibd.
+    read_range : ReadRange
+        Reads the ibd; `N_SAMPLES` samples are read. What differs only between them is not seen.
+    """
     digest = hashlib.sha256(imzml)
     digest.update(f"\n{ibd_bytes}\n".encode())
-    last = max(0, ibd_bytes - BLOCK_BYTES)
-    for block in range(N_BLOCKS):
-        offset = last * block // (N_BLOCKS - 1)
-        digest.update(read_range(offset, min(BLOCK_BYTES, ibd_bytes - offset)))
+    last = max(0, ibd_bytes - SAMPLE_BYTES)  # offset of the sample that ends with the file
+    for sample in range(N_SAMPLES):
+        offset = last * sample // (N_SAMPLES - 1)
+        digest.update(read_range(offset, min(SAMPLE_BYTES, ibd_bytes - offset)))
     return digest.hexdigest()[:_ID_DIGITS]
 
 
 def identify_segments(dataset_id: str, bounds: Sequence[float]) -> str:
-    """Return the identity of a dataset's segments."""
+    """Return the identity of a dataset's segments: all ways of sorting make the same ones.
+
+    Parameters
+    ----------
+    dataset_id : str
+        Whose peaks they hold.
+    bounds : sequence of float
+        m/z between one segment and the next.
+    """
     return _hash_options("segments", dataset_id, list(bounds))
 
 
 def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:
-    """Return the identity of what many calls leave while they sort a dataset cut into spans."""
+    """Return the identity of what many calls leave while they sort a dataset cut into spans.
+
+    Parameters
+    ----------
+    segments_id : str
+        The segments that come of it.
+    cuts : sequence of int
+        Spectra at which the spans begin and end.
+    """
     return _hash_options("sort", segments_id, list(cuts))
 
 
@@ -80,6 +114,18 @@ def identify_run(
     config: RunConfig,
     databases: Sequence[tuple[str, str]],
 ) -> str:
-    """Return the identity of a run; ``databases`` are (name, content) pairs, in any order."""
+    """Return the identity of a run: equal input, config and version, equal results.
+
+    Parameters
+    ----------
+    dataset_id : str
+        Identity of the dataset's content.
+    dataset : DatasetFiles
+        Its name enters, because results say it; its keys do not.
+    config : RunConfig
+        The resolved config; all of it enters.
+    databases : sequence of (str, str)
+        Names and contents, in any order.
+    """
     options = (dataset_id, dataset.name, config.to_json(), sorted(databases))
     return _hash_options("run", RESULTS_VERSION, *options)

@@ -3,6 +3,10 @@
 Messages between states are read strictly: what one version writes, the same version reads. What is
 published is read by older and newer versions, too: `PublishedRecord` passes over fields it does
 not know, and takes a field's default where one is missing.
+
+A record is a frozen dataclass; its field types are the schema. They may be ``str``, ``int``,
+``float``, ``bool``, ``X | None``, ``tuple[X, ...]`` (a JSON list), ``dict[str, X]``, ``Any``, and
+whatever has ``from_json``: other records, and the science ring's config.
 """
 
 from __future__ import annotations
@@ -19,24 +23,26 @@ from ionbox_cloud.errors import InvalidMessage
 
 @functools.cache
 def _field_types(record_type: Any) -> dict[str, Any]:
+    """Return the types of a record's fields; cached, because resolving annotations is slow."""
     hints = get_type_hints(record_type)
     return {field.name: hints[field.name] for field in dataclasses.fields(record_type)}
 
 
 @dataclass(frozen=True)
 class JsonRecord:
-    """Base of frozen dataclasses with a JSON form."""
+    """Base of frozen dataclasses with a JSON form; strict unless `PublishedRecord`."""
 
     _tolerant: ClassVar[bool] = False
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Read a record.
+        """Read a record from parsed JSON.
 
         Raises
         ------
         InvalidMessage
-            If a field is missing, unknown or of another type.
+            If it is no object, or a field is missing, unknown or of another type; tolerant records
+            pass over unknown fields and take defaults for missing ones.
         """
         if not isinstance(value, Mapping):
             raise InvalidMessage(f"{cls.__name__}: expected an object, got {value!r}")
@@ -44,7 +50,9 @@ class JsonRecord:
         unknown = [] if cls._tolerant else sorted(set(value) - set(field_types))
         missing = sorted(set(field_types) - set(value) - cls._optional())
         if unknown or missing:
-            raise InvalidMessage(f"{cls.__name__}: unknown fields {unknown}, missing {missing}")
+            found = {"unknown fields": unknown, "missing": missing}
+            said = (f"{kind} {names}" for kind, names in found.items() if names)
+            raise InvalidMessage(f"{cls.__name__}: {', '.join(said)}")
         return cls(
             **{
                 name: _read_value(value[name], kind, f"{cls.__name__}.{name}")
@@ -75,15 +83,19 @@ class JsonRecord:
 
 @dataclass(frozen=True)
 class PublishedRecord(JsonRecord):
-    """Base of records that other versions read: unknown fields are passed over."""
+    """Base of records that other versions read: unknown fields are passed over.
+
+    New fields need a default, because older records lack them.
+    """
 
     _tolerant: ClassVar[bool] = True
 
 
 def _read_value(value: Any, kind: Any, place: str) -> Any:
+    """Read a value of a type; ``place`` is the field, for messages."""
     if hasattr(kind, "from_json"):
         return _read_record(value, kind.from_json, place)
-    if isinstance(kind, types.UnionType):
+    if isinstance(kind, types.UnionType):  # only X | None is in use
         inner = next(part for part in get_args(kind) if part is not type(None))
         return None if value is None else _read_value(value, inner, place)
     if get_origin(kind) is tuple:
@@ -94,9 +106,9 @@ def _read_value(value: Any, kind: Any, place: str) -> Any:
         inner = get_args(kind)[1]
         return {name: _read_value(item, inner, f"{place}.{name}") for name, item in value.items()}
     plain = get_origin(kind) or kind
-    if plain is float and type(value) is int:
+    if plain is float and type(value) is int:  # JSON may write 1.0 as 1
         return float(value)
-    if plain is not Any and type(value) is not plain:
+    if plain is not Any and type(value) is not plain:  # not isinstance: a bool is an int there
         raise InvalidMessage(f"{place}: expected {plain.__name__}, got {value!r}")
     return value
 

@@ -4,7 +4,7 @@
 
     inbox    whatever users drop; keys come with the request
 
-    work     claims/<claim>/<n>.json                   a drop, and the run it asks for
+    work     claims/<claim>/<n>.json                   an attempt at what was dropped
              databases/<content>                       a molecule table, as given
              datasets/<dataset>/header.npz             the imzML header as arrays
                                 mask.npz               measured pixels
@@ -36,7 +36,9 @@
              databases/<name>.json                     whether a molecule table in the inbox is fit
 
 ``<claim>``, ``<dataset>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>`` and ``<run>``
-are hashes of content and options: equal input, equal key. ``<execution>`` is one attempt.
+are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key, so a run finds
+what an earlier one computed. ``<execution>`` is one attempt, and what lies below it is of no use to
+another. An object that says that others are complete is written after them.
 """
 
 from __future__ import annotations
@@ -45,17 +47,17 @@ from ionbox_cloud.published import STATUS
 
 
 def claim(claim_id: str) -> str:
-    """Return the folder of the attempts at what was dropped."""
+    """Return the folder of the attempts at what was dropped: one dataset, one content."""
     return f"claims/{claim_id}"
 
 
 def claim_attempt(claim_id: str, attempt: int) -> str:
-    """Return the key of one attempt."""
+    """Return the key of one attempt, the first of which is 1; keys sort by number."""
     return f"{claim(claim_id)}/{attempt:05}.json"
 
 
 def database(content_id: str) -> str:
-    """Return the key of a molecule table."""
+    """Return the key of a molecule table, copied from the inbox, where it may be replaced."""
     return f"databases/{content_id}"
 
 
@@ -65,7 +67,7 @@ def header(dataset_id: str) -> str:
 
 
 def mask(dataset_id: str) -> str:
-    """Return the key of which pixels of a dataset were measured."""
+    """Return the key of a dataset's mask: which pixels were measured."""
     return f"datasets/{dataset_id}/mask.npz"
 
 
@@ -90,7 +92,7 @@ def pattern_chunk(patterns_id: str, chunk: int) -> str:
 
 
 def pattern_chunk_summary(patterns_id: str, chunk: int) -> str:
-    """Return the key of what says that a chunk is complete."""
+    """Return the key of a chunk's summary; written after the chunk, so it says that it is there."""
     return f"{patterns(patterns_id)}/chunk-{chunk:05}.json"
 
 
@@ -100,7 +102,7 @@ def scores(scores_id: str) -> str:
 
 
 def scores_plan(scores_id: str) -> str:
-    """Return the key of how ions are cut into items."""
+    """Return the key of the list of items that the ions are cut into to be scored."""
     return f"{scores(scores_id)}/plan.json"
 
 
@@ -115,7 +117,7 @@ def run_plan(execution_id: str) -> str:
 
 
 def sort(sort_id: str) -> str:
-    """Return the folder of what is in between when many calls sort a dataset."""
+    """Return the folder of what lies between ibd and segments when many calls sort a dataset."""
     return f"sort/{sort_id}"
 
 
@@ -125,22 +127,22 @@ def sorted_span(sort_id: str, index: int) -> str:
 
 
 def sorted_span_summary(sort_id: str, index: int) -> str:
-    """Return the key of what says that a sorted span is there, and what is in it."""
+    """Return the key of a sorted span's summary; written after the span, so it says it is there."""
     return f"{sort(sort_id)}/span-{index:05}.npz"
 
 
 def sorted_span_counts(sort_id: str) -> str:
-    """Return the key of the peaks per span and segment."""
+    """Return the key of how many peaks each span has in each segment."""
     return f"{sort(sort_id)}/counts.npz"
 
 
 def all_merged_segments(sort_id: str) -> str:
-    """Return the folder of what says which segments are there."""
+    """Return the folder of the records of merged segments."""
     return f"{sort(sort_id)}/merged"
 
 
 def merged_segments(sort_id: str, first: int) -> str:
-    """Return the key of what says that segments from the first on are there."""
+    """Return the key of the record that an item's segments, from ``first`` on, are all written."""
     return f"{all_merged_segments(sort_id)}/{first:05}.json"
 
 
@@ -165,7 +167,7 @@ def items(execution_id: str, state: str) -> str:
 
 
 def image_record(execution_id: str, item: int) -> str:
-    """Return the key of what says that the images of an item are written."""
+    """Return the key of the record that all images of an item are written."""
     return f"executions/{execution_id}/images/{item:05}.json"
 
 
@@ -185,7 +187,7 @@ def records(execution_id: str) -> str:
 
 
 def record(execution_id: str, state: str, item: int) -> str:
-    """Return the key of what one call cost."""
+    """Return the key of what one call took: time and memory."""
     return f"{records(execution_id)}/{state}/{item:05}.json"
 
 
@@ -205,7 +207,7 @@ def tic(segments_id: str) -> str:
 
 
 def segments_manifest(segments_id: str) -> str:
-    """Return the key of what says that all segments are there."""
+    """Return the key of the segments' manifest; written last, so it says that all are there."""
     return f"{segments(segments_id)}/manifest.json"
 
 
@@ -215,7 +217,11 @@ def results(dataset_id: str, run_id: str, name: str = "") -> str:
 
 
 def announcement(execution_id: str, ended_ms: int) -> str:
-    """Return the key of what says that people were told of an end of an execution."""
+    """Return the key of the mark that an end of an execution was announced.
+
+    An execution that is redriven ends more than once: the time, in milliseconds since 1970, tells
+    its ends apart.
+    """
     return f"executions/{execution_id}/announced/{ended_ms:013}.json"
 
 

@@ -1,6 +1,8 @@
 """The memory ladder: the sizes at which functions are deployed, and where a call starts on it.
 
-A call that runs out of memory goes one rung up; the state machine does that.
+A Lambda function has one memory size, so each size (rung) is a function of its own. The plan
+predicts what a call needs and picks the rung; a call that runs out of memory all the same goes one
+rung up, which the state machine does. Rungs are counted from 0, the smallest.
 """
 
 from __future__ import annotations
@@ -16,13 +18,19 @@ OUT_OF_MEMORY = frozenset(
 )
 """What a function that lacks memory fails with, as the state machine sees it."""
 
-# What the plan expects is a fit; a call that climbs has cost money for nothing.
+# Predictions are fits, a few per cent off either way; a call that climbs was paid for nothing.
 _MARGIN = 1.1
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Sizes of the functions of every state, in MB, lowest first."""
+    """Sizes of the functions of every state.
+
+    Attributes
+    ----------
+    rungs_mb : mapping of str to tuple of int
+        By state, in MB, lowest first.
+    """
 
     rungs_mb: Mapping[str, tuple[int, ...]]
 
@@ -33,24 +41,24 @@ class Ladder:
         Raises
         ------
         InvalidMessage
-            If the environment does not have it.
+            If the variable is not set, or is not JSON.
         """
         table = read_json_setting(RUNGS_VARIABLE)
         return cls({state: tuple(rungs) for state, rungs in table.items()})
 
     def start_rung(self, state: str, memory_mb: int) -> int:
-        """Return the lowest rung that should do for what a call is expected to need."""
+        """Return the lowest rung that should do for ``memory_mb``, else the highest there is."""
         rungs = self.rungs_mb[state]
         return min(bisect.bisect_left(rungs, memory_mb * _MARGIN), len(rungs) - 1)
 
     def top_mb(self, state: str) -> int:
-        """Return the largest size of a state's function."""
+        """Return the largest size of a state's function, MB."""
         return self.rungs_mb[state][-1]
 
     def fits(self, state: str, memory_mb: int) -> bool:
-        """Say whether the largest size should do."""
+        """Say whether the largest size should do for ``memory_mb``."""
         return memory_mb * _MARGIN <= self.top_mb(state)
 
     def climbs(self, state: str, start_rung: int, rung_mb: int) -> int:
-        """Return how many rungs a call went up from where it started."""
+        """Return how many rungs a call went up from where it started to ``rung_mb``."""
         return max(0, bisect.bisect_left(self.rungs_mb[state], rung_mb) - start_rung)

@@ -1,4 +1,7 @@
-"""The one structured log of all functions; whoever logs a run first adds its id to it."""
+"""The one structured log of all functions, JSON lines.
+
+`ionbox_cloud.handlers` adds state, execution, run and item to every line of a call.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """What travels between states: ids, keys and counts, never data.
 
-One frozen type per message. Messages arrive as JSON and are refused if a field is missing, unknown
-or of another type, so that a mistake in the state machine shows where it is made.
+One frozen type per message; a docstring begins with the state it goes to or comes from. Messages
+arrive as JSON and are refused if a field is missing, unknown or of another type, so that a mistake
+in the state machine shows where it is made. Step Functions passes on at most 256 kB, and a Map's
+items together are more: they lie in an object, and its key travels (`ItemList`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from ionbox_cloud.json_record import JsonRecord
 
 @dataclass(frozen=True)
 class Message(JsonRecord):
-    """Base of all messages."""
+    """Base of what one state hands to another."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class WaitingRun(Message):
 
 @dataclass(frozen=True)
 class PlanRequest(Message):
-    """To PlanRun."""
+    """To PlanRun: the name of the attempt, and what it is asked for."""
 
     execution_id: str
     request: RunRequest
@@ -79,7 +81,11 @@ class PlanRequest(Message):
 
 @dataclass(frozen=True)
 class RunRef(Message):
-    """To every state that works on the whole run: the attempt and what it computes."""
+    """To every state that works on the whole run: the attempt and what it computes.
+
+    The rest is in the plan, which lies under ``execution_id``. ``run_id`` is the same for attempts
+    at the same results; here it is for logs and items.
+    """
 
     execution_id: str
     run_id: str
@@ -94,13 +100,13 @@ class SortChoice(Message):
     way : str
         ``lambda``, ``map`` or ``fargate``; ``reuse`` if the segments exist.
     rung : int
-        Where SegmentSpectra starts on the memory ladder.
-    n_items, items_key
+        Where SegmentSpectra starts on the memory ladder, from 0.
+    n_items, items_key : int, str
         The list of SortSpans: how many, and its key; 0 and empty if that is not the way.
     task_cpu, task_memory : str
-        Size of the Fargate task: 1/1024 of a processor, MB.
+        Size of the Fargate task, in 1/1024 of a processor and in MB; text, as ECS wants them.
     task_disk_gb : int
-        Its disk.
+        Disk of the Fargate task, GiB.
     """
 
     way: str
@@ -114,7 +120,10 @@ class SortChoice(Message):
 
 @dataclass(frozen=True)
 class PlannedRun(Message):
-    """From PlanRun: the run, and the choices the state machine makes."""
+    """From PlanRun: the run, and what the state machine needs to know to choose its way.
+
+    ``published`` says that the results are there: nothing is left to do but to say so.
+    """
 
     execution_id: str
     run_id: str
@@ -132,9 +141,21 @@ class ItemList(Message):
 
 @dataclass(frozen=True)
 class MapItem(Message):
-    """Base of the items of Maps: what an execution has one worker do, and what says it is done.
+    """Base of the items of Maps: what one call is to do, and what shows that it was done.
 
-    ``memory_mb`` is what the plan expects the worker to need.
+    Ranges of items are from ``start`` to ``stop``, without ``stop``.
+
+    Attributes
+    ----------
+    execution_id, run_id : str
+        The attempt, and what it computes.
+    item : int
+        Place in the Map's list, from 0. Finished work is not on the list, so this is not the number
+        of the chunk or span.
+    output_key : str
+        Key of the object that the call writes last.
+    memory_mb : int
+        What the plan expects the call to need, MB.
     """
 
     execution_id: str
@@ -144,7 +165,7 @@ class MapItem(Message):
     memory_mb: int = field(kw_only=True)
 
     def describe(self) -> str:
-        """Say in words what the item is."""
+        """Say in words what the item is, for messages about its failure."""
         raise NotImplementedError
 
 
@@ -175,7 +196,7 @@ class MergeItem(MapItem):
 
 @dataclass(frozen=True)
 class PatternItem(MapItem):
-    """To GenerateIsotopePatterns: ions ``start`` to ``stop`` of one database."""
+    """To GenerateIsotopePatterns: ions ``start`` to ``stop``, chunk ``chunk``, of one database."""
 
     patterns_id: str
     chunk: int
@@ -189,7 +210,10 @@ class PatternItem(MapItem):
 
 @dataclass(frozen=True)
 class ScoreItem(MapItem):
-    """To AnnotateSegments: score ions ``start`` to ``stop`` of a database of the run."""
+    """To AnnotateSegments: score ions ``start`` to ``stop`` of a database of the run.
+
+    ``database`` is its place in the plan's list, from 0.
+    """
 
     database: int
     start: int
@@ -214,7 +238,7 @@ class ImageItem(MapItem):
 
 @dataclass(frozen=True)
 class SortedDataset(Message):
-    """From whatever made the last segment: how many there are."""
+    """From the state that closed the segments: how many peaks and segments there are."""
 
     n_peaks: int
     n_segments: int
@@ -230,7 +254,10 @@ class PublishedRun(Message):
 
 @dataclass(frozen=True)
 class ErrorOutput(Message):
-    """An error as the state machine reports it: class name, and cause as text or JSON."""
+    """An error as the state machine reports it: class name, and cause as text or JSON.
+
+    The fields have capitals because Step Functions names them so.
+    """
 
     Error: str
     Cause: str
@@ -248,7 +275,7 @@ class ItemFailureReport(Message):
 
 @dataclass(frozen=True)
 class RunFailureReport(Message):
-    """To ReportFailure.
+    """To ReportFailure: which attempt at what failed, and how.
 
     ``kind`` is ``invalid_input`` (the user must act) or ``failed``; ``run_id`` is empty if the run
     failed before it was planned.

@@ -1,5 +1,7 @@
 """Names of what a run publishes: files, arrays and prefixes, each written down once.
 
+Handlers write them and the client reads them. ``docs/results.md`` says what is in each.
+
 ::
 
     results/<dataset>/<run>/
@@ -13,8 +15,8 @@
 
     executions/<execution>/status.json    STATUS: how an attempt ended
 
-A folder of this machine has STATUS beside the others, and SOURCES. ``docs/results.md`` says what
-is in them.
+On one machine, the user's folder has STATUS beside the others, and SOURCES: where this machine has
+the ibd and the sorted peaks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What a run is: decided by PlanRun, read by every later state."""
+"""What a run is: decided by PlanRun, read by every later state.
+
+PlanRun writes a `RunPlan` as ``executions/<execution>/plan.json``; no state changes it, and none
+asks anything of the inbox again but the ibd's bytes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,17 @@ from ionbox_cloud.store import Store
 
 @dataclass(frozen=True)
 class PlannedDatabase(JsonRecord):
-    """A database of the run: its name, and the identities of what is computed from it."""
+    """A database of the run: its name, and the identities of what is computed from it.
+
+    Attributes
+    ----------
+    name : str
+        That of its file without extension.
+    content_id, patterns_id, scores_id : str
+        Identities of its bytes, of its isotope patterns, and of their scores on this dataset.
+    n_molecules, n_skipped : int
+        Rows that were read, and bad ones that were left out.
+    """
 
     name: str
     content_id: str
@@ -32,33 +46,36 @@ class PlannedDatabase(JsonRecord):
 
 @dataclass(frozen=True)
 class RunPlan(JsonRecord):
-    """Everything later states need to know. Only the keys in the inbox depend on the attempt.
+    """Everything later states need to know.
+
+    Attempts with the same ``run_id`` make the same results; what does not change these may differ
+    between them: keys in the inbox, the way of sorting, ``force``, warnings.
 
     Attributes
     ----------
     run_id, dataset_id, segments_id : str
-        Identities.
+        Identities, see `ionbox_cloud.identity`.
     dataset : DatasetFiles
         Names and keys in the inbox.
     imzml_sha256 : str
         Checksum of the imzML.
-    ibd_bytes, ibd_etag
-        The ibd as it was when the run was planned.
+    ibd_bytes, ibd_etag : int, str
+        The ibd as it was when the run was planned; states refuse to read another.
     n_spectra, n_peaks, width, height : int
-        From the imzML; peaks as declared.
+        From the imzML: peaks as declared, and the size of the image in pixels.
     mz_type : str
-        Type of m/z in the ibd and in segments, as numpy writes it.
+        Type of m/z in the ibd and in segments, as numpy writes it: ``<f4`` or ``<f8``.
     checksum_algorithm : str
         Of the ibd: as the imzML declares, else SHA-256; as ``hashlib`` names it.
     segment_bounds : tuple of float
-        m/z at which the dataset is cut.
+        Ascending m/z at which the dataset is cut; one more segment than bounds.
     sort : SortPlan
         How the segments are made.
     span_cuts : tuple of int
         Spectra at which the dataset is cut into spans, 0 and the number of spectra included, if
         many calls sort it; else empty.
     config : RunConfig
-        With nothing left open.
+        The resolved config: nothing in it is left open.
     databases : tuple of PlannedDatabase
         In the order of the request.
     force : bool
@@ -95,7 +112,7 @@ class RunPlan(JsonRecord):
 
     @property
     def n_segments(self) -> int:
-        """Segments of the dataset."""
+        """Number of segments that the bounds make."""
         return len(self.segment_bounds) + 1
 
     @property
@@ -105,7 +122,15 @@ class RunPlan(JsonRecord):
 
 
 def read_plan(work: Store, execution_id: str) -> RunPlan:
-    """Read the plan of an execution."""
+    """Read the plan of an execution.
+
+    Raises
+    ------
+    MissingObject
+        If PlanRun has not written it.
+    InvalidMessage
+        If another version of ionbox wrote it.
+    """
     return RunPlan.from_json(work.read_json(keys.run_plan(execution_id)))
 
 
@@ -120,20 +145,18 @@ def is_published(results: Store, plan: RunPlan) -> bool:
 
 @dataclass(frozen=True)
 class SortPlan(PublishedRecord):
-    """The way that was taken.
+    """How a dataset's peaks are sorted, as planned; the run record says it, too.
 
     Attributes
     ----------
     way : str
-        ``lambda``, ``map`` or ``fargate``.
+        ``lambda``, ``map`` or ``fargate``, see `ionbox_cloud.planning.sort_plan`.
     memory_mb : int
-        What a call is expected to need; of a task, what it has.
-    disk_gb : int
-        Of a task.
-    vcpu : int
-        Of a task.
+        Memory in MB that one call is expected to need, or that the Fargate task has.
+    disk_gb, vcpu : int
+        Disk in GiB and processors of the Fargate task; 0 for the other ways.
     predicted_seconds, predicted_dollars : float
-        By rates that were not measured on AWS.
+        Wall clock and price of sorting, by rates that were not measured on AWS.
     """
 
     way: str

@@ -1,5 +1,9 @@
 """What is written down about a run: `RunRecord` is ``run.json``, `RunStatus` ``status.json``.
 
+``run.json`` lies in the results and says what a run was and found; PublishResults writes it last.
+``status.json`` lies under the execution and says how one attempt ended: PublishResults,
+ReportFailure or, where neither could, AnnounceEnd writes it.
+
 Other versions of ionbox read both, so fields keep their names and meaning, new ones have a default,
 and what a reader does not know it passes over.
 """
@@ -21,7 +25,7 @@ from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 @dataclass(frozen=True)
 class Versions(PublishedRecord):
-    """Versions of what decides a result."""
+    """Versions of what decides a result: ionbox, its science ring, Python and numpy."""
 
     ionbox: str
     science: str
@@ -47,8 +51,10 @@ class DatasetRecord(PublishedRecord):
     ----------
     id, name : str
         Its identity, and what people call it.
-    n_spectra, n_peaks, width, height : int
-        As declared in the imzML; pixels.
+    n_spectra, n_peaks : int
+        As declared in the imzML.
+    width, height : int
+        Size of the image, pixels.
     mz_min, mz_max : float or None
         Lowest and highest m/z of a peak; None in results of early versions.
     pixel_size_um : list of float or None
@@ -56,7 +62,7 @@ class DatasetRecord(PublishedRecord):
     imzml_sha256 : str
         Checksum of the imzML.
     ibd_bytes : int
-        Size of the ibd.
+        Size of the ibd, bytes.
     ibd_checksum : IbdChecksum or None
         Its checksum, and whether the imzML declares the same.
     """
@@ -84,7 +90,7 @@ class DatasetRecord(PublishedRecord):
 
 @dataclass(frozen=True)
 class SourceRecord(PublishedRecord):
-    """Where the data of a run lie: segments in the results bucket, the ibd in the inbox."""
+    """Where the data of a run lie: folder of segments in the results bucket, key of the ibd."""
 
     segments: str = ""
     ibd: str = ""
@@ -106,8 +112,8 @@ class DatabaseRecord(PublishedRecord):
     n_annotations, n_dropped : int
         Annotations, and targets that were found but whose FDR reached 1.
     version : str or None
-        Of the database; tables of molecules say none.
-    n_targets, n_measured, best_msm, best_decoy_msm
+        Version of the database; tables of molecules say none.
+    n_targets, n_measured, best_msm, best_decoy_msm : int, int, float, float
         As of `ionbox_science.annotation.quality.ScoreTally`.
     """
 
@@ -126,13 +132,16 @@ class DatabaseRecord(PublishedRecord):
     version: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Write what is known."""
+        """Write the record as JSON values, without a version if there is none."""
         return {name: value for name, value in super().to_json().items() if value is not None}
 
 
 @dataclass(frozen=True)
 class SummaryRow(PublishedRecord):
-    """Annotations of one kind of ion in one database, cumulated by FDR level; then ``all``."""
+    """Annotations of one kind of ion in one database.
+
+    ``counts`` has how many are within each FDR level, such as ``0.1``, and all of them as ``all``.
+    """
 
     database: str
     ion: str
@@ -148,13 +157,13 @@ class StateTotals(PublishedRecord):
     items : int
         Calls that succeeded.
     duration_s, cpu_s : float
-        Sums.
+        Sums over the calls, seconds.
     peak_memory_mb, planned_memory_mb : float, int
-        The most that one call took, and that the plan expected of one.
+        The most that one call took, and that the plan expected of one, MB.
     climbs : int
         Rungs of the memory ladder that calls went up: each is a call that was killed.
     gb_s : float
-        Memory of the function or task times duration.
+        Memory of the function or task times duration, gigabyte seconds.
     dollars : float
         Their price on AWS, by `ionbox_cloud.planning.prices`.
     """
@@ -171,7 +180,7 @@ class StateTotals(PublishedRecord):
 
 @dataclass(frozen=True)
 class StateBill(PublishedRecord):
-    """What one state cost."""
+    """What one state cost: gigabyte seconds, calls, US dollars."""
 
     gb_s: float
     requests: int
@@ -187,15 +196,15 @@ class Bill(PublishedRecord):
     Attributes
     ----------
     dollars : float
-        In all; ``workflow_dollars`` of them for the state machine's transitions.
+        US dollars in all; ``workflow_dollars`` of them for the state machine's transitions.
     gb_s : float
-        Memory of functions and tasks times duration.
+        Memory of functions and tasks times duration, gigabyte seconds.
     requests : int
-        Calls.
-    states : dict
+        Calls of functions and tasks that succeeded.
+    states : dict of str to StateBill
         The same by state.
     on_aws : bool
-        Whether it was paid.
+        Whether the run was on AWS; if not, this is what it would have cost there.
     prices : str
         Whose prices, and their date.
     """
@@ -216,19 +225,19 @@ class RunRecord(PublishedRecord):
     Attributes
     ----------
     run_id : str
-        Its identity.
+        Identity of the run.
     dataset : DatasetRecord
-        What was annotated.
+        The dataset that was annotated.
     config : RunConfig
-        With what settings, defaults included.
+        The resolved config, defaults included.
     databases : tuple of DatabaseRecord
         In the order of the request.
     versions : Versions
-        Of what decides a result.
+        What made these results.
     n_annotations : int
         Rows of ``annotations.csv``.
     summary : tuple of SummaryRow
-        Per database and kind of ion.
+        Counts of annotations per database and kind of ion.
     warnings : tuple of str
         What the user should know.
     segments_id : str
@@ -238,9 +247,9 @@ class RunRecord(PublishedRecord):
     sort : SortPlan or None
         How the peaks were sorted.
     states : dict of str to StateTotals
-        What each state took.
+        What the calls of each state took together.
     cost : Bill or None
-        In dollars.
+        What these calls cost.
     """
 
     run_id: str
@@ -277,17 +286,18 @@ class RunStatus(PublishedRecord):
         ``succeeded``, ``invalid_input`` (the user must act), ``failed``, ``timed_out`` or
         ``cancelled``.
     execution_id : str
-        Which attempt.
+        Name of the attempt's execution.
     ended : str or None
-        When, in UTC.
+        When, in UTC, as ISO 8601.
     dataset, run_id : str or None
         Which run; ``run_id`` is empty if it was never planned.
-    results, reused, n_annotations
-        Of a success: folder of the results, whether they were there before, and how many.
+    results, reused, n_annotations : str, bool, int, or None
+        Of a success: folder of the results, whether they were there before, and rows of
+        ``annotations.csv``.
     error, message, advice : str or None
         Of anything else: error class, what was wrong, what to do.
     cost : Bill or None
-        Of this attempt.
+        What this attempt cost.
     older_results, replaced_results : str or None
         On one machine: the run whose results are still in the user's folder, and the one whose
         results were there before.
@@ -310,9 +320,9 @@ class RunStatus(PublishedRecord):
 
     @property
     def succeeded(self) -> bool:
-        """Whether there are results."""
+        """Whether the attempt ended with results."""
         return self.status == "succeeded"
 
     def to_json(self) -> dict[str, Any]:
-        """Write what applies."""
+        """Write the record as JSON values, without fields that do not apply (None)."""
         return {name: value for name, value in super().to_json().items() if value is not None}

@@ -1,4 +1,8 @@
-"""What the calls of an execution took together, what that costs, and how the execution ended."""
+"""What the calls of an execution took together, what that costs, and how the execution ended.
+
+PublishResults and ReportFailure read the call records that every call left in the work bucket, add
+them up per state, and write the sum into ``run.json`` and ``status.json``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.run_record import Bill, RunStatus, StateBill, StateTotals
 from ionbox_cloud.store import Store
 
+# These are no Maps: their message is a `RunRef`, so what they should need is in the plan.
 _SORT_ALL = {"SegmentSpectra", TASK}
 
 
@@ -23,11 +28,16 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where the records are.
     execution_id : str
-        Which execution.
+        Name of the execution.
     plan : RunPlan or None
         Its plan, if it has one.
+
+    Returns
+    -------
+    dict
+        State → totals, for the states that have been called.
     """
     calls: dict[str, list[CallRecord]] = {}
     for key in work.list(keys.records(execution_id)):
@@ -52,14 +62,14 @@ def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) ->
 
 
 def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
-    if call.state not in ladder.rungs_mb:
+    if call.state not in ladder.rungs_mb:  # the Fargate task
         return 0
     start = ladder.start_rung(call.state, planned_mb or call.planned_mb)
     return ladder.climbs(call.state, start, call.rung_mb)
 
 
 def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> Bill:
-    """Return what a run cost, or would have cost on AWS."""
+    """Return what calls cost, or would have cost on AWS, with the transitions around them."""
     prices = read_prices()
     n_calls = sum(total.items for total in states.values())
     calls = sum(total.dollars for total in states.values())
@@ -78,6 +88,6 @@ def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> Bill:
 
 
 def write_status(results: Store, status: RunStatus) -> None:
-    """Write how an execution ended: now."""
+    """Write the status of an execution; it ended now, whatever ``status`` says of the time."""
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     results.write_json(keys.status(status.execution_id), replace(status, ended=ended).to_json())

@@ -1,4 +1,9 @@
-"""What a handler needs to know from its environment, read once."""
+"""What a handler needs to know from its environment, read once.
+
+One frozen class per kind of function. On AWS the stack sets the variables (``cdk/functions.py``,
+``cdk/events.py``, ``cdk/sort_task.py``), on one machine the local runner does
+(``ionbox/local/runtime.py``). Nothing else in this ring reads the environment.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +50,8 @@ class Settings:
     results_url : str
         Segments, results and the status of every execution.
     work_expiry_days, segments_expiry_days : int
-        When storage removes intermediates, and segments; 0 for never.
+        Age in days at which storage removes intermediates, and segments; 0 for never. What is
+        nearly that old is not used again.
     """
 
     inbox_url: str
@@ -56,7 +62,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; name every variable that is missing."""
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        InvalidMessage
+            If a variable is not set or empty; all that are missing are named.
+        """
         inbox, work, results = _read(environment, INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE)
         work_days, segments_days = (int(environment.get(name, 0)) for name in EXPIRY_VARIABLES)
         return cls(inbox, work, results, work_days, segments_days)
@@ -69,7 +81,7 @@ class TaskSettings:
     Attributes
     ----------
     task_token : str
-        Stands for the waiting state.
+        Given back with the result, it tells Step Functions which waiting state it is for.
     message : str
         The state's message as JSON text.
     memory_mb : int
@@ -85,7 +97,13 @@ class TaskSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TaskSettings:
-        """Read the settings; name every variable that is missing."""
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        InvalidMessage
+            If a variable is missing.
+        """
         token, message, memory = _read(
             environment, TOKEN_VARIABLE, MESSAGE_VARIABLE, MEMORY_VARIABLE
         )
@@ -104,7 +122,7 @@ class IntakeSettings:
     Attributes
     ----------
     objects : Settings
-        Where objects live.
+        Where the three stores are.
     state_machine_arn : str
         Whose executions the runs become.
     run_queue_url, kick_queue_url : str
@@ -112,7 +130,7 @@ class IntakeSettings:
     topic_arn : str
         Where people are told what they must know.
     default_config : str
-        A JSON object: the settings of runs that say nothing else.
+        A JSON object: settings that apply where neither the user nor the imzML says anything.
     """
 
     objects: Settings
@@ -124,7 +142,13 @@ class IntakeSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> IntakeSettings:
-        """Read the settings; name every variable that is missing."""
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        InvalidMessage
+            If a variable is missing, or the default config is no JSON object.
+        """
         values = _read(
             environment,
             STATE_MACHINE_VARIABLE,
@@ -134,11 +158,11 @@ class IntakeSettings:
             DEFAULT_CONFIG_VARIABLE,
         )
         settings = cls(Settings.from_environment(environment), *values)
-        settings.default_settings()
+        settings.default_settings()  # refuses a bad one here, before anything is claimed
         return settings
 
     def default_settings(self) -> dict[str, Any]:
-        """Return the default config.
+        """Return the default config as settings by name.
 
         Raises
         ------
@@ -167,7 +191,7 @@ class StartRunsSettings:
     run_queue_url, kick_queue_url : str
         Runs that wait for their turn, and what wakes StartRuns.
     max_runs : int
-        Executions at once.
+        Executions that may run at once.
     """
 
     state_machine_arn: str
@@ -177,7 +201,13 @@ class StartRunsSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StartRunsSettings:
-        """Read the settings; name every variable that is missing."""
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        InvalidMessage
+            If a variable is missing, or the number of runs is not one above 0.
+        """
         arn, run_queue, kick_queue, max_runs = _read(
             environment,
             STATE_MACHINE_VARIABLE,
@@ -197,7 +227,7 @@ class AnnounceEndSettings:
     Attributes
     ----------
     objects : Settings
-        Where objects live.
+        Where the three stores are.
     topic_arn : str
         Where people are told how a run ended.
     event_bus : str
@@ -210,12 +240,19 @@ class AnnounceEndSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> AnnounceEndSettings:
-        """Read the settings; name every variable that is missing."""
+        """Read the settings from the environment.
+
+        Raises
+        ------
+        InvalidMessage
+            If a variable is missing.
+        """
         values = _read(environment, TOPIC_VARIABLE, EVENT_BUS_VARIABLE)
         return cls(Settings.from_environment(environment), *values)
 
 
 def _read(environment: Mapping[str, str], *variables: str) -> list[str]:
+    """Return the values of variables, all of which must be set."""
     missing = [name for name in variables if not environment.get(name)]
     if missing:
         raise InvalidMessage(f"not set in the environment: {', '.join(missing)}")
@@ -228,7 +265,7 @@ def read_json_setting(variable: str, environment: Mapping[str, str] = os.environ
     Raises
     ------
     InvalidMessage
-        If the variable is missing or something else.
+        If the variable is not set, or its value is not JSON.
     """
     (text,) = _read(environment, variable)
     try:

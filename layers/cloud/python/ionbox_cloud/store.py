@@ -1,6 +1,8 @@
 """Reading and writing objects: the same calls on S3, a local folder and memory.
 
-Writes are atomic: an object is there whole or not at all. Nothing else in ionbox touches storage.
+Handlers get three stores (`Stores`): the inbox, work and results buckets, or folders of these names
+on one machine. Keys come from `ionbox_cloud.keys`. Writes are atomic: an object is there whole or
+not at all, so an object that is there is a finished one. Nothing else in ionbox touches storage.
 """
 
 from __future__ import annotations
@@ -39,11 +41,11 @@ if TYPE_CHECKING:
 _MEMORY = "memory:"
 _S3 = "s3:"
 
-_SLICE_BYTES = 8 << 20
+_SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 20  # of a download, for a progress bar that moves
 
-_READ_AT_ONCE = 32
+_READ_AT_ONCE = 32  # small objects: the time is in waiting
 
 _SILENCE = timedelta(minutes=1)
 """How long a person's connection may bring nothing; as long as it brings something it is waited
@@ -75,7 +77,7 @@ class ObjectFacts:
     Attributes
     ----------
     n_bytes : int
-        Size.
+        Size of the object, bytes.
     etag : str
         Changes with the content.
     version : str
@@ -89,20 +91,25 @@ class ObjectFacts:
 
 
 class Store:
-    """One bucket or folder.
+    """One bucket or folder, whose objects have keys and bytes.
+
+    Every method that asks storage may raise `AccessDenied`, if storage refuses for good, and
+    `StoreUnavailable`, if it does not answer properly; those that need an object raise
+    `MissingObject` if there is none.
 
     Parameters
     ----------
     objects : ObjectStore
-        An obstore store.
+        The obstore store that does the work.
     url : str
-        Where it is.
+        Its address, as for `open`.
     expiry_days : int
-        The age at which storage removes what is kept to be used again; 0 for never.
+        The age in days at which storage removes what is kept to be used again; 0 for never.
     access : mapping
-        What obstore needs to open a part of it, besides the environment.
+        Credentials, region and endpoint, if not those of the environment; kept to open a part of
+        the bucket with, too.
     create : bool
-        Whether folders are made that are not there, for who writes into them.
+        Whether missing folders are made; callers that only read want none.
     """
 
     def __init__(
@@ -115,7 +122,7 @@ class Store:
         create: bool = True,
     ) -> None:
         self._objects = objects
-        self._url = url
+        self.url = url
         self._expiry_days = expiry_days
         self._access = access or {}
         self._create = create
@@ -125,7 +132,7 @@ class Store:
     def open(cls, url: str, expiry_days: int = 0, *, create: bool = True) -> Store:
         """Open ``s3://bucket``, ``file:///folder`` (made if absent) or ``memory://``.
 
-        Who only reads says ``create=False``: then no folder is ever made.
+        Callers that only read say ``create=False``: then no folder is ever made.
 
         Raises
         ------
@@ -140,7 +147,17 @@ class Store:
 
     @classmethod
     def open_bucket(cls, url: str, session: boto3.Session, endpoint: str | None = None) -> Store:
-        """Open ``s3://bucket`` with a person's login instead of the environment's."""
+        """Open ``s3://bucket`` with a person's login instead of the environment's.
+
+        Parameters
+        ----------
+        url : str
+            Address of the bucket.
+        session : boto3.Session
+            Has the person's credentials, and the region.
+        endpoint : str or None
+            URL of a service that stands for S3, for tests; None for S3.
+        """
         from obstore.auth.boto3 import Boto3CredentialProvider
 
         access: dict[str, Any] = {"credential_provider": Boto3CredentialProvider(session)}
@@ -154,7 +171,7 @@ class Store:
     @property
     def is_remote(self) -> bool:
         """Whether it is a bucket, not a folder or memory."""
-        return self._url.startswith("s3:")
+        return self.url.startswith("s3:")
 
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
@@ -162,15 +179,21 @@ class Store:
         In memory, what such a library writes is not seen through this store: obstore cannot open
         part of a memory store.
         """
-        if self._url.startswith(_MEMORY):
+        if self.url.startswith(_MEMORY):
             return self._folders.setdefault(folder, MemoryStore())
-        url = f"{self._url}/{folder}"
+        url = f"{self.url}/{folder}"
         if self._access:
             return from_url(url, **self._access)
         return Store.open(url, create=self._create)._objects
 
     def read(self, key: str) -> bytes:
-        """Read a whole object."""
+        """Read a whole object.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        """
         with _named_errors(key):
             return bytes(obstore.get(self._objects, key).bytes())
 
@@ -182,7 +205,22 @@ class Store:
             return None
 
     def download(self, key: str, path: Path, tell: Callable[[int], None]) -> None:
-        """Copy an object to a file, whatever its size; ``tell`` gets the bytes that arrived."""
+        """Copy an object to a file, a piece at a time.
+
+        Parameters
+        ----------
+        key : str
+            Key of the object.
+        path : Path
+            The file, which is replaced.
+        tell : callable
+            Is told the number of bytes of each piece that arrived.
+
+        Raises
+        ------
+        MissingObject
+            If there is no object; then no file is made.
+        """
         with _named_errors(key):
             found = obstore.get(self._objects, key)
         with path.open("wb") as file:
@@ -191,15 +229,24 @@ class Store:
                 tell(len(piece))
 
     def read_range(self, key: str, offset: int, n_bytes: int) -> memoryview:
-        """Read ``n_bytes`` from ``offset``; no copy is made."""
-        if n_bytes == 0:
+        """Read ``n_bytes`` from ``offset``, both in bytes; no copy is made.
+
+        Raises
+        ------
+        MissingObject
+            If there is no object, or it ends before ``offset``.
+        """
+        if n_bytes == 0:  # HTTP has no range without bytes
             return memoryview(b"")
         with _named_errors(key), self._long_enough(key, offset):
             return memoryview(obstore.get_range(self._objects, key, start=offset, length=n_bytes))
 
     @contextlib.contextmanager
     def _long_enough(self, key: str, offset: int) -> Iterator[None]:
-        """Tell an object that ends before an offset from storage that does not answer."""
+        """Tell an object that ends before an offset from storage that does not answer.
+
+        Both are one error to the library, but only the second is worth a retry.
+        """
         try:
             yield
         except BaseError:
@@ -219,7 +266,10 @@ class Store:
                 obstore.put(self._objects, key, _cut(data))
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write an object unless it exists; say whether it was written."""
+        """Write an object unless it exists; say whether it was written.
+
+        A conditional put: of several callers at once, exactly one gets True.
+        """
         try:
             with _named_errors(key):
                 obstore.put(self._objects, key, data, mode="create")
@@ -234,6 +284,7 @@ class Store:
                 meta = obstore.head(self._objects, key)
         except MissingObject:
             return None
+        # only the inbox keeps versions; elsewhere the time of the write has to do
         version = meta["version"] or meta["last_modified"].isoformat()
         return ObjectFacts(meta["size"], meta["e_tag"] or "", version)
 
@@ -242,14 +293,18 @@ class Store:
         return self.facts(key) is not None
 
     def list_beginning(self, start: str) -> list[str]:
-        """Return the keys that begin with a text, sorted; cheap however many others there are."""
+        """Return the keys that begin with a text and go on, sorted; cheap whatever else there is.
+
+        ``start`` need not end at a folder. The library lists folders only, so this lists a folder
+        from ``start`` on and stops where keys begin otherwise.
+        """
         folder = start.rpartition("/")[0]
         found: list[str] = []
         with _named_errors(start):
             for batch in obstore.list(self._objects, folder or None, offset=start):
                 here = [meta["path"] for meta in batch if meta["path"].startswith(start)]
                 found += here
-                if len(here) < len(batch) and self._url.startswith(_S3):
+                if len(here) < len(batch) and self.url.startswith(_S3):
                     break  # S3 lists in order: what follows begins otherwise
         return sorted(found)
 
@@ -272,7 +327,11 @@ class Store:
             return dict(sorted((meta["path"], meta["size"]) for batch in found for meta in batch))
 
     def list_lasting(self, prefix: str) -> set[str]:
-        """Return the keys below a prefix of objects that will still be there after any run."""
+        """Return the keys below a prefix of objects that will still be there after any run.
+
+        Lifecycle rules remove objects one by one, by age. What would be removed while a run uses it
+        counts as absent; it is then made again, and so renewed.
+        """
         with _named_errors(prefix):
             found = obstore.list(self._objects, prefix.rstrip("/"))
             objects = (meta for batch in found for meta in batch)
@@ -285,7 +344,7 @@ class Store:
         return age < timedelta(days=self._expiry_days) - _LONGEST_USE
 
     def read_json(self, key: str) -> Any:
-        """Read a JSON object."""
+        """Read an object and parse it as JSON."""
         return json.loads(self.read(key))
 
     def read_json_if_whole(self, key: str) -> Any:
@@ -302,11 +361,12 @@ class Store:
             return list(threads.map(self.read_json_if_whole, keys))
 
     def write_json(self, key: str, value: Any) -> None:
-        """Write JSON that people may read."""
+        """Write a value as JSON, laid out for people; see `encode_json`."""
         self.write(key, encode_json(value))
 
     def read_arrays(self, key: str) -> Arrays:
-        """Read named arrays."""
+        """Read what `write_arrays` wrote: a name → array mapping."""
+        # never pickles: reading one runs what is in it
         with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
             return dict(archive)
 
@@ -322,7 +382,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Stores:
-    """The three places objects live; see `Settings`."""
+    """The three places objects live: inbox, work and results; see `Settings`."""
 
     inbox: Store
     work: Store
@@ -330,7 +390,7 @@ class Stores:
 
     @classmethod
     def open(cls, settings: Settings) -> Stores:
-        """Open all three."""
+        """Open inbox, work and results as the settings say; folders that are absent are made."""
         return cls(
             Store.open(settings.inbox_url),
             Store.open(settings.work_url, settings.work_expiry_days),
@@ -340,7 +400,7 @@ class Stores:
 
 @functools.cache
 def open_stores(settings: Settings) -> Stores:
-    """Open the stores once per process."""
+    """Open the stores once per process: connections are kept from call to call."""
     return Stores.open(settings)
 
 
@@ -377,7 +437,7 @@ def _named_errors(key: str) -> Iterator[None]:
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
-        raise
+        raise  # an answer, which `create` asked for
     except (BaseError, FileNotFoundError) as error:
         raise _translate(error, key) from error
 

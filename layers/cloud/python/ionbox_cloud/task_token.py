@@ -4,6 +4,9 @@ The state machine starts the task with a token and waits until the token comes b
 or an error; heartbeats in between tell it that the task lives. The other way round, a heartbeat
 that is refused tells the task that nobody waits any more: stopping an execution does not stop its
 tasks. A task that dies without a word is noticed by the heartbeats that are missing.
+
+`state_task` is to a task what `ionbox_cloud.handlers.state_handler` is to a Lambda function;
+SortSpectra (``functions/sort_spectra/task.py``) is the only one.
 """
 
 from __future__ import annotations
@@ -33,11 +36,14 @@ from ionbox_cloud.store import Stores
 MAX_ERROR = 256
 MAX_CAUSE = 32768
 
+# Exit codes, for whoever looks at a stopped task; the state machine goes by the token alone.
 EXIT_FAILED = 1
 EXIT_ABANDONED = 3
 EXIT_STOPPED = 128 + signal.SIGTERM
 
+# What Step Functions answers for a token that no state waits for (any more).
 _ABANDONED = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
+# Seconds. All tries of a heartbeat together must take less than the state's HeartbeatSeconds.
 _CLIENT = Config(
     connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4}
 )
@@ -62,6 +68,11 @@ def state_task(
         Name of the state in the state machine.
     message_type : type
         What the state receives.
+
+    Returns
+    -------
+    callable
+        A decorator: a step becomes a ``main()`` that never returns.
     """
 
     def decorate(step: TaskStep[In]) -> Callable[[], NoReturn]:
@@ -69,7 +80,7 @@ def state_task(
         def main() -> NoReturn:
             settings = TaskSettings.from_environment()
             token = TaskToken(settings.task_token)
-            token.heartbeat()
+            token.heartbeat()  # at once: starting took part of the time until one is due
             _report_stop(token)
             _keep_alive(token, settings.heartbeat_s)
 
@@ -95,6 +106,11 @@ class TaskToken:
 
     Only the first result is reported. When the state no longer waits, the process ends at once:
     objects are written in one piece or not at all, so nothing is left half-done.
+
+    Parameters
+    ----------
+    token : str
+        What the state machine gave the task.
     """
 
     def __init__(self, token: str) -> None:
@@ -114,11 +130,23 @@ class TaskToken:
             logger.warning("heartbeat not sent", extra={"reason": str(error)})
 
     def succeed(self, answer: Mapping[str, Any]) -> None:
-        """Report an answer."""
+        """Report what the step answered.
+
+        Raises
+        ------
+        ClientError, BotoCoreError
+            If Step Functions does not take it, although the state waits.
+        """
         self._report(self._client.send_task_success, output=json.dumps(answer))
 
     def fail(self, error: Exception) -> None:
-        """Report an error, in the form in which Lambda does."""
+        """Report an error in the form in which Lambda does: class name, and cause as JSON.
+
+        Raises
+        ------
+        ClientError, BotoCoreError
+            If Step Functions does not take it, although the state waits.
+        """
         name = type(error).__name__[:MAX_ERROR]
         cause = _describe(name, str(error))
         self._report(self._client.send_task_failure, error=name, cause=cause)
@@ -149,6 +177,8 @@ def _describe(name: str, message: str) -> str:
 
 
 def _keep_alive(token: TaskToken, interval_s: float) -> None:
+    """Send heartbeats from a thread until the process ends, ``interval_s`` seconds apart."""
+
     def beat() -> None:
         while not ended.wait(interval_s):
             token.heartbeat()
@@ -158,7 +188,7 @@ def _keep_alive(token: TaskToken, interval_s: float) -> None:
 
 
 def _report_stop(token: TaskToken) -> None:
-    """Report SIGTERM, which a task gets half a minute before it is killed, and end."""
+    """Report SIGTERM, which a task gets some time before it is killed, and end."""
 
     def watch() -> None:
         while receiver.recv(1)[0] != signal.SIGTERM:
@@ -178,6 +208,7 @@ def _report_stop(token: TaskToken) -> None:
 
 
 def _end_process(code: int) -> NoReturn:
+    """End the process from any thread; ``sys.exit`` would end the thread only."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

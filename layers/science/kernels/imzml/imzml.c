@@ -6,7 +6,7 @@
  * numbers in the slots of every spectrum, up to the first that deviates.
  *
  * Cost: each byte of the file is compared once; nothing is allocated. pyimzml, walking the XML,
- * takes some 50 times longer (imzML: Schramm et al. 2012, doi:10.1016/j.jprot.2012.07.026). What
+ * takes some 100 times longer (imzML: Schramm et al. 2012, doi:10.1016/j.jprot.2012.07.026). What
  * may stand in a slot is so narrow that no slot can end an attribute, a tag or a character
  * reference; imzml/scan.py argues why a match then means that an XML parser would read the same.
  */
@@ -15,9 +15,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* What may stand in a slot; the numbers are those of scan.py. */
 enum slot_kind { TEXT = 0, SIGNED = 1, UNSIGNED = 2 };
 
-/* Any number of up to 18 digits fits into int64. */
+/* Any number of so many digits fits into int64, whatever it is; of 19, not all do. */
 enum { MAX_DIGITS = 18 };
 
 static bool is_white_space(uint8_t byte)
@@ -57,7 +58,7 @@ static const uint8_t *read_number(const uint8_t *at, const uint8_t *stop, bool s
 /*
  * Match one spectrum; return where it ends, NULL where it deviates from the first.
  *
- * values: number k goes to values[k * stride].
+ * values: number k of the spectrum goes to values[k * stride], as columns lie one after the other.
  */
 static const uint8_t *match_spectrum(const uint8_t *source, const uint8_t *at, const uint8_t *stop,
                                      const int64_t *literals, const uint8_t *kinds, int64_t n_slots,

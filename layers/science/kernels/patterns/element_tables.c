@@ -1,15 +1,18 @@
 /*
  * Isotopologues of n atoms of one element, made once and kept for the ions to come.
  *
+ * The first step to an ion's isotope pattern; fine_structure.c multiplies these tables.
+ *
  * In: an element and a number of atoms. Out: mass (Da), abundance relative to the first, and
  * nucleons of its isotopologues, the most abundant first, as cpyMSpec 0.4.2 (ims-cpp) lists them.
  *
- * Ions of a molecule database have few different numbers of atoms per element. Finding a table
- * costs a probe of a hash table, making one what isotope_counts.c costs and a sort. All tables of a
- * thread are forgotten when they have grown to 80 MB.
+ * The ions of a molecule database have few different numbers of atoms per element, so most tables
+ * are there already. Finding one costs a probe of a hash table; making one costs what
+ * isotope_counts.c does, and a sort. All tables of a thread are forgotten when they have grown to
+ * 80 MB (20 bytes per isotopologue).
  */
 
-/* lgamma_r: lgamma writes a global; macOS has it for reentrant programs */
+/* for lgamma_r: lgamma itself writes a global variable, and threads are here; macOS: _REENTRANT */
 #define _DEFAULT_SOURCE
 #define _REENTRANT
 
@@ -54,6 +57,7 @@ static void normalise_element(double *mass, double *abundance, int32_t n)
     }
 }
 
+/* Extend the table of ln(i!) to i = n. */
 static void fill_factorials(struct element_tables *cache, int32_t n)
 {
     for (int32_t i = cache->n_factorials; i <= n; i++) {
@@ -67,7 +71,10 @@ static void fill_factorials(struct element_tables *cache, int32_t n)
 
 /* ---- one table ---- */
 
-/* Order indices by falling key: heap sort, no memory, same result for same input. */
+/*
+ * Order indices by falling key. Heap sort: it needs no memory, and unlike the C library's qsort it
+ * orders equal keys in the same way on every system.
+ */
 static void sort_falling(int32_t *index, const double *key, int32_t n)
 {
     for (int32_t end = n, start = n / 2; end > 1;) {
@@ -117,7 +124,7 @@ static void fill_row(struct element_table *table, int32_t row, const struct coun
     int32_t nucleons = 0;
     for (int32_t k = 0; k < n_isotopes; k++) {
         mass += counts[k] * isotope_mass[k];
-        nucleons += counts[k] * (int32_t)(isotope_mass[k] + 0.5);
+        nucleons += counts[k] * (int32_t)(isotope_mass[k] + 0.5); /* mass number: rounded Da */
     }
     table->mass[row] = mass;
     table->nucleons[row] = nucleons;
@@ -160,6 +167,7 @@ static int32_t fill_table(struct element_table *table, const struct count_set *s
     return STATUS_OK;
 }
 
+/* Make the table of n_atoms of an element; NULL without memory. */
 static struct element_table *build_table(struct element_tables *cache, int32_t element,
                                          int32_t n_atoms)
 {
@@ -198,6 +206,11 @@ static void clear_tables(struct element_tables *cache)
     cache->n_cached = 0;
 }
 
+/*
+ * Return the slot of a table, or the free slot where it belongs. 2654435761 is the prime next to
+ * 2^32 over the golden ratio, as in multiplicative hashing (Knuth, The Art of Computer Programming,
+ * vol. 3, 6.4); the shift takes bits from the middle, which all of n_atoms has moved.
+ */
 static struct element_table **find_table(struct element_table **tables, int32_t capacity,
                                          int32_t element, int32_t n_atoms)
 {
@@ -235,7 +248,7 @@ const struct element_table *get_element_table(struct element_tables *cache, int3
     if (*place) {
         return *place;
     }
-    if (2 * cache->n_tables >= cache->capacity) {
+    if (2 * cache->n_tables >= cache->capacity) { /* half full: probes would get long */
         if (grow_tables(cache) != STATUS_OK) {
             return NULL;
         }

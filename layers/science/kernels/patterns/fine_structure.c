@@ -2,12 +2,12 @@
  * Isotopologues of an ion: the product of the isotopologues of its elements.
  *
  * In: elements and atoms of an ion, its charge. Out: m/z (Da at charge +-1) and abundance relative
- * to the top of those isotopologues that have at least 1e-4 of it, by ascending m/z.
+ * to the top of those isotopologues that have at least 1e-4 of it, by ascending m/z. They are what
+ * the envelope of the isotope pattern is the sum of (isotope_patterns.c, step 1).
  *
  * Elements are multiplied one by one, and what falls below 1e-4 is dropped at once, as cpyMSpec
  * 0.4.2 (ims-cpp) does, in whose order the sums run. Cost: isotopologues of the product so far
- * times those of the next element. They come out in groups of equal nucleons, which all but sorts
- * them by mass.
+ * times those of the next element, and a sort by mass, most of which is counting nucleons.
  */
 
 #include "fine_structure.h"
@@ -19,9 +19,10 @@
 #include "isotope_counts.h"
 #include "memory.h"
 
-static const double ELECTRON_MASS = 0.00054857990924; /* Da, as the reference has it */
+static const double ELECTRON_MASS = 0.00054857990924; /* Da, with the digits of cpyMSpec */
 enum { FIRST_ISOTOPOLOGUES = 256 };
 
+/* Make room for `wanted` isotopologues; those there are stay. Returns a status. */
 static int32_t reserve_isotopologues(struct fine_structure *fine, int64_t wanted)
 {
     size_t capacity = (size_t)wanted;
@@ -68,6 +69,7 @@ static int32_t combine(struct fine_structure *fine, const struct element_table *
     for (int32_t j = 0; j < table->n; j++) {
         const double mass = table->mass[j], abundance = table->abundance[j];
         const int32_t shift = table->nucleons[j] - table->min_nucleons;
+        /* there would be no room; n is above MAX_ISOTOPOLOGUES then, which is too many anyway */
         if (n + fine->n > 2 * MAX_ISOTOPOLOGUES) {
             break;
         }
@@ -76,6 +78,7 @@ static int32_t combine(struct fine_structure *fine, const struct element_table *
             fine->mass_next[n] = fine->mass[i] + mass;
             fine->abundance_next[n] = product;
             fine->nucleons_next[n] = fine->nucleons[i] + shift;
+            /* written in any case, kept only if n moves on */
             if (product > clearly_less) {
                 n++;
                 if (product < clearly_more) {
@@ -139,6 +142,11 @@ static void group_by_nucleons(struct fine_structure *fine, int32_t n_buckets)
     swap_pointers(&fine->abundance, &fine->abundance_next);
 }
 
+/*
+ * Sort isotopologues by ascending mass. Masses of one number of nucleons lie within some mDa, those
+ * of the next one a Da away: grouped by nucleons, few are out of order, and insertion sorts them
+ * quickly. Not so in large groups, or where there are more groups than isotopologues.
+ */
 static int32_t sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
 {
     if (fine->n > 1000 || n_buckets > 4 * fine->n + 64) {
@@ -169,7 +177,7 @@ static int32_t sort_by_mass(struct fine_structure *fine, int32_t n_buckets)
 
 /* ---- the ion ---- */
 
-/* Element ids ascend by symbol, which fixes the order of the reference's sums. */
+/* Element ids ascend by symbol: cpyMSpec sums masses in this order, which decides the last bits. */
 int32_t build_fine_structure(struct fine_structure *fine, int64_t n_elements,
                              const int32_t *elements, const int32_t *counts, int32_t charge)
 {

@@ -8,22 +8,26 @@
 
 #include "element_tables.h"
 
-/* Relative difference below which rounding may decide; it differs from the reference's by 1e-15. */
+/*
+ * Relative difference of two numbers below which rounding may decide which one is larger. Ours
+ * differ from those of the reference, cpyMSpec, by about 1e-15, so there is a wide margin.
+ */
 #define NEAR_TIE 1e-12
 
+/* The isotopologues of one ion after the other, and memory to compute them. */
 struct fine_structure {
     /* Result: isotopologues of the last ion, by ascending mass. */
     int32_t n;         /* 0: too many */
     double *mass;      /* (n) m/z in Da at charge +-1 */
     double *abundance; /* (n) relative to the top */
-    bool declined;     /* rounding decides whether one belongs to it */
+    bool declined;     /* rounding decides whether an isotopologue belongs to it */
 
     struct element_tables elements;
 
-    int32_t capacity; /* of mass, abundance and these */
+    int32_t capacity; /* room in mass, abundance and the next four arrays */
     double *mass_next, *abundance_next;
     int32_t *nucleons, *nucleons_next;
-    int32_t *bucket;
+    int32_t *bucket; /* first place of each number of nucleons, when sorting */
     int32_t bucket_capacity;
 };
 
@@ -36,6 +40,7 @@ int32_t prepare_fine_structure(struct fine_structure *fine, int32_t n_elements,
                                const int32_t *isotope_starts, const double *masses,
                                const double *abundances);
 
+/* Free what a fine structure has allocated. */
 void release_fine_structure(struct fine_structure *fine);
 
 /*

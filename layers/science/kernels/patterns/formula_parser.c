@@ -1,5 +1,6 @@
 /*
- * Counts the elements of many formulas at once.
+ * Counts the elements of many formulas at once: from the text of ions to what isotope patterns are
+ * generated from.
  *
  * In: formulas, one a line, as "C6H12O6": symbols with optional counts; a symbol may stand twice.
  * Isotope labels ("Cx": carbon-13 in every molecule) are symbols too. Out: ids and counts of each
@@ -13,17 +14,20 @@
 #include <stdint.h>
 #include <string.h>
 
+/* What became of a formula; the numbers are those of compositions.py. */
 enum { READ, WITHOUT_PATTERN, DECLINED };
 enum {
     MAX_SYMBOLS = 256,
     SECOND_LETTERS = 27, /* none, a .. z */
-    MAX_ATOMS = 32767,
+    MAX_ATOMS = 32767,   /* of one element: counts of isotopes are int16 (isotope_counts.h) */
     /* the reference (cpyMSpec) reads no further digit after a number from here on */
     LAST_EXTENSIBLE = 3000
 };
 
+/* Numbers stop growing here: far above all limits, and sums of two stay far inside int64. */
 static const int64_t SATURATED = 1000000000000000;
 
+/* Symbols by their letters. */
 struct symbol_table {
     int16_t symbol_id[26 * SECOND_LETTERS]; /* -1: no such symbol */
     int32_t n_elements;                     /* further symbols are labels */
@@ -33,11 +37,12 @@ struct symbol_table {
 
 /* What one formula holds. */
 struct composition {
-    int64_t counts[MAX_SYMBOLS];
-    int64_t largest;   /* number that stands in the text */
-    int32_t n_symbols; /* that stand in the text */
+    int64_t counts[MAX_SYMBOLS]; /* by symbol id */
+    int64_t largest;             /* of the numbers in the text */
+    int32_t n_symbols;           /* in the text, repeated ones counted again */
 };
 
+/* Fill in symbol_id; returns whether all symbols are a capital letter and at most a small one. */
 static bool fill_symbol_table(struct symbol_table *table, const char *symbols)
 {
     memset(table->symbol_id, 0xff, sizeof table->symbol_id);
@@ -98,7 +103,7 @@ static bool read_formula(const struct symbol_table *table, const char *text, con
     return true;
 }
 
-/* Sum of the labels' masses in Da; takes them out of the counts. */
+/* Return the summed mass of a formula's labels in Da; writes how many kinds of them it has. */
 static double take_labels(const struct symbol_table *table, struct composition *read,
                           int32_t *n_labels)
 {
@@ -113,8 +118,10 @@ static double take_labels(const struct symbol_table *table, struct composition *
 
 /*
  * Write one formula's elements and counts; returns how many, or -1 where there are no atoms.
- * A labelled formula is written anew before the reference reads it, so there the sums count, not
- * the numbers in the text.
+ *
+ * Whether the reference can read a formula depends on the largest number in its text. A formula
+ * with labels is written anew, without them, before the reference gets it: there the largest sum
+ * decides.
  */
 static int64_t write_counts(const struct symbol_table *table, struct composition *read,
                             int32_t *elements, int32_t *counts, double *label_mass,

@@ -3,11 +3,13 @@
  *
  * In: n, and the logarithms of the isotopes' abundances. Out: counts per isotope and their log
  * probability (multinomial), of all with at least 1e-4 of the mode's probability, the mode first.
+ * The mode is the most probable division. element_tables.c makes isotopologues of them.
  *
  * The probability is log-concave over the counts, so moves of one atom from isotope to isotope
  * climb to the mode, and connect all probable counts with it: a walk outwards from the mode that
  * keeps a set of what it met finds them all and little else (as IsoSpec does: Lacki et al. 2017,
- * doi:10.1021/acs.analchem.6b01459). Cost: the counts found times the square of the isotopes.
+ * doi:10.1021/acs.analchem.6b01459). Cost: the counts found times the cube of the number of
+ * isotopes.
  */
 
 #include "isotope_counts.h"
@@ -20,7 +22,7 @@
 #include "../status.h"
 #include "memory.h"
 
-/* Log of the multinomial probability of isotope counts. */
+/* Natural logarithm of the multinomial probability of isotope counts. */
 static double log_probability(const double *log_factorial, const double *log_abundance,
                               const int16_t *counts, int32_t n_isotopes, int32_t n_atoms)
 {
@@ -31,7 +33,7 @@ static double log_probability(const double *log_factorial, const double *log_abu
     return result + log_factorial[n_atoms];
 }
 
-/* Move atoms between isotopes while that makes the counts more probable. */
+/* Move atoms between isotopes while that makes the counts more probable; return their log. */
 static double climb_to_mode(const double *log_factorial, const double *log_abundance,
                             int16_t *counts, int32_t n_isotopes, int32_t n_atoms)
 {
@@ -61,6 +63,10 @@ static double climb_to_mode(const double *log_factorial, const double *log_abund
     return best;
 }
 
+/*
+ * Hash counts as FNV-1a does (Fowler, Noll and Vo), but by 16 bits instead of 8 and from another
+ * start; high bits are folded in, as slots are told by low ones.
+ */
 static uint32_t hash_counts(const int16_t *counts)
 {
     uint64_t hash = 1469598103934665603u;
@@ -81,6 +87,7 @@ static uint32_t find_slot(const struct count_set *set, const int16_t *counts)
     return slot;
 }
 
+/* Make a set four times as large, with twice as many slots as counts fit. Returns a status. */
 static int32_t grow_count_set(struct count_set *set)
 {
     int32_t capacity = set->capacity ? 4 * set->capacity : 64;
@@ -152,7 +159,7 @@ static int32_t add_neighbours(const double *log_factorial, const double *log_abu
     return STATUS_OK;
 }
 
-/* Probability is log-concave over the counts: moves of one atom connect the probable ones. */
+/* Starts near the mode: at the expected counts, rounded down, with the rest given to the first. */
 int32_t collect_counts(const double *log_factorial, const double *log_abundance, int32_t n_isotopes,
                        int32_t n_atoms, struct count_set *set)
 {
@@ -169,6 +176,7 @@ int32_t collect_counts(const double *log_factorial, const double *log_abundance,
     if (add_counts(set, counts, mode) != STATUS_OK) {
         return STATUS_NO_MEMORY;
     }
+    /* the set is its own queue: counts whose neighbours were not looked at yet lie behind `next` */
     for (int32_t next = 0; next < set->n && set->n <= MAX_ISOTOPOLOGUES; next++) {
         memcpy(counts, set->counts[next], sizeof counts);
         if (add_neighbours(log_factorial, log_abundance, n_isotopes, n_atoms, least, counts, set)

@@ -37,6 +37,7 @@
 #include "pattern_grid.h"
 #include "pattern_maxima.h"
 
+/* What became of an ion; Python reads it by these numbers (compositions.py). */
 enum { ION_DONE, ION_WITHOUT_PATTERN, ION_DECLINED };
 
 /* What shapes a pattern besides the formula. */
@@ -87,6 +88,7 @@ static void write_best(struct pattern_context *context, int32_t n_wanted, double
     sort_by_intensity(peaks, n);
     const double top = peaks[0].intensity;
     if (n > n_wanted) {
+        /* asked for its note: if the last one kept equals the first one left out, rounding chose */
         is_less(context, peaks[n_wanted].intensity, peaks[n_wanted - 1].intensity);
         n = n_wanted;
     }
@@ -103,7 +105,7 @@ static void write_best(struct pattern_context *context, int32_t n_wanted, double
     }
 }
 
-/* Pattern of one ion; writes (n_peaks) m/z and intensities that hold zeros. Returns a status. */
+/* Compute one ion's pattern into mz and intensity (n_peaks), zeros before. Returns a status. */
 static int32_t generate_pattern(struct pattern_context *context, const struct isotope_model *model,
                                 int64_t n_elements, const int32_t *elements, const int32_t *counts,
                                 double shift, double *mz, float *intensity, uint8_t *outcome)
@@ -115,6 +117,7 @@ static int32_t generate_pattern(struct pattern_context *context, const struct is
         return status;
     }
     context->declined = context->fine.declined;
+    /* a single isotopologue keeps its exact mass, as in the reference: no envelope, no grid */
     if (context->fine.n == 1 && !context->declined) {
         mz[0] = context->fine.mass[0] + shift;
         intensity[0] = 100.0f;
@@ -136,6 +139,7 @@ static int32_t generate_pattern(struct pattern_context *context, const struct is
 
 /* ---- entry points ---- */
 
+/* Free a context and all it has grown to; NULL is fine. */
 void ionbox_free_pattern_context(struct pattern_context *context)
 {
     if (!context) {
@@ -179,9 +183,10 @@ struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
  * Compute the patterns of ions.
  *
  * starts (n_ions + 1): each ion's range in elements and counts, ids ascending, counts 1 .. 32767.
- * shifts (n_ions): m/z to add to every peak. analyzer: 0 Orbitrap, 1 FTICR, 2 TOF. resolving_power
- * at m/z 200. mz (n_ions, n_peaks), intensity (n_ions, n_peaks; base peak 100): zeros on entry.
- * outcome (n_ions): 0 done, 1 no pattern, 2 declined. Returns a status (status.h).
+ * shifts (n_ions): m/z to add to every peak, the mass of isotope labels over charge. analyzer: 0
+ * Orbitrap, 1 FTICR, 2 TOF. resolving_power at m/z 200. mz (n_ions, n_peaks), intensity (n_ions,
+ * n_peaks; base peak 100): zeros on entry. outcome (n_ions): 0 done, 1 no pattern, 2 declined.
+ * Returns a status (status.h).
  */
 int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
                                  const int64_t *starts, const int32_t *elements,

@@ -13,7 +13,9 @@
 
 /*
  * Make room for `wanted` items of `size` bytes in the array that a pointer, given by its address,
- * points to; the old content stays. Returns a status.
+ * points to; the old content stays. The pointer is copied as bytes, as pointers of all types come
+ * here and C lets none be read as a void pointer. Returns a status; without memory the old array
+ * stays.
  */
 static inline int32_t grow_array(void *pointer_to_array, size_t wanted, size_t size)
 {

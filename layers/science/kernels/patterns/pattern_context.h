@@ -13,9 +13,9 @@
 #include "fine_structure.h"
 
 /* Recipe of the reference that concerns more than one step. */
-#define REACH 6.0 /* sigma; a Gaussian is cut off beyond */
+#define REACH 6.0 /* sigma, beyond which a Gaussian is cut off: its exponent is -18 there */
 enum {
-    EXP_SIZE = 4501, /* of the table of exponentials */
+    EXP_SIZE = 4501, /* of the table of exponentials: -18 to 0 by 0.004 */
     WINDOW = 15,     /* samples a centroid is the mean of */
     HALF_WINDOW = WINDOW / 2
 };
@@ -30,16 +30,17 @@ struct segment {
     int32_t peak; /* isotopologue that sets sigma; -1 in the empty space between clusters */
 };
 
-/* Isotopologues that do not interact with others. */
+/* Neighbouring isotopologues whose Gaussians reach no others. */
 struct cluster {
-    int32_t first, last;
-    double top, sum; /* abundance */
-    double mean;     /* m/z */
+    int32_t first, last; /* both included */
+    double top, sum;     /* the largest of their abundances, and all together */
+    double mean;         /* m/z, weighted by abundance */
 };
 
+/* A maximum of the envelope. */
 struct centroid_peak {
     double mz;
-    double intensity;
+    double intensity; /* height of its top sample, relative to the most abundant isotopologue */
 };
 
 struct pattern_context {
@@ -61,10 +62,10 @@ struct pattern_context {
     int32_t n_clusters, cluster_capacity;
     struct centroid_peak *peaks;
     int32_t n_peaks, peak_capacity;
-    double *best; /* (n_wanted) */
+    double *best; /* (n_wanted) largest tops of clusters, falling */
     int32_t best_capacity;
 
-    bool declined; /* the last digits decide about the ion */
+    bool declined; /* the last digits decide about the ion: the caller asks cpyMSpec */
 };
 
 #endif

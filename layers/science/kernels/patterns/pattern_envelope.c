@@ -22,7 +22,7 @@ static const double EXP_STEP = 0.004;
 static const double EXP_MIN = -18.0;
 enum { SAMPLES_AT_ONCE = 16 };
 
-/* Positions are summed up, as in the reference. */
+/* x is summed up step by step, as in the reference: a product would have other last bits. */
 void fill_exp_table(double *table)
 {
     double x = EXP_MIN;
@@ -60,12 +60,16 @@ static void add_gaussian(const double *restrict exp_table, double mass, double a
     }
 }
 
-/* Envelope at samples of one width; mz ascends. `low`: no isotopologue before it is in reach. */
+/*
+ * Compute the envelope at n samples of one width; mz ascends. low: an isotopologue near the first
+ * in reach of the samples, to look from; receives the first in reach of the last ones.
+ */
 static void sum_gaussians(const struct pattern_context *context, double sigma, int32_t *low,
                           int64_t n, const double *mz, double *value)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
-    const double reach = REACH * sigma * (1.0 + 1e-9); /* the cut-off itself is the table's end */
+    /* a little more: the exact cut-off is that of add_gaussian, where the table ends */
+    const double reach = REACH * sigma * (1.0 + 1e-9);
     int32_t k = *low;
     while (k > 0 && mz[0] - mass[k - 1] <= reach) {
         k--;
@@ -102,6 +106,7 @@ void sample_envelope(struct pattern_context *context, int32_t hint, int64_t firs
     while (in < end && in->first + in->count <= first) {
         in++;
     }
+    /* near enough to begin with: the isotopologue that sets the width is in reach */
     low = in < end && in->peak > 0 ? in->peak : 0;
     for (; in < end && done < count; in++) {
         const int64_t skip = first + done - in->first;
@@ -121,6 +126,10 @@ void sample_envelope(struct pattern_context *context, int32_t hint, int64_t firs
     }
 }
 
+/*
+ * The bound: each isotopologue counts as if it stood at the nearest point of the range, with the
+ * largest width. Sums stop as soon as they tell.
+ */
 bool may_reach(const struct pattern_context *context, const struct cluster *within, double sigma,
                double from, double to, double least)
 {
@@ -131,7 +140,7 @@ bool may_reach(const struct pattern_context *context, const struct cluster *with
         const double distance =
             per_sigma * (mass[k] < from ? from - mass[k] : (mass[k] > to ? mass[k] - to : 0.0));
         const double x = distance * distance * -0.5 - EXP_MIN;
-        /* the end of a cell is above all in it; rounding does not reach over two */
+        /* the end of a cell is above all values in it; one more cell makes up for rounding */
         const int32_t cell = x > 0.0 ? (int32_t)(x * (1.0 / EXP_STEP)) + 2 : 2;
         bound += abundance[k] * context->exp_table[cell < EXP_SIZE ? cell : EXP_SIZE - 1];
         if (bound >= least * (1.0 - 1e-6)) {

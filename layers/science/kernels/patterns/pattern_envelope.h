@@ -5,7 +5,7 @@
 
 #include "pattern_context.h"
 
-/* Fill a table of exponentials: (EXP_SIZE). */
+/* Fill in the table of exponentials, (EXP_SIZE), of exp(-18) to exp(0). */
 void fill_exp_table(double *table);
 
 /*

@@ -9,7 +9,7 @@
  * high resolving power. While the exponent of the m/z stays, each addition rounds to the same
  * increment, so that n steps are one product: here the walk costs a few operations per
  * isotopologue, and still meets every position to the last bit. Starting the grid anew at each
- * cluster would move peaks by up to 3.8 ppm.
+ * cluster of isotopologues would be simpler, but moves peaks by up to 3.8 ppm.
  */
 
 #include "pattern_grid.h"
@@ -19,12 +19,15 @@
 #include "../status.h"
 #include "memory.h"
 
-static const double FWHM_PER_SIGMA = 2.3548200450309493;
+static const double FWHM_PER_SIGMA = 2.3548200450309493; /* 2 sqrt(2 ln 2) */
 static const double POINTS_PER_FWHM = 25.0;
 static const double REFERENCE_MZ = 200.0;
-enum { MAX_SAMPLES = 100000000 };
+enum { MAX_SAMPLES = 100000000 }; /* the reference refuses more */
 
-/* Sigma and grid step (m/z) where each isotopologue sets the width. */
+/*
+ * Compute sigma and grid step (m/z) where each isotopologue sets the width. Formulas are written as
+ * the reference has them, operation by operation: another order would give other last bits.
+ */
 static int32_t compute_widths(struct pattern_context *context, int32_t analyzer,
                               double resolving_power)
 {
@@ -65,6 +68,7 @@ struct walker {
     double power_of_two; /* the least above mz */
 };
 
+/* Begin a segment at the walker's sample, which it has as its only one; NULL without memory. */
 static struct segment *open_segment(struct pattern_context *context, const struct walker *walk,
                                     int32_t peak, double sigma)
 {
@@ -86,6 +90,7 @@ static struct segment *open_segment(struct pattern_context *context, const struc
     return opened;
 }
 
+/* Go one sample on, by one rounded addition. */
 static void step_once(struct walker *walk, double step)
 {
     walk->mz += step;
@@ -96,9 +101,11 @@ static void step_once(struct walker *walk, double step)
 }
 
 /*
- * Walk on while the next sample is not beyond `limit` (or, if `open`, reaches it), extending the
- * last segment. Adding the step rounds to the same increment while the exponent of m/z stays; an
- * exact tie in that rounding depends on the last bit before, which is even from the second step on.
+ * Walk on while the next sample is not beyond `limit` (if `open`: is below it), extending the last
+ * segment. Adding the step rounds to the same increment while the exponent of m/z stays. An
+ * exception is a step half way between two multiples of the last bit: it is rounded to even, so the
+ * first increment depends on where the walk stands, and all later ones are equal. (m/z below a
+ * power of two 2^k, at or above 2^(k-1), have a last bit of 2^(k-53), half of which is 2^(k-54).)
  */
 static int32_t walk_to(struct pattern_context *context, struct walker *walk, double step,
                        double limit, bool open)
@@ -128,6 +135,7 @@ static int32_t walk_to(struct pattern_context *context, struct walker *walk, dou
                 continue;
             }
         }
+        /* one too many if anything, then as many less as the comparison itself demands */
         int64_t n = (int64_t)((last - walk->mz) / increment) + 1;
         while (n > 0
                && (up_to_last ? walk->mz + (double)n * increment > last
@@ -154,6 +162,7 @@ static int32_t lay_out_segments(struct pattern_context *context)
     const double *mz = context->fine.mass, *sigma = context->sigma, *step = context->step;
     const int32_t n = context->fine.n;
     const double origin = mz[0] - REACH * sigma[0];
+    /* Sample 0 is half a window left of the origin; the walk starts at the last of that window. */
     struct walker walk = {origin + (double)HALF_WINDOW * step[0], WINDOW - 1, 0x1p-20};
     int32_t status;
     context->n_segments = 0;

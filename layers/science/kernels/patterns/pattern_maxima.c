@@ -1,8 +1,8 @@
 /*
  * Finds those local maxima of an envelope that can be among the n most intense.
  *
- * In: an ion's isotopologues and grid, n. Out: m/z and intensity of the maxima, at least the n
- * best.
+ * In: an ion's isotopologues and grid, n. Out: m/z and intensity of maxima, the n most intense
+ * among them (isotope_patterns.c, step 3).
  *
  * Few samples need computing:
  *
@@ -25,10 +25,14 @@
 #include "pattern_envelope.h"
 #include "pattern_grid.h"
 
-static const double UNIMODAL = 1.9; /* range / sigma up to which the envelope has one maximum */
+static const double UNIMODAL = 1.9; /* range / sigma up to which there is one maximum: below 2 */
 static const double SEPARATE = 6.5; /* distance / sigma beyond which peaks do not interact */
 static const double STEADY = 1e-4;  /* relative change of sigma too small to make a maximum */
-static const double NEAREST_SAMPLE = 0.998; /* of a Gaussian's top, next to it: at least so much */
+/*
+ * Height, relative to a Gaussian's top, that the sample nearest to it has at least: it is half a
+ * step away or less, 0.047 sigma, and exp(-0.047^2 / 2) = 0.9989.
+ */
+static const double NEAREST_SAMPLE = 0.998;
 enum {
     CLIMB_WINDOW = WINDOW + 1,
     BLOCK = 8 /* samples judged at once */
@@ -44,6 +48,7 @@ bool is_less(struct pattern_context *context, double a, double b)
     return a < b;
 }
 
+/* Note down a maximum. Returns a status. */
 static int32_t add_peak(struct pattern_context *context, double mz, double intensity)
 {
     if (context->n_peaks == context->peak_capacity) {
@@ -60,8 +65,9 @@ static int32_t add_peak(struct pattern_context *context, double mz, double inten
 }
 
 /*
- * Weighted mean of the 15 samples around a local maximum, from the foot of its left flank to the
- * sample before the one where the right flank ends, as the reference has it.
+ * Note down a local maximum, the middle of 15 samples, with the weighted mean of their m/z. Left of
+ * it, the mean begins with the sample at which the left flank ends; right of it, it ends before the
+ * sample at which the right flank does: so the reference has it.
  */
 static int32_t add_centroid(struct pattern_context *context, const double *mz, const double *value)
 {
@@ -80,12 +86,12 @@ static int32_t add_centroid(struct pattern_context *context, const double *mz, c
     return add_peak(context, weighted / total, value[HALF_WINDOW]);
 }
 
-/* Add the local maxima of at least `least` among samples; not in half a window at either end. */
+/* Add the local maxima of at least `least` among samples, but half a window at either end. */
 static int32_t add_maxima(struct pattern_context *context, const double *mz, const double *value,
                           int64_t count, double least)
 {
     for (int64_t i = HALF_WINDOW; i < count - HALF_WINDOW; i++) {
-        /* most samples are clearly none */
+        /* Most samples clearly are no maximum. Only the others may set a note, by is_less. */
         if (value[i] < least * (1.0 - NEAR_TIE) || value[i - 1] > value[i] * (1.0 + NEAR_TIE)
             || value[i + 1] > value[i] * (1.0 + NEAR_TIE)) {
             continue;
@@ -104,6 +110,7 @@ static int32_t add_maxima(struct pattern_context *context, const double *mz, con
 
 /* ---- maxima of a cluster ---- */
 
+/* Make room for `wanted` samples, and as many again. Returns a status. */
 static int32_t reserve_samples(struct pattern_context *context, int64_t wanted)
 {
     int64_t capacity = 2 * wanted;
@@ -119,7 +126,7 @@ static int32_t reserve_samples(struct pattern_context *context, int64_t wanted)
     return STATUS_OK;
 }
 
-/* Add maxima of at least `least` among samples first .. last; half a window more is computed. */
+/* Add the maxima of at least `least` among samples first .. last; computes half a window more. */
 static int32_t scan_samples(struct pattern_context *context, int32_t hint, int64_t first,
                             int64_t last, double least)
 {
@@ -136,7 +143,10 @@ static int32_t scan_samples(struct pattern_context *context, int32_t hint, int64
     return add_maxima(context, context->sample_mz, context->sample_value, count, least);
 }
 
-/* Find the one maximum of a log-concave cluster, climbing from its centre of mass. */
+/*
+ * Find the one maximum of a log-concave cluster: sample a window around the weighted mean, and move
+ * it to its highest sample until that lies in the middle.
+ */
 static int32_t climb(struct pattern_context *context, int32_t hint, double mean, double least)
 {
     int64_t top = find_sample(context, hint, mean);
@@ -235,7 +245,10 @@ static int32_t find_clusters(struct pattern_context *context)
     return STATUS_OK;
 }
 
-/* Lower bound of the n-th best maximum: each cluster has one near its top isotopologue. */
+/*
+ * Return a lower bound of the n-th best maximum. Each cluster has a maximum at least as high as its
+ * top isotopologue alone makes it, so the n-th largest of these tops is one, but for the grid.
+ */
 static double bound_nth_maximum(const struct pattern_context *context, int32_t n_wanted)
 {
     double *best = context->best;
@@ -269,6 +282,7 @@ int32_t find_maxima(struct pattern_context *context, int32_t n_wanted)
         const struct cluster *here = context->clusters + c;
         const double begin = context->fine.mass[here->first];
         const double sigma = context->sigma[here->first];
+        /* the envelope is nowhere higher than if all isotopologues stood in one place */
         if (here->sum < least * (1.0 - 1e-6)) {
             continue;
         }

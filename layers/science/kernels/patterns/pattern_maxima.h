@@ -5,10 +5,10 @@
 
 #include "pattern_context.h"
 
-/* a < b, and a note where the last digits decide. */
+/* Return a < b; declines the ion where the two are so close that rounding may decide. */
 bool is_less(struct pattern_context *context, double a, double b);
 
-/* Collect the maxima that can be among the n best, in the context's peaks. Returns a status. */
+/* Collect all maxima that can be among the n best in the context's peaks. Returns a status. */
 int32_t find_maxima(struct pattern_context *context, int32_t n_wanted);
 
 #endif

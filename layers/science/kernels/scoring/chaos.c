@@ -29,6 +29,7 @@
 /* With more grid cells per non-zero pixel, lists of pixels are cheaper than sweeps over rows. */
 enum { SPARSE_CELLS_PER_PIXEL = 64 };
 
+/* The rectangle of pixels that holds an image. */
 struct box {
     size_t y_min, y_max, x_min, x_max; /* both ends included */
 };
@@ -43,7 +44,7 @@ static inline uint8_t min_u8(uint8_t a, uint8_t b)
     return a < b ? a : b;
 }
 
-/* Allocate working memory for images of height x width pixels. */
+/* Allocate working memory for images of height x width pixels. Returns a status. */
 int32_t init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width)
 {
     size_t stride = width + 2, n_cells = (height + 2) * stride;
@@ -107,11 +108,16 @@ static struct box quantise(struct chaos_scratch *scratch, const uint32_t *pixel,
     set_thresholds(threshold, maximum, n_levels);
     struct box box = {scratch->height, 0, scratch->width, 0};
     double rows_per_pixel = 1.0 / (double)scratch->width;
-    /* The guess is at most one too high and never too low: it is inflated by 2^-20, thresholds are
-     * rounded by less than 2^-22. Outside this range of maxima they over- or underflow. */
+    /*
+     * Guess the highest threshold that is not above a pixel by one product, and look whether it is
+     * below. The guess is at most one too high, and then the look puts it right; it is never too
+     * low: it is inflated by 2^-20, thresholds are rounded by less than 2^-22. With a maximum
+     * outside this range they over- or underflow, and are counted one by one.
+     */
     const bool guessable = maximum > 1e-30f && maximum < 1e36f;
     float levels_per_unit = guessable ? (float)n_levels / maximum * (1 + 0x1p-20f) : 0;
     for (size_t i = 0; i < n; i++) {
+        /* exact, as half a pixel is far more than rounding: a division would cost more */
         size_t y = (size_t)(((double)pixel[i] + 0.5) * rows_per_pixel);
         size_t x = pixel[i] - y * scratch->width;
         float v = value[i] > 0 ? value[i] : 0;
@@ -190,7 +196,7 @@ static uint64_t visit_component(struct chaos_scratch *scratch, uint32_t seed)
     }
 }
 
-/* Raise a cell of the dilated plane; list it if it was zero. */
+/* Raise a cell of the dilated plane; list it if it was zero. Returns the length of the list. */
 static inline size_t raise_cell(uint8_t *dilated, uint32_t *list, size_t n, size_t cell,
                                 uint8_t level)
 {
@@ -273,6 +279,7 @@ static uint64_t visit_row(struct chaos_scratch *scratch, size_t first_cell, size
     uint64_t n_components = 0;
     for (size_t x = 0; x < n; x++) {
         uint64_t eight;
+        /* pass over zeros by eight cells at a time: most of the plane is zero, or soon will be */
         while (x + sizeof eight <= n) {
             memcpy(&eight, scratch->closed + first_cell + x, sizeof eight);
             if (eight) {

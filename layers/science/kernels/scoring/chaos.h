@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Levels 1 to 63 are bits of a 64-bit set (visit_component). */
 enum { MAX_CHAOS_LEVELS = 63 };
 
 /*
@@ -23,6 +24,7 @@ struct chaos_scratch {
     uint32_t *dilated_cells; /* list of non-zero cells of dilated */
 };
 
+/* For what these do, see chaos.c. */
 int32_t init_chaos_scratch(struct chaos_scratch *scratch, size_t height, size_t width);
 void free_chaos_scratch(struct chaos_scratch *scratch);
 double measure_chaos(struct chaos_scratch *scratch, const uint32_t *pixel, const float *value,

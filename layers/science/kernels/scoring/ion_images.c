@@ -1,8 +1,8 @@
 /*
  * Ion images: the measured peaks of a window scattered over the pixels.
  *
- * In: peaks sorted by m/z, and windows as rows of them. Out: per window, the intensity (counts) of
- * every pixel.
+ * In: peaks sorted by m/z, and windows as rows of them (windows.c). Out: per window, the intensity
+ * (counts) of every pixel.
  *
  * Intensities that fall on one pixel are summed in the order of the peaks, in float64, and rounded
  * to float32 once. Each image is taken out of the one reused buffer by walking over the pixels it

@@ -33,6 +33,7 @@ static inline int64_t scatter_window(const struct peak_columns *peaks, int64_t s
             return -1;
         }
         double intensity = (double)row_intensity[row], before = sum[pixel];
+        /* written in any case, kept if n moves on: a branch would be mispredicted */
         touched[n] = pixel;
         n += before == 0 && intensity != 0;
         sum[pixel] = before + intensity;

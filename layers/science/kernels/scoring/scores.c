@@ -35,13 +35,13 @@ struct score_job {
     struct peak_columns peaks;
     const int64_t *start, *stop;    /* (n_ions, n_peaks) rows of each window, stop excluded */
     const double *pattern_mz;       /* (n_ions, n_peaks) Da, zero padded */
-    const float *pattern_intensity; /* (n_ions, n_peaks) */
+    const float *pattern_intensity; /* (n_ions, n_peaks) base peak 100, zero padded */
     const uint8_t *is_target;       /* (n_ions,) targets get all metrics */
     const int64_t *selected;        /* (n_selected,) ions to score */
     int64_t n_ions, n_peaks, n_selected;
     int64_t height, width, n_measured; /* pixels of the grid; those with a spectrum */
     double *chaos, *spatial, *spectral, *msm, *mz_error_abs, *mz_error_rel; /* (n_selected,) */
-    float *total, *minimum, *maximum; /* (n_selected, n_peaks) */
+    float *total, *minimum, *maximum; /* (n_selected, n_peaks) counts */
     double *mz_mean, *mz_stddev;      /* (n_selected, n_peaks) Da */
 };
 
@@ -58,6 +58,7 @@ struct ion_image {
     float minimum, maximum;
 };
 
+/* Working memory of one call, reused from ion to ion. */
 struct score_scratch {
     double *sum;        /* (n_pixels,) where images are summed up; rests at zero */
     float *first_image; /* (n_pixels,) the first isotope image; zero between ions */
@@ -103,7 +104,7 @@ static int32_t init_scratch(struct score_scratch *scratch, size_t height, size_t
     return STATUS_NO_MEMORY;
 }
 
-/* Move the image scattered into `sum` over n_touched pixels, image->pixel, to the list. */
+/* Turn the image in `sum`, of which image->pixel has n_touched pixels, into a list; clear `sum`. */
 static void collect_image(struct ion_image *image, double *sum, size_t n_touched)
 {
     uint32_t *pixel = image->pixel;
@@ -177,7 +178,7 @@ static double correlate(const struct ion_image *first, double first_difference,
         shared_difference += first_value[i] != 0 ? a : 0;
         n_shared += first_value[i] != 0;
     }
-    /* pixels of the first image only; exactly none if there are none: rounding could matter */
+    /* of the first image alone; exactly 0 without such pixels: what rounding leaves could matter */
     double rest = n_shared == first->n ? 0 : first_difference - shared_difference;
     double n_neither = (double)(n_measured - other->n - (first->n - n_shared));
     double covariance = product_sum - rest * other->mean + n_neither * (first->mean * other->mean);
@@ -273,7 +274,7 @@ static inline void measure_mz(const struct peak_columns *peaks, int64_t start, i
     *mz_stddev = known ? sqrt(spread) : 0;
 }
 
-/* Write the m/z columns of one ion: row `out` of the scores. */
+/* Write the m/z columns of one ion, row `out` of the scores; what they are, see scores.py. */
 static void score_mz(const struct score_job *job, size_t ion, size_t out)
 {
     size_t n_peaks = (size_t)job->n_peaks;

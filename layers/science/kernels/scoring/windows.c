@@ -2,7 +2,7 @@
  * Window search: which measured peaks lie within some ppm of each theoretical m/z.
  *
  * In: m/z of the measured peaks, ascending, and theoretical m/z in any order (Da per elementary
- * charge). Out: the first row and the one past the last of each window, or its bounds.
+ * charge). Out: the first row and the one past the last of each window, or its bounds in m/z.
  *
  * Queries are put into nearly ascending order first (a radix sort of 22 bits: two passes); each
  * search then starts where the one before ended and doubles its steps (Bentley and Yao 1976,
@@ -19,9 +19,10 @@
 #include "../peak_columns.h"
 #include "../status.h"
 
+/* STRIDE: rows looked at before steps are doubled; PREFETCH: queries fetched ahead. */
 enum { RADIX_BITS = 11, N_BUCKETS = 1 << RADIX_BITS, STRIDE = 8, PREFETCH = 16 };
 
-/* Search functions are compiled once per type of m/z and kind of bound. */
+/* Search functions are compiled once per type of m/z and kind of bound, so neither is asked. */
 #define SPECIALISED static inline __attribute__((always_inline))
 
 static const double PPM = 1e-6;
@@ -95,9 +96,8 @@ static void sort_pass(const uint64_t *restrict from, uint64_t *restrict to, size
 }
 
 /*
- * Write the indices of n values, ascending but for differences below 2^-22 of their range;
- * scratch_a,
- * scratch_b: (n,).
+ * Write the indices of n values, ascending but for differences below 2^-22 of their range.
+ * scratch_a, scratch_b: (n,).
  */
 static void order_values(const double *value, size_t n, uint32_t *order, uint64_t *scratch_a,
                          uint64_t *scratch_b)

@@ -3,10 +3,12 @@
  *
  * In and out: columns of peaks, reordered by m/z in place; peaks of equal m/z keep their order.
  *
- * Within a bucket, an m/z (its bits above the lowest) and the row it stands in fit one integer of
- * 64 bits; these are radix sorted, rows break ties, and intensity and pixel are gathered once at
- * the end. Cost: linear, two or three passes over the integers. A bucket that is too wide, or of
- * m/z that are no positive numbers, is merge sorted: n log n, and rare.
+ * The bits of positive floating point numbers, read as integers, are in the order of the numbers.
+ * So an m/z (its bits less those of the bucket's lowest) and the row it stands in make one integer
+ * of 64 bits. These are radix sorted; rows break ties, which makes the sort stable; intensity and
+ * pixel are gathered once at the end. Cost: linear, two or three passes over the integers. A bucket
+ * that is too wide for 64 bits, or has m/z that are no positive numbers, is merge sorted: n log n,
+ * and rare.
  */
 
 #include "bucket_sort.h"
@@ -18,6 +20,7 @@
 #include "mz_cells.h"
 #include "radix_sort.h"
 
+/* Make room for n_bytes; what was there is lost. NULL without memory. */
 static void *reserve_scratch(struct scratch *scratch, size_t n_bytes)
 {
     if (scratch->n_bytes < n_bytes) {
@@ -36,14 +39,15 @@ struct reading {
 
 /* ---- by packed integers ---- */
 
-/* One bucket: n rows of the output from its first row. */
+/* A bucket of n rows, and how its m/z and rows are packed. */
 struct bucket {
     size_t n;
-    uint64_t lowest; /* m/z bits */
-    int range_bits;  /* bits of an m/z above the lowest */
-    int row_bits;    /* bits of a row */
+    uint64_t lowest; /* bits of the lowest m/z */
+    int range_bits;  /* how many bits the difference of an m/z from it needs */
+    int row_bits;    /* how many bits a row needs */
 };
 
+/* Return how many bits a number needs. */
 static int bits_below(uint64_t n)
 {
     int bits = 0;
@@ -53,6 +57,7 @@ static int bits_below(uint64_t n)
     return bits;
 }
 
+/* Write (m/z above the lowest, row) of each peak to values, and the rest of it to readings. */
 static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
                                struct peak_columns at_start, uint64_t *values,
                                struct reading *readings)
@@ -65,6 +70,7 @@ static inline void pack_bucket(const struct bucket *bucket, int32_t mz_bytes,
     }
 }
 
+/* Write peaks back to their columns in the order of values. */
 static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
                                  struct peak_columns at_start, const uint64_t *values,
                                  const struct reading *readings)
@@ -78,7 +84,10 @@ static inline void unpack_bucket(const struct bucket *bucket, int32_t mz_bytes,
     }
 }
 
-/* Sort with m/z above the lowest and row, which breaks ties, in one integer. */
+/*
+ * Sort by packed integers. Rows, in the lowest bits, are in order before and need no sorting; of
+ * m/z, the highest SORTED_BITS are radix sorted and the few that differ only below are inserted.
+ */
 static inline int32_t sort_packed(const struct bucket *bucket, int32_t mz_bytes,
                                   struct peak_columns at_start, struct scratch *scratch)
 {
@@ -157,6 +166,7 @@ static int32_t sort_any(size_t n, int32_t mz_bytes, struct peak_columns at_start
 
 /* ---- any bucket ---- */
 
+/* Return whether m/z ascend as they are: then there is nothing to do. */
 static inline bool is_sorted(size_t n, int32_t mz_bytes, const void *mz)
 {
     uint64_t before = 0;
@@ -170,7 +180,11 @@ static inline bool is_sorted(size_t n, int32_t mz_bytes, const void *mz)
     return true;
 }
 
-/* Describe a bucket by the bits of its m/z, which order positive numbers; others have larger. */
+/*
+ * Find out how a bucket is packed. Bits order m/z only if all are positive numbers; others
+ * (negative, NaN) have larger bits than infinity, and then range_bits says that they cannot be
+ * packed.
+ */
 static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const void *mz)
 {
     uint64_t lowest = UINT64_MAX;
@@ -189,6 +203,7 @@ static inline struct bucket measure_bucket(size_t n, int32_t mz_bytes, const voi
     };
 }
 
+/* Sort a bucket in the way that it allows. */
 static inline int32_t sort_with(size_t n, int32_t mz_bytes, struct peak_columns at_start,
                                 struct scratch *scratch)
 {

@@ -8,7 +8,10 @@
 
 #include "../peak_columns.h"
 
-/* A peak's place in its bucket and its m/z within the bucket share 64 bits: 16 + 8 + 40. */
+/*
+ * What a bucket may hold for a peak to fit 64 bits: 16 bits for its row in the bucket, 8 for its
+ * cell (mz_cells.h), 40 for a float64 m/z within the cell.
+ */
 enum { MAX_BUCKET_PEAKS = 1 << 16, MAX_BUCKET_CELLS = 1 << 8 };
 
 /* Memory of one thread's sorting, enough for the largest bucket it has met. */

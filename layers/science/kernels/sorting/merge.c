@@ -1,12 +1,15 @@
 /*
  * Merges spans of peaks, each ascending in m/z, into one.
  *
+ * A span is the peaks of neighbouring spectra, sorted; spans of a dataset that is too large to be
+ * sorted at once become segments here.
+ *
  * In: the columns of every span, and where to cut each so that the buckets between cuts fit the
  * processor's cache. Out: columns of all peaks; those of equal m/z stay in order of the spans.
  *
  * The peaks of a bucket are copied from all spans and sorted there (bucket_sort.c), which costs the
- * same per peak however many spans there are; a heap of k spans would cost log k comparisons, and was
- * not faster for few either.
+ * same per peak however many spans there are; a heap of k spans would cost log k comparisons, and
+ * was not faster for few either.
  */
 
 #include "bucket_sort.h"
@@ -29,6 +32,7 @@ static void copy_peaks(const struct peak_columns *span, int64_t first, int64_t s
     memcpy(to.pixel, (const unsigned char *)span->pixel + skipped * 4, n * 4);
 }
 
+/* Return whether no bucket of a span ends before it begins. */
 static bool cuts_ascend(int64_t n_spans, int64_t n_buckets, const int64_t *cuts)
 {
     for (int64_t i = 0; i < n_buckets * n_spans; i++) {
@@ -42,9 +46,9 @@ static bool cuts_ascend(int64_t n_spans, int64_t n_buckets, const int64_t *cuts)
 /*
  * Merge n_buckets neighbouring buckets.
  *
- * spans: (n_spans,). cuts: (n_buckets + 1, n_spans) first peak of every span in each bucket, and in the
- * end one past its last. out: all rows of the output, of which those of the buckets are written.
- * If the spans ascend, the buckets do.
+ * spans: (n_spans,). cuts: (n_buckets + 1, n_spans) first peak of every span in each bucket, and in
+ * the end one past its last. out: all rows of the output, of which those of the buckets are
+ * written. If the spans ascend, the buckets do.
  */
 int32_t ionbox_merge_buckets(int64_t n_spans, const struct peak_columns *spans, int64_t n_buckets,
                              const int64_t *cuts, const struct peak_columns *out)

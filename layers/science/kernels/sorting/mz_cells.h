@@ -1,5 +1,6 @@
 /*
- * Cells of m/z, which divide peaks for sorting.
+ * Cells of m/z, which divide peaks for sorting: peaks are counted per cell, and neighbouring cells
+ * are grouped into buckets that fit the processor's cache (peak_sort.c).
  *
  * A cell is 1/4096 of an octave of m/z (122 to 244 ppm; 0.0625 Da between m/z 256 and 512), read
  * off the leading bits of the number itself: a shift and a subtraction, no logarithm. Cells cover
@@ -33,12 +34,16 @@ static inline uint64_t first_leading_bits(int32_t mz_bytes)
     return exponent_of_one << CELLS_PER_OCTAVE_BITS;
 }
 
+/* The bits of infinity: those of positive numbers are smaller, all others larger. */
 static inline uint64_t infinity_bits(int32_t mz_bytes)
 {
     return mz_bytes == 8 ? (uint64_t)0x7FF << 52 : (uint64_t)0xFF << 23;
 }
 
-/* Return a number that orders m/z values as numpy does: NaN above all, -0 equal to 0. */
+/*
+ * Return a number that orders m/z as numpy does: NaN above all, -0 equal to 0. Floating point
+ * numbers are a sign and a magnitude, which is counted down from the sign bit, or up.
+ */
 static inline uint64_t order_key(uint64_t bits, int32_t mz_bytes)
 {
     const uint64_t sign = (uint64_t)1 << (8 * mz_bytes - 1);
@@ -53,7 +58,7 @@ static inline uint64_t order_key(uint64_t bits, int32_t mz_bytes)
 static inline uint32_t cell_of(uint64_t bits, int32_t mz_bytes)
 {
     const uint64_t inner = (bits >> cell_shift(mz_bytes)) - first_leading_bits(mz_bytes);
-    if (inner < N_INNER_CELLS) {
+    if (inner < N_INNER_CELLS) { /* below m/z 1, the difference has wrapped around and is large */
         return (uint32_t)inner + 1;
     }
     const uint64_t one = first_leading_bits(mz_bytes) << cell_shift(mz_bytes);

@@ -23,8 +23,9 @@
 /* ---- counting ---- */
 
 /*
- * Count peaks per cell and return sum with their intensities added one by one, which gives the same
- * however the spectra are read. Together, because the additions wait for each other.
+ * Count peaks per cell; return sum with their intensities added one by one, which gives the same
+ * bits however the spectra are read. Both in one loop: each addition waits for the one before, and
+ * there is time to count meanwhile.
  */
 static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint64_t *cell_count,
                                 double sum)
@@ -36,6 +37,7 @@ static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint6
     return sum;
 }
 
+/* Return the number of cells, which Python needs to allocate counts. */
 int64_t ionbox_get_n_cells(void)
 {
     return N_CELLS;
@@ -89,7 +91,7 @@ int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket, u
             continue;
         }
         const uint32_t open = n_buckets ? first_cell[n_buckets - 1] : 0;
-        /* The outermost cells are sorted in another way, so each is a bucket of its own. */
+        /* The outermost cells have m/z too far apart to be packed: each is a bucket of its own. */
         const bool fits =
             n_buckets && open != BELOW && cell != ABOVE && cell - open < MAX_BUCKET_CELLS
             && row + cell_count[cell] - bucket_start[n_buckets - 1] <= MAX_BUCKET_PEAKS;
@@ -108,8 +110,8 @@ int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket, u
 /* ---- placing ---- */
 
 /*
- * Have the next lines of a bucket fetched; they are written when the next spectrum gets there.
- * An address beyond the columns does no harm, nothing is read.
+ * Have the cache lines behind a bucket's last row fetched: they are written when the next spectrum
+ * gets to this bucket. An address beyond the columns does no harm, nothing is read.
  */
 static inline void prefetch_rows(const struct peak_columns *to, int32_t mz_bytes, uint64_t row)
 {
@@ -122,7 +124,8 @@ static inline void prefetch_rows(const struct peak_columns *to, int32_t mz_bytes
 /*
  * Write peaks to the next free rows of their buckets.
  *
- * Spectra mostly ascend, so several peaks in a row go to one bucket: its next row is kept at hand.
+ * Spectra mostly ascend, so several peaks in a row go to one bucket: its next row is kept in a
+ * register. Returns STATUS_CHANGED where a peak has no row, as it was not counted.
  */
 static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, uint32_t pixel,
                                    const uint32_t *cell_bucket, struct rows *bucket_rows,

@@ -1,9 +1,10 @@
 /*
  * Sorts distinct integers that fit the processor's cache.
  *
- * In and out: n values of 64 bits, of which few differ only below some bit. Digit by digit, the
- * lowest first, down to that bit, then by insertion: linear, where the insertion finds little to
- * do. If it finds much, because values cluster below that bit, all digits are sorted instead.
+ * In and out: n values of 64 bits, of which few differ only below some bit (the packed peaks of
+ * bucket_sort.c). From that bit up, they are sorted digit by digit, the lowest digit first, and
+ * then by insertion, which costs little if few are out of order. If many are, because values
+ * cluster below that bit, all digits are sorted instead, so that the cost is linear in any case.
  */
 
 #include "radix_sort.h"
@@ -14,7 +15,7 @@
 enum {
     N_DIGIT_VALUES = 1 << DIGIT_BITS,
     MAX_DIGITS = 7, /* for all of 64 bits */
-    FEW = 48
+    FEW = 48        /* values that are sorted by insertion alone, and moves per value it may take */
 };
 
 /* Turn counts into where each digit value's rows begin. */

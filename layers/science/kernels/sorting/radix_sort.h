@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum {
-    DIGIT_BITS = 10,
+    DIGIT_BITS = 10, /* 1024 counters, which fit the first-level cache */
     /* Values that agree in so many leading bits of their range are rare enough to insert. */
     SORTED_BITS = 3 * DIGIT_BITS
 };

@@ -2,8 +2,8 @@
  * Reads peaks above zero from the bytes of an ibd, whatever type their intensities have.
  *
  * In: addresses of a spectrum's arrays, which may start at any byte. Out: m/z bits and float32
- * intensities (counts) of up to 1024 of its peaks at a time, enough to amortise the calls and few
- * enough to stay in cache.
+ * intensities (counts) of up to 1024 of its peaks at a time, enough to make calls cheap and few
+ * enough to stay in cache. Both passes of a sort read by it (peak_sort.c, transpose.c).
  *
  * METASPACE's engine drops intensities that are not above zero before it rounds them to float32; so
  * does this. Cost: one pass.
@@ -63,7 +63,7 @@ void convert_intensity(int32_t type, const unsigned char *source, size_t n, floa
     }
 }
 
-/* Keep those of n peaks, their intensities converted, that are above zero. */
+/* Keep those of n peaks, intensities converted, that are above zero; the others are overwritten. */
 static void choose(struct kept *kept, const unsigned char *mz, int32_t mz_bytes,
                    const uint8_t *above, size_t n)
 {
@@ -89,7 +89,7 @@ void read_kept(const struct spectra *spectra, int64_t index, size_t start, size_
         n_above += above[i];
     }
     kept->n = n_above;
-    const bool all = n_above == n; /* mostly so, and then copies are faster than choices */
+    const bool all = n_above == n; /* mostly so, and then m/z are copied, which is faster */
     if (all && mz_bytes == 8) {
         memcpy(kept->mz_bits, mz, n * 8);
     } else if (all) {

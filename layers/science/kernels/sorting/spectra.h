@@ -18,23 +18,24 @@ enum intensity_type { FLOAT32 = 0, FLOAT64 = 1, INT32 = 2, INT64 = 3 };
 
 enum { CHUNK_PEAKS = 1024 }; /* peaks of a spectrum that are read at once */
 
-/* Where a block of spectra lies in memory; all arrays have n_spectra elements. */
+/* Where a batch of spectra lies in memory; all arrays have n_spectra elements. */
 struct spectra {
     int64_t n_spectra;
     const uint64_t *mz_address;        /* of the first byte */
     const uint64_t *intensity_address; /* of the first byte */
-    const int64_t *n_peaks;
-    const uint32_t *pixel;
-    int32_t mz_bytes;       /* 4 or 8: float32 or float64 */
-    int32_t intensity_type; /* enum intensity_type */
+    const int64_t *n_peaks;            /* declared, those of zero intensity included */
+    const uint32_t *pixel;             /* row-major */
+    int32_t mz_bytes;                  /* 4 or 8: float32 or float64 */
+    int32_t intensity_type;            /* enum intensity_type */
 };
 
-/* Next row to write, and one past the last, of one bucket or channel. */
+/* Next row to write, and one past the last, of a part of the spectra in one bucket or channel. */
 struct rows {
     uint64_t next;
     uint64_t stop;
 };
 
+/* Return an address, which came as a number, as a pointer. */
 static inline const unsigned char *bytes_at(uint64_t address)
 {
     return (const unsigned char *)(uintptr_t)address;
@@ -47,6 +48,7 @@ struct kept {
     float intensity[CHUNK_PEAKS];
 };
 
+/* Return whether m/z and intensities are of types that can be read. */
 bool types_are_known(const struct spectra *spectra);
 
 /* Return the bytes of one stored intensity. */

@@ -11,6 +11,7 @@
 
 #include "spectra.h"
 
+/* A tile reads 64 stretches of 512 or 1024 bytes and writes to 128 places: both fit the cache. */
 enum { TILE_CHANNELS = 128, TILE_SPECTRA = 64 };
 
 /*
@@ -91,9 +92,9 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
 /*
  * Second pass: write intensity and pixel of every peak above zero to the rows of its channel.
  *
- * channel_rows: (n_channels,) rows that this part of the spectra fills;
- * next moves on. Returns STATUS_CHANGED where there are more peaks than were counted; nothing is
- * written beyond a stop.
+ * channel_rows: (n_channels,) rows that this part of the spectra fills; next moves on.
+ * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
+ * stop.
  */
 int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
                                 struct rows *channel_rows, const struct peak_columns *out)

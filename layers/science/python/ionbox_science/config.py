@@ -1,9 +1,10 @@
-"""What a user asks for, and what runs.
+"""What a user asks for, and what runs: settings resolved into the config of a run.
 
-Settings come in layers: command line, config file, the imzML's own words, the defaults of whoever
-set ionbox up, the defaults here.
-`resolve_config` turns them into a `RunConfig` in which nothing is optional; it is stored beside the
-results and decides the run's identity.
+Settings come in layers, strongest first: command line, config file, the imzML's own words, the
+defaults of whoever set ionbox up, the defaults of `ionbox_science.setting_table`. `resolve_config`
+makes of them a `RunConfig` in which nothing is optional. This happens once per run, when the header
+is read and before anything is computed; the config is stored beside the results, decides the run's
+identity, and hands later steps what they need as `IonRule`, `IsotopeModel` and `ImageOptions`.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ from ionbox_science.theory.isotope_patterns import (
 )
 
 Layer = tuple[str, Mapping[str, Any]]
-"""Settings and where they come from."""
+"""Where settings come from, in words for messages, and the settings by name."""
 
 Asked = dict[str, tuple[str, Any]]
-"""Source and value of each setting."""
+"""Settings by name: the layer each comes from, and its value as it was written."""
 
 ANALYZER_NAMES: Mapping[Analyzer, tuple[str, ...]] = {
     "orbitrap": ("orbitrap", "exactive", "exploris", "hf-x", "uhmr"),
     "fticr": ("fticr", "ft-icr", "ftms", "ft-ms", "fourier transform ion cyclotron"),
     "tof": ("tof", "time-of-flight", "mrt", "synapt", "xevo"),
 }
-"""What an instrument's name contains if it has the analyzer. Source: METASPACE's submission form
-and the PSI-MS vocabulary, 2026-11."""
+"""What an instrument's name contains, in lower case, if it has the analyzer; the first match
+counts. Source: METASPACE's submission form and the PSI-MS vocabulary, 2026-11."""
 
 POLARITY_NAMES: Mapping[str, Polarity] = {
     "positive": "positive",
@@ -82,27 +83,27 @@ class RunConfig:
     Attributes
     ----------
     polarity : {"positive", "negative"}
-        Decides the charge.
+        Decides the charge of all ions, +1 or -1.
     analyzer : {"orbitrap", "fticr", "tof"}
         Mass analyzer.
     isocalc_sigma : float
         Standard deviation of a peak at m/z 200, in Da.
     adducts, neutral_losses, chem_mods : tuple of str
-        Ions to look for.
+        What makes ions of molecules, as signed formulas: see `IonRule`.
     ppm : float
-        Half width of an m/z window.
+        Half width of an m/z window, in parts per million.
     isotope_peaks : int
-        Isotope images per ion.
+        Isotope peaks, and so images, per ion.
     decoys : int
         Decoys per target ion.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
-        How FDR is estimated.
+        How FDR is estimated: see `ionbox_science.scoring.fdr`.
     min_px : int
-        Measured peaks an ion image needs.
+        Measured peaks an image needs to count as not empty.
     accept_profile : bool
-        Annotate data that says it is not centroided.
+        Whether to annotate data that says it is not centroided.
     skip_bad_rows : bool
-        Leave unusable rows of databases out instead of refusing them.
+        Whether to leave out database rows that are no formulas, instead of refusing the database.
     """
 
     polarity: Polarity
@@ -121,7 +122,7 @@ class RunConfig:
 
     @property
     def ion_rule(self) -> IonRule:
-        """Which ions to look for."""
+        """Which ions to look for, and how their decoys are drawn."""
         return IonRule(
             self.adducts,
             self.neutral_losses,
@@ -132,13 +133,13 @@ class RunConfig:
 
     @property
     def isotope_model(self) -> IsotopeModel:
-        """What their isotope patterns look like."""
+        """What shapes the ions' isotope patterns: peak width, number of peaks, charge."""
         charge = 1 if self.polarity == "positive" else -1
         return IsotopeModel(self.analyzer, self.isocalc_sigma, self.isotope_peaks, charge)
 
     @property
     def image_options(self) -> ImageOptions:
-        """How their images are cut from the data."""
+        """How the ions' images are cut from the data."""
         return ImageOptions(self.ppm, self.min_px)
 
     def to_json(self) -> dict[str, Any]:
@@ -182,10 +183,12 @@ def match_analyzer(name: str) -> Analyzer | None:
 def parse_settings(data: bytes, source: str) -> dict[str, Any]:
     """Read a config file: a JSON object of settings.
 
+    Names and values are not checked here: see `resolve_config`.
+
     Raises
     ------
     InvalidConfig
-        If it is something else.
+        If the file is not JSON, or JSON of another kind.
     """
     try:
         settings = json.loads(data)
@@ -199,7 +202,7 @@ def parse_settings(data: bytes, source: str) -> dict[str, Any]:
 def resolve_config(
     layers: Sequence[Layer], words: FileWords, defaults: Sequence[Layer] = ()
 ) -> tuple[RunConfig, list[str]]:
-    """Decide what runs.
+    """Resolve all settings into the config of a run.
 
     Parameters
     ----------
@@ -220,8 +223,9 @@ def resolve_config(
     Raises
     ------
     InvalidConfig
-        All problems at once: unknown keys with the nearest known one, values of the wrong type or
-        out of range, keys that are missing.
+        If a key is unknown, a value has the wrong type or is out of range, an adduct has the other
+        charge, or polarity, analyzer or resolving power is said nowhere. The message has one line
+        for each problem.
     """
     problems: list[str] = []
     asked = _merge(layers, problems)
@@ -238,6 +242,7 @@ def resolve_config(
     for key, kind in KINDS_OF_ORDERS.items():
         if key in asked:
             _checked(key, asked[key], kind, problems)
+    # Without a polarity there is a problem already, and the config is never made.
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
     _check_charge(asked.get("adducts", ("", None))[1], polarity, problems)
     if problems or polarity is None or analyzer is None or sigma is None:
@@ -247,7 +252,7 @@ def resolve_config(
 
 
 def missing_settings(layers: Sequence[Layer], words: FileWords) -> list[str]:
-    """Return the settings that neither the layers nor the imzML say, though a run needs them."""
+    """Return the names of settings that a run needs and neither the layers nor the imzML say."""
     asked = _merge(layers, [])
     width = "isocalc_sigma" in asked or "resolving_power" in asked or words.resolving_power
     known = {
@@ -259,7 +264,7 @@ def missing_settings(layers: Sequence[Layer], words: FileWords) -> list[str]:
 
 
 def _implausible(config: RunConfig) -> list[str]:
-    """Notice values that are allowed but hardly meant."""
+    """Return a warning for each value that is allowed but hardly meant."""
     warnings = []
     if config.ppm > _HIGHEST_USUAL_PPM:
         warnings.append(f"ppm: {config.ppm:g} is wide; nearly every ion will find a peak")
@@ -277,18 +282,21 @@ def _implausible(config: RunConfig) -> list[str]:
 
 
 def _merge(layers: Sequence[Layer], problems: list[str]) -> Asked:
-    """Return (source, value) of each setting from the strongest layer that has it."""
+    """Return (source, value) of each setting from the strongest layer that has it.
+
+    None counts as not given; unknown keys become problems.
+    """
     asked: Asked = {}
     for source, settings in layers:
         problems += check_keys(settings, source)
         for key, value in settings.items():
             if value is not None and key in SETTINGS:
-                asked.setdefault(key, (source, value))
+                asked.setdefault(key, (source, value))  # the first layer that has it wins
     return asked
 
 
 def _choose_defaults(defaults: Asked, asked: Asked, words: FileWords) -> Asked:
-    """Return the defaults that neither a layer nor the imzML makes idle.
+    """Return those defaults that nothing stronger, a layer or the imzML, overrides.
 
     The three settings of a peak's width stand or fall together: a resolving power is nothing
     without the m/z at which it is stated.
@@ -378,7 +386,7 @@ def _resolve_sigma(
 
 
 def _checked(key: str, asked: tuple[str, Any], kind: Kind, problems: list[str]) -> Any:
-    """Return a value in its final type, or note the problem and return None."""
+    """Return a setting's value in its final type; None, and a problem, if it cannot be used."""
     source, value = asked
     try:
         return kind.convert(value)

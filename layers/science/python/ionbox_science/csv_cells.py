@@ -1,8 +1,9 @@
-"""Text in CSV cells that a spreadsheet must not run.
+"""Text in CSV cells that a spreadsheet must not run, guarded and unguarded.
 
 Spreadsheets take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, also in a file
 that a stranger made (https://owasp.org/www-community/attacks/CSV_Injection). Such text gets an
-apostrophe in front, which spreadsheets take for "this is text".
+apostrophe in front, which spreadsheets take for "this is text". Names of molecules, databases and
+datasets come from users' files, so the tables of results guard them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ def guard_cell(text: str) -> str:
 
 
 def guard_but_modifiers(text: str) -> str:
-    """Guard a cell, but leave adducts and losses as they are: sums of names at worst.
+    """Guard a cell, but leave adducts and losses such as ``-H2O`` as they are.
+
+    To a spreadsheet they are a sum of unknown names at worst, and every reader of the table would
+    have to take the apostrophe off.
 
     >>> [guard_but_modifiers(text) for text in ("=1+1", "+cmd|x", "-H2O", "C6H12O6")]
     ["'=1+1", "'+cmd|x", '-H2O', 'C6H12O6']

@@ -1,4 +1,4 @@
-"""Everything the science ring can refuse, in two branches the workflow treats differently.
+"""Everything the science ring refuses on purpose: input that the user has to change.
 
 ::
 
@@ -8,6 +8,10 @@
         ├── InvalidDatabase     molecule table
         ├── InvalidConfig       sidecar file or command line
         └── InvalidFormula      a chemical formula, adduct, loss or modification
+
+What else can end a run has its classes in the cloud ring's ``errors.py``: failures that pass, which
+are retried, and mistakes of ours. A wrong call of a function here raises ``ValueError`` or
+``TypeError``.
 
 The class name is what the state machine catches, so renaming a class here means renaming it in
 ``statemachine/annotate.asl.json``; a test holds both directions.
@@ -34,7 +38,7 @@ class InvalidDataset(InvalidInput):
 
 
 class InvalidDatabase(InvalidInput):
-    """The molecule table has no usable header or rows that are not formulas."""
+    """The molecule table cannot be read, has no column of formulas, or has rows that are none."""
 
 
 class InvalidConfig(InvalidInput):
@@ -46,13 +50,16 @@ class InvalidFormula(InvalidInput):
 
 
 class Refusals:
-    """Collects what independent checks refuse, so that the user sees all of it at once."""
+    """Collects what independent checks refuse, so that the user sees all of it at once.
+
+    Run each check through `check`, then call `raise_any` once.
+    """
 
     def __init__(self) -> None:
         self._errors: list[InvalidInput] = []
 
     def check(self, check: Callable[[], T]) -> T | None:
-        """Return what a check returns, or None if it refuses."""
+        """Return what a check returns; None, and the error kept, if it raises `InvalidInput`."""
         try:
             return check()
         except InvalidInput as error:
@@ -60,7 +67,7 @@ class Refusals:
             return None
 
     def messages(self) -> tuple[str, ...]:
-        """Return what was refused, a line per problem."""
+        """Return what was refused so far, one line per problem, in the order of the checks."""
         return tuple(line for error in self._errors for line in str(error).splitlines())
 
     def raise_any(self) -> None:

@@ -1,9 +1,11 @@
-"""Calls of the compiled kernels: what goes in is checked, what comes out is raised or returned.
+"""Calls of the compiled kernels: arguments are checked, statuses raised, results returned.
 
 ``call_kernel("ionbox_find_windows", mz, 8, len(mz), ...)`` takes what the C function takes, in its
-order. Arrays are handed over as they are, never copied; one that is not what C expects (type, not
-contiguous, read-only where the kernel writes) is refused, since C would read other numbers or
-memory that is not ours.
+order, as `ionbox_science.kernel_signatures` declares it; the modules of the science ring wrap each
+kernel in a function of their own. Arrays are handed over as they are, never copied; one that is not
+what C expects (type, not contiguous, read-only where the kernel writes) is refused, since C would
+read other numbers or memory that is not ours. Shapes are not checked: C is told lengths by
+arguments, and the wrapping function answers for them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ionbox_science.kernels import library
 
 
 class Status(enum.IntEnum):
-    """What kernels return that can fail: ``status.h``."""
+    """What a kernel returns if it can fail; the same numbers as in ``status.h``."""
 
     OK = 0
     NO_MEMORY = 1
@@ -61,7 +63,7 @@ _DTYPES: dict[str, tuple[str, ...]] = {
     "uint64_t": ("uint64",),
     "struct rows": ("uint64",),  # (..., 2): the next and the end of each group
 }
-"""Arrays by the type that C sees."""
+"""numpy types that may stand for a pointer to a C type."""
 
 
 def call_kernel(name: str, *arguments: object) -> int:
@@ -70,27 +72,30 @@ def call_kernel(name: str, *arguments: object) -> int:
     Parameters
     ----------
     name : str
-        Of the C function.
+        Name of the C function.
     *arguments
         Numbers; arrays, contiguous and of the declared type; ``bytes`` for text; what `fill_struct`
-        returns, or `stack_structs` of several; the address of a pattern context.
+        returns, or `stack_structs` of several; the address of a pattern context, which a kernel
+        made.
 
     Returns
     -------
     int
-        What a kernel returns that counts or makes something; 0 from one that returns a status.
+        The count, or the address, that the kernel returns; 0 if it returns a status.
 
     Raises
     ------
     TypeError
-        If an argument is not what the kernel takes.
+        If there are too few or too many arguments, or one is not what the kernel takes.
     MemoryError, ValueError, InvalidDataset
-        As `check_status`.
+        If the kernel returns a status other than OK: see `check_status`.
+    KernelsMissing
+        If the library cannot be loaded: see `ionbox_science.kernels.library`.
 
     Notes
     -----
-    Takes about a microsecond per argument: kernels are for work that is worth it. Releases the GIL,
-    so threads run in parallel.
+    A call takes about a microsecond per argument, so kernels are for whole arrays. It releases the
+    GIL, so that threads run in parallel.
     """
     function, converters, returns_status = _bind(name)
     if len(arguments) != len(converters):
@@ -101,7 +106,7 @@ def call_kernel(name: str, *arguments: object) -> int:
     if returns_status:
         check_status(result or Status.OK)
     elif result is None and function.restype is not None:
-        check_status(Status.NO_MEMORY)  # no address
+        check_status(Status.NO_MEMORY)  # NULL from a kernel that makes something
     return result or 0
 
 
@@ -111,11 +116,12 @@ def check_status(status: int) -> None:
     Raises
     ------
     MemoryError
-        If working memory could not be allocated.
+        For NO_MEMORY: working memory could not be allocated.
     ValueError
-        If the kernel was called with what it does not accept.
+        For INVALID (an argument or an index is out of range), TOO_LARGE (more pixels than 32 bits
+        number), and numbers that are no status.
     InvalidDataset
-        If there are not as many peaks as were counted before.
+        For CHANGED: the second reading of the ibd found other peaks than the first.
     """
     if status != Status.OK:
         error, message = _FAILURES.get(status, (ValueError, f"a kernel answered {status}"))
@@ -134,9 +140,9 @@ def fill_struct(name: str, /, *, alive: object = None, **fields: object) -> Kern
     Parameters
     ----------
     name : str
-        Of the C struct.
+        Name of the C struct.
     alive : object
-        What else must not be forgotten while the struct is in use: memory that its arrays hold
+        Kept alive with the struct besides the arrays: the owner of memory that one of them holds
         addresses of.
     **fields
         All fields by name, checked as the arguments of `call_kernel` are.
@@ -156,7 +162,10 @@ def fill_struct(name: str, /, *, alive: object = None, **fields: object) -> Kern
 
 
 def stack_structs(structs: list[KernelStruct]) -> ctypes.Array[Any]:
-    """Return structs of one kind one behind the other, as an array in C; they must outlive it."""
+    """Return structs of one kind as a C array; the caller keeps ``structs`` alive while it is used.
+
+    The array has copies of their pointers, not of what these point to.
+    """
     return (type(structs[0]) * len(structs))(*structs)
 
 
@@ -174,7 +183,7 @@ def _struct_type(name: str) -> type[KernelStruct]:
 
 @functools.cache
 def _describe_struct(name: str) -> tuple[type[KernelStruct], dict[str, Callable[[Any], Any]]]:
-    """Return a struct's type, and what converts each field."""
+    """Return a struct's type, and for each field the function that checks and converts it."""
     fields = _DECLARED.structs[name]
     converters = {field.name: _converter(f"struct {name}", field, held=True) for field in fields}
     return _struct_type(name), converters
@@ -182,9 +191,14 @@ def _describe_struct(name: str) -> tuple[type[KernelStruct], dict[str, Callable[
 
 @functools.cache
 def _bind(name: str) -> tuple[Any, list[Callable[[Any], Any]], bool]:
-    """Return a function of the library, what converts each argument, and what kind of result."""
+    """Return a function of the library, a converter per argument, and whether it returns a status.
+
+    Once per function and process: looking one up costs more than calling it.
+    """
     declared = _DECLARED.functions[name]
-    function = library()[name]  # not as an attribute, which all users of the library would share
+    # By index, which makes a new function object: one fetched as an attribute is cached by ctypes
+    # and would share its argtypes with every other user of the library.
+    function = library()[name]
     function.argtypes = [
         ctypes.c_void_p if parameter.is_pointer else _NUMBERS[parameter.type]
         for parameter in declared.parameters
@@ -196,10 +210,10 @@ def _bind(name: str) -> tuple[Any, list[Callable[[Any], Any]], bool]:
 
 
 def _converter(owner: str, variable: Variable, *, held: bool = False) -> Callable[[Any], Any]:
-    """Return what turns a value into what ctypes takes for a variable.
+    """Return the function that checks a value and turns it into what ctypes takes for a variable.
 
-    ``held``: for a field of a struct. Whether what it points to is written to depends on the kernel
-    that takes the struct.
+    ``held`` says that the variable is a field of a struct: read-only arrays are accepted there, as
+    it depends on the kernel that gets the struct whether it writes to them.
     """
     where = f"{owner}: {variable.name}"
     if not variable.is_pointer:
@@ -222,6 +236,7 @@ def _converter(owner: str, variable: Variable, *, held: bool = False) -> Callabl
 
 
 def _check_integer(where: str, n_bits: int, value: Any) -> int:
+    # ctypes itself would silently drop the bits that do not fit
     number = operator.index(value)
     if not -(1 << n_bits - 1) <= number < 1 << n_bits - 1:
         raise TypeError(f"{where} must fit {n_bits} bits, not {number}")
@@ -249,6 +264,7 @@ def _check_array(
         if isinstance(value, np.ndarray):
             got = f"one of {value.dtype}, {value.shape}, strides {value.strides}"
         raise TypeError(f"{where} must be a contiguous{writable} array of {kind}, not {got}")
+    # the same as value.ctypes.data, which makes an object first and costs more
     address: int = value.__array_interface__["data"][0]
     return address
 

@@ -1,8 +1,9 @@
-"""The kernels' exported functions and the structs they take, in C's own words.
+"""The kernels' exported functions and the structs they take, as C declarations.
 
 `DECLARATIONS` repeats what ``layers/science/kernels`` defines, because an installed ionbox has the
 library and not its sources; a test compares the two word by word. Whoever adds a kernel, or changes
-one, changes the lines here as well.
+one, changes the lines here as well. `ionbox_science.kernel_calls` derives from them how arguments
+are checked and passed.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ int32_t ionbox_measure_chaos(const float *images, int64_t n_images, int64_t heig
                              int64_t width, int32_t n_levels, double *chaos);
 """
 
+# Only what C knows as an exported function has the prefix; static ones are not looked at.
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STRUCT = re.compile(r"\bstruct (\w+)\s*\{([^{}]*)\}\s*;")
 _FUNCTION = re.compile(
@@ -112,10 +114,14 @@ class Variable:
 
     Attributes
     ----------
+    name : str
+        As declared.
     type : str
-        Of the value, or of what the pointer points to: ``double``, ``struct spectra``.
-    is_pointer, is_const : bool
-        What is const is not written to.
+        C type of the value, or of what the pointer points to: ``double``, ``struct spectra``.
+    is_pointer : bool
+        Whether it is a pointer.
+    is_const : bool
+        Whether the kernel only reads what the pointer points to.
     """
 
     name: str
@@ -126,7 +132,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Function:
-    """A prototype; the result is a C type, ending with ``*`` if it is a pointer."""
+    """A function's result, a C type that ends with ``*`` if it is a pointer, and its parameters."""
 
     result: str
     parameters: tuple[Variable, ...]
@@ -134,7 +140,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Declarations:
-    """Functions and structs by name."""
+    """All functions, and the fields of all structs, by name."""
 
     functions: Mapping[str, Function]
     structs: Mapping[str, tuple[Variable, ...]]
@@ -143,8 +149,8 @@ class Declarations:
 def parse_declarations(source: str) -> Declarations:
     """Read the structs, and the functions that begin with ``ionbox_``, of C text.
 
-    Definitions count as well as prototypes. This is no parser of C, but of what C the kernels are
-    written in: each in the layout of clang-format, no macro, no pointer to a pointer.
+    Definitions count as well as prototypes. This parses only the C that the kernels are written
+    in: laid out by clang-format, no macros, no pointers to pointers.
 
     Raises
     ------

@@ -1,9 +1,10 @@
-"""The compiled kernels: found, checked against their sources, loaded once.
+"""The compiled C kernels: the library is found, checked against its sources and loaded once.
 
+All heavy loops of the science ring are C functions in one shared library, called through ctypes.
 ``layers/science/build_kernels.py`` builds the library beside this file (every make target that
 needs it does), and wheels come with it; nothing is compiled at import. The build imports this
-module before anything is installed, so it needs the standard library only;
-`ionbox_science.kernel_calls` calls what it loads.
+module before anything is installed, so it needs the standard library only.
+`ionbox_science.kernel_calls` calls what is loaded here.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ class KernelsMissing(ImportError):  # noqa: N818 (named like the errors of this 
 
 @cache
 def library() -> ctypes.CDLL:
-    """Load the kernels.
+    """Load the kernels, once per process.
 
     Raises
     ------
     KernelsMissing
-        If there is no library that this machine can load, or its sources are here and have
-        changed since.
+        If there is no library that this machine can load, or the sources lie beside it (a
+        checkout) and are not those it was compiled from.
     """
     try:
         kernels = ctypes.CDLL(str(LIBRARY))
@@ -38,7 +39,7 @@ def library() -> ctypes.CDLL:
         raise KernelsMissing(
             f"the compiled kernels cannot be loaded ({error}); {_remedy()}"
         ) from error
-    if SOURCES.is_dir() and _digest_in(kernels) != digest_sources(SOURCES):
+    if SOURCES.is_dir() and digest_in(kernels) != digest_sources(SOURCES):
         raise KernelsMissing(
             f"the compiled kernels, {LIBRARY}, do not belong to the sources in {SOURCES}; "
             "compile them again with 'make kernels'"
@@ -57,7 +58,10 @@ def _remedy() -> str:
 
 
 def digest_sources(folder: Path) -> str:
-    """Return a checksum of the kernels' sources; the build writes it into the library."""
+    """Return a checksum of the kernels' sources; the build writes it into the library.
+
+    SHA-256, 64 hex digits, over names, sizes and bytes of all ``*.c`` and ``*.h``: comments count.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.[ch]")):
         name = path.relative_to(folder).as_posix()
@@ -66,7 +70,7 @@ def digest_sources(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _digest_in(kernels: ctypes.CDLL) -> str:
+def digest_in(kernels: ctypes.CDLL) -> str:
     """Return the checksum of what a library was compiled from; empty if it has none."""
     try:
         return (ctypes.c_char * 64).in_dll(kernels, "ionbox_sources").raw.decode()

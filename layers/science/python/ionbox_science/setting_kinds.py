@@ -1,4 +1,9 @@
-"""What a setting's value must be: in words for messages, and as its final type."""
+"""What the value of each setting must be: in words for messages, and as a conversion.
+
+Config files and the command line give text, numbers and lists; `KINDS` checks them and makes them
+what `ionbox_science.config.RunConfig` holds. Names, defaults and ranges are those of
+`ionbox_science.setting_table`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +15,11 @@ from typing import Any
 from ionbox_science.setting_table import FDR_METHODS, SETTINGS, SORT_WAYS
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
-_HIGHEST_PPM = 1000  # long before, the windows of neighbouring ions are one
+_HIGHEST_PPM = 1000  # far below that, the windows of neighbouring ions have merged into one
 
 
 def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
-    """Return a sentence for each key that is not a setting."""
+    """Return a sentence for each key that is no setting, with the nearest name that is one."""
     return [
         f"{source}: unknown setting '{key}'" + _suggest(key)
         for key in settings
@@ -29,19 +34,30 @@ def _suggest(key: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a setting must be: in words for messages, and as a check that returns its final type."""
+    """What a setting must be.
+
+    Attributes
+    ----------
+    words : str
+        For messages, after "expected".
+    convert : callable
+        Takes the value as given and returns it in its final type; raises TypeError, ValueError or
+        InvalidFormula if it cannot be used.
+    """
 
     words: str
     convert: Callable[[Any], Any]
 
 
 def _convert_flag(value: Any) -> bool:
+    # not bool(value): the text "false" is true
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
 def _convert_positive(value: Any) -> float:
+    # True is a number to Python, but nobody means 1 by it; the comparison refuses NaN as well
     if isinstance(value, bool) or not 0 < float(value) < float("inf"):
         raise ValueError
     return float(value)
@@ -111,13 +127,13 @@ KINDS: Mapping[str, Kind] = {
     "accept_profile": _FLAG,
     "skip_bad_rows": _FLAG,
 }
-"""Settings that `RunConfig` takes as they are."""
+"""Settings that become fields of `RunConfig`, each by itself."""
 
 KINDS_OF_ORDERS: Mapping[str, Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
-"""Settings that say how to run, not what comes out: no part of `RunConfig`."""
+"""Settings that say how to run and change no result: checked, but no part of `RunConfig`."""
 
 WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
-"""Settings of which one peak width is made."""
+"""Settings of which the peak width of a run, ``isocalc_sigma``, is made."""
 
 KEYS_OF_FILES = ("databases", "polarity", "analyzer", *WIDTH_KEYS)
-"""Settings that the imzML, or the files beside it, may say instead."""
+"""Settings that describe the dataset: the imzML, or the files beside it, may say them instead."""

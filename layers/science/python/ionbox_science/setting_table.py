@@ -1,4 +1,6 @@
-"""Every setting of a run: what it means, its default, its range. Imports nothing heavy.
+"""Every setting of a run: what it means, its default and its range.
+
+The one place for these; nothing heavy is imported, so that ``ionbox --help`` is quick.
 
 Config files use these names; the command line makes a flag of each (``--neutral-loss`` for one of
 ``neutral_losses``), with the sentence here as its help. What a value must look like is checked in
@@ -26,7 +28,7 @@ DEFAULT_ADDUCTS: Mapping[Polarity, tuple[str, ...]] = {
     "positive": ("+H", "+Na", "+K"),
     "negative": ("-H", "+Cl"),
 }
-"""Where none are given: METASPACE's defaults."""
+"""Adducts to look for where none are given: METASPACE's defaults."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,16 @@ class Setting:
     summary : str
         What it is, with its unit; no full stop.
     default
-        What holds where nothing is said; None if a run needs to be told, or it depends.
+        What holds where nothing is said; None if a run has to be told, or if the default depends
+        on another setting.
     form : str
         ``text``, ``number``, ``whole`` (a whole number), ``texts`` (a list), or ``switch``.
     sample : str
-        What stands for a value in help texts.
+        Placeholder for a value in help texts, such as ``PPM``.
     least, most : int or None
-        Range of a whole number.
+        Range of a whole number, both ends included.
     one : str
-        Of a list: the name of one of its entries.
+        Name of one entry of a list, for the flag that may be repeated.
     """
 
     summary: str
@@ -95,7 +98,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 DEFAULTS: Mapping[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}
-"""What holds where a setting is not given."""
+"""Default of each setting by name; None as in `Setting.default`."""
 
 
 def describe(name: str) -> str:

@@ -45,6 +45,7 @@ from ionbox_cloud.messages import ConfigLayer, RunRequest, WaitingRun
 from ionbox_cloud.store import Store, encode_json
 
 DEFAULTS_SOURCE = "the stack's defaults"
+"""Where messages to the user say that a setting comes from if nobody gave it."""
 
 
 class Verdict(enum.Enum):
@@ -62,9 +63,9 @@ class Attempt(JsonRecord):
     Attributes
     ----------
     claim_id : str
-        The claim.
+        Identity of what was dropped, see `identify_claim`.
     number : int
-        From 1.
+        Place among the claim's attempts, from 1.
     dataset : str
         Name of the dataset.
     versions : tuple of str
@@ -83,7 +84,11 @@ class Attempt(JsonRecord):
 
 
 def identify_claim(drop: DroppedDataset) -> str:
-    """Return the identity of a dataset by key and content, as storage tells them."""
+    """Return the identity of a dataset by key and content, as storage tells them.
+
+    Nothing is read: ETags of three files are enough to tell drops apart, and Intake stays quick.
+    The run's own identity, by content alone, is made by PlanRun.
+    """
     return hash_content(encode_json(["claim", drop.files.imzml_key, list(drop.etags)]))
 
 
@@ -94,7 +99,24 @@ def claim_run(
     executions: Executions,
     defaults: dict[str, Any],
 ) -> WaitingRun | None:
-    """Return the run to queue for a drop, if any; see the table above."""
+    """Return the run to queue for a drop, if any; see the table above.
+
+    Parameters
+    ----------
+    drop : DroppedDataset
+        What lies in the inbox now.
+    inbox, work : Store
+        Where the sidecar is read, and where attempts are written down.
+    executions : Executions
+        Asked how the last attempt's execution is.
+    defaults : dict
+        The stack's settings of runs, weaker than all others.
+
+    Returns
+    -------
+    WaitingRun or None
+        The run; None if the claim runs, is done, or this event is a repetition.
+    """
     claim_id = identify_claim(drop)
     force = _wants_force(drop, inbox)
     while True:  # each round that does not return found an attempt more than the last
@@ -107,6 +129,7 @@ def claim_run(
             return _run_of(attempts[-1], drop, defaults)
         attempt = Attempt(claim_id, len(attempts) + 1, drop.files.name, drop.versions)
         key = keys.claim_attempt(claim_id, attempt.number)
+        # False if another event made this attempt meanwhile: look again at what is there now
         if work.create(key, encode_json(attempt.to_json())):
             return _run_of(attempt, drop, defaults)
 
@@ -130,6 +153,11 @@ def decide(
         That of the last attempt's execution, None if there is none.
     force : bool
         What the sidecar asks for.
+
+    Returns
+    -------
+    Verdict
+        As the table above says.
     """
     repeated = any(attempt.versions == drop.versions for attempt in attempts)
     sidecar = drop.versions[2:]
@@ -149,7 +177,10 @@ def read_attempts(work: Store, claim_id: str) -> list[Attempt]:
 
 
 def find_dataset_name(work: Store, execution_id: str) -> str | None:
-    """Return the name of the dataset of an execution, if that comes from a claim."""
+    """Return the name of the dataset of an execution; None if no claim started it.
+
+    People may start executions too, under names of their own.
+    """
     claim_id, _, number = execution_id.rpartition("-")
     key = keys.claim_attempt(claim_id, int(number)) if number.isdecimal() else ""
     return Attempt.from_json(work.read_json(key)).dataset if key and work.exists(key) else None
@@ -162,7 +193,10 @@ def _run_of(attempt: Attempt, drop: DroppedDataset, defaults: dict[str, Any]) ->
 
 
 def _wants_force(drop: DroppedDataset, inbox: Store) -> bool:
-    """Say whether the sidecar asks for a new attempt; PlanRun refuses one that cannot be read."""
+    """Say whether the sidecar asks for a new attempt.
+
+    One that cannot be read asks for nothing here: PlanRun refuses it, in words the user will see.
+    """
     key = drop.files.sidecar_key
     if key is None:
         return False

@@ -2,7 +2,8 @@
 
 A dataset is ``x.imzML`` and ``x.ibd`` in one folder, with an optional sidecar config ``x.json``;
 the suffixes may have any case. ``databases/<name>.tsv`` or ``.csv`` is a molecule table. Everything
-else is not ours.
+else is not ours. The files of a dataset arrive one by one, each with its own event, in any order;
+an event does nothing until imzML and ibd are both there.
 """
 
 from __future__ import annotations
@@ -57,13 +58,24 @@ def find_drop(inbox: Store, key_in_event: str) -> Drop:
     Parameters
     ----------
     inbox : Store
-        The inbox.
+        Where to look for the object and those that belong to it.
     key_in_event : str
         Key of an object that was created, perhaps long ago.
+
+    Returns
+    -------
+    DroppedDataset, DatabaseFile or Ignored
+        A complete dataset, a molecule table, or why there is nothing to do.
+
+    Raises
+    ------
+    MissingObject
+        If a file of the dataset is removed during the look; the event then comes again.
     """
     if not _is_ours(key_in_event):
         return Ignored(key_in_event, "neither part of a dataset nor a molecule table")
     if not _is_readable(key_in_event):
+        # a warning, because S3 took the file and its owner waits for a result
         reason = "its path has an empty folder name, '.', '..' or control characters; upload it "
         return Ignored(key_in_event, reason + "under another", warn=True)
     key = _find_key(inbox, key_in_event)
@@ -91,6 +103,7 @@ def _find_key(inbox: Store, key_in_event: str) -> str | None:
 
 
 def _find_dataset(inbox: Store, stem: str) -> DroppedDataset | Ignored:
+    """Look for the files of a stem: the dataset if it is complete, else what it waits for."""
     kinds: dict[str, list[str]] = {suffix: [] for suffix in _KINDS}
     for key in inbox.list_beginning(f"{stem}."):
         same_stem, suffix = _split(key)
@@ -103,7 +116,7 @@ def _find_dataset(inbox: Store, stem: str) -> DroppedDataset | Ignored:
     present = [key for key in (imzml, ibd, sidecar) if key is not None]
     found = [inbox.facts(key) for key in present]
     facts = [each for each in found if each is not None]
-    if len(facts) < len(present):
+    if len(facts) < len(present):  # listed a moment ago, and gone
         raise MissingObject(f"one of {', '.join(present)} was removed just now")
     return DroppedDataset(
         DatasetFiles(PurePosixPath(imzml).stem, imzml, ibd, sidecar),

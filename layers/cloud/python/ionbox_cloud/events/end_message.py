@@ -1,4 +1,7 @@
-"""The mail that tells people how a run ended."""
+"""The mail that tells people how a run ended: subject and text, from a `RunEnded`.
+
+AnnounceEnd publishes it to the topic; whoever subscribed gets it.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ _HEADLINES: Mapping[str, str] = {
 
 
 def write_subject(ended: RunEnded) -> str:
-    """Return the subject of the message to people."""
+    """Return the subject: dataset, how it ended, and annotations within the lowest FDR level."""
     within = next(iter(ended.n_by_fdr.items()), None)
     count = f": {within[1]:,} at FDR {_percent(within[0])}" if within else ""
     return f"ionbox: {ended.dataset} {_HEADLINES[ended.status]}{count}"
 
 
 def write_message(ended: RunEnded) -> str:
-    """Return the text of the message to people."""
+    """Return the text: where the results are, or what was wrong and what to do."""
     return "\n".join(
         [
             f"Dataset: {ended.dataset}",

@@ -1,4 +1,7 @@
-"""Executions of the state machine: how they are, how many run, and starting one."""
+"""Executions of the state machine: how they are, how many run, and starting one.
+
+Intake asks how the last attempt is, StartRuns how many run, and starts more.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from ionbox_cloud.messages import WaitingRun
 from ionbox_cloud.store import encode_json
 
 REMEMBERED_S = 60.0
-"""How long a started execution may be missing from the list of running ones."""
+"""Seconds for which a started execution may be missing from the list of running ones."""
 
-_PAGE = 1000
+_PAGE = 1000  # the most that ListExecutions returns at once
+# What StartExecution fails with: codes that pass by themselves, and those that never will.
 _COME_BACK_LATER = {
     "ThrottlingException",
     "Throttling",
@@ -55,7 +59,11 @@ class ExecutionStatus(enum.Enum):
 
 
 class StartOutcome(enum.Enum):
-    """What came of starting a run."""
+    """What came of starting a run.
+
+    STARTED_BEFORE: its name was taken, so it is done with. LATER: Step Functions is busy or full.
+    UNFIT: Step Functions will never take it.
+    """
 
     STARTED = enum.auto()
     STARTED_BEFORE = enum.auto()
@@ -69,11 +77,11 @@ class Executions:
     Parameters
     ----------
     client : botocore client
-        Of Step Functions.
+        Client of Step Functions.
     state_machine_arn : str
-        The state machine.
+        ARN of the state machine.
     now : callable
-        A clock in seconds.
+        A clock in seconds, for tests.
     """
 
     def __init__(
@@ -85,7 +93,13 @@ class Executions:
         self._started: dict[str, float] = {}
 
     def status(self, execution_id: str) -> ExecutionStatus | None:
-        """Return the status of an execution, None if there is none by that name (or not yet)."""
+        """Return the status of an execution, None if there is none by that name (or not yet).
+
+        Raises
+        ------
+        ClientError
+            If Step Functions does not answer.
+        """
         prefix = self._arn.replace(":stateMachine:", ":execution:", 1)
         try:
             found = self._client.describe_execution(executionArn=f"{prefix}:{execution_id}")
@@ -106,12 +120,19 @@ class Executions:
         names = self._listed(limit)
         for name in self._recently_started() - names:
             status = self.status(name)
-            if status is None or not status.is_end:
+            if status is None or not status.is_end:  # None: so new that nothing is known of it
                 names.add(name)
         return names
 
     def start(self, run: WaitingRun) -> StartOutcome:
-        """Start a run under its own name, which only ever works once."""
+        """Start a run under its own name, which only ever works once.
+
+        Raises
+        ------
+        ClientError
+            If Step Functions refuses it in a way that is not known here, such as a lacking
+            permission.
+        """
         try:
             self._client.start_execution(
                 stateMachineArn=self._arn,
@@ -147,7 +168,10 @@ class Executions:
 
 @functools.cache
 def open_executions(state_machine_arn: str) -> Executions:
-    """Open the executions of a state machine once per process, which remembers what it started."""
+    """Open the executions of a state machine.
+
+    Once per process: what it started must be remembered from call to call.
+    """
     return Executions(open_client("stepfunctions"), state_machine_arn)
 
 

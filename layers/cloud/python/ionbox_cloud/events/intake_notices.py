@@ -17,5 +17,5 @@ def complain_of_database(topic: Topic, record: RegisteredDatabase) -> None:
 
 
 def complain_of_key(topic: Topic, drop: Ignored) -> None:
-    """Tell people that an object's key is beyond us."""
+    """Tell people that an object was not taken because of its key, and why."""
     topic.tell("ionbox: a file was not taken", f"{drop.key}\n\n{drop.reason}.")

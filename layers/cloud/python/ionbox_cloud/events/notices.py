@@ -1,4 +1,7 @@
-"""Telling people (SNS) and programs (EventBridge)."""
+"""Telling people (SNS) and programs (EventBridge).
+
+Intake tells of what no run will tell of; AnnounceEnd of how each run ended.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from ionbox_cloud.errors import NotDelivered
 SOURCE = "ionbox"
 """The ``source`` of our events on EventBridge."""
 
-_SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
+SUBJECT_LENGTH = 99  # SNS: fewer than 100 printable ASCII characters
 
 
 class Topic:
-    """Where people are told.
+    """The topic where people are told.
 
     Parameters
     ----------
     client : botocore client
-        Of SNS.
+        Client of SNS.
     arn : str
-        The topic.
+        ARN of the topic.
     """
 
     def __init__(self, client: Any, arn: str) -> None:
@@ -29,20 +32,20 @@ class Topic:
         self._arn = arn
 
     def tell(self, subject: str, text: str) -> None:
-        """Send a message; what a subject cannot hold is replaced or cut off."""
+        """Send a message; what SNS does not allow in a subject is replaced or cut off."""
         plain = "".join(sign if " " <= sign <= "~" else "?" for sign in subject)
-        self._client.publish(TopicArn=self._arn, Subject=plain[:_SUBJECT_LENGTH], Message=text)
+        self._client.publish(TopicArn=self._arn, Subject=plain[:SUBJECT_LENGTH], Message=text)
 
 
 class EventBus:
-    """Where programs are told.
+    """The event bus where programs are told.
 
     Parameters
     ----------
     client : botocore client
-        Of EventBridge.
+        Client of EventBridge.
     name : str
-        The event bus.
+        Name of the event bus.
     """
 
     def __init__(self, client: Any, name: str) -> None:
@@ -50,7 +53,7 @@ class EventBus:
         self._name = name
 
     def tell(self, detail_type: str, detail: dict[str, Any]) -> None:
-        """Send an event.
+        """Send an event of ours; ``detail`` is what its receivers read.
 
         Raises
         ------
@@ -64,6 +67,7 @@ class EventBus:
             "Detail": json.dumps(detail),
         }
         answer = self._client.put_events(Entries=[entry])
+        # PutEvents answers 200 even if it takes no entry
         if answer["FailedEntryCount"]:
             refusal = answer["Entries"][0]
             raise NotDelivered(

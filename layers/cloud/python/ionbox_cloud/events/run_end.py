@@ -3,6 +3,9 @@
 Usually the run itself wrote its status: PublishResults or ReportFailure. It cannot if it was
 stopped, ran out of time, or died of what a state machine does not let one catch (States.Runtime,
 States.DataLimitExceeded); then the status is made up here from what Step Functions says.
+
+`ExecutionEnd` is what comes in, with EventBridge's event; `settle_status` makes ``status.json``
+right; `RunEnded` is what goes out, to people and programs.
 """
 
 from __future__ import annotations
@@ -28,11 +31,11 @@ from ionbox_cloud.store import Store, Stores
 DETAIL_TYPE = "ionbox run ended"
 """The ``detail-type`` of our event; its ``source`` is ``ionbox``, its ``detail`` a `RunEnded`."""
 
-_MOST_SIGNS = 8000  # of a message; some list hundreds of bad rows
+_MOST_SIGNS = 8000  # characters of a message; some list hundreds of bad rows
 _MOST_WARNINGS = 10
 
-# What the run may have said itself. Whatever happened after results were published (a stop, a time
-# limit), they are whole.
+# For each end, the statuses of the run's own that stand; any other is from before, and is replaced.
+# "succeeded" always stands: whatever happened after results were published, they are whole.
 _OWN_WORDS: Mapping[str, tuple[str, ...]] = {
     "SUCCEEDED": ("succeeded",),
     "FAILED": ("succeeded", "invalid_input", "failed"),
@@ -62,7 +65,7 @@ _MADE_UP: Mapping[str, tuple[str, str, str, str]] = {
         "Drop the files again to go on: finished work is kept.",
     ),
 }
-"""Status, error, message (both unless Step Functions knows better) and advice."""
+"""For each end: status, error, message (both unless Step Functions knows better) and advice."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class ExecutionEnd:
     Attributes
     ----------
     execution_id : str
-        Its name.
+        Name of the execution.
     status : str
         ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
     ended_ms : int
@@ -80,7 +83,7 @@ class ExecutionEnd:
     request : RunRequest or None
         Its input, if the event had room for it.
     error, cause : str
-        Empty if there are none.
+        Error name and cause; empty if there are none.
     """
 
     execution_id: str
@@ -97,7 +100,7 @@ class ExecutionEnd:
         Raises
         ------
         InvalidMessage
-            If it tells of no end.
+            If the status is that of an execution that has not ended, or none.
         """
         status = str(detail.get("status"))
         if status not in _OWN_WORDS:
@@ -152,7 +155,10 @@ class RunEnded(JsonRecord):
 
 
 def settle_status(end: ExecutionEnd, stores: Stores) -> RunStatus:
-    """Return the status of an ended execution, after writing it if the run did not."""
+    """Return the status of an ended execution, after writing it if the run did not.
+
+    Called again for the same end it finds what it wrote, and writes nothing.
+    """
     own = _own_status(end, stores.results)
     if own is not None and own.status in _OWN_WORDS[end.status]:
         return own
@@ -164,7 +170,24 @@ def settle_status(end: ExecutionEnd, stores: Stores) -> RunStatus:
 def summarise_end(
     end: ExecutionEnd, status: RunStatus, stores: Stores, results_url: str
 ) -> RunEnded:
-    """Bring together what there is to tell of an ended execution."""
+    """Bring together what there is to tell of an ended execution.
+
+    Parameters
+    ----------
+    end : ExecutionEnd
+        What Step Functions said.
+    status : RunStatus
+        What `settle_status` returned.
+    stores : Stores
+        Where ``run.json`` and the claim are.
+    results_url : str
+        URL of the results bucket, as people are to see it.
+
+    Raises
+    ------
+    MissingObject
+        If the status names results whose ``run.json`` is gone.
+    """
     folder = status.results or ""
     record = RunRecord.from_json(stores.results.read_json(f"{folder}/{RECORD}")) if folder else None
     n_by_fdr: Counter[str] = Counter()
@@ -196,6 +219,7 @@ def _own_status(end: ExecutionEnd, results: Store) -> RunStatus | None:
 
 
 def _make_up(end: ExecutionEnd, stores: Stores) -> RunStatus:
+    """Return a status from what Step Functions says, and from the plan if there is one."""
     status, error, message, advice = _MADE_UP[end.status]
     plan = _find_plan(end, stores.work)
     if status == "succeeded" and plan is not None:
@@ -221,6 +245,7 @@ def _find_plan(end: ExecutionEnd, work: Store) -> RunPlan | None:
 
 
 def _dataset_name(end: ExecutionEnd, work: Store) -> str:
+    """Return the best name there is: from the input, the claim, or else the execution's own."""
     if end.request is not None:
         return end.request.dataset.name
     return find_dataset_name(work, end.execution_id) or end.execution_id

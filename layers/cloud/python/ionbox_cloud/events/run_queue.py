@@ -23,24 +23,27 @@ from ionbox_cloud.messages import WaitingRun
 
 KICK_GROUP = "kick"
 
-_WAIT_S = 1  # so that SQS asks all of its servers
+WAIT_S = 1  # without any waiting, SQS asks some of its servers only and may miss a message
 
 
 @dataclass(frozen=True)
 class ReceivedRun:
-    """A message of the run queue; ``run`` is None if it is none of ours."""
+    """A message of the run queue, and the receipt by which it is removed.
+
+    ``run`` is None if the message is none of ours.
+    """
 
     run: WaitingRun | None
     receipt: str
 
 
 class RunQueue:
-    """The two queues.
+    """The run queue and the kick queue.
 
     Parameters
     ----------
     client : botocore client
-        Of SQS.
+        Client of SQS.
     run_queue_url, kick_queue_url : str
         Addresses of the queues.
     """
@@ -56,7 +59,7 @@ class RunQueue:
         self.kick()
 
     def kick(self) -> None:
-        """Wake StartRuns.
+        """Wake StartRuns: it looks again at what waits and what runs.
 
         Notes
         -----
@@ -71,9 +74,12 @@ class RunQueue:
         )
 
     def receive(self) -> ReceivedRun | None:
-        """Take the next message, None if none is waiting; it comes back unless it is removed."""
+        """Take the next message, None if none is waiting; it comes back unless it is removed.
+
+        After the queue's visibility timeout, that is; a StartRuns that breaks off loses nothing.
+        """
         answer = self._client.receive_message(
-            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=_WAIT_S
+            QueueUrl=self._runs, MaxNumberOfMessages=1, WaitTimeSeconds=WAIT_S
         )
         messages = answer.get("Messages", [])
         if not messages:
@@ -82,7 +88,7 @@ class RunQueue:
         return ReceivedRun(_parse_run(message["Body"]), message["ReceiptHandle"])
 
     def remove(self, received: ReceivedRun) -> None:
-        """Remove a message for good."""
+        """Remove a message for good: its run exists."""
         self._client.delete_message(QueueUrl=self._runs, ReceiptHandle=received.receipt)
 
 
@@ -94,11 +100,11 @@ def start_waiting_runs(
     Parameters
     ----------
     queue : RunQueue
-        What waits.
+        Holds the waiting runs.
     executions : Executions
-        What runs.
+        Knows which runs are on, and starts others.
     max_runs : int
-        Executions at once.
+        Executions that may run at once.
     ended : set of str
         Executions that are known to have ended, whatever the list of running ones still says.
 
@@ -113,6 +119,7 @@ def start_waiting_runs(
     queue for the next kick; one that it never takes, and a message that is none of ours, stay until
     the queue moves them to its dead letters.
     """
+    # so many more are asked for, because those that ended may still be listed
     running = executions.running(max_runs + len(ended)) - ended
     started: list[str] = []
     while len(running) < max_runs:
@@ -124,6 +131,7 @@ def start_waiting_runs(
             break
         if outcome is StartOutcome.UNFIT or received.run is None:
             continue
+        # after the start: removed before, a run would be lost if this call broke off in between
         queue.remove(received)
         if outcome is StartOutcome.STARTED:
             running.add(received.run.execution_id)

@@ -1,4 +1,8 @@
-"""What a user asks for, checked before anything is computed."""
+"""What a user asks for, checked before anything is computed.
+
+PlanRun hands in a `RunRequest` (keys and settings) and gets an `AcceptedRequest` (what is behind
+them, read and found fit), or one error that lists everything that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from ionbox_cloud.published import RESERVED_DATABASE
 from ionbox_cloud.store import ObjectFacts, Store
 
 Layers = list[tuple[str, dict[str, Any]]]
+"""Settings and where they come from, strongest first."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,13 @@ class AcceptedRequest:
     dataset : Inspection
         The dataset, without errors.
     ibd : ObjectFacts
-        Its ibd.
+        Size and tags of its ibd.
     config : RunConfig
-        The resolved config.
+        The resolved config: nothing in it is left open.
     warnings : list of str
         Where a setting contradicts the file's own word or is hardly meant; rows left out.
     databases : list of (MoleculeDatabase, bytes)
-        Each with its file, in the order of the request.
+        Each with the bytes of its file, in the order of the request.
     sort : str
         How to sort the dataset: ``auto`` or the way asked for.
     force : bool
@@ -57,7 +62,10 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     Raises
     ------
     InvalidInput
-        Everything that is wrong with them, a line each; one of its subclasses if all is of a kind.
+        If anything is wrong with them; the message has a line for each thing. One of its subclasses
+        if all is of a kind.
+    MissingObject
+        If imzML, sidecar or a database of the request is not in the inbox.
     """
     layers = _config_layers(request, inbox)
     defaults = [(layer.source, layer.settings) for layer in request.defaults]
@@ -68,13 +76,14 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
             inbox, request.dataset, accept_profile=_asks(everything, "accept_profile")
         )
     )
+    # what needs the header is checked only if there is one; databases are checked in any case
     ibd = dataset and refusals.check(dataset.require_fit)
     resolved = dataset and refusals.check(
         lambda: resolve_config(layers, words_of(dataset.header), defaults)
     )
     databases = refusals.check(lambda: _read_databases(request, inbox, everything))
     refusals.raise_any()
-    assert dataset and ibd and resolved and databases  # nothing was refused
+    assert dataset and ibd and resolved and databases  # nothing was refused: all are there
     config, warnings = resolved
     skipped = [_describe_skipped(molecules) for molecules, _ in databases if molecules.skipped]
     return AcceptedRequest(
@@ -114,6 +123,7 @@ def _asked(layers: Layers, key: str) -> Any:
 
 
 def _asks(layers: Layers, flag: str) -> bool:
+    """Say whether a flag is set that is needed before, or instead of, a resolved config."""
     return _asked(layers, flag) is True
 
 
@@ -124,6 +134,7 @@ def _read_databases(
     tables = tables or find_tables(inbox, layers)
     if not tables:
         raise InvalidConfig("databases: none given; name at least one molecule database")
+    # Results have a file per database under its name: one taken or used twice would overwrite.
     names = [table.name for table in tables]
     if RESERVED_DATABASE in names:
         raise InvalidConfig(

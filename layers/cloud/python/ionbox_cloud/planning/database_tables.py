@@ -28,7 +28,7 @@ Layers = Sequence[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """A molecule table: its name, and how to read it."""
+    """A molecule table: its name, and a function that returns its bytes (TSV or CSV)."""
 
     name: str
     read: Callable[[], bytes]
@@ -52,7 +52,7 @@ class RegisteredDatabase(JsonRecord):
     content_id : str
         Identity of the file's bytes.
     n_molecules : int
-        Rows; 0 if invalid.
+        Rows that can be used; 0 if invalid.
     message : str
         What is wrong and what to do; empty if nothing is.
     """
@@ -66,7 +66,10 @@ class RegisteredDatabase(JsonRecord):
 
 
 def as_database(key: str) -> DatabaseFile | None:
-    """Return the table that a key in the inbox is, None if it is none."""
+    """Return the table that a key in the inbox is, None if it is none.
+
+    Only what lies in `FOLDER` itself is one, not in folders below it.
+    """
     path = PurePosixPath(key)
     if f"{path.parent}/" != FOLDER or path.suffix.lower() not in SUFFIXES:
         return None
@@ -108,7 +111,7 @@ def _find_table(
     if len(files) > 1:
         both = " and ".join(file.key for file in files)
         raise InvalidConfig(f"databases ({source}): '{name}' is there twice, {both}; remove one")
-    if files:
+    if files:  # before the shipped ones: a user's own table may have the name of one
         return DatabaseTable.of(files[0], inbox)
     if name in SHIPPED_DATABASES:
         return DatabaseTable(name, SHIPPED_DATABASES[name])
@@ -120,7 +123,13 @@ def _find_table(
 
 
 def inspect_database(inbox: Store, file: DatabaseFile) -> RegisteredDatabase:
-    """Read a table and say whether runs can use it."""
+    """Read a table and say whether runs can use it.
+
+    Raises
+    ------
+    MissingObject
+        If it is gone.
+    """
     data = inbox.read(file.key)
     try:
         molecules = parse_database(data, file.name)
@@ -136,7 +145,13 @@ def register_database(
     """Inspect a table and write down what was found.
 
     ``complain`` is called about an unfit table before that is written down, so that it is called
-    again if the call breaks off, and not again once the same was written.
+    again if the call breaks off, and not again once the same was written. Runs do not need what is
+    written here: they read the table themselves.
+
+    Raises
+    ------
+    MissingObject
+        If the table is gone.
     """
     record = inspect_database(inbox, file)
     key = keys.registered_database(file.name)

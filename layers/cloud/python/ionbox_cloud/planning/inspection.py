@@ -1,4 +1,8 @@
-"""Datasets in the inbox: opened, checked and identified before any work."""
+"""Datasets in the inbox: opened, checked and identified before any work.
+
+`inspect_dataset` reads the imzML and little of the ibd; what shows only once all peaks were read is
+checked by the states that sort (`ionbox_cloud.stored.segment_writing`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import ObjectFacts, Store
 
 _SAMPLED_SPECTRA = 512
-_UUID_BYTES = 16
+_UUID_BYTES = 16  # imzML: an ibd begins with a UUID, which the imzML repeats
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,13 @@ class Inspection:
     Attributes
     ----------
     imzml : bytes
-        The imzML file.
+        Bytes of the imzML file.
     header : ImzmlHeader
-        What it says.
+        What the imzML says.
     ibd : ObjectFacts or None
-        The ibd, if there is one.
+        Size and tags of the ibd, if there is one.
     problems : tuple of Problem
-        Errors first.
+        What is wrong or odd, errors first.
     """
 
     imzml: bytes
@@ -54,7 +58,7 @@ class Inspection:
         Raises
         ------
         InvalidDataset
-            All problems that prevent annotation, one per line.
+            If any problem prevents annotation; the message has a line for each.
         """
         errors = self.messages("error")
         if self.ibd is None or errors:
@@ -63,7 +67,7 @@ class Inspection:
 
 
 def ibd_reader(inbox: Store, key: str) -> ReadRange:
-    """Return a function that reads (offset, n_bytes) of an ibd."""
+    """Return a function that reads (offset, length), both in bytes, of an ibd in the inbox."""
     return lambda offset, n_bytes: inbox.read_range(key, offset, n_bytes)
 
 
@@ -74,6 +78,8 @@ def inspect_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) 
     ------
     InvalidDataset
         If the imzML itself cannot be read; other problems are part of the answer.
+    MissingObject
+        If there is no imzML.
     """
     imzml_name, ibd_name = PurePosixPath(files.imzml_key).name, PurePosixPath(files.ibd_key).name
     imzml = inbox.read(files.imzml_key)
@@ -92,12 +98,13 @@ def inspect_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) 
     readable = ibd is not None and ibd.n_bytes >= header.ibd_end
     if readable and not any(p.severity == "error" for p in problems):
         problems += check_peaks(header, read_range, ibd_name=ibd_name)
+    # "error" comes before "warning"
     problems.sort(key=lambda problem: problem.severity)
     return Inspection(imzml, header, ibd, tuple(problems))
 
 
 def words_of(header: ImzmlHeader) -> FileWords:
-    """Return what the imzML says about how it was acquired."""
+    """Return what the imzML says about how it was acquired: settings the user need not give."""
     known: dict[str | None, Polarity] = {"positive": "positive", "negative": "negative"}
     polarity = known.get(header.polarity)
     analyzers = [match_analyzer(name) for name in header.instruments]
@@ -105,7 +112,16 @@ def words_of(header: ImzmlHeader) -> FileWords:
 
 
 def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.float64]:
-    """Read the numbers among the m/z of every k-th spectrum, k from counts alone."""
+    """Read the m/z of a few hundred spectra, evenly spread over the file.
+
+    Which ones depends on the number of spectra alone: every attempt samples the same, and so finds
+    the same bounds of segments.
+
+    Returns
+    -------
+    (n_sampled,) float64
+        In the order of the file; infinities and NaN are left out.
+    """
     step = -(-header.n_spectra // _SAMPLED_SPECTRA)
     sampled = [
         read_peaks(header, read_range, index, index + 1).mz

@@ -1,4 +1,7 @@
-"""The plan of a run, made from a request that was found fit: identities, bounds, way of sorting."""
+"""The plan of a run, made from a request that was found fit: identities, bounds, way of sorting.
+
+The second half of PlanRun, after `accept_request`. Reads a sample of the ibd, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,24 @@ from ionbox_cloud.store import Store
 
 
 def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:
-    """Decide what is computed and under which names."""
+    """Decide what is computed and under which names.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What was asked: files by key, and settings.
+    accepted : AcceptedRequest
+        What is behind it, found fit.
+    inbox : Store
+        Where the ibd is; a sample of it is read.
+
+    Raises
+    ------
+    InvalidConfig
+        If the way of sorting that was asked for cannot do it.
+    InvalidDataset
+        If the dataset is too large for any way.
+    """
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
     read_range = ibd_reader(inbox, request.dataset.ibd_key)
     dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
@@ -72,10 +92,24 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     )
 
 
-def cut_spectra(header: ImzmlHeader, n_runs: int) -> list[int]:
-    """Cut the spectra into spans of about equal numbers of peaks; return the edges."""
+def cut_spectra(header: ImzmlHeader, n_spans: int) -> list[int]:
+    """Cut the spectra into spans of about equal numbers of peaks.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        What the imzML says: how many peaks each spectrum has.
+    n_spans : int
+        Spans to make; fewer come out where one spectrum has the peaks of several.
+
+    Returns
+    -------
+    list of int
+        Spectra at which spans begin, ascending from 0, then the number of spectra.
+    """
     ends = np.cumsum(header.mz_count)
-    targets = [header.n_peaks * index // n_runs for index in range(1, n_runs)]
+    targets = [header.n_peaks * index // n_spans for index in range(1, n_spans)]
+    # behind the spectrum with which each target is reached
     inner = np.searchsorted(ends, targets, side="left") + 1
     return sorted({0, *inner.tolist(), header.n_spectra})
 

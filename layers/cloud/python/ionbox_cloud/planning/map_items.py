@@ -21,7 +21,13 @@ Item = TypeVar("Item", bound=MapItem)
 
 
 def plan_items(work: Store, state: str, execution_id: str, items: Sequence[MapItem]) -> ItemList:
-    """Write the list a Map works on: each item, and the rung of the ladder it starts on."""
+    """Write the list a Map works on: each item, and the rung of the ladder it starts on.
+
+    Returns
+    -------
+    ItemList
+        How many items there are, and the key of the list; the state machine reads no more of it.
+    """
     ladder = Ladder.from_environment()
     key = keys.items(execution_id, state)
     work.write_json(
@@ -45,14 +51,15 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
     Raises
     ------
     ItemFailure
-        The first recorded failure in item order, under the class name it failed with.
+        If any item failed: the first in their order, under the class name it failed with, so that
+        the state machine's Catch treats it as if this state had failed so.
     MissingOutput
         If an item left neither output nor record.
     """
     listed = work.read_json(keys.items(execution_id, state))
     items = [item_type.from_json(entry["item"]) for entry in listed]
     failed = work.list(keys.failures(execution_id, state))
-    if failed:
+    if failed:  # before outputs: an item that failed has none either
         report = ItemFailureReport.from_json(work.read_json(failed[0]))
         item = next(item for item in items if item.item == report.item)
         error = report.error.Error
@@ -62,6 +69,7 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
             + (f" ({len(failed)} items failed)" if len(failed) > 1 else "")
             + (describe_lack(state, item.memory_mb) if error in OUT_OF_MEMORY else ""),
         )
+    # a list per folder instead of a question per item
     folders = {item.output_key.rpartition("/")[0] for item in items}
     present = {key for folder in folders for key in work.list(folder)}
     for item in items:
@@ -74,7 +82,15 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
 
 
 def describe_lack(state: str, memory_mb: int) -> str:
-    """Say what was tried when even the largest function of a state ran out of memory."""
+    """Say what was tried when even the largest function of a state ran out of memory.
+
+    Parameters
+    ----------
+    state : str
+        The state whose item failed.
+    memory_mb : int
+        What the plan expected the item to need, MB.
+    """
     top_mb = Ladder.from_environment().top_mb(state)
     return (
         f"; the largest {state} function has {top_mb:,} MB, the plan expected {memory_mb:,} MB: "

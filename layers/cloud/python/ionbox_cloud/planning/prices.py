@@ -1,4 +1,7 @@
-"""What AWS charges, from a dated file."""
+"""What AWS charges, from a dated file (``data/prices.json``).
+
+The plan chooses the way of sorting by these prices, and run records say what calls cost.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.run_plan import SortPlan
 
 TRANSITIONS_PER_CALL = 3
-"""From one state to the next: to a call, from it, and a choice or the start of an item."""
+"""What Step Functions bills: transitions to a call, from it, and a choice or an item's start."""
 
 _SECONDS_PER_HOUR = 3600
-_SHORTEST_TASK_S = 60
+_SHORTEST_TASK_S = 60  # Fargate bills a minute at least
 _MB_PER_GB = 1024
 
 
@@ -26,17 +29,17 @@ class Prices(JsonRecord):
     Attributes
     ----------
     source, date, currency : str
-        Where they are from.
+        Where they are from, when they were read, and in what they are.
     lambda_gb_s, lambda_request : float
-        A gigabyte of a function's memory for a second; a call.
+        A gigabyte of a function's memory for a second; one call.
     step_functions_transition : float
-        From one state to the next.
+        One transition from one state to the next.
     fargate_vcpu_h, fargate_gb_h, fargate_disk_gb_h : float
-        Processor, memory and disk of a task for an hour.
+        A processor, a gigabyte of memory and a gigabyte of disk of a task for an hour.
     fargate_free_disk_gb : int
-        Disk that every task has for nothing.
+        Disk in GB that every task has for nothing.
     s3_write, s3_read : float
-        A request.
+        One request that writes or lists, and one that reads.
     """
 
     source: str
@@ -53,15 +56,15 @@ class Prices(JsonRecord):
     s3_read: float
 
     def lambda_calls(self, gb_s: float, n_calls: int) -> float:
-        """Return the price of calls of functions."""
+        """Return the price in dollars of ``n_calls`` calls that took ``gb_s`` together."""
         return gb_s * self.lambda_gb_s + n_calls * self.lambda_request
 
     def transitions(self, n_calls: int) -> float:
-        """Return the price of what the state machine does around calls."""
+        """Return the price in dollars of what the state machine does around ``n_calls`` calls."""
         return n_calls * TRANSITIONS_PER_CALL * self.step_functions_transition
 
     def fargate_task(self, seconds: float, vcpu: float, memory_mb: int, disk_gb: int) -> float:
-        """Return the price of a task that ran for some time; a minute is the least."""
+        """Return the price in dollars of a task of this size that ran for ``seconds``."""
         per_hour = (
             vcpu * self.fargate_vcpu_h
             + memory_mb / _MB_PER_GB * self.fargate_gb_h
@@ -72,23 +75,23 @@ class Prices(JsonRecord):
 
 @functools.cache
 def read_prices() -> Prices:
-    """Read the price file."""
+    """Read the price file that ships with this ring."""
     text = resources.files("ionbox_cloud").joinpath("data", "prices.json").read_text("utf-8")
     return Prices.from_json(json.loads(text))
 
 
 def gigabyte_seconds(duration_s: float, memory_mb: int) -> float:
-    """Return what Lambda and Fargate bill: memory times time."""
+    """Return memory times time, in gigabyte seconds: what Lambda bills."""
     return duration_s * memory_mb / _MB_PER_GB
 
 
 def price_call(call: CallRecord, sort: SortPlan | None) -> float:
-    """Return the price of a call on AWS; what the state machine does around it is not in it.
+    """Return the price in dollars of a call on AWS, without what the state machine does around it.
 
     Parameters
     ----------
     call : CallRecord
-        What it took.
+        What the call took.
     sort : SortPlan or None
         How the run's dataset was sorted: the size of its task, if it had one.
     """

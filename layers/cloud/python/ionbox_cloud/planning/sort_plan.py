@@ -7,7 +7,7 @@
     fargate   one task does the same on its own disk: any size in bounded memory
 
 The plan takes the cheapest way that can do it, or a simpler one (in this order) that costs hardly
-more; a user may name one.
+more; a user may name one. PlanRun asks `plan_sort`, and the state machine branches by the answer.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PEAKS_PER_SPAN = 24_000_000
 DISK_LIMIT_GB = 200
 """What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
 
-_SIMPLER_IS_WORTH = 0.05  # dollars
-_LONGEST_CALL_S = 600  # of the 900 that Lambda allows
+_SIMPLER_IS_WORTH = 0.05  # dollars: a way of fewer calls has less that can go wrong
+_LONGEST_CALL_S = 600  # of the 900 that Lambda allows: predictions may be a third too low
 _GB = 1 << 30
 _MB = 1 << 20
 # Bytes per second to and from object storage, and peaks per second. The first are what is commonly
@@ -43,13 +43,13 @@ _MB = 1 << 20
 _CALL_BYTES_PER_S = 80e6
 _TASK_BYTES_PER_S = 250e6
 _PEAKS_PER_S = 10e6
-_CALL_START_S = 2
-_TASK_START_S = 60
+_CALL_START_S = 2  # imports, plan and header
+_TASK_START_S = 60  # until Fargate has found a host and fetched the image
 
 
 @dataclass(frozen=True)
 class SortTask(JsonRecord):
-    """Size of the Fargate task; disk is for one run."""
+    """Processors and memory in MB of the Fargate task; its disk is chosen for each run."""
 
     vcpu: int
     memory_mb: int
@@ -61,7 +61,7 @@ def read_sort_task() -> SortTask | None:
     Raises
     ------
     InvalidMessage
-        If the environment does not say.
+        If the variable is not set, or is neither null nor a size.
     """
     value = read_json_setting(SORT_TASK_VARIABLE)
     return None if value is None else SortTask.from_json(value)
@@ -74,15 +74,15 @@ class SortJob:
     Attributes
     ----------
     name : str
-        The dataset, for messages.
+        Name of the dataset, for messages.
     n_peaks : int
-        As declared.
+        Peaks as the imzML declares them; those of zero intensity are dropped later.
     mz_bytes : int
-        4 or 8.
+        Bytes of an m/z, 4 or 8.
     ibd_bytes : int
-        To read.
+        Size of the ibd, bytes.
     n_segments : int
-        To write.
+        Segments that come of it.
     """
 
     name: str
@@ -93,12 +93,12 @@ class SortJob:
 
     @property
     def column_bytes(self) -> int:
-        """Bytes of all peaks as columns."""
+        """Bytes of all peaks as columns: m/z, float32 intensity and uint32 pixel."""
         return self.n_peaks * (self.mz_bytes + 8)
 
     @property
     def n_spans(self) -> int:
-        """Spans of spectra that calls sort."""
+        """Spans of spectra that many calls would sort, one each."""
         return max(1, -(-self.n_peaks // PEAKS_PER_SPAN))
 
 
@@ -110,16 +110,16 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
     asked : str
         ``auto``, or the way the user wants.
     job : SortJob
-        The dataset.
+        What there is to sort.
     ladder : Ladder
-        Sizes of functions.
+        Sizes of the functions of this deployment.
     task : SortTask or None
         Size of the Fargate task, if this deployment has one.
 
     Raises
     ------
     InvalidConfig
-        If the way that was asked for cannot do it.
+        If the way that was asked for cannot do it: too little memory, time or disk, or no task.
     InvalidDataset
         If no way can.
     """
@@ -150,6 +150,9 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
         )
     limit = min(plan.predicted_dollars for plan in plans) + _SIMPLER_IS_WORTH
     return next(plan for plan in plans if plan.predicted_dollars <= limit)
+
+
+# Each of these returns why a way cannot sort a dataset; nothing if it can.
 
 
 def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
@@ -185,6 +188,7 @@ def _refuse_fargate(job: SortJob, task: SortTask | None) -> str:
 
 
 def _lambda_seconds(job: SortJob) -> float:
+    # the ibd is read twice, to count peaks and to place them; the segments are written
     moved = 2 * job.ibd_bytes + job.column_bytes
     return _CALL_START_S + moved / _CALL_BYTES_PER_S + job.n_peaks / _PEAKS_PER_S
 
@@ -201,20 +205,24 @@ def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
 def _plan_map(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
     memory_mb = span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes)
     rung_mb = ladder.rungs_mb["SortSpans"][ladder.start_rung("SortSpans", memory_mb)]
+    # the ibd as in one call; columns are written as spans, read back, and written as segments
     moved = 2 * job.ibd_bytes + 3 * job.column_bytes
     n_calls = job.n_spans + max(1, job.n_peaks // PEAKS_PER_MERGE_ITEM)
     work_s = moved / _CALL_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S + n_calls * _CALL_START_S
     checksum_s = job.ibd_bytes / _CALL_BYTES_PER_S
+    # besides: PlanMerge, FinishSegments and ChecksumIbd; a merge reads a block of every span
     dollars = (
         prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), n_calls + 3)
-        + 3 * n_calls * prices.step_functions_transition
+        + prices.transitions(n_calls)
         + job.n_spans * job.n_segments * prices.s3_read
     )
+    # two rounds, of about half of the calls each, all at once; the checksum is made beside them
     seconds = max(2 * _CALL_START_S + 2 * work_s / n_calls, checksum_s)
     return SortPlan("map", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))
 
 
 def _plan_fargate(job: SortJob, task: SortTask, prices: Prices) -> SortPlan:
+    # what is read of the ibd is kept in memory; columns go to disk and back, then out as segments
     moved = job.ibd_bytes + 3 * job.column_bytes
     work_s = moved / _TASK_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S / task.vcpu
     seconds = _TASK_START_S + work_s
@@ -225,5 +233,8 @@ def _plan_fargate(job: SortJob, task: SortTask, prices: Prices) -> SortPlan:
 
 
 def _disk_gb(job: SortJob) -> int:
-    """Return the disk of a task: its own system, and all peaks once; 21 is the least there is."""
+    """Return the disk of a task in GiB: its own system, and all peaks once with a twentieth more.
+
+    21 is the least that Fargate takes.
+    """
     return max(21, 5 + -(-job.column_bytes * 21 // 20 // _GB))

@@ -1,4 +1,9 @@
-"""How work is cut into Map items: from counts alone, so that every attempt cuts alike."""
+"""How work is cut into Map items, and how much memory an item needs.
+
+Cuts depend on counts alone (ions, peaks, pixels), so every attempt cuts alike and finds what an
+earlier one finished. The predictions choose the rung of the memory ladder a call starts on; one
+that is too low costs a call, nothing more.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,19 @@ IONS_PER_CHUNK = 65536
 """Ions per chunk of isotope patterns: about half a second of computing."""
 
 IONS_PER_SCORE_ITEM = 131072
+"""Ions of a score item, unless their windows hold too many peaks."""
+
 IONS_PER_READ = 16384
 """Ions of a score item whose measured peaks are read together, while those before are scored."""
 
 PEAKS_PER_SCORE_ITEM = 20_000_000
+"""Measured peaks in the m/z range of a score item; what has more is split."""
+
 IMAGE_CELLS_PER_ITEM = 16_000_000
-"""Values of an item of images (64 MB), and so of an object of ``ion_images.zarr``, at most."""
+"""Pixel values of an item of images (64 MB), and so of an object of ``ion_images.zarr``."""
 
 IMAGE_CELLS_PER_CHUNK = 1 << 16
-"""Values (256 kB) that are compressed together there, and read together by who wants one image."""
+"""Pixel values (256 kB) compressed together there, and read together to get one image."""
 
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
@@ -30,12 +39,12 @@ _BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being writte
 _BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being written
 _BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
 _BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
-_BYTES_PER_PEAK = 16
+_BYTES_PER_PEAK = 16  # m/z, intensity and pixel
 
 
 @dataclass(frozen=True)
 class IonRange:
-    """Ions ``start`` to ``stop`` of a database, and the measured peaks in their m/z range."""
+    """Ions ``start`` to ``stop`` of a database, and the number of peaks in their m/z range."""
 
     start: int
     stop: int
@@ -52,40 +61,40 @@ class SegmentRange:
 
 
 def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut ``n`` things into ranges of at most ``size``."""
+    """Cut ``n`` things into ranges (start, stop) of ``size``, of which the last may be shorter."""
     for start in range(0, n, size):
         yield start, min(n, start + size)
 
 
 def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory of sorting a dataset at once: its peaks as columns, and read buffers."""
+    """Predict the memory in MB of sorting a dataset at once: peaks as columns, and read buffers."""
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_peaks * (mz_bytes + 8) // _MB
 
 
 def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory of sorting a span of spectra and cutting it into blocks."""
+    """Predict the memory in MB of sorting a span of spectra and cutting it into blocks."""
     return sort_memory_mb(n_peaks, mz_bytes)
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory of merging a segment: it, its blocks, and the blocks of the next."""
+    """Predict the memory in MB of merging a segment: it, its blocks, and those of the next."""
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + 3 * n_peaks * (mz_bytes + 8) // _MB
 
 
 def pattern_memory_mb(n_ions: int) -> int:
-    """Predict the memory of an item of isotope patterns."""
+    """Predict the memory in MB of an item of isotope patterns."""
     return _BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // _MB
 
 
 def score_memory_mb(n_ions: int, n_peaks: int) -> int:
-    """Predict the memory of an item of scores, from the measured peaks in its m/z range."""
+    """Predict the memory in MB of an item of scores, from the peaks in its m/z range."""
     return (
         _BASE_MEMORY_MB + (n_ions * _BYTES_PER_SCORED_ION + n_peaks * _BYTES_PER_SCORED_PEAK) // _MB
     )
 
 
 def image_memory_mb(n_cells: int, n_peaks: int) -> int:
-    """Predict the memory of an item of images, from the peaks that are read for it."""
+    """Predict the memory in MB of an item of images, from the peaks that are read for it."""
     return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
 
 
@@ -94,6 +103,16 @@ def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
 
     Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
     holds too many peaks is split, each part with its share of them.
+
+    Parameters
+    ----------
+    chunks : sequence of IonRange
+        Neighbouring ranges of ions in order of mass, each with its peaks.
+
+    Returns
+    -------
+    list of IonRange
+        Ranges that cover the same ions.
     """
     items: list[IonRange] = []
     start = stop = n_peaks = 0
@@ -106,7 +125,7 @@ def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
         if n_peaks > PEAKS_PER_SCORE_ITEM:
             n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
             size = max(1, -(-(stop - start) // n_parts))
-            share = n_peaks // n_parts
+            share = n_peaks // n_parts  # as if peaks were spread evenly over the ions
             items += [IonRange(start + a, start + b, share) for a, b in cut(stop - start, size)]
             start, n_peaks = stop, 0
     if stop > start:
@@ -115,7 +134,13 @@ def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
 
 
 def cut_merge_items(n_peaks: Sequence[int]) -> list[SegmentRange]:
-    """Cut segments, of so many peaks each, into items of neighbouring ones."""
+    """Cut segments into items of neighbouring ones, which one call merges one after the other.
+
+    Parameters
+    ----------
+    n_peaks : sequence of int
+        Peaks of each segment, at least one segment.
+    """
     items: list[SegmentRange] = []
     start = total = largest = 0
     for index, n in enumerate(n_peaks):

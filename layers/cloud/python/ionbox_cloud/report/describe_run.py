@@ -1,4 +1,4 @@
-"""The run record of a run that is about to be published."""
+"""The run record (``run.json``) of a run that is about to be published."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def describe_run(
     Parameters
     ----------
     plan : RunPlan
-        What was decided.
+        What PlanRun decided and was told.
     header : ImzmlHeader
-        Of its imzML.
+        What the imzML says.
     manifest : SegmentsManifest
-        Of its sorted peaks.
+        What sorting found: range of m/z, checksum of the ibd.
     found : sequence of FoundDatabase
         What was found, in the order of the plan's databases.
     states : mapping of str to StateTotals
         What each state took so far.
     cost : Bill
-        What that costs.
+        What that costs, in dollars.
     """
     rows = summarise([each.annotated for each in found], plan.config.ion_rule, FDR_LEVELS)
     return RunRecord(
@@ -105,7 +105,10 @@ def _describe_database(planned: PlannedDatabase, found: FoundDatabase) -> Databa
 
 
 def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
-    """Say what is wrong with the copy of the ibd that was annotated."""
+    """Say what is wrong with the copy of the ibd that was annotated: a warning, or none.
+
+    A wrong checksum does not stop a run: peaks with implausible m/z would have done so already.
+    """
     if checksum.verdict == "not compared":
         return [f"{plan.dataset.ibd_key}: too large to compare its checksum in one call"]
     if checksum.verdict != "differs":

@@ -22,46 +22,56 @@ from ionbox_cloud.stored.images import StoredImages
 FloatT = TypeVar("FloatT", bound=np.floating[Any])
 
 STEPS = 65535
+"""The brightest pixel of an image: the most that a uint16 holds."""
 
 _BYTES_AROUND = 150  # at most: maximum, quotes, and the element around the images of an ion
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An image as text; ``data`` is empty if the image is."""
+    """An image as text, to lie in the page's JSON.
+
+    Attributes
+    ----------
+    maximum : float
+        Intensity of the brightest pixel, counts; 0 if the image is empty.
+    data : str
+        Its pixels, as the module says; empty if the image is.
+    """
 
     maximum: float
     data: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page reads."""
+        """Return the image as the page reads it."""
         return {"max": self.maximum, "data": self.data}
 
 
 def make_finite(image: npt.NDArray[FloatT]) -> npt.NDArray[FloatT]:
-    """Let infinite intensities of an image count as the highest finite one."""
+    """Let intensities that are infinite or NaN count as the highest finite one; any shape."""
     finite = np.isfinite(image)
     return image if finite.all() else np.where(finite, image, image[finite].max(initial=0))
 
 
 def encode_image(image: npt.NDArray[np.floating[Any]]) -> EncodedImage:
-    """Encode an image of any shape, `make_finite`."""
+    """Encode an image of any shape, after `make_finite`; intensities in counts, row by row."""
     finite = make_finite(image)
     maximum = float(finite.max(initial=0))
     if maximum <= 0:
         return EncodedImage(0.0, "")
     shares = finite.astype(np.float64) / maximum
+    # at least one step: a faint pixel must not look like one without the ion
     steps = np.where(shares > 0, np.maximum(np.rint(shares * STEPS), 1), 0).astype("<u2")
     return EncodedImage(maximum, deflate(steps.tobytes()))
 
 
 def encode_mask(mask: npt.NDArray[np.bool_]) -> str:
-    """Encode a mask, a bit per pixel."""
+    """Encode a (height, width) mask: a bit per pixel, row by row, deflated, in base64."""
     return deflate(np.packbits(mask.ravel()).tobytes())
 
 
 def deflate(data: bytes) -> str:
-    """Compress bytes, without any header, and write them as text."""
+    """Compress bytes, without any header (raw deflate), and write them as text (base64)."""
     compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return base64.b64encode(compressor.compress(data) + compressor.flush()).decode()
 
@@ -78,7 +88,7 @@ def encode_best(
     groups : sequence of sequences of int
         Rows of the images, the best ion first. Of a group come the first isotopes, then the others.
     budget : int
-        Bytes of text.
+        Bytes of text that the images may take.
 
     Returns
     -------

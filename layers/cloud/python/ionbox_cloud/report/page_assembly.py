@@ -1,9 +1,9 @@
 """The page that people look at: one HTML file with its style, its modules and its data in it.
 
 The sources are in ``page/``: ``page.html``, ``page.css`` (and what a page adds to it, under the
-name of its first module) and ES modules in ``js/``. There is no
-build step: the modules are put one after the other here, each a function that returns its exports,
-so that the file also works from disk, where browsers load no modules.
+name of its first module) and ES modules in ``js/``. There is no build step: the modules are put one
+after the other here, each a function that returns its exports, so that the file also works from
+disk, where browsers load no modules.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Any
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*$|</?script|<!--", re.MULTILINE | re.IGNORECASE)
-_UNSAFE = re.compile("[<>&]")
+_UNSAFE = re.compile("[<>&]")  # with these, text could end the element that holds it
 
 
 def assemble_page(
     entry: str, title: str, blocks: Mapping[str, str] | None = None, *, served: bool = False
 ) -> list[bytes]:
-    """Put a page together.
+    """Put a page together from its sources and its data.
 
     Parameters
     ----------
     entry : str
         The module that starts it, a name in ``page/js`` without suffix.
     title : str
-        Of the window; any text.
+        Title of the window; any text, it is escaped.
     blocks : mapping of str to str or None
         Data the page carries: id of the element and what `encode_block` returned.
     served : bool
@@ -52,7 +52,7 @@ def assemble_page(
     """
     script, style = bundle_modules(entry), _style(entry)
     policy = page_policy(entry, served=served)
-    head, tail = _read("page.html").split("%DATA%")
+    head, tail = read_part("page.html").split("%DATA%")
     head = _fill(head, POLICY=policy, TITLE=html.escape(title), STYLE=style)
     data = (
         f'<script type="application/json" id="{name}">{text}</script>\n'.encode()
@@ -72,7 +72,13 @@ def page_policy(entry: str, *, served: bool = False) -> str:
 
 
 def encode_block(value: Any) -> str:
-    """Write a value as JSON in ASCII without ``<``, ``>`` and ``&``: no text in it can end it."""
+    """Write a value as JSON in ASCII without ``<``, ``>`` and ``&``: no text in it is markup.
+
+    Raises
+    ------
+    ValueError
+        If there is an infinity or NaN in it, which JSON does not know.
+    """
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
@@ -84,8 +90,9 @@ def bundle_modules(entry: str) -> str:
     Raises
     ------
     ValueError
-        If a module says something that is not understood here: imports are
-        ``import { names } from "./module.js";``, exports are declarations, and no circle is made.
+        If a module says something that is not understood here: imports must be
+        ``import { names } from "./module.js";``, exports must be declarations, and modules must not
+        import each other in a circle.
     """
     scripts: dict[str, str] = {}
     _add_module(entry, scripts, ())
@@ -97,7 +104,7 @@ def _add_module(name: str, scripts: dict[str, str], importers: tuple[str, ...]) 
         raise ValueError(f"page modules import each other: {' → '.join((*importers, name))}")
     if name in scripts:
         return
-    source = _read(f"js/{name}.js")
+    source = read_part(f"js/{name}.js")
     for _, imported in _IMPORT.findall(source):
         _add_module(imported, scripts, (*importers, name))
     exports = ", ".join(_EXPORT.findall(source))
@@ -114,6 +121,7 @@ def _take(found: re.Match[str]) -> str:
 
 
 def _fill(text: str, **values: str) -> str:
+    """Replace each ``%NAME%`` of a text by its value."""
     for name, value in values.items():
         text = text.replace(f"%{name}%", value)
     return text
@@ -122,13 +130,15 @@ def _fill(text: str, **values: str) -> str:
 def _style(entry: str) -> str:
     """Return the style of all pages and what a page adds to it."""
     own = f"{entry}.css"
-    more = _read(own) if resources.files(__package__).joinpath("page", own).is_file() else ""
-    return _read("page.css") + more
+    more = read_part(own) if resources.files(__package__).joinpath("page", own).is_file() else ""
+    return read_part("page.css") + more
 
 
 def _digest(text: str) -> str:
+    """Return a script or style as the content security policy names it: by its hash."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _read(name: str) -> str:
+def read_part(name: str) -> str:
+    """Return the text of one of the page's files."""
     return resources.files(__package__).joinpath("page", *name.split("/")).read_text("utf-8")

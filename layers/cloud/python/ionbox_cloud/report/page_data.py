@@ -1,4 +1,9 @@
-"""``report.html``: what a run found, in one file that opens anywhere."""
+"""``report.html``: what a run found, in one file that opens anywhere.
+
+Goes in: the run record, the annotations, the images. Comes out: a page with its data in it, JSON in
+elements of their own: ``run`` (everything but ion images) and one ``image-<row>`` per ion. The page
+parses an ion's images only when they are looked at.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +29,15 @@ from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages, open_images
 
 MAX_BYTES = 25_000_000
-"""Of a report. Images that do not fit stay outside; those of annotations up to `GOOD_FDR` come
-first, all their isotopes before any image of the rest."""
+"""Size of a report, at most. Images that do not fit stay outside; those of annotations up to
+`GOOD_FDR` come first, all their isotopes before any image of the rest."""
 
 GOOD_FDR = 0.1
 """The usual level, which the page shows first."""
 
-_MAX_TABLE_BYTES = 10_000_000
-_MAX_TIC_BYTES = 5_000_000
-_SCHEMA_VERSION = 1
+_MAX_TABLE_BYTES = 10_000_000  # so that images always have room, however many the annotations
+MAX_TIC_BYTES = 5_000_000  # a larger one is left out
+_SCHEMA_VERSION = 1  # of the data in the page, for programs that read it
 
 _RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
 
@@ -43,10 +48,10 @@ class Overview:
 
     Attributes
     ----------
-    tic : (height, width) float64
-        Total ion current.
+    tic : (height, width) float64, counts
+        Total ion current of each pixel.
     mask : (height, width) bool
-        Measured pixels.
+        True where a pixel was measured.
     """
 
     tic: npt.NDArray[np.float64]
@@ -97,17 +102,17 @@ def make_report(
     Parameters
     ----------
     record : RunRecord
-        What ``run.json`` says.
+        What ``run.json`` will say.
     found : sequence of FoundDatabase
-        What was found.
+        Databases and their annotations, in the order of the plan.
     images : StoredImages
-        What it looks like.
+        The ion images, as they are stored.
     overview : Overview
-        TIC and mask.
-    partners : mapping or None
-        Colocalized ions by name.
+        Total ion current and mask.
+    partners : mapping of str to sequence of Partner, or None
+        Colocalized ions of each ion, by its name.
     max_bytes : int
-        Size of the file.
+        Size of the file, bytes; it may be smaller.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def make_report(
 
     Notes
     -----
-    Memory: the file, and a chunk of images at a time.
+    Memory: the file, and a batch of images at a time.
     """
     config = record.config
     databases = [each.annotated for each in found]
@@ -127,6 +132,7 @@ def make_report(
     run = _describe_run(record, found, overview) | {"annotations": annotations}
     title = f"{record.dataset.name} · ionbox"
     page = assemble_page("report", title, {"run": encode_block(run)})
+    # the page without images is measured; a little is kept back for "omitted", not in it yet
     budget = max_bytes - sum(map(len, page)) - 1000
     groups = _group_images(annotations)
     encoded = encode_best(images, groups, budget)
@@ -141,7 +147,13 @@ def make_report(
 
 
 def read_report(data: bytes) -> dict[str, Any]:
-    """Return the Run, without ion images, that a report carries."""
+    """Return the run, without ion images, that a report carries.
+
+    Raises
+    ------
+    ValueError
+        If the file is no report.
+    """
     block = _RUN_BLOCK.search(data)
     if block is None:
         raise ValueError("no report of ionbox")
@@ -154,6 +166,7 @@ def _take_rows(rows: Iterable[Row], max_bytes: int) -> tuple[list[Row], int]:
     taken: list[Row] = []
     n_left_out = 0
     for row in rows:
+        # once a row does not fit none is taken, even a shorter one: the table has no holes
         max_bytes -= 0 if n_left_out else len(encode_block(row))
         if max_bytes < 0:
             n_left_out += 1
@@ -175,7 +188,7 @@ def _describe_run(
     found: Sequence[FoundDatabase],
     overview: Overview,
 ) -> dict[str, Any]:
-    """Return everything but annotations and ion images."""
+    """Return the data of the page but for annotations and ion images."""
     said = record.to_json()
     tic = encode_image(overview.tic)
     # where the data lie concerns whoever ran it, not whoever gets the report
@@ -188,7 +201,7 @@ def _describe_run(
             "pixelSize": said["dataset"]["pixel_size_um"],
             "polarity": record.config.polarity,
         },
-        "tic": tic.to_json() if len(tic.data) < _MAX_TIC_BYTES else None,
+        "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
         "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},

@@ -1,4 +1,7 @@
-"""Annotations as the page shows them: one plain mapping each."""
+"""Annotations as the page shows them: one plain mapping (JSON object) each.
+
+The names of the fields are those that ``page/js`` reads.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ has to leave room for images."""
 
 @dataclass(frozen=True)
 class Partner:
-    """An ion whose image looks alike."""
+    """An ion whose image looks alike: its name, and the cosine of the two images, up to 1."""
 
     ion: str
     coefficient: float
@@ -46,14 +49,14 @@ def describe_annotations(
     Parameters
     ----------
     databases : sequence of AnnotatedDatabase
-        What was found.
+        Databases with their annotations, in the order of the plan.
     polarity : {"positive", "negative"}
         Sign of the ions.
     ppm : float
         Half width of an m/z window, for isobars.
-    image_of : mapping
-        Row of the images of each ion, by its name.
-    partners : mapping
+    image_of : mapping of str to int
+        Row of the image array of each ion, by its name.
+    partners : mapping of str to sequence of Partner
         Colocalized ions of each ion, by names, the most similar first; `MAX_PARTNERS` are kept.
     """
     described = [_Described.of(each, polarity, ppm) for each in databases]
@@ -70,7 +73,21 @@ def describe_annotations(
 
 @dataclass(frozen=True)
 class _Described:
-    """A database, and what its rows share."""
+    """A database, and what its rows share, worked out once.
+
+    Attributes
+    ----------
+    database : AnnotatedDatabase
+        Its molecules and annotations.
+    ions, isomers
+        By row: name of the ion, and number of other molecules it could be.
+    molecules
+        By formula: ids and names of the database's molecules.
+    isomer_ions
+        By ion formula: rows that have it.
+    isobars
+        By row: rows of other ion formulas whose windows overlap with its own.
+    """
 
     database: AnnotatedDatabase
     ions: list[str]
@@ -106,7 +123,7 @@ class _Described:
         )
 
     def row(self, row: int) -> Row:
-        """Describe an annotation."""
+        """Return a row of the annotations as the page reads it, without image and partners."""
         table = self.database.annotations
         mz = float(table.pattern_mz[row, 0])
         formula = str(table.formula[row])

@@ -1,4 +1,8 @@
-"""What EstimateFdr found of a database, as PublishResults reads it."""
+"""What EstimateFdr found of a database, as PublishResults reads it.
+
+EstimateFdr writes ``runs/<run>/annotations-<n>.npz``. Molecules, with their names and ids, come
+from the table that PlanRun kept, because the search itself knows only formulas.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +27,13 @@ class FoundDatabase:
     Attributes
     ----------
     annotated : AnnotatedDatabase
-        Molecules and annotations.
+        Its molecules and annotations.
     n_dropped : int
         Targets that were found but whose FDR reached 1.
     msm_histogram : (2, n_bins) float64
-        What `histogram_msm` returned.
+        Targets and decoys by MSM, as `ionbox_science.annotation.quality.histogram_msm` counts them.
     tally : ScoreTally
-        What became of its ions.
+        What became of its ions, annotated or not.
     """
 
     annotated: AnnotatedDatabase
@@ -44,12 +48,18 @@ class FoundDatabase:
 
     @property
     def n_annotations(self) -> int:
-        """How many annotations it has."""
+        """Annotations of the database: its rows of ``annotations.csv``."""
         return len(self.annotated.annotations.fdr)
 
 
 def read_found_databases(work: Store, plan: RunPlan) -> list[FoundDatabase]:
-    """Read the databases of a run, in its order."""
+    """Read the databases of a run and their annotations, in the order of the plan.
+
+    Raises
+    ------
+    MissingObject
+        If EstimateFdr has not written one of them.
+    """
     return [_read(work, plan, index) for index in range(len(plan.databases))]
 
 

@@ -1,4 +1,7 @@
-"""A planned run's dataset: its header as arrays, its ibd as long as it is the one planned with."""
+"""A planned run's dataset: its header as arrays, its ibd as long as it is the one planned with.
+
+PlanRun parses the imzML, which is XML and large, once; later states read the header's arrays.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,16 @@ _MASK = "mask"
 
 
 def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
-    """Return a function that reads (offset, n_bytes) of a run's ibd.
+    """Return a function that reads (offset, length), both in bytes, of a run's ibd.
 
     Raises
     ------
     InvalidDataset
-        If it was replaced since.
+        If it was removed, or replaced by other content, since the run was planned.
     """
     key = plan.dataset.ibd_key
     facts = inbox.facts(key)
+    # the tag goes with the content: the same file dropped again does not stop a run
     if facts is None or facts.etag != plan.ibd_etag:
         raise InvalidDataset(f"{key} changed while it was being annotated; run again")
     return ibd_reader(inbox, key)
@@ -43,5 +47,5 @@ def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:
 
 
 def read_mask(work: Store, dataset_id: str) -> npt.NDArray[np.bool_]:
-    """Read which pixels were measured: (height, width) bool."""
+    """Read the mask of a dataset, (height, width) bool: True where a pixel was measured."""
     return work.read_arrays(keys.mask(dataset_id))[_MASK]

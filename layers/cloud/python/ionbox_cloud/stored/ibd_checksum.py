@@ -13,8 +13,14 @@ from ionbox_cloud.json_record import PublishedRecord
 class IbdChecksum(PublishedRecord):
     """The checksum of an ibd, and whether its imzML declares it.
 
-    ``verdict`` is ``matches``, ``differs``, ``not declared`` or, where nobody read the whole file,
-    ``not compared``.
+    Attributes
+    ----------
+    algorithm : str
+        As ``hashlib`` names it.
+    digest : str
+        Lower-case hex digits; empty where nobody read the whole file.
+    verdict : str
+        ``matches``, ``differs``, ``not declared`` or, without a digest, ``not compared``.
     """
 
     algorithm: str
@@ -23,7 +29,7 @@ class IbdChecksum(PublishedRecord):
 
 
 def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
-    """Compare the digest of an ibd with the one its imzML declares."""
+    """Compare the digest of an ibd (hex; empty if there is none) with what its imzML declares."""
     declared = header.checksum[1] if header.checksum else None
     if not digest:
         verdict = "not compared"

@@ -1,16 +1,17 @@
 """``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects (shards) of many chunks.
 
-A chunk has the images of one isotope peak of some ions, so who wants one image reads a small range
-of an object.
+A chunk has the images of one isotope peak of some ions, so one image is a small range of an object
+to read. EstimateFdr lists the ions and lays the arrays out, each call of RenderImages writes
+one shard, PublishResults adds TIC and mask.
 
 ::
 
-    images            (n_ions, n_isotopes, height, width) float32; its attribute ``image_of``
-                      maps the ions of ``annotations.csv`` to rows
+    images            (n_ions, n_isotopes, height, width) float32 counts; its attribute
+                      ``image_of`` maps the ions of ``annotations.csv`` to rows
     ion_formula       (n_ions,) string        ions by ascending m/z
     mz                (n_ions, n_isotopes) float64, theoretical, zero padded
     abundance         (n_ions, n_isotopes) float32, theoretical, the highest of an ion 100
-    tic               (height, width) float64
+    tic               (height, width) float64 counts
     mask              (height, width) bool    measured pixels
 """
 
@@ -31,7 +32,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
 from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.store import Arrays, Store
+from ionbox_cloud.store import Store
 
 if TYPE_CHECKING:
     import zarr
@@ -43,11 +44,12 @@ class ImageList(ArrayRecord):
 
     Attributes
     ----------
-    ion_formula : (n,) str
-    mz : (n, n_isotopes) float64
-        Theoretical, zero padded.
-    abundance : (n, n_isotopes) float32
-        Theoretical, relative to a base peak of 100.
+    ion_formula : (n_ions,) str
+        What the ions consist of. Ions of one formula have one image.
+    mz : (n_ions, n_isotopes) float64
+        Theoretical m/z of the isotope peaks, zero padded.
+    abundance : (n_ions, n_isotopes) float32
+        Theoretical abundances, relative to a base peak of 100; zero padded.
     """
 
     ion_formula: npt.NDArray[np.str_]
@@ -61,14 +63,15 @@ class StoredImages:
 
     Attributes
     ----------
-    shape : (n_ions, n_isotopes, height, width)
-        Of all.
+    shape : tuple of int
+        (n_ions, n_isotopes, height, width) of the whole array.
     per_shard : int
         Ions that share an object.
-    image_of : mapping
+    image_of : mapping of str to int
         Row of each ion, by its name in ``annotations.csv``.
     read : callable
-        Reads an isotope's images of ions ``start`` to ``stop``: (n, height, width) float32.
+        Takes (start, stop, isotope); returns the images of that isotope peak of ions ``start`` to
+        ``stop``, (n, height, width) float32, counts.
     """
 
     shape: tuple[int, ...]
@@ -77,26 +80,29 @@ class StoredImages:
     read: Callable[[int, int, int], npt.NDArray[np.float32]]
 
 
-def list_images(databases: Sequence[Annotations]) -> Arrays:
-    """List the distinct ions of all annotations."""
+def list_images(databases: Sequence[Annotations]) -> ImageList:
+    """List the distinct ion formulas of all annotations by m/z, as arrays of an `ImageList`.
+
+    By m/z, so that the windows of an item lie close together in the segments.
+    """
     ion_formula = np.concatenate([table.ion_formula for table in databases])
     mz = np.concatenate([table.pattern_mz for table in databases])
     abundance = np.concatenate([table.pattern_intensity for table in databases])
     ion_formula, first = np.unique(ion_formula, return_index=True)
     order = np.argsort(mz[first, 0], kind="stable")
     rows = first[order]
-    return ImageList(ion_formula[order], mz[rows], abundance[rows]).to_arrays()
+    return ImageList(ion_formula[order], mz[rows], abundance[rows])
 
 
 def read_image_list(work: Store, run_id: str) -> ImageList:
-    """Read what `list_images` returned."""
+    """Read the list of ions to draw, which EstimateFdr wrote."""
     return ImageList.from_arrays(work.read_arrays(keys.run_images(run_id)))
 
 
 def index_images(
     images: ImageList, databases: Sequence[Annotations], plan: RunPlan
 ) -> dict[str, int]:
-    """Say where the images of each ion are, named as in ``annotations.csv``."""
+    """Return the row of the image list of each ion, by its name in ``annotations.csv``."""
     place = {ion_formula: index for index, ion_formula in enumerate(images.ion_formula.tolist())}
     return {
         name: place[ion_formula]
@@ -110,7 +116,19 @@ def index_images(
 def create_images(
     results: Store, plan: RunPlan, images: ImageList, image_of: dict[str, int]
 ) -> None:
-    """Lay out the arrays of a run; writing the same layout again changes nothing."""
+    """Lay out the arrays of a run; writing the same layout again changes nothing.
+
+    Parameters
+    ----------
+    results : Store
+        The results bucket, where the arrays are made.
+    plan : RunPlan
+        The run; it has the size of the images.
+    images : ImageList
+        The ions to draw.
+    image_of : dict of str to int
+        As `index_images` returns it.
+    """
     group = _open_group(results, plan)
     n_ions, n_isotopes = images.mz.shape
     size = (plan.height, plan.width)
@@ -141,13 +159,17 @@ def create_images(
 def write_images(
     results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
 ) -> None:
-    """Write a range of images, which must be whole shards."""
+    """Write the images of ions from ``start`` on, (n, n_isotopes, height, width) float32, counts.
+
+    They must be whole shards: for part of one, zarr would read the object and write it back, and
+    two calls at once would undo each other's work.
+    """
     array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
     array[start : start + len(images)] = images
 
 
 def open_images(results: Store, plan: RunPlan) -> StoredImages:
-    """Open the images of a run to read them."""
+    """Open the images of a run to read them; nothing but their layout is read here."""
     array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
     return StoredImages(
         shape=array.shape,
@@ -160,14 +182,14 @@ def open_images(results: Store, plan: RunPlan) -> StoredImages:
 def write_overview(
     results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]
 ) -> None:
-    """Write the total ion current and the mask."""
+    """Write the total ion current, counts, and the mask, both (height, width)."""
     group = _open_group(results, plan)
     _put(group, ImageArrays.TIC, tic, ("y", "x"))
     _put(group, ImageArrays.MASK, mask, ("y", "x"))
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the images of first isotope peaks, as many at a time as share an object."""
+    """Yield the images of first isotope peaks, (n, height, width) float32, object by object."""
     images: Any = group[ImageArrays.IMAGES]
     per_read = (images.shards or images.chunks)[0]  # none in results of older versions
     for start in range(0, images.shape[0], per_read):
@@ -175,7 +197,7 @@ def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def colocalize_images(group: zarr.Group) -> Colocalization:
-    """Find the ions of similar images."""
+    """Find for each ion of a run those whose first isotope images look most alike."""
     images: Any = group[ImageArrays.IMAGES]
     n_images, _, height, width = images.shape
     image_of = list(images.attrs[ImageArrays.IMAGE_OF].items())
@@ -183,7 +205,7 @@ def colocalize_images(group: zarr.Group) -> Colocalization:
 
 
 def write_colocalization(results: Store, plan: RunPlan) -> None:
-    """Write which ions of a run have similar images."""
+    """Write which ions of a run have similar images, from the images as they are stored."""
     found = colocalize_images(_open_group(results, plan))
     key = keys.results(plan.dataset_id, plan.run_id, COLOCALIZATION)
     results.write_arrays(key, found.to_arrays())

@@ -1,4 +1,9 @@
-"""Ions and their isotope patterns as objects: chunks of ions in order of mass."""
+"""Ions and their isotope patterns as objects: chunks of ions in order of mass.
+
+BuildIons writes the ions, GenerateIsotopePatterns the chunks; PlanAnnotation reads summaries,
+AnnotateSegments and EstimateFdr patterns. They depend on formulas and settings and not on the
+dataset, so all runs with these share them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,15 @@ from ionbox_cloud.store import Store
 
 @dataclass(frozen=True)
 class ChunkSummary(JsonRecord):
-    """Says that a chunk is complete, and which m/z its patterns span (0 if it has none)."""
+    """Says that a chunk is complete, and which m/z its patterns span.
+
+    Attributes
+    ----------
+    start, stop : int
+        Ions of the chunk, without ``stop``.
+    mz_min, mz_max : float
+        Lowest and highest theoretical m/z; both 0 if it has no patterns.
+    """
 
     start: int
     stop: int
@@ -28,18 +41,28 @@ class ChunkSummary(JsonRecord):
 
 
 def write_ions(work: Store, patterns_id: str, table: IonTable) -> None:
-    """Write the ions of a database, then which are targets, which also says how many there are."""
+    """Write the ions of a database, then which of them are targets.
+
+    The targets are a byte per ion: the size of that object says how many ions there are, and that
+    it is there says that the ions are, too.
+    """
     work.write_arrays(keys.ions(patterns_id), table.to_arrays())
     work.write(keys.targets(patterns_id), table.is_target.tobytes())
 
 
 def read_ions(work: Store, patterns_id: str) -> IonTable:
-    """Read the ions of a database: 20 bytes per ion."""
+    """Read the ions of a database: 20 bytes per ion.
+
+    Raises
+    ------
+    MissingObject
+        If they are not written.
+    """
     return IonTable.from_arrays(work.read_arrays(keys.ions(patterns_id)))
 
 
 def count_ions(work: Store, patterns_id: str) -> int:
-    """Return the number of ions of a database.
+    """Return the number of ions of a database, without reading them.
 
     Raises
     ------
@@ -60,7 +83,23 @@ def write_chunk(
     mz: npt.NDArray[np.float64],
     intensity: npt.NDArray[np.float32],
 ) -> None:
-    """Write the patterns of a chunk, then its summary."""
+    """Write the patterns of a chunk, then its summary, which says that they are there.
+
+    Parameters
+    ----------
+    work : Store
+        The work bucket, where patterns are kept.
+    patterns_id : str
+        Which database under which settings.
+    chunk : int
+        Number of the chunk, from 0.
+    start : int
+        First ion of the chunk.
+    mz : (n_ions, n_isotopes) float64
+        Theoretical m/z, zero padded.
+    intensity : (n_ions, n_isotopes) float32
+        Theoretical abundances, the highest of an ion 100; zero padded.
+    """
     work.write_arrays(keys.pattern_chunk(patterns_id, chunk), {"mz": mz, "intensity": intensity})
     real = mz[mz > 0]
     summary = ChunkSummary(
@@ -73,7 +112,13 @@ def write_chunk(
 
 
 def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSummary]:
-    """Read the summaries of all chunks."""
+    """Read the summaries of all chunks, in their order.
+
+    Raises
+    ------
+    MissingObject
+        If a chunk is not complete.
+    """
     n_chunks = -(-n_ions // IONS_PER_CHUNK)
     return [
         ChunkSummary.from_json(work.read_json(keys.pattern_chunk_summary(patterns_id, chunk)))
@@ -82,7 +127,14 @@ def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSumm
 
 
 def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patterns:
-    """Read the patterns of ions ``start`` to ``stop``."""
+    """Read the patterns of ions ``start`` to ``stop``.
+
+    Raises
+    ------
+    MissingObject
+        If one of their chunks is not written.
+    """
+    # at least one chunk, even for no ions: it says how many isotope peaks patterns have
     chunks = range(start // IONS_PER_CHUNK, max(1, -(-stop // IONS_PER_CHUNK)))
     arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
     rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
@@ -95,9 +147,24 @@ def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patte
 
 
 def read_patterns_of(work: Store, patterns_id: str, ions: npt.NDArray[np.integer[Any]]) -> Patterns:
-    """Read the patterns of chosen ions, in the order given."""
+    """Read the patterns of chosen ions, in the order given; chunks without any are not read.
+
+    Parameters
+    ----------
+    work : Store
+        The work bucket, where patterns are kept.
+    patterns_id : str
+        Which database under which settings.
+    ions : (n_chosen,) int
+        Numbers of ions, in any order; one may stand there more than once.
+
+    Raises
+    ------
+    MissingObject
+        If one of their chunks is not written.
+    """
     chosen, place = np.unique(ions, return_inverse=True)
-    parts = [read_patterns(work, patterns_id, 0, 0)]
+    parts = [read_patterns(work, patterns_id, 0, 0)]  # the shape, should no ion be chosen
     for chunk in np.unique(chosen // IONS_PER_CHUNK).tolist():
         start = chunk * IONS_PER_CHUNK
         of_chunk = chosen[(chosen >= start) & (chosen < start + IONS_PER_CHUNK)]

@@ -1,4 +1,8 @@
-"""Writing segments: one by one, whoever made them, and what closes a dataset's segments."""
+"""Writing segments: one by one, whoever made them, and what closes a dataset's segments.
+
+SegmentSpectra, SortSpectra and MergeSegments write segments; the first two and FinishSegments close
+them. The manifest comes last, so segments that were not closed are never read.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,17 @@ from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest
 
 @dataclass(frozen=True)
 class WrittenSegment(JsonRecord):
-    """What a segment holds; ``mz_min`` and ``mz_max`` are 0 if it is empty."""
+    """What a segment holds, as its writer found it.
+
+    Attributes
+    ----------
+    n_peaks : int
+        Number of its peaks.
+    n_implausible : int
+        Those of them whose m/z cannot be one, see `ionbox_science.imzml.checks`.
+    mz_min, mz_max : float
+        Lowest and highest m/z; 0 if it is empty.
+    """
 
     n_peaks: int
     n_implausible: int
@@ -34,7 +48,7 @@ class WrittenSegment(JsonRecord):
 
 
 def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) -> WrittenSegment:
-    """Write one segment from its peaks in order of m/z."""
+    """Write one segment from its peaks, which are in order of m/z; say what it holds."""
     results.write(keys.segment(segments_id, index), encode_segment(peaks))
     if not len(peaks.mz):
         return WrittenSegment(0, 0, 0.0, 0.0)
@@ -47,12 +61,23 @@ def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) ->
 def check_peaks_found(
     plan: RunPlan, header: ImzmlHeader, n_peaks: int, n_implausible: int, digest: str
 ) -> IbdChecksum:
-    """Refuse a dataset for what shows only once all its peaks were read.
+    """Refuse a dataset for what shows only once all its peaks were read; compare its checksum.
+
+    Parameters
+    ----------
+    plan : RunPlan
+        The run, for names in messages.
+    header : ImzmlHeader
+        What the imzML says; it may declare a checksum.
+    n_peaks, n_implausible : int
+        Peaks above zero, and those of them without a plausible m/z.
+    digest : str
+        Checksum of the ibd in hex; empty if nobody read all of it.
 
     Raises
     ------
     InvalidDataset
-        If there are no peaks, or some have no plausible m/z.
+        If there are no peaks, or some have no plausible m/z. A wrong checksum alone is a warning.
     """
     if not n_peaks:
         raise InvalidDataset(f"{plan.dataset.name}: no peak has an intensity above zero")
@@ -79,15 +104,15 @@ def close_segments(
     Parameters
     ----------
     results : Store
-        The results bucket.
+        The results bucket, where segments are.
     plan : RunPlan
-        The run.
+        The run: identity, bounds and m/z type of its segments.
     header : ImzmlHeader
-        Of the dataset.
+        What the imzML says: size of the image, declared checksum.
     written : sequence of WrittenSegment
         All segments, in order.
     tic : (n_pixels,) float64, counts
-        Total ion current.
+        Total ion current of each pixel, row by row.
     digest : str
         Checksum of the ibd, with the algorithm of ``header``; empty if nobody read it in one go.
 

@@ -1,4 +1,9 @@
-"""Segments as objects: written once, then any m/z window is a few ranged reads."""
+"""Segments as objects: written once, then any m/z window is a few ranged reads.
+
+All peaks of a dataset in order of m/z, cut into objects of some 50 MB
+(`ionbox_science.sorting.segments` has their layout). AnnotateSegments and RenderImages read them,
+PlanAnnotation and EstimateFdr count with them, and the client draws the image of any m/z from them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 
-_PARALLEL_READS = 4
+_PARALLEL_READS = 4  # requests at once of a call: the time of a read is mostly waiting
 # Reading up to so many steps of the index for nothing costs less than another request.
 _STEPS_PER_REQUEST = 4
 
@@ -33,15 +38,15 @@ class SegmentsManifest(JsonRecord):
     Attributes
     ----------
     mz_dtype : str
-        numpy's name of the m/z type.
+        numpy's name of the m/z type, ``<f4`` or ``<f8``.
     n_peaks : tuple of int
-        Peaks per segment.
+        Peaks of each segment.
     bounds : tuple of float
-        m/z between segments.
+        Ascending m/z between one segment and the next; a peak at a bound is in the upper one.
     mz_min, mz_max : float
         Lowest and highest m/z of the dataset.
     checksum : IbdChecksum
-        Of the ibd they were made from.
+        Checksum of the ibd they were made from.
     """
 
     mz_dtype: str
@@ -53,7 +58,7 @@ class SegmentsManifest(JsonRecord):
 
 
 def write_manifest(store: Store, segments_id: str, manifest: SegmentsManifest) -> None:
-    """Write what says that all segments are there."""
+    """Write the manifest; to be called last, since it says that all segments are there."""
     store.write_json(keys.segments_manifest(segments_id), manifest.to_json())
 
 
@@ -61,7 +66,10 @@ T = TypeVar("T")
 
 
 def read_ahead(reads: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Yield what each call returns, while the next call is already under way in a thread."""
+    """Yield what each call returns, while the next call is already under way in a thread.
+
+    So reading and computing overlap, and two results are in memory at a time.
+    """
     with ThreadPoolExecutor(1) as pool:
         under_way: Future[T] | None = None
         for read in reads:
@@ -79,9 +87,14 @@ class SegmentReader:
     Parameters
     ----------
     store : Store
-        The results bucket.
+        The results bucket, where segments are.
     segments_id : str
-        Which dataset.
+        Identity of the dataset's segments.
+
+    Raises
+    ------
+    MissingObject
+        If the segments are not all there: they have no manifest.
     """
 
     def __init__(self, store: Store, segments_id: str) -> None:
@@ -102,7 +115,7 @@ class SegmentReader:
         return functools.partial(self.read, lowest, highest)
 
     def count_peaks(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> int:
-        """Count the peaks that `read` would return."""
+        """Count the peaks that `read` would return; only the indices of segments are read."""
         ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
         return sum(stop - start for _, start, stop in ranges)
 
@@ -120,6 +133,7 @@ class SegmentReader:
             Sorted by m/z, each once; among them some that lie near a range.
         """
         ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
+        # where each range begins in the result, and, one more, where the last one ends
         rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)])
         columns = {
             "mz": np.empty(rows[-1], self._mz_dtype.newbyteorder("=")),
@@ -143,14 +157,16 @@ class SegmentReader:
 
         Parameters
         ----------
-        mz, ppm : float
-            Middle and half width of the window.
+        mz : float
+            Middle of the window.
+        ppm : float
+            Half width of the window, in parts per million of ``mz``.
         mask : (height, width) bool
-            Measured pixels.
+            True where a pixel was measured.
 
         Returns
         -------
-        (height, width) float32
+        (height, width) float32, counts
             Intensities summed per pixel; however few pixels there are, none is dropped.
         """
         window = np.array([[mz]])
@@ -159,6 +175,7 @@ class SegmentReader:
         return np.asarray(images[0, 0])
 
     def _read_rows(self, rows: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
+        """Read (segment, first row, last row + 1) of a column into its place."""
         segment, start, stop = rows
         layout = self._layout(segment)
         offset, n_bytes = layout.byte_range(name, start, stop)
@@ -168,6 +185,7 @@ class SegmentReader:
 
     def _find_rows(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
         """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
+        # right: a peak at a bound lies in the segment above it
         first = np.searchsorted(self.manifest.bounds, lowest, side="right")
         last = np.searchsorted(self.manifest.bounds, highest, side="right")
         ranges = []
@@ -182,6 +200,7 @@ class SegmentReader:
         self, segment: int, lowest: Float64s, highest: Float64s
     ) -> Iterator[tuple[int, int]]:
         """Yield the rows of a segment that cover m/z ranges, whole index steps at a time."""
+        # +1 where a range begins, -1 behind its end: steps with a sum above 0 are in some range
         index = self._index(segment)
         change = np.zeros(len(index) + 1, np.int64)
         np.add.at(change, np.maximum(np.searchsorted(index, lowest, side="left") - 1, 0), 1)
@@ -199,6 +218,7 @@ class SegmentReader:
 
     @functools.cache  # noqa: B019 (a reader lives as long as its call)
     def _index(self, segment: int) -> npt.NDArray[np.float64]:
+        """Read the m/z of every `INDEX_STEP`-th peak of a segment, (n_steps,) float64."""
         layout = self._layout(segment)
         key = keys.segment(self._segments_id, segment)
         offset, n_bytes = layout.byte_range("index", 0, layout.n_index)

@@ -1,4 +1,8 @@
-"""Which segments of a run are there already, and will be until it ends."""
+"""Which segments of a run are there already, and will be until it ends.
+
+Each object is looked for: lifecycle rules remove them one by one, so a manifest may be younger than
+a segment that it promises.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from ionbox_cloud.store import Store
 
 
 def has_segments(results: Store, plan: RunPlan) -> bool:
-    """Say whether a dataset need not be sorted."""
+    """Say whether a dataset need not be sorted: manifest, TIC and all segments are there."""
     segments_id = plan.segments_id
     needed = {keys.segments_manifest(segments_id), keys.tic(segments_id)}
     needed |= {keys.segment(segments_id, index) for index in range(plan.n_segments)}
@@ -20,7 +24,17 @@ def has_segments(results: Store, plan: RunPlan) -> bool:
 def has_merged(
     plan: RunPlan, first: int, stop: int, work_keys: Collection[str], results_keys: Collection[str]
 ) -> bool:
-    """Say whether segments need not be merged, from the keys that last in both buckets."""
+    """Say whether segments ``first`` to ``stop`` need not be merged.
+
+    Parameters
+    ----------
+    plan : RunPlan
+        The run, which has the identities of sort and segments.
+    first, stop : int
+        Segments of one item of MergeSegments, without ``stop``.
+    work_keys, results_keys : collection of str
+        Keys that will last, from `Store.list_lasting` on either bucket.
+    """
     segments = (keys.segment(plan.segments_id, index) for index in range(first, stop))
     recorded = keys.merged_segments(plan.sort_id, first) in work_keys
     return recorded and all(key in results_keys for key in segments)

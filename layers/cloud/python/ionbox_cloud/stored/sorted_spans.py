@@ -1,4 +1,8 @@
-"""Sorted spans of spectra as objects: what many calls leave, for further calls to merge."""
+"""Sorted spans of spectra as objects: what many calls leave, for further calls to merge.
+
+SortSpans writes a span (peaks in order of m/z, a block per segment) and its summary; PlanMerge
+gathers the summaries' counts, by which MergeSegments finds its block in each span.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,12 @@ from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Arrays, Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
-_PARALLEL_READS = 16
+_PARALLEL_READS = 16  # small objects and blocks: the time is in waiting for answers
 _COUNTS = "n_peaks"
 
 
 def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
-    """Read what is in each span; many small objects, so many at once."""
+    """Read the summary of each span, in order: peaks per segment, and TIC per spectrum."""
     names = [
         keys.sorted_span_summary(plan.sort_id, index) for index in range(len(plan.span_cuts) - 1)
     ]
@@ -31,11 +35,17 @@ def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
 
 
 def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
-    """Write down the peaks per span and segment in one object.
+    """Bring the counts of all spans together in one object, so that each merge reads one.
 
     Returns
     -------
     (n_spans, n_segments) int64
+        Peaks of each span in each segment.
+
+    Raises
+    ------
+    MissingObject
+        If a span is not sorted.
     """
     counts = np.stack([summary["n_peaks"] for summary in _read_summaries(work, plan)])
     work.write_arrays(keys.sorted_span_counts(plan.sort_id), {_COUNTS: counts})
@@ -43,17 +53,17 @@ def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
 
 
 def read_spectrum_tic(work: Store, plan: RunPlan) -> npt.NDArray[np.float64]:
-    """Read the (n_spectra,) total ion current of all spectra, in counts."""
+    """Read the total ion current of all spectra, (n_spectra,) float64, counts."""
     return np.concatenate([summary["spectrum_tic"] for summary in _read_summaries(work, plan)])
 
 
 def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
-    """Read what the calls that merged say of the segments, in order.
+    """Read what the calls of MergeSegments say of their segments, in order of m/z.
 
     Raises
     ------
     MissingOutput
-        If that is not all of them.
+        If they do not say it of all segments.
     """
     names = work.list(keys.all_merged_segments(plan.sort_id))
     written = [WrittenSegment.from_json(each) for name in names for each in work.read_json(name)]
@@ -68,9 +78,14 @@ class SpanReader:
     Parameters
     ----------
     work : Store
-        The work bucket.
+        The work bucket, where spans are.
     plan : RunPlan
-        The run.
+        The run, which has the identity of the sort and the type of m/z.
+
+    Raises
+    ------
+    MissingObject
+        If PlanMerge has not written the counts.
     """
 
     def __init__(self, work: Store, plan: RunPlan) -> None:

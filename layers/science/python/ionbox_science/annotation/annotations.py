@@ -1,4 +1,10 @@
-"""Annotations: the target ions that were found, with their metrics and FDR."""
+"""Annotations: the target ions that were found, with their metrics and FDR.
+
+In: the ion table of a database and the scores of its ions. Out: which targets are annotated
+(`rank_targets`), their rows (`collect_annotations`), and which of them can be confused with each
+other (isomers, isobars). ``EstimateFdr`` in a run; `ionbox_science.annotation.table` writes them
+down.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +26,18 @@ Strings = npt.NDArray[np.str_]
 
 @dataclass(frozen=True)
 class RankedTargets:
-    """Every target of a database with its FDR; decides which become annotations.
+    """Every target of a database with its FDR, and which of them are annotations.
 
     Attributes
     ----------
     fdr : (n_formulas, n_targets) float64
-        1 where nothing was found.
+        FDR of every target; 1 where nothing was found.
     formula_index, target_index : (n,) int64
-        Rows of the annotated targets: MSM above 0 and FDR below 1.
+        Places in ``fdr`` of the annotations: the targets with MSM above 0 and FDR below 1.
     score_row : (n,) int64
-        Their rows in the scores.
+        Rows of their ions in the scores.
     n_dropped : int
-        Targets that were found but whose FDR reached 1.
+        Targets that were found but are no annotations, as their FDR is 1.
     """
 
     fdr: Float64s
@@ -53,14 +59,17 @@ class Annotations(Columns):
         The formula with all modifiers applied.
     ion : (n,) int32
         Ion number in the database's ion table.
-    fdr, msm, chaos, spatial, spectral : (n,) float64
-        See `IonScores`.
+    fdr : (n,) float64
+        False discovery rate at which the ion is annotated, above 0 and below 1 (metaspace-v1: one
+        of its levels).
+    msm, chaos, spatial, spectral : (n,) float64
+        Metrics, 0 to 1; see `IonScores`.
     mz_error_abs, mz_error_rel : (n,) float64
-        In Da, see `IonScores`.
+        m/z errors in Da; see `IonScores`.
     total_intensity, min_intensity, max_intensity : (n, n_peaks) float32
-        Per isotope image.
+        Of each isotope image, counts.
     mz_mean, mz_stddev : (n, n_peaks) float64
-        Measured, per isotope peak, in Da.
+        Measured m/z of each isotope peak, Da.
     pattern_mz : (n, n_peaks) float64
         Theoretical m/z, zero padded.
     pattern_intensity : (n, n_peaks) float32
@@ -90,7 +99,13 @@ class Annotations(Columns):
 
 
 def msm_by_ion(table: IonTable, scores: IonScores) -> Float64s:
-    """Return the MSM of every ion of a database, and a last 0, which `NO_ION` finds."""
+    """Return the MSM of every ion of a database, 0 where it was not scored.
+
+    Returns
+    -------
+    (n_ions + 1,) float64
+        The last element is 0: `NO_ION`, -1, finds it.
+    """
     msm = np.zeros(table.n_ions + 1)
     msm[scores.ion] = scores.msm
     return msm
@@ -104,9 +119,9 @@ def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> Ranke
     table : IonTable
         Targets and decoys of the database.
     scores : IonScores
-        Metrics of its ions, any order.
+        Metrics of its ions, in any order.
     method : {"metaspace-v1", "metaspace-v3"}
-        FDR method.
+        How FDR is estimated: see `ionbox_science.scoring.fdr`.
     """
     msm = msm_by_ion(table, scores)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
@@ -156,7 +171,7 @@ def collect_annotations(
 
 
 def count_isomers(ion_formula: Strings) -> npt.NDArray[np.int64]:
-    """Count, for each annotated ion, the other annotated ions of the same ion formula."""
+    """Count, for each annotated ion, the other annotated ions of its ion formula: (n,) int64."""
     _, group, size = np.unique(ion_formula, return_inverse=True, return_counts=True)
     return np.asarray(size[group] - 1)
 
@@ -173,19 +188,20 @@ def find_isobars(
     pattern_mz : (n, n_peaks) float64
         Theoretical m/z, zero padded.
     ppm : float
-        Half width of an m/z window.
+        Half width of an m/z window, in parts per million.
 
     Returns
     -------
     one, other : (n_pairs,) int64
-        Rows of ions of different formulas whose first windows overlap, or two or more of whose
-        windows do. Every pair in both orders, ascending.
+        Rows of ions of different ion formulas whose first windows overlap, or of which two or more
+        pairs of windows do. Every pair in both orders, ascending by ``one``, then by ``other``.
     """
     first, second = _overlapping_windows(pattern_mz, ppm)
     n_ions, n_peaks = pattern_mz.shape
     one, other = first // n_peaks, second // n_peaks
     differ = ion_formula[one] != ion_formula[other]
     both_first = (first % n_peaks == 0) & (second % n_peaks == 0)
+    # a pair of ions as one number, so that its overlapping windows can be counted
     pair, index = np.unique((one * n_ions + other)[differ], return_inverse=True)
     overlaps = np.bincount(index, minlength=len(pair))
     firsts = np.bincount(index, both_first[differ], minlength=len(pair))
@@ -202,11 +218,11 @@ def count_isobars(ion_formula: Strings, pattern_mz: Float64s, ppm: float) -> npt
 def _overlapping_windows(
     pattern_mz: Float64s, ppm: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return all ordered pairs of windows of different ions that overlap, as flat indices."""
+    """Return overlapping pairs of windows of different ions, in both orders, as flat indices."""
     lowest, highest = (bound.ravel() for bound in window_bounds(pattern_mz, ppm))
-    real = np.flatnonzero(lowest > 0)
+    real = np.flatnonzero(lowest > 0)  # without padding
     order = real[np.argsort(lowest[real], kind="stable")]
-    # windows that begin before this one ends: a range, because starts are sorted
+    # In order of their starts, the windows that begin before one ends are those right behind it.
     n_after = np.searchsorted(lowest[order], highest[order], side="right")
     n_after -= np.arange(1, len(order) + 1)
     left = np.repeat(np.arange(len(order)), n_after)

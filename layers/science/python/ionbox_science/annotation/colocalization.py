@@ -1,5 +1,8 @@
 """Which ions lie in the same places: cosine similarity of median-thresholded ion images.
 
+In: the images of the annotated ions' first isotope peaks. Out: for each ion the ions most similar
+to it, and how similar (a part of ``PublishResults``).
+
 The measure is METASPACE's (its engine's ``colocalization.py``; chosen among others by Ovchinnikova
 et al. 2020, doi:10.1093/bioinformatics/btaa085). Per image of a first isotope peak: cap at the 99th
 percentile, set to 0 what lies below the median, smooth by a median filter of 3 x 3 pixels. The
@@ -26,10 +29,10 @@ NO_PARTNER = -1
 """Fills up the partners of an ion that has fewer; its coefficient is 0."""
 
 _HOTSPOT_PERCENTILE = 99
-_TOP = 4095  # squares of 12 bits, summed over any image, stay below 2**53
-_MAX_VALUES = 1 << 27  # of all prepared images together: 256 MB
-_BLOCK_VALUES = 1 << 23  # of what is multiplied at a time: 64 MB
-_BLOCK_ROWS = 256
+_TOP = 4095  # a product has 24 bits, so sums over an image of up to 2**29 pixels stay below 2**53
+_MAX_VALUES = 1 << 27  # pixels of all prepared images together, uint16: 256 MB
+BLOCK_VALUES = 1 << 23  # pixels that are multiplied at a time, float64: 64 MB
+BLOCK_ROWS = 256  # images whose cosines with all others are made at a time
 
 Float64s = npt.NDArray[np.float64]
 
@@ -43,8 +46,8 @@ class Colocalization(ArrayRecord):
     ion : (n_ions,) str
         Names, as in ``annotations.csv``.
     partner : (n_ions, n_partners) int32
-        Other ions by their place in ``ion``, the most similar first, ties in their order;
-        `NO_PARTNER` where there is none that has anything in common.
+        Other ions by their place in ``ion``, the most similar first, equally similar ones in the
+        order of ``ion``; `NO_PARTNER` where no further ion has anything in common.
     coefficient : (n_ions, n_partners) float32
         Cosine similarity, above 0 and up to 1; 0 where there is no partner.
     """
@@ -67,22 +70,26 @@ def colocalize(
     Parameters
     ----------
     blocks : iterable of (n, height, width) float32
-        The images of first isotope peaks, all in order, cut however they come.
+        The images of first isotope peaks, in order, in blocks of any size.
     n_images : int
-        How many there are.
+        Images in all blocks together.
     shape : (int, int)
         Height and width of an image, pixels.
     image_of : sequence of (str, int)
-        Names of ions and their images. Ions of equal formula share an image, so their
-        coefficient is 1.
+        Name and image of each ion. Ions of equal formula share an image, so their coefficient is 1.
     n_partners : int
-        The most that are kept per ion.
+        Most partners that are kept per ion.
     max_values : int
-        Where all images together have more pixels, each is first averaged over squares.
+        If all images together have more pixels, each is first averaged over squares, as small as
+        will do.
 
-    Notes
-    -----
-    Takes 2 bytes per pixel of all images, at most ``max_values`` pixels, and one block.
+    Raises
+    ------
+    ValueError
+        If the blocks have more or fewer than ``n_images`` images.
+
+    Notes ----- Memory: 2 bytes per pixel of all images, of at most ``max_values`` pixels; one block
+    of them; and 64 MB to multiply.
     """
     images = _prepare_all(blocks, n_images, shape, max_values)
     order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))
@@ -95,6 +102,7 @@ def colocalize(
     for start, cosines in _cosines(images[used]):
         in_block = np.flatnonzero((place >= start) & (place < start + len(cosines)))
         for ion in in_block:
+            # in float32 before they are ranked: what is stored as equal has to be a tie
             similar = cosines[place[ion] - start].astype(np.float32)[place]
             similar[ion] = 0
             best = _largest(similar, n_kept)
@@ -111,14 +119,16 @@ def prepare_image(image: npt.NDArray[np.floating], shrink: int = 1) -> npt.NDArr
     image : (height, width) float
         Intensities, counts.
     shrink : int
-        Side of the squares that are averaged first, pixels; smaller at the edges.
+        Side, in pixels, of the squares that are averaged first; at the far edges they are what is
+        left of the image. 1 averages nothing.
 
     Returns
     -------
     (n_rows, n_columns) uint16
-        0 to 4095, the latter at the brightest pixel.
+        0 to 4095; the brightest pixel has 4095, unless all are 0.
     """
     values = _average_squares(image.astype(np.float64), shrink)
+    # 0 where less than 1 % of the pixels have anything: then nothing is capped
     cap = np.percentile(values, _HOTSPOT_PERCENTILE) or values.max()
     values = np.minimum(values, cap)
     values[values < np.median(values)] = 0
@@ -140,7 +150,8 @@ def median_of_neighbours(image: Float64s) -> Float64s:
         np.maximum(high, here),
     )
     lowest, middle, highest = ((c[:, :-2], c[:, 1:-1], c[:, 2:]) for c in columns)
-    # nine values as three sorted columns: their median is that of these three
+    # With nine values as three sorted columns, their median is the median of three: the largest of
+    # the lowest, the middle of the middle, the smallest of the highest.
     return _median_of_three(
         np.maximum(np.maximum(lowest[0], lowest[1]), lowest[2]),
         _median_of_three(*middle),
@@ -191,9 +202,12 @@ def _average_squares(image: Float64s, side: int) -> Float64s:
 
 
 def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
-    """Yield (first row, cosines of a block of rows with all rows); 0 where an image is empty."""
+    """Yield (first row, cosines of a block of rows with all rows); 0 where an image is empty.
+
+    Images are multiplied strip by strip of pixels, so that only a strip is in float64 at a time.
+    """
     n_images, n_pixels = images.shape
-    strip = max(1, _BLOCK_VALUES // max(n_images, 1))
+    strip = max(1, BLOCK_VALUES // max(n_images, 1))
     strips = [slice(first, first + strip) for first in range(0, n_pixels, strip)]
     squares = np.zeros(n_images)
     for pixels in strips:
@@ -201,8 +215,8 @@ def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
         squares += np.einsum("ip,ip->i", part, part)
     length = np.sqrt(squares)
     length[length == 0] = np.inf
-    for first in range(0, n_images, _BLOCK_ROWS):
-        rows = slice(first, first + _BLOCK_ROWS)
+    for first in range(0, n_images, BLOCK_ROWS):
+        rows = slice(first, first + BLOCK_ROWS)
         products = np.zeros((len(images[rows]), n_images))
         for pixels in strips:
             part = images[:, pixels].astype(np.float64)
@@ -211,7 +225,7 @@ def _cosines(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Float64s]]:
 
 
 def _largest(values: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
-    """Return where the n largest values above 0 are, falling; equal ones in their order."""
+    """Return indices of the n largest values above 0, falling; equal values in their order."""
     if n == 0:
         return np.empty(0, np.intp)
     limit = np.partition(values, values.size - n)[values.size - n]

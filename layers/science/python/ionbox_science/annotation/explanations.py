@@ -1,4 +1,9 @@
-"""What is asked about an ion, what a run and its data know of it, and the answer."""
+"""What is asked about an ion, what a run and its data know of it, and the answer: the types.
+
+Someone asks why an ion is annotated in a finished run or why not. `parse_ion` reads the question,
+`ScoredDatabase` is what the run stored, `measure_ion` looks into the peaks where they are still
+there; `ionbox_science.annotation.why` makes an `Explanation` of these.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ Float64s = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AskedIon:
-    """The ion in question: a molecule and what makes it an ion."""
+    """The ion in question: a molecule's formula, and what makes it an ion, as signed formulas."""
 
     formula: str
     adduct: str
@@ -36,7 +41,7 @@ class AskedIon:
 
     @property
     def modifier(self) -> str:
-        """All that is added to the formula."""
+        """All that is added to and taken from the formula, as one signed formula."""
         return join_modifier(self.chem_mod, self.neutral_loss, self.adduct)
 
     @property
@@ -48,12 +53,12 @@ class AskedIon:
 
 
 def parse_ion(formula: str, adduct: str, neutral_loss: str = "", chem_mod: str = "") -> AskedIon:
-    """Read how people write an ion; the adduct as `read_adduct` takes it.
+    """Read an ion as people write it; the adduct as `read_adduct` takes it.
 
     Raises
     ------
     InvalidFormula
-        If formula or modifiers cannot be read.
+        If the formula is missing, or the formula, the adduct or a modifier cannot be read.
     """
     if not formula.strip():
         raise InvalidFormula("no formula given; write that of the molecule, such as C6H12O6")
@@ -75,11 +80,11 @@ class ScoredDatabase:
     Attributes
     ----------
     name : str
-        Of the database.
+        Name of the database.
     table : IonTable
         Its targets and decoys.
     scores : IonScores
-        Metrics of every scored ion.
+        Metrics of every ion that was scored, annotated or not.
     fdr : (n_formulas, n_targets) float64
         FDR of every target, 1 where nothing was found.
     """
@@ -96,10 +101,12 @@ class MeasuredIon:
 
     Attributes
     ----------
-    n_peaks, n_pixels : list of int
-        Measured peaks in each isotope window, and pixels they lie in.
+    n_peaks : list of int
+        Measured peaks in each isotope window.
+    n_pixels : list of int
+        Pixels that these lie in.
     scores : IonScores
-        Its metrics, one row or none.
+        Its metrics: one row, or none if its first isotope image is empty.
     """
 
     n_peaks: list[int]
@@ -108,12 +115,23 @@ class MeasuredIon:
 
 
 MeasureIon = Callable[[Float64s, npt.NDArray[np.float32]], MeasuredIon]
-"""Takes the m/z and abundances of a pattern, (n_peaks,) each."""
+"""Measures an ion in the peaks of a dataset: takes m/z and abundances of its isotope pattern,
+(n_peaks,) each."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One question, whether its answer speaks for the ion (None: not known), and a sentence."""
+    """One question about an ion, and its answer.
+
+    Attributes
+    ----------
+    topic : str
+        The question in a word or two.
+    holds : bool or None
+        Whether the answer speaks for the ion; None if it speaks neither for nor against it.
+    sentence : str
+        The answer, without a full stop.
+    """
 
     topic: str
     holds: bool | None
@@ -127,27 +145,27 @@ class Explanation:
     Attributes
     ----------
     ion, database : str
-        Names.
+        Their names.
     annotated : bool
-        Whether it is in the table of annotations.
+        Whether the ion is in the table of annotations.
     verdict : str
-        The answer in one sentence.
+        Why it is, or why not, in one sentence.
     findings : tuple of Finding
-        Question by question, as far as they have an answer.
+        Question by question, as far as there are answers.
     mz, abundance : list of float
-        The theoretical pattern.
+        The theoretical pattern, zero padded: m/z, and abundance relative to a base peak of 100.
     n_peaks, n_pixels : list of int or None
-        Per isotope window; None if nobody can count them.
+        Measured peaks and their pixels per isotope window; None if the peaks are no longer there.
     metrics : dict of str to float
-        Empty if the ion was not scored.
+        The three metrics and ``msm``; empty if the ion was not scored.
     fdr : float or None
-        None if the run did not look for the ion.
+        Its FDR; None if its MSM is 0 or the run did not look for it.
     rank, n_ranked : int or None
-        Place among the targets of its kind that were found.
+        Place by MSM among the targets of its kind that were found, from 1, and how many these are.
     n_decoys : int or None
-        Decoys of its kind that score at least as high.
+        Decoys drawn for its kind that score at least as high.
     decoys : list of (str, float)
-        The best of them: ion and MSM.
+        The best of these: ion and MSM.
     """
 
     ion: str
@@ -167,7 +185,7 @@ class Explanation:
     decoys: list[tuple[str, float]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the explanation as plain JSON values."""
         return asdict(self)
 
 
@@ -189,6 +207,11 @@ def measure_ion(
         The theoretical pattern, zero padded.
     grid, options, mz_range
         As for `ionbox_science.scoring.scores.score_ions`.
+
+    Raises
+    ------
+    ValueError
+        If the pattern has more than 16 peaks, or a measured peak lies outside the grid.
     """
     pattern = mz[None, :]
     windows = find_windows(peaks.mz, pattern, options.ppm)

@@ -1,4 +1,9 @@
-"""Figures of how good a run is: FDR by rank, MSM of targets against decoys."""
+"""Figures of how good a run is: FDR by rank, MSM of targets against decoys.
+
+In: the ion table and scores of a database, the FDR of its annotations. Out: small tallies and
+curves for the report, which also tell why a run found nothing: no peaks where targets should be, or
+decoys that score as high.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.ions import IonTable
 
 N_BINS = 50
-"""Of a histogram of MSM between 0 and 1."""
+"""Bins of a histogram of MSM, from 0 to 1."""
 
 Float64s = npt.NDArray[np.float64]
 
@@ -26,11 +31,11 @@ class ScoreTally:
     Attributes
     ----------
     n_targets : int
-        Target ions that were scored.
+        Target ions that were looked for.
     n_measured : int
-        Those of them with a first isotope image that is not empty.
+        How many of them have a first isotope image that is not empty.
     best_msm, best_decoy_msm : float
-        Of targets and decoys; 0 if none was found.
+        Highest MSM of a target and of a decoy; 0 if none was found.
     """
 
     n_targets: int
@@ -60,7 +65,7 @@ def tally_scores(table: IonTable, scores: IonScores) -> ScoreTally:
     table : IonTable
         Targets and decoys of a database.
     scores : IonScores
-        Metrics of its ions, any order.
+        Metrics of its ions, in any order.
 
     Notes
     -----
@@ -77,19 +82,20 @@ def tally_scores(table: IonTable, scores: IonScores) -> ScoreTally:
 
 
 def histogram_msm(table: IonTable, scores: IonScores) -> Float64s:
-    """Count targets and decoys by MSM, decoys as the mean of the draws.
+    """Count targets and decoys by MSM, decoys per draw, so that the two can be compared.
 
     Parameters
     ----------
     table : IonTable
         Targets and decoys of a database.
     scores : IonScores
-        Metrics of its ions, any order.
+        Metrics of its ions, in any order.
 
     Returns
     -------
     (2, N_BINS) float64
-        Targets, then decoys, in equal bins; those with an MSM of 0 are not counted.
+        Counts of targets, and of decoys in the mean of the draws, in equal bins from 0 to 1; those
+        with an MSM of 0 are not counted.
     """
     msm = msm_by_ion(table, scores)
     counts = [
@@ -105,9 +111,9 @@ def fdr_curve(fdr: Float64s, n_points: int = 500) -> list[tuple[int, float]]:
     Parameters
     ----------
     fdr : (n,) float64
-        Of the annotations, any order.
+        FDR of the annotations, in any order.
     n_points : int
-        At most so many points, evenly chosen among the distinct FDRs; the last is always there.
+        Most points to return, chosen evenly among the distinct FDRs; the last is always there.
     """
     levels, counts = np.unique(fdr, return_counts=True)
     ranks = np.cumsum(counts)

@@ -1,4 +1,8 @@
-"""``annotations.csv``: METASPACE's export columns, and the database."""
+"""``annotations.csv``: METASPACE's export columns, and the database.
+
+In: the annotations of each database and its molecules. Out: the bytes of the table, and the same
+rows' order and names for whoever shows them (images, report, exports). ``PublishResults`` in a run.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class AnnotatedDatabase:
-    """A database and what was found of it."""
+    """A database, and the annotations made with it."""
 
     molecules: MoleculeDatabase
     annotations: Annotations
@@ -70,9 +74,9 @@ def write_annotations(
     polarity : {"positive", "negative"}
         Sign of the ions.
     ppm : float
-        Half width of an m/z window, for isobars.
+        Half width of an m/z window in parts per million, by which isobars are counted.
     databases : sequence of AnnotatedDatabase
-        Rows come from all of them.
+        The annotations of all are in one table.
 
     Returns
     -------
@@ -92,7 +96,10 @@ def write_annotations(
 
 
 def order_annotations(databases: Sequence[AnnotatedDatabase]) -> list[tuple[int, int]]:
-    """Return (database, row) of all annotations: by FDR, then falling MSM, then names."""
+    """Return (database, row) of all annotations in the order of the table.
+
+    By FDR, then falling MSM, then the names of database, formula, modification, loss and adduct.
+    """
     keys = [
         (fdr, -msm, each.molecules.name, *parts, index, row)
         for index, each in enumerate(databases)
@@ -106,11 +113,12 @@ def order_annotations(databases: Sequence[AnnotatedDatabase]) -> list[tuple[int,
             )
         )
     ]
+    # the last two of a key are the answer, and keep equal rows in their order
     return [(key[-2], key[-1]) for key in sorted(keys)]
 
 
 def name_ions(table: Annotations, polarity: Polarity) -> list[str]:
-    """Name the ions of annotations as the column ``ion`` does."""
+    """Return the names of annotated ions as in the column ``ion``."""
     sign = "+" if polarity == "positive" else "-"
     parts = (table.formula, table.chem_mod, table.neutral_loss, table.adduct)
     rows = zip(*(column.tolist() for column in parts), strict=True)
@@ -201,9 +209,10 @@ def molecules_by_formula(
 
 
 def count_isomeric_molecules(table: Annotations, ids: dict[str, list[str]]) -> list[int]:
-    """Count the other molecules that could be behind each ion: all with its ion formula, less one.
+    """Count the other molecules that could be behind each annotated ion.
 
-    Molecules count once, however many of their ions share the formula.
+    These are all molecules of annotations with its ion formula, less one. Each counts once, however
+    many of its ions share that formula.
     """
     of_ion: dict[str, set[str]] = {}
     pairs = list(zip(table.ion_formula.tolist(), table.formula.tolist(), strict=True))
@@ -220,11 +229,17 @@ def summarise(
     Parameters
     ----------
     databases : sequence of AnnotatedDatabase
-        What was found.
+        The annotations.
     rule : IonRule
-        What was looked for: kinds without annotations count too.
+        Which kinds of ion were looked for: those without annotations get a row too.
     levels : sequence of float
-        FDR levels; the last count is that of all annotations.
+        FDR levels.
+
+    Returns
+    -------
+    list of dict
+        Per database and kind, the keys ``database``, ``ion`` (such as ``M+H``) and ``counts``:
+        annotations by level, as text, and ``all``.
     """
     summary: list[dict[str, object]] = []
     for database in databases:

@@ -3,6 +3,10 @@
 Is the formula in the database, and is its ion among those looked for? Does its isotope pattern lie
 in the measured m/z range? Are there peaks in its windows? Is a metric zero? How does it rank, and
 which decoys score at least as high?
+
+In: the ion, and what a finished run stored (`ionbox_science.annotation.explanations`). Out: an
+`Explanation`, whose verdict is the first answer that speaks against the ion. Asked by ``ionbox
+why`` and the view of results.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from ionbox_science.theory.ions import NO_ION, IonTable
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
 METRICS = ("spectral", "spatial", "chaos")
-"""In the order in which they are computed: each needs the one before."""
+"""In the order in which they are computed: a decoy's next one only if the last is not zero."""
 
 _MEANINGS = {
     "spectral": "the intensities of its isotope images do not follow the theoretical pattern",
@@ -61,18 +65,23 @@ def explain(
     database : ScoredDatabase
         What the run found out about a database.
     config : RunConfig
-        Of the run.
+        Config of the run.
     mz_range : (float, float), optional
         Lowest and highest measured m/z.
     measure : MeasureIon, optional
         Counts and scores the ion in the dataset's peaks, where these are still there.
+
+    Raises
+    ------
+    ReferenceMissing
+        If the ion's pattern hangs on the last digits and cpyMSpec is not installed to decide.
     """
     return _Inquiry(asked, database, config, mz_range, measure).answer()
 
 
 @dataclass
 class _Inquiry:
-    """Asks one question after the other; the first that fails is the verdict."""
+    """Asks one question after the other; the first answer against the ion is the verdict."""
 
     asked: AskedIon
     database: ScoredDatabase
@@ -287,7 +296,15 @@ class _Inquiry:
 
 
 def find_formula(table: IonTable, formula: str) -> int | None:
-    """Return the row of a formula in a table of ions, however its atoms are written."""
+    """Return the row of a formula in a table of ions, in whatever order its atoms are written.
+
+    None if there is none; of several that are written differently, the one written like it.
+
+    Raises
+    ------
+    InvalidFormula
+        If the formula cannot be read.
+    """
     counts = parse_formula(formula)
     elements = table.elements.tolist()
     if not set(counts) <= set(elements):

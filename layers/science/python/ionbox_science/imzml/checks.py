@@ -1,4 +1,9 @@
-"""Checks of a dataset before any compute is spent on it: all problems at once, as sentences."""
+"""Checks of a dataset, most of them before any compute is spent on it.
+
+`check_dataset` compares the header with itself and with the size and UUID of the ibd, `check_peaks`
+looks into a few spectra: both run when a run is planned and return all problems at once, as
+sentences that say what to do. `check_mz_counts` runs when all peaks have been sorted and counted.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +27,16 @@ _N_SAMPLED = 64
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a dataset: an error prevents its annotation, a warning does not.
+    """Something wrong with a dataset.
 
-    ``settled_by`` names a setting; where that is given, the problem is none.
+    Attributes
+    ----------
+    severity : {"error", "warning"}
+        An error prevents the annotation, a warning does not.
+    message : str
+        What is wrong where, and what to do.
+    settled_by : str
+        Name of a setting that answers the problem: who gives it need not be told.
     """
 
     severity: Literal["error", "warning"]
@@ -66,6 +78,7 @@ def check_dataset(
     problems += _check_arrays(header, name)
     problems += _check_kind(header, name, accept_profile)
     problems += _check_positions(header, name)
+    # "error" sorts before "warning"; within each, the order of the checks stays
     return sorted(problems, key=lambda problem: problem.severity)
 
 
@@ -78,6 +91,8 @@ def _check_ibd(
     if size == 0:
         yield Problem("error", f"{ibd_name} is empty (0 bytes): copy or upload it again.")
         return
+    # Each may differ though the files belong together (a tool copied an old UUID, or more bytes
+    # follow the arrays); if both do, they are taken for no pair.
     belongs = _same_uuid(header.uuid, uuid)
     found = "unknown" if uuid is None else uuid.hex()
     if not belongs and size != header.ibd_end:
@@ -98,7 +113,7 @@ def _check_ibd(
 
 
 def _same_uuid(declared: str | None, found: bytes | None) -> bool:
-    """Compare in both byte orders (Windows tools write GUIDs partly little-endian)."""
+    """Compare in both byte orders: Windows tools write the first three fields little-endian."""
     if declared is None or found is None or len(found) < 16:
         return True  # nothing to compare
     expected = UUID(hex=declared)
@@ -179,12 +194,12 @@ def check_peaks(
 ) -> list[Problem]:
     """Look at the values of a few spectra: the first, the last, and some evenly between.
 
-    Sees what neither sizes nor UUIDs tell, such as a wrong data type or another file's data.
+    This finds what neither sizes nor UUIDs tell, such as a wrong data type or another file's data.
 
     Parameters
     ----------
     header : ImzmlHeader
-        Of a dataset without errors in `check_dataset`.
+        Header of a dataset without errors in `check_dataset`.
     read_range : ReadRange
         Reads the ibd.
     ibd_name : str
@@ -195,7 +210,13 @@ def check_peaks(
     Returns
     -------
     list of Problem
-        Errors first.
+        Errors first: those of the first spectrum that has any. Then a warning for each oddity, with
+        the number of spectra that have it.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends before a spectrum does.
     """
     sample = np.unique(np.linspace(0, header.n_spectra - 1, n_sampled).round().astype(np.int64))
     first_errors: list[Problem] = []
@@ -223,7 +244,7 @@ def count_implausible_mz(sorted_mz: npt.NDArray[np.floating[Any]]) -> int:
     Parameters
     ----------
     sorted_mz : (n_peaks,) float32 or float64
-        Ascending; those that are not numbers last.
+        Ascending, NaN last, as the sort leaves them.
     """
     n_low = int(np.searchsorted(sorted_mz, 0.0, side="right"))
     return n_low + len(sorted_mz) - int(np.searchsorted(sorted_mz, _MAX_PLAUSIBLE_MZ, side="right"))
@@ -232,12 +253,23 @@ def count_implausible_mz(sorted_mz: npt.NDArray[np.floating[Any]]) -> int:
 def check_mz_counts(
     n_implausible: int, n_peaks: int, ibd_name: str, *, checksum_differs: bool
 ) -> None:
-    """Refuse a dataset for m/z found once all were sorted: damage hides between sampled spectra.
+    """Refuse a dataset whose sorted peaks have implausible m/z.
+
+    Such damage can hide between the spectra that `check_peaks` looked at.
+
+    Parameters
+    ----------
+    n_implausible, n_peaks : int
+        What `count_implausible_mz` found in all segments, and the peaks in them.
+    ibd_name : str
+        File name, for the message.
+    checksum_differs : bool
+        Whether the ibd's checksum is not the declared one, which tells damage from a wrong export.
 
     Raises
     ------
     InvalidDataset
-        If some are not plausible.
+        If ``n_implausible`` is above zero.
     """
     if n_implausible:
         reason = (
@@ -255,6 +287,7 @@ def check_mz_counts(
 def _implausible_mz(
     mz: npt.NDArray[np.floating[Any]], index: int, ibd_name: str
 ) -> Iterator[Problem]:
+    # negated as a whole, so that NaN, for which every comparison is false, is found too
     implausible = mz[~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))]
     if len(implausible):
         yield Problem(

@@ -1,4 +1,11 @@
-"""The header of a dataset: everything the imzML file says, as arrays over its spectra."""
+"""The header of a dataset: everything the imzML file says, as arrays over its spectra.
+
+First step of a run: `read_header` makes an `ImzmlHeader` of the bytes of an imzML file, and all
+that follows (checks, plan, reading the ibd, placing pixels) goes by it; the XML is not looked at
+again. The file is read by `ionbox_science.imzml.scan` if it is as regular as most are, else by
+`ionbox_science.imzml.xml`; here their columns become arrays, and what they contradict becomes
+defects (the file is refused) or warnings.
+"""
 
 from __future__ import annotations
 
@@ -66,9 +73,10 @@ class ImzmlHeader:
     mz_count, intensity_count : (n_spectra,) int64, elements
         Lengths of the arrays.
     polarity : str or None
-        "positive", "negative", or "mixed" where spectra of both are declared.
+        "positive", "negative", or "mixed" where spectra of both are declared; None where the file
+        does not say.
     spectrum_type : str or None
-        "centroid" or "profile"; "profile" if any spectrum is.
+        "centroid" or "profile"; "profile" if any spectrum is; None where the file does not say.
     uuid : str or None
         32 lower-case hex digits, to compare with the first 16 bytes of the ibd.
     checksum : tuple of (str, str) or None
@@ -80,7 +88,7 @@ class ImzmlHeader:
     declared_size : tuple of (int, int) or None
         Pixels in x and y as declared by the scan settings; never used to place pixels.
     pixel_size_um : tuple of (float, float) or None
-        Declared size of a pixel in x and y.
+        Declared size of a pixel in x and y, micrometres.
     warnings : tuple of str
         What looked odd while reading but does not prevent it.
     """
@@ -106,7 +114,7 @@ class ImzmlHeader:
 
     @property
     def checksum_algorithm(self) -> str:
-        """What to compare ibd files by: as declared, else SHA-256, as ``hashlib`` names them."""
+        """``hashlib`` name of the algorithm to tell ibd files apart by: the declared, or sha256."""
         return self.checksum[0] if self.checksum else "sha256"
 
     @property
@@ -116,7 +124,7 @@ class ImzmlHeader:
 
     @property
     def n_peaks(self) -> int:
-        """Number of peaks declared, zero intensities included."""
+        """Number of peaks in all m/z arrays, those of zero intensity included."""
         return int(self.mz_count.sum())
 
     @property
@@ -178,6 +186,7 @@ class ImzmlHeader:
 
 
 def _ends(offset: Int64Array, count: Int64Array, value_type: np.dtype[Any]) -> Int64Array:
+    # an empty array reaches nowhere, whatever offset it is given
     return np.where(count > 0, offset + count * value_type.itemsize, 0)
 
 
@@ -191,6 +200,11 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
     name : str
         Its file name, for messages.
 
+    Returns
+    -------
+    ImzmlHeader
+        With one element per spectrum, in the order of the file.
+
     Raises
     ------
     InvalidDataset
@@ -199,9 +213,11 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
 
     Notes
     -----
-    Most files can be scanned, about a hundred times faster than the walk, which reads any.
+    Most files can be scanned (`scan_spectra`), which is about a hundred times faster than the walk
+    (`parse`). Only the walk knows what is wrong with a file.
     """
     defects = Defects()
+    # Falls back on the walk for anything odd, so that defects are found and described in one place.
     document = scan_spectra(source) or parse(source, defects)
     header = None if document is None else _assemble(document, name, defects)
     if defects or header is None:
@@ -211,7 +227,7 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
 
 
 def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | None:
-    """Turn columns into a header; None where a defect leaves nothing to build it from."""
+    """Turn columns into a header; None if there are no spectra or no type to read values by."""
     spectra, head = document.spectra, document.head
     if spectra.n_spectra == 0:
         return None
@@ -253,7 +269,7 @@ def _coordinates(values: array[int], axis: str, defects: Defects) -> Int64Array:
     found = np.array(values, dtype=np.int64)
     bad = np.abs(found) > np.iinfo(np.int32).max
     _note_each(f"far {axis}", bad, found, f"position {axis} is {{}}, far too large", defects)
-    found[bad] = 0
+    found[bad] = 0  # so that the checks that follow see one defect, not its consequences
     return found
 
 
@@ -263,13 +279,15 @@ def _check_grid(x: Int64Array, y: Int64Array, z: Int64Array, defects: Defects) -
         text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
         defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
     width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
+    # Pixels are numbered by uint32 in peaks, and images of a wrong position's size would fill
+    # memory.
     if width * height > _MAX_PIXELS:
         text = f"{len(x)} spectra span {width} x {height} pixels, so some position must be wrong"
         defects.note("grid", text, "correct the positions, or split the dataset by region")
 
 
 def _places(role: str, columns: ArrayColumns, defects: Defects) -> tuple[Int64Array, Int64Array]:
-    """Return offsets in bytes and counts in elements, impossible ones noted."""
+    """Return the arrays' offsets in bytes and lengths in elements, impossible ones noted."""
     offset = _unwrap(np.array(columns.offset, dtype=np.int64))
     count = np.array(columns.count, dtype=np.int64)
     sorts = ("external offset", offset, _MAX_OFFSET), ("length", count, _MAX_COUNT)
@@ -283,8 +301,9 @@ def _places(role: str, columns: ArrayColumns, defects: Defects) -> tuple[Int64Ar
 def _unwrap(offset: Int64Array) -> Int64Array:
     """Undo the wrap of exporters that count bytes in a signed 32-bit integer.
 
-    pyimzml does so too, but at any step from positive to negative; here only at one that a wrap
-    explains, so that a single wrong offset does not move all that follow.
+    Offsets of a file beyond 2 GiB then fall from nearly 2**31 to nearly -2**31. pyimzml adds 2**32
+    at any step from positive to negative; here only at one that a wrap explains, so that a single
+    wrong offset does not move all that follow.
     """
     wraps = np.diff(offset, prepend=offset[0]) < -(2**31)
     wraps &= (offset < 0) & (offset >= -(2**31))
@@ -299,7 +318,7 @@ def _note_each(
 
 
 def _value_type(role: str, columns: ArrayColumns, defects: Defects) -> np.dtype[Any] | None:
-    """Settle on the one type all arrays of a role have; None, and a note, where there is none."""
+    """Settle on the one type of all arrays of a role; None, and a defect, if it is not known."""
     chosen: dict[str, int] = {}
     for found, index in columns.formats.items():
         types = found.types if len(found.types) == 1 else _fitting_types(found, columns)
@@ -315,7 +334,7 @@ def _value_type(role: str, columns: ArrayColumns, defects: Defects) -> np.dtype[
 
 
 def _fitting_types(found: ArrayFormat, columns: ArrayColumns) -> frozenset[str]:
-    """Of several declared types, those whose size explains every encoded length."""
+    """Return those of several declared types whose size explains every encoded length."""
     count, encoded = np.array(columns.count), np.array(columns.encoded)
     return frozenset(
         t for t in found.types if np.array_equal(encoded, count * np.dtype(t).itemsize)
@@ -330,6 +349,7 @@ def _why_no_type(role: str, found: ArrayFormat) -> str:
 
 
 def _mode(declared: str | None, offset: Int64Array, count: Int64Array) -> str:
+    # By what is stored: some files declare one mode and have the other.
     if len(offset) == 1:
         return declared or "processed"
     shared = bool((offset == offset[0]).all() and (count == count[0]).all())
@@ -343,7 +363,10 @@ def _declared_mode(head: Head) -> str | None:
 
 
 def _declared(document: Document, meanings: dict[str, str], both: str) -> str | None:
-    """Look in the spectra; if they say nothing, in fileContent; then in any parameter group."""
+    """Return what the file declares of two meanings, or ``both``; None if it declares neither.
+
+    Spectra are asked first; if they say nothing, fileContent; then any parameter group there is.
+    """
     head, spectra = document.head, document.spectra
     of_groups = {ref: {term.accession for term in head.groups[ref]} for ref in head.groups}
     of_spectra = spectra.terms.union(*(of_groups.get(ref, set()) for ref in spectra.group_refs))
@@ -370,7 +393,7 @@ def _checksum(head: Head) -> tuple[str, str] | None:
 
 
 def _oddities(document: Document, types: Mapping[str, np.dtype[Any] | None]) -> Iterator[str]:
-    """Describe what is wrong on paper but does not change what is read."""
+    """Yield a warning for each false statement of the file that changes nothing that is read."""
     spectra = document.spectra
     if document.declared_count not in (None, str(spectra.n_spectra)):
         yield (

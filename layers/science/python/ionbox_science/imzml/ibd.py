@@ -1,4 +1,11 @@
-"""Bytes of an ibd file: many arrays in few requests, and a checksum of what passes by."""
+"""Bytes of an ibd file: many arrays in few requests, and a checksum of what passes by.
+
+The ibd is a file on this machine or an object in S3; all that is known of it is a function that
+reads a range of bytes (`ReadRange`). `read_arrays` turns offsets and lengths from the header into
+few large reads, `split_into_batches` keeps these within memory; what the bytes mean is up to
+`ionbox_science.imzml.spectra` and the sorting. `PassingDigest` computes the file's checksum from
+what is read anyway.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +25,14 @@ if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
     from typing_extensions import Buffer
 
 ReadRange: TypeAlias = "Callable[[int, int], Buffer]"
-"""Reads (offset, length), both in bytes, of the ibd."""
+"""Reads the ibd: takes offset and length in bytes, returns that many bytes, fewer at its end."""
 
 WatchPiece = Callable[[int, memoryview], None]
 """Sees every piece that is read for the first time: offset in the ibd, bytes."""
 
 MAX_GAP = 256 * 1024
-"""Bytes; reading so much for nothing costs less than another request to an object store."""
+"""Bytes between two arrays that are read for nothing: that costs less time than to skip them, by
+another request to an object store."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +42,11 @@ class StoredArrays:
     Attributes
     ----------
     buffers : list of (n_bytes,) uint8
-        What was read; they own the memory.
+        What was read, one per request; they own the memory.
     buffer_index : (n_arrays,) int64
         The buffer that each array lies in.
     position : (n_arrays,) int64
-        Where its first byte is in that buffer; of no meaning for empty arrays.
+        Where its first byte is in that buffer; has no meaning for empty arrays.
     """
 
     buffers: list[npt.NDArray[np.uint8]]
@@ -47,11 +55,14 @@ class StoredArrays:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes that were read."""
+        """Bytes that were read, gaps included."""
         return sum(buffer.nbytes for buffer in self.buffers)
 
     def addresses(self) -> npt.NDArray[np.uint64]:
-        """Return where the first byte of each array is in memory."""
+        """Return the memory address of each array's first byte, for kernels: (n_arrays,) uint64.
+
+        Valid as long as ``buffers`` live; an array may start at any byte.
+        """
         if not self.buffers:
             return np.zeros(len(self.position), np.uint64)
         in_memory = np.array([buffer.ctypes.data for buffer in self.buffers], np.uint64)
@@ -60,7 +71,17 @@ class StoredArrays:
     def views(
         self, counts: Int64Array, value_type: np.dtype[Any], first: int = 0
     ) -> Iterator[npt.NDArray[Any]]:
-        """Yield arrays from the ``first`` on, one for each count of values, without copying."""
+        """Yield arrays without copying them.
+
+        Parameters
+        ----------
+        counts : (n_views,) int64
+            Values in each array.
+        value_type : dtype
+            Type of all values.
+        first : int
+            Which array to begin with.
+        """
         arrays = slice(first, first + len(counts))
         places = self.buffer_index[arrays].tolist(), self.position[arrays].tolist()
         for count, index, position in zip(counts.tolist(), *places, strict=True):
@@ -70,39 +91,40 @@ class StoredArrays:
                 yield np.empty(0, value_type)
 
 
-def split_into_blocks(n_bytes: Int64Array, block_bytes: int, first: int = 0) -> Iterator[slice]:
-    """Cut spectra into blocks that are read together.
+def split_into_batches(n_bytes: Int64Array, batch_bytes: int, first: int = 0) -> Iterator[slice]:
+    """Cut spectra into batches that are read together.
 
     Parameters
     ----------
     n_bytes : (n_spectra,) int64
         Bytes of each spectrum.
-    block_bytes : int
-        A block has at most so many, or is one spectrum.
+    batch_bytes : int
+        Most bytes of a batch, unless it is a single spectrum.
     first : int
         Index of the first spectrum.
 
     Yields
     ------
     slice
-        Indices of the next block's spectra.
+        Indices of the next batch's spectra.
     """
     ends = np.cumsum(n_bytes)
     start = 0
     while start < len(ends):
         before = int(ends[start - 1]) if start else 0
-        fit = int(np.searchsorted(ends, before + block_bytes, side="right"))
+        fit = int(np.searchsorted(ends, before + batch_bytes, side="right"))
         stop = max(fit, start + 1)
         yield slice(first + start, first + stop)
         start = stop
 
 
-def widest_gap(block_bytes: int, n_spectra: int) -> int:
-    """Return what may lie between two arrays that are read together, in bytes.
+def widest_gap(batch_bytes: int, n_spectra: int) -> int:
+    """Return how many bytes may lie between two arrays that are read together.
 
-    With two arrays per spectrum, all gaps of a block together are at most as large as the block.
+    With two arrays per spectrum, all gaps of a batch together are then at most as large as the
+    batch, so that memory stays within two batches.
     """
-    return min(MAX_GAP, block_bytes // (2 * n_spectra))
+    return min(MAX_GAP, batch_bytes // (2 * n_spectra))
 
 
 def read_arrays(
@@ -119,16 +141,16 @@ def read_arrays(
     read_range : ReadRange
         Reads the ibd.
     offset, n_bytes : (n_arrays,) int64
-        Where the arrays are, in any order.
+        Where the arrays start in the ibd and how long they are, bytes; in any order.
     max_gap : int
         Arrays that overlap, or lie no more than so many bytes apart, are read together.
     watch : callable, optional
-        Called with every piece that is read.
+        Called with every piece that is read, by ascending offset.
 
     Raises
     ------
     InvalidDataset
-        If the ibd ends too early.
+        If the ibd ends before an array does.
     """
     buffer_index = np.zeros(len(offset), np.int64)
     order = offset.argsort(kind="stable")
@@ -136,6 +158,7 @@ def read_arrays(
     if not len(order):
         return StoredArrays([], buffer_index, buffer_index)
     start = offset[order]
+    # how far the arrays up to each one reach: a later one may end before an earlier one does
     reach = np.maximum.accumulate(start + n_bytes[order])
     is_apart = start[1:] > reach[:-1] + max_gap
     (apart,) = is_apart.nonzero()
@@ -147,6 +170,7 @@ def read_arrays(
         if watch is not None:
             watch(base, piece)
         buffers.append(np.frombuffer(piece, np.uint8))
+    # an array lies in the buffer before it, or, where it is apart, in the next one
     buffer_index[order[1:]] = is_apart.cumsum()
     return StoredArrays(buffers, buffer_index, offset - bases[buffer_index])
 
@@ -164,10 +188,11 @@ def _read_exactly(read_range: ReadRange, offset: int, length: int) -> memoryview
 class PassingDigest:
     """A checksum of a file from pieces that are read anyway: a `WatchPiece`.
 
-    Pieces that continue where the last one ended, or overlap it, or leave a small gap, are taken;
-    others are ignored. `finish` reads what is missing, so the checksum is always that of the whole
-    file. For the usual ibd, whose arrays lie one after the other, nothing is missing after a sort
-    with one thread; with n threads, all but about the first n-th of the file is.
+    A piece that continues where the last one ended, or overlaps it, is taken; a gap of up to
+    `MAX_GAP` before it is read. Other pieces are ignored. `finish` reads what is missing, so the
+    checksum is always that of the whole file. For the usual ibd, whose arrays lie one after the
+    other, nothing is missing after a sort with one thread. With n threads, which each begin at
+    their own part of the file, `finish` has to read all but about the first n-th.
 
     Parameters
     ----------
@@ -186,7 +211,7 @@ class PassingDigest:
     def __call__(self, offset: int, piece: memoryview) -> None:
         """Take a piece into account if it continues the file."""
         if offset > self._position + MAX_GAP:
-            return  # without waiting for the lock; a thread far ahead need not
+            return  # too far ahead, now and when the lock is free: do not wait for it
         with self._lock:
             gap = offset - self._position
             if offset + piece.nbytes <= self._position:
@@ -196,7 +221,25 @@ class PassingDigest:
             self._update(piece[self._position - offset :])
 
     def finish(self, n_bytes: int, piece_bytes: int = 16 * 1024 * 1024) -> str:
-        """Return the checksum, in lower-case hex digits, of a file of ``n_bytes``."""
+        """Read what is missing and return the checksum of the whole file.
+
+        Parameters
+        ----------
+        n_bytes : int
+            Size of the file.
+        piece_bytes : int
+            Bytes to read at a time.
+
+        Returns
+        -------
+        str
+            Lower-case hex digits.
+
+        Raises
+        ------
+        InvalidDataset
+            If the file ends before ``n_bytes``.
+        """
         while self._position < n_bytes:
             self._read_on(min(piece_bytes, n_bytes - self._position))
         return self._digest.hexdigest()

@@ -1,16 +1,22 @@
 """The fast way to read an imzML file: one spectrum is understood, all others compared with it.
 
+In: the bytes of the file. Out: the `Document` that the walk of `ionbox_science.imzml.xml` would
+make of it, or None if the file is in any way unusual and has to be walked.
+`ionbox_science.imzml.header` tries this first.
+
 The spectra of a file mostly differ only in some attribute values. The first one is cut into
 literals, which every spectrum must repeat byte by byte, and the slots between them; a kernel
-matches all spectra. The walk of `imzml.xml` reads only the brief, the same file without the other
-spectra. Why it would have read the same from all of it:
+(``kernels/imzml/imzml.c``) matches all spectra and reads the numbers in their slots. Then a brief
+is made, the same file with the first spectrum only, in which each number is replaced by a mark, a
+number of its own. The walk reads the brief; where it puts a mark, the numbers of all spectra
+belong.
+
+Why the walk would have read the same from the whole file:
 
 - A spectrum is tags and text, no comment, and what may stand in a slot cannot end an attribute.
-  So after every spectrum the XML parser is where it was after the first.
+  So after every spectrum the XML parser is in the state it was in after the first.
 - The walk takes what stands in a slot for a number, or does not look at it.
-- In the brief, marks stand for the numbers; the walk itself tells which slot is which column.
-
-A file that is not like that has to be walked in full.
+- Which slot is which column is not decided here: the walk tells, by where it puts the marks.
 """
 
 from __future__ import annotations
@@ -48,7 +54,8 @@ _VARYING = {
     "value",  # of cvParam and userParam
 }
 
-# Stands for the first number of the brief's spectrum; no column is ever this by default.
+# The mark of the first number in the brief; the next ones count on. The walk never fills in
+# numbers of this size where a file has none (it fills in 0, 1 and -1).
 _MARK = 1_000_000
 
 # Of these encodings, bytes below 128 are ASCII wherever they stand.
@@ -80,7 +87,8 @@ class Template:
     Attributes
     ----------
     literals : (n_slots + 1, 2) int64, bytes
-        Where each literal begins and ends in the file; slot i lies between literals i and i + 1.
+        Where each literal begins, and one past its last byte, in the file; slot i lies between
+        literals i and i + 1.
     kinds : (n_slots,) uint8
         What may stand in a slot: SIGNED ``-?[0-9]{1,18}``, UNSIGNED ``[0-9]{1,18}``, TEXT printable
         ASCII without quotes, ``<`` and ``&``.
@@ -96,7 +104,7 @@ class Template:
 
     @property
     def n_literal_bytes(self) -> int:
-        """Bytes that no spectrum lacks."""
+        """Bytes that every spectrum has at least: a bound for how many fit a file."""
         return int((self.literals[:, 1] - self.literals[:, 0]).sum())
 
     @property
@@ -124,6 +132,7 @@ def scan_spectra(source: bytes) -> Document | None:
         return None
     template = read_template(source, list_start.end())
     n_spectra = int(list_start["count"])
+    # The second test keeps a wrong count from allocating memory for spectra that cannot be there.
     if template is None or n_spectra * template.n_literal_bytes > len(source):
         return None
     values, end = match_spectra(source, template, n_spectra)
@@ -140,17 +149,21 @@ def scan_spectra(source: bytes) -> Document | None:
 
 
 def _is_regular_head(head: bytes) -> bool:
-    """Tell whether the parser is between two tags here, and in the file's first list of spectra."""
+    """Tell whether the bytes before the first spectrum leave an XML parser where we take it to be.
+
+    That is between two tags, in the file's first list of spectra, reading ASCII as ASCII.
+    """
     declaration = _DECLARATION.match(head)
     rest = _tags_and_text(head[declaration.end() if declaration else 0 :])
     return rest is not None and rest.count(b"spectrumList") == 1
 
 
 def _is_regular_tail(source: bytes, start: int) -> bool:
-    """Tell whether all spectra end here, and with the run all that describes the file.
+    """Tell whether the list of spectra ends at a byte, and after the run nothing follows.
 
-    ElementTree parses ahead: if there were more after the run, the walk of a short file would take
-    it for a part of the head, that of a long file would not.
+    What follows the run might describe the dataset too. ElementTree parses ahead of what it hands
+    out, so the walk of a short file would see it when it reads the head, that of a long file not;
+    a brief is short, so it could not stand for its file.
     """
     list_end = _LIST_END.match(source, start)
     rest = None if list_end is None else _tags_and_text(source[list_end.end() :])
@@ -161,7 +174,7 @@ def _is_regular_tail(source: bytes, start: int) -> bool:
 
 
 def _tags_and_text(markup: bytes) -> bytes | None:
-    """Leave out the comments; None if anything else is left that is neither tag nor text."""
+    """Return markup without its comments; None if there is CDATA, a doctype or an instruction."""
     rest = _COMMENT.sub(b" ", markup)
     return None if b"<!" in rest or b"<?" in rest else rest
 
@@ -193,7 +206,11 @@ def read_template(source: bytes, start: int) -> Template | None:
 
 
 def _slots(part: re.Match[str]) -> Iterator[tuple[int, int, int]]:
-    """Yield begin, end and kind of those attribute values of one tag that may differ."""
+    """Yield begin, end and kind of those attribute values of one tag that may differ.
+
+    Positions count from the start of the spectrum. The value that says whether arrays are in the
+    ibd has to be the same for all: the walk looks at it, and it is no number.
+    """
     if not part["attributes"]:
         return
     attributes = list(_ATTRIBUTE.finditer(part.string, *part.span("attributes")))
@@ -213,16 +230,16 @@ def match_spectra(source: bytes, template: Template, max_spectra: int) -> tuple[
     source : bytes
         The whole imzML file.
     template : Template
-        Of its first spectrum.
+        What `read_template` made of its first spectrum.
     max_spectra : int
-        Where to stop at the latest.
+        Most spectra to match.
 
     Returns
     -------
     values : (n_numbers, n_spectra) int64
         What the slots other than TEXT hold in the spectra that match.
     end : int
-        One past their last byte.
+        One past the last byte of the last spectrum that matches.
     """
     values = np.empty((template.n_numbers, max_spectra), dtype=np.int64)
     end = np.empty(1, np.int64)
@@ -242,7 +259,7 @@ def match_spectra(source: bytes, template: Template, max_spectra: int) -> tuple[
 
 
 def _brief(source: bytes, template: Template, end: int) -> bytes:
-    """Return the file with one spectrum only, the numbers of which are marks."""
+    """Return the file with its first spectrum only, and in this a mark for each number."""
     parts, n_marks = [source[: template.start]], 0
     for kind, (begin, stop), (after, _) in zip(
         template.kinds, template.literals, template.literals[1:], strict=False
@@ -255,7 +272,7 @@ def _brief(source: bytes, template: Template, end: int) -> bytes:
 
 
 def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
-    """Put the values of all spectra where the walk put the marks; all else is as in the first."""
+    """Replace each mark by the numbers of all spectra; repeat what the first has otherwise."""
     n_numbers, n_spectra = values.shape
     columns = [spectra.x, spectra.y, spectra.z]
     for of_role in spectra.arrays.values():

@@ -1,5 +1,9 @@
 """Peaks of an ibd file: single spectra as they are stored, or many as columns.
 
+In: a header, and a function that reads the ibd. Out: the arrays of spectra, or `Peaks`, the columns
+(m/z, intensity, pixel) in which measured peaks travel from here through sorting to scoring. A run
+sorts straight from the stored bytes (`read_stored`); `read_peaks` is for samples and tests.
+
 Peaks are read as METASPACE's engine reads them (annotation/imzml_reader.py): only intensities above
 zero count, tested before they become 32-bit floats; m/z values stay what they are in the file.
 """
@@ -20,7 +24,7 @@ from ionbox_science.imzml.ibd import (
     StoredArrays,
     WatchPiece,
     read_arrays,
-    split_into_blocks,
+    split_into_batches,
     widest_gap,
 )
 from ionbox_science.kernel_calls import KernelStruct, fill_struct
@@ -44,9 +48,9 @@ class Peaks:
     Attributes
     ----------
     mz : (n_peaks,) float32 or float64 as in the ibd
-        Mass-to-charge ratios.
+        Mass-to-charge ratios, Da per elementary charge.
     intensity : (n_peaks,) float32, counts
-        All above zero when read from a file, unless too small for float32.
+        Above zero in the file; one too small for float32 has become 0 here, one too large infinity.
     pixel : (n_peaks,) uint32
         Row-major pixel in the dataset's bounding box.
     """
@@ -60,7 +64,10 @@ class Peaks:
 
 
 def contiguous_peaks(peaks: Peaks) -> Peaks:
-    """Return peaks as kernels take them, copied only where they are not; m/z stay as wide."""
+    """Return peaks as kernels take them: contiguous columns, m/z of float32 or float64.
+
+    Columns that are so already are not copied.
+    """
     return Peaks(
         np.ascontiguousarray(peaks.mz, np.float32 if peaks.mz.dtype == np.float32 else np.float64),
         np.ascontiguousarray(peaks.intensity, np.float32),
@@ -94,10 +101,20 @@ def read_spectrum(
 ) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[Any]]:
     """Read one spectrum as it is stored.
 
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Header of the dataset.
+    index : int
+        Spectrum, in the order of the file.
+    read_range : ReadRange
+        Reads the ibd.
+
     Returns
     -------
     mz, intensity : (n_peaks,) arrays
-        In file order and of the file's types; they may be read-only views.
+        In the order and of the types of the file, intensities of zero included; they may be
+        read-only views.
 
     Raises
     ------
@@ -116,21 +133,21 @@ def read_peaks(
     read_range: ReadRange,
     first: int = 0,
     stop: int | None = None,
-    block_bytes: int = 32 * 1024 * 1024,
+    batch_bytes: int = 32 * 1024 * 1024,
 ) -> Peaks:
     """Read the peaks above zero of a range of spectra.
 
     Parameters
     ----------
     header : ImzmlHeader
-        Of a dataset that passed `ionbox_science.imzml.checks.check_dataset`.
+        Header of a dataset that passed `ionbox_science.imzml.checks.check_dataset`.
     read_range : ReadRange
         Reads the ibd.
     first, stop : int
         Spectrum indices, ``stop`` not included; None means to the end.
-    block_bytes : int
+    batch_bytes : int
         Arrays are read and decoded together up to this size; a longer one is read alone. One
-        request covers at most two blocks: arrays of one block and gaps between them.
+        request covers at most two batches: arrays of one batch and gaps between them.
 
     Returns
     -------
@@ -141,11 +158,11 @@ def read_peaks(
     Raises
     ------
     InvalidDataset
-        If the ibd ends too early.
+        If the ibd ends before a spectrum does.
 
     Notes
     -----
-    Memory: 12 or 16 bytes per peak of the result, and about four blocks.
+    Memory: 12 or 16 bytes per declared peak of the range, and about four batches.
     """
     chosen = slice(*slice(first, stop).indices(header.n_spectra))
     pixels = header.pixel_index
@@ -154,33 +171,34 @@ def read_peaks(
     intensity = np.empty(n_declared, np.float32)
     pixel = np.empty(n_declared, np.uint32)
     n_kept = 0
-    for block, block_mz, block_intensity in _read_blocks(header, read_range, chosen, block_bytes):
-        keep = block_intensity > 0
+    for batch, batch_mz, batch_intensity in _read_batches(header, read_range, chosen, batch_bytes):
+        keep = batch_intensity > 0  # before the cast below, which can round to zero
         here = slice(n_kept, n_kept + int(np.count_nonzero(keep)))
-        mz[here] = block_mz[keep]
+        mz[here] = batch_mz[keep]
+        # beyond float32 they become infinity or 0, which is no reason for a warning per batch
         with np.errstate(over="ignore", under="ignore"):
-            intensity[here] = block_intensity[keep]
-        pixel[here] = np.repeat(pixels[block], header.mz_count[block])[keep]
+            intensity[here] = batch_intensity[keep]
+        pixel[here] = np.repeat(pixels[batch], header.mz_count[batch])[keep]
         n_kept = here.stop
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
 
 
-def _read_blocks(
-    header: ImzmlHeader, read_range: ReadRange, chosen: slice, block_bytes: int
+def _read_batches(
+    header: ImzmlHeader, read_range: ReadRange, chosen: slice, batch_bytes: int
 ) -> Iterator[tuple[slice, npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield (spectra, their m/z values, their intensities) block by block."""
+    """Yield (spectra, their m/z, their intensities) batch by batch, values one after the other."""
     mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
     intensity_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
     shared = read_shared_mz(header, read_range, chosen)
-    for block in split_into_blocks(mz_bytes + intensity_bytes, block_bytes, chosen.start):
-        n = block.stop - block.start
-        gap = widest_gap(block_bytes, n)
-        arrays = read_stored(header, read_range, block, gap, with_mz=shared is None)
+    for batch in split_into_batches(mz_bytes + intensity_bytes, batch_bytes, chosen.start):
+        n = batch.stop - batch.start
+        gap = widest_gap(batch_bytes, n)
+        arrays = read_stored(header, read_range, batch, gap, with_mz=shared is None)
         if shared is not None:
             mz, first = np.tile(shared, n), 0
         else:
-            mz, first = _join(arrays, header.mz_count[block], header.mz_dtype), n
-        yield block, mz, _join(arrays, header.intensity_count[block], header.intensity_dtype, first)
+            mz, first = _join(arrays, header.mz_count[batch], header.mz_dtype), n
+        yield batch, mz, _join(arrays, header.intensity_count[batch], header.intensity_dtype, first)
 
 
 def _join(
@@ -198,7 +216,20 @@ def read_shared_mz(
     chosen: slice = slice(None),
     watch: WatchPiece | None = None,
 ) -> npt.NDArray[np.floating[Any]] | None:
-    """Read the m/z array that all chosen spectra share, if they do, whatever mode is declared."""
+    """Read the m/z array that all chosen spectra share.
+
+    Goes by the offsets and lengths in the header, whatever mode is declared.
+
+    Returns
+    -------
+    (n_peaks,) float32 or float64, or None
+        None if they do not share one, or are fewer than two.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends before the array does.
+    """
     offset, count = header.mz_offset[chosen], header.mz_count[chosen]
     if len(offset) < 2 or (offset != offset[0]).any() or (count != count[0]).any():
         return None
@@ -217,12 +248,28 @@ def read_stored(
     *,
     with_mz: bool = True,
 ) -> StoredArrays:
-    """Read the arrays of spectra, those that lie near each other together.
+    """Read the arrays of some spectra, those that lie near each other in one request.
+
+    Parameters
+    ----------
+    header, read_range
+        As of `read_peaks`.
+    chosen : slice
+        The spectra.
+    max_gap, watch
+        As of `ionbox_science.imzml.ibd.read_arrays`.
+    with_mz : bool
+        Whether to read the m/z arrays too.
 
     Returns
     -------
     StoredArrays
-        The m/z of all chosen spectra, if wanted, then the intensities of all.
+        The m/z arrays of all chosen spectra, if wanted, then the intensity arrays of all.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends before an array does.
     """
     offset = header.intensity_offset[chosen]
     n_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize

@@ -1,7 +1,8 @@
 """Where each spectrum lies in the ibd, so that the spectrum of a pixel is one ranged read.
 
-The index is the imzML's header: nothing else is needed to find and decode a spectrum. Stored, the
-offsets are differences, which are small and compress well.
+The index is the imzML's header: nothing else is needed to find and decode a spectrum. A run stores
+it beside its results (`pack_index`), and whoever looks at the results later reads single pixels
+with it (`SpectrumReader`), without the imzML.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def pack_index(header: ImzmlHeader) -> Arrays:
-    """Return a header as named arrays that compress well."""
+    """Return a header as named arrays that compress well.
+
+    Those of `ImzmlHeader.to_arrays`, with the offsets as differences: mostly equal, and small.
+    """
     arrays = header.to_arrays()
     return arrays | {name: np.diff(arrays[name], prepend=0) for name in _OFFSETS}
 
@@ -40,7 +44,7 @@ class SpectrumReader:
     Parameters
     ----------
     header : ImzmlHeader
-        Of the dataset.
+        Header of the dataset.
     read_range : ReadRange
         Reads its ibd.
 
@@ -66,7 +70,12 @@ class SpectrumReader:
         Parameters
         ----------
         x, y : int
-            Column and row in the images, from 0.
+            Column and row in the images, from 0; beyond the image there are no spectra.
+
+        Returns
+        -------
+        list of int
+            In the order of the file; more than one where positions repeat.
         """
         if not (0 <= x < self.header.width and 0 <= y < self.header.height):
             return []
@@ -77,11 +86,18 @@ class SpectrumReader:
     def read(self, x: int, y: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
         """Read what was measured at a pixel.
 
+        Parameters
+        ----------
+        x, y : int
+            Column and row in the images, from 0.
+
         Returns
         -------
-        mz, intensity : (n_peaks,) float64, float32
-            Peaks above zero by ascending m/z, those of all spectra of the pixel together; none
-            where nothing was measured.
+        mz : (n_peaks,) float64
+            Ascending, of the peaks above zero of all spectra of the pixel together; empty where
+            nothing was measured.
+        intensity : (n_peaks,) float32, counts
+            Of the same peaks.
 
         Raises
         ------
@@ -106,7 +122,7 @@ class SpectrumReader:
         return self._read_shared_mz(), intensity
 
     def _read_shared_mz(self) -> npt.NDArray[np.floating[Any]]:
-        with self._lock:
+        with self._lock:  # of many threads, one reads it
             if self._shared_mz is None:
                 self._shared_mz = read_shared_mz(self.header, self._read_range)
             if self._shared_mz is None:

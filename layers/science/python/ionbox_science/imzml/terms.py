@@ -1,5 +1,10 @@
 """The vocabulary of imzML, and what a file says before its first spectrum.
 
+In: the XML elements before ``<run>``. Out: a `Head`, with what `ionbox_science.imzml.header` makes
+a part of the dataset's header (instrument, declared sizes, checksum) and the parameter groups that
+the spectra refer to. The tables of accessions are shared with `ionbox_science.imzml.xml` and
+`scan`.
+
 Accessions are those of the PSI-MS and imaging MS vocabularies (psi-ms.obo, imagingMS.obo) as used
 by the imzML 1.1.0 specification, https://ms-imaging.org/imzml/.
 """
@@ -14,12 +19,14 @@ from xml.etree.ElementTree import Element
 from pyimzml.ontology.ontology import ACCESSION_FIX_MAPPING
 
 MZ, INTENSITY = "m/z", "intensity"
+"""Roles of arrays, as messages name them."""
 
 CENTROID, PROFILE = "MS:1000127", "MS:1000128"
 NEGATIVE, POSITIVE = "MS:1000129", "MS:1000130"
 CONTINUOUS, PROCESSED = "IMS:1000030", "IMS:1000031"
 UUID = "IMS:1000080"
 CHECKSUMS = {"IMS:1000092": "sha256", "IMS:1000091": "sha1", "IMS:1000090": "md5"}
+"""The strongest first, as ``hashlib`` names them."""
 
 VALUE_TYPES = {
     "MS:1000521": "<f4",
@@ -29,6 +36,7 @@ VALUE_TYPES = {
     "IMS:1000141": "<i4",
     "IMS:1000142": "<i8",
 }
+"""numpy types of values that ionbox reads; imzML stores them little-endian."""
 TYPE_NAMES = {
     "<f4": "32-bit float",
     "<f8": "64-bit float",
@@ -74,9 +82,11 @@ PLACES = frozenset((OFFSET, COUNT, ENCODED))
 POSITION_X, POSITION_Y, POSITION_Z = "IMS:1000050", "IMS:1000051", "IMS:1000052"
 _MAX_X, _MAX_Y = "IMS:1000042", "IMS:1000043"
 _PIXEL_X, _PIXEL_Y = "IMS:1000046", "IMS:1000047"
+# micrometres in a millimetre, a micrometre, a nanometre (Units of Measurement Ontology)
 _MICROMETRES = {"UO:0000016": 1e3, "UO:0000017": 1.0, "UO:0000018": 1e-3}
 SPECTRUM_TERMS = frozenset((CENTROID, PROFILE, NEGATIVE, POSITIVE))
 _INSTRUMENT_MODEL, _SERIAL_NUMBER = "MS:1000031", "MS:1000529"
+# mass resolving power (two accessions) and mass resolution; the first found counts
 _RESOLVING_POWERS = ("MS:1000800", "MS:1000234", "MS:1000011")
 
 
@@ -93,13 +103,13 @@ class Tags:
         self.array = self.of("binaryDataArray")
 
     def of(self, *path: str) -> str:
-        """Qualify a path of element names."""
+        """Return a path of element names with the namespace, as ``find`` takes it."""
         return "/".join(self.namespace + step for step in path)
 
 
 @dataclass(frozen=True)
 class Term:
-    """One cvParam."""
+    """One cvParam: a term of a vocabulary, and its value where it has one, else empty text."""
 
     accession: str
     name: str
@@ -107,7 +117,11 @@ class Term:
 
     @staticmethod
     def of(element: Element) -> Term:
-        """Read a cvParam, with the accession its name says where exporters confuse the two."""
+        """Read a cvParam.
+
+        Some exporters write a name with the accession of another term; where pyimzml knows of such
+        a pair, the name counts.
+        """
         accession, name = element.get("accession", ""), element.get("name", "")
         accession = ACCESSION_FIX_MAPPING.get((accession, name), accession)
         return Term(accession, name, element.get("value", ""))
@@ -146,7 +160,10 @@ def read_head(mzml: Element, tags: Tags) -> Head:
 
 
 def _terms(element: Element, tags: Tags, groups: dict[str, tuple[Term, ...]]) -> dict[str, str]:
-    """Values by accession, of the element's own cvParams and the groups it refers to."""
+    """Return values by accession, of the groups that an element refers to and of its own cvParams.
+
+    Where both have a term, its own counts.
+    """
     found = {}
     for ref in element.iterfind(tags.group_ref):
         found.update({term.accession: term.value for term in groups.get(ref.get("ref", ""), ())})
@@ -159,7 +176,7 @@ def _terms(element: Element, tags: Tags, groups: dict[str, tuple[Term, ...]]) ->
 def _instrument_names(
     configurations: list[Element], tags: Tags, groups: dict[str, tuple[Term, ...]]
 ) -> Iterator[str]:
-    """Yield what may tell the instrument's model or analyzer, in file order."""
+    """Yield names and values that may tell the instrument's model or analyzer, in file order."""
     for configuration in configurations:
         described = [
             term
@@ -194,7 +211,7 @@ def _resolving_power(configurations: list[Element], tags: Tags) -> float | None:
 def _declared_size(
     mzml: Element, tags: Tags, groups: dict[str, tuple[Term, ...]]
 ) -> tuple[int, int] | None:
-    """Pixels in x and y; with several scan settings the largest, for each may be one region."""
+    """Return pixels in x and y; of several scan settings the largest: each may be one region."""
     sizes = []
     for settings in mzml.iterfind(tags.of("scanSettingsList", "scanSettings")):
         terms = _terms(settings, tags, groups)
@@ -208,9 +225,9 @@ def _declared_size(
 
 
 def _pixel_size(mzml: Element, tags: Tags) -> tuple[float, float] | None:
-    """Micrometres in x and y, if all scan settings that say so agree.
+    """Return micrometres in x and y; None if scan settings say nothing or contradict each other.
 
-    Where y is missing, pixels are square. A bare 1 is what exporters write that do not know.
+    Where y is missing, pixels are square.
     """
     sizes = set()
     for settings in mzml.iterfind(tags.of("scanSettingsList", "scanSettings")):
@@ -230,5 +247,6 @@ def _micrometres(element: Element | None) -> float | None:
         length = float(element.get("value", "")) * _MICROMETRES.get(unit or "UO:0000017", math.nan)
     except ValueError:
         return None
+    # a bare 1, without a unit, is what exporters write that do not know the size
     known = 0 < length < math.inf and (unit is not None or length != 1)
     return float(f"{length:.6g}") if known else None

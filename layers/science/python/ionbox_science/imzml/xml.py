@@ -1,5 +1,10 @@
 """One walk through an imzML file: its spectra become columns, its defects sentences.
 
+In: the bytes of any file. Out: a `Document` (the head, and columns over the spectra), of which
+`ionbox_science.imzml.header` makes the header, and `Defects`, of which it makes the message if the
+file is refused. Regular files are read by `ionbox_science.imzml.scan`, which hands this walk a file
+of one spectrum; others are walked in full.
+
 pyimzml reads a sound file the same way (a test compares every file of the corpus), but it stops at
 the first defect with a bare ``TypeError``, cannot say where, and looks neither at compression nor
 at data types declared inside the arrays. Here a defect is noted and reading goes on, so that the
@@ -48,7 +53,7 @@ _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white s
 
 
 class Defects:
-    """What is wrong with a file, one entry per kind, so a million alike give one sentence."""
+    """What is wrong with a file, one entry per kind, so that a million alike give one sentence."""
 
     def __init__(self) -> None:
         self._first: dict[str, tuple[int | None, str, str]] = {}
@@ -58,12 +63,30 @@ class Defects:
         return bool(self._first)
 
     def note(self, kind: str, text: str, advice: str, index: int | None = None) -> None:
-        """Record one defect; ``index`` is the spectrum's index in file order."""
+        """Record one defect.
+
+        Parameters
+        ----------
+        kind : str
+            Defects of one kind are reported together, by the text of the first.
+        text, advice : str
+            What is wrong, and what to do about it; no full stops.
+        index : int or None
+            The spectrum, in the order of the file; None if it is not about one.
+        """
         self._first.setdefault(kind, (index, text, advice))
         self._seen[kind] += 1
 
     def sentences(self, name: str, line_of: Callable[[int], int | None]) -> list[str]:
-        """Describe every kind once: file, spectrum, line, what, how many more, what to do."""
+        """Return a sentence per kind: file, spectrum, line, what, how many more, what to do.
+
+        Parameters
+        ----------
+        name : str
+            File name.
+        line_of : callable
+            Finds the line of the file that a spectrum, by index, starts on; None if it cannot.
+        """
         lines = []
         for kind, (index, text, advice) in self._first.items():
             line = None if index is None else line_of(index)
@@ -77,10 +100,24 @@ class Defects:
 
 @dataclass(frozen=True)
 class ArrayFormat:
-    """How one kind of array is stored: its role and what the file declares about its values."""
+    """What the file declares about an array, and shares with many others.
+
+    Attributes
+    ----------
+    role : {"m/z", "intensity"} or None
+        None for arrays of another kind.
+    types : frozenset of str
+        numpy types of the values; more than one is a contradiction.
+    unsupported, compression, mobility : str or None
+        Name of a type, compression or mobility term that ionbox does not read, if there is one.
+    inline : bool
+        Whether the values are in the XML instead of the ibd.
+    unknown_group : str or None
+        A parameter group that is referred to and not there.
+    """
 
     role: str | None
-    types: frozenset[str] = frozenset()  # numpy type strings; more than one is a contradiction
+    types: frozenset[str] = frozenset()
     unsupported: str | None = None
     compression: str | None = None
     mobility: str | None = None
@@ -90,16 +127,27 @@ class ArrayFormat:
 
 @dataclass
 class ArrayColumns:
-    """Where the m/z or the intensity arrays of all spectra lie in the ibd."""
+    """Where the m/z or the intensity arrays of all spectra lie in the ibd.
+
+    Attributes
+    ----------
+    offset, count, encoded : array of int64, one per spectrum
+        First byte, elements, and bytes; -1 where the last is not given.
+    formats : dict
+        Each format that occurs, and the first spectrum that has it.
+    """
 
     offset: array[int] = field(default_factory=lambda: array("q"))
     count: array[int] = field(default_factory=lambda: array("q"))
-    encoded: array[int] = field(default_factory=lambda: array("q"))  # bytes; -1 where not given
-    formats: dict[ArrayFormat, int] = field(default_factory=dict)  # -> first spectrum index
+    encoded: array[int] = field(default_factory=lambda: array("q"))
+    formats: dict[ArrayFormat, int] = field(default_factory=dict)
 
 
 class SpectrumParser:
-    """Collects columns from spectrum elements; a spectrum with defects still gets its row."""
+    """Collects columns from spectrum elements, one row per spectrum.
+
+    A spectrum with defects gets its row too, so that rows and spectra keep the same numbers.
+    """
 
     def __init__(self, tags: Tags, head: Head, defects: Defects) -> None:
         self.x, self.y, self.z = array("q"), array("q"), array("q")
@@ -140,6 +188,7 @@ class SpectrumParser:
         except ValueError:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, not a whole number")
             return 0
+        # columns are int64, and text may say any number
         if not -(2**63) < value < 2**63:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, far too large")
             return 0
@@ -200,7 +249,7 @@ class SpectrumParser:
                     others.append((term.accession, term.name, term.value))
             elif child.tag == tags.group_ref:
                 groups.append(child.get("ref", ""))
-        # Millions of arrays share a handful of descriptions: each is understood once.
+        # Millions of arrays share a handful of descriptions: each is interpreted once.
         key = (tuple(groups), *others)
         if key not in self._formats:
             self._formats[key] = self._understand(groups, [Term(*other) for other in others])
@@ -246,7 +295,7 @@ class SpectrumParser:
 
 
 def _number_or_unknown(text: str | None) -> int:
-    """Read a number nothing depends on; -1 where there is none."""
+    """Read the encoded length, which nothing depends on; -1 where there is no such number."""
     return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else -1
 
 
@@ -261,7 +310,7 @@ def _quoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Document:
-    """A file as read, before it is understood as a whole."""
+    """A file as read: what stands before the spectra, their columns, their declared number."""
 
     head: Head
     spectra: SpectrumParser
@@ -269,7 +318,20 @@ class Document:
 
 
 def parse(source: bytes, defects: Defects) -> Document | None:
-    """Walk through the file once; every spectrum is dropped as soon as it has been read."""
+    """Walk through a file once.
+
+    Parameters
+    ----------
+    source : bytes
+        The whole file, whatever it is.
+    defects : Defects
+        Receives what is wrong; if it receives nothing, the document is complete.
+
+    Returns
+    -------
+    Document or None
+        What was read up to where the XML breaks, if it does; None if there is no list of spectra.
+    """
     root = mzml = document = None
     for event, element in _events(source, defects):
         if document is None:
@@ -284,14 +346,14 @@ def parse(source: bytes, defects: Defects) -> Document | None:
                     document = Document(head, spectra, element.get("count"))
         elif event == "end" and element.tag == spectrum_tag:
             spectra.add(element)
-            spectrum_list.clear()
+            spectrum_list.clear()  # forget the spectrum: memory stays that of one, and the columns
     if not defects and (document is None or document.spectra.n_spectra == 0):
         defects.note("no spectra", _why_no_spectra(root, mzml), "give the imzML of a dataset")
     return document
 
 
 def _events(source: bytes, defects: Defects) -> Iterator[tuple[str, Element]]:
-    """Yield parser events up to the end, or up to where the XML breaks, which is noted."""
+    """Yield parser events to the end, or to where the XML breaks, which becomes a defect."""
     if not source:
         defects.note("xml", "the file is empty (0 bytes)", "copy or upload it again")
         return
@@ -326,7 +388,10 @@ def _why_no_spectra(root: Element | None, mzml: Element | None) -> str:
 
 
 def line_of_spectrum(source: bytes, index: int) -> int | None:
-    """Find the line a spectrum starts on; only for messages, ElementTree does not know it."""
+    """Return the line that a spectrum starts on, from 1, or None; ElementTree does not know it.
+
+    Searches the whole file again, so it is for messages only.
+    """
     starts = re.finditer(rb"<(?:\w+:)?spectrum[\s/>]", source)
     start = next(islice(starts, index, None), None)
     return None if start is None else source.count(b"\n", 0, start.start()) + 1

@@ -1,11 +1,19 @@
-"""False discovery rate of annotations by the target-decoy method.
+"""False discovery rate of annotations by the target-decoy method (``EstimateFdr`` in a run).
 
-Both methods rank the targets of one kind of ion (adduct, loss, modification) against their decoys:
+In: the MSM of all targets and decoys of a database. Out: an FDR per target; what it makes of the
+targets is up to `ionbox_science.annotation.annotations`.
+
+Targets are ions that may well be there, decoys ions of the same molecules that cannot, so decoys
+score as false targets would. Among targets of at least some MSM, about as many are false as there
+are decoys, of one draw, of at least that MSM. Both methods rank the targets of one kind of ion
+(adduct, loss, modification) against the decoys drawn for them:
 
 ``metaspace-v1`` (Palmer et al. 2017, doi:10.1038/nmeth.4072)
-    One ranking per decoy draw, the median over the draws, rounded up to a fixed level.
-``metaspace-v3``
-    One ranking with all draws, one pseudo-count, made monotone; a continuous value.
+    One ranking per draw; the median of decoys over targets over the draws, rounded up to a fixed
+    level.
+``metaspace-v3`` (METASPACE's engine, ``fdr.py``)
+    One ranking with the decoys of all draws; a decoy and a target more on either side (the rule of
+    succession); made monotone; a continuous value.
 """
 
 from __future__ import annotations
@@ -16,7 +24,7 @@ import numpy.typing as npt
 from ionbox_science.setting_table import FdrMethod
 
 FDR_LEVELS = (0.05, 0.1, 0.2, 0.5)
-"""Levels of metaspace-v1, and of every summary."""
+"""Levels that metaspace-v1 rounds up to, and at which every summary counts annotations."""
 
 Float64s = npt.NDArray[np.float64]
 
@@ -34,9 +42,9 @@ def estimate_fdr(
     target_msm : (n_formulas, n_targets) float64
         MSM of each formula with each target modifier, 0 where nothing was found.
     decoy_msm : (n_formulas, n_targets, n_decoys) float64
-        MSM of the decoys drawn for each target.
+        MSM of the decoys drawn for each target, 0 where nothing was found.
     method : {"metaspace-v1", "metaspace-v3"}
-        How to count.
+        How to estimate; see above.
     levels : tuple of float
         Ascending levels that metaspace-v1 rounds up to.
 
@@ -48,7 +56,8 @@ def estimate_fdr(
 
     Notes
     -----
-    Independent of the order of formulas. Each column is estimated by itself.
+    The result does not depend on the order of formulas. Each column, that is, each kind of ion, is
+    estimated by itself.
     """
     fdr = np.ones_like(target_msm)
     for modifier in range(target_msm.shape[1]):
@@ -62,7 +71,7 @@ def estimate_fdr(
 
 
 def _median_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
-    """Median over the draws of (decoys at least as good) / (targets at least as good)."""
+    """Return decoys at least as good over targets at least as good, the median of the draws."""
     n_targets = _count_at_least(targets, targets)
     rankings = [_count_at_least(draw, targets) / n_targets for draw in decoys.T]
     median: Float64s = np.median(rankings, axis=0)
@@ -72,6 +81,7 @@ def _median_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
 def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Float64s:
     """Give each target the smallest level whose MSM threshold it reaches, else 1."""
     rounded = np.ones_like(targets)
+    # from the loosest level on, so that a stricter one a target reaches replaces it
     for level in reversed(levels):
         below = fdr < level
         if below.any():
@@ -80,11 +90,15 @@ def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Fl
 
 
 def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
-    """(decoys + 1) per draw over (targets + 1), never falling as MSM falls."""
+    """Return (decoys + 1) per draw over (targets + 1), made to never fall as MSM falls.
+
+    Each target gets the lowest value among itself and the targets of lower MSM.
+    """
     n_draws = decoys.shape[1]
     n_targets = _count_at_least(targets, targets)
     n_decoys = _count_at_least(decoys.ravel(), targets)
     fdr = (n_decoys + 1) / n_draws / (n_targets + 1)
+    # Ascending MSM: the minimum so far is that over all targets that score no higher.
     by_msm = np.argsort(targets, kind="stable")
     monotone = np.empty_like(fdr)
     monotone[by_msm] = np.minimum.accumulate(fdr[by_msm])
@@ -93,6 +107,6 @@ def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
 
 
 def _count_at_least(scores: Float64s, thresholds: Float64s) -> Float64s:
-    """Count the scores that reach each threshold; ties all count."""
+    """Count the scores that reach each threshold, equal ones included: float64, as thresholds."""
     below = np.searchsorted(np.sort(scores), thresholds, side="left")
     return np.asarray(len(scores) - below, np.float64)

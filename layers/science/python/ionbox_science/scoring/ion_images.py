@@ -1,8 +1,11 @@
 """Ion images: which measured peaks belong to an isotope peak, and where they lie.
 
-Peaks must be sorted by m/z; a window is then a range of rows, and an image is those rows scattered
-over the pixels. No smoothing, no clipping: intensities of one pixel are summed. The computing is
-done by ``kernels/scoring/windows.c`` and ``kernels/scoring/ion_images.c``.
+In: peaks sorted by m/z (segments) and isotope patterns. Out: windows, and images. A window is the
+range of m/z that counts as one isotope peak; as peaks are sorted, it is a range of rows, and an
+image is those rows scattered over the pixels. No smoothing, no clipping: intensities of one pixel
+are summed. Scoring needs the windows only (`ionbox_science.scoring.scores`); images are drawn of
+the annotated ions (``RenderImages``). ``kernels/scoring/windows.c`` and
+``kernels/scoring/ion_images.c`` do the computing.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ class Grid:
     Attributes
     ----------
     mask : (height, width) bool
-        Pixels with at least one spectrum.
+        Pixels of the bounding box that have at least one spectrum.
     """
 
     mask: npt.NDArray[np.bool_]
@@ -57,14 +60,14 @@ class Windows:
         return Windows(self.start[ions], self.stop[ions])
 
     def rows(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """List every (window, row) pair.
+        """List every pair of a window and a row in it; windows may overlap, so rows may repeat.
 
         Returns
         -------
         window : (n,) int64
             Flat index of the (ion, isotope peak), repeated once per row found.
         row : (n,) int64
-            Row of the sorted peaks.
+            Row of the sorted peaks, ascending within a window.
         """
         n_found = self.n_found.ravel()
         window = np.repeat(np.arange(n_found.size), n_found)
@@ -81,10 +84,15 @@ def window_bounds(
     Parameters
     ----------
     pattern_mz : float64, any shape
-        Theoretical m/z.
+        Theoretical m/z; of zero, which is padding, both bounds are zero.
     ppm : float
         Half width in parts per million of the theoretical m/z, the same at all m/z (METASPACE's
         analysis versions 1 and 3; version 2 scaled it with the analyzer).
+
+    Returns
+    -------
+    lowest, highest : float64, shape of ``pattern_mz``
+        m/z less and plus the half width.
 
     Notes
     -----
@@ -109,7 +117,12 @@ def find_windows(
     pattern_mz : (n_ions, n_peaks) float64
         Theoretical m/z, zero where a pattern has fewer peaks.
     ppm : float
-        Half width of a window.
+        Half width of a window, in parts per million.
+
+    Returns
+    -------
+    Windows
+        (n_ions, n_peaks) ranges of rows; empty where nothing was found and for padding.
     """
     mz = _contiguous_mz(sorted_mz)
     queries = np.ascontiguousarray(pattern_mz, np.float64)
@@ -126,7 +139,7 @@ def _contiguous_mz(mz: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def drop_small_images(windows: Windows, min_px: int) -> Windows:
-    """Empty the windows that hold fewer than ``min_px`` measured peaks."""
+    """Return windows, those empty that hold fewer than ``min_px`` measured peaks."""
     enough = windows.n_found >= max(min_px, 1)
     return Windows(windows.start, np.where(enough, windows.stop, windows.start))
 
@@ -134,10 +147,19 @@ def drop_small_images(windows: Windows, min_px: int) -> Windows:
 def extract_images(peaks: Peaks, windows: Windows, grid: Grid) -> npt.NDArray[np.float32]:
     """Scatter the peaks of each window over the pixels.
 
+    Parameters
+    ----------
+    peaks : Peaks
+        Sorted by m/z: the rows that the windows count.
+    windows : Windows
+        (n_ions, n_peaks) windows.
+    grid : Grid
+        Pixels of the dataset.
+
     Returns
     -------
     (n_ions, n_peaks, height, width) float32
-        Intensities summed per pixel, zero where nothing was measured.
+        Intensities summed per pixel, counts, zero where nothing was measured.
 
     Raises
     ------
@@ -146,7 +168,7 @@ def extract_images(peaks: Peaks, windows: Windows, grid: Grid) -> npt.NDArray[np
 
     Notes
     -----
-    Intensities are summed as float64 and rounded once.
+    Intensities are summed as float64, in order of m/z, and rounded to float32 once.
     """
     images = np.zeros((*windows.start.shape, *grid.mask.shape), np.float32)
     start, stop = (np.ascontiguousarray(rows, np.int64) for rows in (windows.start, windows.stop))

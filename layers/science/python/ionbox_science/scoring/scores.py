@@ -1,12 +1,15 @@
 """Score ions: MSM = chaos × spatial × spectral (Palmer et al. 2017, doi:10.1038/nmeth.4072).
 
+In: peaks sorted by m/z (segments) and the isotope patterns of a range of ions, targets and decoys.
+Out: their metrics, for the FDR. This is the heart of a run (``AnnotateSegments``).
+
 *spectral*: do the intensities of the isotope images follow the isotope pattern?
 *spatial*: do the isotope images look like the first one?
 *chaos*: is the first image an object or noise?
 
 Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
-that one spatial metric serves both FDR methods). A metric that cannot be computed is zero. The
-computing is done by ``kernels/scoring/scores.c``.
+that one spatial metric serves both FDR methods). A metric that cannot be computed is zero.
+``kernels/scoring/scores.c`` does the computing and defines each metric.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from ionbox_science.scoring.ion_images import (
 from ionbox_science.setting_table import DEFAULTS
 
 MAX_ISOTOPE_PEAKS = 16
+"""The same number as in ``scores.c``, whose arrays have this size."""
 
 _PARTS_PER_THREAD = 8  # so that threads end at about the same time
 
@@ -40,14 +44,14 @@ Masses = TypeVar("Masses", float, Float64s)
 
 
 def mass_error_ppm(error_da: Masses, mz: Masses) -> Masses:
-    """Return mass errors as the column ``massError`` has them.
+    """Return m/z errors in ppm, as the column ``massError`` of the table has them.
 
     Parameters
     ----------
     error_da : (n,) float64 or float
         Measured minus theoretical m/z, Da.
     mz : (n,) float64 or float
-        Theoretical.
+        Theoretical m/z, above zero.
 
     Returns
     -------
@@ -64,11 +68,12 @@ class Patterns(Columns):
     Attributes
     ----------
     mz : (n_ions, n_peaks) float64
-        Ascending, zero padded.
+        Theoretical m/z, ascending, zero padded.
     intensity : (n_ions, n_peaks) float32
-        Relative to a base peak of 100, zero padded.
+        Abundance relative to a base peak of 100, zero padded.
     is_target : (n_ions,) bool
-        Targets get all metrics, decoys stop at the first that is zero.
+        Targets get all metrics, for people to look at. Of decoys only MSM counts, so theirs stop at
+        the first metric that is zero.
     """
 
     mz: Float64s
@@ -83,9 +88,9 @@ class ImageOptions:
     Attributes
     ----------
     ppm : float
-        Half width of an m/z window.
+        Half width of an m/z window, in parts per million.
     min_px : int
-        Measured peaks an image needs.
+        Measured peaks an image needs to count as not empty.
     """
 
     ppm: float = DEFAULTS["ppm"]
@@ -94,22 +99,27 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class IonScores(Columns):
-    """Metrics of the ions whose first isotope image is not empty; all others score zero.
+    """Metrics of the ions that were found, by `score_ions`; all others have an MSM of zero.
 
     Attributes
     ----------
     ion : (n,) int32
         Ion number, ascending.
-    chaos, spatial, spectral, msm : (n,) float64
-        Between 0 and 1.
+    chaos, spatial, spectral : (n,) float64
+        The three metrics, 0 to 1.
+    msm : (n,) float64
+        Their product, 0 to 1.
     mz_error_abs : (n,) float64
-        Mean measured minus theoretical m/z of the first isotope peak, in Da.
+        Intensity-weighted mean of the measured m/z of the first isotope peak, less the theoretical,
+        in Da.
     mz_error_rel : (n,) float64
-        Abundance-weighted mean of the same for the further isotope peaks, less `mz_error_abs`.
+        Abundance-weighted mean of the same for the further isotope peaks, less `mz_error_abs`, in
+        Da.
     total_intensity, min_intensity, max_intensity : (n, n_peaks) float32
-        Over the pixels that were measured.
+        Of each isotope image over the pixels that have a spectrum, counts.
     mz_mean, mz_stddev : (n, n_peaks) float64
-        Intensity-weighted; the theoretical m/z and 0 where an image is empty.
+        Intensity-weighted mean and standard deviation of the measured m/z in each window, Da; the
+        theoretical m/z and 0 where an image is empty.
     """
 
     ion: npt.NDArray[np.int32]
@@ -142,11 +152,11 @@ def score_ions(
     peaks : Peaks
         Sorted by m/z; must cover the windows of all patterns.
     patterns : Patterns
-        What to look for.
+        Isotope patterns of the ions.
     grid : Grid
-        Where spectra were measured.
+        Pixels of the dataset, and where spectra were measured.
     options : ImageOptions
-        Window width and minimal image.
+        Width of windows, and when an image counts.
     mz_range : (float, float)
         Lowest and highest m/z of the whole dataset. An ion counts only if one of its isotope peaks
         lies strictly inside, as in METASPACE.
@@ -155,21 +165,26 @@ def score_ions(
     n_threads : int
         Threads to spread the ions over; the scores do not depend on it.
 
+    Returns
+    -------
+    IonScores
+        Of the ions within ``mz_range`` that have an image of their first isotope peak and, unless
+        they are targets, of a further one: a decoy without scores zero.
+
     Raises
     ------
     ValueError
         If there are more than 16 isotope peaks, or a peak lies outside the grid.
 
-    Notes
-    -----
-    This is the hot path: cost follows the measured peaks in the windows of ions that were found at
-    all. A spatial metric up to 1e-12 is rounding error and counts as 0.
+    Notes ----- This is the hot path: cost follows the measured peaks in the windows of the ions
+    that are scored. A spatial metric up to 1e-12 is rounding error and counts as 0.
     """
     if patterns.mz.shape[1] > MAX_ISOTOPE_PEAKS:
         raise ValueError(f"{patterns.mz.shape[1]} isotope peaks; at most {MAX_ISOTOPE_PEAKS}")
     windows = drop_small_images(find_windows(peaks.mz, patterns.mz, options.ppm), options.min_px)
     found = windows.n_found > 0
     inside = ((patterns.mz > mz_range[0]) & (patterns.mz < mz_range[1])).any(axis=1)
+    # A decoy without a second image has a spatial metric of 0 and need not be scored to know it.
     wanted = inside & found[:, 0] & (found[:, 1:].any(axis=1) | patterns.is_target)
     return _score_selected(
         peaks, patterns, windows, grid, np.flatnonzero(wanted), n_threads, first_ion
@@ -185,7 +200,7 @@ def _score_selected(
     n_threads: int,
     first_ion: int,
 ) -> IonScores:
-    """Score the selected ions, given by number in the range, ascending."""
+    """Score selected ions, given by their row in ``patterns``, ascending."""
     scores = _empty_scores(ions + first_ion, patterns.mz.shape[1])
     n_ions, n_peaks = patterns.mz.shape
     height, width = grid.mask.shape
@@ -228,7 +243,8 @@ def _score_selected(
 
 
 def _empty_scores(ions: npt.NDArray[np.intp], n_peaks: int) -> IonScores:
-    """Allocate the scores of ions given by number."""
+    """Allocate the scores of ions given by their number; the kernel fills in all but that."""
+    # empty, not zeros: the kernel writes every row
     shape = (len(ions), n_peaks)
     return IonScores(
         ion=ions.astype(np.int32),
@@ -247,7 +263,10 @@ def _empty_scores(ions: npt.NDArray[np.intp], n_peaks: int) -> IonScores:
 
 
 def _order_by_mz(mz: Float64s) -> npt.NDArray[np.uint32]:
-    """Return the order in which ions share measured peaks with those before: (n_ions,) uint32."""
+    """Return the order in which to score ions: nearly ascending m/z, (n_ions,) uint32.
+
+    Ions next to each other then share measured peaks, which are still in the processor's cache.
+    """
     order = np.empty(len(mz), np.uint32)
     call_kernel("ionbox_order_values", mz, len(mz), order)
     return order

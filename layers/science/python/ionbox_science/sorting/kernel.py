@@ -1,4 +1,8 @@
-"""Calls of the kernels that sort peaks: ``peak_sort.c``, ``transpose.c``, ``merge.c``."""
+"""What the kernels that sort peaks (``kernels/sorting``) are given, and checks around their calls.
+
+Shared by `mz_cells` and `transposing`: batches of spectra, as they lie in memory, become a
+``struct spectra``, and a kernel is called for one batch after the other.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,19 @@ from ionbox_science.kernel_calls import (
     check_status,
     fill_struct,
 )
-from ionbox_science.sorting.spectrum_parts import Block, OpenDataset
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch
 
-_INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
+INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 
 
-def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
-    """Describe a block to the kernels."""
+def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
+    """Return ``struct spectra`` of a batch: addresses, lengths, pixels and types of its arrays.
+
+    Keeps the batch alive, which owns the memory that the addresses point to.
+    """
     header = dataset.header
-    addresses = block.arrays.addresses()
-    counts = np.ascontiguousarray(header.mz_count[block.rows], np.int64)
+    addresses = batch.arrays.addresses()
+    counts = np.ascontiguousarray(header.mz_count[batch.rows], np.int64)
     mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
     if dataset.shared_mz is not None:
         mz_address = np.full(len(counts), dataset.shared_mz.ctypes.data, np.uint64)
@@ -34,51 +41,65 @@ def spectra_struct(dataset: OpenDataset, block: Block) -> KernelStruct:
         mz_address=mz_address,
         intensity_address=intensity_address,
         n_peaks=counts,
-        pixel=dataset.pixel[block.rows],
+        pixel=dataset.pixel[batch.rows],
         mz_bytes=header.mz_dtype.itemsize,
-        intensity_type=_INTENSITY_TYPES[header.intensity_dtype.str],
-        alive=(block, dataset),
+        intensity_type=INTENSITY_TYPES[header.intensity_dtype.str],
+        alive=(batch, dataset),
     )
 
 
 def feed_kernel(
     kernel: str,
     dataset: OpenDataset,
-    blocks: Iterator[Block],
+    batches: Iterator[SpectrumBatch],
     *arguments: object,
     spectrum_tic: npt.NDArray[np.float64] | None = None,
 ) -> None:
-    """Call a kernel for block after block; one is forgotten before the next is asked for.
+    """Call a kernel for batch after batch.
 
-    A kernel that sums intensities takes those of the block's spectra from ``spectrum_tic``,
-    (n_spectra,), as its last argument.
+    Parameters
+    ----------
+    kernel : str
+        Name of the C function; its first argument is a batch's ``struct spectra``.
+    dataset : OpenDataset
+        What the batches are part of.
+    batches : iterator of SpectrumBatch
+        One is forgotten before the next is asked for.
+    *arguments
+        Further arguments, the same for all batches.
+    spectrum_tic : (n_spectra,) float64, counts, optional
+        For a kernel that sums intensities: it gets the part of the batch's spectra, to be written,
+        as its last argument.
 
     Raises
     ------
     InvalidDataset, MemoryError, ValueError
-        As `ionbox_science.kernel_calls.check_status`.
+        If the kernel fails: see `ionbox_science.kernel_calls.check_status`.
     """
-    for block in blocks:
-        spectra = spectra_struct(dataset, block)
-        sums = () if spectrum_tic is None else (spectrum_tic[block.rows],)
+    for batch in batches:
+        spectra = spectra_struct(dataset, batch)
+        sums = () if spectrum_tic is None else (spectrum_tic[batch.rows],)
         call_kernel(kernel, spectra, *arguments, *sums)
-        del block, spectra
+        del batch, spectra  # else both would live while the next batch is read
 
 
 def check_arrays(header: ImzmlHeader) -> None:
-    """Refuse what would lead the kernels astray; read headers never have it.
+    """Refuse a header by which the kernels would read the wrong memory.
+
+    `read_header` and `check_dataset` let none through; a header made in another way may be one.
 
     Raises
     ------
     ValueError
-        If m/z and intensity arrays differ in length, or are of types the kernels do not know.
+        If m/z and intensity arrays differ in length, have a negative one, or are of types the
+        kernels do not know.
     """
     if (header.mz_count != header.intensity_count).any():
         raise ValueError("the header has m/z and intensity arrays of unequal length")
     if (header.mz_count < 0).any():
         raise ValueError("the header has arrays of negative length")
     if header.mz_dtype.str not in ("<f4", "<f8") or (
-        header.intensity_dtype.str not in _INTENSITY_TYPES
+        header.intensity_dtype.str not in INTENSITY_TYPES
     ):
         raise ValueError(
             f"no kernel for m/z of {header.mz_dtype} with intensities of {header.intensity_dtype}"
@@ -86,12 +107,18 @@ def check_arrays(header: ImzmlHeader) -> None:
 
 
 def check_filled(rows: npt.NDArray[np.uint64]) -> None:
-    """Compare rows that were filled, the next and the end of each group, with those counted.
+    """Check that all rows counted in the first pass were filled in the second.
+
+    Parameters
+    ----------
+    rows : (..., 2) uint64
+        Next row to fill, and one past the last, of every bucket or channel.
 
     Raises
     ------
     InvalidDataset
-        If there were fewer peaks than were counted.
+        If there were fewer peaks than were counted: the ibd has changed meanwhile. (If there are
+        more, the kernel says so.)
     """
     if (rows[..., 0] != rows[..., 1]).any():
         check_status(Status.CHANGED)

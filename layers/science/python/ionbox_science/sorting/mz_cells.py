@@ -1,6 +1,10 @@
 """Peaks sorted by cells of m/z: counted, placed in buckets of neighbouring cells, sorted there.
 
-See ``kernels/sorting/peak_sort.c``, which does the work.
+How `peak_sorting` sorts spectra that have m/z arrays of their own. The spectra are cut into parts,
+one per thread; each part is read twice, to count its peaks per cell and to place them. From the
+counts follows which rows of the output each part fills, so threads never write to the same place,
+and the order does not depend on them. ``kernels/sorting/peak_sort.c`` does the work and says why it
+is fast; ``mz_cells.h`` says what a cell is.
 """
 
 from __future__ import annotations
@@ -31,12 +35,12 @@ _TASKS_PER_THREAD = 4
 
 @dataclass(frozen=True, eq=False)
 class CellCounts:
-    """What the first pass found.
+    """Counts and sums of the first pass.
 
     Attributes
     ----------
     per_part : (n_parts, n_cells) uint64
-        Peaks above zero.
+        Peaks above zero of each part of the spectra in each cell.
     spectrum_tic : (n_spectra,) float64, counts
         Sum of intensities of every spectrum that was read; zero for others.
     """
@@ -52,8 +56,8 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        blocks, counts = parts[index].read_first(), per_part[index]
-        feed_kernel("ionbox_count_cells", dataset, blocks, counts, spectrum_tic=spectrum_tic)
+        batches, counts = parts[index].read_first(), per_part[index]
+        feed_kernel("ionbox_count_cells", dataset, batches, counts, spectrum_tic=spectrum_tic)
 
     spread(count, range(len(parts)), n_threads)
     return CellCounts(per_part, spectrum_tic)
@@ -62,7 +66,18 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
 def sort_cells(
     dataset: OpenDataset, parts: Sequence[SpectrumPart], counted: CellCounts, n_threads: int
 ) -> Peaks:
-    """Read the parts again: place the peaks in buckets and sort these."""
+    """Read the parts again, place their peaks in buckets, and sort the buckets.
+
+    Returns
+    -------
+    Peaks
+        All peaks above zero, m/z ascending; peaks of equal m/z in the order of the file.
+
+    Raises
+    ------
+    InvalidDataset
+        If a part has other peaks than were counted, or the ibd ends too early.
+    """
     buckets = _plan_buckets(counted)
     peaks = dataset.new_columns(buckets.n_peaks)
     columns = peak_columns(peaks)
@@ -90,11 +105,11 @@ class _Buckets:
     Attributes
     ----------
     of_cell : (n_cells,) uint32
-        Bucket of every cell; none where it is empty.
+        Bucket of every cell; the largest uint32 where a cell is empty.
     start : (n_buckets + 1,) uint64
-        First row of each, and the number of rows.
+        First row of each bucket in the output, and the number of rows.
     rows : (n_parts, n_buckets, 2) uint64
-        Rows of each bucket that a part fills: the first, and one past the last.
+        Rows of each bucket that a part fills: the next one to fill, and one past the last.
     """
 
     of_cell: UInt32Array

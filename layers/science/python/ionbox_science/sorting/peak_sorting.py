@@ -1,8 +1,14 @@
 """Peaks of a dataset, or of a span of spectra, sorted by m/z, straight from the bytes of the ibd.
 
+In: a header and a function that reads the ibd. Out: all peaks above zero, m/z ascending, and the
+total ion current. A run sorts a whole dataset (``SegmentSpectra``), or spans of neighbouring
+spectra (``SortSpans``, and `ionbox_science.sorting.disk_sorting`), and cuts the result into
+segments.
+
 The order is that of numpy's stable sort: peaks of equal m/z keep the order of the spectra in the
-file, and of the peaks within a spectrum. Kernels do the work (``kernels/sorting/peak_sort.c`` says
-how); `spectrum_parts` cuts it into parts that threads can do on their own.
+file, and of the peaks within a spectrum. Kernels do the work, by way of `mz_cells`, or of
+`transposing` where all spectra share their m/z; `spectrum_parts` cuts it into parts that threads
+can do on their own.
 
 Spans that are sorted one by one and merged (`ionbox_science.sorting.span_merging`) give the same
 peaks to the last bit as sorting the whole dataset, and the same total ion current.
@@ -25,20 +31,20 @@ from ionbox_science.sorting.transposing import is_axis, transpose_spectra
 
 Float64s = npt.NDArray[np.float64]
 
-BLOCK_BYTES = 16 * 1024 * 1024
-"""Arrays are read together up to this size, unless told otherwise."""
+BATCH_BYTES = 16 * 1024 * 1024
+"""Size up to which arrays are read together, unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
 class SortedSpectra:
-    """The peaks of a dataset in order of m/z, and what each pixel sums to.
+    """The peaks of a dataset in order of m/z, and its total ion current.
 
     Attributes
     ----------
     peaks : Peaks
         m/z ascending; peaks of equal m/z in the order of the file.
     tic : (n_pixels,) float64, counts
-        Total ion current, as `sum_per_pixel` makes it.
+        Total ion current per row-major pixel, as `sum_per_pixel` makes it.
     """
 
     peaks: Peaks
@@ -47,7 +53,7 @@ class SortedSpectra:
 
 @dataclass(frozen=True, eq=False)
 class SortedSpan:
-    """The peaks of neighbouring spectra in order of m/z, and what each spectrum sums to.
+    """The peaks of neighbouring spectra in order of m/z, and the ion current of each spectrum.
 
     Attributes
     ----------
@@ -66,7 +72,7 @@ def sort_spectra(
     read_range: ReadRange,
     *,
     n_threads: int = 1,
-    block_bytes: int = BLOCK_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
 ) -> SortedSpectra:
@@ -75,19 +81,19 @@ def sort_spectra(
     Parameters
     ----------
     header : ImzmlHeader
-        Of a dataset that passed `ionbox_science.imzml.checks.check_dataset`.
+        Header of a dataset that passed `ionbox_science.imzml.checks.check_dataset`.
     read_range : ReadRange
         Reads the ibd; called from ``n_threads`` threads at once.
     n_threads : int
         Threads that read and sort. The result does not depend on it. Where reading waits for a
         network, more threads than cores let reading and sorting overlap.
-    block_bytes : int
+    batch_bytes : int
         Arrays are read together up to this size, shared evenly by the threads; a longer array is
-        read alone. One request covers at most two blocks: arrays and gaps between them.
+        read alone. One request covers at most two batches: arrays and gaps between them.
     keep_bytes : int
-        The ibd is needed twice, to count and to place the peaks. Pieces are kept from the first
-        time up to this size, and only the rest is read again. Zero is right for a file on this
-        machine; for an object store, give what memory there is beside the result.
+        The ibd is needed twice, to count and to place the peaks. Up to so many bytes are kept from
+        the first time, and only the rest is read again. Zero is right for a file on this machine;
+        for an object store, give what memory there is beside the result.
     watch : callable, optional
         Called with every piece that is read for the first time, to compute a checksum, say
         (`ionbox_science.imzml.ibd.PassingDigest`). With several threads it is called by all of
@@ -98,16 +104,17 @@ def sort_spectra(
     InvalidDataset
         If the ibd ends too early, or changes between the two times it is read.
     ValueError
-        If the header has m/z and intensity arrays of unequal length.
+        If the header has m/z and intensity arrays of unequal length, or of types there are no
+        kernels for.
 
     Notes
     -----
     Intensities are compared with zero as they are stored, then cast to float32; NaN is dropped,
     infinity kept. m/z of any value are sorted as numpy sorts them: NaN last.
 
-    Memory: the result (12 or 16 bytes per peak above zero), ``keep_bytes``, two blocks at most,
+    Memory: the result (12 or 16 bytes per peak above zero), ``keep_bytes``, two batches at most,
     and per thread about 3 MB; more only where over 65,536 peaks lie within 1/4096 of an octave of
-    m/z (24 bytes for each), or have an m/z below 1 or above 2^20 (48 bytes for each).
+    m/z (24 bytes for each of them), or have an m/z below 1 or above 2^20 (48 bytes for each).
 
     Where all spectra share one ascending m/z array nothing is sorted: the intensities are
     transposed.
@@ -117,7 +124,7 @@ def sort_spectra(
         read_range,
         slice(None),
         n_threads=n_threads,
-        block_bytes=block_bytes,
+        batch_bytes=batch_bytes,
         keep_bytes=keep_bytes,
         watch=watch,
     )
@@ -130,7 +137,7 @@ def sort_span(
     rows: slice,
     *,
     n_threads: int = 1,
-    block_bytes: int = BLOCK_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     keep_bytes: int = 0,
     watch: WatchPiece | None = None,
 ) -> SortedSpan:
@@ -140,28 +147,34 @@ def sort_span(
     ----------
     rows : slice
         The spectra, neighbours in the order of the file.
-    header, read_range, n_threads, block_bytes, keep_bytes, watch
-        As of `sort_spectra`. Where all spectra of the dataset share one m/z array, every span reads
+    header, read_range, n_threads, batch_bytes, keep_bytes, watch
+        See `sort_spectra`. Where all spectra of the dataset share one m/z array, every span reads
         it.
+
+    Returns
+    -------
+    SortedSpan
+        Of these spectra only.
 
     Raises
     ------
     InvalidDataset, ValueError
-        As `sort_spectra`.
+        If the ibd or the header is not as it should be: see `sort_spectra`.
     """
     check_arrays(header)
     dataset = OpenDataset.open(header, read_range, watch)
     chosen = slice(*rows.indices(header.n_spectra))
-    return sort_open_span(dataset, chosen, n_threads, block_bytes, keep_bytes)
+    return sort_open_span(dataset, chosen, n_threads, batch_bytes, keep_bytes)
 
 
 def sort_open_span(
-    dataset: OpenDataset, rows: slice, n_threads: int, block_bytes: int, keep_bytes: int
+    dataset: OpenDataset, rows: slice, n_threads: int, batch_bytes: int, keep_bytes: int
 ) -> SortedSpan:
-    """Sort a span of spectra of a dataset of which several are sorted; see `sort_span`."""
+    """Do what `sort_span` does, for a dataset that is opened once and sorted span by span."""
+    # every thread reads batches of its own at the same time, so they share the size of one
     parts = [
         SpectrumPart(
-            dataset, part, block_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
+            dataset, part, batch_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
         )
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]
@@ -174,28 +187,29 @@ def sort_open_span(
 
 
 def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
-    """Sum what spectra sum to, in the order of the file, over the pixels they lie in.
+    """Sum the ion currents of spectra over the pixels they lie in, in the order of the file.
 
     Parameters
     ----------
     header : ImzmlHeader
-        Of the dataset.
+        Header of the dataset.
     spectrum_tic : (n_spectra,) float64, counts
-        Of all spectra: those of `SortedSpan`, joined.
+        Ion current of every spectrum of the dataset: those of its `SortedSpan`, joined.
 
     Returns
     -------
     (n_pixels,) float64, counts
-        Total ion current per row-major pixel of the bounding box. Spectra are summed first, so that
-        it does not depend on how they were cut into spans.
+        Total ion current per row-major pixel of the bounding box. As each spectrum is summed first,
+        and then the spectra of a pixel, no bit depends on how spectra were cut into spans.
     """
     n_pixels = header.width * header.height
     tic = np.zeros(n_pixels)
-    np.add.at(tic, header.pixel_index, spectrum_tic)  # one after the other
+    # np.add.at adds one after the other, also where a pixel repeats; tic[index] += would add once
+    np.add.at(tic, header.pixel_index, spectrum_tic)
     return tic
 
 
 def _share(keep_bytes: int, part: slice, rows: slice, dataset: OpenDataset) -> int:
-    """Divide what may be kept as the bytes are divided: if all fit, all parts do."""
+    """Return a part's share of the bytes that may be kept, by its size: if all fit, so does it."""
     n_bytes = int(dataset.n_bytes[part].sum())
     return keep_bytes * n_bytes // max(int(dataset.n_bytes[rows].sum()), 1)

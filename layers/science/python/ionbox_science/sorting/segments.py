@@ -1,5 +1,9 @@
 """Segments: the peaks of a dataset sorted by m/z and cut into m/z ranges.
 
+They are what sorting makes and scoring reads: an item of ions needs the few segments that its m/z
+windows lie in, not the dataset. Here is where to cut (`plan_bounds`, part of the plan of a run),
+the cutting, and the layout in storage.
+
 Every way of sorting (one Lambda, many, or Fargate) cuts at the same m/z bounds, which the plan
 fixes from a sample of spectra, so they all make the same bytes. One segment is one object::
 
@@ -27,7 +31,7 @@ INDEX_STEP = 4096
 """Peaks between two entries of a segment's m/z index."""
 
 PEAKS_PER_SEGMENT = 4_000_000
-"""Peaks a segment should have (48 to 64 MB)."""
+"""Peaks a segment should have: 48 MB with float32 m/z, 64 MB with float64."""
 
 Float64s = npt.NDArray[np.float64]
 
@@ -38,26 +42,37 @@ def plan_bounds(sampled_mz: Float64s, n_peaks: int, peaks_per_segment: int) -> F
     Parameters
     ----------
     sampled_mz : (n_sampled,) float64
-        m/z of peaks of a fair sample of spectra, in any order.
+        m/z of the peaks of a fair sample of spectra, in any order; not empty unless one segment is
+        enough.
     n_peaks : int
         Peaks of the whole dataset.
     peaks_per_segment : int
-        Size to aim at.
+        Peaks a segment should have.
 
     Returns
     -------
     (n_segments - 1,) float64
         Strictly ascending. Segment ``i`` holds ``bounds[i - 1] <= mz < bounds[i]``, so equal m/z
-        are never split.
+        are never split. Fewer bounds than planned where a sampled m/z would be cut at twice.
     """
     n_segments = max(1, round(n_peaks / peaks_per_segment))
     in_order = np.sort(sampled_mz)
     cuts = np.arange(1, n_segments) * in_order.size // n_segments
+    # equal cuts would make empty segments
     return np.unique(in_order[cuts])
 
 
 def cut_segments(sorted_peaks: Peaks, bounds: Float64s) -> Iterator[Peaks]:
-    """Yield the peaks of each segment; views, no copies."""
+    """Yield the peaks of each segment, the empty ones too, as views.
+
+    Parameters
+    ----------
+    sorted_peaks : Peaks
+        m/z ascending.
+    bounds : (n_segments - 1,) float64
+        As of `plan_bounds`.
+    """
+    # Bounds in the type of the data: searching float32 for float64 would convert all of the data.
     cuts = np.searchsorted(sorted_peaks.mz, bounds.astype(sorted_peaks.mz.dtype), side="left")
     edges = [0, *cuts.tolist(), len(sorted_peaks.mz)]
     for start, stop in itertools.pairwise(edges):
@@ -66,7 +81,7 @@ def cut_segments(sorted_peaks: Peaks, bounds: Float64s) -> Iterator[Peaks]:
 
 
 def index_segment(peaks: Peaks) -> Float64s:
-    """Return the m/z of every `INDEX_STEP`-th peak of a segment."""
+    """Return the m/z of every `INDEX_STEP`-th peak of a segment, the first included: float64."""
     return peaks.mz[::INDEX_STEP].astype(np.float64)
 
 
@@ -77,7 +92,7 @@ class SegmentLayout:
     Attributes
     ----------
     n_peaks : int
-        Rows.
+        Peaks of the segment: rows of all columns but the index.
     mz_dtype : dtype
         float32 or float64.
     """
@@ -102,7 +117,7 @@ class SegmentLayout:
         return -(-self.n_peaks // INDEX_STEP)
 
     def byte_range(self, column: str, start: int, stop: int) -> tuple[int, int]:
-        """Return (offset, length) in bytes of rows ``start`` to ``stop`` of a column."""
+        """Return (offset, length) in bytes of rows ``start`` to ``stop`` (excluded) of a column."""
         offset, dtype = self.columns[column]
         return offset + start * dtype.itemsize, (stop - start) * dtype.itemsize
 
@@ -123,5 +138,5 @@ def encode_segment(peaks: Peaks) -> list[memoryview]:
 
 
 def encode_column(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> memoryview:
-    """Return an array as bytes of a type; a view where it is of that type."""
+    """Return an array as bytes of a type; no copy where it is contiguous and of that type."""
     return np.ascontiguousarray(values, dtype).data.cast("B") if values.size else memoryview(b"")

@@ -1,9 +1,9 @@
 """A sorted span of spectra as bytes, from which each segment's peaks can be read alone.
 
-A span is neighbouring spectra of the file.
-
-Spans are sorted one by one, and merged segment by segment. One span is one object: for each segment
-in order of m/z, a block of the span's peaks in it::
+A span is neighbouring spectra of the file. Datasets that are too large to be sorted at once are
+sorted span by span (``SortSpans``, or a task with a disk) and merged segment by segment
+(``MergeSegments``). One span is one object: for each segment, in order of m/z, a block of those
+peaks of the span that lie in it::
 
     mz         n_peaks × float32 or float64, as in the file, ascending
     intensity  n_peaks × float32
@@ -34,13 +34,13 @@ _COLUMNS = ("mz", "intensity", "pixel")
 
 
 def bytes_per_peak(mz_dtype: MzType) -> int:
-    """Return the bytes of a peak in all columns: 12 or 16."""
+    """Return the bytes of one peak in all columns: 12 with float32 m/z, 16 with float64."""
     return mz_dtype.itemsize + 8
 
 
 @dataclass(frozen=True, eq=False)
 class SpanLayout:
-    """Where the blocks of a span lie.
+    """Where the blocks of a span lie in its object.
 
     Attributes
     ----------
@@ -67,13 +67,13 @@ def encode_span(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64
     peaks : Peaks
         m/z ascending.
     bounds : (n_segments - 1,) float64
-        As of `ionbox_science.sorting.segments.plan_bounds`.
+        m/z at which to cut: see `ionbox_science.sorting.segments.plan_bounds`.
 
     Returns
     -------
-    columns : list of 3 n_segments memoryviews
-        m/z, intensity and pixel of the first segment's block, of the second's, and so on; views of
-        the peaks.
+    columns : list of 3 × n_segments memoryviews
+        m/z, intensity and pixel of the first segment's block, of the second's, and so on; they are
+        views of the peaks where these are little-endian.
     n_peaks : (n_segments,) int64
         Peaks of each block, by which `SpanLayout` finds it.
     """
@@ -88,10 +88,19 @@ def encode_span(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64
 def decode_block(buffer: Buffer, n_peaks: int, mz_dtype: MzType) -> Peaks:
     """Return the peaks of a block, as views of its bytes.
 
+    Parameters
+    ----------
+    buffer : Buffer
+        The block.
+    n_peaks : int
+        Peaks in it, as `encode_span` counted them.
+    mz_dtype : dtype
+        float32 or float64.
+
     Raises
     ------
     ValueError
-        If the buffer is not as long as so many peaks are.
+        If the buffer is longer or shorter than so many peaks are.
     """
     columns = SegmentLayout(n_peaks, mz_dtype).columns
     stored = memoryview(buffer)

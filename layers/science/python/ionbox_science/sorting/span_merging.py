@@ -1,7 +1,8 @@
 """Sorted spans of peaks merged into one.
 
-See ``kernels/sorting/merge.c``, which does the work: bucket by bucket, each small enough for the
-processor's cache.
+Used to make a segment of what all spans of a dataset hold of its m/z range (``MergeSegments``, and
+`ionbox_science.sorting.disk_sorting`). The spans are cut at common m/z into buckets that are small
+enough for the processor's cache; ``kernels/sorting/merge.c`` copies and sorts bucket by bucket.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ MzArray = npt.NDArray[np.floating[Any]]
 Int64Array = npt.NDArray[np.int64]
 
 _BUCKET_PEAKS = 1 << 16
-# The kernel is slow on buckets that are wider than a 16th of an octave: its integers are 64 bits.
+# Buckets are also cut at every 16th of an octave, m/z 1 to 2^20: within one, float64 m/z differ in
+# 48 bits, which leave 16 of the kernel's 64-bit integers for the row. Wider ones it sorts slowly.
 _OCTAVE_SIXTEENTHS = np.ldexp(1 + np.arange(16) / 16, np.arange(20)[:, None]).ravel()
 
 
@@ -44,12 +46,13 @@ def merge_spans(spans: Sequence[Peaks], *, n_threads: int = 1) -> Peaks:
     Raises
     ------
     ValueError
-        If m/z are of different types, or a span is seen not to ascend.
+        If m/z are of different types, or do not ascend from bucket to bucket, which proves that a
+        span did not ascend. (Within a bucket peaks are sorted whether their spans ascend or not.)
 
     Notes
     -----
-    Memory beside the spans: the result (12 or 16 bytes per peak), about 3 MB per thread, and
-    samples of the m/z: less than a byte per peak and 1,000 spans.
+    Memory beside the spans: the result (12 or 16 bytes per peak), about 3 MB per thread, and a
+    sample of the m/z, which takes less than a byte per peak for every 1,000 spans.
     """
     mz_types = {span.mz.dtype for span in spans} or {np.dtype(np.float64)}
     if len(mz_types) > 1:
@@ -79,6 +82,7 @@ def _merge_into(merged: Peaks, spans: Sequence[Peaks], n_threads: int) -> None:
 
     starts = cuts.sum(axis=1)
     spread(merge, split_evenly(np.diff(starts), n_threads), n_threads)
+    # The kernel sorts within buckets; whether buckets follow each other shows at their edges.
     inner = starts[(starts > 0) & (starts < len(merged))]
     if (merged.mz[inner] < merged.mz[inner - 1]).any():
         raise ValueError("m/z of a span do not ascend")
@@ -90,8 +94,8 @@ def _cut_into_buckets(mz: Sequence[MzArray]) -> Int64Array:
     Returns
     -------
     (n_buckets + 1, n_spans) int64
-        First peak of every span in each bucket, then the number of its peaks. A bucket has more
-        than `_BUCKET_PEAKS` only where m/z are equal, or spans are very many.
+        First peak of every span in each bucket; in the last row, the number of peaks of every span.
+        A bucket has more than `_BUCKET_PEAKS` only where m/z are equal, or spans are very many.
     """
     values = _choose_cuts(mz)
     cuts = np.empty((len(values) + 2, len(mz)), np.int64)
@@ -102,7 +106,12 @@ def _cut_into_buckets(mz: Sequence[MzArray]) -> Int64Array:
 
 
 def _choose_cuts(mz: Sequence[MzArray]) -> MzArray:
-    """Return m/z that cut the spans; between two cuts lie so many samples, and each span's rest."""
+    """Return m/z, ascending, at which to cut the spans.
+
+    Every ``step``-th peak of each span is sampled, and every ``every``-th sample becomes a cut.
+    Between two cuts lie ``every * step`` peaks by the samples, at most half a bucket, and of each
+    span up to ``step`` more that were not sampled, at most the other half.
+    """
     step = max(_BUCKET_PEAKS // (2 * len(mz)), 1)
     sample = np.sort(np.concatenate([span[::step] for span in mz]))
     inside = (sample[0] < _OCTAVE_SIXTEENTHS) & (sample[-1] > _OCTAVE_SIXTEENTHS)

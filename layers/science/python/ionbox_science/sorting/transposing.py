@@ -1,6 +1,9 @@
 """Spectra that share one ascending m/z axis: nothing is sorted, the intensities are transposed.
 
-See ``kernels/sorting/transpose.c``, which does the work.
+How `peak_sorting` treats continuous imzML: a channel, one m/z of the axis, has its peaks side by
+side once the table of spectra by channels is transposed, and channels are in order of m/z already.
+As in `mz_cells`, parts of the spectra are read twice, to count and to place their peaks.
+``kernels/sorting/transpose.c`` does the work.
 """
 
 from __future__ import annotations
@@ -18,7 +21,11 @@ from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, row
 
 
 def is_axis(mz: npt.NDArray[np.floating[Any]]) -> bool:
-    """Say whether m/z strictly ascend; where they do, channels are in order as they are."""
+    """Say whether m/z strictly ascend, so that the channels are in order as they are.
+
+    Equal m/z would not do: their peaks have to be in the order of the spectra, not channel by
+    channel.
+    """
     return len(mz) > 0 and not np.isnan(mz[0]) and bool((mz[1:] > mz[:-1]).all())
 
 
@@ -30,20 +37,40 @@ def transpose_spectra(
 ) -> tuple[Peaks, npt.NDArray[np.float64]]:
     """Read the parts twice: to count peaks above zero per channel, and to place them.
 
+    Parameters
+    ----------
+    dataset : OpenDataset
+        What the parts are part of.
+    mz : (n_channels,) float32 or float64
+        The axis, strictly ascending.
+    parts : sequence of SpectrumPart
+        Neighbouring spectra, in the order of the file.
+    n_threads : int
+        Threads that work on the parts.
+
     Returns
     -------
-    peaks, spectrum_tic
-        As in `ionbox_science.sorting.peak_sorting.SortedSpan`, but the sums for all spectra of the
-        dataset, zero for those that were not read.
+    peaks : Peaks
+        All peaks above zero, m/z ascending; peaks of equal m/z in the order of the file.
+    spectrum_tic : (n_spectra,) float64, counts
+        Sum of intensities of every spectrum of the dataset; zero for those in no part.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends too early, or changes between the two times it is read.
     """
     per_part = np.zeros((len(parts), len(mz)), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
 
     def count(index: int) -> None:
-        blocks, arguments = parts[index].read_first(), (len(mz), per_part[index])
-        feed_kernel("ionbox_count_channels", dataset, blocks, *arguments, spectrum_tic=spectrum_tic)
+        batches, arguments = parts[index].read_first(), (len(mz), per_part[index])
+        feed_kernel(
+            "ionbox_count_channels", dataset, batches, *arguments, spectrum_tic=spectrum_tic
+        )
 
     spread(count, range(len(parts)), n_threads)
+    # Rows follow from counts: channels one after the other, and in each the parts in their order.
     total = per_part.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
     all_rows = rows_of_parts(per_part, stop - total)

@@ -1,5 +1,8 @@
 """Molecule databases: CSV or TSV tables of ``id``, ``name`` and ``formula``.
 
+In: the bytes of a file. Out: a `MoleculeDatabase`, whose unique formulas become ions
+(`ionbox_science.theory.ions`) and whose ids and names return in the table of annotations.
+
 The separator is found, not assumed; columns may stand in any order and further ones are ignored;
 ``mol_id`` and ``mol_name`` are read as ``id`` and ``name``; a table with formulas only is enough.
 """
@@ -54,7 +57,7 @@ class MoleculeDatabase:
     ids, names, formulas : tuple of str
         One entry per molecule.
     skipped : tuple of RowError
-        Rows left out because the caller asked for bad rows to be skipped.
+        Rows that were left out because they are unusable.
     """
 
     name: str
@@ -64,7 +67,10 @@ class MoleculeDatabase:
     skipped: tuple[RowError, ...] = ()
 
     def unique_formulas(self) -> tuple[str, ...]:
-        """Return each formula once, sorted, so that the order of rows never matters."""
+        """Return each formula once, sorted, so that the order of rows never matters.
+
+        Formulas are compared as text: ``CH4`` and ``H4C`` are two.
+        """
         return tuple(sorted(set(self.formulas)))
 
 
@@ -83,7 +89,9 @@ def parse_database(data: bytes, name: str, *, skip_bad_rows: bool = False) -> Mo
     Raises
     ------
     InvalidDatabase
-        If the header lacks a formula column, or rows are unusable: all of them in one message.
+        If the file is empty, another kind of file (Excel, zip, gzip) or no table of text; if the
+        header has no formula column; if there is no molecule; if rows are unusable and not to be
+        skipped: up to 20 of them are listed in the message.
     """
     lines = _read_lines(data, name)
     columns = _find_columns(next(lines)[1], name)
@@ -103,11 +111,18 @@ def parse_database(data: bytes, name: str, *, skip_bad_rows: bool = False) -> Mo
 
 
 def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, cells) of every non-empty line, the header first."""
+    """Yield (line number, cells) of every non-empty row, the header first.
+
+    Raises
+    ------
+    InvalidDatabase
+        If there is no header, or the text is no table.
+    """
     text = _decode(data, name)
     header = text.split("\n", 1)[0]
     if not header.strip():
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
+    # By the header alone: names of molecules are full of commas. Of a single column, the tab.
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
@@ -165,7 +180,10 @@ def _read_row(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]
 
 
 def _one_line(cell: str) -> str:
-    """Put a cell of several lines into one: not every reader of CSV finds the ends of rows then."""
+    """Put a cell of several lines into one line.
+
+    The cell returns in ``annotations.csv``, where not every reader of CSV would find the row's end.
+    """
     return _LINE_ENDS.sub(" ", cell.strip())
 
 

@@ -1,5 +1,9 @@
 """Formula arithmetic: element counts, adducts, neutral losses, chemical modifications, labels.
 
+In: formulas and modifiers as people write them. Out: element counts, ion formulas, and tables of
+both for whole databases. `ionbox_science.theory.databases` and `ionbox_science.config` check user
+input with it, `ionbox_science.theory.ions` makes ions.
+
 A *modifier* is what turns a molecule into an ion: chemical modification, neutral loss and adduct,
 written one after another as signed formulas (``-H+C-H2O+Na``). ``[M]+`` and ``[M]-`` are ions made
 by losing or gaining an electron only, so they leave the formula alone.
@@ -30,7 +34,8 @@ ISOTOPE_LABELS = ("Cx", "Nx", "Hx", "Ox", "Sx")
 """Pseudo elements that stand for a fully labelled heavy isotope."""
 
 MAX_ATOMS = 1_000_000
-"""Of an element in a formula: far more than any molecule has, and counts stay exact."""
+"""Most atoms of one element in a formula: far more than any molecule has, and few enough for 32-bit
+counts."""
 
 _ELEMENT = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 _STEP = re.compile(r"([+-])([^+-]+)")
@@ -41,7 +46,11 @@ _LEADING = "CHNOPS"
 
 @functools.cache
 def element_masses() -> Mapping[str, float]:
-    """Return the average mass in Da of every element and isotope label ionbox knows."""
+    """Return the mass in Da of every element and isotope label ionbox knows.
+
+    Average masses, for ordering ions only; that of a label is the mass of its heavy isotope.
+    Source: see ``data/elements.tsv``.
+    """
     text = (resources.files("ionbox_science") / "data" / "elements.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
     next(rows)  # header
@@ -90,12 +99,15 @@ def parse_formula(formula: str) -> ElementCounts:
 def _read_count(digits: str) -> int:
     significant = digits.lstrip("0")
     if len(significant) > len(str(MAX_ATOMS)):
-        return MAX_ATOMS + 1  # Python reads no number of thousands of digits
+        return MAX_ATOMS + 1  # enough to be refused; int() raises on thousands of digits
     return int(significant or 0) if digits else 1
 
 
 def format_formula(counts: Mapping[str, int]) -> str:
-    """Write element counts as a formula: C, H, N, O, P, S first, then the others by name."""
+    """Write element counts as a formula: C, H, N, O, P, S first, then the others by symbol.
+
+    Counts of zero are left out; without any, the formula is empty.
+    """
     order = sorted(counts, key=_element_rank)
     return "".join(
         f"{element}{counts[element] if counts[element] > 1 else ''}"
@@ -161,7 +173,7 @@ def read_adduct(adduct: object) -> str:
     Raises
     ------
     InvalidFormula
-        If it is none.
+        If it is not text, or text of another form.
 
     Examples
     --------
@@ -185,7 +197,8 @@ def build_ion_formula(formula: str, modifier: str) -> str:
     Raises
     ------
     InvalidFormula
-        If a step would take away more atoms than are there, or nothing is left at the end.
+        If the formula or the modifier cannot be read, a step would take away more atoms than are
+        there, or nothing is left at the end.
     """
     counts = parse_formula(formula)
     for step in parse_modifier(modifier):
@@ -226,6 +239,11 @@ def tabulate_elements(
         Formulas without modifiers.
     further_elements : iterable of str
         Elements that need a column even if no formula has them (those of modifiers).
+
+    Raises
+    ------
+    InvalidFormula
+        If a formula cannot be read.
     """
     parsed = [parse_formula(formula) for formula in formulas]
     elements = tuple(
@@ -244,12 +262,24 @@ def tabulate_modifiers(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Write modifiers as rows of element changes.
 
+    Parameters
+    ----------
+    modifiers : sequence of str
+        Signed formulas, one or more each.
+    elements : sequence of str
+        Columns; all elements of the modifiers are among them.
+
     Returns
     -------
     change : (n_modifiers, n_elements) int32
-        What the whole modifier adds.
+        Atoms that the whole modifier adds; negative where it takes them away.
     needed : (n_modifiers, n_elements) int32
         Atoms that must be present beforehand so that no step goes below zero.
+
+    Raises
+    ------
+    InvalidFormula
+        If a modifier cannot be read.
     """
     column = {element: index for index, element in enumerate(elements)}
     change = np.zeros((len(modifiers), len(elements)), np.int32)
@@ -258,5 +288,6 @@ def tabulate_modifiers(
         for step in parse_modifier(modifier):
             for element, count in step:
                 change[row, column[element]] += count
+            # after every step: -H2+H2 needs two H, although it changes nothing
             np.maximum(needed[row], -change[row], out=needed[row])
     return change, needed

@@ -1,5 +1,13 @@
 """From molecular formulas to the ions to look for: targets, their decoys, unique ion formulas.
 
+In: the unique formulas of a database, and which modifiers and how many decoys were asked for. Out:
+an `IonTable` (``BuildIons`` in a run), by which isotope patterns are generated and, when all ions
+are scored, targets and decoys are found again for the FDR.
+
+A formula with a target modifier is a target; with the same loss and modification but an implausible
+adduct, it is a decoy. Several of these may be the same ion formula: it is one ion, with one pattern
+and one score, whatever it stands for.
+
 Decoys follow Palmer et al. 2017 (doi:10.1038/nmeth.4072): every target ion gets ``n_decoys`` ions
 of the same molecule with implausible adducts. Sampling is seeded and independent of the order of
 the database's rows, because formulas are sorted first.
@@ -40,14 +48,15 @@ DecoyRule = Literal["per-formula", "per-target-ion"]
 ``per-target-ion``: a draw for each (metaspace-v1)."""
 
 NO_ION = -1
-"""Ion index of a formula and modifier that make no ion."""
+"""Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
+an array of ions it finds the last element, so arrays of scores get one more element for it."""
 
 _SEED = 42  # METASPACE's, so that the same decoys are drawn
 
 
 @functools.cache
 def decoy_adducts() -> tuple[str, ...]:
-    """Return the implausible adducts (``+He`` …) in sampling order."""
+    """Return the implausible adducts (``+He`` …) in sampling order; source: see the data file."""
     text = (resources.files("ionbox_science") / "data" / "decoy_adducts.txt").read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return tuple(f"+{element}" for line in lines for element in line.split())
@@ -65,7 +74,7 @@ class IonRule:
     n_decoys : int
         Decoys per target ion.
     decoy_rule : {"per-formula", "per-target-ion"}
-        Whether the target ions of one formula share their decoys.
+        Whether the target ions of one formula share one draw: see `DecoyRule`.
     """
 
     adducts: tuple[str, ...]
@@ -75,13 +84,16 @@ class IonRule:
     decoy_rule: DecoyRule = "per-formula"
 
     def target_parts(self) -> list[tuple[str, str, str]]:
-        """Return (chemical modification, neutral loss, adduct) of each target modifier."""
+        """Return (chemical modification, neutral loss, adduct) of each target modifier, in order.
+
+        Empty text stands for no modification and no loss.
+        """
         return list(
             itertools.product(("", *self.chem_mods), ("", *self.neutral_losses), self.adducts)
         )
 
     def decoy_candidates(self) -> tuple[str, ...]:
-        """Return the decoy adducts that are not themselves asked for, in sampling order."""
+        """Return those decoy adducts that are no target modifier's part, in sampling order."""
         used = {*self.adducts, *self.chem_mods, *self.neutral_losses}
         return tuple(adduct for adduct in decoy_adducts() if adduct not in used)
 
@@ -90,7 +102,8 @@ class IonRule:
 class IonTable(ArrayRecord):
     """All ions of one database under one rule.
 
-    Ions are numbered by ascending average mass, so that a range of ions needs a narrow m/z range.
+    Ions are numbered by ascending average mass, so that a range of ions has a narrow m/z range and
+    needs few segments.
 
     Attributes
     ----------
@@ -133,11 +146,11 @@ class IonTable(ArrayRecord):
 
     @property
     def n_ions(self) -> int:
-        """Number of distinct ion formulas."""
+        """Number of ions, that is, of distinct ion formulas."""
         return len(self.ion_formula_index)
 
     def ion_formulas(self, ions: slice | npt.NDArray[np.integer[Any]]) -> list[str]:
-        """Write the ion formulas of a selection of ions."""
+        """Return the ion formulas of some ions, written out."""
         pairs = zip(
             self.formulas[self.ion_formula_index[ions]].tolist(),
             self.modifiers[self.ion_modifier_index[ions]].tolist(),
@@ -146,8 +159,9 @@ class IonTable(ArrayRecord):
         return [build_ion_formula(formula, modifier) for formula, modifier in pairs]
 
     def compositions(self, ions: slice) -> Compositions:
-        """Count the atoms of a range of ions."""
+        """Return the atoms of a range of ions, as the pattern kernel takes them."""
         counts = self.formula_counts[self.ion_formula_index[ions]]
+        # in place: indexing by an array has made a copy
         counts += self.modifier_change[self.ion_modifier_index[ions]]
         if counts.max(initial=0) > MAX_TABULATED:
             return parse_compositions(self.ion_formulas(ions))
@@ -162,7 +176,7 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
     formulas : sequence of str
         Unique molecular formulas, sorted.
     rule : IonRule
-        Adducts, losses, modifications and decoys.
+        Which ions the formulas can form, and how decoys are drawn.
 
     Raises
     ------
@@ -209,8 +223,12 @@ def draw_decoys(n_draws: int, n_candidates: int, n_decoys: int) -> npt.NDArray[n
 
     Parameters
     ----------
-    n_draws, n_candidates, n_decoys : int
-        Rows, adducts to choose from, adducts to take (at most all).
+    n_draws : int
+        Rows.
+    n_candidates : int
+        Adducts to choose from.
+    n_decoys : int
+        Adducts to take; all, if there are not more.
 
     Returns
     -------
@@ -236,11 +254,20 @@ def draw_decoys(n_draws: int, n_candidates: int, n_decoys: int) -> npt.NDArray[n
 def _assign_decoys(
     n_formulas: int, targets: list[str], parts: list[tuple[str, str, str]], rule: IonRule
 ) -> tuple[list[str], npt.NDArray[np.int16]]:
-    """Name all modifiers and say which decoy modifiers each (formula, target) has."""
+    """Draw the decoys of all targets.
+
+    Returns
+    -------
+    modifiers : list of str
+        All modifiers: targets first, then every candidate behind every modification and loss.
+    decoy_modifier : (n_formulas, n_targets, n_decoys) int16
+        Index of the modifier drawn for each decoy.
+    """
     candidates = rule.decoy_candidates()
     prefixes = [join_modifier(chem_mod, loss, "") for chem_mod, loss, _ in parts]
     unique_prefixes = list(dict.fromkeys(prefixes))
     modifiers = targets + [prefix + decoy for prefix in unique_prefixes for decoy in candidates]
+    # One draw after the other from one generator: rows, in METASPACE's order, decide what is drawn.
     if rule.decoy_rule == "per-formula":
         draws = draw_decoys(n_formulas, len(candidates), rule.n_decoys)[:, None, :]
     else:
@@ -278,13 +305,17 @@ def _number_ions(
     chosen = np.flatnonzero(possible)
     formula, modifier = pairs_formula[chosen], pairs_modifier[chosen]
     masses = np.array([element_masses()[element] for element in table.elements])
-    # einsum, not matmul: BLAS may sum in another order elsewhere, and ions are sorted by this
+    # einsum, not matmul: BLAS may sum in another order elsewhere, and ions are sorted by this.
+    # Rounded, so that the last digits decide about no ion's number.
     mass = (
         np.einsum("fe,e->f", table.counts, masses)[formula]
         + np.einsum("me,e->m", change, masses)[modifier]
     ).round(4)
+    # Sums wrap around modulo 2^64 and so stay linear, negative changes included. A collision,
+    # should there ever be one, is met by other weights.
     for salt in itertools.count():
         weights = np.random.default_rng(salt).integers(0, 2**64, masses.size, np.uint64)
+        # multiplied per formula and per modifier; per pair, of which there are far more, only added
         fingerprint = (table.counts.astype(np.uint64) * weights).sum(axis=1)[formula] + (
             change.astype(np.uint64) * weights
         ).sum(axis=1)[modifier]
@@ -293,6 +324,7 @@ def _number_ions(
         again = np.flatnonzero(twin != np.arange(twin.size))
         if _same_ions(table.counts, change, formula, modifier, again, twin[again]):
             break
+    # by mass; ions of equal mass in the order of their first pairs
     order = np.lexsort((first, mass[first]))
     rank = np.empty(order.size, np.int32)
     rank[order] = np.arange(order.size, dtype=np.int32)
@@ -304,7 +336,10 @@ def _number_ions(
 def _find_possible(
     counts: npt.NDArray[np.int32], change: npt.NDArray[np.int32], needed: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.bool_]:
-    """Say which formula can take which modifier: (n_formulas, n_modifiers) bool."""
+    """Return which formula can take which modifier: (n_formulas, n_modifiers) bool.
+
+    It can if no step takes away more atoms than there are, and an atom is left at the end.
+    """
     possible = np.empty((len(counts), len(change)), bool)
     n_atoms = counts.sum(axis=1)
     for modifier in range(len(change)):
@@ -322,6 +357,7 @@ def _same_ions(
     one: npt.NDArray[np.intp],
     other: npt.NDArray[np.intp],
 ) -> bool:
+    """Return whether pairs ``one`` and ``other`` all make the same ion formulas, atom by atom."""
     return bool(
         (
             counts[formula[one]] + change[modifier[one]]

@@ -1,13 +1,19 @@
 """Theoretical isotope patterns as an analyzer of finite resolving power sees them.
 
+In: ions, by formula or by their atoms, and the model (analyzer, peak width, charge). Out: m/z and
+abundances of each ion's most intense isotope peaks. Needs no measured data: patterns are generated
+beside the sorting (``GenerateIsotopePatterns``), cached for other runs, and scored when both are
+there.
+
 The recipe is METASPACE's (``isocalc_wrapper.py``, analysis version 2 and later) on cpyMSpec 0.4.2:
 fine structure down to 1e-4 of the top peak, a Gaussian envelope sampled on a grid of 25 points per
 full width at half maximum, local maxima of that envelope, the ``n_peaks`` most intense of them.
-The grid leaves a bias of about 0.1 ppm against exact masses. It is kept: measured peaks of
-METASPACE's users were annotated with it, and results stay comparable.
+The grid leaves a bias of about 0.1 ppm against exact masses. It is kept: METASPACE's annotations
+were made with it, and results stay comparable.
 
-A kernel of our own computes the same samples, leaving out those that cannot matter. An ion whose
-answer hangs on the last digits of floating point numbers is left to cpyMSpec (none met so far).
+A kernel of our own (``kernels/patterns/isotope_patterns.c``) computes the same samples, leaving out
+those that cannot matter. An ion whose answer hangs on the last digits of floating point numbers is
+left to cpyMSpec (none met so far).
 """
 
 from __future__ import annotations
@@ -38,18 +44,20 @@ from ionbox_science.theory.isotopes import read_isotopes
 Analyzer = Literal["orbitrap", "fticr", "tof"]
 
 ANALYZERS: tuple[Analyzer, ...] = ("orbitrap", "fticr", "tof")
-
-"""The m/z at which sigma and resolving power are stated."""
+"""In the order in which the kernel numbers them."""
 
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
+"""Full width at half maximum of a Gaussian over its standard deviation, 2.355."""
 
 _FALLS_WITH_POWER: Mapping[Analyzer, float] = {"orbitrap": 0.5, "fticr": 1.0, "tof": 0.0}
-"""Resolving power goes down with this power of m/z."""
+"""Power of m/z with which resolving power falls: as 1/√(m/z) in an orbitrap, as 1/(m/z) in an
+FTICR, not at all in a TOF. As in cpyMSpec's instrument models."""
 
+# METASPACE's arguments to cpyMSpec: least abundance, samples per peak; and the base peak it stores
 _MIN_ABUNDANCE = 1e-4
 _POINTS_PER_FWHM = 25
 _BASE_PEAK = 100.0
-_IONS_PER_CALL = 2048
+IONS_PER_CALL = 2048  # enough to make the call cheap, few enough for threads to end together
 
 
 class ReferenceMissing(ImportError):  # noqa: N818 (the class name is what users read)
@@ -79,7 +87,7 @@ class IsotopeModel:
 
     @property
     def resolving_power(self) -> float:
-        """m/z over full width at half maximum, at m/z 200."""
+        """Resolving power at m/z 200: m/z over full width at half maximum."""
         return REFERENCE_MZ / (self.sigma * FWHM_PER_SIGMA)
 
 
@@ -136,7 +144,7 @@ def generate_patterns(
     Returns
     -------
     mz : (n_ions, n_peaks) float64
-        m/z, ascending, padded with zeros where there are fewer peaks.
+        m/z in Da per elementary charge, ascending, padded with zeros where there are fewer peaks.
     intensity : (n_ions, n_peaks) float32
         Abundance relative to a base peak of 100, padded likewise. An ion without a pattern (only
         labels, or too many isotopologues to enumerate) is a row of zeros.
@@ -146,7 +154,7 @@ def generate_patterns(
     InvalidFormula
         If an ion formula cannot be read.
     ReferenceMissing
-        If an ion hangs on the last digits and cpyMSpec is not there to decide.
+        If an ion hangs on the last digits and cpyMSpec is not installed to decide.
     """
     compositions = parse_compositions(ion_formulas)
     return generate_patterns_of(compositions, model, ion_formulas.__getitem__, n_threads)
@@ -167,14 +175,21 @@ def generate_patterns_of(
     model : IsotopeModel
         Analyzer, peak width, number of peaks and charge.
     ion_formula : callable
-        Writes the formula of an ion, for the rare one that is left to cpyMSpec.
+        Returns the formula of an ion by its row, for the rare one that is left to cpyMSpec.
     n_threads : int
         Threads to spread the ions over; the result does not depend on it.
 
     Returns
     -------
-    mz, intensity
-        As `generate_patterns`.
+    mz : (n_ions, n_peaks) float64
+        As `generate_patterns` returns it.
+    intensity : (n_ions, n_peaks) float32
+        As `generate_patterns` returns it.
+
+    Raises
+    ------
+    ReferenceMissing
+        If an ion hangs on the last digits and cpyMSpec is not installed to decide.
     """
     n_ions = len(compositions.label_mass)
     mz = np.zeros((n_ions, model.n_peaks))
@@ -182,10 +197,10 @@ def generate_patterns_of(
     declined = np.zeros(n_ions, np.bool_)
 
     def compute_share(thread: int) -> None:
-        """Every n_threads-th range of ions: a context serves one thread."""
+        """Compute every n_threads-th range of ions, with a context of the thread's own."""
         with _open_context() as context:
-            for start in range(thread * _IONS_PER_CALL, len(mz), n_threads * _IONS_PER_CALL):
-                ions = slice(start, start + _IONS_PER_CALL)
+            for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
+                ions = slice(start, start + IONS_PER_CALL)
                 declined[ions] = _run_kernel(
                     context, compositions, ions, model, mz[ions], intensity[ions]
                 )
@@ -195,6 +210,7 @@ def generate_patterns_of(
     else:
         with ThreadPoolExecutor(n_threads) as pool:
             list(pool.map(compute_share, range(n_threads)))
+    # In this thread: cpyMSpec is slow to import, and next to no ion comes here.
     for row in np.flatnonzero(declined).tolist():
         peaks = generate_pattern_with_cpymspec(ion_formula(row), model)
         mz[row, : len(peaks)] = [peak_mz for peak_mz, _ in peaks]
@@ -204,7 +220,7 @@ def generate_patterns_of(
 
 @contextlib.contextmanager
 def _open_context() -> Iterator[int]:
-    """Open a kernel context: tables that the ions of one thread share."""
+    """Make and free a kernel context: tables and memory that the ions of one thread share."""
     isotopes = read_isotopes()
     arrays = isotopes.starts, isotopes.masses, isotopes.abundances
     context = call_kernel("ionbox_make_pattern_context", isotopes.n_elements, *arrays)
@@ -222,7 +238,7 @@ def _run_kernel(
     mz: npt.NDArray[np.float64],
     intensity: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.bool_]:
-    """Fill patterns (zeros before) of a range of ions; tell which ones are left to cpyMSpec."""
+    """Fill in the patterns of a range of ions, zeros before; return which are left to cpyMSpec."""
     shift = compositions.label_mass[ions] / abs(model.charge)
     outcome = np.zeros(len(shift), np.uint8)
     call_kernel(
@@ -248,7 +264,7 @@ def _run_kernel(
 def generate_pattern_with_cpymspec(
     ion_formula: str, model: IsotopeModel
 ) -> list[tuple[float, float]]:
-    """Compute one ion's pattern with the reference library.
+    """Compute one ion's pattern with cpyMSpec, whose results are the definition.
 
     Parameters
     ----------
@@ -298,7 +314,7 @@ def _cpymspec(ion_formula: str) -> Any:
 
 
 def _split_labels(ion_formula: str) -> tuple[str, float]:
-    """Separate isotope labels: the natural part of the formula, and the labels' mass in Da."""
+    """Return the formula without isotope labels, and the mass of all its labels in Da."""
     if "x" not in ion_formula:
         return ion_formula, 0.0
     counts = parse_formula(ion_formula)

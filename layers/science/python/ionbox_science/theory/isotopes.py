@@ -1,4 +1,8 @@
-"""Isotopes of the elements, as the kernels take them."""
+"""Isotopes of the elements, as the kernels take them: symbols, masses, natural abundances.
+
+Read once from ``data/isotopes.tsv``, which names its source; used by `compositions`, for the order
+of elements, and by `isotope_patterns`.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,18 @@ class Isotopes:
     Attributes
     ----------
     symbols : bytes
-        Two characters each, padded with zeros: elements in ascending order, then isotope labels.
+        Two characters each, padded with a zero byte: elements in ascending order, then isotope
+        labels.
     n_elements : int
-        Symbols that are not labels.
+        How many of the symbols are elements.
     label_masses : (n_labels,) float64
         Masses of the labels in Da.
     starts : (n_elements + 1,) int32
-        Where each element's isotopes begin in the two columns below.
+        Where each element's isotopes begin in the two columns below, and at last their length.
     masses : (n_isotopes,) float64
-        Da.
+        Masses in Da.
     abundances : (n_isotopes,) float64
-        Share of the natural element.
+        Shares of the natural element, 0 to 1.
     """
 
     symbols: bytes
@@ -42,10 +47,11 @@ class Isotopes:
 
 @functools.cache
 def read_isotopes() -> Isotopes:
-    """Read ``data/isotopes.tsv``."""
+    """Return the isotopes of ``data/isotopes.tsv``."""
     text = (resources.files("ionbox_science") / "data" / "isotopes.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")][1:]
-    # the reference sums elements in the order of their symbols
+    # cpyMSpec sums elements in the order of their symbols, and sums depend on order in the last
+    # bits
     rows.sort(key=lambda row: row[0])
     symbols = sorted({symbol for symbol, _, _ in rows})
     n_isotopes = [sum(row[0] == symbol for row in rows) for symbol in symbols]

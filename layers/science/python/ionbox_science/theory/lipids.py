@@ -1,5 +1,8 @@
 """The built-in lipid database: species enumerated from class templates by arithmetic.
 
+Out: a table of ids, names and formulas in the form of any other database
+(`ionbox_science.theory.databases`), for runs that name ``lipids`` and for ``ionbox lipids``.
+
 A class is a core compound whose hydroxyls or amine carry chains. ``data/lipid_classes.json`` lists
 the cores and the chains each class is seen with; every sum of chains is one species, named by
 LIPID MAPS shorthand at species level (``PC 34:1`` = any two acyls with 34 carbons and one double
@@ -83,7 +86,7 @@ class ChainKind:
     is_acyl : bool
         Bound through a carbonyl, as opposed to an ether or a sphingoid base.
     chains : tuple of (int, int)
-        Carbons and double bonds of each.
+        Carbons and double bonds of each chain there can be.
     """
 
     is_acyl: bool
@@ -121,7 +124,7 @@ def write_table(lipids: Sequence[Lipid]) -> bytes:
 SHIPPED_DATABASES: Mapping[str, Callable[[], bytes]] = {
     "lipids": lambda: write_table(enumerate_lipids())
 }
-"""Databases that need no file: name, and what makes the table."""
+"""Databases that need no file: their names, and functions that return their tables."""
 
 
 def _load_tables() -> Any:
@@ -145,6 +148,7 @@ def _parse_chains(text: str) -> Iterator[Chain]:
 
 def _sum_chains(kinds: list[ChainKind]) -> list[Chain]:
     """List the distinct sums over one chain per position, ascending."""
+    # A set: PC 34:1 is one species, however many pairs of acyls add up to it.
     sums = {(0, 0)}
     for kind in kinds:
         sums = {
