@@ -1,4 +1,8 @@
-"""Stopping a run, and starting it again."""
+"""Stopping a run, and letting it go on; ``ionbox cancel`` and ``ionbox redrive``.
+
+Finished work of a run is in caches, so going on costs only what was not done. What decides is which
+way is open: Step Functions' own redrive, or the imzML put into the inbox once more.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,27 @@ from ionbox.operate.executions import Execution
 from ionbox.operate.runs import RunState
 
 REDRIVE_PERIOD = timedelta(days=14)
-"""How long after its end Step Functions redrives an execution."""
+"""How long after its end Step Functions can redrive an execution."""
 
 
 _LARGEST_COPY = 5 << 30
-"""What S3 copies in one go, in bytes; such a copy keeps the ETag of a small file."""
+"""Most bytes that S3 copies in one call; such a copy of a small file keeps the file's ETag."""
 
 
 def cancel(account: Account, installation: Installation, run: RunState) -> int:
-    """Stop a run and its tasks; return how many tasks were stopped.
+    """Stop a run and its tasks.
 
     Stopping an execution does not stop a Fargate task that it waits for, so tasks are stopped here.
+
+    Returns
+    -------
+    int
+        How many tasks were stopped.
 
     Raises
     ------
     UserMustAct
-        If the run has ended and no task of it is left.
+        If the run has ended and no task of it is left: there is nothing to stop.
     """
     tasks = _tasks(account, installation, run.name)
     if run.execution.state != "running" and not tasks:
@@ -57,17 +66,25 @@ def _tasks(account: Account, installation: Installation, execution: str) -> list
 
 
 def redrive(account: Account, installation: Installation, run: RunState) -> str:
-    """Let a run that ended without results go on; return in words how.
+    """Let a run that ended without results go on.
 
     Step Functions redrives executions that were stopped, that timed out, or that broke. One that
     ended in its own Fail state would only repeat that state, and after 14 days nothing can be
     redriven; then the imzML is put into the inbox once more, as it lies there, which starts a new
     attempt. Finished work is found in its caches either way.
 
+    Returns
+    -------
+    str
+        A sentence that says in which of the two ways it goes on.
+
     Raises
     ------
     UserMustAct
-        If the run is running, succeeded, or its input is at fault.
+        If the run is running, has succeeded, was refused for its input (correct that and submit it
+        again), or its imzML is no longer in the inbox.
+    OperateError
+        If it is not known which imzML the run was of; submit it again.
     """
     execution = run.execution
     if execution.state == "running":
@@ -90,6 +107,7 @@ def redrive(account: Account, installation: Installation, run: RunState) -> str:
         except ClientError as error:
             if error_code(error) not in {"ExecutionNotRedrivable", "ExecutionLimitExceeded"}:
                 raise
+            # Step Functions has limits that cannot be looked up before; the other way is still open
             reason = error.response["Error"]["Message"]
     _touch(account, installation, run)
     return (
@@ -115,7 +133,7 @@ def _cannot_redrive(account: Account, execution: Execution) -> str:
 
 
 def _touch(account: Account, installation: Installation, run: RunState) -> None:
-    """Put the imzML of a run into the inbox again, unchanged."""
+    """Put the imzML of a run into the inbox again, unchanged, as if it had just been dropped."""
     s3: Any = account.client("s3")
     key = run.execution.imzml_key
     if not key:

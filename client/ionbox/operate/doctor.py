@@ -1,4 +1,8 @@
-"""Whether an account and an installation are fit, and which settings suit the account's quotas."""
+"""Whether an account and an installation are fit, and which settings suit the account's quotas.
+
+`examine` looks at credentials, stack, quotas and CDK's bootstrap, and changes nothing. ``ionbox
+doctor`` shows what it found; ``ionbox deploy`` also installs with the settings it advises.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,35 @@ from ionbox.account import Account, error_code, read_outputs, translate
 from ionbox.errors import OperateError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
+"""Verdicts: as it should be, worth knowing, stands in the way."""
 
-NEW_ACCOUNT_LAMBDA_MB = 3008
-TOP_LAMBDA_MB = 10240
-_USUAL_CONCURRENCY = 1000
+NEW_ACCOUNT_LAMBDA_MB = 3008  # memory of a function that AWS allows every account
+TOP_LAMBDA_MB = 10240  # the most that Lambda has
+_USUAL_CONCURRENCY = 1000  # calls at once: AWS's default quota; new accounts have less
 _SPARED = 2  # calls at once left for intake and the like where there are only a few
-_MOST_CHILDREN = 500
-_SMALLEST_TASK_VCPUS, _LARGEST_TASK_VCPUS = 4, 16
-_FARGATE_QUOTA = ("fargate", "L-3032A538")
-_BOOTSTRAP_STACK, _BOOTSTRAP_VERSION = "CDKToolkit", 6
+_MOST_CHILDREN = 500  # items of a Map at once, however many calls an account allows
+_SMALLEST_TASK_VCPUS, _LARGEST_TASK_VCPUS = 4, 16  # of the sort task
+_FARGATE_QUOTA = ("fargate", "L-3032A538")  # "Fargate On-Demand vCPU resource count"
+_BOOTSTRAP_STACK, _BOOTSTRAP_VERSION = "CDKToolkit", 6  # as CDK names it; the oldest that will do
 _BUSY = re.compile("_IN_PROGRESS$")
 _BROKEN = re.compile("FAILED$|^ROLLBACK_COMPLETE$")
 
 
 @dataclass(frozen=True)
 class CheckLine:
-    """One line of the doctor: what was looked at, the verdict, what was found, what to do."""
+    """One line of the doctor.
+
+    Attributes
+    ----------
+    verdict : str
+        `OK`, `NOTE` or `PROBLEM`.
+    subject : str
+        What was looked at, a word or two.
+    text : str
+        What was found.
+    remedy : str
+        A command that helps; empty if none does or none is needed.
+    """
 
     verdict: str
     subject: str
@@ -39,7 +56,7 @@ class CheckLine:
 
 @dataclass
 class Examination:
-    """What was found.
+    """All that was found in an account.
 
     Attributes
     ----------
@@ -57,11 +74,11 @@ class Examination:
 
     @property
     def fit(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether nothing stands in the way of installing or running."""
         return all(finding.verdict != PROBLEM for finding in self.findings)
 
     def add(self, verdict: str, subject: str, text: str, remedy: str = "") -> None:
-        """Note a finding."""
+        """Append a finding; arguments are the attributes of `CheckLine`."""
         self.findings.append(CheckLine(verdict, subject, text, remedy))
 
 
@@ -71,12 +88,18 @@ def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Exam
     Parameters
     ----------
     account : Account
-        Where.
+        Account and region.
     stack : str
         Name of the stack, which need not exist.
     probe_memory : bool
-        Whether to ask for a function of 10,240 MB with a role that does not exist. It cannot be
-        made, and the refusal says whether the memory or only the role is at fault.
+        Whether to ask for a function of `TOP_LAMBDA_MB` with a role that does not exist. It cannot
+        be made, and the refusal says whether the memory or only the role is at fault. AWS tells
+        nowhere else how much memory an account may use.
+
+    Returns
+    -------
+    Examination
+        What cannot be read, a missing permission say, is a finding, too; nothing is raised.
     """
     found = Examination()
     try:
@@ -98,7 +121,7 @@ def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Exam
 
 
 def _ask(found: Examination, subject: str, question: Callable[[], float]) -> float | None:
-    """Return an answer, or None after noting why there is none."""
+    """Return the answer to a question to AWS, or None after noting why there is none."""
     try:
         return question()
     except (BotoCoreError, ClientError) as error:
@@ -183,6 +206,7 @@ def _advise_concurrency(found: Examination, concurrency: float | None) -> None:
     if concurrency is None:
         return
     n = int(concurrency)
+    # half, so that other functions of a shared account can run; a small account needs all it has
     children = n - _SPARED if n < 100 else n // 2
     children = max(1, min(children, _MOST_CHILDREN))
     found.context["map_concurrency"] = str(children)
@@ -224,7 +248,10 @@ def _fargate_vcpus(account: Account) -> float:
 
 
 def _ask_memory_cap(account: Account) -> int | None:
-    """Return how much memory a function may have, as the refusal of an impossible one says."""
+    """Return how many MB a function may have, by asking for one that cannot be made.
+
+    None if the refusal says neither that the memory nor that the role is at fault.
+    """
     functions: Any = account.client("lambda")
     name = "ionbox-memory-probe"
     try:
@@ -244,8 +271,10 @@ def _ask_memory_cap(account: Account) -> int | None:
         if "role" in message.lower() and error_code(error) == "InvalidParameterValueException":
             return TOP_LAMBDA_MB
         return None
+    # it was made after all, against what AWS documents; it must not stay
     functions.delete_function(FunctionName=name)
     return TOP_LAMBDA_MB
 
 
+# the smallest zip file there is: the record that ends one, without entries
 _EMPTY_ZIP = b"PK\x05\x06" + bytes(18)

@@ -1,4 +1,8 @@
-"""A run's results into a folder: in parallel, going on after an interruption, sizes checked."""
+"""A run's results into a folder: in parallel, going on after an interruption, sizes checked.
+
+For ``ionbox fetch``, from the results bucket or a work folder. A folder that is being filled has a
+mark in it, and the run record is copied last, so nobody takes half of the results for all.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,22 @@ from ionbox.json_objects import read_object
 from ionbox.operate.runs import RunState
 
 _MARK = ".fetching.json"
-"""Says whose results an unfinished folder holds; gone when everything is there."""
+"""A file that says whose results an unfinished folder holds; removed when everything is there."""
 
 _COPIED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was copied and what had been there: numbers of files and bytes."""
+    """What was copied.
+
+    Attributes
+    ----------
+    n_files, n_bytes : int
+        Files that were copied, and their bytes.
+    n_present : int
+        Files that were in the folder already.
+    """
 
     n_files: int
     n_bytes: int
@@ -42,16 +54,18 @@ def fetch_results(
     run : RunState
         A run that succeeded.
     out : Path
-        The folder; made if absent. A folder with ``run.json`` in it is whole.
+        The folder; made if absent. Once it has a ``run.json`` it is whole.
     starting : callable
-        Is told how many bytes there are, and answers with what to tell arrived bytes to.
+        Called with the number of bytes in all; returns a function that is then called with numbers
+        of bytes, as they arrive.
 
     Raises
     ------
     UserMustAct
-        If the run has no results, or the folder holds something else.
+        If the run has no results or they were deleted, or the folder holds anything else than
+        results of this run.
     OperateError
-        If a file arrived with another size than it has.
+        If a file did not arrive in full; the same command goes on from there.
     """
     if not run.results:
         raise UserMustAct(
@@ -74,7 +88,7 @@ def fetch_results(
         try:
             for copy in copies:
                 copy.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: copies that have not begun would be waited for
             threads.shutdown(wait=True, cancel_futures=True)
             raise
     for key in set(missing) - set(first):
@@ -102,7 +116,13 @@ def _same_size(path: Path, n_bytes: int) -> bool:
 
 
 def _check_folder(out: Path, results: str, run_id: str) -> None:
-    """Refuse a folder of something else: files of equal size would be taken for ours."""
+    """Refuse a folder of something else: a file of equal size there would be taken for ours.
+
+    Raises
+    ------
+    UserMustAct
+        If it is a file, or holds files and neither this run's mark nor its record.
+    """
     if out.is_file():
         raise UserMustAct(f"--out: {out} is a file; give a folder")
     if not out.is_dir() or not any(out.iterdir()):

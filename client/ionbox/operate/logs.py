@@ -1,4 +1,8 @@
-"""What handlers logged during one execution, in the order of time."""
+"""What handlers logged during one execution, in the order of time; for ``ionbox logs``.
+
+`AwsLogs` and `FolderLogs` read lines of CloudWatch Logs or of a work folder; both parse them to
+`LogLine`, and `follow` asks either again and again until the run has ended.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,28 @@ from ionbox.account import Installation
 from ionbox.errors import UserMustAct
 from ionbox.operate.executions import Execution
 
-_POLL_S = 3.0
+_POLL_S = 3.0  # between two questions to CloudWatch Logs
 _LATE = timedelta(minutes=5)
-"""Log lines may arrive so long after the end, and clocks differ a little."""
+"""How long after the end of a run its lines may still arrive; clocks differ a little, too."""
 
 
 @dataclass(frozen=True, order=True)
 class LogLine:
-    """One line: when, in which state, how serious, what; ``details`` is a traceback or empty."""
+    """One line of a log.
+
+    Attributes
+    ----------
+    when : datetime
+        When it was written, with time zone.
+    state : str
+        The state whose function wrote it, and after a space the item, if it is a Map's.
+    level : str
+        ``INFO``, ``WARNING``, ``ERROR``; empty for a line that is not a handler's.
+    text : str
+        The message.
+    details : str
+        A traceback; usually empty.
+    """
 
     when: datetime
     state: str
@@ -32,10 +50,18 @@ class LogLine:
 
 
 class Logs(Protocol):
-    """Where lines are kept."""
+    """What reads an execution's lines, wherever they are kept."""
 
     def read(self, execution: Execution, state: str | None, since: datetime) -> list[LogLine]:
-        """Return the lines of an execution from a time on, oldest first."""
+        """Return the lines of an execution from a time on, oldest first.
+
+        Those of one state only, if it is given.
+
+        Raises
+        ------
+        UserMustAct
+            If there are no logs of such a state or execution.
+        """
 
 
 class AwsLogs:
@@ -46,10 +72,10 @@ class AwsLogs:
 
     Parameters
     ----------
-    logs
-        A boto3 client.
+    logs : boto3 client
+        Client of CloudWatch Logs.
     installation : Installation
-        Whose log groups.
+        The stack whose log groups are read.
     """
 
     def __init__(self, logs: Any, installation: Installation) -> None:
@@ -81,7 +107,7 @@ class AwsLogs:
             logGroupName=self._prefix + group,
             startTime=int(since.timestamp() * 1000),
             endTime=int(end.timestamp() * 1000),
-            filterPattern=f'"{execution.name}"',
+            filterPattern=f'"{execution.name}"',  # which every line of a handler has in it
         )
         for page in pages:
             for event in page["events"]:
@@ -115,20 +141,31 @@ class FolderLogs:
 
 
 def parse_line(text: str, state: str, when: datetime) -> LogLine:
-    """Read a line: JSON as the handlers write it, or whatever else a runtime prints."""
+    """Read a line: JSON as the handlers write it, or whatever else a runtime prints.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    state : str
+        The state it is taken for if it does not say.
+    when : datetime
+        The time it is given if it does not say.
+    """
     try:
         entry = json.loads(text)
     except ValueError:
         entry = None
     if not isinstance(entry, dict):
         return LogLine(when, state, "", text.rstrip())
+    # as our handlers' logger writes it; lines of Lambda itself have another form and keep `when`
     stamp = str(entry.get("timestamp", ""))
     with contextlib.suppress(ValueError):
         when = datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f%z")
     item = entry.get("item")
     message = entry.get("message", entry.get("type", ""))
     text = message if isinstance(message, str) else json.dumps(message)
-    record = entry.get("record")
+    record = entry.get("record")  # the last line of a call: what it took
     if isinstance(record, dict):
         text += (
             f" in {record.get('duration_s')} s, {record.get('peak_memory_mb')} of "
@@ -150,17 +187,32 @@ def follow(
     refresh: Callable[[], Execution],
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogLine]:
-    """Yield lines as they come, each once, until the execution has ended."""
+    """Yield lines as they come, each once, until the execution has ended.
+
+    Parameters
+    ----------
+    logs : Logs
+        Where lines are read.
+    execution : Execution
+        The attempt.
+    state : str or None
+        Only lines of this state.
+    refresh : callable
+        Returns the attempt as it is now.
+    pause : callable
+        Waits some seconds; a test puts a clock of its own here.
+    """
     start = since_start(execution)
     seen: set[LogLine] = set()
     last = False
     while True:
+        # lines of different functions arrive out of order, so a minute is read again
         newest = max((line.when for line in seen), default=start)
         for line in logs.read(execution, state, max(start, newest - timedelta(minutes=1))):
             if line not in seen:
                 seen.add(line)
                 yield line
-        if last:
+        if last:  # read once more after the end, for lines that came late
             return
         execution = refresh()
         last = execution.state != "running"
@@ -169,7 +221,7 @@ def follow(
 
 
 def since_start(execution: Execution) -> datetime:
-    """Return the time from which an execution's lines may be."""
+    """Return the time from which on an execution may have lines: its start, less some seconds."""
     if execution.started is None:
         return datetime.fromtimestamp(0, UTC)
     return execution.started - timedelta(seconds=5)
