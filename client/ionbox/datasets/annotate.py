@@ -1,4 +1,9 @@
-"""``ionbox annotate``: the state machine on one machine, from files to a folder of results."""
+"""``ionbox annotate``: the state machine on one machine, from files to a folder of results.
+
+`annotate` delivers results to the user's folder; `annotate_in`, for the Python client's inbox,
+leaves them in the work folder. Both link the user's files into an inbox folder, run the state
+machine with `ionbox.local` on three folders that stand for the buckets, and read how it ended.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +47,13 @@ def annotate(
     databases : sequence of Path
         Molecule tables; if none, those that the config names.
     out : Path
-        Folder of the results; made, or its results replaced.
+        Folder for the results; made if it is not there, older results in it are replaced.
     config : sequence of ConfigLayer
         Settings, strongest first; all beat the sidecar's.
     work : Path
-        Caches, intermediates and logs; shared by runs.
+        Work folder: caches, intermediates and logs. Runs share it, so finished work is reused.
     n_workers : int or None
-        Worker processes; one per core if None.
+        Number of worker processes; one per core if None.
 
     Returns
     -------
@@ -58,8 +63,8 @@ def annotate(
     Raises
     ------
     InvalidInput
-        If a file is missing or ``out`` holds something else, such as the results of another
-        dataset; whatever is wrong inside the files is part of the outcome.
+        If a file is missing, no database is given, or ``out`` holds something else, such as the
+        results of another dataset. Whatever is wrong inside the files is part of the outcome.
     KeyboardInterrupt
         On Ctrl-C, after all workers are stopped; the same call resumes.
     """
@@ -83,11 +88,16 @@ def annotate_in(
     *,
     n_workers: int | None = None,
 ) -> Outcome:
-    """Annotate a dataset and leave its results in the work folder; arguments as of `annotate`."""
+    """Annotate a dataset and leave its results in the work folder.
+
+    Arguments and what is raised are those of `annotate`; the outcome's status says where in the
+    work folder the results are.
+    """
     return _run(_name_execution(), dataset, databases, config, work, n_workers)
 
 
 def _name_execution() -> str:
+    # the time first: names sort by it, and `ionbox list` reads it from them
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
 
 
@@ -99,6 +109,7 @@ def _run(
     work: Path,
     n_workers: int | None,
 ) -> Outcome:
+    # imported here: `ionbox check` and submitting to AWS need no local runner
     from ionbox.local.machine import run_execution
     from ionbox.local.progress import RunProgress
     from ionbox.local.runtime import StoreUrls

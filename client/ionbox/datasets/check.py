@@ -1,4 +1,9 @@
-"""``ionbox check``: what a dataset is, and what stands in the way of annotating it."""
+"""``ionbox check``: what a dataset is, and what stands in the way of annotating it.
+
+The same inspection that a run begins with, on this machine and without computing anything. Problems
+are collected, so that people see all of them at once; ``ionbox submit`` and the Python client's
+inbox also check before they send.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +43,9 @@ class CheckReport:
     facts : dict of str to str
         What the dataset is, in the order to show; empty if the imzML cannot be read.
     errors, warnings : tuple of str
-        One sentence each: what is wrong, where, what to do.
+        A sentence per problem: what is wrong, where, what to do. Errors stand in the way.
     missing : tuple of str
-        Settings that neither the imzML nor the sidecar config says, though annotation needs them.
+        Names of settings that annotation needs and neither imzML nor config says.
     """
 
     facts: dict[str, str]
@@ -67,7 +72,17 @@ def check(
     accept_profile : bool
         Whether profile spectra are only a warning.
     defaults : mapping
-        Settings that hold where nothing else says one.
+        Settings that hold where nothing else says one, such as an installation's.
+
+    Returns
+    -------
+    CheckReport
+        What is wrong inside the files and settings is in it, and not raised.
+
+    Raises
+    ------
+    InvalidDataset
+        If there is no such imzML, or a file of the dataset cannot be read for its permissions.
     """
     dataset = find_dataset(imzml)
     inbox = Store.open(imzml.parent.resolve().as_uri())
@@ -82,12 +97,14 @@ def check(
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:
         return CheckReport({}, errors, ())
+    # reading m/z of a dataset with errors could fail; its facts are shown without the range
     facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
     facts |= _describe_settings(layers, words)
     return CheckReport(facts, errors, seen.messages("warning"), tuple(missing))
 
 
-# Whatever else is wrong with a config is found by resolving it with these for what is missing.
+# A config that lacks a setting cannot be resolved, and would hide what else is wrong with it. So
+# these stand in as the weakest layer; what is missing is reported by itself.
 _STAND_INS = (
     "stand-ins",
     {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000.0},
@@ -116,7 +133,7 @@ def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -
 
 
 def _describe_settings(layers: Sequence[Layer], words: FileWords) -> dict[str, str]:
-    """Say what is known of the acquisition, and who says it if not the imzML."""
+    """Return what is known of the acquisition, and who says it if not the imzML."""
     sigma, at_mz = _find("isocalc_sigma", layers), _find("resolving_power_mz", layers)
     power = _describe_setting("resolving_power", layers, words.resolving_power)
     if sigma:

@@ -1,4 +1,8 @@
-"""Config files given on the command line."""
+"""Config files given on the command line: ours, or the two of Lithops-METASPACE.
+
+Files become layers of settings (`ConfigLayer`), which say where each setting comes from. Whether
+settings are right is found later, when they are resolved together.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from ionbox_cloud.messages import ConfigLayer
 from ionbox_science.config import POLARITY_NAMES, parse_settings
 from ionbox_science.errors import InvalidConfig
 
+# any of these tells Lithops-METASPACE's config of a dataset from that of its databases
 _LITHOPS_DATASET_KEYS = {"num_decoys", "isocalc_sigma", "polarity"}
 
 
@@ -19,13 +24,19 @@ def read_config_files(paths: Sequence[Path]) -> list[ConfigLayer]:
     Parameters
     ----------
     paths : sequence of Path
-        None, one of ours, or the two of Lithops-METASPACE (``ds_config.json`` and
+        No file, one of ours, or the two of Lithops-METASPACE (``ds_config.json`` and
         ``db_config.json``, in either order).
+
+    Returns
+    -------
+    list of ConfigLayer
+        No layer or one; a pair becomes one.
 
     Raises
     ------
     InvalidConfig
-        If a file cannot be read, or two are given that are not such a pair.
+        If a file does not exist or is not a JSON object, or several are given that are not such a
+        pair.
     """
     settings = [_read_settings(path) for path in paths]
     if len(paths) <= 1:
@@ -40,7 +51,25 @@ def read_config_files(paths: Sequence[Path]) -> list[ConfigLayer]:
 
 
 def read_databases(layers: Sequence[ConfigLayer], sidecar: Path) -> list[Path]:
-    """Return the databases that config files name, the strongest one's; relative to that file."""
+    """Return the databases that the strongest config naming any names.
+
+    Parameters
+    ----------
+    layers : sequence of ConfigLayer
+        Settings, strongest first.
+    sidecar : Path
+        Config file beside the imzML, weaker than all layers; it need not exist.
+
+    Returns
+    -------
+    list of Path
+        Paths are relative to the file that names them; empty if none does.
+
+    Raises
+    ------
+    InvalidConfig
+        If ``databases`` is not a list of file names.
+    """
     if sidecar.is_file():
         layers = [*layers, ConfigLayer(str(sidecar), _read_settings(sidecar))]
     for layer in layers:
@@ -63,7 +92,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
 def _find_lithops_pair(
     settings: Sequence[dict[str, Any]],
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return (dataset config, database config); older files nest each under a key of its own."""
+    """Return the config of the dataset and that of the databases; None if they are no such pair.
+
+    Older files of Lithops-METASPACE nest each under a key of its own.
+    """
     inner = [s.get("dataset", s.get("molecular_db", s)) for s in settings]
     if len(inner) != 2 or not all(isinstance(s, dict) for s in inner):
         return None
@@ -76,10 +108,10 @@ def _find_lithops_pair(
 def translate_lithops(
     dataset_config: Mapping[str, Any], database_config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Read a Lithops-METASPACE pair (``ds_config.json``, ``db_config.json``) as our settings.
+    """Translate a Lithops-METASPACE pair (``ds_config.json``, ``db_config.json``) to our settings.
 
-    Its paths are left out: the dataset and the databases come from the command line. The adduct
-    ``""`` is a radical ion, and its ``modifiers`` are neutral losses.
+    Its paths are left out: the dataset and the databases come from the command line. There, the
+    adduct ``""`` is a radical ion, and ``modifiers`` are neutral losses.
     """
     polarity = POLARITY_NAMES.get(str(dataset_config.get("polarity", "")).lower())
     radical = "[M]-" if polarity == "negative" else "[M]+"

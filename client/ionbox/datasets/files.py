@@ -1,4 +1,7 @@
-"""The files of a dataset on this machine."""
+"""The files of a dataset on this machine: found beside the imzML, and linked where they are needed.
+
+Everything here works with links and names; no file of the user is copied, moved or changed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class LocalDataset:
-    """An imzML, and where its ibd and its optional sidecar config are or would be."""
+    """An imzML, and where its ibd and its optional sidecar config are, or would be if missing."""
 
     imzml: Path
     ibd: Path
@@ -31,7 +34,8 @@ def find_dataset(imzml: Path) -> LocalDataset:
     Raises
     ------
     InvalidDataset
-        If there is no such file, or it is the ibd.
+        If there is no such file, it is a folder or the ibd, its name has control characters, or one
+        of the files cannot be read for its permissions. A missing ibd is found later.
     """
     if imzml.suffix.lower() == ".ibd":
         raise InvalidDataset(f"{imzml}: give the imzML; its ibd is found beside it")
@@ -54,13 +58,22 @@ def find_dataset(imzml: Path) -> LocalDataset:
 
 
 def _siblings(imzml: Path) -> list[Path]:
-    """Return the files of the same name, those of the usual case last, so that they win."""
+    """Return the files of the same name, those with a lower-case extension last.
+
+    In a dict by extension the last one wins: ``a.ibd`` before ``a.IBD``.
+    """
     same_stem = (path for path in imzml.parent.iterdir() if path.stem == imzml.stem)
     return sorted(same_stem, key=lambda path: path.suffix == path.suffix.lower())
 
 
 def link_dataset(dataset: LocalDataset, folder: Path, name: str) -> Path:
-    """Bring the files of a dataset together under one name, wherever they lie; return the imzML."""
+    """Link the files of a dataset into a folder under one name, wherever they lie.
+
+    Returns
+    -------
+    Path
+        The link to the imzML.
+    """
     for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
         if path.exists():
             (folder / f"{name}{path.suffix}").symlink_to(path.resolve())
@@ -73,12 +86,26 @@ def dropped_files(
 ) -> Iterator[RunRequest]:
     """Link the user's files into an inbox folder for as long as a run takes.
 
-    Nothing is copied and nothing is moved.
+    Nothing is copied and nothing is moved. Yields the request that the run begins with, whose keys
+    are those of the links.
+
+    Parameters
+    ----------
+    inbox : Path
+        Folder of this run in the folder that stands for the inbox; made, and removed at the end.
+    dataset : LocalDataset
+        The user's files.
+    databases : sequence of Path
+        Molecule tables.
+    config : sequence of ConfigLayer
+        Settings, strongest first.
 
     Raises
     ------
-    InvalidDatabase, InvalidConfig
-        If a database file does not exist, or two have the same name.
+    InvalidDatabase
+        If a database is a folder, does not exist, or cannot be read for its permissions.
+    InvalidConfig
+        If two databases have the same name.
     """
     _check_databases(databases)
     inbox.mkdir(parents=True)

@@ -1,4 +1,8 @@
-"""A run's outcome, and its results in the user's own folder."""
+"""A run's outcome, and its results in the user's own folder.
+
+After the state machine ended, `read_outcome` reads how, and `deliver` copies results from the work
+folder to the one that ``--out`` names. Results of another dataset there are never replaced.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ class Outcome:
     record : RunRecord or None
         What ``run.json`` says; None unless it succeeded.
     log : Path
-        What the workers wrote.
+        The file with what the workers logged.
     """
 
     status: RunStatus
@@ -47,7 +51,20 @@ class Outcome:
 def read_outcome(
     results: Path, execution_id: str, error: str | None, cause: str | None, log: Path
 ) -> Outcome:
-    """Read how an execution ended, from what it wrote or else from its interpreter's error."""
+    """Read how an execution ended.
+
+    Parameters
+    ----------
+    results : Path
+        The folder that stands for the results bucket.
+    execution_id : str
+        Name of the execution.
+    error, cause : str or None
+        Name and text of the error that the interpreter ended with. They are used only if the
+        execution wrote no status itself.
+    log : Path
+        The file with what the workers logged.
+    """
     status_path = results / keys.status(execution_id)
     if not status_path.is_file():
         status = RunStatus(
@@ -71,7 +88,7 @@ def require_same_dataset(out: Path, dataset: LocalDataset) -> None:
     Raises
     ------
     InvalidConfig
-        If so.
+        If the folder's results are of a dataset of another name, or of other data of the same name.
     """
     other, name = read_dataset(out), dataset.imzml.stem
     advice = "give another folder, or remove it first"
@@ -84,7 +101,15 @@ def require_same_dataset(out: Path, dataset: LocalDataset) -> None:
 
 
 def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
-    """Say whether a dataset is not the one that results know; files that are missing are not."""
+    """Say whether a dataset is certainly another one than results are of.
+
+    Parameters
+    ----------
+    known : mapping
+        What the results say of their dataset, as in ``run.json``; empty if nothing.
+    dataset : LocalDataset
+        Its ibd is compared by size and its imzML by checksum; a missing ibd tells nothing.
+    """
     if not known or not dataset.ibd.is_file():
         return False
     if known.get("ibd_bytes") != dataset.ibd.stat().st_size:
@@ -96,13 +121,22 @@ def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
 def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     """Copy a run's results to the user's folder; after a failure only its status.
 
-    The run record goes first when old results are replaced and comes last, so a folder with a run
-    record is always whole. Files that are not ours stay.
+    When old results are replaced, their run record is removed before anything else, and the new one
+    comes last, so a folder with a run record is always whole. Files that are not ours stay.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        How the run ended.
+    results : Path
+        The folder that stands for the results bucket.
+    out : Path
+        The user's folder; made if it is not there.
 
     Returns
     -------
     Outcome
-        The same, with what was in the folder before.
+        The same; its status also says which other run's results were in the folder before.
     """
     out.mkdir(parents=True, exist_ok=True)
     older, status = read_run_id(out), outcome.status
@@ -120,12 +154,13 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
 
 
 def write_status(status: RunStatus, out: Path) -> None:
-    """Write ``status.json`` into the user's folder."""
+    """Write ``status.json`` into the user's folder, which is made if it is not there."""
     out.mkdir(parents=True, exist_ok=True)
     (out / STATUS).write_bytes(encode_json(status.to_json()))
 
 
 def _replace(source: Path, target: Path) -> None:
+    """Copy a file or folder under another name first, so that what has the right name is whole."""
     incoming = target.with_name(f".{target.name}.incoming")
     for stale in (incoming, target):
         if stale.is_dir():
