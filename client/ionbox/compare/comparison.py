@@ -1,4 +1,8 @@
-"""Two tables of annotations side by side: gained, lost, moved, and by how much scores differ."""
+"""Two tables of annotations side by side: gained, lost, moved, and by how much scores differ.
+
+Two `Side` go in, a `Comparison` comes out: a row per ion, and a summary per metric. ``ionbox
+compare`` prints it, writes it as a table and draws it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from ionbox_science.scoring.fdr import FDR_LEVELS
 from ionbox.compare import TOLERANCE
 from ionbox.compare.tables import KEY, METRICS, Side
 
-_ROUNDING = 1e-9  # an FDR of 0.1 computed on another way is still within 10 %
+_ROUNDING = 1e-9  # an FDR of 0.1 that was computed in another way is still within 10 %
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,11 @@ class Difference:
     Attributes
     ----------
     metric : str
-        Its name.
+        Name of the metric, one of `METRICS`.
     largest, median : float
-        Over the ions that have it in both tables; no number if there are none.
+        Absolute differences, over the ions that have the metric in both tables; NaN if none has.
     n_one_sided : int
-        Ions that have it in one of the two tables only.
+        Ions that are in both tables but have the metric in one only.
     """
 
     metric: str
@@ -43,13 +47,14 @@ class Comparison:
     Attributes
     ----------
     a, b : str
-        What was compared.
+        Names of the tables, as they were given.
     rows : pandas.DataFrame
-        An ion a row: its parts, ``change`` (``gained``, ``lost``, ``moved`` to another FDR level,
-        ``scores`` or empty), ``fdr_level_a`` and ``_b`` (1: above 50 %), and each metric of
-        ``_a`` and ``_b``.
+        A row per ion, sorted by FDR in ``b``, then ``a``. Columns: the parts of the ion (`KEY`), ``database`` if
+        ions are matched by it, ``change`` (``gained``, ``lost``, ``moved`` to another FDR level,
+        ``scores`` for other differences, or empty), ``fdr_level_a`` and ``_b`` (1: above 50 %), and
+        each metric as ``msm_a``, ``msm_b`` and so on.
     differences : tuple of Difference
-        Per metric.
+        One per metric; empty if no ion is in both tables.
     """
 
     a: str
@@ -59,16 +64,16 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
+        """Whether no ion differs."""
         return bool((self.rows["change"] == "").all())
 
     def count(self, change: str) -> int:
-        """Count the ions of one kind of change."""
+        """Return the number of ions with one kind of change, a value of the column ``change``."""
         return int((self.rows["change"] == change).sum())
 
     @property
     def n_common(self) -> int:
-        """Ions that both tables have."""
+        """Number of ions that both tables have."""
         return len(self.rows) - self.count("gained") - self.count("lost")
 
 
@@ -78,23 +83,22 @@ def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
     Parameters
     ----------
     a, b : Side
-        Before and after.
+        The tables, before and after: what only ``b`` has is gained. Rows are in order of FDR.
     tolerance : float
-        Difference of a metric that does not count.
+        Up to this difference a metric counts as the same.
 
     Raises
     ------
     InvalidConfig
-        If the tolerance is no number, or below 0.
+        If the tolerance is NaN or below 0.
 
     Notes
     -----
-    A metric that only one table has of an ion differs.
-
-    Ions are matched by formula, modification, loss and adduct; also by database where both tables
-    name one that they share. Of an ion that a table has twice, the better FDR counts.
+    Ions are matched by formula, modification, loss and adduct; also by database if the tables have
+    the name of one in common. Of an ion that a table has twice, the row with the better FDR counts.
+    A metric that an ion has in only one of the tables counts as different.
     """
-    if not tolerance >= 0:  # nor NaN
+    if not tolerance >= 0:  # written so that NaN is refused, too
         raise InvalidConfig(f"tolerance: expected a number of 0 or more, got {tolerance}")
     key = [*KEY, *(["database"] if a.databases & b.databases else [])]
     left, right = (
@@ -127,7 +131,7 @@ def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
 
 
 def fdr_level(fdr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Round FDRs up to METASPACE's levels; 1 above 50 %, and no number where there is none.
+    """Round FDRs up to METASPACE's levels; 1 above 50 %, NaN stays NaN.
 
     >>> import numpy as np
     >>> fdr_level(np.array([0.01, 0.05, 0.2, 0.7])).tolist()
@@ -142,6 +146,7 @@ def _name_changes(rows: pd.DataFrame, differs: pd.Series[bool]) -> pd.Series[str
     names = rows["change"].map({"left_only": "lost", "right_only": "gained", "both": ""})
     names = names.astype(object)
     both = names == ""
+    # "moved" comes last: it is what people look for, whatever scores differ besides
     names[both & differs] = "scores"
     names[both & ((rows["fdr_level_a"] - rows["fdr_level_b"]).abs() > 0)] = "moved"
     return names.astype(str)

@@ -1,4 +1,8 @@
-"""The scatter plot of a comparison as SVG, drawn here: no library for two panels of dots."""
+"""The scatter plot of a comparison as SVG: MSM and FDR of one table against the other.
+
+Drawn here, because two panels of dots do not justify a plotting library; the file is
+``compare.svg`` of ``ionbox compare --out``.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from ionbox.compare.comparison import Comparison
 
-_SIDE = 320.0  # of a panel, in the drawing's units
-_MARGIN = 60.0
-_LOWEST_FDR = 1e-3
-_LONGEST_NAME = 60
+_SIDE = 320.0  # of a panel, in the drawing's units (pixels at 100 %)
+_MARGIN = 60.0  # around and between panels
+_LOWEST_FDR = 1e-3  # where the logarithmic axis begins; lower ones are drawn there
+_LONGEST_NAME = 60  # characters of a table's name
 _COMMON, _MOVED, _ONE_SIDED = "#1b6ca8", "#d1495b", "#6a6a6a"
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Axis:
-    """A metric and how it is laid out between 0 and 1."""
+    """A metric and how it is drawn: ``place`` maps its values to 0 (left, bottom) to 1."""
 
     metric: str
     title: str
@@ -50,7 +54,13 @@ _PANELS = (
 def draw_comparison(comparison: Comparison) -> str:
     """Draw MSM and FDR of one table against the other.
 
-    Ions of both are dots, red where the FDR level differs; ions of one only are grey on the edge.
+    Ions of both tables are blue dots, red if their FDR level differs; ions of one table only are
+    grey dots on the edge.
+
+    Returns
+    -------
+    str
+        The text of an SVG file.
     """
     width = len(_PANELS) * (_SIDE + _MARGIN) + _MARGIN
     height = _SIDE + 2 * _MARGIN
@@ -96,7 +106,7 @@ def _dots(axis: _Axis, comparison: Comparison) -> Iterator[str]:
     x, y = (axis.place(rows[f"{axis.metric}_{side}"].to_numpy(np.float64)) for side in ("a", "b"))
     change = rows["change"].to_numpy()
     one_sided = np.isin(change, ["gained", "lost"])
-    x, y = np.nan_to_num(x), np.nan_to_num(y)
+    x, y = np.nan_to_num(x), np.nan_to_num(y)  # what a table does not have is drawn at 0, the edge
     kinds = (
         (~one_sided & (change != "moved"), _COMMON),
         (change == "moved", _MOVED),
@@ -105,6 +115,7 @@ def _dots(axis: _Axis, comparison: Comparison) -> Iterator[str]:
     for chosen, colour in kinds:
         places = np.column_stack([x[chosen], 1 - y[chosen]]) * _SIDE
         if places.size:
+            # a path of lines of no length with round ends: far smaller than a circle per ion
             dots = "".join(f"M{at_x:.1f} {at_y:.1f}h0" for at_x, at_y in _distinct(places))
             yield (
                 f'<path d="{dots}" fill="none" stroke="{colour}" stroke-width="5" '
@@ -113,7 +124,7 @@ def _dots(axis: _Axis, comparison: Comparison) -> Iterator[str]:
 
 
 def _distinct(places: Floats) -> Floats:
-    """Return each place once, to a tenth of a unit."""
+    """Return each place once, rounded to a tenth of a unit; dots on top of each other are one."""
     return np.unique(places.round(1), axis=0)
 
 

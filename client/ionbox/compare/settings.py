@@ -1,4 +1,8 @@
-"""What two runs were made with: settings, databases and versions that differ."""
+"""What two runs were made with: settings, databases and versions that differ.
+
+Scores that differ have a reason here, or the data differ; ``ionbox compare`` prints these lines
+below its counts if both sides are runs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ _NONE = "none"
 
 
 def describe_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """Return a line for each kind of difference between two run records.
+    """Return a line for each kind of difference between two run records (``run.json``).
 
     >>> a = {"config": {"ppm": 3.0}, "databases": [], "versions": {}}
     >>> describe_differences(a, {**a, "config": {"ppm": 1.0}})

@@ -1,4 +1,7 @@
-"""What can be compared: runs, METASPACE's exports, and results of METASPACE's engine."""
+"""What can be compared: runs, METASPACE's exports, and results of METASPACE's engine.
+
+`read_side` reads any of them into a `Side`, a frame with the same columns whatever it came from.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,20 @@ from ionbox.reading.nearby import find_results
 from ionbox.run import Run
 
 KEY = ("formula", "chemMod", "neutralLoss", "adduct")
+"""Columns that together name an ion."""
+
 METRICS = ("msm", "fdr", "rhoSpatial", "rhoSpectral", "rhoChaos")
+"""Columns that are compared; all run from 0 to 1."""
 
 _CONTENT = re.compile("[0-9a-f]{32}")
-"""How ionbox writes a dataset's identity."""
+"""How ionbox writes a dataset's identity, a hash of its content; METASPACE's looks different."""
 
 _ADVICE = (
     "give a results folder, s3://BUCKET/results/DATASET/RUN, or a CSV: annotations.csv, an export "
     "of METASPACE, or results.csv of its engine"
 )
 
-_NAMED = 12  # columns
+_NAMED = 12  # columns that the message on a wrong table lists
 
 _ENGINE_NAMES = {
     "chem_mod": "chemMod",
@@ -49,8 +55,8 @@ class DatasetNames:
     def differs_from(self, other: DatasetNames) -> bool:
         """Say whether two tables are certainly not about the same dataset.
 
-        Identities of ionbox are hashes of the data, wherever it lies, so they settle it; METASPACE
-        numbers what is uploaded, so that only the name can tell.
+        ionbox's identities are hashes of the data, so two of them settle it. METASPACE gives every
+        upload a new one, so between its exports, or with one of them, only the name can tell.
         """
         if self.ids & other.ids:
             return False
@@ -65,18 +71,18 @@ class DatasetNames:
 
 @dataclass(frozen=True)
 class Side:
-    """One of two tables.
+    """One of the two tables that are compared.
 
     Attributes
     ----------
     name : str
-        As given.
+        The path or URL, as given.
     frame : pandas.DataFrame
-        `KEY`, ``database`` if the table has it, and `METRICS`.
+        Columns `KEY`, ``database`` if the table has it, and `METRICS`; the best FDR first.
     dataset : DatasetNames
-        Which dataset they are annotations of, as far as the table says.
+        Which dataset the annotations are of, as far as the table says.
     record : mapping
-        The run record; empty if it is no run.
+        The run record, as in ``run.json``; empty if the table is a CSV.
     """
 
     name: str
@@ -86,7 +92,7 @@ class Side:
 
     @property
     def databases(self) -> set[str]:
-        """Names of its databases; empty if it does not say."""
+        """Names of the databases in the table; empty if it has no such column."""
         return set(self.frame["database"]) if "database" in self.frame else set()
 
 
@@ -107,14 +113,17 @@ def read_side(
     database : str, optional
         Only rows of one database; a table that does not name any is taken whole.
     profile, region : str, optional
-        For a bucket.
+        For a bucket: as in the AWS command line.
 
     Raises
     ------
     NoResults
-        If there is no such table, or columns are missing.
+        If there is no such table, it cannot be read, or columns are missing; the message says
+        which, and what can be given.
     NotInResults
-        If it has no such database.
+        If the table has no such database.
+    UserMustAct
+        For a bucket: if there are no AWS credentials, the login has expired, or no region is set.
     """
     path = Path(place).expanduser()
     record: Mapping[str, Any] = {}
@@ -168,7 +177,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise NoResults(f"{path} is empty\n  {_ADVICE}")
     try:
         frame = read_frame(data)
-    except ValueError as error:  # of UTF-8 and of pandas' parser, too
+    except ValueError as error:  # also the base of errors of UTF-8 and of pandas' parser
         raise NoResults(
             f"{path} cannot be read as a table: its lines are no rows of UTF-8 text, separated by "
             f"commas\n  {_ADVICE}"
