@@ -49,10 +49,10 @@ class Comparison:
     a, b : str
         Names of the tables, as they were given.
     rows : pandas.DataFrame
-        A row per ion, sorted by FDR in ``b``, then ``a``. Columns: the parts of the ion (`KEY`), ``database`` if
-        ions are matched by it, ``change`` (``gained``, ``lost``, ``moved`` to another FDR level,
-        ``scores`` for other differences, or empty), ``fdr_level_a`` and ``_b`` (1: above 50 %), and
-        each metric as ``msm_a``, ``msm_b`` and so on.
+        A row per ion, sorted by FDR in ``b``, then ``a``. Columns: the parts of the ion (`KEY`),
+        ``database`` if ions are matched by it, ``change`` (``gained``, ``lost``, ``moved`` to
+        another FDR level, ``scores`` for other differences, or empty), ``fdr_level_a`` and ``_b``
+        (1: above 50 %), and each metric as ``msm_a``, ``msm_b`` and so on.
     differences : tuple of Difference
         One per metric; empty if no ion is in both tables.
     """
