@@ -1,4 +1,8 @@
-"""Writes a processed, centroided imzML and its ibd."""
+"""Writes a processed, centroided imzML and its ibd, spectrum by spectrum.
+
+Peaks go in as arrays, block by block; memory does not grow with the dataset. The header is a
+template with short names for controlled-vocabulary terms, which stands at the end of the module.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,17 @@ Integers = npt.NDArray[np.int64]
 class ImzmlWriter:
     """Streams a processed, centroided imzML and its ibd; the checksum is filled in at the end.
 
+    `start`, then `write_spectra` until all pixels are written, then `finish`.
+
+    Parameters
+    ----------
+    imzml, ibd : binary file
+        Open for writing, empty; the imzML also for reading.
+    mz_dtype : {"f4", "f8"}
+        Type of m/z in the ibd; intensities are float32.
+
+    Notes
+    -----
     pyimzml's writer is as fast, but draws a random UUID, writes its path into the file, cannot
     name the analyzer and fails on a spectrum without peaks.
     """
@@ -40,9 +55,9 @@ class ImzmlWriter:
         Parameters
         ----------
         file_id : UUID
-            Links the two files.
+            Written into both files, which says that they belong together.
         model : IsotopeModel
-            Analyzer and sign of the charge.
+            Analyzer and sign of the charge, which the header names.
         x, y : (n_pixels,) int64
             Coordinates from 1, in order of acquisition.
         """
@@ -69,11 +84,11 @@ class ImzmlWriter:
         Parameters
         ----------
         n_pixels : int
-            Spectra to write; those without peaks too.
+            Number of spectra to write; one without peaks is written, too.
         pixel : (n_peaks,) int64
-            Pixel of each peak, from the first of these, ascending.
+            Pixel of each peak, ascending; 0 is the first pixel that is not written yet.
         mz, intensity : (n_peaks,) float64
-            m/z, ascending within a pixel, and counts.
+            m/z, ascending within a pixel, and intensity, counts.
         """
         bounds = np.searchsorted(pixel, np.arange(n_pixels + 1))
         total = np.bincount(pixel, intensity, n_pixels)
@@ -106,6 +121,7 @@ class ImzmlWriter:
         """Close the XML and put the ibd's checksum into the header."""
         self._imzml.write(_FOOTER.encode())
         self._imzml.seek(0)
+        # as many zeros as the checksum has digits stand in its place, so nothing moves
         position = self._imzml.read(4096).index(_SHA1_PLACEHOLDER.encode())
         self._imzml.seek(position)
         self._imzml.write(self._sha1.hexdigest().encode())

@@ -1,4 +1,7 @@
-"""The built-in lipid database as a file."""
+"""The built-in lipid database as a file; ``ionbox lipids``.
+
+The species are enumerated by `ionbox_science.theory.lipids`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,12 @@ from ionbox_science.theory.lipids import enumerate_lipids, write_table
 def write_lipids(path: Path) -> int:
     """Write the built-in lipid species as a tab-separated database with columns id, name, formula.
 
-    The file appears complete or not at all.
+    The file appears complete or not at all; one that is there is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if it is not there.
 
     Returns
     -------

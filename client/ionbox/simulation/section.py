@@ -1,6 +1,8 @@
 """What is simulated: a section of tissue, the ions planted in it, and the chemical background.
 
-Patterns use arithmetic and square roots only, which round alike on every processor.
+`ionbox.simulation.simulate` calls the three ``draw_…`` functions in turn, with random numbers of
+one generator, and measures what they return. Patterns use arithmetic and square roots only, which
+round alike on every processor, so equal seeds give equal bytes everywhere.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ class Section:
     Attributes
     ----------
     x, y : (n_pixels,) int64
-        Pixel coordinates from 1, in order of acquisition (row by row).
+        Pixel coordinates from 1, as in imzML, in order of acquisition (row by row).
     patterns : dict of str to (n_pixels,) float64
-        Spatial patterns by name, highest value 1; all but ``matrix`` lie on the tissue.
+        Spatial patterns by name, from 0 up to 1; all lie on the tissue but ``matrix``, which is
+        around it.
     """
 
     x: Integers
@@ -44,30 +47,58 @@ class Section:
 
     @property
     def n_pixels(self) -> int:
-        """Pixels with a spectrum."""
+        """Number of pixels, each with a spectrum."""
         return len(self.x)
 
 
 @dataclass(frozen=True)
 class PlantedIons:
-    """Planted ions as columns: names and, per ion, isotope peaks, strength and place."""
+    """Planted ions as columns: names and, per ion, isotope peaks, strength and place.
 
-    names: list[tuple[str, str, str]]  # formula, adduct, ion formula
-    mz: Floats  # (n_ions, 4)
-    abundance: Floats  # (n_ions, 4), base peak 1
-    amplitude: Floats  # (n_ions,), counts
+    Attributes
+    ----------
+    names : list of (str, str, str)
+        Formula, adduct and ion formula.
+    mz : (n_ions, n_isotopes) float64
+        Theoretical m/z of isotope peaks; 0 where a pattern has fewer.
+    abundance : (n_ions, n_isotopes) float64
+        Theoretical abundance, 1 for the base peak.
+    amplitude : (n_ions,) float64
+        Counts of the base peak where the spatial pattern is 1.
+    pattern : list of str
+        Name of each ion's spatial pattern.
+    """
+
+    names: list[tuple[str, str, str]]
+    mz: Floats
+    abundance: Floats
+    amplitude: Floats
     pattern: list[str]
 
 
 @dataclass(frozen=True)
 class Background:
-    """Chemical background lines, and how many random peaks come on top."""
+    """Chemical background lines, and how many random peaks come on top.
 
-    mz: Floats  # (n_lines,)
-    prevalence: Floats  # (n_lines,), share of pixels
-    level: Floats  # (n_lines,), counts above the detection limit
+    Attributes
+    ----------
+    mz : (n_lines,) float64
+        m/z of each line.
+    prevalence : (n_lines,) float64
+        Share of pixels that show the line.
+    level : (n_lines,) float64
+        Mean counts above the detection limit, where it shows.
+    mz_range : (float, float)
+        Lowest and highest m/z of random peaks.
+    n_random : float
+        Mean number of random peaks per pixel.
+    """
+
+    mz: Floats
+    prevalence: Floats
+    level: Floats
     mz_range: tuple[float, float]
-    n_random: float  # mean per pixel
+    n_random: float
 
 
 def draw_section(
@@ -76,8 +107,18 @@ def draw_section(
     """Lay tissue on a grid and draw its spatial patterns.
 
     A pattern that is empty on a very small grid is left out.
+
+    Parameters
+    ----------
+    width, height : int
+        Grid, in pixels.
+    rng : Generator
+        Source of random numbers: where blobs, spots and scattered pixels lie.
+    missing_corners : bool
+        Whether to leave the corner pixels out, as of a measured region that is not a rectangle.
     """
     y, x = np.divmod(np.arange(width * height), width)
+    # u and v run from -1 to 1 over the grid, whatever its size; the tissue is a dented ellipse
     u, v = (2 * x + 1) / width - 1, (2 * y + 1) / height - 1
     if missing_corners:
         kept = np.abs(u) + np.abs(v) < 1.6
@@ -109,6 +150,7 @@ def _ramp(height: Floats, slope_width: float) -> Floats:
 
 
 def _bumps(u: Floats, v: Floats, centres: Floats, radius: float) -> Floats:
+    """Add up round bumps of height 1, which have come down to 0 at twice the radius."""
     bumps = np.zeros(len(u))
     for centre_u, centre_v in centres:
         distance = ((u - centre_u) ** 2 + (v - centre_v) ** 2) / radius**2
@@ -124,6 +166,26 @@ def draw_ions(
     patterns: list[str],
     rng: np.random.Generator,
 ) -> PlantedIons:
+    """Draw ions from all pairs of formula and adduct, with strength and place of each.
+
+    Parameters
+    ----------
+    formulas, adducts : sequence of str
+        What to draw from; pairs that make no ion are passed over.
+    n_ions : int
+        How many ions to draw.
+    model : IsotopeModel
+        Makes the isotope patterns.
+    patterns : list of str
+        Names of the spatial patterns to choose from.
+    rng : Generator
+        Source of random numbers.
+
+    Raises
+    ------
+    InvalidConfig
+        If there are fewer ions than asked for, or a drawn ion has no isotope pattern.
+    """
     pairs = list(product(formulas, adducts))
     drawn = (pairs[index] for index in rng.permutation(len(pairs)))
     names = list(islice(_possible_ions(drawn), n_ions))
@@ -156,6 +218,17 @@ def _possible_ions(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str,
 
 
 def draw_background(n_noise_peaks: int, ions: PlantedIons, rng: np.random.Generator) -> Background:
+    """Draw the chemical background, over a range of m/z that encloses the planted ions.
+
+    Parameters
+    ----------
+    n_noise_peaks : int
+        Mean number of peaks per pixel; background lines make half of them, random peaks the rest.
+    ions : PlantedIons
+        Where the range of m/z comes from.
+    rng : Generator
+        Source of random numbers.
+    """
     planted = ions.mz[ions.mz > 0]
     lightest, heaviest = (planted.min(), planted.max()) if len(planted) else (100.0, 1000.0)
     mz_range = (max(50.0, 50 * (lightest // 50) - 50), 50 * (heaviest // 50) + 100)

@@ -6,7 +6,7 @@ detection limit. Chemical background (the same m/z in many pixels) and random no
 and peaks the analyzer cannot resolve are merged.
 
 Equal arguments give equal bytes: nothing is taken from the clock, and random numbers come from
-PCG64.
+PCG64. `simulate_dataset` is all that others use; the rest of the module are its steps.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ from ionbox.simulation.section import (
 )
 
 INTENSITY_PER_COUNT = 100
-"""Scale of reported intensities, of the order Orbitrap files show."""
+"""Intensity in the ibd per simulated count, so that values are of the order of Orbitrap files."""
 
 _ION_NOISE_SHAPE = 20.0  # gamma shape: 22 % between neighbouring pixels
 _PIXEL_GAIN_SHAPE = 30.0  # gamma shape: 18 %, shared by all peaks of a pixel
 _MAX_OFFSET_PPM = 0.5  # calibration error of the whole dataset
 _DRIFT_PPM = 0.2  # change of calibration from first to last pixel
-_JITTER_FLOOR_PPM = 0.1
-_JITTER_AT_LIMIT_PPM = 0.4  # falls with the square root of the counts
+_JITTER_FLOOR_PPM = 0.1  # standard deviation of the strongest peaks
+_JITTER_AT_LIMIT_PPM = 0.4  # comes on top, and falls with the square root of the counts
 _BLOCK_CELLS = 1 << 20  # peaks considered at a time; about 100 MB
 
 
 @dataclass(frozen=True)
 class SimulatedDataset:
-    """What was written.
+    """Which files were written, and how much is in them.
 
     Attributes
     ----------
     imzml_path, ibd_path, truth_path, config_path : Path
-        Header, arrays, planted ions (CSV) and sidecar config.
+        Header, arrays, table of planted ions (CSV) and sidecar config (JSON).
     n_pixels, n_peaks, n_ions : int
-        Spectra, peaks in all spectra, rows of the truth table.
+        Number of spectra, of peaks in all spectra, and of planted ions.
     """
 
     imzml_path: Path
@@ -82,7 +82,7 @@ class SimulatedDataset:
 
 @dataclass(frozen=True)
 class _Peaks:
-    """Peaks of a block of pixels: pixel (from the block's first), m/z, counts."""
+    """Peaks of a block of pixels as columns: pixel (0 is the block's first), m/z, counts."""
 
     pixel: Integers
     mz: Floats
@@ -128,11 +128,11 @@ def simulate_dataset(
         Mean number per pixel of peaks that belong to no planted ion: half of them background
         lines, half random.
     seed : int
-        Not negative.
+        Seed of the random numbers, 0 or more; equal seeds give equal bytes.
     formulas : sequence of str
         Molecules to draw from; order and repetition do not matter.
     adducts : sequence of str, optional
-        Defaults to the usual ones of the polarity.
+        Adducts to draw from, as ``+H``; the usual ones of the polarity if not given.
     polarity : {"positive", "negative"}
         Sign of the charge.
     analyzer : {"orbitrap", "fticr", "tof"}
@@ -140,16 +140,22 @@ def simulate_dataset(
     resolving_power : float
         m/z over full width at half maximum, at m/z 200.
     missing_corners : bool
-        Leave the corner pixels out, as in a measured region that is no rectangle.
+        Whether to leave the corner pixels out, as of a measured region that is not a rectangle.
     mz_dtype : {"f4", "f8"}
         Type of m/z in the ibd.
     progress : callable, optional
-        Called with pixels done and pixels in all.
+        Called after each block with the numbers of pixels done and of pixels in all.
+
+    Returns
+    -------
+    SimulatedDataset
+        Paths and sizes of what was written.
 
     Raises
     ------
     InvalidConfig
-        If a value is out of range, or there are fewer pairs of formula and adduct than ``n_ions``.
+        If a value is out of range, ``path`` does not end in ``.imzML``, or fewer ions can be formed
+        of formulas and adducts than ``n_ions``.
     """
     adducts = tuple(adducts or DEFAULT_ADDUCTS.get(polarity, ()))
     config = {
@@ -162,6 +168,7 @@ def simulate_dataset(
     _check_arguments(path, config, sizes)
     molecules = sorted(set(formulas))
     identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
+    # the UUID is a hash of all that decides on the content, so that equal datasets are equal files
     file_id = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(identity))
 
     sigma = sigma_from_resolving_power(analyzer, resolving_power)
@@ -215,6 +222,7 @@ def _check_arguments(path: Path, settings: dict[str, Any], sizes: dict[str, int]
 
 
 def _next_generator(seeds: np.random.SeedSequence) -> np.random.Generator:
+    """Return a generator of its own stream; each call spawns the next."""
     return np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
 
 
@@ -225,7 +233,10 @@ def _simulate_blocks(
     model: IsotopeModel,
     seeds: np.random.SeedSequence,
 ) -> Iterator[tuple[int, _Peaks, Integers]]:
-    """Yield pixels, their peaks sorted by pixel and m/z, and per ion the pixels that show it."""
+    """Yield per block the number of pixels, their peaks, and for each ion how many pixels show it.
+
+    Peaks are sorted by pixel and m/z, as the instrument would report them.
+    """
     offset_ppm = _next_generator(seeds).uniform(-_MAX_OFFSET_PPM, _MAX_OFFSET_PPM)
     n_cells_per_pixel = ions.mz.size + len(background.mz) + background.n_random
     n_block_pixels = max(1, int(_BLOCK_CELLS // max(1, n_cells_per_pixel)))
@@ -239,11 +250,13 @@ def _simulate_blocks(
         lines = _draw_line_peaks(background, n_pixels, rng)
         drift_ppm = _DRIFT_PPM * (first / section.n_pixels - 0.5)
         measured = _add_mass_error(_join_peaks(planted, lines), offset_ppm + drift_ppm, rng)
+        # random peaks have no true m/z, so they get no error
         peaks = _join_peaks(measured, _draw_random_peaks(background, n_pixels, rng))
         yield n_pixels, _detect_peaks(peaks, model), visible
 
 
 def _add_mass_error(peaks: _Peaks, offset_ppm: float, rng: np.random.Generator) -> _Peaks:
+    """Shift all m/z by the calibration error, and each by an error that is larger if it is weak."""
     spread_ppm = _JITTER_FLOOR_PPM + _JITTER_AT_LIMIT_PPM * np.sqrt(DETECTION_LIMIT / peaks.counts)
     error_ppm = offset_ppm + spread_ppm * rng.standard_normal(len(peaks.mz))
     return _Peaks(peaks.pixel, peaks.mz * (1 + 1e-6 * error_ppm), peaks.counts)
@@ -252,7 +265,7 @@ def _add_mass_error(peaks: _Peaks, offset_ppm: float, rng: np.random.Generator) 
 def _plant_ions(
     ions: PlantedIons, images: dict[str, Floats], n_pixels: int, rng: np.random.Generator
 ) -> tuple[_Peaks, Integers]:
-    """Count the isotope peaks of all ions; also count the pixels where each ion can be seen."""
+    """Draw the counts of all ions' isotope peaks; also count the pixels where each can be seen."""
     shape = (len(ions.names), n_pixels)
     gain = rng.standard_gamma(_PIXEL_GAIN_SHAPE, n_pixels) / _PIXEL_GAIN_SHAPE
     signal = rng.standard_gamma(_ION_NOISE_SHAPE, shape) / _ION_NOISE_SHAPE
@@ -308,14 +321,14 @@ def _detect_peaks(peaks: _Peaks, model: IsotopeModel) -> _Peaks:
 
 
 def _target_paths(path: Path) -> tuple[Path, Path, Path, Path]:
-    """Return ibd, truth table, sidecar and imzML, in the order in which they are renamed."""
+    """Return ibd, truth table, sidecar and imzML, in the order in which they get their names."""
     truth_path = path.with_name(f"{path.stem}_truth.csv")
     return path.with_suffix(".ibd"), truth_path, path.with_suffix(".json"), path
 
 
 @contextmanager
 def _staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
-    """Give temporary paths that take the targets' names on success and vanish otherwise."""
+    """Yield temporary paths; on success they take the targets' names in turn, else they vanish."""
     targets[0].parent.mkdir(parents=True, exist_ok=True)
     staged = [target.with_name(f".{target.name}.{os.getpid()}.tmp") for target in targets]
     try:
