@@ -1,4 +1,8 @@
-"""Annotations that a report has no room for, put together again from the other results."""
+"""Annotations that a report has no room for, put together again from the other results.
+
+A report describes its best annotations only, so that the file stays small. The viewer shows all:
+the rest are described here in the same form, from diagnostics, images and the table.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,11 @@ from ionbox.reading.image_group import ImageGroup
 
 @dataclass
 class _Molecules:
-    """What the table says of a database's molecules: all of a formula stand in one cell."""
+    """What the table says of a database's molecules, by formula.
+
+    The table joins all molecules of a formula in one cell, so here they are one molecule with a
+    long name.
+    """
 
     ids: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -45,17 +53,17 @@ def describe_further(
     Parameters
     ----------
     n_known : int
-        Annotations that need no description.
+        How many annotations, from the first, are described already.
     table : bytes
-        ``annotations.csv``.
+        Content of ``annotations.csv``.
     config : RunConfig
-        Of the run.
-    scored : mapping
-        Reads what the run found, by database.
+        Settings of the run.
+    scored : mapping of str to callable
+        By name of database, what reads its diagnostics. They are read one after the other.
     images : ImageGroup
         The run's images and patterns.
-    partners : mapping
-        Colocalized ions of each ion, by names.
+    partners : mapping of str to sequence of Partner
+        By name of ion, the ions colocalized with it.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def describe_further(
 
 
 def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageGroup) -> Annotations:
-    """Rank the targets again; patterns are beside the images."""
+    """Rank the targets of a database as the run did; their patterns lie beside the images."""
     ranked = rank_targets(found.table, found.scores, config.fdr_method)
     formulas = found.table.ion_formulas(found.scores.ion[ranked.score_row])
     place = {formula: row for row, formula in enumerate(images.ion_formula)}

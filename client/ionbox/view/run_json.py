@@ -1,4 +1,7 @@
-"""The run as the page wants it: what its report carries, but for the images."""
+"""The run as the page wants it: what its report carries, but for the images.
+
+The page takes the same JSON whether it is inside a report or served by ``ionbox view``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def read_run(place: Place) -> dict[str, Any]:
     Raises
     ------
     Gone
-        If there is no report that can be read.
+        If there is no report, or it cannot be read; annotating with ``--force`` writes it anew.
     """
     try:
         return read_report(place.results.read(place.key(REPORT)))

@@ -1,4 +1,8 @@
-"""A run, read piece by piece as it is looked at: bounded memory, whatever the run's size."""
+"""A run, read piece by piece as it is looked at: bounded memory, whatever the run's size.
+
+`RunReader` adds to `MeasuredData` (images, any m/z, spectra) what only the viewer and ``ionbox
+why`` ask: the run as the page wants it, and why an ion is annotated or not.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +49,9 @@ class RunReader(MeasuredData):
     Raises
     ------
     NotFound
-        If there is no run record.
+        If the place has no run record.
     NoResults
-        If it is damaged, or a newer ionbox wrote it.
+        If the record is damaged (as `DamagedResults`), or a newer ionbox wrote it.
     """
 
     def __init__(self, place: Place) -> None:
@@ -60,7 +64,13 @@ class RunReader(MeasuredData):
     def describe(self) -> dict[str, Any]:
         """Return the run as the page wants it.
 
-        ``served`` says what can be asked besides: an empty sentence, or why not.
+        All annotations are in it, also those that the report has no room for. ``served`` says what
+        can be asked besides: under ``anyMz`` and ``spectrum`` an empty text, or why not.
+
+        Raises
+        ------
+        Gone
+            If there is no report, or it cannot be read.
         """
         served = {
             "ppm": self.config.ppm,
@@ -81,12 +91,15 @@ class RunReader(MeasuredData):
         return describe_further(n_known, table, self.config, scored, self.images, partners)
 
     def require_unchanged(self) -> None:
-        """Refuse to mix two runs; results in a bucket stay what they are.
+        """Refuse to mix two runs in one page.
+
+        A local folder may get the results of another run while the viewer is open. In a bucket each
+        run has a key of its own, so nothing is asked.
 
         Raises
         ------
         Gone
-            If the folder has the results of another run by now.
+            If the folder has the results of another run by now; start ``ionbox view`` again.
         """
         place = self._place
         if not place.results.is_remote and _read_record(place).run_id != self.record.run_id:
@@ -110,7 +123,22 @@ class RunReader(MeasuredData):
     ) -> list[dict[str, Any]]:
         """Say why an ion is annotated or not, once per database.
 
-        Without an adduct, of each of the run's.
+        Parameters
+        ----------
+        formula : str
+            Formula of the molecule.
+        adduct : str or None
+            As ``+H``, ``M+H`` or ``[M]+``; None for each adduct of the run.
+        neutral_loss, chem_mod : str
+            Neutral loss and chemical modification; empty for none.
+        database : str
+            Name of one of the run's databases; empty for each.
+
+        Returns
+        -------
+        list of dict
+            An answer per adduct and database: ``verdict``, a sentence, and ``findings``, each with
+            ``topic``, ``holds`` (True, False or None) and ``sentence``.
 
         Raises
         ------
@@ -145,6 +173,7 @@ class RunReader(MeasuredData):
         with self._lock:
             return self._read_scored(name)
 
+    # kept, since who asks about one ion soon asks about another; few, since databases may be large
     @functools.lru_cache(maxsize=2)  # noqa: B019 (a reader lives as long as its command)
     def _read_scored(self, name: str) -> ScoredDatabase:
         def read(key: str) -> ScoredDatabase:
@@ -153,7 +182,13 @@ class RunReader(MeasuredData):
         return self._read(diagnostics(name), read)
 
     def _read(self, name: str, read: Callable[[str], T]) -> T:
-        """Read a file of the results by its key."""
+        """Read a file of the results with a function that takes its key.
+
+        Raises
+        ------
+        DamagedResults
+            If it is missing, or cannot be read as what it should be.
+        """
         with reading(self._place.name, name):
             return read(self._place.key(name))
 

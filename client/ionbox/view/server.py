@@ -11,8 +11,11 @@
         /api/why?formula=&adduct=&database=  why an ion is annotated or not
 
 Only requests that name this address are answered, so that a page of somebody else cannot read a
-run through a name that it lets point here; there is nothing that writes. In images infinite
-intensities count as the highest finite one, as in the report; in spectra they are null.
+run through a name that it lets point here (DNS rebinding); there is nothing that writes. In images
+infinite intensities count as the highest finite one, as in the report; in spectra they are null.
+
+`Viewer` is the server, `_QUESTIONS` the table of what can be asked, each a function from a
+`RunReader` and the request's parts to a `Response`.
 """
 
 from __future__ import annotations
@@ -42,12 +45,13 @@ from ionbox.errors import BadQuestion, NotFound, OperateError, Unanswerable
 from ionbox.view.run_reader import RunReader
 
 HOST = "127.0.0.1"
+"""The only address that is listened at, so that no other machine can connect."""
 
 _HTTP_PORT = 80
-"""Browsers leave it out of addresses."""
+"""The port that browsers leave out of addresses."""
 
 _ENTRY = "viewer"
-"""The page's module that starts it."""
+"""The JavaScript module that starts the page."""
 
 _METHODS = "GET, HEAD"
 
@@ -68,7 +72,7 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent back."""
+    """What is sent back: body, its type, status and further headers."""
 
     body: bytes
     content_type: str = "application/json"
@@ -82,11 +86,16 @@ class Viewer(ThreadingHTTPServer):
     Parameters
     ----------
     run : RunReader
-        The run.
+        Answers the page's questions.
     port : int
-        0 for any that is free.
+        Port of this machine; 0 for any that is free.
     debug : bool
-        Show tracebacks.
+        Whether to show tracebacks in the terminal.
+
+    Raises
+    ------
+    OSError
+        If the port is taken or not allowed.
     """
 
     daemon_threads = True  # Ctrl-C does not wait for a download that goes on
@@ -102,13 +111,13 @@ class Viewer(ThreadingHTTPServer):
         self.turns = threading.BoundedSemaphore(_HEAVY_AT_ONCE)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of browsers that went away."""
+        """Complain of an error outside an answer, but not of browsers that went away."""
         error = sys.exc_info()[1]
         if isinstance(error, Exception) and not isinstance(error, ConnectionError | TimeoutError):
             self.complain("a request", error)
 
     def complain(self, what: str, error: Exception) -> None:
-        """Say in the terminal that something failed that should not."""
+        """Say in the terminal that something failed which should not, in a line or whole."""
         if self.debug:
             terminal.complain("".join(traceback.format_exception(error)))
         else:
@@ -116,12 +125,12 @@ class Viewer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Address of the page."""
         return f"http://{HOST}:{self.server_port}/"
 
 
 def own_names(port: int) -> set[str]:
-    """Return what browsers call a viewer at a port."""
+    """Return the values of the ``Host`` header with which browsers ask a viewer at a port."""
     names = (HOST, "localhost")
     return {f"{name}:{port}" for name in names} | set(names if port == _HTTP_PORT else ())
 
@@ -153,7 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is no request for us, a method without ``do_`` among it, in plain text."""
+        """Answer what cannot be a request for us, in plain text.
+
+        The base class calls this, also for a method that has no ``do_…`` here; its own answer
+        would be a page of HTML.
+        """
         status = HTTPStatus(code)
         headers = {"Connection": "close"}  # what follows may be the body that was not read
         if status == HTTPStatus.NOT_IMPLEMENTED:
@@ -164,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(Response(text, "text/plain; charset=utf-8", status, headers))
 
     def _find_stranger(self) -> str:
-        """Say why a request is none of our page's; empty if it is."""
+        """Return why a request does not come from our page or the address bar; empty if it does."""
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             return f"this viewer answers at {self.server.url} only"
         origin = self.headers.get("Origin")
@@ -205,10 +218,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the terminal shows the address."""
+        """Print nothing: the base class would print a line per request below the address."""
 
 
 # --- questions ---
+#
+# Each takes what follows /api/<question>/ in the path, and the query's last value by name.
 
 
 def _run(run: RunReader, path: list[str], query: Query) -> Response:
@@ -218,6 +233,7 @@ def _run(run: RunReader, path: list[str], query: Query) -> Response:
 
 def _tic(run: RunReader, path: list[str], query: Query) -> Response:
     _expect_parts(path, 0)
+    # sums in float64 may be larger than float32 can hold
     tic = np.minimum(make_finite(run.images.tic), np.finfo(np.float32).max)
     return _floats(tic.astype(np.float32))
 
@@ -315,5 +331,5 @@ def _refusal(status: HTTPStatus, sentence: str) -> Response:
 
 
 def _name_error(error: Exception) -> str:
-    """Write what nobody expected in a line."""
+    """Return an unexpected error as one line: its class and text."""
     return " ".join(f"{type(error).__name__}: {error}".split())
