@@ -1,4 +1,7 @@
-"""What a command of the command line is. Nothing heavy is imported here: help stays quick."""
+"""What a command of the command line is: a `Command` declares it, a `Body` carries it out.
+
+Nothing heavy is imported here: help stays quick.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 OK, INVALID, USAGE, FAILED, CANCELLED = 0, 1, 2, 3, 130
+"""Exit codes; `EXIT_CODES` explains them to users."""
 
 EXIT_CODES = """\
 exit codes:
@@ -16,13 +20,29 @@ exit codes:
 """
 
 Add = Callable[[argparse.ArgumentParser], None]
+"""Adds a command's arguments to its parser."""
 
 Body = Callable[[argparse.Namespace], int]
+"""Carries out a command: takes the parsed arguments, returns the exit code."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, what adds its arguments, a line about it, examples, exit codes."""
+    """One command, as `ionbox.cli.main` adds it to the parser.
+
+    Attributes
+    ----------
+    name : str
+        What is typed after ``ionbox``.
+    add : callable
+        Adds its arguments.
+    summary : str
+        A line about it for the list of commands; without a capital and a full stop.
+    examples : str
+        Examples and notes below its help.
+    exit_codes : str
+        What its exit codes mean, below that.
+    """
 
     name: str
     add: Add
@@ -32,7 +52,7 @@ class Command:
 
 
 def import_body(module: str, name: str) -> Body:
-    """Return what carries out a command, imported when it is called."""
+    """Return what carries out a command; its module is imported when it is called."""
 
     def run(options: argparse.Namespace) -> int:
         code: int = getattr(importlib.import_module(module), name)(options)

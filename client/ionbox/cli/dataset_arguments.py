@@ -1,4 +1,8 @@
-"""What can be asked of the commands on datasets. Nothing heavy is imported: help stays quick."""
+"""Arguments and help of ``annotate``, ``check``, ``simulate`` and ``lipids``.
+
+The flags for settings are made from `ionbox_science.setting_table`; ``ionbox submit`` has the same.
+Nothing heavy is imported: help stays quick.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ _COMMANDS = "ionbox.cli.dataset_commands"
 
 
 def dataset_commands() -> tuple[Command, ...]:
-    """Return the commands."""
+    """Return the commands on datasets, in the order in which help lists them."""
     return (
         Command("annotate", _add_annotate, "annotate a dataset", _ANNOTATE),
         Command("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK),
@@ -57,13 +61,14 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each setting of a run; a list's is given once for each entry."""
+    """Add a flag for each setting of a run; that of a list is given once for each entry."""
     add = parser.add_argument_group("settings").add_argument
     for name, setting in SETTINGS.items():
         flag, help_text = f"--{(setting.one or name).replace('_', '-')}", describe(name)
         if name == "databases":
             continue  # files, which other arguments name
         if setting.form == "switch":
+            # None, not False: a switch that is not given leaves a config file's word alone
             add(flag, dest=name, action="store_true", default=None, help=help_text)
         elif setting.form == "texts":
             add(flag, dest=name, action="append", metavar=setting.sample, help=help_text)
@@ -73,7 +78,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def config_layers(options: argparse.Namespace) -> list[ConfigLayer]:
-    """Return what the flags of `add_settings` and ``--config`` say, strongest first."""
+    """Return the layers of settings that were given: flags, then ``--config``, strongest first.
+
+    Raises
+    ------
+    InvalidConfig
+        If a config file cannot be read as one, or several are given that are no pair.
+    """
     from ionbox_cloud.messages import ConfigLayer
 
     from ionbox.datasets.config_files import read_config_files

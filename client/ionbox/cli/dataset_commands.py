@@ -1,4 +1,9 @@
-"""``ionbox annotate``, ``check``, ``simulate`` and ``lipids``."""
+"""``ionbox annotate``, ``check``, ``simulate`` and ``lipids``.
+
+Each function takes the parsed arguments, prints, and returns the exit code; what is refused is
+raised, and printed by `ionbox.cli.main`. The work is done in `ionbox.datasets` and
+`ionbox.simulation`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def annotate(options: argparse.Namespace) -> int:
-    """Annotate a dataset, and show how many ions were found."""
+    """Annotate a dataset, and show how many ions were found, or why the run failed."""
     from ionbox.datasets.annotate import annotate
 
     outcome = annotate(
@@ -81,7 +86,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """Write a dataset with planted ions."""
+    """Write a dataset with planted ions; existing files are replaced with ``--force`` only."""
     from ionbox_science.theory.databases import parse_database
     from ionbox_science.theory.lipids import enumerate_lipids
 
@@ -118,7 +123,7 @@ def simulate(options: argparse.Namespace) -> int:
 
 
 def lipids(options: argparse.Namespace) -> int:
-    """Write a database of lipid species."""
+    """Write a database of lipid species; an existing file is replaced with ``--force`` only."""
     from ionbox.simulation.lipids import write_lipids
 
     _refuse_overwriting(options.out, options.force)

@@ -1,4 +1,8 @@
-"""What a command's first argument means: a results folder, ``s3://…``, a run or a dataset."""
+"""What a command's first argument means: a results folder, ``s3://…``, a run or a dataset.
+
+``ionbox view`` and ``why`` turn it into a `Place`, ``share`` into a file or an object. People
+mistype, so a refusal says all that the word might have meant.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,20 @@ from ionbox.where import Where
 
 
 def find_aws_run(wanted: str, where: Where) -> tuple[Account, Installation, RunState]:
-    """Find a run in AWS by what people typed, which is no folder.
+    """Find a run in AWS by what people typed, which is not a folder.
+
+    Parameters
+    ----------
+    wanted : str
+        Name of a run or its beginning, or of a dataset.
+    where : Where
+        The installation.
 
     Raises
     ------
     OperateError
-        If AWS cannot be asked, or has no such run; a mistyped folder looks like a run's name, so
-        the message is about both.
+        If AWS cannot be asked, or has no such run (then a `NoSuchRun`). A mistyped folder looks
+        like the name of a run, so the message is about both.
     """
     try:
         with plain_errors():
@@ -45,6 +56,7 @@ def find_aws_run(wanted: str, where: Where) -> tuple[Account, Installation, RunS
 
 
 def _or_a_folder(wanted: str, error: OperateError) -> OperateError:
+    """Return an error of the same class that also says what to do if a folder was meant."""
     what, _, remedy = str(error).partition("; ")
     message = f"{describe_path(Path(wanted))}, and {what}; {ADVICE}"
     return type(error)(f"{message}\n  in AWS: {remedy}" if remedy else message)
@@ -60,12 +72,15 @@ def find_place(wanted: str, where: Where, inbox: str | None = None) -> Place:
     where : Where
         Where runs are.
     inbox : str, optional
-        ``s3://BUCKET`` that the ibd is in; not everybody reads that.
+        ``s3://BUCKET`` that the ibd is in, for spectra of a run given by its URL.
 
     Raises
     ------
-    NoResults, OperateError
-        If there are no results, or ``inbox`` is no bucket.
+    NoResults
+        If a run ended there without results.
+    OperateError
+        If there is no such folder or run, it has no results, AWS cannot be asked, or ``inbox`` is
+        not ``s3://BUCKET``.
     """
     place = _find_results(wanted, where)
     if inbox is None:
@@ -90,9 +105,10 @@ def _find_results(wanted: str, where: Where) -> Place:
 
 
 def means_folder(wanted: str) -> bool:
-    """Say whether a word is a folder, and not the name of a run or of a dataset.
+    """Say whether a word means a folder, and not the name of a run or dataset.
 
-    A folder may have the name of a dataset; it is meant if a run left something in it.
+    It does if a run left something in a folder of that name, or if it looks like a path. A folder
+    may by chance have the name of a dataset, so that there is one is not enough.
     """
     if any((Path(wanted) / name).is_file() for name in (RECORD, STATUS)):
         return True
@@ -100,12 +116,12 @@ def means_folder(wanted: str) -> bool:
 
 
 def require_results(run: RunState) -> str:
-    """Return the folder of a run's results.
+    """Return the folder of a run's results in the results bucket.
 
     Raises
     ------
     UserMustAct
-        If it has none.
+        If the run has no results: it is still running or did not succeed.
     """
     if not run.results:
         raise UserMustAct(
@@ -116,7 +132,13 @@ def require_results(run: RunState) -> str:
 
 
 def work_folder_place(root: Path, run: RunState) -> Place:
-    """Return the results of a run of ``ionbox annotate``, where they lie among its caches."""
+    """Return the results of a local run where they lie in its work folder, beside its caches.
+
+    Raises
+    ------
+    UserMustAct
+        If the run has no results.
+    """
     results = Store.open((root / "results").resolve().as_uri(), create=False)
     folder = require_results(run)
     return Place(results, folder, Data(results), find_ibd(root / "results" / folder), run.dataset)

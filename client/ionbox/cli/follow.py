@@ -1,4 +1,7 @@
-"""Following a run in AWS: each state's progress, a line when it changes, until the run ends."""
+"""Following a run: each state's progress, a line when it changes, until the run ends.
+
+For ``ionbox status --follow`` and ``ionbox submit --wait``.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,26 @@ from datetime import datetime
 from ionbox.operate.runs import Runs, RunState
 
 POLL_S = 5.0
-"""How often it is asked how far a run is."""
+"""Seconds between two questions how far a run is."""
 
 
 def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.sleep) -> RunState:
-    """Tell each state's progress until a run has ended; return it as it ended."""
+    """Print each state's progress to standard error until a run has ended.
+
+    Parameters
+    ----------
+    runs : Runs
+        Where the run is.
+    run : RunState
+        The run, as it was found.
+    pause : callable
+        Waits some seconds; a test puts a clock of its own here.
+
+    Returns
+    -------
+    RunState
+        The run as it ended.
+    """
     told: dict[str, str] = {}
     while True:
         for state in runs.progress(run):
@@ -23,7 +41,7 @@ def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.
             if told.get(state.state) != line:
                 told[state.state] = line
                 sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
-        if run.status != "running":
+        if run.status != "running":  # asked after its progress, so the last lines are printed, too
             return run
         pause(POLL_S)
         run = runs.refresh(run)

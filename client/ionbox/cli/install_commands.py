@@ -1,4 +1,8 @@
-"""``ionbox doctor``, ``deploy``, ``destroy``: from parsed arguments to what is printed."""
+"""``ionbox doctor``, ``deploy``, ``destroy``: from parsed arguments to what is printed.
+
+The work is done in `ionbox.operate.doctor` and `ionbox.operate.install`. A command that changes the
+account says what it will do, and asks.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from ionbox.operate.open_runs import aws_runs
 
 @command
 def doctor(options: argparse.Namespace) -> int:
-    """Show what stands in the way and which settings suit the account."""
+    """Show what stands in the way, and which settings suit the account."""
     where = read_where(options)
     found = examine(open_account(where), where.stack, probe_memory=options.probe_memory)
     show.show_findings(found.findings)
@@ -31,13 +35,14 @@ def doctor(options: argparse.Namespace) -> int:
 
 @command
 def deploy(options: argparse.Namespace) -> int:
-    """Check the account, ask, install."""
+    """Check the account, show the settings, ask, and install or update."""
     where = read_where(options)
     account = open_account(where)
     given = install.parse_context(options.context)
     found = examine(account, options.stack, probe_memory=options.probe_memory)
     show.show_findings(found.findings)
     _refuse_unfit(found)
+    # what was given beats what suits the account, and that beats cdk.json
     context = {**found.context, **given, "stack_name": options.stack}
     make = install.make_command(context)
     terminal.say(
@@ -70,7 +75,7 @@ def _refuse_unfit(found: Examination) -> None:
 
 @command
 def destroy(options: argparse.Namespace) -> int:
-    """Say what goes and what stays, ask, remove."""
+    """Say what goes and what stays, ask, and remove the stack."""
     account = open_account(read_where(options))
     if account.describe_stack(options.stack) is None:
         account.find_installation(options.stack)  # raises, with the sentence for it
@@ -89,6 +94,7 @@ def destroy(options: argparse.Namespace) -> int:
 
 
 def _say_what_goes(account: Account, installation: Installation) -> None:
+    """Say what is deleted and what is kept; refuse as long as runs are on."""
     running = [
         run.name
         for run in aws_runs(account, installation).executions.recent(100)

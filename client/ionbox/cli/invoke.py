@@ -4,7 +4,9 @@
 
     python -m ionbox.cli.invoke plan_run tests/events/plan_run.json
 
-What the handler prints goes to standard error, its answer to standard output.
+What the handler prints goes to standard error, its answer to standard output. For developers of
+handlers: no state machine, no Lambda, and a debugger can stop in it. Events to begin with are in
+``tests/events``.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from ionbox.local.errors import InvalidEvent, LocalError
 from ionbox.local.functions import IONBOX, Function, Project, find_function, read_functions
 from ionbox.local.runtime import Answer, Call, StoreUrls, answer_call, handler_environment
 
-_FOLDER = Path(".ionbox-invoke")
+_FOLDER = Path(".ionbox-invoke")  # of the work and results stores, in the current folder
 
 
 def main(arguments: Sequence[str] | None = None, project: Project = IONBOX) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; return the exit code, 0 if the handler answered."""
     options = _parse(arguments)
     try:
         function = _find(read_functions(project), options.function)
@@ -56,7 +58,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _find(functions: Mapping[str, Function], name: str) -> Function:
-    for function in functions.values():  # lowest rung first
+    # by state or folder, as people name it: of several memory sizes the first, which is the lowest
+    for function in functions.values():
         if name in (function.state, function.handler.parent.name):
             return function
     return find_function(functions, name)

@@ -1,4 +1,9 @@
-"""The ``ionbox`` command."""
+"""The ``ionbox`` command: builds the parser of all commands, runs one, and turns errors into codes.
+
+Errors end here: what a command raises on purpose is printed as a sentence, or with ``--debug`` as a
+traceback. Anything else is a mistake of ours and stays a traceback. (``ionbox compare`` ends its
+own, for it has diff's exit codes.)
+"""
 
 from __future__ import annotations
 
@@ -40,11 +45,22 @@ _SIGNED = {
     for setting in SETTINGS.values()
     if setting.sample.endswith("X")
 }
-"""Flags whose values may begin with a minus."""
+"""Flags whose values may begin with a minus, such as ``--adduct``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What was typed after ``ionbox``; that of this process if not given.
+
+    Raises
+    ------
+    SystemExit
+        Always, with the exit code.
+    """
     try:
         try:
             code = _run(sys.argv[1:] if arguments is None else arguments)
@@ -61,6 +77,7 @@ def _run(arguments: Sequence[str]) -> int:
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
+    # parse_args would complain of an unknown flag with the usage of ionbox, not of the command
     options, unknown = parser.parse_known_args(_join_signed(arguments))
     if unknown:
         options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -91,6 +108,8 @@ def _join_signed(arguments: Sequence[str]) -> list[str]:
 
 def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
+    # SUPPRESS, since --debug may also stand before the command: a default of the command's own
+    # parser would take back what was given there
     common.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
     )

@@ -1,4 +1,7 @@
-"""What can be asked of the operator commands. Nothing heavy is imported here: help stays quick."""
+"""Arguments and help of the operator commands, from ``deploy`` to ``destroy``.
+
+Nothing heavy is imported here: help stays quick.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,7 @@ def _add_destroy(parser: argparse.ArgumentParser) -> None:
 
 
 def operator_commands() -> tuple[Command, ...]:
-    """Return the commands."""
+    """Return the operator commands, in the order in which help lists them."""
     return (
         Command("deploy", _add_deploy, "install ionbox on AWS, or update it", _DEPLOY),
         Command("doctor", _add_doctor, "say whether an AWS account is fit for ionbox", _DOCTOR),

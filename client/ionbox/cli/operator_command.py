@@ -1,4 +1,4 @@
-"""What operator commands have in common: errors in plain words, and asking first."""
+"""What commands that talk to AWS have in common: errors in plain words, and asking first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ionbox.errors import UserMustAct
 
 
 def command(body: Body) -> Body:
-    """Let a command's AWS errors be sentences; with ``--debug`` they stay what they are."""
+    """Turn what AWS raises in a command into sentences; with ``--debug`` it stays as it is."""
 
     @functools.wraps(body)
     def run(options: argparse.Namespace) -> int:
@@ -25,12 +25,19 @@ def command(body: Body) -> Body:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask; anything but yes ends the command.
+    """Ask a question with yes or no; anything but yes ends the command.
+
+    Parameters
+    ----------
+    question : str
+        What will be done, with a question mark.
+    yes : bool
+        Whether ``--yes`` was given, so that nobody is asked.
 
     Raises
     ------
     UserMustAct
-        If nobody is there to ask, or the answer is no.
+        If the answer is not yes, or standard input is no terminal where somebody could answer.
     """
     if yes:
         return

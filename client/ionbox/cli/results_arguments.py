@@ -1,4 +1,4 @@
-"""What can be asked of the commands on results. Nothing heavy is imported: help stays quick."""
+"""Arguments and help of ``export`` and ``compare``. Nothing heavy is imported: help stays quick."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLACE = "results folder, or s3://BUCKET/results/DATASET/RUN"
 
 
 def result_commands() -> tuple[Command, ...]:
-    """Return the commands."""
+    """Return the commands on results, in the order in which help lists them."""
     return (
         Command("export", _add_export, "write results in another software's format", _EXPORT),
         Command(

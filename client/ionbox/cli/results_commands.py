@@ -1,4 +1,7 @@
-"""``ionbox export`` and ``ionbox compare``."""
+"""``ionbox export`` and ``ionbox compare``: from parsed arguments to what is printed.
+
+The work is done in `ionbox.exports` and `ionbox.compare`.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,13 @@ if TYPE_CHECKING:
     from ionbox.compare.comparison import Comparison, Difference
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
+"""Exit codes of ``ionbox compare``, those of diff."""
 
-_LISTED = 10
+_LISTED = 10  # ions of each kind of change that are printed by name
 
 
 def export_results(options: argparse.Namespace) -> int:
-    """Write results in a format."""
+    """Write results in another software's format, and say how many ions there are."""
     from ionbox.exports import export
     from ionbox.reading.nearby import find_results
     from ionbox.run import Run
@@ -41,7 +45,11 @@ def export_results(options: argparse.Namespace) -> int:
 
 
 def compare_results(options: argparse.Namespace) -> int:
-    """Show what differs; exit codes are those of diff."""
+    """Show what differs between two tables; exit codes are those of diff.
+
+    So errors end here, and not in `ionbox.cli.main`, whose code for invalid input means "different"
+    to scripts that expect diff.
+    """
     try:
         return _compare(options)
     except terminal.OutputClosed:
@@ -81,7 +89,11 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def write_comparison(found: Comparison, out: Path) -> None:
-    """Write ``compare.csv`` and ``compare.svg`` into a folder; older ones are replaced."""
+    """Write ``compare.csv`` and ``compare.svg`` into a folder; older ones are replaced.
+
+    Names of molecules' parts come from tables that strangers may have made, so cells are guarded
+    from spreadsheets.
+    """
     from ionbox_science.csv_cells import guard_but_modifiers
 
     from ionbox.compare.scatter_plot import draw_comparison

@@ -1,4 +1,8 @@
-"""``ionbox list``, ``status``, ``logs``, ``cancel``, ``redrive``, ``fetch``."""
+"""``ionbox list``, ``status``, ``logs``, ``cancel``, ``redrive``, ``fetch``.
+
+From parsed arguments to what is printed; the work is done in `ionbox.operate`. Each finds the run
+that is meant, in AWS or with ``--local`` on this machine, and returns the exit code.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from ionbox.where import Where
 
 @command
 def list_runs(options: argparse.Namespace) -> int:
-    """List recent runs, and what waits."""
+    """List recent runs, and on AWS how many wait or could not be started."""
     where = read_where(options)
     runs = open_runs(where)
     found = runs.recent(options.last)
@@ -53,7 +57,7 @@ def _say_what_waits(account: Account, installation: Installation) -> None:
 
 @command
 def status(options: argparse.Namespace) -> int:
-    """Say how far a run is, or follow it to its end."""
+    """Say how far a run is; with ``--follow``, until it has ended."""
     where = read_where(options)
     runs = open_runs(where)
     run = runs.find(options.wanted)
@@ -70,7 +74,7 @@ def status(options: argparse.Namespace) -> int:
 
 @command
 def logs(options: argparse.Namespace) -> int:
-    """Show a run's log."""
+    """Show what a run logged; with ``--follow``, until it has ended."""
     where = read_where(options)
     runs = open_runs(where)
     run = runs.find(options.wanted)
@@ -141,7 +145,7 @@ def _redrive_dead_letters(account: Account, installation: Installation) -> int:
 
 @command
 def fetch(options: argparse.Namespace) -> int:
-    """Copy a run's results."""
+    """Copy a run's results into a folder."""
     runs = open_runs(read_where(options))
     run = runs.find(options.wanted)
     with show.transfers() as starting:

@@ -1,4 +1,8 @@
-"""A run's report for others: an expiring link, or the file itself."""
+"""A run's report for others: an expiring link, or the file itself; ``ionbox share``.
+
+A report in AWS gets a presigned URL, which works without an AWS account; a local one is a file to
+pass on.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +22,32 @@ from ionbox.reading.place import S3
 from ionbox.where import Where
 
 MAX_DAYS = 7
-"""S3 signs no link for longer."""
+"""For how many days S3 signs a link at most."""
 
 
 def share_report(wanted: str, where: Where, days: float) -> list[str]:
-    """Return lines with a link to a report and what ends it, or how to pass on a local one.
+    """Make a link to a run's report, or say how a local report is passed on.
 
     Parameters
     ----------
     wanted : str
-        As of `find_place`.
+        A results folder, ``s3://…``, or the name of a run or dataset.
     where : Where
         Where runs are.
     days : float
-        How long the link is to work.
+        How many days the link is to work, at most `MAX_DAYS`.
+
+    Returns
+    -------
+    list of str
+        Lines to print: the link or the file first, then how long it works and what ends it.
 
     Raises
     ------
     UserMustAct
-        If there is no report, or the link could not live so long.
+        If there is no such run or report, or no link can work so long.
+    NoResults
+        If a run ended in that folder without results.
     """
     if not 0 < days <= MAX_DAYS:
         raise UserMustAct(f"--days: S3 makes links for at most {MAX_DAYS} days, got {days:g}")
@@ -75,7 +86,7 @@ def _share_object(account: Account, bucket: str, key: str, life: timedelta) -> l
         raise UserMustAct(
             f"these results have no {REPORT}; annotating the dataset again with --force writes it"
         )
-    # other signatures live shorter, and buckets' own names work in every region
+    # every region takes this signature, and a host that is named after the bucket
     config = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
     client = account.session.client("s3", region_name=account.region, config=config)
     link = client.generate_presigned_url(
@@ -94,7 +105,11 @@ def _share_object(account: Account, bucket: str, key: str, life: timedelta) -> l
 
 
 def describe_end(ends: datetime, credentials: Any) -> list[str]:
-    """Say when a link ends: at its time, or before that with the credentials that signed it."""
+    """Return lines on when a link ends: at its time, or with the credentials that signed it.
+
+    botocore keeps the expiry of temporary credentials in a private attribute; if it has none, only
+    their token shows that they are temporary.
+    """
     lines = [f"works for whoever has it until {_when(ends)}; there is no way to count visits"]
     expiry: datetime | None = getattr(credentials, "_expiry_time", None)
     if expiry is not None and expiry < ends:

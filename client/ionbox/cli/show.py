@@ -1,4 +1,8 @@
-"""How runs, states, findings and transfers look in a terminal."""
+"""How runs, states, findings and transfers look in a terminal; for the operator commands.
+
+What the work returned comes in (`RunState`, `StateProgress`, `CheckLine`, `LogLine`), and is
+printed with `ionbox.terminal`. At the end: how times, durations, prices and sizes are written.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +41,11 @@ _STYLES = {
     "ERROR": "bold red",
     "WARNING": "yellow",
 }
-_NOTHING = "-"
+_NOTHING = "-"  # in a table, for what is not known or not there
 _DOLLARS = {True: "dollars", False: "dollars on AWS"}
-"""Headings: what was paid, and what would have been."""
+"""Headings by whether calls are billed: what was paid, or what AWS would have taken."""
 
-_WIDEST = 400
+_WIDEST = 400  # columns that a table may have, whatever the terminal's width
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -49,7 +53,7 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 def _print_whole(table: Table) -> None:
-    """Print a table as wide as it is: names are there to be copied, so none is cut short."""
+    """Print a table in its full width: names are there to be copied, so none may be cut short."""
     console = _console()
     console.width = max(console.width, _WIDEST)
     console.print(table)
@@ -115,7 +119,15 @@ def _states_table(states: Sequence[StateProgress], *, billed: bool) -> Table:
 
 
 def next_step(run: RunState, options: str) -> None:
-    """Print what people usually do next; ``options`` are the flags that lead to the same place."""
+    """Print the command that people usually type next.
+
+    Parameters
+    ----------
+    run : RunState
+        The run that was shown.
+    options : str
+        Flags that lead to the same installation or work folder, each after a space.
+    """
     name = f"{run.name}{options}"
     if run.status == "succeeded":
         out = shlex.quote(run.dataset or "results")
@@ -139,7 +151,7 @@ def show_findings(findings: Sequence[CheckLine]) -> None:
 
 
 def show_log_line(line: LogLine, *, debug: bool) -> None:
-    """Print a line of a log; its traceback only if asked for."""
+    """Print a line of a log, and of a traceback the last line only unless ``debug`` is set."""
     head = f"{line.when.astimezone():%H:%M:%S}  {line.state:<26}"
     text = Text(head).append(f"{line.level:<8}", style=_STYLES.get(line.level, ""))
     _console().print(text.append(line.text, style="none"))
@@ -152,8 +164,9 @@ def show_log_line(line: LogLine, *, debug: bool) -> None:
 def transfers() -> Iterator[Callable[[str, str, int], Callable[[int], None]]]:
     """Show a bar for each file that is sent or fetched.
 
-    Yields what to call with a name, what becomes of it, and its bytes; that answers with what to
-    tell arrived bytes to. Without a terminal each file is one plain line.
+    Yields a function to call before each file, with its name, what is done with it (``uploading``,
+    say) and its size in bytes. It returns a function to call with numbers of bytes, as they are
+    done. If standard error is not a terminal, a plain line per file is printed instead of a bar.
     """
     console = _console(stderr=True)
     columns = (
@@ -175,12 +188,12 @@ def transfers() -> Iterator[Callable[[str, str, int], Callable[[int], None]]]:
 
 
 def when(moment: datetime | None) -> str:
-    """Return a time in the local zone."""
+    """Return a time in the local zone, to the minute."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else _NOTHING
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration as people say it."""
+    """Return a duration as people say it: ``2 h 05 min``, ``3 min 20 s``, ``8 s``."""
     if seconds is None:
         return _NOTHING
     minutes, rest = divmod(round(seconds), 60)
@@ -191,12 +204,12 @@ def duration(seconds: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """Return an amount with the digits that matter."""
+    """Return an amount with the digits that matter: two decimals from 1 dollar on, four below."""
     if amount is None:
         return _NOTHING
     return f"{amount:.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
 def megabytes(n_bytes: int) -> str:
-    """Return a size."""
+    """Return a size in MB, or from 1 GB on in GB; powers of ten."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"

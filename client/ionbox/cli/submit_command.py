@@ -1,4 +1,8 @@
-"""``ionbox submit``: check here, send, and if asked to, wait for the run's end."""
+"""``ionbox submit``: check here, send, and if asked to, wait for the run's end.
+
+What is sent is planned and sent by `ionbox.operate.submission`. Waiting is the hard part: an upload
+has no answer, so the run that it starts is found among the newest by the key of its imzML.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +38,13 @@ from ionbox.operate.submission import (
 from ionbox.operate.upload import Upload, Uploader
 
 SKEW = timedelta(seconds=30)
-"""By how much this machine's clock may be ahead of AWS's."""
+"""By how much this machine's clock may be ahead of AWS's, and a run seem to begin too early."""
 
 _SEARCHED = 200
-"""How many of the newest runs are looked through for one of the same files."""
+"""How many of the newest runs are searched for one of the same files."""
 
 _SOON_S = 90.0
-"""Within that time a new upload usually starts a run, if there is a free place."""
+"""Seconds within which a new upload usually starts a run, if there is a free place."""
 
 
 @command
@@ -71,7 +75,7 @@ def submit(options: argparse.Namespace) -> int:
 
 
 def _send(submission: Submission, uploader: Uploader) -> int:
-    """Send what is to be sent, with a bar for each file; return its bytes."""
+    """Send a submission, with a bar for each file; return the bytes that had to be sent."""
     with show.transfers() as bars:
 
         def starting(upload: Upload, what: str) -> Callable[[int], None]:
@@ -87,7 +91,10 @@ def _is_fit(
     *,
     accept_profile: bool,
 ) -> bool:
-    """Say what is wrong with a dataset; missing settings are wrong too."""
+    """Print what is wrong with a dataset; return whether it can be sent.
+
+    Missing settings are wrong, too: no one is there to ask when the run begins.
+    """
     report = check(dataset.imzml, config, accept_profile=accept_profile, defaults=defaults)
     terminal.warn(report.warnings)
     for message in report.errors:
@@ -130,14 +137,26 @@ def wait_for_start(
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Execution:
-    """Return the run that an upload started, or the one that has annotated the same files before.
+    """Wait for the run that an upload starts.
 
-    A dataset that is already annotated, or being annotated, starts no run of its own.
+    A dataset that is already annotated, or being annotated, starts no run of its own; then the
+    earlier run of the same files is returned.
+
+    Parameters
+    ----------
+    executions : AttemptList
+        Attempts of the installation.
+    key : str
+        Key of the imzML in the inbox.
+    since : datetime
+        Runs that began before cannot be the one.
+    pause, clock : callable
+        Wait some seconds, and tell seconds that passed; a test puts a clock of its own here.
 
     Raises
     ------
     OperateError
-        If nothing has started after a while and nothing runs that it could be waiting for.
+        If nothing has started after a while, though no run is on that it could be waiting for.
     """
     begun, told = clock(), False
     while True:
@@ -163,7 +182,7 @@ def wait_for_start(
 
 
 def _find_earlier(executions: AttemptList, key: str) -> Execution | None:
-    """Return the newest run of a dataset if it succeeded or is on."""
+    """Return the newest run of an imzML if it succeeded or is on, else None."""
     for execution in executions.complete(executions.recent(_SEARCHED)):
         if execution.imzml_key == key:
             return execution if execution.state in {"running", "succeeded"} else None

@@ -1,4 +1,7 @@
-"""What can be asked of ``view``, ``why`` and ``share``. Nothing heavy is imported here."""
+"""Arguments and help of ``view``, ``why`` and ``share``.
+
+Nothing heavy is imported here: help stays quick.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def _add_share(parser: argparse.ArgumentParser) -> None:
 
 
 def viewer_commands() -> tuple[Command, ...]:
-    """Return the commands that look at results."""
+    """Return the commands that look at results, in the order in which help lists them."""
     return (
         Command("view", _add_view, "look at a run in the browser", _VIEW),
         Command("why", _add_why, "say why an ion is annotated or not", _WHY),

@@ -1,4 +1,7 @@
-"""``ionbox view``, ``why`` and ``share``."""
+"""``ionbox view``, ``why`` and ``share``: from parsed arguments to what is printed or served.
+
+The work is done in `ionbox.view` and ``share_command.py``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from ionbox.cli.share_command import share_report
 from ionbox.cli.where_arguments import read_where
 from ionbox.view.run_reader import RunReader
 
-_SIGNS = {True: "yes", False: "no", None: ""}
+_SIGNS = {True: "yes", False: "no", None: ""}  # whether a finding holds; None: a fact only
 _HIGHEST_PORT = 65535
 
 
@@ -70,7 +73,13 @@ def why(options: argparse.Namespace) -> int:
 
 
 def _refuse_ion(formula: str) -> None:
-    """Refuse the name of an ion where a formula belongs."""
+    """Refuse the name of an ion where the formula of a molecule belongs.
+
+    Raises
+    ------
+    InvalidConfig
+        If the text has a sign or a bracket in it; the adduct belongs into ``--adduct``.
+    """
     if set(formula) & set("+-[]"):
         raise InvalidConfig(
             f"--formula: '{formula}' is more than a formula; put the adduct into --adduct, such "

@@ -1,4 +1,8 @@
-"""The flags that say where runs are, and what they say. Nothing heavy is imported here."""
+"""The flags that say where runs are (``--stack``, ``--local``, …): added, read, and written again.
+
+`read_where` makes a `Where` of them; `write_flags` makes flags of a `Where`, for commands that are
+suggested to users. Nothing heavy is imported here: help stays quick.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,15 @@ from ionbox.work_folder import default_work_folder
 
 
 def add_where(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
-    """Add the flags that say where runs are; ``local`` if that may be this machine."""
+    """Add the flags that say where runs are.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser of the command.
+    local : bool
+        Whether the command also works on runs of this machine.
+    """
     add = parser.add_argument_group("where").add_argument
     add("--stack", default=DEFAULT_STACK, metavar="NAME", help="CloudFormation stack (%(default)s)")
     add("--profile", metavar="NAME", help="AWS profile (default: as the AWS command line)")
@@ -22,7 +34,7 @@ def add_where(parser: argparse.ArgumentParser, *, local: bool = False) -> None:
 
 
 def read_where(options: argparse.Namespace) -> Where:
-    """Return what the flags of `add_where` say."""
+    """Return the place that the flags of `add_where` mean."""
     work: Path | None = getattr(options, "work", None)
     if work is None and getattr(options, "local", False):
         work = default_work_folder()
@@ -30,7 +42,10 @@ def read_where(options: argparse.Namespace) -> Where:
 
 
 def write_flags(where: Where) -> str:
-    """Return the flags that lead a further command to the same place, each after a space."""
+    """Return the flags that lead a further command to the same place, each after a space.
+
+    Flags that only repeat a default are left out.
+    """
     is_usual = where.work == default_work_folder()
     given = {
         "profile": where.profile,
