@@ -81,7 +81,7 @@ class StoredImages:
 
 
 def list_images(databases: Sequence[Annotations]) -> ImageList:
-    """List the distinct ion formulas of all annotations by m/z, as arrays of an `ImageList`.
+    """List the distinct ion formulas of all annotations by m/z.
 
     By m/z, so that the windows of an item lie close together in the segments.
     """
