@@ -51,6 +51,7 @@ def console(*, stderr: bool = False) -> Console:
     """Return rich's console for a stream: no markup, no highlighting, no wrapping of lines."""
     from rich.console import Console
 
+    # rich's own console ends the process on a broken pipe; our exit code would be lost
     class PipedConsole(Console):
         def on_broken_pipe(self) -> None:
             raise OutputClosed

@@ -170,6 +170,7 @@ def wait_for_start(
             if earlier is not None:
                 terminal.say(f"the same files are run {earlier.name}; nothing new was started")
                 return earlier
+            # if others are on, it may be waiting for a free place; else something is wrong
             if not any(execution.state == "running" for execution in newest):
                 raise OperateError(
                     "no run has started, though none is running that it could wait for; 'ionbox "

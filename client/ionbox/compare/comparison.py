@@ -101,6 +101,7 @@ def compare(a: Side, b: Side, tolerance: float = TOLERANCE) -> Comparison:
     if not tolerance >= 0:  # written so that NaN is refused, too
         raise InvalidConfig(f"tolerance: expected a number of 0 or more, got {tolerance}")
     key = [*KEY, *(["database"] if a.databases & b.databases else [])]
+    # rows of a side are in order of FDR, so the first of an ion is its best
     left, right = (
         side.frame.drop_duplicates(key)[[*key, *METRICS]].reset_index(drop=True) for side in (a, b)
     )

@@ -143,7 +143,7 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     if outcome.record is not None:
         if older not in ("", outcome.record.run_id):
             status = replace(status, replaced_results=older)
-        (out / RECORD).unlink(missing_ok=True)
+        (out / RECORD).unlink(missing_ok=True)  # from here to the end the folder is not whole
         source = results / (status.results or "")
         for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
             _replace(entry, out / entry.name)

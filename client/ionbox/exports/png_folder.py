@@ -50,6 +50,7 @@ def _write_image(
     formula, adduct = selection.ions.index[row]
     top = float(image.max(initial=0))
     per_level = top / _TOP
+    # an image of zeros only has no scale, and stays what it is
     levels = np.rint(image / per_level) if per_level else image
     name = f"{row + 1:05}_{safe_name(ion['ion'])}.png"
     (out / name).write_bytes(encode_png(levels.astype(np.uint16)))

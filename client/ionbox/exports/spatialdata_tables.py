@@ -58,6 +58,7 @@ def to_spatialdata(
     models = need("spatialdata.models", "SpatialData exports")
     transformations = need("spatialdata.transformations", "SpatialData exports")
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
+    # how spatialdata ties rows of the table to the points: a region, and an instance in it
     table.obs["instance_id"] = table.obs.index.astype(int)
     table.obs.index.name = "index"
     # pandas' newer type of text cannot be written by every version of anndata

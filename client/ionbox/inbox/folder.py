@@ -67,6 +67,7 @@ class FolderInbox:
             raise InvalidConfig("folder: an inbox on this machine has none; leave it out")
         if not replace_other:
             self._refuse_replacing(dataset, name)
+        # a dataset is named as its files are, so files of that name are linked to the user's
         with tempfile.TemporaryDirectory() as linked:
             named = find_dataset(link_dataset(dataset, Path(linked), name))
             outcome = annotate_in(self._work, named, databases, config)

@@ -274,6 +274,7 @@ class Inbox:
         found = [each for each in self.datasets(name) if each.name == name]
         if not found:
             raise NotInResults(f"no run of a dataset named '{name}'; datasets() lists them")
+        # without any results, opening the newest run raises with the reason it has none
         done = [each for each in found if each.results_uri]
         return (done or found)[0].open()
 

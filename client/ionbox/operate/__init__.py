@@ -1,4 +1,4 @@
-"""What people who run ionbox do: install, submit, watch, stop, repeat, fetch, remove.
+"""Commands for people who run ionbox: install, submit, watch, stop, repeat, fetch, remove.
 
 Functions here do the work and return what happened; the parsers and all printing are in
 `ionbox.cli`. AWS comes in as an `ionbox.account.Account` and an `Installation`. What lists and

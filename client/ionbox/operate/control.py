@@ -40,6 +40,7 @@ def cancel(account: Account, installation: Installation, run: RunState) -> int:
     UserMustAct
         If the run has ended and no task of it is left: there is nothing to stop.
     """
+    # looked for even if the run has ended: a task may outlive its execution
     tasks = _tasks(account, installation, run.name)
     if run.execution.state != "running" and not tasks:
         raise UserMustAct(f"run {run.name} is not running: it is {run.status}")

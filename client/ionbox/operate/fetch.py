@@ -82,6 +82,7 @@ def fetch_results(
     paths = {key: out / key.removeprefix(f"{run.results}/") for key in sizes}
     missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
     tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
+    # the record comes last: a folder that has one is taken for whole
     first = [key for key in missing if not key.endswith(f"/{RECORD}")]
     with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
         copies = [threads.submit(_copy, store, key, paths[key], sizes[key], tell) for key in first]

@@ -162,6 +162,7 @@ class Uploader:
         if not found:
             created = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key)
             return str(created["UploadId"]), {}
+        # its parts may be of an older file of that name: each is compared before it counts as sent
         upload_id = str(max(found, key=lambda up: up["Initiated"])["UploadId"])
         parts = self._s3.get_paginator("list_parts").paginate(
             Bucket=self._bucket, Key=key, UploadId=upload_id

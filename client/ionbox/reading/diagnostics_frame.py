@@ -42,7 +42,7 @@ def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
     place = np.full(table.n_ions + 1, NO_ION, np.int64)  # the last entry is that of NO_ION
     place[scores.ion] = np.arange(len(scores.ion))
     formula, modifier, ion, fdr = _pairs(table, scored.fdr)
-    found = place[ion] != NO_ION
+    found = place[ion] != NO_ION  # an ion without any peak was not scored
     formula, modifier, ion, fdr = formula[found], modifier[found], ion[found], fdr[found]
     row = place[ion]
     parts = np.array(_modifier_parts(table), dtype=object).reshape(-1, 3)

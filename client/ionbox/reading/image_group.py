@@ -112,6 +112,7 @@ class ImageGroup:
                 f"there is no image {row}/{isotope}: the run has {n_ions} ions with {n_isotopes} "
                 "isotope images each"
             )
+        # a chunk is the least that is decompressed, so all of it is kept for the neighbours
         chunk, place = divmod(row, self._images.chunks[0])
         read = functools.partial(self._read_chunk, chunk, isotope)
         image: Float32s = self._recent.get((chunk, isotope), read)[place]

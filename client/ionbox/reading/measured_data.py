@@ -96,6 +96,7 @@ class MeasuredData:
         if not (math.isfinite(ppm) and 0 < ppm <= _MAX_PPM):
             raise BadQuestion(f"ppm: expected a number above 0, at most {_MAX_PPM:g}, got {ppm}")
         with self.open_segments() as segments:
+            # from the segments' indices, before anything is read that may not fit into memory
             n_peaks = segments.count_peaks(*window_bounds(np.array([mz]), ppm))
             if n_peaks > MAX_WINDOW_PEAKS:
                 raise BadQuestion(

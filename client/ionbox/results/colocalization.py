@@ -119,6 +119,7 @@ class RunColocalization(RunFacts):
         (place,) = np.nonzero(found.ion == ion)
         if not place.size:
             raise NotInResults(f"{ion} was not annotated; the column 'ion' of results() has names")
+        # an ion with fewer partners than are kept is filled up at its end
         partner = found.partner[place[0]]
         partner = partner[partner >= 0]
         coefficient = found.coefficient[place[0], : partner.size]

@@ -111,7 +111,7 @@ def _between(name: str, column: str) -> Callable[[pd.DataFrame, Any], Chosen]:
         lowest, highest = value.get("min"), value.get("max")
         if not all(bound is None or is_number(bound) for bound in (lowest, highest)):
             raise InvalidConfig(f"{name}: 'min' and 'max' are numbers, got {value!r}")
-        chosen = frame[column].notna()
+        chosen = frame[column].notna()  # without a value a row is in no range
         if lowest is not None:
             chosen &= frame[column] >= lowest
         if highest is not None:

@@ -99,7 +99,7 @@ class Viewer(ThreadingHTTPServer):
     """
 
     daemon_threads = True  # Ctrl-C does not wait for a download that goes on
-    request_queue_size = 64
+    request_queue_size = 64  # a page asks for many images at once
 
     def __init__(self, run: RunReader, port: int = 0, *, debug: bool = False) -> None:
         super().__init__((HOST, port), _Handler)
