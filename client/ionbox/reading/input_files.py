@@ -57,10 +57,11 @@ def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None
         raise InvalidConfig(f"base_name: '{base_name}' cannot be a file's name; give one without /")
     imzml_key = _find_imzml(ibd.store, ibd_key)
     folder.mkdir(parents=True, exist_ok=True)
-    digests = {imzml_key: ("sha256", record.dataset.imzml_sha256)}
     checksum = record.dataset.ibd_checksum
-    if checksum is not None:
-        digests = {ibd_key: (checksum.algorithm, checksum.digest), **digests}
+    digests = {
+        ibd_key: (checksum.algorithm, checksum.digest) if checksum else ("sha256", ""),
+        imzml_key: ("sha256", record.dataset.imzml_sha256),
+    }
     for key, (algorithm, digest) in digests.items():
         name = PurePosixPath(key)
         path = folder / f"{base_name or name.stem}{name.suffix}"
