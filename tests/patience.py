@@ -12,7 +12,7 @@ from typing import Any
 PATIENCE_S = 120.0
 """For what takes seconds where nothing else runs."""
 
-RUN_S = 600.0
+RUN_S = 1800.0
 """For a program, compiler or suite of tests that runs to its end."""
 
 

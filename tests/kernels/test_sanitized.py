@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,12 +158,11 @@ def test_clang_catches_errors(function: str, by_clang: Sanitized) -> None:
     assert function in done.stderr
 
 
-def test_kernel_tests_pass_under_sanitizers(by_gcc: Sanitized, by_clang: Sanitized) -> None:
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_kernel_tests_pass_under_sanitizers(compiler: str, request: pytest.FixtureRequest) -> None:
     """Hypothesis tries fewer examples than without them."""
     everything = [*OTHERS, *SORTING, *IMZML]
     assert len(OTHERS) > 3
     assert all(file.is_file() for file in everything)
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(each.run_tests, everything) for each in (by_gcc, by_clang)]
-        for run in runs:
-            run.result(patience.RUN_S)
+    sanitized: Sanitized = request.getfixturevalue(f"by_{compiler}")
+    sanitized.run_tests(everything)
