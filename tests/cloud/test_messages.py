@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import json
 import pkgutil
@@ -53,6 +54,7 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@functools.cache  # a strategy takes longer to build than to draw from
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """All values a field of a type may have."""
     if kind in SIMPLE:
