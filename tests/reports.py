@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from builders import build_annotations, build_database, draw_blob
-from ionbox_cloud.report.page_data import Overview, make_report
+from ionbox_cloud.report.report_file import Overview, make_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.run_record import (
     Bill,

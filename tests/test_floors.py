@@ -68,6 +68,7 @@ CLOUD = House(
         "stored",
         "run_record",
         "run_totals",
+        "describe_run",
         "report",
         "events",
     ),

@@ -7,6 +7,7 @@ spectrometrist the inner one without knowing AWS.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,3 +119,10 @@ def test_only_the_store_touches_storage() -> None:
 def test_handlers_do_not_know_object_storage_or_the_control_plane() -> None:
     for path, names in imports(HANDLERS).items():
         assert not names & {"boto3", "botocore", "obstore", "zarr", "json"}, path
+
+
+def test_sections_of_docstrings_are_not_run_into_a_line() -> None:
+    section = re.compile(r"(Notes|Raises|Returns|Parameters|Attributes|Examples) -{3,}")
+    for ring in RINGS:
+        for path in ring.files:
+            assert not section.search(path.read_text("utf-8")), path

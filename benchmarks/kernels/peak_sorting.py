@@ -11,7 +11,7 @@ from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.store import Store
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import Peaks, read_peaks
-from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.peak_sorting import sort_in_memory
 from oracles.peak_sorting import sort_peaks, sum_intensity
 
 from benchmarks.kernels import Answer, Contender, Contenders
@@ -38,7 +38,7 @@ def _contenders(path: Path, header: ImzmlHeader) -> Contenders:
     peaks = read_peaks(header, read_range)
 
     def sort_with_kernel() -> Answer:
-        found = sort_spectra(header, read_range)
+        found = sort_in_memory(header, read_range)
         return [*_columns(found.peaks), found.tic]
 
     def sort_with_numpy() -> Answer:

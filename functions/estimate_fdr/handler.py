@@ -1,5 +1,7 @@
 """EstimateFdr: rank targets against decoys, per database; list the ions to draw.
 
+The estimate itself is `ionbox_science.scoring.fdr.estimate_fdr`.
+
 Gathers AnnotateSegments. Reads all scores, the ion tables and the patterns of what was found;
 writes ``runs/<run>/annotations-<n>.npz`` and ``diagnostics/<database>.npz`` per database, lays out
 ``ion_images.zarr``, and writes the items of RenderImages.

@@ -1,5 +1,7 @@
 """PublishResults: table, images' overview, report, and the run record, which is written last.
 
+The page is made by `ionbox_cloud.report.report_file` and `page_assembly`.
+
 Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
 annotations, images and call records; writes ``annotations.csv``, ``report.html``, the rest of
 ``results/<dataset>/<run>/``, ``run.json``, and the execution's ``status.json``.
@@ -10,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ionbox_cloud import keys
+from ionbox_cloud.describe_run import describe_run
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
-from ionbox_cloud.report.describe_run import describe_run
-from ionbox_cloud.report.page_data import Overview, write_report
+from ionbox_cloud.report.report_file import Overview, write_report
 from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
 from ionbox_cloud.run_record import Bill, RunRecord, RunStatus, StateTotals
 from ionbox_cloud.run_totals import bill, total_states, write_status

@@ -16,7 +16,7 @@ from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.segment_writing import check_peaks_found, close_segments, write_segment
 from ionbox_science.imzml.checks import count_implausible_mz
 from ionbox_science.imzml.ibd import PassingDigest
-from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.sorting.segments import cut_segments
 
 
@@ -27,7 +27,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     read_range = open_planned_ibd(stores.inbox, plan)
     header = read_stored_header(stores.work, plan.dataset_id)
     digest = PassingDigest(header.checksum_algorithm, read_range)
-    found = sort_spectra(header, read_range, watch=digest)
+    found = sort_in_memory(header, read_range, watch=digest)
     checksum = digest.finish(plan.ibd_bytes)
     mz = found.peaks.mz
     # `close_segments` checks the same; here it is before anything of a broken dataset is written

@@ -379,7 +379,7 @@ def test_a_total_ion_current_that_did_not_fit_is_said_to_be_elsewhere(
 ) -> None:
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == ""
-    monkeypatch.setattr("ionbox_cloud.report.page_data.MAX_TIC_BYTES", 100)
+    monkeypatch.setattr("ionbox_cloud.report.report_file.MAX_TIC_BYTES", 100)
     page.open(MadeUp(n=2).write(tmp_path))
     assert page.text("#notices") == (
         "Not in this page, to keep it small: the total ion current. It is in ion_images.zarr; "

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from ionbox_cloud.report.page_data import GOOD_FDR, read_report
+from ionbox_cloud.report.report_file import GOOD_FDR, read_report
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from reports import CODE, MadeUp, hostile
 

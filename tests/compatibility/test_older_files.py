@@ -128,7 +128,9 @@ def test_an_execution_that_was_left_is_taken_up(older: Older, tmp_path: Path) ->
     assert (tmp_path / "out" / "annotations.csv").read_bytes() == before
 
 
-def test_a_finished_run_is_used_again(older: Older, tmp_path: Path) -> None:
+def test_a_finished_run_is_used_again_or_made_anew(older: Older, tmp_path: Path) -> None:
+    """It is made anew where a version in its identity was raised since: its id is another then."""
+    before = (older.results / "annotations.csv").read_bytes()
     work = shutil.copytree(older.work, tmp_path / "other")
     outcome = annotate(
         older.root / "tissue.imzML",
@@ -137,8 +139,9 @@ def test_a_finished_run_is_used_again(older: Older, tmp_path: Path) -> None:
         work=work,
         n_workers=1,
     )
-    assert outcome.succeeded
-    assert outcome.status.reused
+    assert outcome.record is not None
+    assert outcome.status.reused == (outcome.record.run_id == older.results.name)
+    assert (tmp_path / "out" / "annotations.csv").read_bytes() == before
 
 
 def test_a_plan_in_flight_is_refused_by_name(older: Older) -> None:

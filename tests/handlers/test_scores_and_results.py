@@ -17,7 +17,7 @@ from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.planning import work_items
 from ionbox_cloud.published import COLOCALIZATION
-from ionbox_cloud.report.page_data import read_partners, read_report
+from ionbox_cloud.report.report_file import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.images import read_image_list

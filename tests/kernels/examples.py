@@ -23,7 +23,7 @@ from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.setting_table import FDR_METHODS
-from ionbox_science.sorting.peak_sorting import sort_span, sort_spectra
+from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
 from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
 
@@ -78,7 +78,7 @@ def compute() -> dict[str, str]:
         results[f"header, {mode}"] = digest(
             value for value in vars(header).values() if isinstance(value, np.ndarray)
         )
-        ordered = sort_spectra(header, range_reader(pair.ibd))
+        ordered = sort_in_memory(header, range_reader(pair.ibd))
         results[f"sorted, {mode}"] = digest([*vars(ordered.peaks).values(), ordered.tic])
         rows = [slice(start, start + 20) for start in range(0, 60, 20)]
         spans = [sort_span(header, range_reader(pair.ibd), each).peaks for each in rows]

@@ -17,7 +17,7 @@ from ionbox_science.kernel_calls import Status, call_kernel, check_status, fill_
 from ionbox_science.kernel_signatures import DECLARATIONS, parse_declarations
 from ionbox_science.kernels import SOURCES
 from ionbox_science.scoring import scores
-from ionbox_science.sorting import kernel as sorting
+from ionbox_science.sorting import batch_calls as sorting
 from ionbox_science.theory import compositions, isotope_patterns
 
 TABLE = parse_declarations(DECLARATIONS)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.published import COLOCALIZATION, RECORD, TABLE, diagnostics
-from ionbox_cloud.report.page_data import read_partners
+from ionbox_cloud.report.report_file import read_partners
 from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.stored.diagnostics import unpack_diagnostics
 from ionbox_science.annotation.explanations import (
@@ -31,7 +31,7 @@ from ionbox.reading.damage import read_record, reading
 from ionbox.reading.measured_data import MeasuredData
 from ionbox.reading.place import Place
 from ionbox.view.further_rows import describe_further
-from ionbox.view.run_json import read_run
+from ionbox.view.run_of_report import read_run
 
 Float32s = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
-from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import IonRule, build_ions
 from ionbox_science.theory.isotope_patterns import (
@@ -54,7 +54,7 @@ def annotate(dataset: tuple[ImzmlHeader, bytes], method: FdrMethod, *, with_kern
     table = build_ions(database.unique_formulas(), rule)
     everything = slice(0, table.n_ions)
     if with_kernels:
-        peaks = sort_spectra(header, read_range).peaks
+        peaks = sort_in_memory(header, read_range).peaks
         mz, intensity = generate_patterns_of(table.compositions(everything), MODEL, str)
         score = score_ions
     else:

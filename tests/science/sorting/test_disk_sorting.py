@@ -25,7 +25,7 @@ from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting import disk_sorting
 from ionbox_science.sorting.disk_sorting import sort_on_disk
-from ionbox_science.sorting.peak_sorting import sort_spectra
+from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.sorting.segments import cut_segments, encode_segment
 
 Bounds = npt.NDArray[np.float64]
@@ -59,8 +59,8 @@ class ReadBy(Dataset):
         return self.reader(offset, length)
 
 
-def sort_in_memory(dataset: Dataset, bounds: Bounds) -> tuple[list[bytes], bytes]:
-    found = sort_spectra(dataset.header, dataset.read_range)
+def sort_at_once(dataset: Dataset, bounds: Bounds) -> tuple[list[bytes], bytes]:
+    found = sort_in_memory(dataset.header, dataset.read_range)
     segments = [b"".join(encode_segment(peaks)) for peaks in cut_segments(found.peaks, bounds)]
     return segments, found.tic.tobytes()
 
@@ -115,7 +115,7 @@ def test_small_datasets_are_sorted_as_in_memory(
     edges = np.array(sorted(bounds))
     with only_peaks_count():
         found = sort_in_enough(dataset, edges, memory_bytes, folder, n_threads)
-    assert found == sort_in_memory(dataset, edges)
+    assert found == sort_at_once(dataset, edges)
     assert not list(folder.iterdir())
 
 
@@ -149,13 +149,13 @@ def test_runs_are_as_large_as_memory_allows(share_mz: bool, n_threads: int, tmp_
     with only_peaks_count(), counted_spans() as spans:
         found = sort_in(dataset, EIGHTY, memory_bytes, tmp_path, n_threads)
     assert spans == [slice(start, start + 10) for start in range(0, 100, 10)]
-    assert found == sort_in_memory(dataset, EIGHTY)
+    assert found == sort_at_once(dataset, EIGHTY)
 
 
 def test_what_fits_as_one_run_goes_by_no_file(tmp_path: Path) -> None:
     dataset, _ = ten_runs()
     found = sort_in(dataset, EIGHTY, 64 * MB, tmp_path / "not there")
-    assert found == sort_in_memory(dataset, EIGHTY)
+    assert found == sort_at_once(dataset, EIGHTY)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_what_lies_far_apart_is_read_again_rather_than_kept(tmp_path: Path) -> N
     dataset, memory_bytes = ten_runs(gaps=[60] * 200)
     with only_peaks_count():
         found = sort_in(dataset, EIGHTY, memory_bytes, tmp_path, n_threads=2)
-    assert found == sort_in_memory(dataset, EIGHTY)
+    assert found == sort_at_once(dataset, EIGHTY)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_what_an_earlier_sort_left_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "segment-000003.spans").write_bytes(b"left by a process that was killed")
     with only_peaks_count():
         found = sort_in(dataset, EIGHTY, memory_bytes, tmp_path)
-    assert found == sort_in_memory(dataset, EIGHTY)
+    assert found == sort_at_once(dataset, EIGHTY)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])

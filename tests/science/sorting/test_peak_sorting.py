@@ -20,8 +20,8 @@ from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.sorting.peak_sorting import (
     SortedSpectra,
+    sort_in_memory,
     sort_span,
-    sort_spectra,
     sum_per_pixel,
 )
 from oracles import peak_sorting as oracle
@@ -53,7 +53,7 @@ def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:
 def test_small_datasets_are_sorted_as_numpy_does(
     dataset: Dataset, n_threads: int, batch_bytes: int, keep_bytes: int
 ) -> None:
-    found = sort_spectra(
+    found = sort_in_memory(
         dataset.header,
         dataset.read_range,
         n_threads=n_threads,
@@ -94,7 +94,7 @@ def test_noisy_ions_are_sorted_as_numpy_does(
         mz[-1].sort()
         intensity.append(np.where(rng.random(size) < zeros, 0, rng.random(size)).astype("<f4"))
     dataset = lay_out(mz, intensity)
-    found = sort_spectra(dataset.header, dataset.read_range, n_threads=n_threads)
+    found = sort_in_memory(dataset.header, dataset.read_range, n_threads=n_threads)
     assert_sorted_as_numpy_does(found, dataset)
 
 
@@ -132,10 +132,10 @@ def test_large_datasets_are_sorted_as_numpy_does(kind: str, ascending: bool, mz_
     with np.errstate(over="ignore", under="ignore"):
         mz = large_mz()[kind].astype(mz_type)
     dataset = spread_over_spectra(mz, 40, ascending=ascending)
-    one = sort_spectra(dataset.header, dataset.read_range)
+    one = sort_in_memory(dataset.header, dataset.read_range)
     assert_sorted_as_numpy_does(one, dataset)
     for n_threads in (2, 4):
-        more = sort_spectra(
+        more = sort_in_memory(
             dataset.header, dataset.read_range, n_threads=n_threads, batch_bytes=100_000
         )
         for name in ("mz", "intensity", "pixel"):
@@ -159,7 +159,7 @@ def test_shared_axis_is_transposed(axis: str, mz_type: str, intensity_type: str)
     ]
     dataset = lay_out([mz] * 70, intensity, share_mz=True)
     for n_threads in (1, 2, 4):
-        found = sort_spectra(
+        found = sort_in_memory(
             dataset.header, dataset.read_range, n_threads=n_threads, batch_bytes=50_000
         )
         assert_sorted_as_numpy_does(found, dataset)
@@ -171,7 +171,7 @@ def test_intensities_of_one_pixel_are_added_in_the_order_of_the_file() -> None:
     intensity = [10 ** rng.uniform(-8, 8, 500) for _ in range(40)]
     dataset = lay_out(mz, intensity, pixels=[0, 1] * 20)
     for n_threads in (1, 2, 4):
-        found = sort_spectra(dataset.header, dataset.read_range, n_threads=n_threads)
+        found = sort_in_memory(dataset.header, dataset.read_range, n_threads=n_threads)
         assert_sorted_as_numpy_does(found, dataset)
 
 
@@ -206,7 +206,7 @@ def test_runs_are_sorted_as_their_spectra_alone_would_be(
             assert getattr(span.peaks, name).tobytes() == getattr(expected, name).tobytes(), name
         assert span.spectrum_tic.tobytes() == totals[start:stop].tobytes()
         spectrum_tic.append(span.spectrum_tic)
-    whole = sort_spectra(header, dataset.read_range)
+    whole = sort_in_memory(header, dataset.read_range)
     assert sum_per_pixel(header, np.concatenate(spectrum_tic)).tobytes() == whole.tic.tobytes()
 
 
@@ -242,7 +242,7 @@ def test_written_files_are_sorted(mode: str) -> None:
     pair = build_pair([(axis, values) for values in intensities], mode=mode)
     header = read_header(pair.source, "a.imzML")
     assert header.mode == mode
-    found = sort_spectra(header, range_reader(pair.ibd))
+    found = sort_in_memory(header, range_reader(pair.ibd))
     assert found.peaks.mz.tolist() == [100.0] * 2 + [200.0] * 2 + [300.0] * 3
     assert found.peaks.intensity.tolist() == [1.0, 3.0, 4.0, 6.0, 2.0, 5.0, 7.0]
     assert found.peaks.pixel.tolist() == [0, 1, 1, 2, 0, 1, 2]
@@ -252,7 +252,7 @@ def test_written_files_are_sorted(mode: str) -> None:
 def test_no_peak_above_zero() -> None:
     for share_mz in (True, False):
         dataset = lay_out([np.array([1.0])] * 3, [np.array([0.0])] * 3, share_mz=share_mz)
-        found = sort_spectra(dataset.header, dataset.read_range)
+        found = sort_in_memory(dataset.header, dataset.read_range)
         assert len(found.peaks) == 0
         assert found.tic.tolist() == [0.0, 0.0, 0.0]
 
@@ -260,7 +260,7 @@ def test_no_peak_above_zero() -> None:
 def test_ibd_that_ends_early_is_refused() -> None:
     dataset = spread_over_spectra(np.linspace(100, 900, 300), 3)
     with pytest.raises(InvalidDataset, match="The ibd gave 3599 of the 3600 bytes at offset 16; "):
-        sort_spectra(dataset.header, range_reader(dataset.ibd[:-1]))
+        sort_in_memory(dataset.header, range_reader(dataset.ibd[:-1]))
 
 
 def other_from(dataset: Dataset, after: int, other: bytes) -> Callable[[int, int], bytes]:
@@ -277,7 +277,7 @@ def other_from(dataset: Dataset, after: int, other: bytes) -> Callable[[int, int
 
 def assert_refused_as_changed(dataset: Dataset, after: int, other: bytes) -> None:
     with pytest.raises(InvalidDataset) as caught:
-        sort_spectra(dataset.header, other_from(dataset, after, other))
+        sort_in_memory(dataset.header, other_from(dataset, after, other))
     assert str(caught.value) == (
         "The ibd changed while it was being read: upload imzML and ibd again, then run again."
     )
@@ -319,12 +319,12 @@ def test_headers_that_would_mislead_the_kernel_are_refused() -> None:
     header = dataset.header
     unequal = replace(header, intensity_count=header.intensity_count + 1)
     with pytest.raises(ValueError, match="unequal length"):
-        sort_spectra(unequal, dataset.read_range)
+        sort_in_memory(unequal, dataset.read_range)
     negative = replace(header, mz_count=-header.mz_count, intensity_count=-header.intensity_count)
     with pytest.raises(ValueError, match="negative length"):
-        sort_spectra(negative, dataset.read_range)
+        sort_in_memory(negative, dataset.read_range)
     with pytest.raises(ValueError, match="no kernel for m/z of >f8 with intensities of float32"):
-        sort_spectra(replace(header, mz_dtype=np.dtype(">f8")), dataset.read_range)
+        sort_in_memory(replace(header, mz_dtype=np.dtype(">f8")), dataset.read_range)
 
 
 # --- requests -------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def requests(dataset: Dataset, batch_bytes: int, keep_bytes: int = 0) -> list[tu
         made.append((offset, length))
         return dataset.read_range(offset, length)
 
-    sort_spectra(dataset.header, read_range, batch_bytes=batch_bytes, keep_bytes=keep_bytes)
+    sort_in_memory(dataset.header, read_range, batch_bytes=batch_bytes, keep_bytes=keep_bytes)
     return made
 
 
@@ -383,7 +383,7 @@ def test_checksum_is_that_of_the_whole_file(
     dataset = Dataset(dataset.header, dataset.ibd + b"trailer")
     digest = PassingDigest("sha1", dataset.read_range)
     options = {"n_threads": n_threads, "batch_bytes": batch_bytes}
-    sort_spectra(dataset.header, dataset.read_range, watch=digest, **options)
+    sort_in_memory(dataset.header, dataset.read_range, watch=digest, **options)
     assert digest.finish(len(dataset.ibd), 10) == hashlib.sha1(dataset.ibd).hexdigest()
 
 
@@ -399,6 +399,6 @@ def test_checksum_reads_nothing_twice_in_the_usual_layout(share_mz: bool) -> Non
         return dataset.read_range(offset, length)
 
     digest = PassingDigest("md5", read_range)
-    sort_spectra(dataset.header, read_range, batch_bytes=5_000, keep_bytes=10**6, watch=digest)
+    sort_in_memory(dataset.header, read_range, batch_bytes=5_000, keep_bytes=10**6, watch=digest)
     assert digest.finish(len(dataset.ibd)) == hashlib.md5(dataset.ibd).hexdigest()
     assert n_bytes == len(dataset.ibd)

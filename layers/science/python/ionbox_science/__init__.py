@@ -1,7 +1,7 @@
 """The science of a run, in numpy and C kernels: no AWS, no environment, no logging set-up.
 
-Bytes, arrays and frozen dataclasses go in and come out; callers do the fetching and storing. The
-packages in the order in which a run needs them:
+Bytes, arrays and frozen dataclasses go in and come out; callers do the fetching and storing. In
+the order in which a run needs them, `sorting` and `theory` side by side:
 
 ::
 

@@ -44,7 +44,7 @@ class AcceptedRequest:
     sort : str
         How to sort the dataset: ``auto`` or the way asked for.
     force : bool
-        Compute again what is published already.
+        Publish again what is published already.
     """
 
     dataset: Inspection

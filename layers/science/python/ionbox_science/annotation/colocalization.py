@@ -88,8 +88,10 @@ def colocalize(
     ValueError
         If the blocks have more or fewer than ``n_images`` images.
 
-    Notes ----- Memory: 2 bytes per pixel of all images, of at most ``max_values`` pixels; one block
-    of them; and 64 MB to multiply.
+    Notes
+    -----
+    Memory: 2 bytes per pixel of all images, of at most ``max_values`` pixels; one block of them;
+    and 64 MB to multiply.
     """
     images = _prepare_all(blocks, n_images, shape, max_values)
     order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))

@@ -176,8 +176,10 @@ def score_ions(
     ValueError
         If there are more than 16 isotope peaks, or a peak lies outside the grid.
 
-    Notes ----- This is the hot path: cost follows the measured peaks in the windows of the ions
-    that are scored. A spatial metric up to 1e-12 is rounding error and counts as 0.
+    Notes
+    -----
+    This is the hot path: cost follows the measured peaks in the windows of the ions that are
+    scored. A spatial metric up to 1e-12 is rounding error and counts as 0.
     """
     if patterns.mz.shape[1] > MAX_ISOTOPE_PEAKS:
         raise ValueError(f"{patterns.mz.shape[1]} isotope peaks; at most {MAX_ISOTOPE_PEAKS}")

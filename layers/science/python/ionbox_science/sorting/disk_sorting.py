@@ -26,7 +26,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchPiece, split_into_batches
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import check_arrays
+from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.peak_sorting import (
     BATCH_BYTES,
     Float64s,
@@ -96,7 +96,7 @@ def sort_on_disk(
     -------
     (n_pixels,) float64, counts
         Total ion current per pixel. Segments and this are to the last bit what
-        `ionbox_science.sorting.peak_sorting.sort_spectra` and
+        `ionbox_science.sorting.peak_sorting.sort_in_memory` and
         `ionbox_science.sorting.segments.cut_segments` make.
 
     Raises
@@ -109,15 +109,16 @@ def sort_on_disk(
     OSError
         If the disk is full, or a file cannot be read back.
 
-    Notes ----- Memory while spans are sorted: per declared peak of the span, its bytes in the ibd
-    (and a 16th more), and 12 or 16 bytes in columns. While segments are merged: twice the segment,
-    24 or 32 bytes per peak. Beside either: 4 MB, 5 MB per thread, 1/16 of the memory for blocks on
-    their way in, 64 bytes per spectrum, and some per channel of a shared m/z axis. More only where
-    over 65,536 peaks of a span lie within 1/4096 of an octave of m/z (see `sort_spectra`), and then
-    mostly in place of what was read of the span, which has been given back by then.
-
-    Where gaps between arrays are larger than that 16th, what could not be kept is read again. A
-    dataset that fits the memory as one span is sorted without files.
+    Notes
+    -----
+    Memory while spans are sorted: per declared peak of the span, its bytes in the ibd (and a 16th
+    more), and 12 or 16 bytes in columns. While segments are merged: twice the segment, 24 or 32
+    bytes per peak. Beside either: 4 MB, 5 MB per thread, 1/16 of the memory for blocks on their way
+    in, 64 bytes per spectrum, and some per channel of a shared m/z axis. More only where over
+    65,536 peaks of a span lie within 1/4096 of an octave of m/z (see `sort_in_memory`), and then
+    mostly in place of what was read of the span, which has been given back by then. Where gaps
+    between arrays are larger than that 16th, what could not be kept is read again. A dataset that
+    fits the memory as one span is sorted without files.
     """
     check_arrays(header)
     in_order = None if watch is None else _InFileOrder(watch)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.sorting.kernel import check_filled, feed_kernel
+from ionbox_science.sorting.batch_calls import check_filled, feed_kernel
 from ionbox_science.sorting.spectrum_parts import (
     OpenDataset,
     SpectrumPart,

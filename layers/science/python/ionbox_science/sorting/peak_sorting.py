@@ -24,7 +24,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.kernel import check_arrays
+from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.mz_cells import count_cells, sort_cells
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, split_evenly
 from ionbox_science.sorting.transposing import is_axis, transpose_spectra
@@ -67,7 +67,7 @@ class SortedSpan:
     spectrum_tic: Float64s
 
 
-def sort_spectra(
+def sort_in_memory(
     header: ImzmlHeader,
     read_range: ReadRange,
     *,
@@ -148,7 +148,7 @@ def sort_span(
     rows : slice
         The spectra, neighbours in the order of the file.
     header, read_range, n_threads, batch_bytes, keep_bytes, watch
-        See `sort_spectra`. Where all spectra of the dataset share one m/z array, every span reads
+        See `sort_in_memory`. Where all spectra of the dataset share one m/z array, every span reads
         it.
 
     Returns
@@ -159,7 +159,7 @@ def sort_span(
     Raises
     ------
     InvalidDataset, ValueError
-        If the ibd or the header is not as it should be: see `sort_spectra`.
+        If the ibd or the header is not as it should be: see `sort_in_memory`.
     """
     check_arrays(header)
     dataset = OpenDataset.open(header, read_range, watch)

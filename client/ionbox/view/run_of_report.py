@@ -9,7 +9,7 @@ from typing import Any
 
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import REPORT
-from ionbox_cloud.report.page_data import read_report
+from ionbox_cloud.report.report_file import read_report
 
 from ionbox.errors import Gone
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
