@@ -49,7 +49,7 @@ def test_its_make_targets_exist(readme: str, project: Path) -> None:
 def test_its_handlers_exist(readme: str) -> None:
     folders = {function.handler.parent.name for function in read_functions(IONBOX).values()}
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", readme)) | {"plan_run"}
-    assert {"build_ions", "segment_spectra"} <= named & folders
+    assert {"segment_spectra", "sort_spans"} <= named & folders
     assert {name for name in named if "_" in name} <= folders
 
 
