@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import Any
 
 import ionbox
 import numpy as np
 import pytest
 from ionbox.results.filters import FILTERS
+from page_examples import run_examples
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,7 @@ def page(project: Path) -> str:
 def test_its_examples_run(
     page: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "results").symlink_to(results)
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block, names)  # the page's own words
+    names = run_examples(page, results, tmp_path, monkeypatch)
     assert names["table"]["mz"].between(200, 400).all()
     assert names["similar"]["colocCoeff"].iloc[0] == 1
     assert names["image"].shape == (12, 16)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import results_shape
 from ionbox_cloud import published
 from ionbox_science.annotation.table import COLUMNS
+from page_examples import run_examples
 
 ARRAYS = {
     "diagnostics/&lt;database&gt;.npz": "diagnostics/acids.npz",
@@ -110,11 +110,5 @@ def test_fields_of(page: str, files: dict[str, list[str]], file: str) -> None:
 def test_its_examples_run(
     page: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "results").symlink_to(results)
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block, names)  # the page's own words
+    names = run_examples(page, results, tmp_path, monkeypatch)
     assert names["first_isotope"].sum() == pytest.approx(names["table"]["totalIntensity"][0], 1e-5)
