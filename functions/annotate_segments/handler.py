@@ -31,7 +31,7 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     patterns_id = plan.databases[message.database].patterns_id
     patterns = read_patterns(stores.work, patterns_id, message.start, message.stop)
     segments = SegmentReader(stores.results, plan.segments_id)
-    grid = Grid(read_mask(stores.work, plan.dataset_id))
+    grid = Grid(read_mask(stores.work, plan.segments_id))
     batches = [
         (message.start + start, patterns.take(slice(start, stop)))
         for start, stop in cut(len(patterns.mz), IONS_PER_READ)

@@ -23,7 +23,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     """Write the total ion current, then the manifest, which says that all segments are there."""
     gather(stores.work, "MergeSegments", message.execution_id, MergeItem)
     plan = read_plan(stores.work, message.execution_id)
-    header = read_stored_header(stores.work, plan.dataset_id)
+    header = read_stored_header(stores.work, plan.segments_id)
     tic = sum_per_pixel(header, read_spectrum_tic(stores.work, plan))
     written = read_written_segments(stores.work, plan)
     checksum = stores.work.read_json(keys.ibd_checksum(plan.sort_id))["digest"]

@@ -31,7 +31,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """
     accepted = accept_request(message.request, stores.inbox)
     plan = make_plan(message.request, accepted, stores.inbox)
-    write_header(stores.work, plan.dataset_id, accepted.dataset.header)
+    write_header(stores.work, plan.segments_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
     # after what it names: later states take what a plan names for granted

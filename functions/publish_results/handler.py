@@ -76,7 +76,7 @@ def _publish(
     )
     folder = keys.results(plan.dataset_id, plan.run_id)
     stores.results.write(f"{folder}/{TABLE}", table)
-    header = read_stored_header(stores.work, plan.dataset_id)
+    header = read_stored_header(stores.work, plan.segments_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(stores.results, plan, tic, header.mask)
     write_colocalization(stores.results, plan)

@@ -31,7 +31,7 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     segments = SegmentReader(stores.results, plan.segments_id)
     peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
-    grid = Grid(read_mask(stores.work, plan.dataset_id))
+    grid = Grid(read_mask(stores.work, plan.segments_id))
     write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))
     stores.work.write_json(message.output_key, {"n_images": len(mz)})
     return Done()

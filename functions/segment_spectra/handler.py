@@ -14,7 +14,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.segment_writing import check_peaks_found, close_segments, write_segment
-from ionbox_science.imzml.checks import count_implausible_mz
+from ionbox_science.imzml.checks import plausible_rows
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.sorting.segments import cut_segments
@@ -25,13 +25,15 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.dataset_id)
+    header = read_stored_header(stores.work, plan.segments_id)
     digest = PassingDigest(header.checksum_algorithm, read_range)
     found = sort_in_memory(header, read_range, watch=digest)
     checksum = digest.finish(plan.ibd_bytes)
     mz = found.peaks.mz
     # `close_segments` checks the same; here it is before anything of a broken dataset is written
-    check_peaks_found(plan, header, len(mz), count_implausible_mz(mz), checksum)
+    rows = plausible_rows(mz)
+    n_implausible = len(mz) - (rows.stop - rows.start)
+    check_peaks_found(plan, header, len(mz), n_implausible, checksum)
     written = [
         write_segment(stores.results, plan.segments_id, index, peaks)
         for index, peaks in enumerate(cut_segments(found.peaks, np.array(plan.segment_bounds)))

@@ -23,7 +23,7 @@ def lambda_handler(message: SortItem, stores: Stores) -> Done:
     """Write one sorted span, then its summary: peaks per segment and TIC per spectrum."""
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.dataset_id)
+    header = read_stored_header(stores.work, plan.segments_id)
     found = sort_span(
         header, read_range, slice(message.start, message.stop), n_threads=count_threads()
     )

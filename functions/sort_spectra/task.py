@@ -34,7 +34,7 @@ def main(message: RunRef, stores: Stores, memory_mb: int) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.dataset_id)
+    header = read_stored_header(stores.work, plan.segments_id)
     digest = PassingDigest(header.checksum_algorithm, read_range)
     written: list[WrittenSegment] = []
 

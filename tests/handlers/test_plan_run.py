@@ -35,7 +35,7 @@ def test_the_plan_holds_what_later_states_need(run: InMemoryRun) -> None:
     assert (plan.width, plan.height, plan.n_spectra) == (8, 6, 48)
     assert plan.ibd_bytes == len(run.stores.inbox.read("tissue.ibd"))
     assert plan.config.adducts == ("+H", "+Na")
-    assert read_stored_header(work, plan.dataset_id).n_peaks == plan.n_peaks
+    assert read_stored_header(work, plan.segments_id).n_peaks == plan.n_peaks
     for database in plan.databases:
         table = run.stores.inbox.read(f"databases/{database.name}.tsv")
         assert work.read(keys.database(database.content_id)) == table

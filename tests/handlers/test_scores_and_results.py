@@ -274,7 +274,7 @@ def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:
 def test_results_say_where_each_spectrum_is(run: InMemoryRun) -> None:
     folder = run.run_all().answers["PublishResults"]["results_key"]
     header = unpack_index(run.stores.results.read_arrays(f"{folder}/spectrum_index.npz"))
-    stored = read_stored_header(run.stores.work, run.planned.dataset_id).to_arrays()
+    stored = read_stored_header(run.stores.work, run.planned.segments_id).to_arrays()
     for name, array in header.to_arrays().items():
         np.testing.assert_array_equal(array, stored[name])
 

@@ -25,6 +25,7 @@ from ionbox_cloud.store import Store
 from ionbox_science.config import (
     FileWords,
     Layer,
+    find_read_options,
     missing_settings,
     parse_settings,
     resolve_config,
@@ -88,9 +89,13 @@ def check(
     inbox = Store.open(imzml.parent.resolve().as_uri())
     files = DatasetFiles(imzml.stem, dataset.imzml.name, dataset.ibd.name, None)
     refusals = Refusals()
-    seen = refusals.check(lambda: inspect_dataset(inbox, files, accept_profile=accept_profile))
     layers = [(layer.source, layer.settings) for layer in config]
     layers += refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
+    everything = [*layers, ("defaults", defaults)]
+    asked = _find("accept_profile", everything)
+    profile = accept_profile or (asked is not None and asked[1] is True)
+    options = find_read_options(everything)
+    seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
     refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))

@@ -60,7 +60,11 @@ def describe_run(
         versions=Versions.here(),
         n_annotations=sum(each.n_annotations for each in found),
         summary=tuple(map(SummaryRow.from_json, rows)),
-        warnings=(*plan.warnings, *_check_copy(manifest.checksum, plan)),
+        warnings=(
+            *plan.warnings,
+            *_check_copy(manifest.checksum, plan),
+            *_check_peaks(manifest, plan),
+        ),
         segments_id=plan.segments_id,
         sources=SourceRecord(
             segments=keys.segments(plan.segments_id),
@@ -116,4 +120,15 @@ def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
     name, algorithm = PurePosixPath(plan.dataset.ibd_key).name, checksum.algorithm.upper()
     return [
         f"{name}: its {algorithm} is not the one the imzML declares; compare it with the original"
+    ]
+
+
+def _check_peaks(manifest: SegmentsManifest, plan: RunPlan) -> list[str]:
+    """Say how many peaks were left out."""
+    if not manifest.n_implausible:
+        return []
+    name = PurePosixPath(plan.dataset.ibd_key).name
+    return [
+        f"{name}: {manifest.n_implausible:,} peaks have no plausible m/z (0, negative, above "
+        "1,000,000 or not a number) and were dropped"
     ]

@@ -14,6 +14,7 @@ from typing import Any
 
 from ionbox_science import SCIENCE_VERSION
 from ionbox_science.config import RunConfig
+from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
@@ -65,17 +66,19 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
     return digest.hexdigest()[:_ID_DIGITS]
 
 
-def identify_segments(dataset_id: str, bounds: Sequence[float]) -> str:
+def identify_segments(dataset_id: str, options: ReadOptions, bounds: Sequence[float]) -> str:
     """Return the identity of a dataset's segments: all ways of sorting make the same ones.
 
     Parameters
     ----------
     dataset_id : str
         Whose peaks they hold.
+    options : ReadOptions
+        Which of its spectra, and at which pixels.
     bounds : sequence of float
         m/z between one segment and the next.
     """
-    return _hash_options("segments", dataset_id, list(bounds))
+    return _hash_options("segments", dataset_id, options.to_json(), list(bounds))
 
 
 def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:

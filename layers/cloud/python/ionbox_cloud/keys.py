@@ -6,7 +6,7 @@
 
     work     claims/<claim>/<n>.json                   an attempt at what was dropped
              databases/<content>                       a molecule table, as given
-             datasets/<dataset>/header.npz             the imzML header as arrays
+             datasets/<segments>/header.npz            the imzML header as arrays
                                 mask.npz               measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
                                  targets.bin           a byte per ion: whether it is a target
@@ -61,14 +61,14 @@ def database(content_id: str) -> str:
     return f"databases/{content_id}"
 
 
-def header(dataset_id: str) -> str:
-    """Return the key of a dataset's imzML header."""
-    return f"datasets/{dataset_id}/header.npz"
+def header(segments_id: str) -> str:
+    """Return the key of a dataset's imzML header, as it is read for its segments."""
+    return f"datasets/{segments_id}/header.npz"
 
 
-def mask(dataset_id: str) -> str:
+def mask(segments_id: str) -> str:
     """Return the key of a dataset's mask: which pixels were measured."""
-    return f"datasets/{dataset_id}/mask.npz"
+    return f"datasets/{segments_id}/mask.npz"
 
 
 def patterns(patterns_id: str) -> str:

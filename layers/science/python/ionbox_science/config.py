@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ionbox_science.errors import InvalidConfig, InvalidFormula
+from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.scoring.scores import ImageOptions
 from ionbox_science.setting_kinds import (
     KEYS_OF_FILES,
@@ -100,6 +101,10 @@ class RunConfig:
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
     min_px : int
         Measured peaks an image needs to count as not empty.
+    ms_level : int
+        MS level of the spectra that are read.
+    pixel_step : int
+        Distance of neighbouring pixels in the file's positions.
     accept_profile : bool
         Whether to annotate data that says it is not centroided.
     skip_bad_rows : bool
@@ -117,8 +122,15 @@ class RunConfig:
     decoys: int = DEFAULTS["decoys"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
     min_px: int = DEFAULTS["min_px"]
+    ms_level: int = DEFAULTS["ms_level"]
+    pixel_step: int = DEFAULTS["pixel_step"]
     accept_profile: bool = DEFAULTS["accept_profile"]
     skip_bad_rows: bool = DEFAULTS["skip_bad_rows"]
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How the dataset is read."""
+        return ReadOptions(self.ms_level, self.pixel_step)
 
     @property
     def ion_rule(self) -> IonRule:
@@ -249,6 +261,17 @@ def resolve_config(
         raise InvalidConfig("\n".join(problems))
     config = RunConfig(polarity, analyzer, sigma, **values)
     return config, [*warnings, *_implausible(config), *_describe_defaults(supplied)]
+
+
+def find_read_options(layers: Sequence[Layer]) -> ReadOptions:
+    """Return how a dataset is to be read, before the config is resolved, which needs its header.
+
+    A value that is none counts as not given here; `resolve_config` refuses it.
+    """
+    asked = _merge(layers, [])
+    names = ("ms_level", "pixel_step")
+    given = {name: _checked(name, asked[name], KINDS[name], []) for name in names if name in asked}
+    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def missing_settings(layers: Sequence[Layer], words: FileWords) -> list[str]:

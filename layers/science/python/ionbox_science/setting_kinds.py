@@ -124,6 +124,8 @@ KINDS: Mapping[str, Kind] = {
     "decoys": _whole_number("decoys"),
     "fdr_method": _choice(FDR_METHODS),
     "min_px": _whole_number("min_px"),
+    "ms_level": _whole_number("ms_level"),
+    "pixel_step": _whole_number("pixel_step"),
     "accept_profile": _FLAG,
     "skip_bad_rows": _FLAG,
 }

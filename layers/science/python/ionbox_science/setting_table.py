@@ -88,6 +88,17 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
     "min_px": Setting("measured peaks an image needs", 1, form="whole", sample="N", least=1),
+    "ms_level": Setting(
+        "MS level of the spectra to read", 1, form="whole", sample="N", least=1, most=10
+    ),
+    "pixel_step": Setting(
+        "distance of neighbouring pixels in the file's positions",
+        1,
+        form="whole",
+        sample="N",
+        least=1,
+        most=1_000_000,
+    ),
     "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
     "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
     "skip_bad_rows": Setting("leave out database rows that are no formulas", False, form="switch"),

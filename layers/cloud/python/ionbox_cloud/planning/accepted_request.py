@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ionbox_science.config import RunConfig, parse_settings, resolve_config
+from ionbox_science.config import RunConfig, find_read_options, parse_settings, resolve_config
 from ionbox_science.errors import InvalidConfig, Refusals
 from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 
@@ -73,7 +73,10 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     refusals = Refusals()
     dataset = refusals.check(
         lambda: inspect_dataset(
-            inbox, request.dataset, accept_profile=_asks(everything, "accept_profile")
+            inbox,
+            request.dataset,
+            find_read_options(everything),
+            accept_profile=_asks(everything, "accept_profile"),
         )
     )
     # what needs the header is checked only if there is one; databases are checked in any case

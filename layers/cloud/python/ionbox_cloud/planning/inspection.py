@@ -15,6 +15,7 @@ from ionbox_science.config import FileWords, match_analyzer
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
 from ionbox_science.imzml.header import ImzmlHeader, read_header
+from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange, read_peaks
 from ionbox_science.setting_table import Polarity
 
@@ -71,7 +72,9 @@ def ibd_reader(inbox: Store, key: str) -> ReadRange:
     return lambda offset, n_bytes: inbox.read_range(key, offset, n_bytes)
 
 
-def inspect_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) -> Inspection:
+def inspect_dataset(
+    inbox: Store, files: DatasetFiles, options: ReadOptions, *, accept_profile: bool
+) -> Inspection:
     """Read the header and check everything that can be checked cheaply.
 
     Raises
@@ -83,7 +86,7 @@ def inspect_dataset(inbox: Store, files: DatasetFiles, *, accept_profile: bool) 
     """
     imzml_name, ibd_name = PurePosixPath(files.imzml_key).name, PurePosixPath(files.ibd_key).name
     imzml = inbox.read(files.imzml_key)
-    header = read_header(imzml, imzml_name)
+    header = read_header(imzml, imzml_name, options)
     ibd = inbox.facts(files.ibd_key)
     read_range = ibd_reader(inbox, files.ibd_key)
     long_enough = ibd is not None and ibd.n_bytes >= _UUID_BYTES

@@ -54,7 +54,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
     sampled = sample_mz(header, read_range)
     bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
-    segments_id = identify_segments(dataset_id, bounds)
+    segments_id = identify_segments(dataset_id, config.read_options, bounds)
     job = SortJob(
         name=request.dataset.name,
         n_peaks=header.n_peaks,

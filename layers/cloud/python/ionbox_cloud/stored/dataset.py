@@ -35,17 +35,17 @@ def open_planned_ibd(inbox: Store, plan: RunPlan) -> ReadRange:
     return ibd_reader(inbox, key)
 
 
-def write_header(work: Store, dataset_id: str, header: ImzmlHeader) -> None:
+def write_header(work: Store, segments_id: str, header: ImzmlHeader) -> None:
     """Write the header of a dataset, and by itself the mask: most states need no more of it."""
-    work.write_arrays(keys.header(dataset_id), header.to_arrays())
-    work.write_arrays(keys.mask(dataset_id), {_MASK: header.mask}, compressed=True)
+    work.write_arrays(keys.header(segments_id), header.to_arrays())
+    work.write_arrays(keys.mask(segments_id), {_MASK: header.mask}, compressed=True)
 
 
-def read_stored_header(work: Store, dataset_id: str) -> ImzmlHeader:
+def read_stored_header(work: Store, segments_id: str) -> ImzmlHeader:
     """Read the header of a dataset whose run is planned: 40 bytes per spectrum."""
-    return ImzmlHeader.from_arrays(work.read_arrays(keys.header(dataset_id)))
+    return ImzmlHeader.from_arrays(work.read_arrays(keys.header(segments_id)))
 
 
-def read_mask(work: Store, dataset_id: str) -> npt.NDArray[np.bool_]:
+def read_mask(work: Store, segments_id: str) -> npt.NDArray[np.bool_]:
     """Read the mask of a dataset, (height, width) bool: True where a pixel was measured."""
-    return work.read_arrays(keys.mask(dataset_id))[_MASK]
+    return work.read_arrays(keys.mask(segments_id))[_MASK]

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml.checks import check_mz_counts, count_implausible_mz
+from ionbox_science.imzml.checks import check_mz_counts, plausible_rows
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.segments import encode_segment
@@ -48,14 +48,17 @@ class WrittenSegment(JsonRecord):
 
 
 def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) -> WrittenSegment:
-    """Write one segment from its peaks, which are in order of m/z; say what it holds."""
-    results.write(keys.segment(segments_id, index), encode_segment(peaks))
-    if not len(peaks.mz):
-        return WrittenSegment(0, 0, 0.0, 0.0)
-    n_implausible = count_implausible_mz(peaks.mz)
-    # not a number comes last in order, and JSON has no word for it
-    ends = np.nan_to_num(peaks.mz[[0, -1]].astype(np.float64))
-    return WrittenSegment(len(peaks.mz), n_implausible, float(ends[0]), float(ends[1]))
+    """Write one segment from its peaks, which are in order of m/z; say what it holds.
+
+    Peaks of implausible m/z are left out; in this order they are the first and the last ones.
+    """
+    rows = plausible_rows(peaks.mz)
+    kept = Peaks(peaks.mz[rows], peaks.intensity[rows], peaks.pixel[rows])
+    results.write(keys.segment(segments_id, index), encode_segment(kept))
+    n_implausible = len(peaks) - len(kept)
+    if not len(kept):
+        return WrittenSegment(0, n_implausible, 0.0, 0.0)
+    return WrittenSegment(len(kept), n_implausible, float(kept.mz[0]), float(kept.mz[-1]))
 
 
 def check_peaks_found(
@@ -123,7 +126,7 @@ def close_segments(
     """
     n_peaks = sum(segment.n_peaks for segment in written)
     n_implausible = sum(segment.n_implausible for segment in written)
-    checksum = check_peaks_found(plan, header, n_peaks, n_implausible, digest)
+    checksum = check_peaks_found(plan, header, n_peaks + n_implausible, n_implausible, digest)
     filled = [segment for segment in written if segment.n_peaks]
     image = tic.reshape(header.height, header.width)
     results.write_arrays(keys.tic(plan.segments_id), {"tic": image})
@@ -134,6 +137,7 @@ def close_segments(
         mz_min=filled[0].mz_min,
         mz_max=filled[-1].mz_max,
         checksum=checksum,
+        n_implausible=n_implausible,
     )
     write_manifest(results, plan.segments_id, manifest)
     return SortedDataset(n_peaks, n_segments=len(written))

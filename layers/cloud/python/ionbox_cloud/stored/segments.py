@@ -20,7 +20,7 @@ from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout
 
 from ionbox_cloud import keys
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
@@ -32,7 +32,7 @@ _STEPS_PER_REQUEST = 4
 
 
 @dataclass(frozen=True)
-class SegmentsManifest(JsonRecord):
+class SegmentsManifest(PublishedRecord):
     """What the segments of a dataset are; written last.
 
     Attributes
@@ -47,6 +47,8 @@ class SegmentsManifest(JsonRecord):
         Lowest and highest m/z of the dataset.
     checksum : IbdChecksum
         Checksum of the ibd they were made from.
+    n_implausible : int
+        Peaks that were left out because no instrument measures their m/z.
     """
 
     mz_dtype: str
@@ -55,6 +57,7 @@ class SegmentsManifest(JsonRecord):
     mz_min: float
     mz_max: float
     checksum: IbdChecksum
+    n_implausible: int = 0
 
 
 def write_manifest(store: Store, segments_id: str, manifest: SegmentsManifest) -> None:

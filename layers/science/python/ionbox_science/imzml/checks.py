@@ -22,6 +22,8 @@ from ionbox_science.imzml.spectra import ReadRange, read_spectrum
 
 # The heaviest proteins seen by imaging are below 1 MDa; a wrong data type gives far more.
 _MAX_PLAUSIBLE_MZ = 1e6
+# Some files have a peak at m/z 0 here and there; a wrong data type spoils far more.
+_MOST_IMPLAUSIBLE = 0.01
 _N_SAMPLED = 64
 
 
@@ -180,12 +182,28 @@ def _check_positions(header: ImzmlHeader, name: str) -> Iterator[Problem]:
             f"{name}: {n_repeated} of {header.n_spectra} spectra repeat the position of another; "
             "their intensities will be summed.",
         )
+    yield from _check_density(header, name)
     declared = header.declared_size
     if declared and (header.width > declared[0] or header.height > declared[1]):
         yield Problem(
             "warning",
             f"{name} declares {declared[0]} x {declared[1]} pixels, but its spectra span "
             f"{header.width} x {header.height}; ionbox goes by the spectra.",
+        )
+
+
+def _check_density(header: ImzmlHeader, name: str) -> Iterator[Problem]:
+    """Notice positions that are no numbers of pixels, such as micrometres."""
+    step = int(np.gcd.reduce(np.concatenate([np.diff(np.unique(a)) for a in (header.x, header.y)])))
+    if step > 1:
+        filled = len(np.unique(header.pixel_index)) / (header.width * header.height)
+        yield Problem(
+            "warning",
+            f"{name}: all positions step by {step} or a multiple, so that {filled:.2%} of the "
+            f"image's {header.width} x {header.height} pixels are measured and none has a "
+            f"neighbour, without which no ion scores; if pixels are {step} apart, give the step "
+            f"(pixel_step: {step}).",
+            settled_by="",
         )
 
 
@@ -220,16 +238,23 @@ def check_peaks(
     """
     sample = np.unique(np.linspace(0, header.n_spectra - 1, n_sampled).round().astype(np.int64))
     first_errors: list[Problem] = []
+    first_wrong: tuple[int, float] | None = None
     oddities: Counter[str] = Counter()
-    n_kept = 0
+    n_kept = n_implausible = 0
     for index in sample.tolist():
         mz, intensity = read_spectrum(header, index, read_range)
         kept = intensity > 0
         n_kept += int(np.count_nonzero(kept))
         oddities.update(_odd_values(mz, intensity))
+        wrong = _implausible_mz(mz[kept])
+        n_implausible += len(wrong)
+        if len(wrong):
+            first_wrong = first_wrong or (index, float(wrong[0]))
+            oddities["m/z values that cannot be (such as 0), which are dropped"] += 1
         if not first_errors:
-            first_errors += _implausible_mz(mz[kept], index, ibd_name)
             first_errors += _only_zeros(mz, intensity, index, ibd_name)
+    if first_wrong and n_implausible > n_kept * _MOST_IMPLAUSIBLE:
+        first_errors.insert(0, _describe_implausible(*first_wrong, ibd_name))
     if n_kept == 0:
         oddities["no intensity above zero"] = len(sample)
     return first_errors + [
@@ -238,29 +263,29 @@ def check_peaks(
     ]
 
 
-def count_implausible_mz(sorted_mz: npt.NDArray[np.floating[Any]]) -> int:
-    """Count m/z that no instrument measures: zero or below, far too high, not a number.
+def plausible_rows(sorted_mz: npt.NDArray[np.floating[Any]]) -> slice:
+    """Return the rows whose m/z an instrument can measure: above zero, not far too high, a number.
 
     Parameters
     ----------
     sorted_mz : (n_peaks,) float32 or float64
         Ascending, NaN last, as the sort leaves them.
     """
-    n_low = int(np.searchsorted(sorted_mz, 0.0, side="right"))
-    return n_low + len(sorted_mz) - int(np.searchsorted(sorted_mz, _MAX_PLAUSIBLE_MZ, side="right"))
+    first = int(np.searchsorted(sorted_mz, 0.0, side="right"))
+    return slice(first, int(np.searchsorted(sorted_mz, _MAX_PLAUSIBLE_MZ, side="right")))
 
 
 def check_mz_counts(
     n_implausible: int, n_peaks: int, ibd_name: str, *, checksum_differs: bool
 ) -> None:
-    """Refuse a dataset whose sorted peaks have implausible m/z.
+    """Refuse a dataset of whose sorted peaks too many have implausible m/z; a few are dropped.
 
     Such damage can hide between the spectra that `check_peaks` looked at.
 
     Parameters
     ----------
     n_implausible, n_peaks : int
-        What `count_implausible_mz` found in all segments, and the peaks in them.
+        Peaks with such m/z in all segments, and all peaks.
     ibd_name : str
         File name, for the message.
     checksum_differs : bool
@@ -269,32 +294,36 @@ def check_mz_counts(
     Raises
     ------
     InvalidDataset
-        If ``n_implausible`` is above zero.
+        If there are any in a file whose checksum differs, or more than one in a hundred.
     """
-    if n_implausible:
+    if checksum_differs and n_implausible:
         reason = (
             "and the checksum is not the one its imzML declares, so the file is damaged; copy or "
             "upload it again"
-            if checksum_differs
-            else "so the imzML declares a wrong data type or the file is damaged; export the "
-            "dataset again"
         )
-        raise InvalidDataset(
-            f"{ibd_name}: {n_implausible:,} of {n_peaks:,} peaks have no plausible m/z, {reason}."
+    elif n_implausible > n_peaks * _MOST_IMPLAUSIBLE:
+        reason = (
+            "so the imzML declares a wrong data type or the file is damaged; export the dataset "
+            "again"
         )
+    else:
+        return
+    raise InvalidDataset(
+        f"{ibd_name}: {n_implausible:,} of {n_peaks:,} peaks have no plausible m/z, {reason}."
+    )
 
 
-def _implausible_mz(
-    mz: npt.NDArray[np.floating[Any]], index: int, ibd_name: str
-) -> Iterator[Problem]:
+def _implausible_mz(mz: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
     # negated as a whole, so that NaN, for which every comparison is false, is found too
-    implausible = mz[~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))]
-    if len(implausible):
-        yield Problem(
-            "error",
-            f"{ibd_name}: spectrum index {index} has an m/z value of {implausible[0]:.6g}, so the "
-            "imzML declares a wrong data type or belongs to another ibd; export the dataset again.",
-        )
+    return mz[~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))]
+
+
+def _describe_implausible(index: int, mz: float, ibd_name: str) -> Problem:
+    return Problem(
+        "error",
+        f"{ibd_name}: spectrum index {index} has an m/z value of {mz:.6g}, so the imzML declares "
+        "a wrong data type or belongs to another ibd; export the dataset again.",
+    )
 
 
 def _only_zeros(

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.imzml.terms import (
     CENTROID,
@@ -89,6 +90,8 @@ class ImzmlHeader:
         Pixels in x and y as declared by the scan settings; never used to place pixels.
     pixel_size_um : tuple of (float, float) or None
         Declared size of a pixel in x and y, micrometres.
+    other_levels : tuple of (int, int)
+        MS levels that are not read, and how many spectra of the file are of each.
     warnings : tuple of str
         What looked odd while reading but does not prevent it.
     """
@@ -110,6 +113,7 @@ class ImzmlHeader:
     resolving_power: float | None = None
     declared_size: tuple[int, int] | None = None
     pixel_size_um: tuple[float, float] | None = None
+    other_levels: tuple[tuple[int, int], ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -176,8 +180,7 @@ class ImzmlHeader:
     def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> ImzmlHeader:
         """Rebuild the header from what `to_arrays` returned."""
         values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in json.loads(str(arrays["scalars"])).items()
+            name: _as_tuple(value) for name, value in json.loads(str(arrays["scalars"])).items()
         }
         for name in ("mz_dtype", "intensity_dtype"):
             values[name] = np.dtype(values[name])
@@ -185,12 +188,17 @@ class ImzmlHeader:
         return ImzmlHeader(**values)
 
 
+def _as_tuple(value: Any) -> Any:
+    """Return a list of JSON, and lists in it, as tuples."""
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
 def _ends(offset: Int64Array, count: Int64Array, value_type: np.dtype[Any]) -> Int64Array:
     # an empty array reaches nowhere, whatever offset it is given
     return np.where(count > 0, offset + count * value_type.itemsize, 0)
 
 
-def read_header(source: bytes, name: str) -> ImzmlHeader:
+def read_header(source: bytes, name: str, options: ReadOptions | None = None) -> ImzmlHeader:
     """Read an imzML file.
 
     Parameters
@@ -199,11 +207,13 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
         The whole imzML file.
     name : str
         Its file name, for messages.
+    options : ReadOptions, optional
+        Which spectra are read, and where they are put; as usual if not given.
 
     Returns
     -------
     ImzmlHeader
-        With one element per spectrum, in the order of the file.
+        With one element per spectrum that is read, in the order of the file.
 
     Raises
     ------
@@ -219,22 +229,34 @@ def read_header(source: bytes, name: str) -> ImzmlHeader:
     defects = Defects()
     # Falls back on the walk for anything odd, so that defects are found and described in one place.
     document = scan_spectra(source) or parse(source, defects)
-    header = None if document is None else _assemble(document, name, defects)
+    options = options or ReadOptions()
+    header = None if document is None else _assemble(document, name, options, defects)
     if defects or header is None:
         lines = defects.sentences(name, lambda index: line_of_spectrum(source, index))
         raise InvalidDataset("\n".join(lines))
     return header
 
 
-def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | None:
+def _assemble(
+    document: Document, name: str, options: ReadOptions, defects: Defects
+) -> ImzmlHeader | None:
     """Turn columns into a header; None if there are no spectra or no type to read values by."""
     spectra, head = document.spectra, document.head
     if spectra.n_spectra == 0:
         return None
-    x = _coordinates(spectra.x, "x", defects)
-    y = _coordinates(spectra.y, "y", defects)
-    _check_grid(x, y, np.array(spectra.z), defects)
-    places = {role: _places(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    level = np.array(spectra.level, dtype=np.int64)
+    read = level == options.ms_level
+    if not read.any():
+        defects.note("level", *_why_no_level(level, options.ms_level))
+        return None
+    z_warnings: list[str] = []
+    x = _to_pixels(_coordinates(spectra.x, "x", defects), read, "x", options.pixel_step, defects)
+    y = _to_pixels(_coordinates(spectra.y, "y", defects), read, "y", options.pixel_step, defects)
+    _check_grid(x[read], y[read], np.array(spectra.z)[read], z_warnings, defects)
+    places = {
+        role: [column[read] for column in _places(role, spectra.arrays[role], defects)]
+        for role in (MZ, INTENSITY)
+    }
     types = {role: _value_type(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
     mz_type, intensity_type = types[MZ], types[INTENSITY]
     if mz_type is None or intensity_type is None:
@@ -246,8 +268,8 @@ def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | 
         mode=_mode(_declared_mode(head), *places[MZ]),
         mz_dtype=mz_type,
         intensity_dtype=intensity_type,
-        x=x.astype(np.int32),
-        y=y.astype(np.int32),
+        x=x[read].astype(np.int32),
+        y=y[read].astype(np.int32),
         mz_offset=places[MZ][0],
         mz_count=places[MZ][1],
         intensity_offset=places[INTENSITY][0],
@@ -260,7 +282,10 @@ def _assemble(document: Document, name: str, defects: Defects) -> ImzmlHeader | 
         resolving_power=head.resolving_power,
         declared_size=head.declared_size,
         pixel_size_um=head.pixel_size_um,
-        warnings=tuple(f"{name}: {text}." for text in _oddities(document, types)),
+        other_levels=_count_levels(level[~read]),
+        warnings=tuple(
+            f"{name}: {text}." for text in (*z_warnings, *_oddities(document, types, read, level))
+        ),
     )
 
 
@@ -273,11 +298,44 @@ def _coordinates(values: array[int], axis: str, defects: Defects) -> Int64Array:
     return found
 
 
-def _check_grid(x: Int64Array, y: Int64Array, z: Int64Array, defects: Defects) -> None:
+def _to_pixels(
+    position: Int64Array, read: npt.NDArray[np.bool_], axis: str, step: int, defects: Defects
+) -> Int64Array:
+    """Return the pixel, along one axis, of each position; those between two pixels are noted."""
+    if step == 1:
+        return position
+    offset = position - position[read].min()
+    between = read & (offset % step != 0)
+    text = f"position {axis} is {{}}, which is no multiple of {step} from the first pixel"
+    advice = "give the step that the positions have (pixel_step), or correct the file"
+    for index in np.flatnonzero(between):
+        defects.note(f"step {axis}", text.format(position[index]), advice, int(index))
+    return offset // step + 1
+
+
+def _why_no_level(level: Int64Array, asked: int) -> tuple[str, str]:
+    found = ", ".join(f"{n} of MS level {each}" for each, n in _count_levels(level))
+    return (
+        f"no spectrum is of MS level {asked}, but {found}",
+        "give the file of the survey scans, or the level to read (ms_level)",
+    )
+
+
+def _count_levels(level: Int64Array) -> tuple[tuple[int, int], ...]:
+    levels, counts = np.unique(level, return_counts=True)
+    return tuple(zip(levels.tolist(), counts.tolist(), strict=True))
+
+
+def _check_grid(
+    x: Int64Array, y: Int64Array, z: Int64Array, warnings: list[str], defects: Defects
+) -> None:
     planes = np.unique(z)
     if len(planes) > 1:
         text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
-        defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
+        if len(np.unique(np.stack((x, y)), axis=1).T) == len(x):
+            warnings.append(f"{text}, no two at the same x and y; ionbox leaves z aside")
+        else:
+            defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
     width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
     # Pixels are numbered by uint32 in peaks, and images of a wrong position's size would fill
     # memory.
@@ -392,9 +450,29 @@ def _checksum(head: Head) -> tuple[str, str] | None:
     return None
 
 
-def _oddities(document: Document, types: Mapping[str, np.dtype[Any] | None]) -> Iterator[str]:
+def _oddities(
+    document: Document,
+    types: Mapping[str, np.dtype[Any] | None],
+    read: npt.NDArray[np.bool_],
+    level: Int64Array,
+) -> Iterator[str]:
     """Yield a warning for each false statement of the file that changes nothing that is read."""
     spectra = document.spectra
+    for other, n in _count_levels(level[~read]):
+        yield (
+            f"{n} of {spectra.n_spectra} spectra are of MS level {other} and are left out; a "
+            f"setting, ms_level, says which level is read"
+        )
+    for term, n in sorted(spectra.mobility.items()):
+        yield (
+            f"{n} of {spectra.n_spectra} spectra have {term}, which ionbox leaves aside: peaks of "
+            "all mobilities count"
+        )
+    if spectra.n_without_arrays:
+        yield (
+            f"{spectra.n_without_arrays} of {spectra.n_spectra} spectra have no arrays; they are "
+            "pixels without peaks"
+        )
     if document.declared_count not in (None, str(spectra.n_spectra)):
         yield (
             f"the spectrum list declares {document.declared_count} spectra but has "

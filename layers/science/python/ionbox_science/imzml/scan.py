@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.terms import (
     ENCODED,
     EXTERNAL_DATA,
+    MS_LEVEL,
     PLACES,
     POSITION_X,
     POSITION_Y,
@@ -46,6 +48,7 @@ TEXT, SIGNED, UNSIGNED = 0, 1, 2  # as in imzml.c
 _NUMBERS = {
     **dict.fromkeys((POSITION_X, POSITION_Y, POSITION_Z, *PLACES), SIGNED),
     ENCODED: UNSIGNED,
+    MS_LEVEL: UNSIGNED,
 }
 _VARYING = {
     *("id", "index", "nativeID", "spotID", "defaultArrayLength", "sourceFileRef"),  # of spectrum
@@ -274,7 +277,7 @@ def _brief(source: bytes, template: Template, end: int) -> bytes:
 def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
     """Replace each mark by the numbers of all spectra; repeat what the first has otherwise."""
     n_numbers, n_spectra = values.shape
-    columns = [spectra.x, spectra.y, spectra.z]
+    columns = [spectra.x, spectra.y, spectra.z, spectra.level]
     for of_role in spectra.arrays.values():
         columns += [of_role.offset, of_role.count, of_role.encoded]
     for column in columns:
@@ -284,3 +287,5 @@ def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
         else:
             column *= n_spectra
     spectra.n_spectra = n_spectra
+    spectra.n_without_arrays *= n_spectra
+    spectra.mobility = Counter(dict.fromkeys(spectra.mobility, n_spectra))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -32,12 +32,14 @@ from ionbox_science.imzml.terms import (
     EXTERNAL_DATA,
     INTENSITY,
     ION_MOBILITY,
+    MS_LEVEL,
     MZ,
     OFFSET,
     PLACES,
     POSITION_X,
     POSITION_Y,
     POSITION_Z,
+    SPECTRUM_LEVELS,
     SPECTRUM_TERMS,
     UNSUPPORTED_TYPES,
     VALUE_TYPES,
@@ -48,6 +50,7 @@ from ionbox_science.imzml.terms import (
 )
 
 RE_EXPORT = "export the dataset again"
+_LONGEST_NUMBER = 40  # digits; a longer text is no number that anybody means
 _READABLE = "save it as UTF-8 or ISO-8859-1"
 _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white space
 
@@ -151,30 +154,53 @@ class SpectrumParser:
 
     def __init__(self, tags: Tags, head: Head, defects: Defects) -> None:
         self.x, self.y, self.z = array("q"), array("q"), array("q")
+        self.level = array("q")  # MS level; 1 where a spectrum states none
         self.arrays = {MZ: ArrayColumns(), INTENSITY: ArrayColumns()}
         self.terms: set[str] = set()  # accessions of spectrum type and polarity
         self.group_refs: set[str] = set()
+        self.mobility: Counter[str] = Counter()  # spectra by the mobility term they have
+        self.n_without_arrays = 0
         self.n_spectra = 0
         self._tags, self._head, self._defects = tags, head, defects
         self._formats: dict[tuple[tuple[str, ...], ...], ArrayFormat] = {}
+        self._level_of_group = {
+            name: level
+            for name, terms in head.groups.items()
+            if (level := _level({term.accession: term.value for term in terms})) is not None
+        }
 
     def add(self, spectrum: Element) -> None:
         """Read one ``<spectrum>``."""
         tags, scans, arrays = self._tags, None, None
+        own: dict[str | None, str | None] = {}
+        level: int | None = None
         for child in spectrum:
             tag = child.tag
             if tag == tags.cv_param:
+                own[child.get("accession")] = child.get("value")
                 if child.get("accession") in SPECTRUM_TERMS:
                     self.terms.add(Term.of(child).accession)
             elif tag == tags.group_ref:
-                self.group_refs.add(child.get("ref", ""))
+                ref = child.get("ref", "")
+                self.group_refs.add(ref)
+                level = self._level_of_group.get(ref, level)
             elif tag == tags.scan_list:
                 scans = child
             elif tag == tags.array_list:
                 arrays = child
-        self._add_position(None if scans is None else scans.find(tags.scan))
+        self._add_level(own, level)
+        self._add_position(None if scans is None else scans.find(tags.scan), own)
         self._add_arrays(() if arrays is None else arrays)
         self.n_spectra += 1
+
+    def _add_level(self, own: Mapping[str | None, str | None], of_group: int | None) -> None:
+        """Note the MS level: the spectrum's own word, else its groups', else 1."""
+        if MS_LEVEL in own:
+            stated = self._whole_number(own[MS_LEVEL], "MS level")
+            self.level.append(max(stated, 1))  # some exporters write 0 for a level not known
+            return
+        said = next((SPECTRUM_LEVELS[term] for term in own if term in SPECTRUM_LEVELS), of_group)
+        self.level.append(max(said or 1, 1))
 
     def _note(self, kind: str, text: str, advice: str = RE_EXPORT) -> None:
         self._defects.note(kind, text, advice, self.n_spectra)
@@ -183,9 +209,8 @@ class SpectrumParser:
         if text is None:
             self._note(f"missing {what}", f"{what} is missing", missing_advice)
             return 0
-        try:
-            value = int(text)
-        except ValueError:
+        value = _parse_whole(text)
+        if value is None:
             self._note(f"bad {what}", f"{what} is {_quoted(text)}, not a whole number")
             return 0
         # columns are int64, and text may say any number
@@ -194,13 +219,16 @@ class SpectrumParser:
             return 0
         return value
 
-    def _add_position(self, scan: Element | None) -> None:
+    def _add_position(self, scan: Element | None, own: Mapping[str | None, str | None]) -> None:
+        """Note the position, which stands in the scan, or in some files in the spectrum itself."""
         position: dict[str | None, str | None] = {}
         if scan is not None:
             cv_param = self._tags.cv_param
             position = {c.get("accession"): c.get("value") for c in scan if c.tag == cv_param}
         if not ION_MOBILITY.keys().isdisjoint(position):
-            self._note_mobility(next(ION_MOBILITY[a] for a in position if a in ION_MOBILITY))
+            self.mobility[next(ION_MOBILITY[a] for a in position if a in ION_MOBILITY)] += 1
+        if POSITION_X not in position and POSITION_Y not in position:
+            position = {**position, **{a: own[a] for a in _POSITIONS if a in own}}
         advice = "plain mzML has no pixel positions, convert it to imzML with its position file"
         self.x.append(self._whole_number(position.get(POSITION_X), "position x", advice))
         self.y.append(self._whole_number(position.get(POSITION_Y), "position y", advice))
@@ -214,6 +242,11 @@ class SpectrumParser:
                 array_format, places = self._read_array(element)
                 found[array_format.role] = array_format, places
                 self._note_format(array_format)
+        if not found:  # a pixel where nothing was measured
+            self.n_without_arrays += 1
+            for columns in self.arrays.values():
+                self._append(columns, 0, 0, -1)
+            return
         for role, columns in self.arrays.items():
             if role not in found:
                 self._note(f"no {role}", f"has no {role} array")
@@ -274,8 +307,8 @@ class SpectrumParser:
         if found.unknown_group is not None:
             text = f"an array refers to the parameter group {_quoted(found.unknown_group)}"
             self._note("unknown group", f"{text}, which the file does not define")
-        if found.mobility:
-            self._note_mobility(found.mobility)
+        if found.mobility and found.role is None:
+            self.mobility[found.mobility] += 1
         if found.role and found.compression:
             advice = "ionbox reads uncompressed arrays, export with compression switched off"
             self._note(
@@ -289,9 +322,30 @@ class SpectrumParser:
             text = f"the {role} array is stored as {found.unsupported}, which ionbox does not read"
             self._note(f"{role} type", text, "export it as 32-bit or 64-bit float")
 
-    def _note_mobility(self, term: str) -> None:
-        advice = "export the dataset with the mobility dimension summed"
-        self._note("mobility", f"carries ion mobility ({term}), which ionbox does not read", advice)
+
+_POSITIONS = (POSITION_X, POSITION_Y, POSITION_Z)
+
+
+def _level(values: Mapping[str, str]) -> int | None:
+    """Return the MS level that a group of terms states, None if it states none."""
+    if MS_LEVEL in values:
+        return _parse_whole(values[MS_LEVEL])
+    return next((SPECTRUM_LEVELS[term] for term in values if term in SPECTRUM_LEVELS), None)
+
+
+def _parse_whole(text: str) -> int | None:
+    """Read a whole number, also one written as a real number (1.0, 1e+05); None if it is none."""
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _number_or_unknown(text: str | None) -> int:
@@ -365,7 +419,20 @@ def _events(source: bytes, defects: Defects) -> Iterator[tuple[str, Element]]:
         defects.note("xml", f"the text encoding cannot be read ({error})", _READABLE)
 
 
+_OTHER_FILES = {
+    b"\x1f\x8b": ("this is a gzip file", "unpack it"),
+    b"PK\x03\x04": ("this is a zip file", "unpack it"),
+    b"BZh": ("this is a bzip2 file", "unpack it"),
+    b"\xfd7zXZ": ("this is an xz file", "unpack it"),
+}
+
+
 def _why_no_xml(source: bytes, error: ElementTree.ParseError) -> tuple[str, str]:
+    for start, said in _OTHER_FILES.items():
+        if source.startswith(start):
+            return said
+    if source[:2] in (b"<\x00", b"\x00<"):
+        return "the text is UTF-16 without a byte order mark", _READABLE
     if not source[:1024].lstrip(_BEFORE_XML).startswith(b"<"):
         return f"this is not XML ({error})", "give the imzML file of the pair"
     if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]:

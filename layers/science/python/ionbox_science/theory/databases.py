@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +30,8 @@ _NOT_TABLES = {
 }
 _SEPARATORS = "\t,;|"
 _LINE_ENDS = re.compile(r"[\r\n]+")
+_QUOTED = re.compile(r'\s*"(?P<text>(?:[^"]|"")*)"\s*$')
+_SEPARATOR_LINE = re.compile(r"sep=(?P<separator>.)\s*$", re.IGNORECASE)
 
 _MAX_LISTED_ROWS = 20
 
@@ -118,22 +119,36 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     InvalidDatabase
         If there is no header, or the text is no table.
     """
-    text = _decode(data, name)
-    header = text.split("\n", 1)[0]
-    if not header.strip():
+    lines = _decode(data, name).splitlines(keepends=True)
+    n_before = 0
+    declared = None
+    while lines and (not lines[0].strip() or _SEPARATOR_LINE.match(lines[0])):
+        named = _SEPARATOR_LINE.match(lines[0])  # Excel's "sep=;"
+        declared = named["separator"] if named else declared
+        lines, n_before = lines[1:], n_before + 1
+    if not lines:
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
     # By the header alone: names of molecules are full of commas. Of a single column, the tab.
-    separator = max(_SEPARATORS, key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    separator = declared or max(_SEPARATORS, key=lines[0].count)
+    # In a table of tabs a quote is a letter: 5"-nucleotides and 3\'\' would swallow rows.
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
     try:
         for cells in reader:
-            if cells:
-                yield reader.line_num, cells
+            if quoting == csv.QUOTE_NONE:
+                cells = [_QUOTED.sub(_unquote, cell) for cell in cells]
+            if cells and any(cell.strip() for cell in (cells if len(cells) == 1 else ["-"])):
+                yield n_before + reader.line_num, cells
     except csv.Error as error:
         raise InvalidDatabase(
-            f"database '{name}': the table cannot be read up to line {reader.line_num} ({error}); "
-            "a quote that is opened and never closed does this"
+            f"database '{name}': the table cannot be read at line {n_before + reader.line_num} "
+            f"({error}); a quote that is opened and never closed does this"
         ) from None
+
+
+def _unquote(cell: re.Match[str]) -> str:
+    """Return what stands between quotes around a whole cell, as a spreadsheet writes them."""
+    return cell["text"].replace('""', '"')
 
 
 def _decode(data: bytes, name: str) -> str:
