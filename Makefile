@@ -108,10 +108,10 @@ outline: $(BIN)/ionbox ## draw again what documents show of the code: statemachi
 	@$(BIN)/python -m docs.draw_rings
 
 golden: $(VENV)/.tests $(KERNELS) ## make again what the tests compare results with, after raising RESULTS_VERSION
-	@PYTHONPATH=tests:tests/client $(BIN)/python -m results_shape
+	@$(BIN)/python -m tests.results_shape
 	@rm -rf $(EXAMPLE)
 	@$(MAKE) --no-print-directory run outline
-	@POWERTOOLS_LOG_LEVEL=WARNING PYTHONPATH=tests:tests/handlers $(BIN)/python -m make_events
+	@POWERTOOLS_LOG_LEVEL=WARNING $(BIN)/python -m tests.handlers.make_events
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks

@@ -6,9 +6,3 @@ those libraries (`yardsticks`); `goals` compares both with what was asked for, `
 stores all of it. Everything is in CPU seconds of all processes, which other work on the machine
 moves less than wall-clock time.
 """
-
-import sys
-from pathlib import Path
-
-# The kernels' oracles, which contenders need, are part of the tests.
-sys.path.append(str(Path(__file__).parents[1] / "tests"))

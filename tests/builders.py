@@ -24,7 +24,8 @@ from ionbox_science.setting_table import FdrMethod
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.ions import IonRule, IonTable, build_ions
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
-from oracles.peak_sorting import sort_peaks
+
+from tests.oracles.peak_sorting import sort_peaks
 
 Floats = npt.NDArray[np.float64]
 PatternSource = Callable[[Sequence[str]], tuple[Floats, npt.NDArray[np.float32]]]

@@ -13,8 +13,9 @@ from typing import Any
 import hypothesis
 import pytest
 from ionbox_science import kernels
-from moto_parser import remember_definitions
-from patience import PATIENCE_S
+
+from tests.moto_parser import remember_definitions
+from tests.patience import PATIENCE_S
 
 TESTS = Path(__file__).parent
 PROJECT = TESTS.parent

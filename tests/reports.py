@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from builders import build_annotations, build_database, draw_blob
 from ionbox_cloud.report.report_file import Overview, make_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.run_record import (
@@ -28,6 +27,8 @@ from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
 from ionbox_science.scoring.fdr import FDR_LEVELS
+
+from tests.builders import build_annotations, build_database, draw_blob
 
 CONFIG = RunConfig("positive", "orbitrap", 0.000607, ("+H", "+Na"))
 N_ISOTOPES = 4

@@ -83,7 +83,7 @@ def renew(known: dict[str, Any], found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    from small_run import make_run
+    from tests.client.small_run import make_run
 
     with tempfile.TemporaryDirectory() as folder:
         found = describe_results(make_run(Path(folder)))

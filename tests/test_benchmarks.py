@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import patience
 import pytest
+
+from tests import patience
 
 
 def run_benchmarks(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
-from cloud_builders import database_table, lipid_like_formulas, simulate
 from ionbox.datasets.annotate import annotate
 from ionbox.reading.place import Place
 from ionbox.view.run_reader import RunReader
@@ -23,7 +22,9 @@ from ionbox.view.server import Viewer
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.report.page_assembly import encode_block
 from ionbox_science.imzml.header import read_header
-from patience import PATIENCE_S
+
+from tests.cloud_builders import database_table, lipid_like_formulas, simulate
+from tests.patience import PATIENCE_S
 
 FORMULAS = lipid_like_formulas(8, 20)
 SETTINGS = {

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.scoring.chaos import measure_chaos
-from oracles import chaos as oracle
 from scipy import ndimage
 
 from benchmarks.kernels import Contender, Contenders
+from tests.oracles import chaos as oracle
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it leaves a file open while it loads

@@ -12,9 +12,9 @@ from ionbox_cloud.store import Store
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import Peaks, read_peaks
 from ionbox_science.sorting.peak_sorting import sort_in_memory
-from oracles.peak_sorting import sort_peaks, sum_intensity
 
 from benchmarks.kernels import Answer, Contender, Contenders
+from tests.oracles.peak_sorting import sort_peaks, sum_intensity
 
 TITLE = "sort"
 GOALS = {"numpy: read, argsort, gathers": 5.0}

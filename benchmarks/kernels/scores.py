@@ -11,9 +11,9 @@ import numpy as np
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
-from oracles import scores as oracle
 
 from benchmarks.kernels import Answer, Contender, Contenders
+from tests.oracles import scores as oracle
 
 TITLE = "scores"
 GOALS: dict[str, float] = {}

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.span_merging import merge_spans
-from oracles import peak_sorting as oracle
 
 from benchmarks.kernels import Answer, Contender, Contenders
+from tests.oracles import peak_sorting as oracle
 
 TITLE = "merge"
 GOALS = {"numpy: join, argsort, gathers": 2.0}

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import browse, find_browser
-from report_page import ReportPage
-from reports import MadeUp
+
+from tests.browser.chromium import browse, find_browser
+from tests.browser.report_page import ReportPage
+from tests.reports import MadeUp
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

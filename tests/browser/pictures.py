@@ -2,7 +2,7 @@
 
 ::
 
-    PYTHONPATH=tests .venv/bin/python tests/browser/pictures.py example/results
+    .venv/bin/python -m tests.browser.pictures example/results
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from chromium import browse
 from ionbox.reading.place import folder_place
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
-from viewing import serving
+
+from tests.browser.chromium import browse
+from tests.viewing import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
 REPORT_SIZE, VIEW_SIZE = (1400, 900), (1560, 1520)

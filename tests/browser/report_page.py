@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from patience import PATIENCE_S
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.patience import PATIENCE_S
 
 _COLUMN = """
 return [...document.querySelectorAll("tr[data-index] [data-column=%s]")].map((c) => c.textContent);

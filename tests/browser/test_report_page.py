@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from ionbox_science.annotation.quality import ScoreTally
-from patience import wait_until
-from report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
-from reports import MadeUp, hostile
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+from tests.browser.audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
+from tests.browser.report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
+from tests.patience import wait_until
+from tests.reports import MadeUp, hostile
 
 # What people are promised. A machine that is busy with other tests may be slow now and then.
 INTERACTIVE_MS = 2000

@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import zarr
-from audit import CONTRAST, CUT_COLUMNS, UNNAMED
-from chromium import browse
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
-from patience import PATIENCE_S
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-from viewing import (
+
+from tests.browser.audit import CONTRAST, CUT_COLUMNS, UNNAMED
+from tests.browser.chromium import browse
+from tests.patience import PATIENCE_S
+from tests.viewing import (
     FORMULAS,
     HOSTILE_NAME,
     Client,

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from synthesis import Synthesis, synthesise
+
+from tests.cdk.synthesis import Synthesis, synthesise
 
 
 @pytest.fixture(scope="session")

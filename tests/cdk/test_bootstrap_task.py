@@ -16,9 +16,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from patience import PATIENCE_S, wait_until
 
 from cdk.sort_task import BOOTSTRAP
+from tests.patience import PATIENCE_S, wait_until
 
 TASK = """
 import os, signal, sys, time

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import patience
 import pytest
-from synthesis import Synthesis
+
+from tests import patience
+from tests.cdk.synthesis import Synthesis
 
 IGNORED = (
     "W3005",  # dependencies that the CDK writes down twice

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import patience
 import pytest
-from synthesis import Synthesis
 
 from cdk.functions_table import TABLE
 from cdk.node import NODE
 from cdk.workflow import DEFINITION, placeholders_of
+from tests import patience
+from tests.cdk.synthesis import Synthesis
 
 VARIANTS = ("stack", "without_fargate", "with_all")
 VALIDATOR = Path(sys.prefix) / "asl" / "node_modules" / ".bin" / "asl-validator"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from synthesis import Synthesis, synthesise
 
 from cdk.functions_table import TABLE, FunctionsTable, clip
 from cdk.permissions import OBJECTS
+from tests.cdk.synthesis import Synthesis, synthesise
 
 ENTRIES = json.loads(TABLE.read_text("utf-8"))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from synthesis import Synthesis
+
+from tests.cdk.synthesis import Synthesis
 
 # Where AWS knows no narrower resource; everything else names what it is about.
 EVERYWHERE = {

@@ -12,8 +12,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import patience
 import pytest
+
+from tests import patience
 
 LAYERS = ("science", "cloud")
 

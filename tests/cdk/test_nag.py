@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack, Validations, aws_iam, aws_s3
 from cdk_nag import AwsSolutionsChecks
-from synthesis import Synthesis
 
 from cdk.reviewed import acknowledge
+from tests.cdk.synthesis import Synthesis
 
 VARIANTS = ("stack", "without_fargate", "with_all")
 

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import patience
 import pytest
+
+from tests import patience
 
 
 def run_app(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ionbox_cloud import keys
-from synthesis import Synthesis
 
 from cdk.functions_table import TABLE
+from tests.cdk.synthesis import Synthesis
 
 FUNCTIONS = json.loads(TABLE.read_text("utf-8"))["functions"]
 BUCKETS = ("InboxBucket", "WorkBucket", "ResultsBucket")

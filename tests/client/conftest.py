@@ -13,8 +13,9 @@ import boto3
 import pytest
 from ionbox.account import Account
 from moto import mock_aws
-from operating import REGION, Cloud, Command, run_command
-from small_run import make_run, upload
+
+from tests.client.operating import REGION, Cloud, Command, run_command
+from tests.client.small_run import make_run, upload
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from ionbox.cli.main import main
 from ionbox_cloud import keys
 from ionbox_science import __version__
-from patience import wait_until
+
+from tests.patience import wait_until
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloud_builders import database_table, lipid_like_formulas, simulate
 from ionbox.datasets.annotate import annotate
 from ionbox_cloud.messages import ConfigLayer
+
+from tests.cloud_builders import database_table, lipid_like_formulas, simulate
 
 DATABASES = {"acids": lipid_like_formulas(8, 22), "waxes": lipid_like_formulas(18, 36)}
 SETTINGS: dict[str, Any] = {

@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from cloud_builders import simulate
-from operating import Cloud
-from small_run import DATABASES
+
+from tests.client.operating import Cloud
+from tests.client.small_run import DATABASES
+from tests.cloud_builders import simulate
 
 MODULES = (
     "ionbox",

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import ORBITRAP, annotate, plant_dataset
 from ionbox_cloud import published
 from ionbox_cloud.stored.diagnostics import pack_diagnostics, unpack_diagnostics
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.theory.isotope_patterns import generate_patterns
+
+from tests.builders import ORBITRAP, annotate, plant_dataset
 
 FILES = (
     published.RECORD,

@@ -8,7 +8,8 @@ import re
 import pytest
 from ionbox_cloud.report.report_file import GOOD_FDR, read_report
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
-from reports import CODE, MadeUp, hostile
+
+from tests.reports import CODE, MadeUp, hostile
 
 
 def test_a_report_has_the_schema_that_the_page_reads() -> None:

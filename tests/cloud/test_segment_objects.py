@@ -19,7 +19,8 @@ from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import SegmentReader, SegmentsManifest, read_ahead, write_manifest
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.segments import cut_segments, plan_bounds
-from oracles.peak_sorting import sort_peaks
+
+from tests.oracles.peak_sorting import sort_peaks
 
 INDEX_STEP = 3
 

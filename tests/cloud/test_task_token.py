@@ -11,7 +11,8 @@ from ionbox.local.tasks import STEP_FUNCTIONS, local_aws
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.task_token import MAX_CAUSE, MAX_ERROR
-from patience import PATIENCE_S, wait_until
+
+from tests.patience import PATIENCE_S, wait_until
 
 RUN = {"execution_id": "attempt-1", "run_id": "run-1"}
 

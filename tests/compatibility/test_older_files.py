@@ -22,7 +22,6 @@ import ionbox
 import numpy as np
 import pandas as pd
 import pytest
-from imzml_builder import range_reader
 from ionbox.datasets.annotate import annotate
 from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
@@ -34,6 +33,8 @@ from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
+
+from tests.imzml_builder import range_reader
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "written_by_d0a0400.zip"
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cloud_builders import simulate
-from laptop import ACIDS, WAXES, Laptop
+
+from tests.cloud_builders import simulate
+from tests.end_to_end.laptop import ACIDS, WAXES, Laptop
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_builders import database_table, lipid_like_formulas
 from ionbox.datasets.annotate import annotate
 from ionbox.datasets.outcome import Outcome
 from ionbox.local import machine
 from ionbox.local.functions import IONBOX, Project
 from ionbox.local.machine import ExecutionResult
 from ionbox_cloud.messages import ConfigLayer
+
+from tests.cloud_builders import database_table, lipid_like_formulas
 
 SETTINGS = {
     "polarity": "positive",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import zarr
-from laptop import ACIDS, WAXES, Laptop, LaptopRun
+
+from tests.end_to_end.laptop import ACIDS, WAXES, Laptop, LaptopRun
 
 FULL = {"decoys": 20}  # more ions than a chunk of patterns has
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from ionbox.local.pool import Worker
 from ionbox.local.runtime import Answer, Call
-from laptop import ACIDS, BITTERS, Laptop
+
+from tests.end_to_end.laptop import ACIDS, BITTERS, Laptop
 
 ONE_ITEM_OF_THREE = 1
 

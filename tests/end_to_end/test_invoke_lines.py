@@ -9,9 +9,10 @@ import shlex
 import sys
 from pathlib import Path
 
-import patience
 import pytest
 from ionbox.cli.main import main
+
+from tests import patience
 
 OUTSIDE = {"intake", "start_runs", "announce_end"}
 """They need an account."""

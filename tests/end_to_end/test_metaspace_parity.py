@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import zarr
-from laptop import Laptop, LaptopRun
+
+from tests.end_to_end.laptop import Laptop, LaptopRun
 
 SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
 

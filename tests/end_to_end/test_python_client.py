@@ -12,7 +12,8 @@ from ionbox.cli.main import main
 from ionbox.compare.comparison import compare
 from ionbox.compare.tables import read_side
 from ionbox.run import Run
-from laptop import Laptop
+
+from tests.end_to_end.laptop import Laptop
 
 ENGINE = "metaspace-engine/v3_edge_2k_msm"
 SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ionbox.local.functions import IONBOX, read_functions
-from laptop import ACIDS, Laptop
+
+from tests.end_to_end.laptop import ACIDS, Laptop
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from imzml_builder import Pair, build_pair
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
-from laptop import BITTERS, SETTINGS, Laptop, LaptopRun
+
+from tests.end_to_end.laptop import BITTERS, SETTINGS, Laptop, LaptopRun
+from tests.imzml_builder import Pair, build_pair
 
 ONLY_CHECKED = {"PlanRun": 1, "ReportFailure": 1}
 

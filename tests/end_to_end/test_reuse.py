@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from laptop import ACIDS, BITTERS, Laptop, LaptopRun
+
+from tests.end_to_end.laptop import ACIDS, BITTERS, Laptop, LaptopRun
 
 EVERY_RUN = {"PlanRun": 1, "PublishResults": 1}
 EVERY_NEW_RUN = EVERY_RUN | {

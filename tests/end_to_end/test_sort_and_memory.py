@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from laptop import ACIDS, Laptop, LaptopRun
+
+from tests.end_to_end.laptop import ACIDS, Laptop, LaptopRun
 
 SORTING = {
     "lambda": {"SegmentSpectra"},

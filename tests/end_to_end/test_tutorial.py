@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import patience
 import pytest
 from PIL import Image
+
+from tests import patience
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Make the expected values again: ``PYTHONPATH=tests .venv/bin/python -m golden.make``.
+"""Make the expected values again: ``.venv/bin/python -m tests.golden.make``.
 
 Patterns and decoys are excerpts of what METASPACE's engine wrote and need the reference data;
 the expected annotations come from `oracles.obvious` and need nothing. ``small_values.json`` is
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from builders import Dataset, plant_dataset
-from oracles import engine, obvious
+
+from tests.builders import Dataset, plant_dataset
+from tests.oracles import engine, obvious
 
 GOLDEN = Path(__file__).parent
 REFERENCE = GOLDEN.parents[2] / "shared" / "reference"
-COMMAND = "PYTHONPATH=tests .venv/bin/python -m golden.make"
+COMMAND = ".venv/bin/python -m tests.golden.make"
 ENGINE = "METASPACE engine, revision fd965c1, on cpyMSpec 0.4.2"
 
 SIGMA = 0.000619

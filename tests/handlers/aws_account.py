@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from in_memory import ALL_FUNCTIONS
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import settings
 from ionbox_cloud.aws_clients import open_client
@@ -22,6 +21,8 @@ from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.models import stepfunctions_backends
+
+from tests.handlers.in_memory import ALL_FUNCTIONS
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 EVENTS = Path(__file__).parents[1] / "events"

@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_account import Account
-from cloud_builders import simulate
-from imzml_builder import Pair
-from in_memory import DATABASES, FORMULAS, InMemoryRun
 from ionbox.local.functions import IONBOX
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.events import run_queue
@@ -24,6 +20,11 @@ from ionbox_cloud.settings import (
     Settings,
 )
 from ionbox_cloud.store import Stores, open_stores
+
+from tests.cloud_builders import simulate
+from tests.handlers.aws_account import Account
+from tests.handlers.in_memory import DATABASES, FORMULAS, InMemoryRun
+from tests.imzml_builder import Pair
 
 
 @pytest.fixture(autouse=True)

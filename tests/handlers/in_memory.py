@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from cloud_builders import database_table, lipid_like_formulas
-from imzml_builder import Pair
 from ionbox.local.functions import IONBOX, Function, read_functions
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
@@ -25,6 +23,9 @@ from ionbox_cloud.messages import (
 )
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
+
+from tests.cloud_builders import database_table, lipid_like_formulas
+from tests.imzml_builder import Pair
 
 FORMULAS = lipid_like_formulas(8, 9)
 DATABASES = {

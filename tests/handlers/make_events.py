@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from in_memory import MAPS
 from ionbox.local.functions import IONBOX, read_functions
 from ionbox.local.runtime import Call, StoreUrls, answer_call, handler_environment
+
+from tests.handlers.in_memory import MAPS
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"

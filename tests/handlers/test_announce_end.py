@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from aws_account import Account, call_event_handler, ended, read_event
-from in_memory import InMemoryRun, call
 from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import InvalidMessage, NotDelivered
@@ -31,6 +29,9 @@ from ionbox_cloud.run_record import (
 )
 from ionbox_cloud.store import Store
 from ionbox_science.config import RunConfig
+
+from tests.handlers.aws_account import Account, call_event_handler, ended, read_event
+from tests.handlers.in_memory import InMemoryRun, call
 
 NAME = "0123456789abcdef0123456789abcdef-1"
 REQUEST = RunRequest(DatasetFiles("mouse", "a/mouse.imzML", "a/mouse.ibd", None), (), (), ())

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from imzml_builder import Pair, build_pair, range_reader
-from in_memory import InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.stored.segments import SegmentReader
@@ -18,6 +16,9 @@ from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import IonTable, build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
+
+from tests.handlers.in_memory import InMemoryRun
+from tests.imzml_builder import Pair, build_pair, range_reader
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = {"one": b"formula\nC6H12O6\n"}

@@ -15,7 +15,6 @@ from aws_lambda_powertools.utilities.data_classes import (
     S3EventBridgeNotificationEvent,
     SQSEvent,
 )
-from in_memory import ALL_FUNCTIONS, EVENT_FUNCTIONS, FUNCTIONS, message_type
 from ionbox.local.functions import IONBOX
 from ionbox_cloud import keys
 from ionbox_cloud.events.run_end import ExecutionEnd
@@ -30,6 +29,8 @@ from ionbox_cloud.messages import (
     SortItem,
 )
 from ionbox_science import errors
+
+from tests.handlers.in_memory import ALL_FUNCTIONS, EVENT_FUNCTIONS, FUNCTIONS, message_type
 
 EVENTS = Path(__file__).parents[1] / "events"
 STATE_OF = {function.handler.parent.name: state for state, function in FUNCTIONS.items()}

@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
@@ -17,6 +16,8 @@ from ionbox_cloud.run_plan import SortPlan
 from ionbox_cloud.run_totals import bill, total_states
 from ionbox_cloud.settings import WORK_VARIABLE
 from ionbox_cloud.store import Stores
+
+from tests.handlers.in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 
 
 def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = "") -> dict:

@@ -12,9 +12,6 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from aws_account import ACCOUNT, DEFAULTS, Account, call_event_handler, created, read_event
-from imzml_builder import Pair
-from in_memory import InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import InvalidMessage, MissingObject
@@ -32,7 +29,18 @@ from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
 from moto.s3.models import s3_backends
-from patience import PATIENCE_S
+
+from tests.handlers.aws_account import (
+    ACCOUNT,
+    DEFAULTS,
+    Account,
+    call_event_handler,
+    created,
+    read_event,
+)
+from tests.handlers.in_memory import InMemoryRun
+from tests.imzml_builder import Pair
+from tests.patience import PATIENCE_S
 
 NewAccount = Callable[..., Account]
 PAIR = ("20261123/mouse.imzML", "20261123/mouse.ibd")

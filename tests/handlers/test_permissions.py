@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import in_memory
 import pytest
-from in_memory import SETTINGS, InMemoryRun
 from ionbox_cloud.messages import ErrorOutput, Message, RunFailureReport
 from ionbox_cloud.store import Store, Stores
 
 from cdk.permissions import OBJECTS, Objects
+from tests.handlers import in_memory
+from tests.handlers.in_memory import SETTINGS, InMemoryRun
 
 READS = ("read", "read_range", "facts", "list", "list_lasting")
 WRITES = ("write", "create")

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from imzml_builder import Pair, build_pair
-from in_memory import SETTINGS, InMemoryRun
 from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.theory.lipids import SHIPPED_DATABASES
+
+from tests.handlers.in_memory import SETTINGS, InMemoryRun
+from tests.imzml_builder import Pair, build_pair
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = b"formula\nC6H12O6\n"

@@ -9,8 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import zarr
-from imzml_builder import Pair, range_reader
-from in_memory import FUNCTIONS, SETTINGS, InMemoryRun
 from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InternalError, MissingOutput
@@ -30,9 +28,12 @@ from ionbox_science.imzml.spectrum_index import unpack_index
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import score_ions
 from ionbox_science.theory.ions import IonTable
-from oracles.colocalization import cosines
-from oracles.peak_sorting import sort_peaks
 from zarr.storage import ObjectStore
+
+from tests.handlers.in_memory import FUNCTIONS, SETTINGS, InMemoryRun
+from tests.imzml_builder import Pair, range_reader
+from tests.oracles.colocalization import cosines
+from tests.oracles.peak_sorting import sort_peaks
 
 NewRun = Callable[..., InMemoryRun]
 

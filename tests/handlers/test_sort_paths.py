@@ -8,8 +8,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imzml_builder import Pair, build_pair
-from in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
 from ionbox.local.functions import IONBOX
 from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys
@@ -19,6 +17,9 @@ from ionbox_cloud.planning import make_plan, sort_plan, work_items
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+from tests.handlers.in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
+from tests.imzml_builder import Pair, build_pair
 
 WAYS = ("lambda", "map", "fargate")
 SORT = runpy.run_path(str(IONBOX.handlers / "sort_spectra" / "task.py"))["main"].__wrapped__

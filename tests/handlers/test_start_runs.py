@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from aws_account import Account, call_event_handler, ended, read_event
 from botocore.exceptions import ClientError
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import InvalidMessage
@@ -20,6 +19,8 @@ from ionbox_cloud.events.run_queue import (
     start_waiting_runs,
 )
 from ionbox_cloud.messages import DatasetFiles, RunRequest, WaitingRun
+
+from tests.handlers.aws_account import Account, call_event_handler, ended, read_event
 
 NewAccount = Callable[..., Account]
 ENDS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]

@@ -7,10 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-import patience
+from tests import patience
 
-TESTS = Path(__file__).parents[1]
-PROJECT = TESTS.parent
+PROJECT = Path(__file__).parents[2]
 sys.path.insert(0, str(PROJECT / "layers" / "science"))
 
 import build_kernels  # noqa: E402
@@ -21,7 +20,7 @@ __all__ = ["PROJECT", "build_kernels", "environment", "run_examples"]
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a process that imports this checkout and its tests' helpers."""
     layers = PROJECT / "layers"
-    ours = [layers / "science" / "python", layers / "cloud" / "python", PROJECT / "client", TESTS]
+    ours = [layers / "science" / "python", layers / "cloud" / "python", PROJECT / "client", PROJECT]
     inherited = os.environ.get("PYTHONPATH", "")
     path = os.pathsep.join([*map(str, ours), *filter(None, [inherited])])
     return {**os.environ, "PYTHONPATH": path, **variables}

@@ -4,7 +4,8 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from builds import build_kernels
+
+from tests.kernels.builds import build_kernels
 
 
 @pytest.fixture(scope="session")

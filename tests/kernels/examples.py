@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from builders import annotate
-from golden import make
-from imzml_builder import Pair, build_pair, range_reader
 from ionbox_science import kernels
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.scan import scan_spectra
@@ -26,6 +23,10 @@ from ionbox_science.setting_table import FDR_METHODS
 from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
 from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
+
+from tests.builders import annotate
+from tests.golden import make
+from tests.imzml_builder import Pair, build_pair, range_reader
 
 FORMULAS = (
     *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),

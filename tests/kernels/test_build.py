@@ -7,10 +7,11 @@ import shutil
 import sys
 from pathlib import Path
 
-import patience
 import pytest
-from builds import build_kernels, run_examples
 from ionbox_science import kernels
+
+from tests import patience
+from tests.kernels.builds import build_kernels, run_examples
 
 BROKEN = "int f(void) { return }\n"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builds import build_kernels
+
+from tests.kernels.builds import build_kernels
 
 
 @pytest.fixture(params=["system", "PyPI"])

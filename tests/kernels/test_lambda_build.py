@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builds import run_examples
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+
+from tests.kernels.builds import run_examples
 
 NEWEST_GLIBC = (2, 34)
 

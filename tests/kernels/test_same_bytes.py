@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builds import build_kernels, run_examples
+
+from tests.kernels.builds import build_kernels, run_examples
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import patience
 import pytest
-from builds import PROJECT, build_kernels, environment
+
+from tests import patience
+from tests.kernels.builds import PROJECT, build_kernels, environment
 
 SCIENCE = PROJECT / "tests" / "science"
 SORTING = [SCIENCE / "sorting" / "test_peak_sorting.py"]

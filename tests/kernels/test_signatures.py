@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builds import PROJECT
 from elftools.elf.elffile import ELFFile
 from ionbox_science import kernel_calls
 from ionbox_science.errors import InvalidDataset
@@ -19,6 +18,8 @@ from ionbox_science.kernels import SOURCES
 from ionbox_science.scoring import scores
 from ionbox_science.sorting import batch_calls as sorting
 from ionbox_science.theory import compositions, isotope_patterns
+
+from tests.kernels.builds import PROJECT
 
 TABLE = parse_declarations(DECLARATIONS)
 SCIENCE = PROJECT / "layers" / "science" / "python" / "ionbox_science"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import patience
-from builds import PROJECT, environment
+from tests import patience
+from tests.kernels.builds import PROJECT, environment
 
 ANNOTATE = """
 import sys
 
 sys.modules["cpyMSpec"] = None  # as if it were not installed: importing it fails
-from builders import annotate
-from golden import make
+from tests.builders import annotate
+from tests.golden import make
 
 run = annotate(make.read_planted(), make.FORMULAS)
 found = run.annotations

@@ -1,7 +1,8 @@
 import threading
 
 import pytest
-from toys import Toy
+
+from tests.local.toys import Toy
 
 
 @pytest.fixture

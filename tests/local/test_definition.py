@@ -4,7 +4,8 @@ import pytest
 from ionbox.local.definition import adapt_to_machine, fill_placeholders, placeholder_values
 from ionbox.local.errors import InvalidDefinition
 from ionbox.local.functions import read_functions, read_tasks
-from toys import distributed_map, fargate_task, task
+
+from tests.local.toys import distributed_map, fargate_task, task
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 

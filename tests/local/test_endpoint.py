@@ -9,7 +9,8 @@ from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import ItemsRead
 from ionbox.local.runtime import Answer, error_answer
-from patience import PATIENCE_S
+
+from tests.patience import PATIENCE_S
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 

@@ -2,9 +2,10 @@ import json
 import os
 import sys
 
-import patience
 import pytest
 from ionbox.cli.invoke import main
+
+from tests import patience
 
 
 @pytest.fixture

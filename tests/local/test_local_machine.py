@@ -7,8 +7,9 @@ import time
 import pytest
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
 from ionbox.local.events import CallStarted, ItemsRead
-from patience import wait_until
-from toys import distributed_map, process_runs, task
+
+from tests.local.toys import distributed_map, process_runs, task
+from tests.patience import wait_until
 
 VALUE = {"OutputPath": "$.Payload.value"}
 

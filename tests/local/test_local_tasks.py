@@ -14,8 +14,9 @@ from ionbox.local.events import CallFinished, CallStarted
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
 from ionbox.local.tasks import STOP_S, LocalTasks
-from patience import PATIENCE_S, started, wait_until
-from toys import fargate_task, process_runs, task
+
+from tests.local.toys import fargate_task, process_runs, task
+from tests.patience import PATIENCE_S, started, wait_until
 
 HEARTBEAT_S = 3  # starting a task takes up to one, on a busy machine
 RETRY = [
@@ -30,7 +31,7 @@ SORT_TASK = "arn:aws:ecs:us-east-1:123456789012:task-definition/sort_spectra:1"
 
 @pytest.fixture(autouse=True)
 def toys_are_found(monkeypatch):
-    monkeypatch.setenv("TOYS", str(Path(__file__).parent))
+    monkeypatch.setenv("TOYS", str(Path(__file__).parents[2]))
 
 
 # --- in the state machine ---

@@ -4,7 +4,8 @@ The state machine must stay inside this list, and a new moto must still do all o
 """
 
 import pytest
-from toys import distributed_map, task
+
+from tests.local.toys import distributed_map, task
 
 VALUE = {"OutputPath": "$.Payload.value"}
 FAIL = {"end": "raise"}

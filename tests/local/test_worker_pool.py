@@ -6,13 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import patience
 import pytest
 from ionbox.local import memory
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import CallFinished, CallStarted
-from patience import PATIENCE_S, wait_until
-from toys import process_runs
+
+from tests import patience
+from tests.local.toys import process_runs
+from tests.patience import PATIENCE_S, wait_until
 
 ECHO_ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 

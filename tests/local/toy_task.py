@@ -9,7 +9,8 @@ sys.path.insert(0, os.environ["TOYS"])
 
 from ionbox_cloud.messages import Message
 from ionbox_cloud.task_token import state_task
-from toy_handler import do
+
+from tests.local.toy_handler import do
 
 
 @dataclass(frozen=True)

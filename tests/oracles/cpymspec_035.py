@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from patience import RUN_S
 
-TESTS = Path(__file__).parents[1]
+from tests.patience import RUN_S
+
+PROJECT = Path(__file__).parents[2]
 ORACLE = Path(sys.prefix) / "oracles" / "cpymspec-0.3.5"
 
 N_PEAKS = 4
@@ -61,7 +62,7 @@ def _start(
         return subprocess.Popen(
             [sys.executable, __file__, str(sigma), str(charge), str(target)],
             stdin=source,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ORACLE, TESTS)))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ORACLE, PROJECT)))},
             text=True,
         )
 

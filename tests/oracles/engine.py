@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from builders import ORBITRAP, Dataset, ScoredIons, load_dataset
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.formulas import build_ion_formula, join_modifier
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+
+from tests.builders import ORBITRAP, Dataset, ScoredIons, load_dataset
 
 PER_PEAK = {
     "total_iso_ints": "total_intensity",

@@ -10,8 +10,8 @@ from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, Windows, drop_small_images
 from ionbox_science.scoring.scores import Float32s, Float64s, ImageOptions, IonScores, Patterns
 
-from oracles.chaos import measure_chaos
-from oracles.ion_images import extract_images, find_windows
+from tests.oracles.chaos import measure_chaos
+from tests.oracles.ion_images import extract_images, find_windows
 
 N_CHAOS_LEVELS = 30
 SPATIAL_ROUNDING = 1e-12

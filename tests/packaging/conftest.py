@@ -5,9 +5,10 @@ import tarfile
 import tomllib
 from pathlib import Path
 
-import patience
 import pytest
-from installed import Installed, install_wheel, make_environment
+
+from tests import patience
+from tests.packaging.installed import Installed, install_wheel, make_environment
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import patience
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests import patience
 
 _OF_THIS_CHECKOUT = {"PYTHONPATH", "VIRTUAL_ENV", "XDG_CACHE_HOME"}
 

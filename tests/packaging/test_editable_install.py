@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-import patience
 import pytest
+
+from tests import patience
 
 
 def run_in(folder: Path, code: str) -> str:

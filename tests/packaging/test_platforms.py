@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import patience
 import pytest
+
+from tests import patience
 
 WINDOWS = """
 import os, sys

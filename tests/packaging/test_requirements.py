@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installed import required
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.packaging.installed import required
 
 PRODUCT = ("client", "functions", "layers/science/python", "layers/cloud/python")
 OURS = {"ionbox", "ionbox_cloud", "ionbox_science"}

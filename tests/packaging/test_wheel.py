@@ -10,9 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from installed import Installed
 from ionbox_science.kernels import digest_sources
-from patience import PATIENCE_S, started
+
+from tests.packaging.installed import Installed
+from tests.patience import PATIENCE_S, started
 
 IN_THE_WHEEL = {
     "client/ionbox": "ionbox",

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import patience
 import pytest
 import zarr
-from imzml_builder import build_pair
 from ionbox.cli.main import main
+
+from tests import patience
+from tests.imzml_builder import build_pair
 
 PROMISED_FLAGS = (
     "--database --out --config --polarity --analyzer --resolving-power --resolving-power-mz "

@@ -18,7 +18,8 @@ from ionbox.compare.comparison import compare
 from ionbox.compare.scatter_plot import draw_comparison
 from ionbox.compare.tables import DatasetNames, Side, read_side
 from ionbox_science.errors import InvalidConfig
-from operating import Command
+
+from tests.client.operating import Command
 
 
 def side(name: str, *ions: dict[str, Any]) -> Side:

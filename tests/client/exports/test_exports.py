@@ -28,8 +28,9 @@ from ionbox.exports import export, selection
 from ionbox.exports.png_folder import encode_png
 from ionbox.run import Run
 from ionbox_science.errors import InvalidConfig
-from operating import Command
 from PIL import Image
+
+from tests.client.operating import Command
 
 
 @pytest.fixture(scope="session")

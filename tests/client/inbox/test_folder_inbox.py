@@ -9,13 +9,14 @@ from typing import Any
 import ionbox
 import numpy as np
 import pytest
-from cloud_builders import database_table, simulate
 from ionbox.datasets.outcome import Outcome
 from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
 from ionbox_cloud.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
-from small_run import DATABASES, SETTINGS
+
+from tests.client.small_run import DATABASES, SETTINGS
+from tests.cloud_builders import database_table, simulate
 
 
 @pytest.fixture(scope="module")

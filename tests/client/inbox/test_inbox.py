@@ -11,14 +11,15 @@ from pathlib import Path
 import ionbox
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
-from cloud_builders import simulate
 from ionbox.errors import NotInResults, OperateError, UserMustAct
 from ionbox.inbox.inbox import Inbox
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.runs import Runs, RunState
 from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
-from operating import INBOX, Cloud, raising, refusal
-from small_run import DATABASES
+
+from tests.client.operating import INBOX, Cloud, raising, refusal
+from tests.client.small_run import DATABASES
+from tests.cloud_builders import simulate
 
 SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-import patience
 import pytest
 from botocore.exceptions import EndpointConnectionError, TokenRetrievalError
 from ionbox.account import Account, translate
 from ionbox.errors import OperateError, UserMustAct
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from operating import Cloud, Command, refusal
+
+from tests import patience
+from tests.client.operating import Cloud, Command, refusal
 
 
 def test_help_is_shown_without_loading_what_only_commands_need() -> None:

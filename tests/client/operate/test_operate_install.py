@@ -12,7 +12,8 @@ import pytest
 from ionbox.errors import UserMustAct
 from ionbox.operate import install
 from ionbox_science.errors import InvalidConfig
-from operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
+
+from tests.client.operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
 
 
 def set_quotas(cloud: Cloud, concurrency: float = 1000, vcpus: float = 64) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from ionbox_cloud import keys
-from operating import Command, record, traces_in_results, traces_in_work, write_files
+
+from tests.client.operating import Command, record, traces_in_results, traces_in_work, write_files
 
 RUN = "20261120-095900-0a1b2c3d"
 

@@ -20,7 +20,8 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import StoreUnavailable
 from ionbox_cloud.planning.prices import read_prices
 from ionbox_cloud.store import Store
-from operating import (
+
+from tests.client.operating import (
     INBOX,
     PREFIX,
     RESULTS,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from imzml_builder import build_pair
 from ionbox.account import Account
 from ionbox.cli.submit_command import wait_for_start
 from ionbox.datasets.files import find_dataset
@@ -19,7 +18,9 @@ from ionbox.operate import upload
 from ionbox.operate.executions import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader
-from operating import INBOX, Cloud, Command, refusal
+
+from tests.client.operating import INBOX, Cloud, Command, refusal
+from tests.imzml_builder import build_pair
 
 MB = 1 << 20
 SETTINGS = ("--analyzer", "orbitrap", "--resolving-power", "140000")

@@ -17,7 +17,8 @@ from ionbox.reading.place import folder_place
 from ionbox.run import Run
 from ionbox.view.run_reader import RunReader
 from ionbox_cloud.published import SPECTRUM_INDEX
-from operating import Command
+
+from tests.client.operating import Command
 
 AGAIN = r"; fetch or annotate again$"
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-import results_shape
+
+from tests import results_shape
 
 
 def test_other_results_are_another_version(results: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import ionbox
 import numpy as np
 import pandas as pd
-import patience
 import pytest
 from ionbox.errors import NotInResults
 from ionbox.exports import export
@@ -20,7 +19,9 @@ from ionbox.run import Run
 from ionbox_science import __version__
 from ionbox_science.errors import InvalidConfig, InvalidFormula, InvalidInput
 from ionbox_science.theory.formulas import read_adduct
-from operating import Command
+
+from tests import patience
+from tests.client.operating import Command
 
 
 @pytest.fixture(scope="module")

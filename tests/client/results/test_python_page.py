@@ -10,7 +10,8 @@ import ionbox
 import numpy as np
 import pytest
 from ionbox.results.filters import FILTERS
-from page_examples import run_examples
+
+from tests.client.page_examples import run_examples
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import results_shape
 from ionbox_cloud import published
 from ionbox_science.annotation.table import COLUMNS
-from page_examples import run_examples
+
+from tests import results_shape
+from tests.client.page_examples import run_examples
 
 ARRAYS = {
     "diagnostics/&lt;database&gt;.npz": "diagnostics/acids.npz",

@@ -13,7 +13,6 @@ import ionbox
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import patience
 import pytest
 import xarray as xr
 import zarr
@@ -22,7 +21,9 @@ from ionbox.reading.image_group import ImageGroup
 from ionbox.run import Run
 from ionbox_cloud.published import COLOCALIZATION
 from ionbox_science.errors import InvalidConfig
-from oracles.colocalization import cosines
+
+from tests import patience
+from tests.oracles.colocalization import cosines
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,10 @@ from ionbox_science.errors import InvalidConfig
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
-from operating import Command
-from oracles.peak_sorting import sort_peaks
-from small_run import upload
+
+from tests.client.operating import Command
+from tests.client.small_run import upload
+from tests.oracles.peak_sorting import sort_peaks
 
 SEGMENTS_GONE = (
     "the dataset's sorted peaks have expired or were deleted; 'ionbox annotate … --force' makes "

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from ionbox.cli import share_command
-from operating import RESULTS, Cloud, Command, traces_in_results, write_files
+
+from tests.client.operating import RESULTS, Cloud, Command, traces_in_results, write_files
 
 PAGE = b"<!doctype html><title>report</title>"
 

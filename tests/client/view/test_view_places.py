@@ -10,7 +10,8 @@ from ionbox.cli.find_place import find_place
 from ionbox.errors import UserMustAct
 from ionbox.reading.place import Place
 from ionbox.where import Where
-from operating import INBOX, RESULTS, Cloud, Command
+
+from tests.client.operating import INBOX, RESULTS, Cloud, Command
 
 
 def find(wanted: object, inbox: str | None = None) -> Place:

@@ -18,7 +18,6 @@ from typing import Any
 
 import ionbox
 import numpy as np
-import patience
 import pytest
 import zarr
 from ionbox.account import Account
@@ -33,10 +32,12 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
-from operating import Command
-from oracles.peak_sorting import sort_peaks
-from patience import PATIENCE_S
-from viewing import (
+
+from tests import patience
+from tests.client.operating import Command
+from tests.oracles.peak_sorting import sort_peaks
+from tests.patience import PATIENCE_S
+from tests.viewing import (
     Client,
     LocalRun,
     hostile_run,

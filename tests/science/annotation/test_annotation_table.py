@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import build_annotations, build_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.annotation.table import (
@@ -21,6 +20,8 @@ from ionbox_science.annotation.table import (
 from ionbox_science.csv_cells import unguard_cell
 from ionbox_science.setting_table import Polarity
 from ionbox_science.theory.ions import IonRule
+
+from tests.builders import build_annotations, build_database
 
 GLUCOSE = {"formula": "C6H12O6", "ion_formula": "C6H13O6"}
 

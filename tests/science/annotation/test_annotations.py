@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import ScoredIons, annotate, plant_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.annotation.annotations import count_isobars, count_isomers, find_isobars
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.ions import NO_ION, IonRule
-from oracles import obvious
+
+from tests.builders import ScoredIons, annotate, plant_dataset
+from tests.oracles import obvious
 
 FORMULAS = ["C16H32O2", "C18H34O2", "C20H38O2", "C6H12O6"]
 

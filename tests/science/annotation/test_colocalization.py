@@ -17,8 +17,9 @@ from ionbox_science.annotation.colocalization import (
     median_of_neighbours,
     prepare_image,
 )
-from oracles.colocalization import cosines
 from scipy.ndimage import median_filter
+
+from tests.oracles.colocalization import cosines
 
 Images = npt.NDArray[np.float32]
 

@@ -8,16 +8,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from builders import (
-    ORBITRAP,
-    Dataset,
-    ScoredIons,
-    annotate,
-    build_grid,
-    draw_blob,
-    join_peaks,
-    plant_ion,
-)
 from ionbox_science.annotation.explanations import (
     AskedIon,
     Explanation,
@@ -33,6 +23,17 @@ from ionbox_science.scoring.scores import ImageOptions
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ions import IonRule
 from ionbox_science.theory.isotope_patterns import generate_patterns
+
+from tests.builders import (
+    ORBITRAP,
+    Dataset,
+    ScoredIons,
+    annotate,
+    build_grid,
+    draw_blob,
+    join_peaks,
+    plant_ion,
+)
 
 HEIGHT, WIDTH = 16, 20
 FORMULAS = (

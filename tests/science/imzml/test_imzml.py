@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imzml_builder import COORDINATES, SPECTRA, Pair, build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from pyimzml.compression import ZlibCompression
+
+from tests.imzml_builder import COORDINATES, SPECTRA, Pair, build_pair, range_reader
 
 SOUND = build_pair()
 DECLARED_UUID = re.search(r'value="\{([^}]*)\}"', SOUND.imzml)[1]  # type: ignore[index]

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from imzml_builder import range_reader
 from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.spectra import read_peaks, read_spectrum
 from pyimzml.ImzMLParser import ImzMLParser
+
+from tests.imzml_builder import range_reader
 
 SENTENCES = {
     "grid": "but its spectra span",

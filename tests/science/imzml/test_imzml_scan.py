@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imzml_builder import SPECTRA, Pair, build_pair
-from imzml_mutations import mutate
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import header
 from ionbox_science.imzml.scan import (
@@ -26,7 +24,10 @@ from ionbox_science.imzml.scan import (
     read_template,
     scan_spectra,
 )
-from oracles import imzml_scan as oracle
+
+from tests.imzml_builder import SPECTRA, Pair, build_pair
+from tests.imzml_mutations import mutate
+from tests.oracles import imzml_scan as oracle
 
 SOUND = build_pair()
 CONTINUOUS = build_pair([(SPECTRA[0][0], [1.0, 2.0, 3.0])] * 3, mode="continuous")

@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ibd_builder import Dataset, lay_out
-from imzml_builder import SPECTRA, build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import Peaks, read_peaks, read_spectrum
-from oracles.peak_sorting import sum_intensity
+
+from tests.ibd_builder import Dataset, lay_out
+from tests.imzml_builder import SPECTRA, build_pair, range_reader
+from tests.oracles.peak_sorting import sum_intensity
 
 
 def naive_peaks(dataset: Dataset, first: int, stop: int) -> Peaks:

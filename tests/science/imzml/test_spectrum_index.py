@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from imzml_builder import build_pair, range_reader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.imzml.spectrum_index import SpectrumReader, pack_index, unpack_index
 from numpy.typing import NDArray
+
+from tests.imzml_builder import build_pair, range_reader
 
 COORDINATES = [(4, 7), (6, 7), (4, 9), (6, 7)]
 PROCESSED = [

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import ORBITRAP, annotate
-from golden import make
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
+
+from tests.builders import ORBITRAP, annotate
+from tests.golden import make
 
 DECOY_RULES: dict[FdrMethod, DecoyRule] = {
     "metaspace-v1": "per-target-ion",

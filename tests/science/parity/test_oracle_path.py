@@ -22,9 +22,10 @@ from ionbox_science.theory.isotope_patterns import (
     sigma_from_resolving_power,
 )
 from ionbox_science.theory.lipids import enumerate_lipids
-from oracles import isotope_patterns as oracle_patterns
-from oracles import peak_sorting as oracle_sort
-from oracles import scores as oracle_scores
+
+from tests.oracles import isotope_patterns as oracle_patterns
+from tests.oracles import peak_sorting as oracle_sort
+from tests.oracles import scores as oracle_scores
 
 MODEL = IsotopeModel("orbitrap", sigma_from_resolving_power("orbitrap", 140_000))
 MOLECULES = enumerate_lipids()[::14]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import ScoredIons, annotate
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.theory.ions import IonRule
-from oracles import engine
+
+from tests.builders import ScoredIons, annotate
+from tests.oracles import engine
 
 METRICS = ["chaos", "spatial", "spectral", "msm"]
 

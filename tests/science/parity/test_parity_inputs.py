@@ -9,7 +9,8 @@ import pytest
 from ionbox_science.errors import InvalidDatabase
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
-from oracles import engine
+
+from tests.oracles import engine
 
 N_DECOYS = 20
 

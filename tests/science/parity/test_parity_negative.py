@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import ScoredIons, annotate, draw_blob, plant_dataset
 from ionbox_science.config import FileWords, resolve_config
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
-from oracles import obvious
+
+from tests.builders import ScoredIons, annotate, draw_blob, plant_dataset
+from tests.oracles import obvious
 
 NEGATIVE = IsotopeModel("orbitrap", 0.000619, charge=-1)
 POSITIVE = IsotopeModel("orbitrap", 0.000619, charge=1)

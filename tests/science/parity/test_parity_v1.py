@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import ScoredIons, annotate
 from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
 from ionbox_science.theory.ions import IonRule
-from oracles import engine
-from oracles.cpymspec_035 import generate_patterns_v1
+
+from tests.builders import ScoredIons, annotate
+from tests.oracles import engine
+from tests.oracles.cpymspec_035 import generate_patterns_v1
 
 RULE = IonRule(("+H", "+Na", "+K"), decoy_rule="per-target-ion")
 METRICS = ["chaos", "spatial", "spectral", "msm"]

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import draw_blob
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from ionbox_science.scoring.chaos import measure_chaos
-from oracles import obvious
-from oracles.chaos import count_components
 from scipy import ndimage
+
+from tests.builders import draw_blob
+from tests.oracles import obvious
+from tests.oracles.chaos import count_components
 
 N_LEVELS = 30
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from ionbox_science.scoring.chaos import measure_chaos
-from oracles.chaos import measure_chaos as oracle
 from scipy import ndimage
+
+from tests.oracles.chaos import measure_chaos as oracle
 
 N_LEVELS = 30
 CROSS = ndimage.generate_binary_structure(2, 1)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.scoring.fdr import FDR_LEVELS, estimate_fdr
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
-from oracles import obvious
+
+from tests.oracles import obvious
 
 Floats = npt.NDArray[np.float64]
 

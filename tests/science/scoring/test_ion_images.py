@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import build_grid, build_peaks
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.imzml.spectra import Peaks
@@ -15,8 +14,10 @@ from ionbox_science.scoring.ion_images import (
     find_windows,
     window_bounds,
 )
-from oracles import obvious
-from oracles.peak_sorting import sort_peaks
+
+from tests.builders import build_grid, build_peaks
+from tests.oracles import obvious
+from tests.oracles.peak_sorting import sort_peaks
 
 GRID = build_grid(3, 4)
 

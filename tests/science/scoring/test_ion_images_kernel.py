@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, Windows, extract_images, find_windows
-from oracles import ion_images as oracle
+
+from tests.oracles import ion_images as oracle
 
 # few different values, so that there are ties and bounds that are hit
 MZ = st.one_of(st.integers(99, 103).map(float), st.floats(99, 103), st.floats(1, 5000))

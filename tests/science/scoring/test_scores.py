@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.theory.isotope_patterns import generate_patterns
+
+from tests.builders import (
     ORBITRAP,
     Dataset,
     build_grid,
@@ -17,13 +23,8 @@ from builders import (
     draw_blob,
     plant_dataset,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
-from ionbox_science.theory.isotope_patterns import generate_patterns
-from oracles import obvious
-from oracles.scores import measure_spatial, measure_spectral
+from tests.oracles import obvious
+from tests.oracles.scores import measure_spatial, measure_spectral
 
 EVERYTHING = (0.0, 10_000.0)
 

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as stn
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
-from oracles.scores import score_ions as oracle
+
+from tests.oracles.scores import score_ions as oracle
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-import large_ibd
 import numpy as np
 import numpy.typing as npt
-import patience
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
@@ -27,6 +24,9 @@ from ionbox_science.sorting import disk_sorting
 from ionbox_science.sorting.disk_sorting import sort_on_disk
 from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.sorting.segments import cut_segments, encode_segment
+
+from tests import large_ibd, patience
+from tests.ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
 
 Bounds = npt.NDArray[np.float64]
 MB = 1 << 20

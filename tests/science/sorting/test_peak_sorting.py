@@ -12,8 +12,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
-from imzml_builder import build_pair, range_reader
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.ibd import PassingDigest
@@ -24,7 +22,10 @@ from ionbox_science.sorting.peak_sorting import (
     sort_span,
     sum_per_pixel,
 )
-from oracles import peak_sorting as oracle
+
+from tests.ibd_builder import ODD_MZ, Dataset, datasets, lay_out, many
+from tests.imzml_builder import build_pair, range_reader
+from tests.oracles import peak_sorting as oracle
 
 
 def assert_sorted_as_numpy_does(found: SortedSpectra, dataset: Dataset) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import build_peaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.imzml.spectra import Peaks
@@ -17,7 +16,9 @@ from ionbox_science.sorting.segments import (
     index_segment,
     plan_bounds,
 )
-from oracles.peak_sorting import sort_peaks
+
+from tests.builders import build_peaks
+from tests.oracles.peak_sorting import sort_peaks
 
 # few values, so that many are equal
 masses = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=60)

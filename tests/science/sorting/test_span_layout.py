@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import build_peaks
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.sorting.segments import cut_segments, encode_segment
 from ionbox_science.sorting.span_layout import SpanLayout, bytes_per_peak, decode_block, encode_span
 from ionbox_science.sorting.span_merging import merge_spans
+
+from tests.builders import build_peaks
 
 MASSES = st.lists(st.integers(0, 25).map(lambda i: 100 + i / 8), max_size=40).map(sorted)
 BOUNDS = st.lists(st.floats(99, 104), max_size=5).map(sorted)

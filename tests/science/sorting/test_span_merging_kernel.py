@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-from builders import build_peaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ibd_builder import ODD_MZ
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.span_merging import merge_spans
-from oracles import peak_sorting as oracle
+
+from tests.builders import build_peaks
+from tests.ibd_builder import ODD_MZ
+from tests.oracles import peak_sorting as oracle
 
 FEW = st.integers(0, 5).map(lambda i: 100 + i / 8)
 MZ = [st.floats(50, 2000), FEW, st.sampled_from(ODD_MZ)]

@@ -18,7 +18,8 @@ from ionbox_science.theory.formulas import (
     tabulate_elements,
     tabulate_modifiers,
 )
-from oracles import obvious
+
+from tests.oracles import obvious
 
 ELEMENTS = ["C", "H", "N", "O", "P", "S", "Na", "Cl", "Br", "Se", "Cx", "Nx"]
 

@@ -17,7 +17,8 @@ from ionbox_science.theory.ions import (
     decoy_adducts,
     draw_decoys,
 )
-from oracles import obvious
+
+from tests.oracles import obvious
 
 FORMULAS = ["C10H16N5O13P3", "C2H6O", "C6H12O6", "C9H8O4", "CO2", "H2O"]
 RULES: list[DecoyRule] = ["per-formula", "per-target-ion"]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from builders import ORBITRAP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.theory.isotope_patterns import (
@@ -16,7 +15,9 @@ from ionbox_science.theory.isotope_patterns import (
     generate_patterns,
     sigma_from_resolving_power,
 )
-from oracles import obvious
+
+from tests.builders import ORBITRAP
+from tests.oracles import obvious
 
 organic = st.builds(
     "C{}H{}N{}O{}S{}".format,

@@ -30,7 +30,8 @@ from ionbox_science.theory.isotope_patterns import (
     peak_sigma,
 )
 from ionbox_science.theory.isotopes import read_isotopes
-from oracles.isotope_patterns import cpymspec, generate_patterns_with_cpymspec
+
+from tests.oracles.isotope_patterns import cpymspec, generate_patterns_with_cpymspec
 
 ELEMENTS = sorted(set(element_masses()) - set(ISOTOPE_LABELS))
 
