@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ionbox.datasets.config_files import translate_lithops
-from ionbox_science.config import FileWords, RunConfig, match_analyzer, resolve_config
+from ionbox_science.config import (
+    FileWords,
+    RunConfig,
+    match_analyzer,
+    parse_settings,
+    resolve_config,
+)
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.scoring.scores import ImageOptions
 from ionbox_science.setting_kinds import KEYS_OF_FILES, KINDS, KINDS_OF_ORDERS, check_keys
@@ -132,7 +139,7 @@ def test_problems_of_defaults_name_the_stack() -> None:
     with pytest.raises(InvalidConfig) as caught:
         resolve_config([("run.json", ENOUGH)], FileWords(), [("the stack", {"x": 1, "ppm": "w"})])
     assert "the stack: unknown setting 'x'" in str(caught.value)
-    assert "ppm (the stack): expected a positive number" in str(caught.value)
+    assert "ppm (the stack): expected a number from 0.001 to 1,000" in str(caught.value)
 
 
 @pytest.mark.parametrize("force", [True, False])
@@ -175,7 +182,7 @@ def test_all_problems_are_listed_at_once_with_their_source() -> None:
     )
     assert "polarity (run.json): 'up' is neither positive nor negative" in listed
     assert "'quadrupole' is not known; give one of orbitrap, fticr, tof" in listed
-    assert "ppm (run.json): expected a positive number up to 1,000, got -3" in listed
+    assert "ppm (run.json): expected a number from 0.001 to 1,000, got -3" in listed
     assert "decoys (run.json): expected a whole number, 1 to 80, got 0" in listed
     assert "unknown setting 'oops'" in listed
 
@@ -375,3 +382,145 @@ def test_a_setting_of_the_table_is_a_field_of_what_runs_or_an_order() -> None:
     assert SETTINGS.keys() == {*KINDS, *KINDS_OF_ORDERS, *KEYS_OF_FILES}
     fields = {field.name for field in dataclasses.fields(RunConfig)}
     assert fields == {*KINDS, "polarity", "analyzer", "isocalc_sigma"}
+
+
+HUGE = "9" * 400
+
+
+@pytest.mark.parametrize("key", [name for name in SETTINGS if SETTINGS[name].most is not None])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(10**400, -(10**400), float("inf"), float("nan"), HUGE, "1e400", "", "two", True, False),
+        *([1], {"a": 1}, {}, [], [[]], "\0", 1e300, 1e-300, -1, 0),
+    ],
+)
+def test_no_value_of_a_number_is_a_surprise(key: str, value: Any) -> None:
+    settings = {**ENOUGH, key: value}
+    if key == "isocalc_sigma":
+        del settings["resolving_power"]
+    (problem,) = problems_of(settings)
+    assert problem.startswith(f"{key} (run.json): expected a ")
+    assert len(problem) < 300
+
+
+@pytest.mark.parametrize("key", [name for name in SETTINGS if SETTINGS[name].most is not None])
+def test_the_ends_of_a_range_are_in_it(key: str) -> None:
+    for end in (SETTINGS[key].least, SETTINGS[key].most):
+        settings = {**ENOUGH, key: end}
+        if key.startswith("resolving_power"):  # with the other, the width has a range of its own
+            settings["analyzer"] = "orbitrap"
+            found = [] if resolves(settings) else problems_of(settings)
+            assert not any(line.startswith(f"{key} (run.json)") for line in found)
+        else:
+            resolve(settings)
+
+
+def resolves(settings: dict[str, Any]) -> bool:
+    try:
+        resolve(settings)
+    except InvalidConfig:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "settings", [{"resolving_power": 1e8, "resolving_power_mz": 1e5}, {"resolving_power": 100}]
+)
+def test_a_width_out_of_range_is_refused_however_it_is_said(settings: dict[str, Any]) -> None:
+    words = FileWords(resolving_power=1e300)
+    (problem,) = problems_of({"polarity": "positive", "analyzer": "tof"}, words)
+    assert "Da wide" in problem
+    if "resolving_power_mz" in settings:
+        (problem,) = problems_of({**ENOUGH, **settings})
+        assert "Da wide" in problem
+
+
+@pytest.mark.parametrize("key", ["polarity", "analyzer", "fdr_method", "sort"])
+@pytest.mark.parametrize(
+    "wrap", [lambda word: [word], lambda word: {word: 1}, lambda word: (word,)]
+)
+def test_a_list_is_no_word(key: str, wrap: Callable[[str], Any]) -> None:
+    word = {**ENOUGH, "fdr_method": "metaspace-v1", "sort": "map"}[key]
+    assert resolve({**ENOUGH, key: word})
+    assert any(
+        line.startswith(f"{key} (run.json): ") for line in problems_of({**ENOUGH, key: wrap(word)})
+    )
+
+
+@pytest.mark.parametrize("key", ["adducts", "neutral_losses", "chem_mods"])
+@pytest.mark.parametrize("value", ["+H", {"+H": 1}, 7, [7], [["+H"]], [None], None])
+def test_a_list_of_words_is_nothing_else(key: str, value: Any) -> None:
+    settings = {**ENOUGH, key: value}
+    if value is None:
+        assert resolve(settings) == resolve(ENOUGH)
+    else:
+        assert problems_of(settings)[0].startswith(f"{key} (run.json): expected a list")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"a":' * 100_000, "nested too deep"),
+        (b"", "is not JSON"),
+        (b"\xff\xfe\xfd", "is not JSON"),
+        (b'{"ppm": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'"text"', "expected a JSON object"),
+        (b"7", "expected a JSON object"),
+    ],
+)
+def test_what_is_no_config_is_refused_whatever_it_is(data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"^run.json.*{reason}"):
+        parse_settings(data, "run.json")
+
+
+METADATA = {
+    "Data_Type": "Imaging MS",
+    "Sample_Information": {"Organism": "Mus musculus", "Condition": "Wildtype"},
+    "MS_Analysis": {
+        "Polarity": "Negative",
+        "Ionisation_Source": "MALDI",
+        "Analyzer": "Orbitrap",
+        "Detector_Resolving_Power": {"mz": 400, "Resolving_Power": 100_000},
+        "Pixel_Size": {"Xaxis": 10, "Yaxis": 10},
+    },
+}
+
+
+def read_sidecar(content: object) -> dict[str, Any]:
+    return parse_settings(json.dumps(content).encode(), "a.json")
+
+
+def test_metaspace_s_metadata_says_how_a_dataset_was_acquired() -> None:
+    settings = read_sidecar(METADATA)
+    said = {"polarity": "negative", "analyzer": "orbitrap"}
+    expected = resolve({**said, "resolving_power": 100_000, "resolving_power_mz": 400})
+    assert resolve(settings) == expected
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Polarity": ""},
+        {"Analyzer": None},
+        {"Detector_Resolving_Power": {"mz": 0, "Resolving_Power": 0}},
+        {"Detector_Resolving_Power": None},
+        {"Detector_Resolving_Power": []},
+    ],
+)
+def test_what_the_metadata_leaves_open_is_asked_for(changed: dict[str, Any]) -> None:
+    content = {**METADATA, "MS_Analysis": {**METADATA["MS_Analysis"], **changed}}  # type: ignore[dict-item]
+    (problem,) = problems_of(read_sidecar(content))
+    assert "the imzML does not say" in problem
+
+
+@pytest.mark.parametrize("changed", [{"Polarity": ["Positive"]}, {"Analyzer": "Paper clip"}])
+def test_what_the_metadata_says_is_checked_like_settings(changed: dict[str, Any]) -> None:
+    content = {**METADATA, "MS_Analysis": {**METADATA["MS_Analysis"], **changed}}  # type: ignore[dict-item]
+    (problem,) = problems_of(read_sidecar(content))
+    assert problem.startswith(f"{next(iter(changed)).lower()} (run.json): ")
+
+
+def test_metadata_without_an_analysis_says_nothing() -> None:
+    assert read_sidecar({"Sample_Information": {}}) == {}

@@ -136,3 +136,74 @@ def test_a_quote_that_is_never_closed_is_named() -> None:
 def test_a_cell_of_several_lines_becomes_one() -> None:
     database = read("id,name,formula", '1,"beta\r\nalanine\rsalt",C3H7NO2')
     assert database.names == ("beta alanine salt",)
+
+
+QUOTED_NAMES = ['"alpha"-lactam', '5"-AMP', "3''-dimer", '"open', 'closed"', '"', '""', 'a "b" c']
+
+
+@pytest.mark.parametrize("name", QUOTED_NAMES)
+def test_in_a_table_of_tabs_a_quote_is_a_letter(name: str) -> None:
+    rows = [f"1\t{name}\tC3H7NO2", "2\tplain\tH2O", '3\t"other"-one\tCO2']
+    database = read("id\tname\tformula", *rows)
+    assert database.formulas == ("C3H7NO2", "H2O", "CO2")
+    assert database.names[1] == "plain"
+
+
+def test_quotes_around_a_whole_cell_of_a_table_of_tabs_are_its_quotes() -> None:
+    database = read("id\tname\tformula", '"1"\t"beta ""x"" one"\t"C3H7NO2"')
+    assert (database.ids, database.names) == (("1",), ('beta "x" one',))
+
+
+def test_rows_that_a_quote_would_swallow_are_refused() -> None:
+    rows = ['1,"open,C6H12O6', "2,two,H2O", '3,"closed",CO2', "4,four,CH4"]
+    with pytest.raises(InvalidDatabase, match=r"(?s)line [2-4].*quote"):
+        read("id,name,formula", *rows)
+
+
+@pytest.mark.parametrize("swallowed", ['2,two,H2O\n3,"x"', '2,"two"",H2O\n3,x"'])
+def test_a_quote_that_spans_whole_rows_is_named(swallowed: str) -> None:
+    with pytest.raises(InvalidDatabase, match="quote"):
+        read("id,name,formula", '1,"open,C6H12O6', *swallowed.split("\n"), "4,four,CH4")
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c"])
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_only_line_feeds_end_a_row(letter: str, separator: str) -> None:
+    database = read(f"name{separator}formula", f"be{letter}ta{separator}H2O", f"b{separator}CO2")
+    assert database.formulas == ("H2O", "CO2")
+
+
+@pytest.mark.parametrize(
+    "before", ["sep=;\n", "SEP=;\r\n", "\n\n", " \n", "\ufeffsep=;\n", "sep=;\n\n"]
+)
+def test_what_excel_writes_before_the_header_is_passed_over(before: str) -> None:
+    data = f"{before}name;formula\na;H2O\nb;oops".encode()
+    with pytest.raises(InvalidDatabase, match=f"line {before.count(chr(10)) + 3}: 'oops'"):
+        parse_database(data, "mine")
+    assert parse_database(data, "mine", skip_bad_rows=True).formulas == ("H2O",)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_all_line_ends_end_a_row(end: str, separator: str) -> None:
+    data = end.join([f"name{separator}formula", f"a{separator}H2O", f"b{separator}CO2"]).encode()
+    assert parse_database(data, "mine").formulas == ("H2O", "CO2")
+
+
+def test_utf16_is_read_with_its_mark_and_named_without() -> None:
+    text = "name\tformula\na\tH2O"
+    assert parse_database(text.encode("utf-16"), "mine").formulas == ("H2O",)
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(InvalidDatabase, match="UTF-16 without a byte order mark"):
+            parse_database(text.encode(encoding), "mine")
+
+
+def test_a_cut_utf16_table_is_named() -> None:
+    with pytest.raises(InvalidDatabase, match="UTF-16 text breaks off"):
+        parse_database("name\tformula\na\tH2O".encode("utf-16")[:-1], "mine")
+
+
+@given(st.lists(st.sampled_from(['"', "'", "a", " ", ",", ";"]), max_size=8).map("".join))
+def test_a_table_of_tabs_has_as_many_molecules_as_lines(name: str) -> None:
+    rows = [f"{n}\tx{name}\tH2O" for n in range(5)]
+    assert len(read("id\tname\tformula", *rows).ids) == len(rows)

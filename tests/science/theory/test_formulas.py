@@ -184,7 +184,7 @@ def test_labels_have_the_mass_of_their_heavy_isotope(label: str, mass: float) ->
     [
         *[("+H", "+H"), ("M+H", "+H"), ("[M+H]+", "+H"), (" [M-H]- ", "-H"), ("-H2O+H", "-H2O+H")],
         *[("[M]+", "[M]+"), ("M+", "[M]+"), ("M-", "[M]-"), ("[M-H2O+H]+", "-H2O+H")],
-        ("[M+H]", "+H"),
+        *[("[M+H]", "+H"), ("[M + H]+", "+H"), ("M + Na", "+Na"), ("M \N{MINUS SIGN} H", "-H")],
     ],
 )
 def test_adducts_are_read_as_people_write_them(written: str, adduct: str) -> None:
@@ -192,8 +192,50 @@ def test_adducts_are_read_as_people_write_them(written: str, adduct: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "written", ["", "M", "H", "+", "[M+H]2+", "[M+2H]2+", "[2M+H]+", "M++", "+ H", "[M]", None]
+    "written", ["", "M", "H", "+", "M++", "+ H", "[M]", "+H]", "[M+H", "+Na (1)", None, 7]
 )
 def test_what_is_no_adduct_is_refused(written: object) -> None:
     with pytest.raises(InvalidFormula, match=r"adduct: .*such as \+H"):
         read_adduct(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        *[(each, "more than one charge") for each in ("[M+2H]2+", "[M+H]2+", "[M-2H]2-")],
+        *[(each, "more than one charge") for each in ("[M+2H]+2", "[M+2H]++", "[M+Ca]--")],
+        *[(each, "several molecules") for each in ("2M+H", "[2M+Na]+", "[ 3M-H]-")],
+        *[(each, "one adduct at a time") for each in ("+H,+Na", "+H +Na", "M+H, M+Na", "-H;+Cl")],
+    ],
+)
+def test_adducts_of_other_kinds_are_named(written: str, reason: str) -> None:
+    with pytest.raises(InvalidFormula, match=reason) as caught:
+        read_adduct(written)
+    assert f"adduct '{written}'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("modifier", "hint"),
+    [
+        ("-H+2Na", "write Na2"),
+        ("+2H", "write H2"),
+        ("-2H2O", "write H4O2"),
+        ("+3CH3OH", "write C3H12O3"),
+        ("+D", "write deuterium as Hx"),
+        ("+[13C]", "write [13C] as Cx"),
+        ("+[15N]H3", "write [15N] as Nx"),
+        ("+H[2H]", "write [2H] as Hx"),
+        ("+[18O]", "write [18O] as Ox"),
+    ],
+)
+def test_what_is_written_otherwise_here_is_answered_with_how(modifier: str, hint: str) -> None:
+    with pytest.raises(InvalidFormula) as caught:
+        parse_modifier(modifier)
+    assert str(caught.value).endswith(hint)
+
+
+@pytest.mark.parametrize("formula", ["[14C]6", "2", "2Qq", "[13C", "13", "C6[", "(CH3)2"])
+def test_no_hint_is_given_where_there_is_none(formula: str) -> None:
+    with pytest.raises(InvalidFormula) as caught:
+        parse_formula(formula)
+    assert "write" not in str(caught.value)

@@ -10,19 +10,20 @@ identity, and hands later steps what they need as `IonRule`, `IsotopeModel` and 
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ionbox_science.errors import InvalidConfig, InvalidFormula
 from ionbox_science.imzml.options import ReadOptions
+from ionbox_science.metaspace_metadata import is_metadata, read_metadata
 from ionbox_science.scoring.scores import ImageOptions
 from ionbox_science.setting_kinds import (
     KEYS_OF_FILES,
     KINDS,
     KINDS_OF_ORDERS,
-    POSITIVE,
-    WIDTH_KEYS,
+    KINDS_OF_WIDTHS,
     Kind,
     check_keys,
 )
@@ -68,6 +69,9 @@ _DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
     "metaspace-v3": "per-formula",
 }
 
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxlist, _REPR.maxstring, _REPR.maxother = 2, 10, 80, 80
 
 _HIGHEST_USUAL_PPM = 50
 _OF_THE_OTHER_POLARITY: Mapping[Polarity, frozenset[str]] = {
@@ -193,7 +197,7 @@ def match_analyzer(name: str) -> Analyzer | None:
 
 
 def parse_settings(data: bytes, source: str) -> dict[str, Any]:
-    """Read a config file: a JSON object of settings.
+    """Read a config file: a JSON object of settings, or METASPACE's metadata of a dataset.
 
     Names and values are not checked here: see `resolve_config`.
 
@@ -204,11 +208,13 @@ def parse_settings(data: bytes, source: str) -> dict[str, Any]:
     """
     try:
         settings = json.loads(data)
+    except RecursionError:
+        raise InvalidConfig(f"{source}: expected settings, found lists nested too deep") from None
     except ValueError as error:
         raise InvalidConfig(f"{source} is not JSON: {error}") from error
     if not isinstance(settings, dict):
         raise InvalidConfig(f"{source}: expected a JSON object of settings")
-    return settings
+    return read_metadata(settings) if is_metadata(settings) else settings
 
 
 def resolve_config(
@@ -327,8 +333,8 @@ def _choose_defaults(defaults: Asked, asked: Asked, words: FileWords) -> Asked:
     known = set(asked)
     known |= {"polarity"} if words.polarity else set()
     known |= {"analyzer"} if words.analyzer else set()
-    if words.resolving_power or known.intersection(WIDTH_KEYS):
-        known.update(WIDTH_KEYS)
+    if words.resolving_power or known.intersection(KINDS_OF_WIDTHS):
+        known.update(KINDS_OF_WIDTHS)
     return {key: default for key, default in defaults.items() if key not in known}
 
 
@@ -351,9 +357,9 @@ def _resolve_polarity(
             problems.append("polarity: the imzML does not say; add --polarity positive or negative")
         return words.polarity
     source, value = asked["polarity"]
-    polarity = POLARITY_NAMES.get(str(value).lower())
+    polarity = POLARITY_NAMES.get(value.lower()) if isinstance(value, str) else None
     if polarity is None:
-        problems.append(f"polarity ({source}): '{value}' is neither positive nor negative")
+        problems.append(f"polarity ({source}): {_shown(value)} is neither positive nor negative")
     elif words.polarity not in (None, polarity):
         warnings.append(f"polarity: {polarity} ({source}) overrides the imzML's {words.polarity}")
     return polarity
@@ -372,10 +378,10 @@ def _resolve_analyzer(
             )
         return words.analyzer
     source, value = asked["analyzer"]
-    analyzer = match_analyzer(str(value))
+    analyzer = match_analyzer(value) if isinstance(value, str) else None
     if analyzer is None:
         problems.append(
-            f"analyzer ({source}): '{value}' is not known; give one of {', '.join(ANALYZERS)}"
+            f"analyzer ({source}): {_shown(value)} is not known; give one of {', '.join(ANALYZERS)}"
         )
     elif words.analyzer not in (None, analyzer):
         warnings.append(f"analyzer: {analyzer} ({source}) overrides the imzML's {words.analyzer}")
@@ -390,7 +396,9 @@ def _resolve_sigma(
 ) -> float | None:
     n_problems = len(problems)
     values = {
-        key: _checked(key, asked[key], POSITIVE, problems) for key in WIDTH_KEYS if key in asked
+        key: _checked(key, asked[key], kind, problems)
+        for key, kind in KINDS_OF_WIDTHS.items()
+        if key in asked
     }
     if len(problems) > n_problems:
         return None
@@ -405,7 +413,16 @@ def _resolve_sigma(
     if resolving_power is None or analyzer is None:
         return None
     at_mz = float(values.get("resolving_power_mz", REFERENCE_MZ))
-    return sigma_from_resolving_power(analyzer, float(resolving_power), at_mz)
+    sigma = sigma_from_resolving_power(analyzer, float(resolving_power), at_mz)
+    least, most = SETTINGS["isocalc_sigma"].least, SETTINGS["isocalc_sigma"].most
+    assert least is not None and most is not None
+    if not least <= sigma <= most:
+        problems.append(
+            f"resolving_power: {float(resolving_power):g} at m/z {at_mz:g} makes a peak at m/z "
+            f"{REFERENCE_MZ:g} {sigma:.3g} Da wide (sigma); expected {least:g} to {most:g} Da"
+        )
+        return None
+    return sigma
 
 
 def _checked(key: str, asked: tuple[str, Any], kind: Kind, problems: list[str]) -> Any:
@@ -413,10 +430,15 @@ def _checked(key: str, asked: tuple[str, Any], kind: Kind, problems: list[str]) 
     source, value = asked
     try:
         return kind.convert(value)
-    except (TypeError, ValueError, InvalidFormula) as error:
+    except (TypeError, ValueError, OverflowError, InvalidFormula) as error:
         reason = f" ({error})" if isinstance(error, InvalidFormula) else ""
-        problems.append(f"{key} ({source}): expected {kind.words}, got {value!r}{reason}")
+        problems.append(f"{key} ({source}): expected {kind.words}, got {_shown(value)}{reason}")
         return None
+
+
+def _shown(value: Any) -> str:
+    """Write what was given for a message; whatever it is, in a line of limited length."""
+    return _REPR.repr(value)
 
 
 def _check_charge(adducts: Any, polarity: Polarity | None, problems: list[str]) -> None:

@@ -15,8 +15,6 @@ from typing import Any
 from ionbox_science.setting_table import FDR_METHODS, SETTINGS, SORT_WAYS
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
-_HIGHEST_PPM = 1000  # far below that, the windows of neighbouring ions have merged into one
-
 
 def check_keys(settings: Mapping[str, Any], source: str) -> list[str]:
     """Return a sentence for each key that is no setting, with the nearest name that is one."""
@@ -56,30 +54,36 @@ def _convert_flag(value: Any) -> bool:
     return value
 
 
-def _convert_positive(value: Any) -> float:
-    # True is a number to Python, but nobody means 1 by it; the comparison refuses NaN as well
-    if isinstance(value, bool) or not 0 < float(value) < float("inf"):
-        raise ValueError
-    return float(value)
+def _number(name: str) -> Kind:
+    """Make the kind of a number between the ends that the table of settings gives."""
+    least, most = SETTINGS[name].least, SETTINGS[name].most
+    assert least is not None and most is not None
+
+    def convert(value: Any) -> float:
+        # True is a number to Python, but nobody means 1 by it; the comparison refuses NaN as well
+        if isinstance(value, bool) or not least <= float(value) <= most:
+            raise ValueError
+        return float(value)
+
+    return Kind(f"a number from {least:,.9g} to {most:,.9g}", convert)
 
 
 def _whole_number(name: str) -> Kind:
-    lowest, highest = SETTINGS[name].least or 0, SETTINGS[name].most
+    least, most = SETTINGS[name].least, SETTINGS[name].most
+    assert least is not None and most is not None
 
     def convert(value: Any) -> int:
         number = int(value)
-        too_large = highest is not None and number > highest
-        if isinstance(value, bool) or number != float(value) or number < lowest or too_large:
+        if isinstance(value, bool) or number != float(value) or not least <= number <= most:
             raise ValueError
         return number
 
-    end = "or more" if highest is None else f"to {highest}"
-    return Kind(f"a whole number, {lowest} {end}", convert)
+    return Kind(f"a whole number, {least:,.9g} to {most:,.9g}", convert)
 
 
 def _choice(values: Sequence[str]) -> Kind:
     def convert(value: Any) -> Any:
-        if value not in values:
+        if not isinstance(value, str) or value not in values:
             raise ValueError
         return value
 
@@ -87,7 +91,7 @@ def _choice(values: Sequence[str]) -> Kind:
 
 
 def _convert_modifiers(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise TypeError
     modifiers = tuple(dict.fromkeys(value))
     if not all(parse_modifier(modifier) for modifier in modifiers):
@@ -104,14 +108,6 @@ def _convert_adducts(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _convert_ppm(value: Any) -> float:
-    number = _convert_positive(value)
-    if number > _HIGHEST_PPM:
-        raise ValueError
-    return number
-
-
-POSITIVE = Kind("a positive number", _convert_positive)
 _FLAG = Kind("true or false", _convert_flag)
 _MODIFIERS = Kind("a list of signed formulas such as -H2O", _convert_modifiers)
 
@@ -119,7 +115,7 @@ KINDS: Mapping[str, Kind] = {
     "adducts": Kind("a list of signed formulas such as +H", _convert_adducts),
     "neutral_losses": _MODIFIERS,
     "chem_mods": _MODIFIERS,
-    "ppm": Kind(f"a positive number up to {_HIGHEST_PPM:,}", _convert_ppm),
+    "ppm": _number("ppm"),
     "isotope_peaks": _whole_number("isotope_peaks"),
     "decoys": _whole_number("decoys"),
     "fdr_method": _choice(FDR_METHODS),
@@ -131,11 +127,13 @@ KINDS: Mapping[str, Kind] = {
 }
 """Settings that become fields of `RunConfig`, each by itself."""
 
+KINDS_OF_WIDTHS: Mapping[str, Kind] = {
+    name: _number(name) for name in ("isocalc_sigma", "resolving_power", "resolving_power_mz")
+}
+"""Settings of which the peak width of a run, ``isocalc_sigma``, is made."""
+
 KINDS_OF_ORDERS: Mapping[str, Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
 """Settings that say how to run and change no result: checked, but no part of `RunConfig`."""
 
-WIDTH_KEYS = ("isocalc_sigma", "resolving_power", "resolving_power_mz")
-"""Settings of which the peak width of a run, ``isocalc_sigma``, is made."""
-
-KEYS_OF_FILES = ("databases", "polarity", "analyzer", *WIDTH_KEYS)
+KEYS_OF_FILES = ("databases", "polarity", "analyzer", *KINDS_OF_WIDTHS)
 """Settings that describe the dataset: the imzML, or the files beside it, may say them instead."""

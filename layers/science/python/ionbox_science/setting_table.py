@@ -46,8 +46,8 @@ class Setting:
         ``text``, ``number``, ``whole`` (a whole number), ``texts`` (a list), or ``switch``.
     sample : str
         Placeholder for a value in help texts, such as ``PPM``.
-    least, most : int or None
-        Range of a whole number, both ends included.
+    least, most : number or None
+        Range, both ends included.
     one : str
         Name of one entry of a list, for the flag that may be repeated.
     """
@@ -56,8 +56,8 @@ class Setting:
     default: Any = None
     form: str = "text"
     sample: str = ""
-    least: int | None = None
-    most: int | None = None
+    least: float | None = None
+    most: float | None = None
     one: str = ""
 
 
@@ -65,12 +65,18 @@ SETTINGS: Mapping[str, Setting] = {
     "databases": Setting("molecule tables to annotate against", form="texts", one="database"),
     "polarity": Setting("positive or negative", sample="SIGN"),
     "analyzer": Setting("orbitrap, fticr or tof, or an instrument's name", sample="NAME"),
-    "resolving_power": Setting("m/z over full width at half height", form="number", sample="R"),
-    "resolving_power_mz": Setting("where R is stated", REFERENCE_MZ, form="number", sample="MZ"),
+    "resolving_power": Setting(
+        "m/z over full width at half height", form="number", sample="R", least=100, most=1e8
+    ),
+    "resolving_power_mz": Setting(
+        "where R is stated", REFERENCE_MZ, form="number", sample="MZ", least=1, most=100_000
+    ),
     "isocalc_sigma": Setting(
         f"standard deviation of a peak at m/z {REFERENCE_MZ:g} in Da, instead of R",
         form="number",
         sample="DA",
+        least=1e-6,
+        most=1,
     ),
     "adducts": Setting("such as +H; may be repeated", form="texts", sample="+X", one="adduct"),
     "neutral_losses": Setting(
@@ -79,7 +85,9 @@ SETTINGS: Mapping[str, Setting] = {
     "chem_mods": Setting(
         "such as +C or -H; may be repeated", (), form="texts", sample="±X", one="chem_mod"
     ),
-    "ppm": Setting("half width of an m/z window", 3.0, form="number", sample="PPM"),
+    "ppm": Setting(
+        "half width of an m/z window", 3.0, form="number", sample="PPM", least=0.001, most=1000
+    ),
     "isotope_peaks": Setting(
         "isotope images per ion", 4, form="whole", sample="N", least=2, most=16
     ),
@@ -87,7 +95,9 @@ SETTINGS: Mapping[str, Setting] = {
         "decoy adducts per target", 20, form="whole", sample="N", least=1, most=N_DECOY_ADDUCTS
     ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
-    "min_px": Setting("measured peaks an image needs", 1, form="whole", sample="N", least=1),
+    "min_px": Setting(
+        "measured peaks an image needs", 1, form="whole", sample="N", least=1, most=1_000_000_000
+    ),
     "ms_level": Setting(
         "MS level of the spectra to read", 1, form="whole", sample="N", least=1, most=10
     ),
@@ -121,7 +131,7 @@ def describe(name: str) -> str:
     setting = SETTINGS[name]
     words = setting.summary
     if setting.most is not None:
-        words += f", {setting.least} to {setting.most}"
+        words += f", {setting.least:,.9g} to {setting.most:,.9g}"
     if setting.default in (None, (), False):
         return words
     shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default

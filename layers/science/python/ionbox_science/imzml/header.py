@@ -244,7 +244,8 @@ def _assemble(
     spectra, head = document.spectra, document.head
     if spectra.n_spectra == 0:
         return None
-    level = np.array(spectra.level, dtype=np.int64)
+    # some exporters write 0 for a level not known
+    level = np.maximum(np.array(spectra.level, dtype=np.int64), 1)
     read = level == options.ms_level
     if not read.any():
         defects.note("level", *_why_no_level(level, options.ms_level))
@@ -310,7 +311,8 @@ def _to_pixels(
     advice = "give the step that the positions have (pixel_step), or correct the file"
     for index in np.flatnonzero(between):
         defects.note(f"step {axis}", text.format(position[index]), advice, int(index))
-    return offset // step + 1
+    pixels: Int64Array = offset // step + 1
+    return pixels
 
 
 def _why_no_level(level: Int64Array, asked: int) -> tuple[str, str]:

@@ -50,6 +50,8 @@ from ionbox_science.imzml.terms import (
 )
 
 RE_EXPORT = "export the dataset again"
+_LONGEST_TAG = 4_000_000  # bytes
+_MOST_ELEMENTS = 1_000_000  # in what stands before the spectra, or in one spectrum
 _LONGEST_NUMBER = 40  # digits; a longer text is no number that anybody means
 _READABLE = "save it as UTF-8 or ISO-8859-1"
 _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white space
@@ -183,7 +185,8 @@ class SpectrumParser:
             elif tag == tags.group_ref:
                 ref = child.get("ref", "")
                 self.group_refs.add(ref)
-                level = self._level_of_group.get(ref, level)
+                # of groups that contradict each other, the one that keeps it out of the images
+                level = max(self._level_of_group.get(ref, 0), level or 0) or None
             elif tag == tags.scan_list:
                 scans = child
             elif tag == tags.array_list:
@@ -194,13 +197,12 @@ class SpectrumParser:
         self.n_spectra += 1
 
     def _add_level(self, own: Mapping[str | None, str | None], of_group: int | None) -> None:
-        """Note the MS level: the spectrum's own word, else its groups', else 1."""
+        """Note the MS level: the spectrum's own word, else its groups', else that of a survey."""
         if MS_LEVEL in own:
-            stated = self._whole_number(own[MS_LEVEL], "MS level")
-            self.level.append(max(stated, 1))  # some exporters write 0 for a level not known
+            self.level.append(self._whole_number(own[MS_LEVEL], "MS level"))
             return
         said = next((SPECTRUM_LEVELS[term] for term in own if term in SPECTRUM_LEVELS), of_group)
-        self.level.append(max(said or 1, 1))
+        self.level.append(1 if said is None else said)
 
     def _note(self, kind: str, text: str, advice: str = RE_EXPORT) -> None:
         self._defects.note(kind, text, advice, self.n_spectra)
@@ -387,7 +389,13 @@ def parse(source: bytes, defects: Defects) -> Document | None:
         What was read up to where the XML breaks, if it does; None if there is no list of spectra.
     """
     root = mzml = document = None
+    n_held = 0  # elements in memory
     for event, element in _events(source, defects):
+        n_held += event == "start"
+        if n_held > _MOST_ELEMENTS:
+            text = f"more than {_MOST_ELEMENTS:,} elements stand in one place"
+            defects.note("xml", text, "give the imzML of a dataset")
+            break
         if document is None:
             if event == "start":
                 root = element if root is None else root
@@ -401,6 +409,7 @@ def parse(source: bytes, defects: Defects) -> Document | None:
         elif event == "end" and element.tag == spectrum_tag:
             spectra.add(element)
             spectrum_list.clear()  # forget the spectrum: memory stays that of one, and the columns
+            n_held = 0
     if not defects and (document is None or document.spectra.n_spectra == 0):
         defects.note("no spectra", _why_no_spectra(root, mzml), "give the imzML of a dataset")
     return document
@@ -411,12 +420,31 @@ def _events(source: bytes, defects: Defects) -> Iterator[tuple[str, Element]]:
     if not source:
         defects.note("xml", "the file is empty (0 bytes)", "copy or upload it again")
         return
+    if (start := _endless_tag(source)) is not None:
+        text = f"no tag ends in the {_LONGEST_TAG:,} bytes after byte {start:,}"
+        defects.note("xml", text, "give the imzML file of the pair")
+        return
     try:
         yield from ElementTree.iterparse(BytesIO(source), events=("start", "end"))
     except ElementTree.ParseError as error:
         defects.note("xml", *_why_no_xml(source, error))
     except (LookupError, ValueError) as error:
         defects.note("xml", f"the text encoding cannot be read ({error})", _READABLE)
+
+
+def _endless_tag(source: bytes) -> int | None:
+    """Return where a stretch without ``>`` begins that is longer than any tag, None if none is.
+
+    The parser looks through an unfinished tag again for each further block of it, so that one of
+    50 MB takes a minute.
+    """
+    start = 0
+    while len(source) - start > _LONGEST_TAG:
+        end = source.rfind(b">", start, start + _LONGEST_TAG)
+        if end < 0:
+            return start
+        start = end + 1
+    return None
 
 
 _OTHER_FILES = {

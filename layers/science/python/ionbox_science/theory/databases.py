@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,7 +120,9 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     InvalidDatabase
         If there is no header, or the text is no table.
     """
-    lines = _decode(data, name).splitlines(keepends=True)
+    # by line feeds alone: str.splitlines() also cuts names at U+2028 and the like
+    text = _decode(data, name).replace("\r\n", "\n").replace("\r", "\n")
+    lines = list(io.StringIO(text))
     n_before = 0
     declared = None
     while lines and (not lines[0].strip() or _SEPARATOR_LINE.match(lines[0])):
@@ -130,15 +133,41 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
         raise InvalidDatabase(f"database '{name}' is empty: expected columns id, name, formula")
     # By the header alone: names of molecules are full of commas. Of a single column, the tab.
     separator = declared or max(_SEPARATORS, key=lines[0].count)
-    # In a table of tabs a quote is a letter: 5"-nucleotides and 3\'\' would swallow rows.
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+    if separator == "\t":
+        rows = _read_tabs(lines)
+    else:
+        rows = _read_quoted(lines, separator, name, n_before)
+    for line, cells in rows:
+        if len(cells) > 1 or cells[0].strip():
+            yield n_before + line, cells
+
+
+def _read_tabs(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line's cells. A quote is a letter here: names begin with 5"- and 3\'\'-."""
+    for number, line in enumerate(lines, 1):
+        yield number, [_QUOTED.sub(_unquote, cell) for cell in line.rstrip("\n").split("\t")]
+
+
+def _read_quoted(
+    lines: list[str], separator: str, name: str, n_before: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each row, of which quoted ones may hold separators and line breaks."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    n_separators = lines[0].count(separator)
+    read = 0
     try:
         for cells in reader:
-            if quoting == csv.QUOTE_NONE:
-                cells = [_QUOTED.sub(_unquote, cell) for cell in cells]
-            if cells and any(cell.strip() for cell in (cells if len(cells) == 1 else ["-"])):
-                yield n_before + reader.line_num, cells
+            # A quote at the start of a name runs on to the next one, over whole rows between.
+            within = lines[read + 1 : reader.line_num]
+            if n_separators and any(line.count(separator) >= n_separators for line in within):
+                raise InvalidDatabase(
+                    f"database '{name}': a quote that opens in line {n_before + read + 1} closes "
+                    f"in line {n_before + reader.line_num}, with whole rows between; write a quote "
+                    "within a name as two inside quotes, or save the table as TSV"
+                )
+            read = reader.line_num
+            if cells:
+                yield reader.line_num, cells
     except csv.Error as error:
         raise InvalidDatabase(
             f"database '{name}': the table cannot be read at line {n_before + reader.line_num} "
@@ -156,7 +185,16 @@ def _decode(data: bytes, name: str) -> str:
         if data.startswith(start):
             raise InvalidDatabase(f"database '{name}' is {kind}; save it as CSV or TSV")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16")
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError:
+            raise InvalidDatabase(
+                f"database '{name}': its UTF-16 text breaks off; copy or upload it again"
+            ) from None
+    if data[1:2] == b"\0" or data[:1] == b"\0":
+        raise InvalidDatabase(
+            f"database '{name}' is no text, or UTF-16 without a byte order mark; save it as UTF-8"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -43,6 +43,16 @@ _ADDUCT = re.compile(r"([+-][^+\-\s\[\]]+)+")
 _BRACKETED = re.compile(r"\[M([+-][^\]]+)\][+-]?|(?:\[M\]|M)([+-])")
 _LEADING = "CHNOPS"
 
+# What people write that is read otherwise here, to be answered with how it is written.
+_MINUS_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2010": "-", "\u2011": "-"})
+_COUNT_IN_FRONT = re.compile(r"([0-9]+)([A-Z].*)")
+_ISOTOPE_IN_BRACKETS = re.compile(r"\[?([0-9]+)\]?([A-Z][a-z]?)")
+_LABEL_OF_ISOTOPE = {"13C": "Cx", "15N": "Nx", "2H": "Hx", "18O": "Ox", "34S": "Sx"}
+_SPACED_SIGN = re.compile(r"\s*([+-])\s*")
+_MULTIMER = re.compile(r"\[?\s*[0-9]+\s*M")
+_SEVERAL_CHARGES = re.compile(r"\]\s*(?:[2-9]|1[0-9])\s*[+-]|\]\s*[+-]\s*[2-9]|\]\s*(?:\+\+|--)")
+_SEVERAL_ADDUCTS = re.compile(r"[^\s,;|]\s*[\s,;|]\s*\[?(?:M|[+-])")
+
 
 @functools.cache
 def element_masses() -> Mapping[str, float]:
@@ -84,16 +94,35 @@ def parse_formula(formula: str) -> ElementCounts:
         position = match.end()
         element, digits = match.groups()
         if element not in element_masses():
-            raise InvalidFormula(f"'{formula}': '{element}' is not an element")
+            hint = "; write deuterium as Hx" if element == "D" else ""
+            raise InvalidFormula(f"'{formula}': '{element}' is not an element{hint}")
         counts[element] = counts.get(element, 0) + _read_count(digits)
         if counts[element] > MAX_ATOMS:
             raise InvalidFormula(f"'{formula}': more atoms of {element} than {MAX_ATOMS:,}")
     if position != len(formula):
-        raise InvalidFormula(f"'{formula}': cannot read '{formula[position:]}'")
+        rest = formula[position:]
+        raise InvalidFormula(f"'{formula}': cannot read '{rest}'{_hint_for(rest, formula)}")
     counts = {element: count for element, count in counts.items() if count}
     if not counts:
         raise InvalidFormula(f"'{formula}': no atoms")
     return counts
+
+
+def _hint_for(rest: str, formula: str) -> str:
+    """Say how what could not be read is written here, if it has a place here at all."""
+    isotope = _ISOTOPE_IN_BRACKETS.match(rest)
+    label = _LABEL_OF_ISOTOPE.get(isotope[1] + isotope[2], "") if isotope else ""
+    if label:
+        return f"; write {rest[: isotope.end()]} as {label}" if isotope else ""
+    in_front = _COUNT_IN_FRONT.fullmatch(formula)
+    if in_front is None:
+        return ""
+    try:
+        counts = parse_formula(in_front[2])
+    except InvalidFormula:
+        return ""
+    times = min(_read_count(in_front[1]), MAX_ATOMS)
+    return f"; write {format_formula({e: n * times for e, n in counts.items()})}"
 
 
 def _read_count(digits: str) -> int:
@@ -182,13 +211,28 @@ def read_adduct(adduct: object) -> str:
     """
     if not isinstance(adduct, str):
         raise InvalidFormula(f"adduct: expected text such as +H, got {adduct!r}")
-    written = adduct.strip()
+    written = adduct.strip().translate(_MINUS_SIGNS)
+    if written.startswith(("M", "[M")):
+        written = _SPACED_SIGN.sub(r"\1", written)
+    if reason := _why_no_adduct(written):
+        raise InvalidFormula(f"adduct '{adduct}': {reason}")
     bracketed = _BRACKETED.fullmatch(written)
     written = (bracketed[1] or f"[M]{bracketed[2]}") if bracketed else written.removeprefix("M")
     if written not in NO_FORMULA_CHANGE and not _ADDUCT.fullmatch(written):
         said = f"'{adduct}' is none" if written else "none given"
         raise InvalidFormula(f"adduct: {said}; write one such as +H, M+H, [M+H]+ or [M]+")
     return written
+
+
+def _why_no_adduct(written: str) -> str:
+    """Name what some write as an adduct and ionbox does not support, or wants written otherwise."""
+    if _MULTIMER.match(written):
+        return "ions of several molecules (dimers) are not supported"
+    if _SEVERAL_CHARGES.search(written):
+        return "ions of more than one charge are not supported"
+    if _SEVERAL_ADDUCTS.search(written):
+        return "give one adduct at a time: repeat the flag, or write a list in a config file"
+    return ""
 
 
 def build_ion_formula(formula: str, modifier: str) -> str:
