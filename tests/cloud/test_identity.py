@@ -47,3 +47,14 @@ def test_scores_are_named_by_everything_they_depend_on(kind: str, field: str) ->
     usual = identity.identify_scores("s", "p", CONFIG)
     assert identity.identify_scores("s", "p", changed) != usual
     assert identity.identify_scores("s", "p", with_option(kind, options)) == usual
+
+
+@pytest.mark.parametrize(("kind", "field"), each_field("read_options"))
+def test_segments_are_named_by_everything_they_depend_on(kind: str, field: str) -> None:
+    options = getattr(CONFIG, kind)
+    changed = replace(options, **{field: vary(getattr(options, field))})
+    usual = identity.identify_segments("d", options, [100.0, 200.0])
+    assert identity.identify_segments("d", changed, [100.0, 200.0]) != usual
+    assert identity.identify_segments("e", options, [100.0, 200.0]) != usual
+    assert identity.identify_segments("d", options, [100.0, 201.0]) != usual
+    assert identity.identify_segments("d", replace(options), [100.0, 200.0]) == usual

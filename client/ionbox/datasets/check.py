@@ -7,6 +7,7 @@ inbox also check before they send.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
+from ionbox_cloud.planning.accepted_request import STAND_INS
 from ionbox_cloud.planning.inspection import (
     Inspection,
     ibd_reader,
@@ -22,6 +24,7 @@ from ionbox_cloud.planning.inspection import (
     words_of,
 )
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.ibd_checksum import compare_checksum, describe_difference
 from ionbox_science.config import (
     FileWords,
     Layer,
@@ -30,9 +33,13 @@ from ionbox_science.config import (
     parse_settings,
     resolve_config,
 )
-from ionbox_science.errors import Refusals
+from ionbox_science.errors import InvalidDataset, Refusals
+from ionbox_science.imzml.checks import check_mz_counts, count_peaks
 
 from ionbox.datasets.files import find_dataset
+
+_MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
+_READ_BYTES = 2**23
 
 
 @dataclass(frozen=True)
@@ -98,22 +105,39 @@ def check(
     seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
-    refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
+    refusals.check(lambda: resolve_config([*layers, STAND_INS], words))
+    whole: list[str] = []
+    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= _MOST_TO_READ:
+        whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name)) or []
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:
         return CheckReport({}, errors, ())
     # reading m/z of a dataset with errors could fail; its facts are shown without the range
     facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
     facts |= _describe_settings(layers, words)
-    return CheckReport(facts, errors, seen.messages("warning"), tuple(missing))
+    return CheckReport(facts, errors, (*seen.messages("warning"), *whole), tuple(missing))
 
 
-# A config that lacks a setting cannot be resolved, and would hide what else is wrong with it. So
-# these stand in as the weakest layer; what is missing is reported by itself.
-_STAND_INS = (
-    "stand-ins",
-    {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000.0},
-)
+def _check_all_peaks(seen: Inspection, inbox: Store, ibd_name: str) -> list[str]:
+    """Read the whole ibd for what a run would find out while it sorts; return warnings.
+
+    Raises
+    ------
+    InvalidDataset
+        If a run would refuse the dataset for it.
+    """
+    header, read_range = seen.header, ibd_reader(inbox, ibd_name)
+    n_peaks, n_implausible = count_peaks(header, read_range)
+    if not n_peaks:
+        raise InvalidDataset(f"{Path(ibd_name).stem}: no peak has an intensity above zero")
+    digest = hashlib.new(header.checksum_algorithm, usedforsecurity=False)
+    n_bytes = seen.ibd.n_bytes if seen.ibd else 0
+    for offset in range(0, n_bytes, _READ_BYTES):
+        digest.update(read_range(offset, min(_READ_BYTES, n_bytes - offset)))
+    checksum = compare_checksum(digest.hexdigest(), header)
+    differs = checksum.verdict == "differs"
+    check_mz_counts(n_implausible, n_peaks, ibd_name, checksum_differs=differs)
+    return [describe_difference(checksum, ibd_name)] if differs else []
 
 
 def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ from ionbox_cloud.run_record import (
     Versions,
 )
 from ionbox_cloud.stored.annotations import FoundDatabase
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum, describe_difference
 from ionbox_cloud.stored.segments import SegmentsManifest
 
 
@@ -117,10 +117,7 @@ def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
         return [f"{plan.dataset.ibd_key}: too large to compare its checksum in one call"]
     if checksum.verdict != "differs":
         return []
-    name, algorithm = PurePosixPath(plan.dataset.ibd_key).name, checksum.algorithm.upper()
-    return [
-        f"{name}: its {algorithm} is not the one the imzML declares; compare it with the original"
-    ]
+    return [describe_difference(checksum, PurePosixPath(plan.dataset.ibd_key).name)]
 
 
 def _check_peaks(manifest: SegmentsManifest, plan: RunPlan) -> list[str]:

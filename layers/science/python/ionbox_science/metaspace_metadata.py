@@ -28,8 +28,8 @@ def read_metadata(content: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> read_metadata({"MS_Analysis": {"Polarity": "Negative", "Analyzer": "FTICR",
-    ...     "Detector_Resolving_Power": {"mz": 400, "Resolving_Power": 130000}}})
-    {'polarity': 'Negative', 'analyzer': 'FTICR', 'resolving_power': 130000, 'resolving_power_mz': 400}
+    ...     "Detector_Resolving_Power": {"Resolving_Power": 130000}}})
+    {'polarity': 'Negative', 'analyzer': 'FTICR', 'resolving_power': 130000}
     """
     analysis = content.get(_ANALYSIS)
     if not isinstance(analysis, dict):

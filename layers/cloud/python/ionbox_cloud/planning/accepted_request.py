@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ionbox_science.config import RunConfig, find_read_options, parse_settings, resolve_config
+from ionbox_science.config import (
+    FileWords,
+    RunConfig,
+    find_read_options,
+    parse_settings,
+    resolve_config,
+)
 from ionbox_science.errors import InvalidConfig, Refusals
 from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 
@@ -23,6 +29,14 @@ from ionbox_cloud.store import ObjectFacts, Store
 
 Layers = list[tuple[str, dict[str, Any]]]
 """Settings and where they come from, strongest first."""
+
+
+STAND_INS = (
+    "stand-ins",
+    {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000.0},
+)
+"""The weakest layer where what the imzML says is not known or not asked for: a config that lacks a
+setting cannot be resolved, and would hide what else is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +81,12 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     MissingObject
         If imzML, sidecar or a database of the request is not in the inbox.
     """
-    layers = _config_layers(request, inbox)
+    refusals = Refusals()
+    layers = _given_layers(request)
+    sidecar = refusals.check(lambda: _read_sidecar(request, inbox))
+    layers += sidecar or []
     defaults = [(layer.source, layer.settings) for layer in request.defaults]
     everything = [*layers, *defaults]
-    refusals = Refusals()
     dataset = refusals.check(
         lambda: inspect_dataset(
             inbox,
@@ -81,9 +97,12 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     )
     # what needs the header is checked only if there is one; databases are checked in any case
     ibd = dataset and refusals.check(dataset.require_fit)
-    resolved = dataset and refusals.check(
-        lambda: resolve_config(layers, words_of(dataset.header), defaults)
-    )
+    resolved = None
+    if sidecar is not None:
+        # what is wrong with settings is said together with what is wrong with the dataset
+        words = words_of(dataset.header) if dataset else FileWords()
+        known = layers if dataset else [*layers, STAND_INS]
+        resolved = refusals.check(lambda: resolve_config(known, words, defaults))
     databases = refusals.check(lambda: _read_databases(request, inbox, everything))
     refusals.raise_any()
     assert dataset and ibd and resolved and databases  # nothing was refused: all are there
@@ -107,16 +126,21 @@ def _describe_skipped(molecules: MoleculeDatabase) -> str:
     )
 
 
-def _config_layers(request: RunRequest, inbox: Store) -> Layers:
-    """Return the settings given with the run, then those of the sidecar."""
+def _given_layers(request: RunRequest) -> Layers:
+    """Return the settings given with the run."""
     layers = [(layer.source, layer.settings) for layer in request.config]
     if request.databases:
         layers.insert(0, ("the request", {"databases": [file.name for file in request.databases]}))
-    sidecar_key = request.dataset.sidecar_key
-    if sidecar_key is not None:
-        name = PurePosixPath(sidecar_key).name
-        layers.append((name, parse_settings(inbox.read(sidecar_key), name)))
     return layers
+
+
+def _read_sidecar(request: RunRequest, inbox: Store) -> Layers:
+    """Return the settings beside the dataset, if there are any."""
+    key = request.dataset.sidecar_key
+    if key is None:
+        return []
+    name = PurePosixPath(key).name
+    return [(name, parse_settings(inbox.read(key), name))]
 
 
 def _asked(layers: Layers, key: str) -> Any:

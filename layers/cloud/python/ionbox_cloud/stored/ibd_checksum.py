@@ -36,3 +36,11 @@ def compare_checksum(digest: str, header: ImzmlHeader) -> IbdChecksum:
     else:
         verdict = "matches" if digest == declared else "differs" if declared else "not declared"
     return IbdChecksum(header.checksum_algorithm, digest, verdict)
+
+
+def describe_difference(checksum: IbdChecksum, ibd_name: str) -> str:
+    """Return the warning about an ibd whose checksum is not the declared one."""
+    return (
+        f"{ibd_name}: its {checksum.algorithm.upper()} is not the one the imzML declares; compare "
+        "it with the original"
+    )

@@ -143,7 +143,7 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_tabs(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line's cells. A quote is a letter here: names begin with 5"- and 3\'\'-."""
+    """Yield each line's cells. A quote is a letter here: names of molecules begin with 5"-."""
     for number, line in enumerate(lines, 1):
         yield number, [_QUOTED.sub(_unquote, cell) for cell in line.rstrip("\n").split("\t")]
 
