@@ -60,7 +60,7 @@ CLOUD = House(
     "layers/cloud/python/ionbox_cloud",
     (
         "__init__ errors published logs aws_clients",
-        "keys settings json_record",
+        "keys environment json_record",
         "messages store ladder call_records",
         "identity handlers",
         "run_plan task_token",

@@ -8,8 +8,8 @@ import threading
 import pytest
 from ionbox.local.endpoint import Endpoint, ServiceFault
 from ionbox.local.tasks import STEP_FUNCTIONS, local_aws
+from ionbox_cloud.environment import TaskEnvironment
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.task_token import MAX_CAUSE, MAX_ERROR
 
 from tests.patience import PATIENCE_S, wait_until
@@ -212,12 +212,12 @@ def test_only_the_first_result_is_told(start, step_functions, tmp_path):
 
 def test_missing_settings_are_all_named():
     with pytest.raises(InvalidMessage, match="IONBOX_MESSAGE, IONBOX_MEMORY_MB"):
-        TaskSettings.from_environment({"IONBOX_TASK_TOKEN": "t"})
+        TaskEnvironment.from_environment({"IONBOX_TASK_TOKEN": "t"})
 
 
 def test_settings_say_how_often_to_beat():
     environment = dict.fromkeys(("IONBOX_TASK_TOKEN", "IONBOX_MESSAGE"), "x")
     environment["IONBOX_MEMORY_MB"] = "1"
-    assert TaskSettings.from_environment(environment).heartbeat_s <= 40  # a third of the state's
+    assert TaskEnvironment.from_environment(environment).heartbeat_s <= 40  # a third of the state's
     environment["IONBOX_HEARTBEAT_S"] = "0.5"
-    assert TaskSettings.from_environment(environment).heartbeat_s == 0.5
+    assert TaskEnvironment.from_environment(environment).heartbeat_s == 0.5

@@ -16,10 +16,10 @@ import ionbox_science.errors
 import pytest
 from ionbox.local.definition import fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
+from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_cloud.errors import InternalError, TransientError
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
-from ionbox_cloud.settings import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_science.errors import InvalidInput
 from ionbox_science.setting_table import SORT_WAYS
 

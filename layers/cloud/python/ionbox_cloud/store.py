@@ -31,8 +31,8 @@ from obstore.exceptions import (
 )
 from obstore.store import MemoryStore, ObjectStore, from_url
 
+from ionbox_cloud.environment import StoresEnvironment
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
-from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -382,26 +382,26 @@ class Store:
 
 @dataclass(frozen=True)
 class Stores:
-    """The three places objects live: inbox, work and results; see `Settings`."""
+    """The three places objects live: inbox, work and results; see `StoresEnvironment`."""
 
     inbox: Store
     work: Store
     results: Store
 
     @classmethod
-    def open(cls, settings: Settings) -> Stores:
-        """Open inbox, work and results as the settings say; folders that are absent are made."""
+    def open(cls, environment: StoresEnvironment) -> Stores:
+        """Open inbox, work and results as the environment says; absent folders are made."""
         return cls(
-            Store.open(settings.inbox_url),
-            Store.open(settings.work_url, settings.work_expiry_days),
-            Store.open(settings.results_url, settings.segments_expiry_days),
+            Store.open(environment.inbox_url),
+            Store.open(environment.work_url, environment.work_expiry_days),
+            Store.open(environment.results_url, environment.segments_expiry_days),
         )
 
 
 @functools.cache
-def open_stores(settings: Settings) -> Stores:
+def open_stores(environment: StoresEnvironment) -> Stores:
     """Open the stores once per process: connections are kept from call to call."""
-    return Stores.open(settings)
+    return Stores.open(environment)
 
 
 def encode_json(value: Any) -> bytes:

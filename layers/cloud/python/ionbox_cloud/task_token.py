@@ -25,11 +25,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ionbox_cloud.environment import TaskEnvironment
 from ionbox_cloud.errors import TaskStopped
 from ionbox_cloud.handlers import run_step
 from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
-from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.store import Stores
 
 # Limits of SendTaskFailure, in characters.
@@ -78,18 +78,18 @@ def state_task(
     def decorate(step: TaskStep[In]) -> Callable[[], NoReturn]:
         @functools.wraps(step)
         def main() -> NoReturn:
-            settings = TaskSettings.from_environment()
-            token = TaskToken(settings.task_token)
+            environment = TaskEnvironment.from_environment()
+            token = TaskToken(environment.task_token)
             token.heartbeat()  # at once: starting took part of the time until one is due
             _report_stop(token)
-            _keep_alive(token, settings.heartbeat_s)
+            _keep_alive(token, environment.heartbeat_s)
 
             def with_memory(message: In, stores: Stores) -> Message:
-                return step(message, stores, settings.memory_mb)
+                return step(message, stores, environment.memory_mb)
 
             try:
-                message = message_type.from_json(json.loads(settings.message))
-                answer = run_step(state, with_memory, message, rung_mb=settings.memory_mb)
+                message = message_type.from_json(json.loads(environment.message))
+                answer = run_step(state, with_memory, message, rung_mb=environment.memory_mb)
             except Exception as error:  # noqa: BLE001 (whatever it is, the state machine is told)
                 token.fail(error)
                 sys.exit(EXIT_FAILED)

@@ -38,7 +38,7 @@ SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 
 
 @dataclass(frozen=True)
-class Settings:
+class StoresEnvironment:
     """Where objects live: ``s3://bucket`` on AWS, ``file:///folder`` on a laptop.
 
     Attributes
@@ -61,8 +61,8 @@ class Settings:
     segments_expiry_days: int = 0
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings from the environment.
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StoresEnvironment:
+        """Read what is needed from the environment.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class TaskSettings:
+class TaskEnvironment:
     """What the state machine tells a task through its environment.
 
     Attributes
@@ -96,8 +96,8 @@ class TaskSettings:
     heartbeat_s: float
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TaskSettings:
-        """Read the settings from the environment.
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TaskEnvironment:
+        """Read what is needed from the environment.
 
         Raises
         ------
@@ -116,12 +116,12 @@ class TaskSettings:
 
 
 @dataclass(frozen=True)
-class IntakeSettings:
+class IntakeEnvironment:
     """What Intake needs to know.
 
     Attributes
     ----------
-    objects : Settings
+    stores : StoresEnvironment
         Where the three stores are.
     state_machine_arn : str
         Whose executions the runs become.
@@ -133,7 +133,7 @@ class IntakeSettings:
         A JSON object: settings that apply where neither the user nor the imzML says anything.
     """
 
-    objects: Settings
+    stores: StoresEnvironment
     state_machine_arn: str
     run_queue_url: str
     kick_queue_url: str
@@ -141,8 +141,8 @@ class IntakeSettings:
     default_config: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> IntakeSettings:
-        """Read the settings from the environment.
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> IntakeEnvironment:
+        """Read what is needed from the environment.
 
         Raises
         ------
@@ -157,9 +157,9 @@ class IntakeSettings:
             TOPIC_VARIABLE,
             DEFAULT_CONFIG_VARIABLE,
         )
-        settings = cls(Settings.from_environment(environment), *values)
-        settings.default_settings()  # refuses a bad one here, before anything is claimed
-        return settings
+        found = cls(StoresEnvironment.from_environment(environment), *values)
+        found.default_settings()  # refuses a bad one here, before anything is claimed
+        return found
 
     def default_settings(self) -> dict[str, Any]:
         """Return the default config as settings by name.
@@ -181,7 +181,7 @@ class IntakeSettings:
 
 
 @dataclass(frozen=True)
-class StartRunsSettings:
+class StartRunsEnvironment:
     """What StartRuns needs to know.
 
     Attributes
@@ -200,8 +200,8 @@ class StartRunsSettings:
     max_runs: int
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StartRunsSettings:
-        """Read the settings from the environment.
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StartRunsEnvironment:
+        """Read what is needed from the environment.
 
         Raises
         ------
@@ -221,12 +221,12 @@ class StartRunsSettings:
 
 
 @dataclass(frozen=True)
-class AnnounceEndSettings:
+class AnnounceEndEnvironment:
     """What AnnounceEnd needs to know.
 
     Attributes
     ----------
-    objects : Settings
+    stores : StoresEnvironment
         Where the three stores are.
     topic_arn : str
         Where people are told how a run ended.
@@ -234,13 +234,15 @@ class AnnounceEndSettings:
         Where programs are told.
     """
 
-    objects: Settings
+    stores: StoresEnvironment
     topic_arn: str
     event_bus: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> AnnounceEndSettings:
-        """Read the settings from the environment.
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ
+    ) -> AnnounceEndEnvironment:
+        """Read what is needed from the environment.
 
         Raises
         ------
@@ -248,7 +250,7 @@ class AnnounceEndSettings:
             If a variable is missing.
         """
         values = _read(environment, TOPIC_VARIABLE, EVENT_BUS_VARIABLE)
-        return cls(Settings.from_environment(environment), *values)
+        return cls(StoresEnvironment.from_environment(environment), *values)
 
 
 def _read(environment: Mapping[str, str], *variables: str) -> list[str]:
@@ -259,8 +261,8 @@ def _read(environment: Mapping[str, str], *variables: str) -> list[str]:
     return [environment[name] for name in variables]
 
 
-def read_json_setting(variable: str, environment: Mapping[str, str] = os.environ) -> Any:
-    """Read a setting that is JSON.
+def read_json_variable(variable: str, environment: Mapping[str, str] = os.environ) -> Any:
+    """Read a variable whose value is JSON.
 
     Raises
     ------
