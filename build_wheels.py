@@ -4,7 +4,7 @@ pyproject.toml names this file as the wheel's build hook (hatchling's): ``pip in
 with the system's C compiler, else with ``ziglang`` from PyPI. As a command it builds the sdist and
 a wheel for each of `PLATFORMS`, all from any machine::
 
-    python layers/build_wheels.py dist
+    python build_wheels.py dist
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.builders.wheel import WheelBuilderConfig
 from packaging.tags import sys_tags
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parent
 # pip builds in an environment of its own, which has none of our packages: these are the checkout's
 sys.path[:0] = [str(ROOT / folder) for folder in (".", "client", "layers/science/python")]
 

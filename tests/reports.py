@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.report.report_file import Overview, make_report
-from ionbox_cloud.report.rows import Partner
-from ionbox_cloud.run_record import (
+from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
     DatasetRecord,
@@ -20,6 +18,8 @@ from ionbox_cloud.run_record import (
     SummaryRow,
     Versions,
 )
+from ionbox_cloud.report.report_file import Overview, make_report
+from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.images import StoredImages

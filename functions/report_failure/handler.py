@@ -11,9 +11,9 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
 from ionbox_cloud.planning.map_items import describe_cause
+from ionbox_cloud.records.run_record import RunStatus
+from ionbox_cloud.records.run_totals import bill, total_states, write_status
 from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import RunStatus
-from ionbox_cloud.run_totals import bill, total_states, write_status
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 

@@ -19,7 +19,7 @@ RUN = {"execution_id": "attempt-1", "run_id": "run-1"}
 TASK = """
 import hashlib, pathlib, sys, threading, time
 from ionbox_cloud.messages import ItemList, RunRef
-from ionbox_cloud.task_token import state_task
+from ionbox_cloud.fargate_task import state_task
 from ionbox_science.errors import InvalidDataset
 
 STARTED = pathlib.Path(sys.argv[1])

@@ -13,8 +13,8 @@ from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.environment import WORK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
+from ionbox_cloud.records.run_totals import bill, total_states
 from ionbox_cloud.run_plan import SortPlan
-from ionbox_cloud.run_totals import bill, total_states
 from ionbox_cloud.store import Stores
 
 from tests.handlers.in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call

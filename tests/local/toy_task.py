@@ -7,8 +7,8 @@ from typing import Any
 
 sys.path.insert(0, os.environ["TOYS"])
 
+from ionbox_cloud.fargate_task import state_task
 from ionbox_cloud.messages import Message
-from ionbox_cloud.task_token import state_task
 
 from tests.local.toy_handler import do
 

@@ -19,8 +19,8 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import price_call, read_prices
 from ionbox_cloud.published import RECORD
+from ionbox_cloud.records.run_record import RunHeadline, RunStatus
 from ionbox_cloud.run_plan import SortPlan
-from ionbox_cloud.run_record import RunHeadline, RunStatus
 from ionbox_cloud.store import Store
 
 from ionbox import terminal

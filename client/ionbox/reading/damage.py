@@ -15,7 +15,7 @@ from typing import Any
 
 from ionbox_cloud.errors import InvalidMessage, MissingObject
 from ionbox_cloud.published import RECORD
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_science.config import RunConfig
 
 from ionbox.errors import DamagedResults, NoResults

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.store import Arrays, Store
 from ionbox_science.errors import InvalidConfig
 

@@ -1,7 +1,7 @@
 """What a run was: its dataset, settings and databases, as ``run.json`` says it.
 
-`RunFacts` also keeps what the classes on top of it share: the files (``_folder``), the table of
-annotations (``_table``) and how rows of it are chosen by database and FDR (``_select``).
+`RunDescription` also keeps what the classes on top of it share: the files (``_folder``), the table
+of annotations (``_table``) and how rows of it are chosen by database and FDR (``_select``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ionbox_cloud.published import TABLE
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.errors import NotInResults
@@ -59,7 +59,7 @@ class RunDatabase:
     version: str | None = None
 
 
-class RunFacts:
+class RunDescription:
     """The part of `ionbox.run.Run` that says what the run was.
 
     Parameters

@@ -29,7 +29,7 @@ _NO_INBOX = (
 )
 
 
-class RunData(RunImages):
+class RunMeasurement(RunImages):
     """The part of `ionbox.run.Run` that reads sorted peaks and ibd, and copies files."""
 
     @functools.cached_property

@@ -12,7 +12,7 @@ import pytest
 from ionbox.datasets.outcome import Outcome
 from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
-from ionbox_cloud.run_record import RunStatus
+from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.small_run import DATABASES, SETTINGS

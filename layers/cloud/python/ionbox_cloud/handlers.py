@@ -1,9 +1,9 @@
 """What every handler does around its one step: parse the message, log, measure, answer.
 
 `state_handler` makes the Lambda handler of a state, `event_handler` that of an event AWS sends
-outside the state machine; the Fargate task (`ionbox_cloud.task_token`) uses `run_step`, too. What a
-step raises goes on to Lambda, which reports the name of its class: the state machine's Retry and
-Catch go by that.
+outside the state machine; the Fargate task (`ionbox_cloud.fargate_task`) uses `run_step`, too.
+What a step raises goes on to Lambda, which reports the name of its class: the state machine's Retry
+and Catch go by that.
 """
 
 from __future__ import annotations

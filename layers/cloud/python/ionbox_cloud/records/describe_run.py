@@ -10,8 +10,7 @@ from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.scoring.fdr import FDR_LEVELS
 
 from ionbox_cloud import keys
-from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
-from ionbox_cloud.run_record import (
+from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
     DatasetRecord,
@@ -21,6 +20,7 @@ from ionbox_cloud.run_record import (
     SummaryRow,
     Versions,
 )
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.segments import SegmentsManifest

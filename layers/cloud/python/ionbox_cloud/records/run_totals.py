@@ -14,8 +14,8 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, read_prices
+from ionbox_cloud.records.run_record import Bill, RunStatus, StateBill, StateTotals
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.run_record import Bill, RunStatus, StateBill, StateTotals
 from ionbox_cloud.store import Store
 
 # These are no Maps: their message is a `RunRef`, so what they should need is in the plan.

@@ -19,11 +19,11 @@ from ionbox_science.annotation.quality import fdr_curve
 
 from ionbox_cloud import keys
 from ionbox_cloud.published import COLOCALIZATION, REPORT
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages, open_images
