@@ -229,6 +229,13 @@ class TestOverwriting:
         assert "--force to replace it" in ended.err
         assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
+    def test_simulate_names_every_file_it_wrote(self, ionbox, tmp_path: Path) -> None:
+        ended = ionbox("simulate", "made.imzML", "--width", "2", "--height", "2", "--ions", "3")
+        assert ended.code == 0
+        written = [path.name for path in tmp_path.iterdir() if path.name.startswith("made")]
+        assert len(written) == 4
+        assert [name for name in written if name not in ended.out] == []
+
     def test_simulate_names_a_database_that_is_not_there(self, ionbox) -> None:
         ended = ionbox("simulate", "made.imzML", "--database", "nosuch.tsv")
         words = "error: --database: nosuch.tsv cannot be read (No such file or directory); give"
