@@ -1,7 +1,7 @@
 // The image of any m/z.
 
-import { el } from "./dom.js";
-import { counted, fixed, intensity } from "./format.js";
+import { el } from "../drawing/dom.js";
+import { counted, fixed, intensity } from "../drawing/format.js";
 import { attempts } from "./stage.js";
 
 /** Add the panel that asks for an m/z; app.showMz(mz) shows one from elsewhere. */

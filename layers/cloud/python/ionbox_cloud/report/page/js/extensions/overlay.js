@@ -1,8 +1,8 @@
 // Up to three ions in one image: red, green and blue, each on its own scale.
 
-import { el } from "./dom.js";
-import { intensity, ionName, ionText } from "./format.js";
-import { levelOf, scaleOf } from "./intensity.js";
+import { el } from "../drawing/dom.js";
+import { intensity, ionName, ionText } from "../drawing/format.js";
+import { levelOf, scaleOf } from "../drawing/intensity.js";
 
 const CHANNELS = ["red", "green", "blue"];
 

@@ -1,8 +1,8 @@
 // The spectrum of a pixel: click the image, or press Enter on it.
 
-import { roundTicks } from "./charts.js";
-import { el } from "./dom.js";
-import { counted, fixed, intensity } from "./format.js";
+import { roundTicks } from "../drawing/charts.js";
+import { el } from "../drawing/dom.js";
+import { counted, fixed, intensity } from "../drawing/format.js";
 import { attempts } from "./stage.js";
 
 const HEIGHT = 180;

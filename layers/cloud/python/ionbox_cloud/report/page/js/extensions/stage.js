@@ -11,8 +11,8 @@
 //                      since: an answer that comes late must not replace what was chosen meanwhile
 // Problems of a request stand beside what asked for it: see attempt().
 
-import { el } from "./dom.js";
-import { ionName } from "./format.js";
+import { el } from "../drawing/dom.js";
+import { ionName } from "../drawing/format.js";
 
 /** Let extensions put something else into the large view. */
 export function addStage(app) {

@@ -1,6 +1,6 @@
 // Normalisation by total ion current: image / TIC × 1e6.
 
-import { tick } from "./dom.js";
+import { tick } from "../drawing/dom.js";
 
 const PARTS = 1e6;
 

@@ -1,7 +1,7 @@
 // Why an ion is annotated, or why not.
 
-import { el, isolated, plainTable } from "./dom.js";
-import { fixed, kind } from "./format.js";
+import { el, isolated, plainTable } from "../drawing/dom.js";
+import { fixed, kind } from "../drawing/format.js";
 import { attempts } from "./stage.js";
 
 const SIGNS = new Map([[true, "✓"], [false, "✗"], [null, "·"]]);

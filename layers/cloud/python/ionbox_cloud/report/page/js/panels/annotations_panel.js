@@ -1,7 +1,7 @@
 // Filters and the table of annotations.
 
-import { choice, el } from "./dom.js";
-import { count, ionName, ionText, kind } from "./format.js";
+import { choice, el } from "../drawing/dom.js";
+import { count, ionName, ionText, kind } from "../drawing/format.js";
 import { sayNothingFound } from "./nothing_found.js";
 import { EVERYTHING, LEVELS, coefficientsOf, filterRows, isEverything } from "./rows.js";
 import { AnnotationTable, COLUMNS, colocalizationColumn } from "./table.js";

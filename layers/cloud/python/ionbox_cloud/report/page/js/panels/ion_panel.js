@@ -1,11 +1,11 @@
 // The selected ion: its images, its isotope pattern, the molecules behind it.
 
-import { COLORMAPS, colours } from "./colormaps.js";
-import { choice, el, isolated, panel, plainTable, tick } from "./dom.js";
-import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError } from "./format.js";
-import { ImageView } from "./image_view.js";
-import { paint, scaleOf } from "./intensity.js";
-import { patternChart } from "./charts.js";
+import { COLORMAPS, colours } from "../drawing/colormaps.js";
+import { choice, el, isolated, panel, plainTable, tick } from "../drawing/dom.js";
+import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError } from "../drawing/format.js";
+import { ImageView } from "../drawing/image_view.js";
+import { paint, scaleOf } from "../drawing/intensity.js";
+import { patternChart } from "../drawing/charts.js";
 
 const MOST_NAMED = 200; // molecules listed at once; some formulas have thousands
 

@@ -1,7 +1,7 @@
 // Why a run has no annotation, as far as its figures say.
 
-import { el, isolated } from "./dom.js";
-import { count, counted, fixed } from "./format.js";
+import { el, isolated } from "../drawing/dom.js";
+import { count, counted, fixed } from "../drawing/format.js";
 
 /** Say what was scored and what stood in the way, and where to ask on. */
 export function sayNothingFound({ run, source }) {

@@ -1,8 +1,8 @@
 // How good the run is as a whole: FDR, targets against decoys, m/z errors.
 
-import { errorChart, fdrChart, msmChart } from "./charts.js";
-import { el, isolated, plainTable } from "./dom.js";
-import { count } from "./format.js";
+import { errorChart, fdrChart, msmChart } from "../drawing/charts.js";
+import { el, isolated, plainTable } from "../drawing/dom.js";
+import { count } from "../drawing/format.js";
 import { LEVELS } from "./rows.js";
 
 /** Draw the charts of a run. */

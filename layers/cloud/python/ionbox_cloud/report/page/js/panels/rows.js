@@ -1,6 +1,6 @@
 // Which annotations are shown, and in what order. No page in here.
 
-import { ionText, kind } from "./format.js";
+import { ionText, kind } from "../drawing/format.js";
 
 export const LEVELS = [0.05, 0.1, 0.2, 0.5];
 

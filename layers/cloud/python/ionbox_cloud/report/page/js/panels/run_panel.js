@@ -1,9 +1,9 @@
 // What was run on what: dataset, TIC, config, time, memory, dollars, versions, warnings.
 
-import { el, isolated, plainTable } from "./dom.js";
-import { count, counted, dollars, intensity, seconds } from "./format.js";
+import { el, isolated, plainTable } from "../drawing/dom.js";
+import { count, counted, dollars, intensity, seconds } from "../drawing/format.js";
 import { tally } from "./nothing_found.js";
-import { ImageView } from "./image_view.js";
+import { ImageView } from "../drawing/image_view.js";
 
 /** Say in a line what the dataset and the run are. */
 export function headLine({ dataset, config, n_annotations: n, databases }) {

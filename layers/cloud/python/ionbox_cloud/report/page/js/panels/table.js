@@ -1,7 +1,7 @@
 // The table of annotations: only the rows in view exist, so that its length costs nothing.
 
-import { el, gather, isolated } from "./dom.js";
-import { count, fixed, formula, intensity, kind, percent, ppmError } from "./format.js";
+import { el, gather, isolated } from "../drawing/dom.js";
+import { count, fixed, formula, intensity, kind, percent, ppmError } from "../drawing/format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
