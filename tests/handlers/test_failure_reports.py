@@ -130,6 +130,26 @@ def test_a_sort_that_lacks_memory_gets_advice_on_memory(run: InMemoryRun) -> Non
     run.plan()
     status = report(run, "failed", "Runtime.ExitError", "signal: killed", run.ref.run_id)
     assert re.search(r"expected to take [\d,]+ MB.*max_lambda_mb.*fargate", status["advice"])
+    assert status["advice"].startswith("SegmentSpectra or BuildIons ran out of memory")
+
+
+@pytest.mark.parametrize(
+    ("before", "cause", "named"),
+    [
+        ("SegmentSpectra", "SortSpans item 2 (sort of spectra 0-9): killed", "SortSpans"),
+        ("PlanAnnotation", "signal: killed", "PlanAnnotation"),
+        ("EstimateFdr", "signal: killed", "EstimateFdr"),
+        ("EstimateFdr", "AnnotateSegments item 0 (scores): killed", "AnnotateSegments"),
+    ],
+)
+def test_the_state_that_lacked_memory_is_named(
+    run: InMemoryRun, before: str, cause: str, named: str
+) -> None:
+    run.run_before(before)
+    status = report(run, "failed", "Runtime.ExitError", cause, run.ref.run_id)
+    assert status["advice"].startswith(f"{named} ran out of memory")
+    assert "max_lambda_mb" in status["advice"]
+    assert ("fargate" in status["advice"]) == (named == "SortSpans")
 
 
 @pytest.mark.parametrize("state", sorted(FUNCTIONS))
