@@ -17,7 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord, PublishedRecord
-from ionbox_cloud.messages import DatasetFiles, ItemFailureReport, Message, PatternItem, RunRequest
+from ionbox_cloud.messages import (
+    DatasetFiles,
+    ItemFailureReport,
+    MapItem,
+    Message,
+    PatternItem,
+    RunRequest,
+)
 from ionbox_science.config import RunConfig
 
 for module in pkgutil.walk_packages(ionbox_cloud.__path__, "ionbox_cloud."):
@@ -32,7 +39,15 @@ def below(root: RecordType) -> Iterator[RecordType]:
         yield from below(kind)
 
 
-BASES = {Message, PublishedRecord}
+@dataclasses.dataclass(frozen=True)
+class AnyItem(MapItem):
+    """Has the fields that all items have, and no others."""
+
+    def describe(self) -> str:
+        return f"item {self.item}"
+
+
+BASES = {Message, PublishedRecord, MapItem}
 RECORDS = sorted({*below(JsonRecord)} - BASES, key=lambda kind: kind.__name__)
 PUBLISHED = [kind for kind in RECORDS if issubclass(kind, PublishedRecord)]
 few = settings(max_examples=20)
@@ -88,7 +103,8 @@ def travel(record: JsonRecord) -> dict[str, Any]:
 
 def test_all_kinds_of_records_are_looked_at() -> None:
     names = {kind.__name__ for kind in RECORDS}
-    assert {"RunRequest", "PatternItem", "RunPlan", "SegmentsManifest", "CallRecord"} <= names
+    assert {"RunRequest", "AnyItem", "PatternItem"} <= names
+    assert {"RunPlan", "SegmentsManifest", "CallRecord"} <= names
     assert {"RunRecord", "RunStatus", "SortPlan"} <= {kind.__name__ for kind in PUBLISHED}
 
 
