@@ -18,7 +18,7 @@ from ionbox.local.tasks import STOP_S, LocalTasks
 from tests.local.toys import fargate_task, process_runs, task
 from tests.patience import PATIENCE_S, started, wait_until
 
-HEARTBEAT_S = 3  # starting a task takes up to one, on a busy machine
+HEARTBEAT_S = 10  # starting a task takes up to one, on a busy machine, three on a slow one
 RETRY = [
     {
         "ErrorEquals": ["TaskStopped", "States.HeartbeatTimeout", "States.Timeout"],
