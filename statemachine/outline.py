@@ -2,8 +2,8 @@
 
 Every line of the tree comes from ``annotate.asl.json``: names from its states, sentences from their
 comments. States that every call of a function brings along (its ladder of memory sizes, and what an
-item of a Map needs) are left out of the tree and explained once below it. What each handler calls of
-the science is read from its file.
+item of a Map needs) are left out of the tree and explained once below it. What each handler calls
+of the science is read from its file.
 """
 
 from __future__ import annotations
