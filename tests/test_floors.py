@@ -60,8 +60,9 @@ CLOUD = House(
     "layers/cloud/python/ionbox_cloud",
     (
         "__init__ errors published logs aws_clients",
-        "keys environment json_record task_token",
-        "messages store ladder call_records",
+        "keys environment json_record task_token storage_errors",
+        "messages byte_store",
+        "store ladder call_records",
         "identity handlers",
         "run_plan fargate_task",
         "planning",
