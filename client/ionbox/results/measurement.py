@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox.python_words import in_python
+from ionbox.reading.damage import asking_storage
 from ionbox.reading.folder import ResultsFolder
 from ionbox.results.images import RunImages
 
@@ -82,7 +83,8 @@ class RunMeasurement(RunImages):
         >>> bool((image == run.isotope_images(*best.name)[0]).all())
         True
         """
-        return self._measured.mz_image(mz, ppm)
+        with in_python(), asking_storage("sorted peaks"):
+            return self._measured.mz_image(mz, ppm)
 
     def spectrum(self, x: int, y: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
         """Return what was measured at a pixel, read from the ibd.
@@ -118,7 +120,8 @@ class RunMeasurement(RunImages):
         >>> bool(abs(intensity.sum() / run.tic_image()[5, 3] - 1) < 1e-5)
         True
         """
-        found = self._measured.spectrum(x, y)
+        with in_python(), asking_storage("ibd"):
+            found = self._measured.spectrum(x, y)
         return found.mz, found.intensity
 
     def download_to_dir(self, path: str | os.PathLike[str], base_name: str | None = None) -> None:
@@ -155,7 +158,8 @@ class RunMeasurement(RunImages):
         """
         from ionbox.reading.input_files import copy_input
 
-        copy_input(self._place.ibd, self._record, Path(path), base_name)
+        with in_python(), asking_storage("the dataset"):
+            copy_input(self._place.ibd, self._record, Path(path), base_name)
 
     def copy_to(self, path: str | os.PathLike[str]) -> None:
         """Copy all files of the results into a folder, which `ionbox.open` reads as well.
