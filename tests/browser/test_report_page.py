@@ -18,6 +18,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 
 from tests.browser.audit import CONTRAST, CUT_COLUMNS, FOCUS, SEEN_PIXELS, UNNAMED
+from tests.browser.chromium import attribute
 from tests.browser.report_page import DOWN, END, ENTER, HOME, RIGHT, TAB, UP, ReportPage
 from tests.patience import wait_until
 from tests.reports import MadeUp, hostile
@@ -194,7 +195,7 @@ def test_colours_and_scale_change_what_is_seen(small: ReportPage) -> None:
     assert len(seen) == len(MAPS)
     small.choose("Scale", "logarithmic")
     seen.add(small.colours())
-    assert "logarithmic" in small.find(".view canvas").get_attribute("aria-label")
+    assert "logarithmic" in attribute(small.find(".view canvas"), "aria-label")
     small.find(".tick input").click()
     seen.add(small.colours())
     assert len(seen) == len(MAPS) + 2
@@ -350,14 +351,14 @@ def test_the_wheel_zooms_an_image_that_was_clicked_and_dragging_moves_it(small: 
 
 def test_charts_say_in_words_what_they_show(small: ReportPage) -> None:
     labels = [
-        chart.get_attribute("aria-label")
+        attribute(chart, "aria-label")
         for chart in small.driver.find_elements("css selector", "svg.chart")
     ]
     for start in ("Isotope pattern", "False discovery rate", "MSM of lipids", "m/z error"):
         assert any(label.startswith(start) for label in labels), start
     for canvas in small.driver.find_elements("css selector", ".view canvas"):
         assert canvas.get_attribute("role") == "img"
-        assert "24 × 16 pixels" in canvas.get_attribute("aria-label")
+        assert "24 × 16 pixels" in attribute(canvas, "aria-label")
     assert "PlanRun" in small.text("#run-facts")
 
 
@@ -417,7 +418,7 @@ def test_a_run_without_annotations_is_a_page_too(page: ReportPage, tmp_path: Pat
     assert not page.field("FDR").is_enabled()
     assert not page.button("Show all").is_enabled()
     assert page.button("Save PNG").is_enabled()  # of the total ion current
-    assert page.find(".view canvas").get_attribute("aria-label").startswith("Total ion current")
+    assert attribute(page.find(".view canvas"), "aria-label").startswith("Total ion current")
 
 
 @pytest.mark.parametrize(

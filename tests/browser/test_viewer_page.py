@@ -14,16 +14,17 @@ import ionbox
 import numpy as np
 import numpy.typing as npt
 import pytest
-import zarr
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.place import folder_place
 from ionbox.view.run_reader import RunReader
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.audit import CONTRAST, CUT_COLUMNS, UNNAMED
-from tests.browser.chromium import browse
+from tests.browser.chromium import attribute, browse, read_log
+from tests.client.ion_images import read_array
 from tests.patience import PATIENCE_S
 from tests.viewing import (
     FORMULAS,
@@ -105,11 +106,11 @@ class Page:
         self.driver = driver
         self.run = client.get("/api/run").json
         self.size = (self.run["dataset"]["width"], self.run["dataset"]["height"])
-        driver.get_log("browser")
+        read_log(driver, "browser")
         driver.get(client.viewer.url)
         self.wait(lambda: driver.execute_script(COMPLETE))
         self.wait(lambda: self.exists("#why-ask"))
-        self.wait(lambda: (self.name() or "").startswith(first))
+        self.wait(lambda: self.name().startswith(first))
 
     def wait(self, until: Any) -> None:
         WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.02).until(lambda _: until())
@@ -117,7 +118,7 @@ class Page:
     def exists(self, selector: str) -> bool:
         return bool(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
-    def find(self, selector: str) -> Any:
+    def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
@@ -153,9 +154,8 @@ class Page:
         return np.array(found, np.uint8).reshape(height, width, 4)
 
     def name(self) -> str:
-        """What a screen reader says of the large image."""
-        label: str = self.find("#ion .frame canvas").get_attribute("aria-label")
-        return label
+        """What a screen reader says of the large image; nothing while it has not been drawn."""
+        return self.find("#ion .frame canvas").get_attribute("aria-label") or ""
 
     def show_mz(self, mz: float, ppm: float | None = None) -> None:
         self.fill("#anymz-mz", mz)
@@ -185,7 +185,7 @@ class Page:
         self.driver.execute_async_script("setTimeout(arguments[0], 50)")
 
     def console(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in read_log(self.driver, "browser")]
 
 
 SUM_MANY = """
@@ -203,7 +203,7 @@ def parse_intensity(text: str) -> float:
         return 0.0
     number = text.removeprefix("intensity ").removeprefix("ppm of TIC ").replace(",", "")
     digits, _, power = number.partition("·10")
-    return float(digits) * 10 ** int(power.translate(POWERS) or 0)
+    return float(digits) * 10.0 ** int(power.translate(POWERS) or 0)
 
 
 @pytest.fixture
@@ -216,8 +216,7 @@ def page(browser: Chrome, run: LocalRun) -> Iterator[Page]:
 
 
 def images_of(run: LocalRun) -> Image:
-    images: Image = zarr.open_group(run.out / "ion_images.zarr", mode="r")["images"][...]
-    return images
+    return read_array(run.out)
 
 
 def test_the_image_of_any_mz_is_the_array_of_the_client(page: Page, run: LocalRun) -> None:
@@ -421,7 +420,8 @@ def test_a_click_on_the_image_reads_a_spectrum_and_zoom_narrows_it(page: Page) -
 def level(image: Image) -> Image:
     """The page's linear scale with hotspots clipped, 0 to 255."""
     signal = image[image > image.max() / 256]
-    return np.clip(np.round(image / np.percentile(signal, 99) * 255), 0, 255)
+    scaled: Image = np.clip(np.round(image / np.percentile(signal, 99) * 255), 0, 255)
+    return scaled
 
 
 def test_an_overlay_of_three_ions(page: Page, run: LocalRun) -> None:
@@ -599,7 +599,7 @@ def test_why_and_why_not(page: Page, reader: RunReader) -> None:
             )
         )
         findings = page.driver.find_elements(By.CSS_SELECTOR, ".finding")
-        assert [item.get_attribute("textContent")[1:] for item in findings] == [
+        assert [attribute(item, "textContent")[1:] for item in findings] == [
             finding["sentence"] for finding in answer["findings"]
         ]
     page.click(".why > .link")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ionbox.local.runtime import Call, LambdaContext, load_handler
@@ -20,11 +21,11 @@ from ionbox_cloud.store import Stores
 from tests.handlers.in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 
 
-def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = "") -> dict:
+def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = "") -> dict[str, Any]:
     error_output = ErrorOutput(error, cause)
     message = RunFailureReport(run.execution_id, run_id, kind, run.request, error_output)
     assert call("ReportFailure", message) == {}
-    status = run.stores.results.read_json(keys.status(run.execution_id))
+    status: dict[str, Any] = run.stores.results.read_json(keys.status(run.execution_id))
     assert status.pop("ended").endswith("+00:00")
     return status
 

@@ -85,7 +85,7 @@ class Sanitized:
     def run_tests(self, files: list[Path]) -> None:
         """Run tests on this library; without the corpus, which takes long and tests parsing."""
         options = ["-v", "--capture=no", "-p", "no:cacheprovider", "-k", "not corpus"]
-        ours = ["--kernels", self.library, "--fewer-examples", "6"]
+        ours: list[str | Path] = ["--kernels", self.library, "--fewer-examples", "6"]
         done = self.run("-m", "pytest", *options, *ours, *files)
         report = REPORT.search(done.stderr)
         said = done.stderr[report.start() :][:3000] if report else done.stderr[-3000:]

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import ionbox_cloud.errors
@@ -116,7 +117,7 @@ OUTERMOST = [
 ]
 
 
-def each(places: list[Place]) -> Any:
+def each(places: list[Place]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("place", places, ids=lambda place: place.name)
 
 
@@ -179,7 +180,8 @@ def test_the_machine_says_what_it_is_for_and_cannot_run_for_ever() -> None:
 
 
 def handler_of(function: str) -> ast.Module:
-    return ast.parse((IONBOX.handlers / ALL_FUNCTIONS[function]["handler"]).read_text("utf-8"))
+    path: Path = IONBOX.handlers / ALL_FUNCTIONS[function]["handler"]
+    return ast.parse(path.read_text("utf-8"))
 
 
 def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:

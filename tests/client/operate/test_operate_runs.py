@@ -188,7 +188,9 @@ class TestStatus:
         assert "PlanRun" not in out
         assert "ionbox status ghi-1 --follow" in out
 
-    def test_followed_ends_with_the_run(self, installed: Cloud, operate: Command, monkeypatch):
+    def test_followed_ends_with_the_run(
+        self, installed: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
         arn = installed.start("ghi-1", "slow", wait=False)
         sfn = installed.client("stepfunctions")
@@ -325,7 +327,9 @@ class TestCancel:
         assert ended.code == 1
         assert "run abc-1 is not running: it is succeeded" in ended.err
 
-    def test_asks_first(self, installed: Cloud, operate: Command, monkeypatch) -> None:
+    def test_asks_first(
+        self, installed: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         arn = installed.start("ghi-1", "slow", wait=False)
         ended = operate("cancel", "ghi-1")
         assert ended.code == 1
@@ -495,7 +499,9 @@ class TestDeadLetters:
 
 
 class TestFetch:
-    def test_copies_all_files_of_the_results(self, annotated: Cloud, operate, tmp_path) -> None:
+    def test_copies_all_files_of_the_results(
+        self, annotated: Cloud, operate: Command, tmp_path: Path
+    ) -> None:
         ended = operate("fetch", "brain", "--out", "out")
         assert ended.code == 0
         assert "3 files, 0.0 MB: out" in ended.out
@@ -577,7 +583,7 @@ class TestFetch:
         assert ended.code == 1
         assert "run def-1 has no results: it is failed" in ended.err
 
-    def test_of_results_that_were_deleted_says_so(self, annotated: Cloud, operate) -> None:
+    def test_of_results_that_were_deleted_says_so(self, annotated: Cloud, operate: Command) -> None:
         for key in annotated.keys(RESULTS):
             if key.startswith("results/"):
                 annotated.client("s3").delete_object(Bucket=RESULTS, Key=key)

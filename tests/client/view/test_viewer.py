@@ -19,7 +19,6 @@ from typing import Any
 import ionbox
 import numpy as np
 import pytest
-import zarr
 from ionbox.account import Account
 from ionbox.cli.find_place import find_place, work_folder_place
 from ionbox.operate.open_runs import folder_runs
@@ -34,6 +33,7 @@ from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 
 from tests import patience
+from tests.client.ion_images import read_array
 from tests.client.operating import Command
 from tests.oracles.peak_sorting import sort_peaks
 from tests.patience import PATIENCE_S
@@ -48,6 +48,9 @@ from tests.viewing import (
 )
 
 PPM = 3.0
+
+Query = dict[str, Any]
+"""What is asked of an address, by name: whatever can be written into it."""
 
 
 @pytest.fixture(scope="session")
@@ -102,8 +105,7 @@ def peaks_of(run: LocalRun) -> tuple[Any, Any]:
 
 def some_mz(run: LocalRun) -> float:
     """First isotope peak of the best annotation."""
-    group = zarr.open_group(run.out / "ion_images.zarr", mode="r")
-    return float(group["mz"][0, 0])
+    return float(read_array(run.out, "mz")[0, 0])
 
 
 # --- answers ---
@@ -157,7 +159,7 @@ def expect_the_further_rows(run: LocalRun) -> None:
 
 
 def test_every_image_equals_the_stored_one(client: Client, run: LocalRun) -> None:
-    images = zarr.open_group(run.out / "ion_images.zarr", mode="r")["images"][...]
+    images = read_array(run.out)
     for row in range(images.shape[0]):
         for isotope in range(images.shape[1]):
             found = client.get(f"/api/image/{row}/{isotope}").image
@@ -165,9 +167,8 @@ def test_every_image_equals_the_stored_one(client: Client, run: LocalRun) -> Non
 
 
 def test_tic_and_mask(client: Client, run: LocalRun) -> None:
-    group = zarr.open_group(run.out / "ion_images.zarr", mode="r")
-    np.testing.assert_allclose(client.get("/api/tic").image, group["tic"][...], rtol=1e-6)
-    np.testing.assert_array_equal(client.get("/api/mask").image, group["mask"][...])
+    np.testing.assert_allclose(client.get("/api/tic").image, read_array(run.out, "tic"), rtol=1e-6)
+    np.testing.assert_array_equal(client.get("/api/mask").image, read_array(run.out, "mask"))
 
 
 @pytest.mark.parametrize("ppm", [None, 0.5, 40.0])
@@ -176,7 +177,7 @@ def test_an_image_of_any_mz_equals_that_from_all_peaks(
 ) -> None:
     header, peaks = peaks_of(run)
     mz = some_mz(run) + 0.0004
-    query = {"mz": mz} if ppm is None else {"mz": mz, "ppm": ppm}
+    query: Query = {"mz": mz} if ppm is None else {"mz": mz, "ppm": ppm}
     windows = find_windows(peaks.mz, np.array([[mz]]), PPM if ppm is None else ppm)
     expected = extract_images(peaks, windows, Grid(header.mask))[0, 0]
     served = client.get("/api/anymz", **query).image
@@ -185,7 +186,7 @@ def test_an_image_of_any_mz_equals_that_from_all_peaks(
 
 
 def test_an_image_of_any_mz_at_an_ion_is_its_isotope_image(client: Client, run: LocalRun) -> None:
-    first = zarr.open_group(run.out / "ion_images.zarr", mode="r")["images"][0, 0]
+    first = read_array(run.out)[0, 0]
     np.testing.assert_array_equal(client.get("/api/anymz", mz=some_mz(run)).image, first)
     assert first.any()
 
@@ -218,7 +219,7 @@ def test_why(client: Client, run: LocalRun) -> None:
 
 # --- a bucket, a work folder: the same bytes ---
 
-QUESTIONS: list[tuple[str, dict[str, object]]] = [
+QUESTIONS: list[tuple[str, Query]] = [
     ("/api/run", {}),
     ("/api/tic", {}),
     ("/api/mask", {}),
@@ -385,8 +386,7 @@ def test_an_ibd_that_is_cut_short_while_it_is_looked_at(moved: LocalRun) -> None
 
 def test_infinite_intensities_are_shown_as_the_highest_finite_ones(tmp_path: Path) -> None:
     run = make_run(tmp_path, edit=lambda run: make_infinite(run, 9, 6))
-    group = zarr.open_group(run.out / "ion_images.zarr", mode="r")
-    stored_tic, images = group["tic"][...], group["images"][...]
+    stored_tic, images = read_array(run.out, "tic"), read_array(run.out)
     assert np.isinf(stored_tic[6, 9])
     with serving(folder_place(run.out)) as client:
         tic = client.get("/api/tic").image
@@ -525,7 +525,7 @@ def test_nothing_else_can_be_fetched(client: Client, path: str) -> None:
     ],
 )
 def test_questions_that_make_no_sense(
-    client: Client, path: str, query: dict[str, object], status: int, words: str
+    client: Client, path: str, query: Query, status: int, words: str
 ) -> None:
     refused = client.get(path, **query)
     assert refused.status == status
@@ -601,7 +601,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path, operate: Command) -
 
 
 def test_why_prints_the_same(client: Client, run: LocalRun, operate: Command) -> None:
-    query = {"formula": "C10H20O2", "adduct": "+H"}
+    query: Query = {"formula": "C10H20O2", "adduct": "+H"}
     (expected,) = client.get("/api/why", **query).json["answers"]
     ended = operate("why", run.out, "--formula", "C10H20O2", "--adduct", "+H")
     assert ended.code == 0
@@ -649,6 +649,6 @@ def test_why_of_nonsense(run: LocalRun, operate: Command) -> None:
 def test_segments_read_one_image_like_the_others(run: LocalRun) -> None:
     store = Store.open((run.work / "results").as_uri())
     reader = SegmentReader(store, run.record["segments_id"])
-    group = zarr.open_group(run.out / "ion_images.zarr", mode="r")
-    image = reader.read_image(float(group["mz"][3, 0]), PPM, group["mask"][...])
-    np.testing.assert_array_equal(image, group["images"][3, 0])
+    mz, mask = read_array(run.out, "mz"), read_array(run.out, "mask")
+    image = reader.read_image(float(mz[3, 0]), PPM, mask)
+    np.testing.assert_array_equal(image, read_array(run.out)[3, 0])

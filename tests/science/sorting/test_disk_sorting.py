@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -22,7 +23,7 @@ from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting import disk_sorting
 from ionbox_science.sorting.disk_sorting import sort_on_disk
-from ionbox_science.sorting.peak_sorting import sort_in_memory
+from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_open_span
 from ionbox_science.sorting.segments import cut_segments, encode_segment
 
 from tests import large_ibd, patience
@@ -45,7 +46,8 @@ def only_peaks_count() -> Iterator[None]:
     """Take no memory for anything but peaks, so that little memory makes many spans."""
     names = [name for name in vars(disk_sorting) if name.endswith("_BYTES") and name[0] == "_"]
     assert len(names) == 5
-    with mock.patch.multiple(disk_sorting, **dict.fromkeys(names, 0)):
+    nothing: dict[str, Any] = dict.fromkeys(names, 0)
+    with mock.patch.multiple(disk_sorting, **nothing):
         yield
 
 
@@ -53,7 +55,7 @@ def only_peaks_count() -> Iterator[None]:
 class ReadBy(Dataset):
     """A dataset whose ibd is read in another way."""
 
-    reader: Callable[[int, int], bytes] = bytes
+    reader: Callable[[int, int], bytes]
 
     def read_range(self, offset: int, length: int) -> bytes:
         return self.reader(offset, length)
@@ -143,9 +145,7 @@ def ten_runs(*, share_mz: bool = False, gaps: list[int] | None = None) -> tuple[
 def counted_spans() -> Iterator[list[slice]]:
     """Note which spectra are sorted together."""
     spans: list[slice] = []
-    with mock.patch.object(
-        disk_sorting, "sort_open_span", wraps=disk_sorting.sort_open_span
-    ) as sort:
+    with mock.patch.object(disk_sorting, "sort_open_span", wraps=sort_open_span) as sort:
         yield spans
         spans.extend(call.args[1] for call in sort.call_args_list)
 
