@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from ionbox.local.call_events import Event, ItemsRead
 from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint
 from ionbox.local.errors import UnknownFunction
-from ionbox.local.events import Event, ItemsRead
 from ionbox.local.runtime import Answer, error_answer
 
 from tests.local.toys import NewThreads

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from ionbox.local.call_events import CallStarted, Event, ItemsRead
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
-from ionbox.local.events import CallStarted, Event, ItemsRead
 
 from tests.local.toys import NewThreads, Toy, distributed_map, process_runs, task
 from tests.patience import wait_until

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.local.call_events import CallFinished, CallStarted, Event
 from ionbox.local.endpoint import Response, ServiceFault
-from ionbox.local.events import CallFinished, CallStarted, Event
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
 from ionbox.local.machine import ExecutionResult

@@ -2,7 +2,7 @@ import io
 from typing import TextIO
 
 import pytest
-from ionbox.local.events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
+from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
 from ionbox.local.progress import RunProgress
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from ionbox.local import memory
+from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event
 from ionbox.local.errors import UnknownFunction
-from ionbox.local.events import CallEnd, CallFinished, CallStarted, Event
 from ionbox.local.pool import WorkerPool
 
 from tests import patience

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ionbox.local.call_events import Listener, ignore
 from ionbox.local.definition import State
-from ionbox.local.events import Listener, ignore
 from ionbox.local.functions import Function, Project, read_functions
 from ionbox.local.machine import ExecutionResult, run_execution
 from ionbox.local.pool import WorkerPool

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ionbox.local.call_events import CallEnd, Listener, ignore
 from ionbox.local.definition import (
     WORK_BUCKET,
     adapt_to_machine,
@@ -25,7 +26,6 @@ from ionbox.local.definition import (
 )
 from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
-from ionbox.local.events import CallEnd, Listener, ignore
 from ionbox.local.functions import ACCOUNT, IONBOX, Project, read_functions, read_tasks
 from ionbox.local.interpreter import (
     TaskTokens,

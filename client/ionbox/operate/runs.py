@@ -26,7 +26,7 @@ from ionbox_cloud.store import Store
 from ionbox import terminal
 from ionbox.errors import NoSuchRun, UserMustAct
 from ionbox.json_objects import as_object
-from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
+from ionbox.operate.attempts import WORDS, AttemptList, Execution, MapCounts
 
 Record = TypeVar("Record", bound=JsonRecord)
 

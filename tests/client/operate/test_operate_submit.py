@@ -15,7 +15,7 @@ from ionbox.cli.submit_command import wait_for_start
 from ionbox.datasets.files import find_dataset
 from ionbox.errors import OperateError
 from ionbox.operate import upload
-from ionbox.operate.executions import Execution
+from ionbox.operate.attempts import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader
 
