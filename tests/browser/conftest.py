@@ -57,3 +57,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("large")
     url = MadeUp(n=2000, width=100, height=100).write(folder)
     return url, folder / "report.html"
+
+
+@pytest.fixture
+def small(page: ReportPage, small_report: str) -> ReportPage:
+    page.open(small_report)
+    return page
