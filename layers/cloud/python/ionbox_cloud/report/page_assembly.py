@@ -117,8 +117,8 @@ def _add_module(path: str, scripts: dict[str, str], importers: tuple[str, ...]) 
     folder, name = posixpath.split(path)
     source = read_part(f"js/{path}.js")
     for _, where, imported in _IMPORT.findall(source):
-        other = posixpath.normpath(posixpath.join(folder, where, imported))
-        _add_module(other, scripts, (*importers, path))
+        below = posixpath.normpath(posixpath.join(folder, where, imported))
+        _add_module(below, scripts, (*importers, path))
     if name in map(posixpath.basename, scripts):
         raise ValueError(f"page/js/{path}.js: another module has its name")
     exports = ", ".join(_EXPORT.findall(source))
