@@ -10,9 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InvalidMessage, MissingObject
-from ionbox_cloud.events.claims import (
-    DEFAULTS_SOURCE,
-)
+from ionbox_cloud.events.claims import DEFAULTS_SOURCE
 from ionbox_cloud.events.drops import DroppedDataset, Ignored, find_drop
 from ionbox_cloud.events.notices import Topic
 from ionbox_cloud.messages import DatabaseFile, RunRequest

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client.operating import (
-    Cloud,
-)
+from tests.client.operating import Cloud
 
 
 @pytest.fixture
