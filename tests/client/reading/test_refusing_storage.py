@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_every_question_to_a_folder_of_results_says_so(
         raise AccessDenied("object 'x': no permission", "AccessDenied")
 
     monkeypatch.setattr(Store, method, refuse)
-    ask = {
+    ask: dict[str, Callable[[], object]] = {
         "exists": lambda: folder.has("annotations.csv"),
         "read": lambda: folder.read("annotations.csv"),
         "list": lambda: folder.copy_to(tmp_path / "copy"),
