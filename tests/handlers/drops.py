@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.handlers.aws_account import Account
 
-PAIR = ("20261123/mouse.imzML", "20261123/mouse.ibd")
+PAIR: tuple[str, str] = ("20261123/mouse.imzML", "20261123/mouse.ibd")
 
 
 def drop_pair(account: Account) -> list[dict[str, Any]]:
