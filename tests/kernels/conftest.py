@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,16 @@ def for_lambda(zig: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
     build_kernels.main(["--lambda", "--out", str(out)])
     library: Path = out / build_kernels.LIBRARY.name
     return library
+
+
+@pytest.fixture
+def only_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let builds have one source, ``odd.c``: tests of odd code need not compile all kernels."""
+
+    def write(code: str) -> None:
+        folder = tmp_path / "sources"
+        folder.mkdir()
+        (folder / "odd.c").write_text(code)
+        monkeypatch.setattr(build_kernels, "SOURCES", folder)
+
+    return write
