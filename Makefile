@@ -117,7 +117,7 @@ bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replace
 	@$(BIN)/python -m benchmarks
 
 wheels: $(BIN)/ionbox ## the sdist, and wheels for Linux and macOS, in dist
-	@$(BIN)/python layers/build_wheels.py dist
+	@$(BIN)/python build_wheels.py dist
 
 synth: $(VENV)/.cdk ## CloudFormation template of the AWS stack, in cdk.out: no docker, no credentials
 	@$(BIN)/python -m cdk.app

@@ -88,22 +88,23 @@ class Alarms(Construct):
         )
         self._alarm(
             "NothingStarts",
-            "Runs have been waiting for 3 hours, and none started or ended: see what runs, and the "
-            "log of StartRuns.",
-            # FILL: a metric without any event has no value, and with it the sum would have none
+            "Runs have been waiting for 3 hours, and StartRuns was not called: see its log, and "
+            "whether it is throttled.",
+            # Not whether one started: a few long runs may take all places for most of a day. A run
+            # that keeps its place for longer is RunStuck, one that cannot start a DeadLetter.
+            # FILL: a metric without any event has no value
             aws_cloudwatch.MathExpression(
-                expression="IF(age > 3600 AND FILL(started, 0) + FILL(failed, 0) "
-                "+ FILL(succeeded, 0) == 0, 1, 0)",
+                expression="IF(age > 3600 AND FILL(looked, 0) == 0, 1, 0)",
                 using_metrics={
                     "age": events.runs.metric_approximate_age_of_oldest_message(
                         period=_HOUR, statistic="Maximum"
                     ),
-                    "started": machine.metric_started(period=_HOUR, statistic="Sum"),
-                    "failed": machine.metric_failed(period=_HOUR, statistic="Sum"),
-                    "succeeded": machine.metric_succeeded(period=_HOUR, statistic="Sum"),
+                    "looked": functions.one("StartRuns").metric_invocations(
+                        period=_HOUR, statistic="Sum"
+                    ),
                 },
                 period=_HOUR,
-                label="runs wait, nothing moves",
+                label="runs wait, nobody looks",
             ),
             evaluation_periods=3,
         )

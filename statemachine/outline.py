@@ -1,12 +1,14 @@
 """Write the outline of the state machine into its README: ``make outline``.
 
-Every line comes from ``annotate.asl.json``: names from its states, sentences from their comments.
-States that every call of a function brings along (its ladder of memory sizes, and what an item of
-a Map needs) are left out of the tree and explained once below it.
+Every line of the tree comes from ``annotate.asl.json``: names from its states, sentences from their
+comments. States that every call of a function brings along (its ladder of memory sizes, and what an
+item of a Map needs) are left out of the tree and explained once below it. What each handler calls
+of the science is read from its file.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,14 @@ from typing import Any
 FOLDER = Path(__file__).parent
 README = FOLDER / "README.md"
 DEFINITION = FOLDER / "annotate.asl.json"
+FUNCTIONS = FOLDER / "functions.json"
+PROJECT = FOLDER.parent
+
+COMPUTING = {
+    "ionbox_science": "layers/science/python",
+    "ionbox_cloud.report": "layers/cloud/python",
+}
+"""Packages in which handlers end: the science, and the page. Where each is."""
 
 State = Mapping[str, Any]
 
@@ -40,7 +50,7 @@ _PLACE = re.compile(r"(<!-- made by `make outline` -->\n).*?(<!-- end -->)", re.
 
 def write_readme(readme: str, machine: State) -> str:
     """Return the README with the outline of a state machine in it."""
-    parts = [draw_tree(machine), explain_ladder(machine)]
+    parts = [draw_tree(machine), list_science(machine), explain_ladder(machine)]
     if len(_PLACE.findall(readme)) != len(parts):
         raise ValueError(f"{README.name} has lost a place that `make outline` fills")
     return _PLACE.sub(lambda place: f"{place[1]}{parts.pop(0)}{place[2]}", readme)
@@ -66,6 +76,34 @@ def explain_ladder(machine: State) -> str:
             raise ValueError(f"{name} has another comment than the other states {general}")
     rows = [f"| `{name}` | {comment} |" for name, comment in comments.items()]
     return "\n".join(["| state | |", "|---|---|", *rows, ""])
+
+
+def list_science(machine: State) -> str:
+    """Tabulate which functions of the science each handler calls, in the order of the states."""
+    table = json.loads(FUNCTIONS.read_text("utf-8"))
+    files = {name: entry["handler"] for name, entry in table["functions"].items()}
+    files |= {name: entry["entry"] for name, entry in table["tasks"].items()}
+    rows = []
+    for name in dict.fromkeys(state for state, _ in _walk(machine) if state in files):
+        handler = f"functions/{files[name]}"
+        called = imported_functions((PROJECT / handler).read_text("utf-8"))
+        links = ", ".join(f"[`{function}`](../{path})" for function, path in called)
+        if links:
+            rows.append(f"| [`{name}`](../{handler}) | {links} |")
+    return "\n".join(["| handler | calls |", "|---|---|", *rows, ""])
+
+
+def imported_functions(source: str) -> list[tuple[str, str]]:
+    """Return the functions of `COMPUTING` that a file imports, and the path of each."""
+    return [
+        (alias.name, f"{COMPUTING[package]}/{node.module.replace('.', '/')}.py")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for package in COMPUTING
+        if f"{node.module}.".startswith(f"{package}.")
+        for alias in node.names
+        if alias.name.islower()  # no class, no constant
+    ]
 
 
 def _draw(scope: State, functions: set[str], indent: str) -> Iterator[tuple[str, str]]:

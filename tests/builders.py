@@ -105,7 +105,8 @@ def draw_blob(height: int, width: int, y: float, x: float, radius: float) -> Flo
     """Draw a round hill of height 1000 by plain arithmetic: equal on every machine."""
     rows, columns = np.mgrid[0:height, 0:width]
     distance = ((rows - y) ** 2 + (columns - x) ** 2) / radius**2
-    return np.maximum(0.0, 1000.0 * (1.0 - distance))
+    hill: Floats = np.maximum(0.0, 1000.0 * (1.0 - distance))
+    return hill
 
 
 def plant_dataset(

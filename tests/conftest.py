@@ -16,6 +16,7 @@ from ionbox_science import kernels
 
 from tests.moto_parser import remember_definitions
 from tests.patience import PATIENCE_S
+from tests.remembered import remember_models, remember_names
 
 TESTS = Path(__file__).parent
 PROJECT = TESTS.parent
@@ -71,7 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the parser where tests of the client were found: these run the state machine."""
+    """Spare botocore its files, and moto's parser where tests of the client were found.
+
+    These run the state machine.
+    """
+    if "botocore" in sys.modules:
+        remember_models()
     if any(name.startswith("ionbox.") for name in sys.modules):
         remember_definitions()
 
@@ -85,6 +91,7 @@ def moto_server() -> Iterator[str]:
     """
     from moto.server import ThreadedMotoServer
 
+    remember_names()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from ionbox_science.imzml.header import ImzmlHeader
 
-Arrays = list[npt.NDArray]
+Arrays = list[npt.NDArray[Any]]
 
 # What sorting must get right: zeros of both signs, NaN of both signs, infinities, neighbours,
 # values on the border of a cell, values below and above the inner cells, subnormals.
@@ -85,7 +86,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     ascending = draw(st.booleans())
     counts = st.sampled_from(ODD_FLOATS if intensity_type[1] == "f" else ODD_INTEGERS)
 
-    def stored(value: st.SearchStrategy, size: int, dtype: str) -> npt.NDArray:
+    def stored(value: st.SearchStrategy[float], size: int, dtype: str) -> npt.NDArray[Any]:
         with np.errstate(over="ignore", under="ignore"):
             drawn = draw(st.lists(value, min_size=size, max_size=size))
             return np.array(drawn, dtype[1] + "8").astype(dtype)

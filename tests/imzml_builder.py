@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pyimzml.compression import NoCompression
 from pyimzml.ImzMLWriter import ImzMLWriter
 
-Spectrum = tuple[Sequence[float], Sequence[float]]
+Values = Sequence[float] | npt.NDArray[np.floating[Any]]
+Spectrum = tuple[Values, Values]
 
 # Three pixels of different lengths, so that no mix-up of spectra goes unnoticed.
 SPECTRA: list[Spectrum] = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,11 @@ def write(path: Path) -> None:
     np.savez(path.with_suffix(".npz"), bounds=bounds, n_peaks=n_peaks, hashes=hashes, tic=tic)
 
 
-def hash_peaks(mz: npt.NDArray, intensity: npt.NDArray, pixel: npt.NDArray) -> Hashes:
+def hash_peaks(
+    mz: npt.NDArray[np.floating[Any]],
+    intensity: npt.NDArray[np.float32],
+    pixel: npt.NDArray[np.uint32],
+) -> Hashes:
     """Mix what a peak is made of into a number."""
     mixed = mz.view("u8") ^ intensity.view("u4") * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= pixel * np.uint64(0xC2B2AE3D27D4EB4F)

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.report.report_file import Overview, make_report
-from ionbox_cloud.report.rows import Partner
-from ionbox_cloud.run_record import (
+from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
     DatasetRecord,
@@ -20,6 +18,8 @@ from ionbox_cloud.run_record import (
     SummaryRow,
     Versions,
 )
+from ionbox_cloud.report.report_file import Overview, make_report
+from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.images import StoredImages
@@ -56,15 +56,8 @@ class MadeUp:
     def __post_init__(self) -> None:
         generator = np.random.default_rng(1)
         shape = (self.n, N_ISOTOPES, self.height, self.width)
-        blobs = [
-            draw_blob(
-                self.height,
-                self.width,
-                *(generator.uniform(0, 1, 2) * (self.height, self.width)),
-                self.height / 4,
-            )
-            for _ in range(8)
-        ]
+        middles = [generator.uniform(0, 1, 2) * (self.height, self.width) for _ in range(8)]
+        blobs = [draw_blob(self.height, self.width, y, x, self.height / 4) for y, x in middles]
         strength = generator.lognormal(5, 2, (self.n, 1, 1, 1))
         decay = 0.5 ** np.arange(N_ISOTOPES)[None, :, None, None]
         noise = generator.uniform(0.5, 1, shape)

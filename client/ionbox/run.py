@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ionbox.python_words import in_python
 from ionbox.reading.nearby import find_results
-from ionbox.results.data import RunData
-from ionbox.results.facts import Database
+from ionbox.results.description import Database
 from ionbox.results.isotope_images import IsotopeImages
+from ionbox.results.measurement import RunMeasurement
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -69,7 +69,7 @@ def open(
         return Run(find_results(os.fspath(place), profile, region, inbox))
 
 
-class Run(RunData):
+class Run(RunMeasurement):
     """The results of a run; made by `open` and `Inbox.dataset`.
 
     Notes

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ionbox_cloud.run_record import SummaryRow
+    from ionbox_cloud.records.run_record import SummaryRow
     from rich.console import Console
 
 

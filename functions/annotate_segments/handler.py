@@ -6,11 +6,11 @@ and the segments that their m/z windows touch; writes ``scores/<scores>/item-<n>
 
 from __future__ import annotations
 
+from ionbox_cloud.environment import count_threads
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ScoreItem
 from ionbox_cloud.planning.work_items import IONS_PER_READ, cut
 from ionbox_cloud.run_plan import read_plan
-from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.patterns import read_patterns

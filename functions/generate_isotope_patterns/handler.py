@@ -7,10 +7,10 @@ Stands between BuildIons and PlanAnnotation. Reads the plan and the database's i
 from __future__ import annotations
 
 import numpy as np
+from ionbox_cloud.environment import count_threads
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, PatternItem
 from ionbox_cloud.run_plan import read_plan
-from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import read_ions, write_chunk
 from ionbox_science.theory.isotope_patterns import generate_patterns_of

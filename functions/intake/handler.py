@@ -11,6 +11,7 @@ import functools
 
 from aws_lambda_powertools.utilities.data_classes import S3EventBridgeNotificationEvent
 from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.environment import IntakeEnvironment
 from ionbox_cloud.events.claims import claim_run
 from ionbox_cloud.events.drops import DroppedDataset, Ignored, find_drop
 from ionbox_cloud.events.executions import open_executions
@@ -20,26 +21,30 @@ from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.handlers import event_handler
 from ionbox_cloud.logs import logger
 from ionbox_cloud.planning.database_tables import register_database
-from ionbox_cloud.settings import IntakeSettings
 from ionbox_cloud.store import open_stores
 
 
-@event_handler("Intake", S3EventBridgeNotificationEvent, IntakeSettings, "Object Created")
-def lambda_handler(event: S3EventBridgeNotificationEvent, settings: IntakeSettings) -> None:
+@event_handler("Intake", S3EventBridgeNotificationEvent, IntakeEnvironment, "Object Created")
+def lambda_handler(event: S3EventBridgeNotificationEvent, environment: IntakeEnvironment) -> None:
     """Find out what an object belongs to, and do once what follows from it."""
-    stores, topic = open_stores(settings.objects), Topic(open_client("sns"), settings.topic_arn)
+    stores, topic = (
+        open_stores(environment.stores),
+        Topic(open_client("sns"), environment.topic_arn),
+    )
     drop = find_drop(stores.inbox, event.detail.object["key"])
     if isinstance(drop, Ignored):
         logger.info("nothing to do", extra={"key": drop.key, "reason": drop.reason})
         if drop.warn:
             complain_of_key(topic, drop)
     elif isinstance(drop, DroppedDataset):
-        executions = open_executions(settings.state_machine_arn)
-        run = claim_run(drop, stores.inbox, stores.work, executions, settings.default_settings())
+        executions = open_executions(environment.state_machine_arn)
+        run = claim_run(drop, stores.inbox, stores.work, executions, environment.default_settings())
         queued = run.execution_id if run else None
         logger.info("claimed", extra={"drop": drop.files.to_json(), "queued": queued})
         if run is not None:
-            queue = RunQueue(open_client("sqs"), settings.run_queue_url, settings.kick_queue_url)
+            queue = RunQueue(
+                open_client("sqs"), environment.run_queue_url, environment.kick_queue_url
+            )
             queue.add(run)
     else:
         complain = functools.partial(complain_of_database, topic)

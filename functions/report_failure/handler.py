@@ -6,14 +6,17 @@ records; writes the execution's ``status.json``. The execution then fails under 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence, Set
+
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
 from ionbox_cloud.planning.map_items import describe_cause
+from ionbox_cloud.records.run_record import RunStatus
+from ionbox_cloud.records.run_totals import bill, total_states, write_status
 from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import RunStatus
-from ionbox_cloud.run_totals import bill, total_states, write_status
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 
@@ -21,6 +24,20 @@ _ADVICE = {
     "invalid_input": "Correct the input and run again.",
     "failed": "Run again: finished work is kept. If it fails the same way, report it.",
 }
+
+# What is called outside of Maps, in this order, by the way of sorting; then what comes after it.
+_SORT_STATES = {
+    "lambda": ("SegmentSpectra",),
+    "map": ("PlanMerge", "FinishSegments"),
+    "fargate": ("SortSpectra",),
+}
+_AFTERWARDS = ("PlanAnnotation", "EstimateFdr", "PublishResults")
+_UNKNOWN = "A function"
+
+_SORTING = {"SegmentSpectra", "SortSpans", "MergeSegments"}
+"""What a higher max_lambda_mb and the Fargate task spare."""
+
+_OF_ITEM = re.compile(r"(\w+) item \d+ ")  # as `gather` names it
 
 
 @state_handler("ReportFailure", RunFailureReport)
@@ -36,7 +53,7 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
             message.execution_id,
             error=message.error.Error,
             message=describe_cause(message.error.Cause),
-            advice=_advise(message, plan, stores.results),
+            advice=_advise(message, plan, states.keys(), stores.results),
             dataset=message.request.dataset.name,
             run_id=message.run_id,
             cost=bill(states, on_aws=stores.results.is_remote),
@@ -45,13 +62,39 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
     return Done()
 
 
-def _advise(message: RunFailureReport, plan: RunPlan | None, results: Store) -> str:
-    """Say what to do; as long as there are no segments, sorting is taken for what lacked memory."""
-    lacked_memory = message.error.Error in OUT_OF_MEMORY
-    if lacked_memory and plan is not None and not has_segments(results, plan):
+def _advise(
+    message: RunFailureReport, plan: RunPlan | None, called: Set[str], results: Store
+) -> str:
+    """Say what to do; ``called`` are the states that have succeeded at least once."""
+    if message.error.Error not in OUT_OF_MEMORY or plan is None:
+        return _ADVICE[message.kind]
+    sorted_before = has_segments(results, plan)
+    suspects = _find_failed(describe_cause(message.error.Cause), plan, called, sorted_before)
+    said = f"{' or '.join(suspects)} ran out of memory in the largest function there is."
+    if not _SORTING.isdisjoint(suspects):
         return (
-            f"A worker ran out of memory, the largest there is; sorting was expected to take "
-            f"{plan.sort.memory_mb:,} MB. Deploy with a higher max_lambda_mb, or run again with "
-            '"sort": "fargate" in the config.'
+            f"{said} Sorting was expected to take {plan.sort.memory_mb:,} MB. Deploy with a higher "
+            'max_lambda_mb, or run again with "sort": "fargate" in the config.'
         )
-    return _ADVICE[message.kind]
+    return f"{said} Deploy with a higher max_lambda_mb; if it is the highest already, report it."
+
+
+def _find_failed(cause: str, plan: RunPlan, called: Set[str], sorted_before: bool) -> list[str]:
+    """Return the state that failed; two if they ran side by side and neither ended.
+
+    The error names the state if an item of a Map failed. Otherwise it is one that left no record of
+    a call, as all do that succeed.
+    """
+    if item := _OF_ITEM.match(cause):
+        return [item[1]]
+    sorting = () if sorted_before else _SORT_STATES.get(plan.sort.way, ())
+    # of states that follow each other, only the first can have been called
+    branches = (_first_missing(sorting, called), _first_missing(("BuildIons",), called))
+    return [state for state in branches if state] or [
+        _first_missing(_AFTERWARDS, called) or _UNKNOWN
+    ]
+
+
+def _first_missing(states: Sequence[str], called: Set[str]) -> str | None:
+    """Return the first state without a call that succeeded; None if all have one."""
+    return next((state for state in states if state not in called), None)

@@ -27,6 +27,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     read_range = open_planned_ibd(stores.inbox, plan)
     header = read_stored_header(stores.work, plan.segments_id)
     digest = PassingDigest(header.checksum_algorithm, read_range)
+    # One thread reads in the order of the file, so that the checksum is complete without reading
+    # the ibd again, as with several it would not be; and nothing is kept for the second pass: the
+    # plan counts on memory for the peaks and read buffers, and on two passes over the ibd.
     found = sort_in_memory(header, read_range, watch=digest)
     checksum = digest.finish(plan.ibd_bytes)
     mz = found.peaks.mz

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 from ionbox_cloud import keys
+from ionbox_cloud.environment import count_threads
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, SortItem
 from ionbox_cloud.run_plan import read_plan
-from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_science.sorting.peak_sorting import sort_span

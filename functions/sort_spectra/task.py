@@ -11,14 +11,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from ionbox_cloud.environment import count_threads
+from ionbox_cloud.fargate_task import state_task
 from ionbox_cloud.handlers import peak_memory_mb
 from ionbox_cloud.messages import RunRef, SortedDataset
 from ionbox_cloud.run_plan import read_plan
-from ionbox_cloud.settings import count_threads
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.segment_writing import WrittenSegment, close_segments, write_segment
-from ionbox_cloud.task_token import state_task
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.disk_sorting import sort_on_disk

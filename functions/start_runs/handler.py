@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.environment import StartRunsEnvironment
 from ionbox_cloud.events.executions import open_executions
 from ionbox_cloud.events.run_queue import (
     RunQueue,
@@ -17,14 +18,13 @@ from ionbox_cloud.events.run_queue import (
 )
 from ionbox_cloud.handlers import event_handler
 from ionbox_cloud.logs import logger
-from ionbox_cloud.settings import StartRunsSettings
 
 
-@event_handler("StartRuns", SQSEvent, StartRunsSettings)
-def lambda_handler(event: SQSEvent, settings: StartRunsSettings) -> None:
+@event_handler("StartRuns", SQSEvent, StartRunsEnvironment)
+def lambda_handler(event: SQSEvent, environment: StartRunsEnvironment) -> None:
     """Start waiting runs up to the number that may run at once."""
-    queue = RunQueue(open_client("sqs"), settings.run_queue_url, settings.kick_queue_url)
-    executions = open_executions(settings.state_machine_arn)
+    queue = RunQueue(open_client("sqs"), environment.run_queue_url, environment.kick_queue_url)
+    executions = open_executions(environment.state_machine_arn)
     ended = ended_executions(kick_bodies(event))
-    started = start_waiting_runs(queue, executions, settings.max_runs, ended)
+    started = start_waiting_runs(queue, executions, environment.max_runs, ended)
     logger.info("done", extra={"started": started})

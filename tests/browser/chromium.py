@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.remote.webelement import WebElement
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -48,3 +50,17 @@ def browse(
         yield driver
     finally:
         driver.quit()
+
+
+def read_log(driver: Chrome, kind: str) -> list[dict[str, Any]]:
+    """Take what was logged since the last look: of the ``browser``, or of its ``performance``."""
+    # selenium says types of its methods, but not of this one
+    entries: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries
+
+
+def attribute(element: WebElement, name: str) -> str:
+    """Read an attribute that an element must have."""
+    value = element.get_attribute(name)
+    assert value is not None, f"no {name}"
+    return value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import browse, find_browser
+from tests.browser.chromium import browse, find_browser, read_log
 from tests.browser.report_page import ReportPage
 from tests.reports import MadeUp
 
@@ -32,11 +32,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportPage]:
 @pytest.fixture
 def page(chromium: ReportPage) -> Iterator[ReportPage]:
     """A page on which nothing may go wrong unnoticed."""
-    chromium.driver.get_log("browser")
-    chromium.driver.get_log("performance")
+    read_log(chromium.driver, "browser")
+    read_log(chromium.driver, "performance")
     chromium.resize(1400)
     yield chromium
-    assert [entry["message"] for entry in chromium.driver.get_log("browser")] == []
+    assert [entry["message"] for entry in read_log(chromium.driver, "browser")] == []
     assert chromium.requested_hosts() == set()
 
 
@@ -57,3 +57,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("large")
     url = MadeUp(n=2000, width=100, height=100).write(folder)
     return url, folder / "report.html"
+
+
+@pytest.fixture
+def small(page: ReportPage, small_report: str) -> ReportPage:
+    page.open(small_report)
+    return page

@@ -13,6 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.browser.chromium import attribute, read_log
 from tests.patience import PATIENCE_S
 
 _COLUMN = """
@@ -76,12 +77,13 @@ class ReportPage:
 
     def column(self, key: str) -> Sequence[str]:
         """The cells of a column that are in view or near it."""
-        return self.script(_COLUMN % key)
+        cells: list[str] = self.script(_COLUMN % key)
+        return cells
 
     @property
     def n_rows(self) -> int:
         """Rows that pass the filters, in view or not."""
-        return int(self.find("table.annotations").get_attribute("aria-rowcount")) - 1
+        return int(attribute(self.find("table.annotations"), "aria-rowcount")) - 1
 
     def select_row(self, place: int) -> None:
         self.driver.find_elements(By.CSS_SELECTOR, "tr[data-index]")[place].click()
@@ -90,8 +92,7 @@ class ReportPage:
     @property
     def selected(self) -> int:
         """Place of the selected annotation in the run."""
-        row = self.find("tr[aria-selected=true]")
-        return int(row.get_attribute("data-index"))
+        return int(attribute(self.find("tr[aria-selected=true]"), "data-index"))
 
     def press(self, *keys: str) -> None:
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -111,9 +112,8 @@ class ReportPage:
         if "·10" not in number:
             return float(number)
         digits, power = number.split("·10")
-        return float(digits) * 10 ** int(
-            power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
-        )
+        exponent = int(power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")))
+        return float(digits) * 10.0**exponent
 
     def colours(self) -> Any:
         """The picture on the canvas, as a text to compare."""
@@ -121,16 +121,17 @@ class ReportPage:
 
     def milliseconds(self, name: str) -> list[float]:
         """When a mark was made, or how long the measured took."""
-        return self.script(
+        found: list[float] = self.script(
             "return performance.getEntriesByName(arguments[0]).map(e => e.entryType === 'mark' "
             "? e.startTime : e.duration)",
             name,
         )
+        return found
 
     def requested_hosts(self) -> set[str]:
         """Everything but files and data that the page asked for."""
         urls = set()
-        for entry in self.driver.get_log("performance"):
+        for entry in read_log(self.driver, "performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 urls.add(message["params"]["request"]["url"])

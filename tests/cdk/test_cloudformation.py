@@ -19,7 +19,8 @@ IGNORED = (
 
 
 def complaints(template: Path) -> str:
-    command = [Path(sys.executable).with_name("cfn-lint"), "--ignore-checks", *IGNORED]
+    command: list[str | Path] = [Path(sys.executable).with_name("cfn-lint")]
+    command += ["--ignore-checks", *IGNORED]
     done = patience.run([*command, "--regions", "us-east-1", "eu-central-1", "--", template])
     assert bool(done.stdout.strip()) == bool(done.returncode), done.stderr
     return done.stdout

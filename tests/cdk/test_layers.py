@@ -41,7 +41,7 @@ for module in list(sys.modules.values()):
 
 
 def build(project: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, project / "layers" / "build_layers.py", out]
+    command: list[str | Path] = [sys.executable, project / "layers" / "build_layers.py", out]
     return patience.run(command)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import obstore.store
 import pytest
 import zarr
 from ionbox_cloud import keys
@@ -20,7 +21,7 @@ from zarr.storage import ObjectStore
 N_IONS, N_ISOTOPES, SIZE = 2000, 4, 80
 
 
-class CountingStore(ObjectStore):
+class CountingStore(ObjectStore[obstore.store.ObjectStore]):
     """Counts the bytes that are read from objects with images."""
 
     n_bytes = 0

@@ -105,17 +105,17 @@ def test_a_folder_begins_what_lies_in_it(call: tuple[str, tuple[Any, ...]]) -> N
     name, arguments = call
     folder = FUNCTIONS[name](*arguments)
     assert not folder.endswith("/")
-    inside = {
-        "claim": lambda: keys.claim_attempt(*arguments, 3),
-        "patterns": lambda: keys.pattern_chunk(*arguments, 3),
-        "scores": lambda: keys.score_item(*arguments, 3),
-        "segments": lambda: keys.segment(*arguments, 3),
-        "failures": lambda: keys.failure(*arguments, 3),
-        "records": lambda: keys.record(*arguments, "PlanRun", 3),
-        "sort": lambda: keys.sorted_span(*arguments, 3),
-        "all_merged_segments": lambda: keys.merged_segments(*arguments, 3),
+    inside: dict[str, Callable[..., str]] = {
+        "claim": keys.claim_attempt,
+        "patterns": keys.pattern_chunk,
+        "scores": keys.score_item,
+        "segments": keys.segment,
+        "failures": keys.failure,
+        "records": lambda execution_id, n: keys.record(execution_id, "PlanRun", n),
+        "sort": keys.sorted_span,
+        "all_merged_segments": keys.merged_segments,
     }
-    assert inside[name]().startswith(f"{folder}/")
+    assert inside[name](*arguments, 3).startswith(f"{folder}/")
 
 
 NUMBERED = {

@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ionbox_cloud.environment import RUNGS_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.settings import RUNGS_VARIABLE
 
 LADDER = Ladder({"AnnotateSegments": (1769, 3008, 5120, 10240), "PlanRun": (3008,)})
 

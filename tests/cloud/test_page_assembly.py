@@ -79,6 +79,18 @@ def test_modules_that_do_not_fit_are_refused(
         bundle_modules("odd")
 
 
+def test_modules_of_two_folders_cannot_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = {
+        "js/start.js": 'import { x } from "./one/same.js";\nimport { y } from "./two/same.js";\n',
+        "js/one/same.js": "export const x = 1;\n",
+        "js/two/same.js": 'import { x } from "../one/same.js";\nexport const y = x;\n',
+    }
+    monkeypatch.setattr(page_assembly, "read_part", sources.__getitem__)
+    bundle_modules.cache_clear()
+    with pytest.raises(ValueError, match=re.escape("page/js/two/same.js: another module has")):
+        bundle_modules("start")
+
+
 def test_nothing_in_the_page_makes_markup_of_text_or_asks_another_host() -> None:
     folder = Path(page_assembly.__file__).parent / "page"
     for path in folder.rglob("*.*"):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox.local.functions import IONBOX
+from ionbox_cloud.environment import SORT_TASK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.sort_plan import (
@@ -19,7 +20,6 @@ from ionbox_cloud.planning.sort_plan import (
     read_sort_task,
 )
 from ionbox_cloud.planning.work_items import sort_memory_mb
-from ionbox_cloud.settings import SORT_TASK_VARIABLE
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 TASK = SortTask(vcpu=4, memory_mb=16384)

@@ -1,15 +1,20 @@
+from __future__ import annotations
+
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
 
 import pytest
 from ionbox.local.endpoint import Endpoint, ServiceFault
 from ionbox.local.tasks import STEP_FUNCTIONS, local_aws
+from ionbox_cloud.environment import TaskEnvironment
 from ionbox_cloud.errors import InvalidMessage
-from ionbox_cloud.settings import TaskSettings
 from ionbox_cloud.task_token import MAX_CAUSE, MAX_ERROR
 
 from tests.patience import PATIENCE_S, wait_until
@@ -19,7 +24,7 @@ RUN = {"execution_id": "attempt-1", "run_id": "run-1"}
 TASK = """
 import hashlib, pathlib, sys, threading, time
 from ionbox_cloud.messages import ItemList, RunRef
-from ionbox_cloud.task_token import state_task
+from ionbox_cloud.fargate_task import state_task
 from ionbox_science.errors import InvalidDataset
 
 STARTED = pathlib.Path(sys.argv[1])
@@ -36,12 +41,12 @@ main()
 class StepFunctions:
     """Keeps what it is told; refuses what it is told to."""
 
-    def __init__(self):
-        self.told = []
-        self.refused = {}
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Mapping[str, Any]]] = []
+        self.refused: dict[str, str] = {}
         self.changed = threading.Condition()
 
-    def __call__(self, action, request):
+    def __call__(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         with self.changed:
             self.told.append((action, request))
             self.changed.notify()
@@ -51,31 +56,42 @@ class StepFunctions:
         return {}
 
     @property
-    def actions(self):
+    def actions(self) -> list[str]:
         return [action for action, _ in self.told]
 
     @property
-    def result(self):
+    def result(self) -> tuple[str, Mapping[str, Any]]:
         """The one thing it was told beside heartbeats."""
         (told,) = [each for each in self.told if each[0] != "SendTaskHeartbeat"]
         return told
 
-    def wait_for(self, condition):
+    def wait_for(self, condition: Callable[[StepFunctions], bool]) -> None:
         with self.changed:
             assert self.changed.wait_for(lambda: condition(self), timeout=PATIENCE_S)
 
 
+Task = subprocess.Popen[bytes]
+
+
+class Start(Protocol):
+    """Starts a task that takes a step in Python upon a message."""
+
+    def __call__(
+        self, step: str = ..., message: Mapping[str, str] = ..., **environment: str
+    ) -> Task: ...
+
+
 @pytest.fixture
-def step_functions():
+def step_functions() -> StepFunctions:
     return StepFunctions()
 
 
 @pytest.fixture
-def start(tmp_path, step_functions):
-    def invoke(function, payload):
+def start(tmp_path: Path, step_functions: StepFunctions) -> Iterator[Start]:
+    def invoke(function: str, payload: str) -> NoReturn:
         raise AssertionError("a task calls no function")
 
-    def start(step="pass", message=RUN, **environment):
+    def start(step: str = "pass", message: Mapping[str, str] = RUN, **environment: str) -> Task:
         task = tmp_path / "task.py"
         task.write_text(TASK.replace("{step}", step))
         process = subprocess.Popen(
@@ -98,7 +114,7 @@ def start(tmp_path, step_functions):
         return process
 
     (tmp_path / "work").mkdir()
-    started: list[subprocess.Popen] = []
+    started: list[Task] = []
     services = {STEP_FUNCTIONS: step_functions}
     with Endpoint(invoke, {}, services=services) as endpoint:
         yield start
@@ -107,12 +123,14 @@ def start(tmp_path, step_functions):
             process.communicate(timeout=PATIENCE_S)
 
 
-def end(process):
+def end(process: Task) -> tuple[int, str]:
     output, _ = process.communicate(timeout=PATIENCE_S)
     return process.returncode, output.decode()
 
 
-def test_an_answer_is_sent_to_the_state_that_waits(start, step_functions):
+def test_an_answer_is_sent_to_the_state_that_waits(
+    start: Start, step_functions: StepFunctions
+) -> None:
     code, _ = end(start())
     assert code == 0
     assert step_functions.actions == ["SendTaskHeartbeat", "SendTaskSuccess"]
@@ -121,7 +139,7 @@ def test_an_answer_is_sent_to_the_state_that_waits(start, step_functions):
     assert json.loads(request["output"]) == {"n_items": 8192, "items_key": "run-1"}
 
 
-def test_a_task_leaves_a_record_as_a_handler_does(start, tmp_path):
+def test_a_task_leaves_a_record_as_a_handler_does(start: Start, tmp_path: Path) -> None:
     end(start())
     (path,) = (tmp_path / "work").rglob("*.json")
     record = json.loads(path.read_text())
@@ -129,7 +147,7 @@ def test_a_task_leaves_a_record_as_a_handler_does(start, tmp_path):
     assert record["peak_memory_mb"] > 10
 
 
-def test_an_error_keeps_its_name_and_message(start, step_functions):
+def test_an_error_keeps_its_name_and_message(start: Start, step_functions: StepFunctions) -> None:
     code, _ = end(start("raise InvalidDataset('no µ in it')"))
     assert code == 1
     action, request = step_functions.result
@@ -140,14 +158,18 @@ def test_an_error_keeps_its_name_and_message(start, step_functions):
     }
 
 
-def test_a_message_that_is_none_is_an_error_of_the_task(start, step_functions):
+def test_a_message_that_is_none_is_an_error_of_the_task(
+    start: Start, step_functions: StepFunctions
+) -> None:
     code, _ = end(start(message={"execution_id": "e"}))
     assert code == 1
     assert step_functions.result[1]["error"] == "InvalidMessage"
 
 
 @pytest.mark.parametrize("text", ["x", '"', "\x01"])
-def test_long_errors_are_cut_to_what_is_taken(start, step_functions, text):
+def test_long_errors_are_cut_to_what_is_taken(
+    start: Start, step_functions: StepFunctions, text: str
+) -> None:
     end(start(f"raise type('E' * 1000, (Exception,), {{}})({text!r} * 50_000)"))
     _, request = step_functions.result
     assert request["error"] == "E" * MAX_ERROR
@@ -156,13 +178,15 @@ def test_long_errors_are_cut_to_what_is_taken(start, step_functions, text):
     assert set(message) == {text}
 
 
-def test_heartbeats_go_on_while_the_step_works(start, step_functions):
+def test_heartbeats_go_on_while_the_step_works(start: Start, step_functions: StepFunctions) -> None:
     process = start("time.sleep(60)", IONBOX_HEARTBEAT_S="0.05")
     step_functions.wait_for(lambda told: told.actions.count("SendTaskHeartbeat") > 3)
     assert process.poll() is None
 
 
-def test_a_task_that_nobody_waits_for_ends_at_once(start, step_functions):
+def test_a_task_that_nobody_waits_for_ends_at_once(
+    start: Start, step_functions: StepFunctions
+) -> None:
     process = start("STARTED.touch(); time.sleep(60)", IONBOX_HEARTBEAT_S="0.05")
     step_functions.wait_for(lambda told: told.actions.count("SendTaskHeartbeat") > 1)
     step_functions.refused["SendTaskHeartbeat"] = "TaskTimedOut"
@@ -172,19 +196,25 @@ def test_a_task_that_nobody_waits_for_ends_at_once(start, step_functions):
     assert "SendTaskFailure" not in step_functions.actions
 
 
-def test_a_task_that_nobody_waits_for_from_the_start_does_nothing(start, step_functions, tmp_path):
+def test_a_task_that_nobody_waits_for_from_the_start_does_nothing(
+    start: Start, step_functions: StepFunctions, tmp_path: Path
+) -> None:
     step_functions.refused["SendTaskHeartbeat"] = "TaskDoesNotExist"
     code, _ = end(start("STARTED.touch()"))
     assert code == 3
     assert not (tmp_path / "started").exists()
 
 
-def test_an_answer_that_comes_too_late_is_no_success(start, step_functions):
+def test_an_answer_that_comes_too_late_is_no_success(
+    start: Start, step_functions: StepFunctions
+) -> None:
     step_functions.refused["SendTaskSuccess"] = "TaskTimedOut"
     assert end(start())[0] == 3
 
 
-def test_a_heartbeat_that_gets_lost_does_not_stop_the_work(start, step_functions):
+def test_a_heartbeat_that_gets_lost_does_not_stop_the_work(
+    start: Start, step_functions: StepFunctions
+) -> None:
     step_functions.refused["SendTaskHeartbeat"] = "KmsAccessDeniedException"
     code, output = end(start("time.sleep(0.3)", IONBOX_HEARTBEAT_S="0.1"))
     assert code == 0
@@ -193,8 +223,8 @@ def test_a_heartbeat_that_gets_lost_does_not_stop_the_work(start, step_functions
 
 
 def test_a_task_that_is_told_to_stop_says_so_even_from_inside_a_kernel(
-    start, step_functions, tmp_path
-):
+    start: Start, step_functions: StepFunctions, tmp_path: Path
+) -> None:
     # a second is as long as the test may take; the kernel would take minutes
     process = start("STARTED.touch(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)")
     wait_until((tmp_path / "started").exists)
@@ -204,20 +234,22 @@ def test_a_task_that_is_told_to_stop_says_so_even_from_inside_a_kernel(
     assert (action, request["error"]) == ("SendTaskFailure", "TaskStopped")
 
 
-def test_only_the_first_result_is_told(start, step_functions, tmp_path):
+def test_only_the_first_result_is_told(
+    start: Start, step_functions: StepFunctions, tmp_path: Path
+) -> None:
     process = start("import os; os.kill(os.getpid(), 15); time.sleep(0.5)")
     end(process)
     assert step_functions.result[1]["error"] == "TaskStopped"
 
 
-def test_missing_settings_are_all_named():
+def test_missing_settings_are_all_named() -> None:
     with pytest.raises(InvalidMessage, match="IONBOX_MESSAGE, IONBOX_MEMORY_MB"):
-        TaskSettings.from_environment({"IONBOX_TASK_TOKEN": "t"})
+        TaskEnvironment.from_environment({"IONBOX_TASK_TOKEN": "t"})
 
 
-def test_settings_say_how_often_to_beat():
+def test_settings_say_how_often_to_beat() -> None:
     environment = dict.fromkeys(("IONBOX_TASK_TOKEN", "IONBOX_MESSAGE"), "x")
     environment["IONBOX_MEMORY_MB"] = "1"
-    assert TaskSettings.from_environment(environment).heartbeat_s <= 40  # a third of the state's
+    assert TaskEnvironment.from_environment(environment).heartbeat_s <= 40  # a third of the state's
     environment["IONBOX_HEARTBEAT_S"] = "0.5"
-    assert TaskSettings.from_environment(environment).heartbeat_s == 0.5
+    assert TaskEnvironment.from_environment(environment).heartbeat_s == 0.5

@@ -34,6 +34,7 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 
+from tests.client.table_rows import ion_of
 from tests.imzml_builder import range_reader
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "written_by_d0a0400.zip"
@@ -77,7 +78,7 @@ def test_results_open_in_python(older: Older) -> None:
     assert len(table) == len(written) == 17
     assert run.config["ppm"] == 3.0
     assert run.mask.shape == (8, 10)
-    images = run.isotope_images(*table.iloc[0].name)
+    images = run.isotope_images(*ion_of(table.iloc[0]))
     assert len(images) == 4
     assert images[0].max() == pytest.approx(table.iloc[0]["intensity"], rel=1e-5)
     scores = run.diagnostics()
@@ -88,7 +89,7 @@ def test_results_open_in_python(older: Older) -> None:
 def test_sorted_peaks_and_ibd_are_still_found(older: Older) -> None:
     run = ionbox.open(older.results)
     best = run.results().iloc[0]
-    assert (run.mz_image(best["mz"]) == run.isotope_images(*best.name)[0]).all()
+    assert (run.mz_image(best["mz"]) == run.isotope_images(*ion_of(best))[0]).all()
     mz, intensity = run.spectrum(x=3, y=5)
     assert (np.diff(mz) >= 0).all()
     assert intensity.sum() == pytest.approx(run.tic_image()[5, 3], rel=1e-5)
@@ -110,7 +111,7 @@ def test_the_viewer_shows_results(older: Older) -> None:
     assert len(shown["annotations"]) == 17
     assert shown["served"]["anyMz"] == shown["served"]["spectrum"] == ""
     best = ionbox.open(older.results).results().iloc[0]
-    (why,) = reader.why(best.name[0], best.name[1])
+    (why,) = reader.why(*ion_of(best))
     assert why["annotated"]
 
 

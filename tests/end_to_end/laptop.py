@@ -61,6 +61,18 @@ class LaptopRun:
         assert self.outcome.record is not None, self.outcome.status
         return self.outcome.record.to_json()
 
+    @property
+    def message(self) -> str:
+        """What ``status.json`` says went wrong."""
+        assert self.outcome.status.message is not None
+        return self.outcome.status.message
+
+    @property
+    def advice(self) -> str:
+        """What ``status.json`` says is to be done about it."""
+        assert self.outcome.status.advice is not None
+        return self.outcome.status.advice
+
     def succeeded(self) -> LaptopRun:
         """This run, which must have succeeded."""
         assert self.outcome.succeeded, self.outcome.status

@@ -21,7 +21,7 @@ def assert_refused(run: LaptopRun, error: str, *words: str) -> None:
     status = run.outcome.status
     assert (status.status, status.error) == ("invalid_input", error)
     for word in words:
-        assert word in status.message
+        assert word in run.message
     assert status.advice == "Correct the input and run again."
     assert run.n_calls == ONLY_CHECKED
     assert [path.name for path in run.out.iterdir()] == ["status.json"]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ionbox.local.runtime import Call, LambdaContext, load_handler
-from ionbox_cloud import settings
+from ionbox_cloud import environment as variables
 from ionbox_cloud.aws_clients import open_client
+from ionbox_cloud.environment import StoresEnvironment
 from ionbox_cloud.events.executions import open_executions
-from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.models import stepfunctions_backends
@@ -29,9 +29,9 @@ EVENTS = Path(__file__).parents[1] / "events"
 DEFAULTS = {"databases": ["lipids"], "resolving_power": 140_000}
 
 _BUCKETS = {
-    "inbox": settings.INBOX_VARIABLE,
-    "work": settings.WORK_VARIABLE,
-    "results": settings.RESULTS_VARIABLE,
+    "inbox": variables.INBOX_VARIABLE,
+    "work": variables.WORK_VARIABLE,
+    "results": variables.RESULTS_VARIABLE,
 }
 _DEFINITION = '{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": true}}}'
 
@@ -112,27 +112,27 @@ class Account:
             name=stack, definition=_DEFINITION, roleArn=f"arn:aws:iam::{ACCOUNT}:role/ionbox"
         )
         environment |= {
-            settings.STATE_MACHINE_VARIABLE: machine["stateMachineArn"],
-            settings.RUN_QUEUE_VARIABLE: make_queue("runs", RedrivePolicy=json.dumps(redrive)),
-            settings.KICK_QUEUE_VARIABLE: make_queue("kicks.fifo", FifoQueue="true"),
-            settings.MAX_RUNS_VARIABLE: str(max_runs),
-            settings.TOPIC_VARIABLE: topic,
-            settings.EVENT_BUS_VARIABLE: stack,
-            settings.DEFAULT_CONFIG_VARIABLE: json.dumps(DEFAULTS),
+            variables.STATE_MACHINE_VARIABLE: machine["stateMachineArn"],
+            variables.RUN_QUEUE_VARIABLE: make_queue("runs", RedrivePolicy=json.dumps(redrive)),
+            variables.KICK_QUEUE_VARIABLE: make_queue("kicks.fifo", FifoQueue="true"),
+            variables.MAX_RUNS_VARIABLE: str(max_runs),
+            variables.TOPIC_VARIABLE: topic,
+            variables.EVENT_BUS_VARIABLE: stack,
+            variables.DEFAULT_CONFIG_VARIABLE: json.dumps(DEFAULTS),
         }
         return cls(environment, mail, bus, dead)
 
     @property
     def stores(self) -> Stores:
-        return open_stores(Settings.from_environment(self.environment))
+        return open_stores(StoresEnvironment.from_environment(self.environment))
 
     @property
     def run_queue_url(self) -> str:
-        return self.environment[settings.RUN_QUEUE_VARIABLE]
+        return self.environment[variables.RUN_QUEUE_VARIABLE]
 
     @property
     def kick_queue_url(self) -> str:
-        return self.environment[settings.KICK_QUEUE_VARIABLE]
+        return self.environment[variables.KICK_QUEUE_VARIABLE]
 
     # --- what happens ---
 
@@ -220,7 +220,7 @@ class Account:
             message.change_visibility(0)
 
     def _machine(self) -> Any:
-        arn = self.environment[settings.STATE_MACHINE_VARIABLE]
+        arn = self.environment[variables.STATE_MACHINE_VARIABLE]
         return stepfunctions_backends[ACCOUNT][REGION].describe_state_machine(arn)
 
 

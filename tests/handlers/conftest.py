@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from ionbox.local.functions import IONBOX
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.events import run_queue
-from ionbox_cloud.events.executions import open_executions
-from ionbox_cloud.settings import (
+from ionbox_cloud.environment import (
     INBOX_VARIABLE,
     RESULTS_VARIABLE,
     RUNGS_VARIABLE,
     SORT_TASK_VARIABLE,
     WORK_VARIABLE,
-    Settings,
+    StoresEnvironment,
 )
+from ionbox_cloud.events import run_queue
+from ionbox_cloud.events.executions import open_executions
 from ionbox_cloud.store import Stores, open_stores
 
 from tests.cloud_builders import simulate
@@ -43,7 +43,7 @@ def new_stores(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Stores]:
     def make() -> Stores:
         for variable in (INBOX_VARIABLE, WORK_VARIABLE, RESULTS_VARIABLE):
             monkeypatch.setenv(variable, f"memory://{uuid.uuid4()}")
-        return open_stores(Settings.from_environment())
+        return open_stores(StoresEnvironment.from_environment())
 
     return make
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, get_type_hints
 
 from ionbox.local.functions import IONBOX, Function, read_functions
@@ -179,6 +181,12 @@ class InMemoryRun:
 
 def message_type(state: str) -> type[Message]:
     """What the handler of a state parses its event as."""
-    step = load_handler(str(FUNCTIONS[state].handler)).__wrapped__
-    found: type[Message] = get_type_hints(step)["message"]
+    found: type[Message] = get_type_hints(step_of(state))["message"]
     return found
+
+
+def step_of(state: str) -> FunctionType:
+    """The function inside a state's handler."""
+    step = inspect.unwrap(load_handler(str(FUNCTIONS[state].handler)))
+    assert isinstance(step, FunctionType)
+    return step

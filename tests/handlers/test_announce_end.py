@@ -19,7 +19,7 @@ from ionbox_cloud.messages import (
     RunFailureReport,
     RunRequest,
 )
-from ionbox_cloud.run_record import (
+from ionbox_cloud.records.run_record import (
     DatabaseRecord,
     DatasetRecord,
     RunRecord,

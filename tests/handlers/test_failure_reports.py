@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
+from ionbox_cloud.environment import WORK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
+from ionbox_cloud.records.run_totals import bill, total_states
 from ionbox_cloud.run_plan import SortPlan
-from ionbox_cloud.run_totals import bill, total_states
-from ionbox_cloud.settings import WORK_VARIABLE
 from ionbox_cloud.store import Stores
 
 from tests.handlers.in_memory import FUNCTIONS, MAPS, STATES, InMemoryRun, call
 
 
-def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = "") -> dict:
+def report(run: InMemoryRun, kind: str, error: str, cause: str, run_id: str = "") -> dict[str, Any]:
     error_output = ErrorOutput(error, cause)
     message = RunFailureReport(run.execution_id, run_id, kind, run.request, error_output)
     assert call("ReportFailure", message) == {}
-    status = run.stores.results.read_json(keys.status(run.execution_id))
+    status: dict[str, Any] = run.stores.results.read_json(keys.status(run.execution_id))
     assert status.pop("ended").endswith("+00:00")
     return status
 
@@ -130,6 +131,26 @@ def test_a_sort_that_lacks_memory_gets_advice_on_memory(run: InMemoryRun) -> Non
     run.plan()
     status = report(run, "failed", "Runtime.ExitError", "signal: killed", run.ref.run_id)
     assert re.search(r"expected to take [\d,]+ MB.*max_lambda_mb.*fargate", status["advice"])
+    assert status["advice"].startswith("SegmentSpectra or BuildIons ran out of memory")
+
+
+@pytest.mark.parametrize(
+    ("before", "cause", "named"),
+    [
+        ("SegmentSpectra", "SortSpans item 2 (sort of spectra 0-9): killed", "SortSpans"),
+        ("PlanAnnotation", "signal: killed", "PlanAnnotation"),
+        ("EstimateFdr", "signal: killed", "EstimateFdr"),
+        ("EstimateFdr", "AnnotateSegments item 0 (scores): killed", "AnnotateSegments"),
+    ],
+)
+def test_the_state_that_lacked_memory_is_named(
+    run: InMemoryRun, before: str, cause: str, named: str
+) -> None:
+    run.run_before(before)
+    status = report(run, "failed", "Runtime.ExitError", cause, run.ref.run_id)
+    assert status["advice"].startswith(f"{named} ran out of memory")
+    assert "max_lambda_mb" in status["advice"]
+    assert ("fargate" in status["advice"]) == (named == "SortSpans")
 
 
 @pytest.mark.parametrize("state", sorted(FUNCTIONS))

@@ -72,7 +72,7 @@ def allowed(objects: Objects, bucket: str, kind: str) -> tuple[str, ...]:
 def test_no_handler_touches_what_its_role_does_not_allow(
     touched: set[Touch], new_run: Callable[..., InMemoryRun], way: str
 ) -> None:
-    run = new_run(SETTINGS | {"sort": way}).run_all()
+    run = new_run({**SETTINGS, "sort": way}).run_all()
     run.again().run_all(())  # finds everything published
     run.fail_item("AnnotateSegments", 1, "MemoryError", "too large")
     report = RunFailureReport(

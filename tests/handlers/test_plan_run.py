@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_every_attempt_has_the_same_plan(run: InMemoryRun) -> None:
 
 
 def test_names_follow_content(new_run: NewRun) -> None:
-    def ids(*layers: dict[str, Any], **options: Any) -> tuple[str, str, set[str], set[str]]:
+    def ids(*layers: Mapping[str, Any], **options: Any) -> tuple[str, str, set[str], set[str]]:
         run = new_run(*layers, **options)
         run.plan()
         plan = run.planned

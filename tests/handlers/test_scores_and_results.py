@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import zarr
-from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
@@ -30,12 +31,22 @@ from ionbox_science.scoring.scores import score_ions
 from ionbox_science.theory.ions import IonTable
 from zarr.storage import ObjectStore
 
-from tests.handlers.in_memory import FUNCTIONS, SETTINGS, InMemoryRun
+from tests.handlers.in_memory import SETTINGS, InMemoryRun, step_of
 from tests.imzml_builder import Pair, range_reader
 from tests.oracles.colocalization import cosines
 from tests.oracles.peak_sorting import sort_peaks
 
 NewRun = Callable[..., InMemoryRun]
+
+
+def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return array
+
+
+def read_array(group: zarr.Group, name: str) -> npt.NDArray[Any]:
+    return np.asarray(open_array(group, name)[...])
 
 
 def all_peaks(pair: Pair) -> Peaks:
@@ -155,7 +166,7 @@ def test_peaks_read_in_several_batches_give_the_same_scores(
     run.run_before("EstimateFdr")
     items = run.items("AnnotateSegments")
     at_once = [run.stores.work.read(item["output_key"]) for item in items]
-    step = load_handler(str(FUNCTIONS["AnnotateSegments"].handler)).__wrapped__
+    step = step_of("AnnotateSegments")
     for batch in (1, 7, 1000):
         monkeypatch.setitem(step.__globals__, "IONS_PER_READ", batch)
         run.run("AnnotateSegments")
@@ -213,12 +224,12 @@ def test_images_are_the_intensities_in_the_windows(
     store = ObjectStore(run.stores.results.objects_below(folder), read_only=True)
     group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, plan.run_id)
-    assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
-    np.testing.assert_array_equal(group["mz"][...], listed.mz)
-    np.testing.assert_array_equal(group["abundance"][...], listed.abundance)
+    assert read_array(group, "ion_formula").tolist() == listed.ion_formula.tolist()
+    np.testing.assert_array_equal(read_array(group, "mz"), listed.mz)
+    np.testing.assert_array_equal(read_array(group, "abundance"), listed.abundance)
     assert (listed.abundance.max(axis=1) == 100).all()
-    assert group["mask"][...].all()
-    images = group["images"][...]
+    assert read_array(group, "mask").all()
+    images = read_array(group, "images")
     assert images.shape == (*listed.mz.shape, 6, 8)
     assert images.dtype == np.float32
     for ion_image, mz in zip(images, listed.mz, strict=True):
@@ -227,7 +238,7 @@ def test_images_are_the_intensities_in_the_windows(
             expected = np.bincount(peaks.pixel[inside], peaks.intensity[inside], 48)
             np.testing.assert_allclose(image.ravel(), expected, rtol=1e-6)
     np.testing.assert_allclose(
-        group["tic"][...].ravel(), np.bincount(peaks.pixel, peaks.intensity, 48)
+        read_array(group, "tic").ravel(), np.bincount(peaks.pixel, peaks.intensity, 48)
     )
 
 
@@ -240,7 +251,7 @@ def test_a_run_that_broke_off_after_its_images_were_laid_out_is_finished_by_the_
     store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
     group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, again.planned.run_id)
-    assert group["ion_formula"][...].tolist() == listed.ion_formula.tolist()
+    assert read_array(group, "ion_formula").tolist() == listed.ion_formula.tolist()
     assert run.stores.results.exists(f"{folder}/run.json")
 
 
@@ -333,8 +344,8 @@ def test_ions_in_the_same_places_are_part_of_the_results(run: InMemoryRun) -> No
         run.stores.results.read_arrays(f"{folder}/diagnostics/colocalization.npz")
     )
     store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
-    images = zarr.open_group(store, mode="r")["images"]
-    image_of = images.attrs["image_of"]
+    images = open_array(zarr.open_group(store, mode="r"), "images")
+    image_of: Any = images.attrs["image_of"]
     assert set(found.ion) == set(image_of)
     n_ions = len(image_of)
     assert found.partner.shape == found.coefficient.shape == (n_ions, min(100, n_ions - 1))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox.local.functions import IONBOX
-from ionbox.local.runtime import load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
@@ -18,7 +17,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
-from tests.handlers.in_memory import DATABASES, FUNCTIONS, SETTINGS, SORT_BY_MANY, InMemoryRun, call
+from tests.handlers.in_memory import DATABASES, SETTINGS, SORT_BY_MANY, InMemoryRun, call, step_of
 from tests.imzml_builder import Pair, build_pair
 
 WAYS = ("lambda", "map", "fargate")
@@ -150,7 +149,7 @@ def test_damage_that_shows_only_in_order_of_mz_is_refused(new_stores: NewStores,
 def test_a_checksum_that_takes_too_long_is_left_out_and_said(
     by_many: InMemoryRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = load_handler(str(FUNCTIONS["ChecksumIbd"].handler)).__wrapped__
+    step = step_of("ChecksumIbd")
     monkeypatch.setitem(step.__globals__, "ALLOWANCE_S", -1)
     by_many.sort_by_many()
     manifest = SegmentReader(by_many.stores.results, by_many.planned.segments_id).manifest

@@ -265,7 +265,7 @@ def test_what_is_wrong_with_the_stack_fails_loudly(code: str) -> None:
 
 def test_an_error_of_describing_is_not_taken_for_absence() -> None:
     class Locked(Machine):
-        def describe_execution(self, **_: str) -> Any:
+        def describe_execution(self, executionArn: str) -> Any:  # noqa: N803 (AWS's name)
             raise client_error("AccessDeniedException")
 
     with pytest.raises(ClientError, match="AccessDenied"):

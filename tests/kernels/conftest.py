@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from tests.kernels.builds import build_kernels
 def zig() -> list[str]:
     """The compiler from PyPI, which tests/requirements.txt installs."""
     assert importlib.util.find_spec("ziglang"), "pip install -r tests/requirements.txt"
-    return build_kernels.find_ziglang()
+    command: list[str] = build_kernels.find_ziglang()
+    return command
 
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kernels as this machine's compiler builds them."""
-    return build_kernels.build(build_kernels.find_compiler(), tmp_path_factory.mktemp("here"))
+    compiler = build_kernels.find_compiler()
+    library: Path = build_kernels.build(compiler, tmp_path_factory.mktemp("here"))
+    return library
 
 
 @pytest.fixture(scope="session")
@@ -26,4 +30,18 @@ def for_lambda(zig: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
     """The kernels as ``--lambda`` builds them."""
     out = tmp_path_factory.mktemp("lambda")
     build_kernels.main(["--lambda", "--out", str(out)])
-    return out / build_kernels.LIBRARY.name
+    library: Path = out / build_kernels.LIBRARY.name
+    return library
+
+
+@pytest.fixture
+def only_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let builds have one source, ``odd.c``: tests of odd code need not compile all kernels."""
+
+    def write(code: str) -> None:
+        folder = tmp_path / "sources"
+        folder.mkdir()
+        (folder / "odd.c").write_text(code)
+        monkeypatch.setattr(build_kernels, "SOURCES", folder)
+
+    return write

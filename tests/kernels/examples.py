@@ -25,7 +25,7 @@ from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
 
 from tests.builders import annotate
-from tests.golden import make
+from tests.golden import planted
 from tests.imzml_builder import Pair, build_pair, range_reader
 
 FORMULAS = (
@@ -63,9 +63,9 @@ def compute() -> dict[str, str]:
         model = IsotopeModel(analyzer, 200 / power / 2.3548, n_peaks=5, charge=charge)
         name = f"patterns of {analyzer} at {power}, charge {charge}"
         results[name] = digest(generate_patterns(FORMULAS, model))
-    dataset = make.read_planted()
+    dataset = planted.read_planted()
     for method in FDR_METHODS:
-        run = annotate(dataset, make.FORMULAS, method=method)
+        run = annotate(dataset, planted.FORMULAS, method=method)
         results[f"scores, {method}"] = digest(vars(run.scores).values())
         results[f"annotations, {method}"] = digest(vars(run.annotations).values())
     windows = find_windows(dataset.peaks.mz, run.patterns.mz, 3.0)

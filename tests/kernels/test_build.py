@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,26 +92,26 @@ def test_other_processors_get_no_flag_of_intel_s(
     assert "-march=x86-64-v2" in seen.read_text()
 
 
-def test_warnings_do_not_stop_users(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "odd.c").write_text("int f(void); int f(void) { int unused = 1; return 2; }\n")
-    assert build_kernels.build(
-        build_kernels.find_compiler(), tmp_path, flags=[str(tmp_path / "odd.c")]
-    ).is_file()
+def test_warnings_do_not_stop_users(
+    only_source: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    only_source("int f(void); int f(void) { int unused = 1; return 2; }\n")
+    assert build_kernels.build(build_kernels.find_compiler(), tmp_path).is_file()
     assert "unused" in capfd.readouterr().err
 
 
 # --- complete or not at all -----------------------------------------------------------------------
 
 
-def test_a_failed_build_leaves_what_there_was(tmp_path: Path) -> None:
-    (tmp_path / "broken.c").write_text(BROKEN)
+def test_a_failed_build_leaves_what_there_was(
+    only_source: Callable[[str], None], tmp_path: Path
+) -> None:
+    only_source(BROKEN)
     library = tmp_path / "out" / build_kernels.LIBRARY.name
     library.parent.mkdir()
     library.write_text("the last one")
     with pytest.raises(build_kernels.BuildFailed, match="cannot compile"):
-        build_kernels.build(
-            build_kernels.find_compiler(), library.parent, flags=[str(tmp_path / "broken.c")]
-        )
+        build_kernels.build(build_kernels.find_compiler(), library.parent)
     assert [path.read_text() for path in library.parent.iterdir()] == ["the last one"]
 
 

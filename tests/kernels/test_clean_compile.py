@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,14 @@ def test_kernels_compile_without_warnings(
     ids=["-Wall", "-Wconversion"],
 )
 def test_warnings_are_seen(
-    compiler: list[str], code: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    compiler: list[str],
+    code: str,
+    only_source: Callable[[str], None],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "odd.c").write_text(f"int f(int); int g(long); {code}\n")
-    flags = [*build_kernels.STRICT_FLAGS, str(tmp_path / "odd.c")]
+    only_source(f"int f(int); int g(long); {code}\n")
+    flags = build_kernels.STRICT_FLAGS
     with pytest.raises(build_kernels.BuildFailed, match="cannot compile"):
         build_kernels.build(compiler, tmp_path, flags=flags)
     assert "odd.c:1:" in capfd.readouterr().err

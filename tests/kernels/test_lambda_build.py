@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.sections import SymbolTableSection
 
 from tests.kernels.builds import run_examples
 
@@ -37,8 +39,10 @@ def test_asks_for_no_newer_glibc_than_lambda_has(elf: ELFFile) -> None:
 
 
 def test_needs_nothing_but_the_c_library(elf: ELFFile) -> None:
-    tags = elf.get_section_by_name(".dynamic").iter_tags("DT_NEEDED")
-    libraries = {tag.needed.partition(".so")[0] for tag in tags}
+    section = elf.get_section_by_name(".dynamic")
+    assert isinstance(section, DynamicSection)
+    needed = [vars(tag)["needed"] for tag in section.iter_tags("DT_NEEDED")]
+    libraries = {name.partition(".so")[0] for name in needed}
     assert libraries <= {"libc", "libm", "libpthread", "ld-linux-x86-64"}
 
 
@@ -50,7 +54,9 @@ def test_is_for_64_bit_intel(elf: ELFFile) -> None:
 
 def test_takes_functions_whose_rounding_shows_from_the_c_library(elf: ELFFile) -> None:
     """Zig has an ``exp`` and a ``log`` of its own, which round differently."""
-    symbols = {s.name: s for s in elf.get_section_by_name(".dynsym").iter_symbols()}
+    section = elf.get_section_by_name(".dynsym")
+    assert isinstance(section, SymbolTableSection)
+    symbols = {symbol.name: symbol for symbol in section.iter_symbols()}
     for name in ("exp", "log"):
         assert symbols[name]["st_shndx"] == "SHN_UNDEF"
 

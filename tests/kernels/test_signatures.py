@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 from ionbox_science import kernel_calls
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import scan
@@ -71,8 +72,9 @@ def test_every_struct_is_in_the_table_as_it_is_in_c(sources: str) -> None:
 
 def test_the_library_exports_what_the_table_says(here: Path) -> None:
     with here.open("rb") as file:
-        symbols = ELFFile(file).get_section_by_name(".dynsym").iter_symbols()
-        exported = {s.name for s in symbols if s.name.startswith("ionbox_")}
+        section = ELFFile(file).get_section_by_name(".dynsym")
+        assert isinstance(section, SymbolTableSection)
+        exported = {s.name for s in section.iter_symbols() if s.name.startswith("ionbox_")}
     assert exported - {"ionbox_sources"} == set(TABLE.functions)
 
 

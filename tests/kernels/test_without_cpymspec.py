@@ -13,9 +13,9 @@ import sys
 
 sys.modules["cpyMSpec"] = None  # as if it were not installed: importing it fails
 from tests.builders import annotate
-from tests.golden import make
+from tests.golden import planted
 
-run = annotate(make.read_planted(), make.FORMULAS)
+run = annotate(planted.read_planted(), planted.FORMULAS)
 found = run.annotations
 assert (run.patterns.mz[:, 0] > 0).all()
 assert len(found.fdr) > 10

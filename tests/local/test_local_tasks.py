@@ -6,19 +6,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ionbox.local.endpoint import ServiceFault
-from ionbox.local.events import CallFinished, CallStarted
+from ionbox.local.call_events import CallFinished, CallStarted, Event
+from ionbox.local.endpoint import Response, ServiceFault
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import TaskTokens, start_interpreter
+from ionbox.local.machine import ExecutionResult
 from ionbox.local.tasks import STOP_S, LocalTasks
 
-from tests.local.toys import fargate_task, process_runs, task
+from tests.local.toys import NewThreads, States, Toy, fargate_task, process_runs, task
 from tests.patience import PATIENCE_S, started, wait_until
 
-HEARTBEAT_S = 3  # starting a task takes up to one, on a busy machine
+ReplaceEntry = Callable[[str], None]
+
+HEARTBEAT_S = 10  # starting a task takes up to one, on a busy machine, three on a slow one
 RETRY = [
     {
         "ErrorEquals": ["TaskStopped", "States.HeartbeatTimeout", "States.Timeout"],
@@ -30,26 +35,30 @@ SORT_TASK = "arn:aws:ecs:us-east-1:123456789012:task-definition/sort_spectra:1"
 
 
 @pytest.fixture(autouse=True)
-def toys_are_found(monkeypatch):
+def toys_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOYS", str(Path(__file__).parents[2]))
 
 
 # --- in the state machine ---
 
 
-def run(toy, event, *, states=None, **options):
+def run(
+    toy: Toy, event: dict[str, Any], *, states: States | None = None, **options: Any
+) -> ExecutionResult:
     states = states or {"SortSpectra": fargate_task(Retry=RETRY)}
     return toy.run(states, {"execution_id": "run-1", "do": event}, **options)
 
 
-def test_the_answer_of_a_task_is_the_states_result(toy):
+def test_the_answer_of_a_task_is_the_states_result(toy: Toy) -> None:
     result = run(toy, {"value": "µ", "print": "hello from a task"})
     assert result.status == "SUCCEEDED"
     assert result.output["made"]["value"] == "µ"
     assert "hello from a task\n" in toy.log.read_text()
 
 
-def test_a_task_sees_what_handlers_see_and_nothing_of_the_users_aws(toy, monkeypatch):
+def test_a_task_sees_what_handlers_see_and_nothing_of_the_users_aws(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     names = ["IONBOX_WORK", "OMP_NUM_THREADS", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"]
     made = run(toy, {"environment": names}).output["made"]
@@ -59,13 +68,15 @@ def test_a_task_sees_what_handlers_see_and_nothing_of_the_users_aws(toy, monkeyp
 
 
 @pytest.mark.parametrize(("memory_mb", "granted"), [(500, 500), (30720, 900)])
-def test_a_task_may_use_what_it_asks_for_as_far_as_there_is(toy, memory_mb, granted):
+def test_a_task_may_use_what_it_asks_for_as_far_as_there_is(
+    toy: Toy, memory_mb: int, granted: int
+) -> None:
     states = {"SortSpectra": fargate_task(memory_mb)}
     assert run(toy, {}, states=states, memory_mb=900).output["made"]["memory_mb"] == granted
 
 
-def test_a_task_is_recorded_and_listeners_told(toy):
-    events = []
+def test_a_task_is_recorded_and_listeners_told(toy: Toy) -> None:
+    events: list[Event] = []
     result = run(toy, {"sleep_s": 0.2}, listener=events.append)
     (call,) = result.calls
     assert events == [CallStarted("SortSpectra"), CallFinished(call)]
@@ -75,9 +86,10 @@ def test_a_task_is_recorded_and_listeners_told(toy):
     assert call.peak_memory_mb > 10
 
 
-def test_an_error_of_a_task_keeps_its_name_and_cause(toy):
+def test_an_error_of_a_task_keeps_its_name_and_cause(toy: Toy) -> None:
     result = run(toy, {"end": "raise"})
     assert (result.status, result.error) == ("FAILED", "InvalidDataset")
+    assert result.cause is not None
     assert json.loads(result.cause) == {
         "errorMessage": "no spectra",
         "errorType": "InvalidDataset",
@@ -94,7 +106,9 @@ def test_an_error_of_a_task_keeps_its_name_and_cause(toy):
         pytest.param({"keep_mb": 600, "sleep_s": 60}, "States.HeartbeatTimeout", id="too-large"),
     ],
 )
-def test_a_task_that_dies_is_tried_again(toy, tmp_path, turn, error):
+def test_a_task_that_dies_is_tried_again(
+    toy: Toy, tmp_path: Path, turn: dict[str, Any], error: str
+) -> None:
     event = {"counter": str(tmp_path / "counter"), "turns": [turn, {"value": 7}]}
     result = run(toy, event, heartbeat_s=HEARTBEAT_S)
     assert result.output["made"]["value"] == 7
@@ -103,20 +117,20 @@ def test_a_task_that_dies_is_tried_again(toy, tmp_path, turn, error):
 
 @pytest.mark.parametrize("n_deaths", [0, 1])
 def test_a_task_may_report_before_the_interpreter_waits_for_it(
-    toy, tmp_path, monkeypatch, n_deaths
-):
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_deaths: int
+) -> None:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
         state_task_service_callback as callbacks,
     )
 
-    ended = queue.Queue()
+    ended: queue.Queue[CallFinished] = queue.Queue()
     begin_to_wait = callbacks.StateTaskServiceCallback._eval_integration_pattern
 
-    def be_late(*arguments, **options):
+    def be_late(*arguments: Any, **options: Any) -> None:
         ended.get(timeout=PATIENCE_S)
         begin_to_wait(*arguments, **options)
 
-    def listen(event):
+    def listen(event: Event) -> None:
         if isinstance(event, CallFinished):
             ended.put(event)
 
@@ -134,7 +148,9 @@ def test_a_task_may_report_before_the_interpreter_waits_for_it(
         pytest.param("kill", 600, id="killed"),  # known to be dead at once
     ],
 )
-def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(toy, end, heartbeat_s):
+def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(
+    toy: Toy, end: str, heartbeat_s: float
+) -> None:
     # States.HeartbeatTimeout on AWS: the state machine must name both
     states = {"SortSpectra": fargate_task()}
     began = time.monotonic()
@@ -143,7 +159,7 @@ def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(toy, end, heartbeat
     assert time.monotonic() - began < 60
 
 
-def sort_states():
+def sort_states() -> States:
     """The state of the real machine that starts the task, in a hurry, and where it gives up."""
     machine = json.loads(IONBOX.definition.read_text("utf-8"))
     branch = machine["States"]["PrepareInputs"]["Branches"][0]["States"]
@@ -156,7 +172,9 @@ def sort_states():
 
 
 @pytest.mark.parametrize(("deaths", "error"), [(2, None), (3, "TaskDied")])
-def test_the_real_state_tries_three_tasks_and_then_says_so(toy, tmp_path, deaths, error):
+def test_the_real_state_tries_three_tasks_and_then_says_so(
+    toy: Toy, tmp_path: Path, deaths: int, error: str | None
+) -> None:
     do = {"counter": str(tmp_path / "counter"), "turns": [{"end": "kill"}] * deaths + [{}]}
     size = {"task_cpu": "1024", "task_memory": "500", "task_disk_gb": 21}
     event = {"run": {"execution_id": "run-1", "do": do}, "plan": {"sort": size}}
@@ -166,7 +184,7 @@ def test_the_real_state_tries_three_tasks_and_then_says_so(toy, tmp_path, deaths
     assert (result.status == "SUCCEEDED") == (error is None)
 
 
-def test_a_task_and_a_call_share_the_cores(toy):
+def test_a_task_and_a_call_share_the_cores(toy: Toy) -> None:
     branches = [
         {"StartAt": "SortSpectra", "States": {"SortSpectra": fargate_task()}},
         {"StartAt": "Echo", "States": {"Echo": task()}},
@@ -179,10 +197,10 @@ def test_a_task_and_a_call_share_the_cores(toy):
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_interrupting_kills_the_task(toy, tmp_path, new_threads):
+def test_interrupting_kills_the_task(toy: Toy, tmp_path: Path, new_threads: NewThreads) -> None:
     started, child = tmp_path / "started", tmp_path / "child"
 
-    def interrupt():
+    def interrupt() -> None:
         wait_until(lambda: child.exists() and child.read_text())
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -195,7 +213,7 @@ def test_interrupting_kills_the_task(toy, tmp_path, new_threads):
     assert not process_runs(int(child.read_text()))
 
 
-def test_a_task_ends_with_its_runner(tmp_path):
+def test_a_task_ends_with_its_runner(tmp_path: Path) -> None:
     file = tmp_path / "task.py"
     file.write_text("import sys, time; print(sys.argv, flush=True); time.sleep(60)")
     command = [sys.executable, "-m", "ionbox.local.task_process", str(file)]
@@ -207,14 +225,15 @@ def test_a_task_ends_with_its_runner(tmp_path):
         assert process.wait(PATIENCE_S) == 1
 
 
-def test_the_interpreter_refuses_tokens_that_nothing_waits_for():
+def test_the_interpreter_refuses_tokens_that_nothing_waits_for() -> None:
     tokens = TaskTokens()
+    ways: list[Callable[[], None]] = [
+        lambda: tokens.heartbeat("t"),
+        lambda: tokens.succeed("t", "{}"),
+        lambda: tokens.fail("t", "E", "c"),
+    ]
     with start_interpreter("http://127.0.0.1:9"):
-        for tell in (
-            lambda: tokens.heartbeat("t"),
-            lambda: tokens.succeed("t", "{}"),
-            lambda: tokens.fail("t", "E", "c"),
-        ):
+        for tell in ways:
             with pytest.raises(ServiceFault) as refused:
                 tell()
             assert refused.value.code == "InvalidToken"
@@ -226,25 +245,25 @@ def test_the_interpreter_refuses_tokens_that_nothing_waits_for():
 class Waiting:
     """Stands for the states that wait: keeps what they are told."""
 
-    def __init__(self):
-        self.told = []
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: self.told.append((name, *arguments))
 
 
 @pytest.fixture
-def waiting():
+def waiting() -> Waiting:
     return Waiting()
 
 
 @pytest.fixture
-def stop_s():
+def stop_s() -> float:
     return STOP_S
 
 
 @pytest.fixture
-def tasks(toy, waiting, stop_s):
+def tasks(toy: Toy, waiting: Waiting, stop_s: float) -> Iterator[LocalTasks]:
     with toy.pool() as pool:
         table, environment = read_tasks(toy.project), dict(os.environ)
         made = LocalTasks(table, pool, environment=environment, log=toy.log, stop_s=stop_s)
@@ -257,10 +276,10 @@ def tasks(toy, waiting, stop_s):
 
 
 @pytest.fixture
-def entry(toy):
+def entry(toy: Toy) -> ReplaceEntry:
     """Replaces what the task does by something that needs no AWS."""
 
-    def replace(code):
+    def replace(code: str) -> None:
         toy.functions(Echo={})
         path = read_tasks(toy.project)["sort_spectra"].entry
         path.write_text(f"import os, pathlib, signal, time\n{code}\n")
@@ -268,7 +287,7 @@ def entry(toy):
     return replace
 
 
-def run_task(tasks, token="token-1", **options):
+def run_task(tasks: LocalTasks, token: str = "token-1", **options: Any) -> Response:
     environment = {"IONBOX_TASK_TOKEN": token, "IONBOX_MEMORY_MB": "500"}
     container = {
         "environment": [{"name": name, "value": value} for name, value in environment.items()]
@@ -278,12 +297,15 @@ def run_task(tasks, token="token-1", **options):
     return tasks.answer_ecs("RunTask", request | options)
 
 
-def status(tasks, arn):
+def status(tasks: LocalTasks, arn: str) -> str:
     (described,) = tasks.answer_ecs("DescribeTasks", {"tasks": [arn]})["tasks"]
-    return described["lastStatus"]
+    last: str = described["lastStatus"]
+    return last
 
 
-def test_a_task_can_be_listed_described_and_stopped(tasks, entry, tmp_path):
+def test_a_task_can_be_listed_described_and_stopped(
+    tasks: LocalTasks, entry: ReplaceEntry, tmp_path: Path
+) -> None:
     went = tmp_path / "went"
     entry(
         "signal.signal(signal.SIGTERM, "
@@ -305,7 +327,9 @@ def test_a_task_can_be_listed_described_and_stopped(tasks, entry, tmp_path):
 
 
 @pytest.mark.parametrize("stop_s", [0.2])
-def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path):
+def test_a_task_that_does_not_listen_is_killed(
+    tasks: LocalTasks, entry: ReplaceEntry, tmp_path: Path
+) -> None:
     ready = tmp_path / "ready"
     entry(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -317,7 +341,9 @@ def test_a_task_that_does_not_listen_is_killed(tasks, entry, tmp_path):
     wait_until(lambda: status(tasks, arn) == "STOPPED")
 
 
-def test_the_next_attempt_with_a_token_ends_the_one_before(tasks, entry, waiting):
+def test_the_next_attempt_with_a_token_ends_the_one_before(
+    tasks: LocalTasks, entry: ReplaceEntry, waiting: Waiting
+) -> None:
     entry("time.sleep(60)")
     first, second = (run_task(tasks)["tasks"][0]["taskArn"] for _ in range(2))
     assert tasks.answer_ecs("ListTasks", {}) == {"taskArns": [second]}
@@ -326,13 +352,15 @@ def test_the_next_attempt_with_a_token_ends_the_one_before(tasks, entry, waiting
         status(tasks, first)
 
 
-def test_a_task_that_ends_without_a_report_is_given_up(tasks, entry, waiting):
+def test_a_task_that_ends_without_a_report_is_given_up(
+    tasks: LocalTasks, entry: ReplaceEntry, waiting: Waiting
+) -> None:
     entry("os._exit(1)")
     run_task(tasks)
     wait_until(lambda: waiting.told == [("silence", "token-1")])
 
 
-def test_reports_are_passed_on(tasks, waiting):
+def test_reports_are_passed_on(tasks: LocalTasks, waiting: Waiting) -> None:
     token = {"taskToken": "token-1"}
     tasks.pass_on("SendTaskHeartbeat", token)
     tasks.pass_on("SendTaskSuccess", token | {"output": "{}"})
@@ -353,13 +381,15 @@ def test_reports_are_passed_on(tasks, waiting):
         (lambda tasks: tasks.pass_on("Guess", {"taskToken": "t"}), "InvalidActionException"),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_its_code(tasks, ask, code):
+def test_what_cannot_be_done_is_refused_by_its_code(
+    tasks: LocalTasks, ask: Callable[[LocalTasks], object], code: str
+) -> None:
     with pytest.raises(ServiceFault) as refused:
         ask(tasks)
     assert refused.value.code == code
 
 
-def test_no_task_is_started_once_closed(tasks, entry):
+def test_no_task_is_started_once_closed(tasks: LocalTasks, entry: ReplaceEntry) -> None:
     entry("time.sleep(60)")
     tasks.close()
     with pytest.raises(ServiceFault, match="The run was stopped"):

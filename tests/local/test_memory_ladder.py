@@ -1,9 +1,15 @@
 """The memory ladder of the real state machine, climbed by toy functions."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+from ionbox.local.definition import State
 from ionbox.local.functions import IONBOX
+from ionbox.local.machine import ExecutionResult
+
+from tests.local.toys import Entry, Toy
 
 MACHINE = json.loads(IONBOX.definition.read_text("utf-8"))
 SORT_BRANCH = MACHINE["States"]["PrepareInputs"]["Branches"][0]["States"]
@@ -34,16 +40,16 @@ CASES = [
     ),
 ]
 
-RUNGS = {"rungs_mb": [100, 200, 300]}
+RUNGS: Entry = {"rungs_mb": [100, 200, 300]}
 
 
-def hurry(state):
+def hurry(state: State) -> State:
     """Let a state wait as little as may be before it tries again."""
     hurried = [{**retry, "IntervalSeconds": 1, "MaxDelaySeconds": 2} for retry in state["Retry"]]
     return {**state, "Retry": hurried}
 
 
-def called(result):
+def called(result: ExecutionResult) -> list[int | None]:
     """The size of each function that was called; None for the one that records failures."""
     return [
         None if call.state == "RecordFailure" else int(call.function.rpartition("-")[2])
@@ -52,7 +58,9 @@ def called(result):
 
 
 @pytest.mark.parametrize(("rung", "turns", "expected"), CASES)
-def test_an_item_climbs_only_for_lack_of_memory(toy, tmp_path, rung, turns, expected):
+def test_an_item_climbs_only_for_lack_of_memory(
+    toy: Toy, tmp_path: Path, rung: int, turns: list[dict[str, Any]], expected: list[int | None]
+) -> None:
     item = {"execution_id": "e", "item": 0, "counter": str(tmp_path / "counter"), "turns": turns}
     key = toy.items("AnnotateSegments", [{"item": item, "rung": rung}])
     state = json.loads(json.dumps(MACHINE["States"]["AnnotateSegments"]))
@@ -60,14 +68,16 @@ def test_an_item_climbs_only_for_lack_of_memory(toy, tmp_path, rung, turns, expe
     states["AnnotateSegmentsItem"] = hurry(states["AnnotateSegmentsItem"])
     del state["Catch"], state["Next"]
     event = {"scores": {"list": {"items_key": key}}, "limits": {"map_concurrency": 4}}
-    functions = {"AnnotateSegments": RUNGS, "RecordFailure": {}}
+    functions: dict[str, Entry] = {"AnnotateSegments": RUNGS, "RecordFailure": {}}
     result = toy.run({"AnnotateSegments": state | {"End": True}}, event, functions)
     assert result.status == "SUCCEEDED"
     assert called(result) == expected
 
 
 @pytest.mark.parametrize(("rung", "turns", "expected"), CASES)
-def test_a_single_call_climbs_only_for_lack_of_memory(toy, tmp_path, rung, turns, expected):
+def test_a_single_call_climbs_only_for_lack_of_memory(
+    toy: Toy, tmp_path: Path, rung: int, turns: list[dict[str, Any]], expected: list[int | None]
+) -> None:
     states = {name: state for name, state in SORT_BRANCH.items() if "SegmentSpectra" in name}
     states["SegmentSpectra"] = hurry(states["SegmentSpectra"])
     first = {"AimSegmentSpectra": states.pop("AimSegmentSpectra")}

@@ -3,9 +3,12 @@
 The state machine must stay inside this list, and a new moto must still do all of it.
 """
 
-import pytest
+from typing import Any
 
-from tests.local.toys import distributed_map, task
+import pytest
+from ionbox.local.definition import State
+
+from tests.local.toys import States, Toy, distributed_map, task
 
 VALUE = {"OutputPath": "$.Payload.value"}
 FAIL = {"end": "raise"}
@@ -14,11 +17,11 @@ CAUGHT = {"Caught": {"Type": "Pass", "Parameters": {"name.$": "$.error.Error"}, 
 END = {"End": True}
 
 
-def passing(**parameters):
+def passing(**parameters: str) -> States:
     return {"Only": {"Type": "Pass", "Parameters": parameters} | END}
 
 
-def branch(**states):
+def branch(**states: State) -> State:
     return {"StartAt": next(iter(states)), "States": states}
 
 
@@ -113,7 +116,9 @@ def branch(**states):
         ),
     ],
 )
-def test_a_state_does_what_it_does_on_aws(toy, states, event, output):
+def test_a_state_does_what_it_does_on_aws(
+    toy: Toy, states: States, event: dict[str, Any], output: object
+) -> None:
     assert toy.run(states, event).output == output
 
 
@@ -149,18 +154,20 @@ def test_a_state_does_what_it_does_on_aws(toy, states, event, output):
         pytest.param({"ToleratedFailureCount": 1}, [1], [1], id="ToleratedFailureCount"),
     ],
 )
-def test_a_distributed_map_does_what_it_does_on_aws(toy, fields, items, output):
+def test_a_distributed_map_does_what_it_does_on_aws(
+    toy: Toy, fields: dict[str, Any], items: list[Any], output: object
+) -> None:
     key = toy.items("Echo", items)
     assert toy.run({"Work": distributed_map(**fields)}, {"key": key}).output == output
 
 
-def test_a_missing_items_object_can_be_caught(toy):
+def test_a_missing_items_object_can_be_caught(toy: Toy) -> None:
     catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]
     result = toy.run({"Work": distributed_map(Catch=catch)} | CAUGHT, {"key": "no.json"})
     assert result.output == {"name": "States.Runtime"}  # States.ItemReaderFailed on AWS
 
 
-def test_a_fail_state_takes_error_and_cause_from_its_input(toy):
+def test_a_fail_state_takes_error_and_cause_from_its_input(toy: Toy) -> None:
     states = {
         "A": task(Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "F"}]),
         "F": {
@@ -171,10 +178,11 @@ def test_a_fail_state_takes_error_and_cause_from_its_input(toy):
     }
     result = toy.run(states, FAIL)
     assert result.error == "InvalidDataset"
+    assert result.cause is not None
     assert result.cause.startswith('What was wrong: {"errorMessage":"no spectra"')
 
 
-def test_only_named_errors_are_retried(toy):
+def test_only_named_errors_are_retried(toy: Toy) -> None:
     retry = [
         {"ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 3},
         {
@@ -190,7 +198,7 @@ def test_only_named_errors_are_retried(toy):
     assert len(toy.run({"A": task(Retry=retry)}, {"end": "memory"}).calls) == 1
 
 
-def test_a_pass_and_a_selector_split_strings_even_without_a_comma(toy):
+def test_a_pass_and_a_selector_split_strings_even_without_a_comma(toy: Toy) -> None:
     states = passing(**{"functions.$": "States.StringSplit('${Echo}', ',')"})
     arn = "arn:aws:lambda:us-east-1:123456789012:function:echo"
     assert toy.run(states, {}).output == {"functions": [arn]}

@@ -1,49 +1,55 @@
 import io
+from typing import TextIO
 
 import pytest
-from ionbox.local.events import CallEnd, CallFinished, CallStarted, ItemsRead
+from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
 from ionbox.local.progress import RunProgress
 
 
-def finished(state, error=None):
+def finished(state: str, error: str | None = None) -> CallFinished:
     return CallFinished(CallEnd(state, state.lower(), 0.0, 0.0, 1.0, error, 1))
 
 
-def lines(capsys):
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
 
 
-def show(*events, stream=None):
+def show(*events: Event, stream: TextIO | None = None) -> None:
     with RunProgress(stream) as progress:
         for event in events:
             progress(event)
 
 
-def test_a_task_is_one_line_when_it_has_finished(capsys):
+def test_a_task_is_one_line_when_it_has_finished(capsys: pytest.CaptureFixture[str]) -> None:
     show(CallStarted("PlanRun"), finished("PlanRun"))
     assert capsys.readouterr().err == "PlanRun                           1 item      0.0 s\n"
 
 
-def test_a_map_is_one_line_when_all_its_items_are_done(capsys):
-    item = [CallStarted("Sort"), finished("Sort")]
+def test_a_map_is_one_line_when_all_its_items_are_done(capsys: pytest.CaptureFixture[str]) -> None:
+    item: list[Event] = [CallStarted("Sort"), finished("Sort")]
     show(ItemsRead("Sort", 2), *item, *item)
     assert lines(capsys) == ["Sort 2 items 0.0 s"]
 
 
-def test_a_map_without_items_is_done_at_once(capsys):
+def test_a_map_without_items_is_done_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     show(ItemsRead("Merge", 0))
     assert lines(capsys) == ["Merge 0 items 0.0 s"]
 
 
-def test_a_call_that_fails_and_is_retried_counts_once(capsys):
+def test_a_call_that_fails_and_is_retried_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
     call = CallStarted("Sort")
     show(ItemsRead("Sort", 1), call, finished("Sort", "MemoryError"), call, finished("Sort"))
     assert lines(capsys) == ["Sort 1 item 0.0 s"]
 
 
-def test_what_did_not_finish_says_so_at_the_end(capsys):
-    failed = [CallStarted("PlanRun"), finished("PlanRun", "InvalidDataset")]
-    half = [ItemsRead("Sort", 1200), CallStarted("Sort"), finished("Sort"), CallStarted("Sort")]
+def test_what_did_not_finish_says_so_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    failed: list[Event] = [CallStarted("PlanRun"), finished("PlanRun", "InvalidDataset")]
+    half: list[Event] = [
+        ItemsRead("Sort", 1200),
+        CallStarted("Sort"),
+        finished("Sort"),
+        CallStarted("Sort"),
+    ]
     show(*failed, *half)
     assert lines(capsys) == [
         "PlanRun 0.0 s InvalidDataset",
@@ -51,28 +57,33 @@ def test_what_did_not_finish_says_so_at_the_end(capsys):
     ]
 
 
-def test_recording_a_failure_is_not_shown_as_work(capsys):
+def test_recording_a_failure_is_not_shown_as_work(capsys: pytest.CaptureFixture[str]) -> None:
     show(CallStarted("ReportFailure"), finished("ReportFailure"), CallStarted("RecordFailure"))
     assert lines(capsys) == []
 
 
 class Terminal(io.StringIO):
-    def isatty(self):
+    def isatty(self) -> bool:
         return True
 
 
 @pytest.fixture
-def terminal(monkeypatch):
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Terminal()
 
 
-EVENTS = [ItemsRead("Sort", 2), CallStarted("Sort"), finished("Sort"), CallStarted("PlanRun")]
+EVENTS: list[Event] = [
+    ItemsRead("Sort", 2),
+    CallStarted("Sort"),
+    finished("Sort"),
+    CallStarted("PlanRun"),
+]
 
 
-def test_a_terminal_shows_every_state_that_has_begun(terminal):
+def test_a_terminal_shows_every_state_that_has_begun(terminal: Terminal) -> None:
     show(*EVENTS, stream=terminal)
     shown = terminal.getvalue()
     assert "1 of 2 items" in shown
@@ -80,7 +91,7 @@ def test_a_terminal_shows_every_state_that_has_begun(terminal):
     assert "\x1b[3" in shown  # colours
 
 
-def test_no_color_is_respected(terminal, monkeypatch):
+def test_no_color_is_respected(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     show(*EVENTS, stream=terminal)
     assert "\x1b[3" not in terminal.getvalue()

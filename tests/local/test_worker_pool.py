@@ -3,37 +3,41 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ionbox.local import memory
+from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event
 from ionbox.local.errors import UnknownFunction
-from ionbox.local.events import CallFinished, CallStarted
+from ionbox.local.pool import WorkerPool
 
 from tests import patience
-from tests.local.toys import process_runs
+from tests.local.toys import NewThreads, Toy, process_runs
 from tests.patience import PATIENCE_S, wait_until
 
 ECHO_ARN = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 
 
-def invoke(pool, function="echo", **event):
+def invoke(pool: WorkerPool, function: str = "echo", **event: Any) -> tuple[str | None, Any]:
     answer = pool.invoke(function, json.dumps(event))
     return answer.error, json.loads(answer.payload)
 
 
 @pytest.fixture
-def callers():
+def callers() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(16) as executor:
         yield executor
 
 
-def read_pids(path):
+def read_pids(path: Path) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
-def test_a_handler_sees_what_lambda_would_show_it(toy):
+def test_a_handler_sees_what_lambda_would_show_it(toy: Toy) -> None:
     names = ["IONBOX_WORK", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
     attributes = ["memory_limit_in_mb", "invoked_function_arn"]
     with toy.pool() as pool:
@@ -49,20 +53,20 @@ def test_a_handler_sees_what_lambda_would_show_it(toy):
     assert answer["stdin"] == ""
 
 
-def test_workers_leave_the_cores_to_each_other(toy):
+def test_workers_leave_the_cores_to_each_other(toy: Toy) -> None:
     with toy.pool() as pool:
         _, answer = invoke(pool, environment=["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
     assert set(answer["environment"].values()) == {"1"}
 
 
-def test_what_handlers_print_goes_to_the_log(toy, capfd):
+def test_what_handlers_print_goes_to_the_log(toy: Toy, capfd: pytest.CaptureFixture[str]) -> None:
     with toy.pool() as pool:
         invoke(pool, print="hello from a worker")
     assert toy.log.read_text() == "hello from a worker\n"
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_error_is_answered_as_lambda_does(toy):
+def test_an_error_is_answered_as_lambda_does(toy: Toy) -> None:
     with toy.pool() as pool:
         error, answer = invoke(pool, end="raise")
     assert error == answer["errorType"] == "InvalidDataset"
@@ -79,7 +83,9 @@ def test_an_error_is_answered_as_lambda_does(toy):
         ("segfault", "Runtime.ExitError", "with error: signal: segmentation fault"),
     ],
 )
-def test_the_end_of_a_worker_is_an_error_with_lambdas_name(toy, end, error, message):
+def test_the_end_of_a_worker_is_an_error_with_lambdas_name(
+    toy: Toy, end: str, error: str, message: str
+) -> None:
     with toy.pool() as pool:
         name, answer = invoke(pool, end=end)
         assert name == answer["errorType"] == error
@@ -87,7 +93,7 @@ def test_the_end_of_a_worker_is_an_error_with_lambdas_name(toy, end, error, mess
         assert invoke(pool, value=1)[0] is None  # the worker was replaced
 
 
-def test_an_answer_that_is_no_json_is_a_marshal_error(toy):
+def test_an_answer_that_is_no_json_is_a_marshal_error(toy: Toy) -> None:
     with toy.pool() as pool:
         error, answer = invoke(pool, no_json=True)
     assert error == "Runtime.MarshalError"
@@ -104,7 +110,9 @@ def test_an_answer_that_is_no_json_is_a_marshal_error(toy):
         (None, "Runtime.ImportModuleError"),
     ],
 )
-def test_a_handler_that_cannot_be_loaded_fails_its_calls(toy, source, error):
+def test_a_handler_that_cannot_be_loaded_fails_its_calls(
+    toy: Toy, source: str | None, error: str
+) -> None:
     with toy.pool() as pool:
         path = toy.project.handlers / "echo" / "handler.py"
         path.unlink() if source is None else path.write_text(source)
@@ -112,7 +120,7 @@ def test_a_handler_that_cannot_be_loaded_fails_its_calls(toy, source, error):
     assert name == answer["errorType"] == error
 
 
-def test_a_call_that_takes_too_long_is_killed_with_all_it_started(toy, tmp_path):
+def test_a_call_that_takes_too_long_is_killed_with_all_it_started(toy: Toy, tmp_path: Path) -> None:
     with toy.pool(Echo={"timeout_s": 1}) as pool:
         error, answer = invoke(pool, start_child=str(tmp_path / "child"), sleep_s=60)
         assert error == answer["errorType"] == "Sandbox.Timedout"
@@ -122,7 +130,9 @@ def test_a_call_that_takes_too_long_is_killed_with_all_it_started(toy, tmp_path)
         assert invoke(pool)[0] is None
 
 
-def test_a_killed_worker_fails_only_its_own_call(toy, tmp_path, callers):
+def test_a_killed_worker_fails_only_its_own_call(
+    toy: Toy, tmp_path: Path, callers: ThreadPoolExecutor
+) -> None:
     started, go = tmp_path / "started", tmp_path / "go"
     with toy.pool(n_workers=2) as pool:
         event = {"append_line": str(started), "await_file": str(go)}
@@ -139,7 +149,7 @@ def test_a_killed_worker_fails_only_its_own_call(toy, tmp_path, callers):
     assert answers[0][1]["pid"] == survivor
 
 
-def test_a_worker_killed_while_idle_fails_no_call(toy):
+def test_a_worker_killed_while_idle_fails_no_call(toy: Toy) -> None:
     with toy.pool(n_workers=1) as pool:
         _, first = invoke(pool)
         os.kill(first["pid"], signal.SIGKILL)
@@ -149,13 +159,15 @@ def test_a_worker_killed_while_idle_fails_no_call(toy):
     assert second["pid"] != first["pid"]
 
 
-def test_workers_are_reused(toy):
+def test_workers_are_reused(toy: Toy) -> None:
     with toy.pool(Echo={}, Other={}) as pool:
         pids = {invoke(pool, name)[1]["pid"] for name in ("echo", "other", "echo")}
     assert len(pids) == 1
 
 
-def test_two_workers_run_at_the_same_time(toy, tmp_path, callers):
+def test_two_workers_run_at_the_same_time(
+    toy: Toy, tmp_path: Path, callers: ThreadPoolExecutor
+) -> None:
     # Each call ends only when the other has started.
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     with toy.pool(n_workers=2) as pool:
@@ -164,20 +176,24 @@ def test_two_workers_run_at_the_same_time(toy, tmp_path, callers):
         assert (first.result(PATIENCE_S)[0], second.result(PATIENCE_S)[0]) == (None, None)
 
 
-def overlaps(calls):
+def overlaps(calls: Iterable[CallEnd]) -> bool:
     ordered = sorted(calls, key=lambda call: call.started)
     # Unix time may be set back a little between two calls.
     return any(a.started + a.duration_s > b.started + 0.01 for a, b in pairwise(ordered))
 
 
-def test_calls_that_want_more_memory_than_there_is_wait_for_each_other(toy, callers):
+def test_calls_that_want_more_memory_than_there_is_wait_for_each_other(
+    toy: Toy, callers: ThreadPoolExecutor
+) -> None:
     with toy.pool(n_workers=4, memory_mb=1000, Echo={"rungs_mb": [600]}) as pool:
         calls = [callers.submit(invoke, pool, sleep_s=0.05) for _ in range(4)]
         assert [call.result(PATIENCE_S)[0] for call in calls] == [None] * 4
     assert not overlaps(pool.calls)
 
 
-def test_a_call_that_wants_more_than_the_budget_runs_alone(toy, callers):
+def test_a_call_that_wants_more_than_the_budget_runs_alone(
+    toy: Toy, callers: ThreadPoolExecutor
+) -> None:
     with toy.pool(n_workers=3, memory_mb=300, Echo={}, Huge={"rungs_mb": [5000]}) as pool:
         names = ["echo", "huge", "echo", "huge"]
         calls = [callers.submit(invoke, pool, name, sleep_s=0.05) for name in names]
@@ -187,7 +203,12 @@ def test_a_call_that_wants_more_than_the_budget_runs_alone(toy, callers):
         assert not any(overlaps([huge, other]) for other in others)
 
 
-def test_first_come_first_served(toy, tmp_path, callers):
+def wait_for_waiting(pool: WorkerPool, n: int) -> None:
+    """Look until this many calls wait."""
+    wait_until(lambda: pool.n_waiting == n)
+
+
+def test_first_come_first_served(toy: Toy, tmp_path: Path, callers: ThreadPoolExecutor) -> None:
     order, go = tmp_path / "order", tmp_path / "go"
     with toy.pool(n_workers=1, Echo={}, Huge={"rungs_mb": [50_000]}) as pool:
         callers.submit(invoke, pool, append_line=str(order), await_file=str(go))
@@ -195,14 +216,14 @@ def test_first_come_first_served(toy, tmp_path, callers):
         # The huge call is not overtaken, although the others would fit before it does.
         for n_waiting, name in enumerate(["huge", "echo", "huge", "echo"], start=1):
             callers.submit(invoke, pool, name)
-            wait_until(lambda n=n_waiting: pool.n_waiting == n)
+            wait_for_waiting(pool, n_waiting)
         go.touch()
         wait_until(lambda: len(pool.calls) == 5)
     assert [call.state for call in pool.calls] == ["Echo", "Huge", "Echo", "Huge", "Echo"]
 
 
-def test_calls_are_recorded_and_listeners_told(toy):
-    events = []
+def test_calls_are_recorded_and_listeners_told(toy: Toy) -> None:
+    events: list[Event] = []
     before = time.time()
     with toy.pool(listener=events.append) as pool:
         _, answer = invoke(pool, sleep_s=0.1)
@@ -217,7 +238,7 @@ def test_calls_are_recorded_and_listeners_told(toy):
     assert events == [started, CallFinished(good), started, CallFinished(bad)]
 
 
-def test_every_rung_is_a_function_of_its_own(toy):
+def test_every_rung_is_a_function_of_its_own(toy: Toy) -> None:
     with toy.pool(Echo={"rungs_mb": [100, 200]}) as pool:
         sizes = [
             invoke(pool, name, context=["memory_limit_in_mb"])[1]["context"]["memory_limit_in_mb"]
@@ -229,7 +250,7 @@ def test_every_rung_is_a_function_of_its_own(toy):
 KILLED = "Error: Runtime exited with error: signal: killed"
 
 
-def test_a_call_that_outgrows_its_function_is_killed_as_on_lambda(toy):
+def test_a_call_that_outgrows_its_function_is_killed_as_on_lambda(toy: Toy) -> None:
     with toy.pool(n_workers=1) as pool:
         error, answer = invoke(pool, keep_mb=150, sleep_s=60)
         assert invoke(pool)[0] is None
@@ -239,7 +260,7 @@ def test_a_call_that_outgrows_its_function_is_killed_as_on_lambda(toy):
     assert pool.calls[1].worker_pid != pool.calls[0].worker_pid
 
 
-def test_a_peak_that_nobody_saw_ends_a_call_too(toy, monkeypatch):
+def test_a_peak_that_nobody_saw_ends_a_call_too(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "SAMPLE_S", 3600)
     with toy.pool(n_workers=1) as pool:
         for _ in range(3):
@@ -252,23 +273,22 @@ def test_a_peak_that_nobody_saw_ends_a_call_too(toy, monkeypatch):
     assert all(50 < peak < 100 for peak in peaks[1::2])
 
 
-def test_a_call_is_not_charged_for_what_others_gave_back(toy):
+def test_a_call_is_not_charged_for_what_others_gave_back(toy: Toy) -> None:
     with toy.pool(n_workers=1, Large={"rungs_mb": [500]}, Small={}) as pool:
         assert invoke(pool, "large", hold_mb=300)[0] is None
         assert invoke(pool, "small", hold_mb=50)[0] is None
     assert pool.calls[0].worker_pid == pool.calls[1].worker_pid
 
 
-def test_a_worker_that_keeps_much_is_replaced(toy):
+def test_a_worker_that_keeps_much_is_replaced(toy: Toy) -> None:
     with toy.pool(n_workers=1, Large={"rungs_mb": [500]}, Small={}) as pool:
         assert invoke(pool, "large", keep_mb=300)[0] is None
         assert invoke(pool, "small", hold_mb=50)[0] is None
     assert pool.calls[0].worker_pid != pool.calls[1].worker_pid
 
 
-def test_every_handler_hears_of_every_rung(toy):
-    entries = {"Echo": {"rungs_mb": [100, 200]}, "Other": {}}
-    with toy.pool(**entries) as pool:
+def test_every_handler_hears_of_every_rung(toy: Toy) -> None:
+    with toy.pool(Echo={"rungs_mb": [100, 200]}, Other={}) as pool:
         _, answer = invoke(pool, "other", environment=["IONBOX_RUNGS_MB", "IONBOX_SORT_TASK"])
     assert json.loads(answer["environment"]["IONBOX_RUNGS_MB"]) == {
         "Echo": [100, 200],
@@ -282,17 +302,19 @@ def test_every_handler_hears_of_every_rung(toy):
     "name",
     ["echo", "echo:$LATEST", ECHO_ARN, ECHO_ARN.replace(":", "%3A"), "123456789012:function:echo"],
 )
-def test_a_function_is_found_by_every_name_lambda_takes(toy, name):
+def test_a_function_is_found_by_every_name_lambda_takes(toy: Toy, name: str) -> None:
     with toy.pool() as pool:
         assert invoke(pool, name)[1]["function"] == "echo"
 
 
-def test_an_unknown_function_is_refused_with_the_known_ones(toy):
+def test_an_unknown_function_is_refused_with_the_known_ones(toy: Toy) -> None:
     with toy.pool() as pool, pytest.raises(UnknownFunction, match=r"'ecco'.* has: echo\."):
         invoke(pool, "ecco")
 
 
-def test_closing_answers_every_call_and_leaves_no_process(toy, tmp_path, callers):
+def test_closing_answers_every_call_and_leaves_no_process(
+    toy: Toy, tmp_path: Path, callers: ThreadPoolExecutor
+) -> None:
     started = tmp_path / "started"
     pool = toy.pool(n_workers=2)
     calls = [callers.submit(invoke, pool, append_line=str(started), sleep_s=60) for _ in range(4)]
@@ -304,7 +326,9 @@ def test_closing_answers_every_call_and_leaves_no_process(toy, tmp_path, callers
     assert invoke(pool)[0] == "Runtime.ExitError"
 
 
-def test_workers_end_with_a_killed_runner_even_in_the_middle_of_a_call(toy, tmp_path):
+def test_workers_end_with_a_killed_runner_even_in_the_middle_of_a_call(
+    toy: Toy, tmp_path: Path
+) -> None:
     started = tmp_path / "started"
     toy.functions(Echo={})
     code = (
@@ -321,7 +345,7 @@ def test_workers_end_with_a_killed_runner_even_in_the_middle_of_a_call(toy, tmp_
     wait_until(lambda: not process_runs(worker))
 
 
-def test_a_worker_imports_neither_moto_nor_boto3_nor_numpy():
+def test_a_worker_imports_neither_moto_nor_boto3_nor_numpy() -> None:
     code = (
         "import sys, ionbox.local.worker; "
         "sys.exit(any(name in sys.modules for name in ('moto', 'boto3', 'numpy', 'rich')))"
@@ -329,7 +353,7 @@ def test_a_worker_imports_neither_moto_nor_boto3_nor_numpy():
     assert patience.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_calls_leave_no_thread(toy, new_threads):
+def test_calls_leave_no_thread(toy: Toy, new_threads: NewThreads) -> None:
     with toy.pool() as pool:
         invoke(pool)
     assert new_threads() == []

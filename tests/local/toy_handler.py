@@ -6,17 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-KEPT = []
+from ionbox.local.runtime import LambdaContext
+
+KEPT: list[bytearray] = []
 
 
 class InvalidDataset(Exception):  # noqa: N818 (named like the real one)
     pass
 
 
-def lambda_handler(event, context):
-    event = do(event if isinstance(event, dict) else {"value": event})
+def lambda_handler(given: object, context: LambdaContext) -> dict[str, Any]:
+    event = do(given if isinstance(given, dict) else {"value": given})
     return {
         "value": event.get("value"),
         "pid": os.getpid(),
@@ -30,7 +34,7 @@ def lambda_handler(event, context):
     }
 
 
-def do(event):
+def do(event: dict[str, Any]) -> dict[str, Any]:
     """Do what an event says, and return it: with what this turn adds, if it has turns."""
     if "turns" in event:
         event |= event["turns"][count_line(event["counter"])]
@@ -40,41 +44,41 @@ def do(event):
     return event
 
 
-def append_line(path):
+def append_line(path: str) -> None:
     with Path(path).open("a") as lines:
         lines.write(f"{os.getpid()}\n")
 
 
-def count_line(path):
+def count_line(path: str) -> int:
     with Path(path).open("a+") as lines:
         lines.write("called\n")
         lines.seek(0)
         return len(lines.readlines()) - 1
 
 
-def await_file(path):
+def await_file(path: str) -> None:
     while not Path(path).exists():
         time.sleep(0.01)
 
 
-def start_child(pid_file):
+def start_child(pid_file: str) -> None:
     child = subprocess.Popen(["sleep", "60"])
     Path(pid_file).write_text(str(child.pid))
 
 
-def hold(megabytes):
+def hold(megabytes: int) -> None:
     bytearray(b"x") * (megabytes << 20)  # touches all of it, and lets go at once
 
 
-def keep(megabytes):
+def keep(megabytes: int) -> None:
     KEPT.append(bytearray(b"x") * (megabytes << 20))
 
 
-def fail(error):
+def fail(error: dict[str, str]) -> None:
     raise type(error["name"], (Exception,), {})(error["message"])
 
 
-def end(how):
+def end(how: str) -> None:
     if how == "raise":
         raise InvalidDataset("no spectra")
     if how == "memory":
@@ -93,7 +97,7 @@ def end(how):
 
 
 # In the order in which they are done.
-ACTS = {
+ACTS: dict[str, Callable[[Any], object]] = {
     "append_line": append_line,
     "print": print,
     "start_child": start_child,

@@ -7,8 +7,9 @@ from typing import Any
 
 sys.path.insert(0, os.environ["TOYS"])
 
+from ionbox_cloud.fargate_task import state_task
 from ionbox_cloud.messages import Message
-from ionbox_cloud.task_token import state_task
+from ionbox_cloud.store import Stores
 
 from tests.local.toy_handler import do
 
@@ -29,7 +30,7 @@ class Made(Message):
 
 
 @state_task("SortSpectra", Event)
-def main(message, stores, memory_mb):
+def main(message: Event, stores: Stores, memory_mb: int) -> Made:
     event = do(message.do)
     names = event.get("environment", [])
     return Made(

@@ -2,17 +2,34 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
-from ionbox.local.events import ignore
+from ionbox.local.call_events import Listener, ignore
+from ionbox.local.definition import State
 from ionbox.local.functions import Function, Project, read_functions
 from ionbox.local.machine import ExecutionResult, run_execution
 from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import StoreUrls, handler_environment
+from ionbox.local.tasks import HEARTBEAT_S
 
 TOY_HANDLER = Path(__file__).with_name("toy_handler.py")
 TOY_TASK = Path(__file__).with_name("toy_task.py")
+
+States = dict[str, State]
+"""States of a state machine, by their names."""
+
+NewThreads = Callable[[], list[str]]
+"""The fixture ``new_threads``: names the threads that were not there when the test began."""
+
+
+class Entry(TypedDict, total=False):
+    """What a function's entry in the table says, where it differs from the toys' defaults."""
+
+    rungs_mb: list[int]
+    timeout_s: float
 
 
 @dataclass
@@ -33,25 +50,32 @@ class Toy:
     def log(self) -> Path:
         return self.root / "log.txt"
 
-    def functions(self, **entries) -> dict[str, Function]:
+    def functions(self, **entries: Entry) -> dict[str, Function]:
         """Write a functions table; ``Echo={"timeout_s": 1}`` overrides the defaults."""
-        table = {}
+        table: dict[str, dict[str, object]] = {}
         for state, entry in entries.items():
             folder = re.sub("(?<!^)([A-Z])", r"_\1", state).lower()
             handler = self.project.handlers / folder / "handler.py"
             handler.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOY_HANDLER, handler)
             defaults = {"handler": f"{folder}/handler.py", "rungs_mb": [100], "timeout_s": 30}
-            table[state] = defaults | entry
-        entry = self.project.handlers / "sort_spectra" / "task.py"
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(TOY_TASK, entry)
+            table[state] = {**defaults, **entry}
+        task_file = self.project.handlers / "sort_spectra" / "task.py"
+        task_file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOY_TASK, task_file)
         tasks = {"SortSpectra": {"entry": "sort_spectra/task.py", "vcpu": 2, "memory_mb": 900}}
         self.project.table.parent.mkdir(exist_ok=True)
         self.project.table.write_text(json.dumps({"functions": table, "tasks": tasks}))
         return read_functions(self.project)
 
-    def pool(self, *, n_workers=2, memory_mb=10_000, listener=ignore, **entries) -> WorkerPool:
+    def pool(
+        self,
+        *,
+        n_workers: int = 2,
+        memory_mb: int = 10_000,
+        listener: Listener = ignore,
+        **entries: Entry,
+    ) -> WorkerPool:
         functions = self.functions(**(entries or {"Echo": {}}))
         return WorkerPool(
             functions,
@@ -62,7 +86,7 @@ class Toy:
             listener=listener,
         )
 
-    def items(self, state: str, items: list) -> str:
+    def items(self, state: str, items: list[Any]) -> str:
         """Write a Map's items; returns their key in the work bucket."""
         key = f"runs/r/items/{state}.json"
         path = self.root / "work" / key
@@ -70,23 +94,36 @@ class Toy:
         path.write_text(json.dumps(items))
         return key
 
-    def run(self, states: dict, event: dict, entries=None, **options) -> ExecutionResult:
+    def run(
+        self,
+        states: States,
+        event: Mapping[str, Any],
+        entries: Mapping[str, Entry] | None = None,
+        *,
+        machine: Mapping[str, Any] | None = None,
+        n_workers: int = 2,
+        memory_mb: int | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        listener: Listener = ignore,
+    ) -> ExecutionResult:
         """Run a state machine that starts at its first state."""
         self.functions(**(entries or {"Echo": {}}))
-        machine = options.pop("machine", {}) | {"StartAt": next(iter(states)), "States": states}
-        self.project.definition.write_text(json.dumps(machine))
-        options = {"name": "run-1", "n_workers": 2} | options
+        definition = {**(machine or {}), "StartAt": next(iter(states)), "States": states}
+        self.project.definition.write_text(json.dumps(definition))
         return run_execution(
-            options.pop("name"),
+            "run-1",
             event,
             stores=self.stores,
             log=self.log,
             project=self.project,
-            **options,
+            n_workers=n_workers,
+            memory_mb=memory_mb,
+            heartbeat_s=heartbeat_s,
+            listener=listener,
         )
 
 
-def task(function="Echo", **fields) -> dict:
+def task(function: str = "Echo", **fields: Any) -> State:
     """A Task that hands its input to a function."""
     end = {} if "Next" in fields else {"End": True}
     parameters = {"FunctionName": f"${{{function}}}", "Payload.$": "$"}
@@ -94,7 +131,7 @@ def task(function="Echo", **fields) -> dict:
     return {"Type": "Task", "Resource": resource, "Parameters": parameters} | fields | end
 
 
-def fargate_task(memory_mb=500, **fields) -> dict:
+def fargate_task(memory_mb: int = 500, **fields: Any) -> State:
     """A Task that hands its input to a Fargate task, as AWS wants it written."""
     environment = {
         "IONBOX_TASK_TOKEN": "$$.Task.Token",
@@ -136,7 +173,7 @@ def fargate_task(memory_mb=500, **fields) -> dict:
     )
 
 
-def distributed_map(states: dict | None = None, **fields) -> dict:
+def distributed_map(states: States | None = None, **fields: Any) -> State:
     """A Map over the items at ``$.key``."""
     states = states or {"Call": task(OutputPath="$.Payload.value")}
     end = {} if "Next" in fields else {"End": True}

@@ -22,7 +22,7 @@ def builder(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(builder: Path, source: Path, target: str, out: Path) -> Path:
     """Build the sdist or the wheel of a folder."""
-    command = [builder, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
+    command: list[str | Path] = [builder, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = patience.run(command, cwd=source, env=environment)
     assert done.returncode == 0, done.stderr

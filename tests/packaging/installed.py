@@ -42,8 +42,8 @@ class Installed:
 
     def run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment, which may fail."""
-        arguments = [self.bin / command, *map(str, arguments)]
-        return patience.run(arguments, cwd=self.folder, env=self.environment)
+        words: list[str | Path] = [self.bin / command, *map(str, arguments)]
+        return patience.run(words, cwd=self.folder, env=self.environment)
 
     def succeed(self, command: str, *arguments: object) -> str:
         """Run a command that must not fail; returns what it prints."""

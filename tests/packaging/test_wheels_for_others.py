@@ -11,7 +11,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from layers import build_wheels
+import build_wheels
 
 LIBRARY = "ionbox_science/libionbox_kernels.so"
 OLDEST_GLIBC = (2, 17)

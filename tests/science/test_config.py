@@ -51,7 +51,7 @@ def test_defaults_are_those_of_the_field() -> None:
 
 
 def test_the_strongest_layer_wins_setting_by_setting() -> None:
-    layers = [
+    layers: list[tuple[str, dict[str, Any]]] = [
         ("command line", {"ppm": 5, "adducts": None}),
         ("run.json", {"ppm": 7, "adducts": ["+NH4"], "decoys": 10}),
         ("tissue.json", {**ENOUGH, "adducts": ["+K"], "decoys": 30, "min_px": 2}),

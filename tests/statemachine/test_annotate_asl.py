@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import ionbox_cloud.errors
@@ -16,10 +17,10 @@ import ionbox_science.errors
 import pytest
 from ionbox.local.definition import fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
+from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_cloud.errors import InternalError, TransientError
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
-from ionbox_cloud.settings import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_science.errors import InvalidInput
 from ionbox_science.setting_table import SORT_WAYS
 
@@ -116,7 +117,7 @@ OUTERMOST = [
 ]
 
 
-def each(places: list[Place]) -> Any:
+def each(places: list[Place]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("place", places, ids=lambda place: place.name)
 
 
@@ -179,7 +180,8 @@ def test_the_machine_says_what_it_is_for_and_cannot_run_for_ever() -> None:
 
 
 def handler_of(function: str) -> ast.Module:
-    return ast.parse((IONBOX.handlers / ALL_FUNCTIONS[function]["handler"]).read_text("utf-8"))
+    path: Path = IONBOX.handlers / ALL_FUNCTIONS[function]["handler"]
+    return ast.parse(path.read_text("utf-8"))
 
 
 def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
 
-from statemachine.outline import DEFINITION, README, draw_tree, explain_ladder, write_readme
+from statemachine.outline import (
+    DEFINITION,
+    PROJECT,
+    README,
+    draw_tree,
+    explain_ladder,
+    imported_functions,
+    list_science,
+    write_readme,
+)
 
 
 @pytest.fixture
@@ -26,6 +37,44 @@ def test_the_tree_is_short_enough_to_be_read_at_a_glance(machine: dict[str, Any]
     lines = draw_tree(machine).splitlines()
     assert len(lines) <= 42
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("state", "function"),
+    [
+        ("SegmentSpectra", "sort_in_memory"),
+        ("SortSpectra", "sort_on_disk"),
+        ("GenerateIsotopePatterns", "generate_patterns_of"),
+        ("AnnotateSegments", "score_ions"),
+        ("EstimateFdr", "rank_targets"),
+        ("PublishResults", "write_report"),
+    ],
+)
+def test_a_state_leads_to_its_science(machine: dict[str, Any], state: str, function: str) -> None:
+    (row,) = [line for line in list_science(machine).splitlines() if f"| [`{state}`]" in line]
+    handler, *called = re.findall(r"\(\.\./([^)]*)\)", row)
+    names = re.findall(r"\[`(\w+)`\]", row)[1:]
+    assert function in names
+    imported = ast.parse((PROJECT / handler).read_text("utf-8"))
+    used = {node.id for node in ast.walk(imported) if isinstance(node, ast.Name)}
+    for name, path in zip(names, called, strict=True):
+        assert name in used
+        defined = ast.parse((PROJECT / path).read_text("utf-8")).body
+        assert name in {node.name for node in defined if isinstance(node, ast.FunctionDef)}
+
+
+def test_functions_are_found_whichever_way_they_are_imported() -> None:
+    source = """
+from ionbox_science.a.b import f, Class, CONSTANT
+from ionbox_cloud.store import g
+from ionbox_sciences import h
+def handler():
+    from ionbox_cloud.report.c import i
+"""
+    assert imported_functions(source) == [
+        ("f", "layers/science/python/ionbox_science/a/b.py"),
+        ("i", "layers/cloud/python/ionbox_cloud/report/c.py"),
+    ]
 
 
 def test_every_state_is_in_the_tree_or_explained_below_it(machine: dict[str, Any]) -> None:

@@ -119,6 +119,10 @@ def simulate(options: argparse.Namespace) -> int:
         f"{made.n_pixels:,} pixels with {made.n_peaks:,} peaks, {made.n_ions:,} planted ions: "
         f"{made.imzml_path}"
     )
+    terminal.say(
+        f"beside it: {made.ibd_path.name}, {made.truth_path.name} (the planted ions), "
+        f"{made.config_path.name} (settings)"
+    )
     return OK
 
 

@@ -26,7 +26,7 @@ from ionbox.cli.where_arguments import read_where, write_flags
 from ionbox.datasets.check import check
 from ionbox.datasets.files import LocalDataset, find_dataset
 from ionbox.errors import OperateError
-from ionbox.operate.executions import AttemptList, Execution
+from ionbox.operate.attempts import AttemptList, Execution
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.submission import (
     Submission,

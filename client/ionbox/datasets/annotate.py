@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.run_record import RunStatus
+from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.config_files import read_databases

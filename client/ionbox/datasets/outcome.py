@@ -16,7 +16,7 @@ from typing import Any
 
 from ionbox_cloud import keys
 from ionbox_cloud.published import RECORD, STATUS
-from ionbox_cloud.run_record import RunRecord, RunStatus
+from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_cloud.store import encode_json
 from ionbox_science.errors import InvalidConfig
 

@@ -32,12 +32,12 @@ from ionbox.export_formats import EXTENSIONS, FORMATS
 from ionbox.results.filters import check_fdr
 
 if TYPE_CHECKING:
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 
 def export(
-    run: RunData,
+    run: RunMeasurement,
     to: str,
     out: Path,
     *,
@@ -49,7 +49,7 @@ def export(
 
     Parameters
     ----------
-    run : RunData
+    run : Run
         The run, as `ionbox.open` returns it.
     to : str
         Name of the format, one of those in the table above.

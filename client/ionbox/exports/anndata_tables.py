@@ -21,18 +21,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 
 def to_anndata(
-    run: RunData, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
+    run: RunMeasurement,
+    *,
+    fdr: float = 0.1,
+    database: Database | None = None,
+    use_tic: bool = False,
 ) -> AnnData:
     """Return pixels and ions as AnnData.
 
     Parameters
     ----------
-    run : RunData
+    run : Run
         The run, as `ionbox.open` returns it.
     fdr : float
         Highest FDR of the annotations, a fraction from 0 to 1.
@@ -99,14 +103,16 @@ def to_anndata(
     )
 
 
-def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(
+    run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
+) -> int:
     """Write a ``.h5ad`` file; arguments and result are those of every format's ``write``."""
     table = to_anndata(run, fdr=fdr, database=database, use_tic=use_tic)
     table.write_h5ad(out, compression="gzip", convert_strings_to_categoricals=False)
     return int(table.n_vars)
 
 
-def _pixels(run: RunData) -> pd.DataFrame:
+def _pixels(run: RunMeasurement) -> pd.DataFrame:
     import pandas as pd
 
     height, width = run.mask.shape
@@ -138,7 +144,7 @@ def _ions(selection: Selection) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(text, object))
 
 
-def _metaspace_facts(run: RunData) -> dict[str, Any]:
+def _metaspace_facts(run: RunMeasurement) -> dict[str, Any]:
     height, width = run.mask.shape
     return {
         "id": run.metadata["id"],

@@ -9,13 +9,15 @@ from ionbox.exports.selection import pixel_size_um, select
 from ionbox.extras import need
 
 if TYPE_CHECKING:
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 _LARGE = 1 << 31  # bytes; offsets of a plain TIFF have 32 bits, and metadata comes on top
 
 
-def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(
+    run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
+) -> int:
     """Write the intensities as they are, float32, compressed; channels are named by ion.
 
     Images are read and written block by block, so memory stays bounded. The physical size of a

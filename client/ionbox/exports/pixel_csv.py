@@ -12,11 +12,13 @@ from ionbox_science.csv_cells import guard_but_modifiers
 from ionbox.exports.selection import select
 
 if TYPE_CHECKING:
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 
-def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(
+    run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
+) -> int:
     """Write ``x``, ``y`` (column and row, from 0) and the intensities, with 6 significant digits.
 
     Rows are the measured pixels, from top left to bottom right. Memory does not grow with the

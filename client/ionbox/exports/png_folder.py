@@ -18,8 +18,8 @@ import numpy.typing as npt
 from ionbox.exports.selection import Selection, select
 
 if TYPE_CHECKING:
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 _TOP = 65535  # the highest value of 16 bits
 _LIST = "images.json"
@@ -27,7 +27,9 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9+\-\[\]]")
 _LONGEST = 100  # characters of an ion's name in a file's name, which file systems limit
 
 
-def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(
+    run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
+) -> int:
     """Write an image per ion, its values 0 to 65535 for intensity 0 to the image's highest.
 
     ``images.json`` says which file is which ion, and ``intensity_per_level``: a pixel's value

@@ -21,8 +21,8 @@ from ionbox.results.scaling import scale_image
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 BLOCK_VALUES = 1 << 26  # float32 values of images in memory at a time: 256 MB
 
@@ -35,7 +35,7 @@ class Selection:
 
     Attributes
     ----------
-    run : RunData
+    run : Run
         The run they are of.
     ions : pandas.DataFrame
         Rows as of `Run.results`; of an ion that two databases have, the one with the better FDR.
@@ -43,7 +43,7 @@ class Selection:
         Whether intensities are fractions of each pixel's total ion current; else counts.
     """
 
-    run: RunData
+    run: RunMeasurement
     ions: pd.DataFrame
     use_tic: bool
 
@@ -118,7 +118,7 @@ class Selection:
         }
 
 
-def select(run: RunData, fdr: float, database: Database | None, use_tic: bool) -> Selection:
+def select(run: RunMeasurement, fdr: float, database: Database | None, use_tic: bool) -> Selection:
     """Choose the ions to export; arguments are those of `ionbox.exports.export`.
 
     Raises
@@ -139,7 +139,7 @@ def select(run: RunData, fdr: float, database: Database | None, use_tic: bool) -
     return Selection(run, frame[~frame["ion"].duplicated()], use_tic)
 
 
-def pixel_size_um(run: RunData) -> tuple[float, float] | None:
+def pixel_size_um(run: RunMeasurement) -> tuple[float, float] | None:
     """Return width and height of a pixel in micrometres, None if the run does not know them."""
     size = run.metadata.get("pixel_size_um")
     if not isinstance(size, list) or len(size) != 2:

@@ -18,15 +18,19 @@ from ionbox.extras import need
 if TYPE_CHECKING:
     from spatialdata import SpatialData
 
-    from ionbox.results.data import RunData
-    from ionbox.results.facts import Database
+    from ionbox.results.description import Database
+    from ionbox.results.measurement import RunMeasurement
 
 _POINTS = "maldi_points"
 _X, _Y = "ion_image_pixel_x", "ion_image_pixel_y"
 
 
 def to_spatialdata(
-    run: RunData, *, fdr: float = 0.1, database: Database | None = None, use_tic: bool = False
+    run: RunMeasurement,
+    *,
+    fdr: float = 0.1,
+    database: Database | None = None,
+    use_tic: bool = False,
 ) -> SpatialData:
     """Return pixels and ions as SpatialData; parameters are those of `to_anndata`.
 
@@ -78,7 +82,9 @@ def to_spatialdata(
     return spatialdata.SpatialData(tables={"table": parsed}, points={_POINTS: points})
 
 
-def write(run: RunData, out: Path, fdr: float, database: Database | None, use_tic: bool) -> int:
+def write(
+    run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
+) -> int:
     """Write a ``.zarr`` folder; arguments and result are those of every format's ``write``."""
     made = to_spatialdata(run, fdr=fdr, database=database, use_tic=use_tic)
     made.write(out)

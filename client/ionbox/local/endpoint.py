@@ -21,8 +21,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ionbox.local.call_events import ItemsRead, Listener, ignore
 from ionbox.local.errors import UnknownFunction
-from ionbox.local.events import ItemsRead, Listener, ignore
 from ionbox.local.runtime import Answer, error_answer
 
 Invoke = Callable[[str, str], Answer]

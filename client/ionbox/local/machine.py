@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ionbox.local.call_events import CallEnd, Listener, ignore
 from ionbox.local.definition import (
     WORK_BUCKET,
     adapt_to_machine,
@@ -25,10 +26,10 @@ from ionbox.local.definition import (
 )
 from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
-from ionbox.local.events import CallEnd, Listener, ignore
 from ionbox.local.functions import ACCOUNT, IONBOX, Project, read_functions, read_tasks
 from ionbox.local.interpreter import (
     TaskTokens,
+    execution_runs,
     interpreter_alive,
     interpreter_threads,
     start_interpreter,
@@ -197,8 +198,8 @@ def _wait(client: Any, execution: str) -> dict[str, Any]:
     while True:
         # asked first: threads may end with a result between the two questions
         alive = interpreter_alive()
-        end: dict[str, Any] = client.describe_execution(executionArn=execution)
-        if end["status"] != "RUNNING":
+        if not execution_runs(execution):
+            end: dict[str, Any] = client.describe_execution(executionArn=execution)
             return end
         if not alive:
             raise InterpreterDied(

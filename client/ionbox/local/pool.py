@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
-from ionbox.local.events import CallEnd, CallFinished, CallStarted, Listener, ignore
+from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
 from ionbox.local.runtime import Answer, Call, error_answer

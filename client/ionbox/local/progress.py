@@ -1,7 +1,7 @@
 """Shows on standard error which states a run is in and how far they are.
 
 On a terminal each state is a line that moves; elsewhere (a log file, CI) a state is one plain line
-when it has finished. Counts come from `ionbox.local.events`, not from what the run has stored.
+when it has finished. Counts come from `ionbox.local.call_events`, not from what the run has stored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from ionbox.local.events import CallFinished, CallStarted, Event, ItemsRead
+from ionbox.local.call_events import CallFinished, CallStarted, Event, ItemsRead
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ionbox.local.call_events import CallEnd, CallStarted, Listener, ignore
 from ionbox.local.endpoint import Request, Response, Service, ServiceFault
-from ionbox.local.events import CallEnd, CallStarted, Listener, ignore
 from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ionbox.account import Account, Installation, error_code
 from ionbox.errors import OperateError, UserMustAct
-from ionbox.operate.executions import Execution
+from ionbox.operate.attempts import Execution
 from ionbox.operate.runs import RunState
 
 REDRIVE_PERIOD = timedelta(days=14)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ionbox.account import Installation
 from ionbox.errors import UserMustAct
-from ionbox.operate.executions import Execution
+from ionbox.operate.attempts import Execution
 
 _POLL_S = 3.0  # between two questions to CloudWatch Logs
 _LATE = timedelta(minutes=5)

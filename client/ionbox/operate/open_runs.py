@@ -14,7 +14,7 @@ from ionbox_cloud.store import Store
 from ionbox.account import Account, Installation, open_installation
 from ionbox.errors import UserMustAct
 from ionbox.local.functions import IONBOX
-from ionbox.operate.executions import AwsExecutions, FolderExecutions
+from ionbox.operate.attempts import AwsExecutions, FolderExecutions
 from ionbox.operate.runs import Runs
 from ionbox.where import Where
 

@@ -19,14 +19,14 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import price_call, read_prices
 from ionbox_cloud.published import RECORD
+from ionbox_cloud.records.run_record import RunHeadline, RunStatus
 from ionbox_cloud.run_plan import SortPlan
-from ionbox_cloud.run_record import RunHeadline, RunStatus
 from ionbox_cloud.store import Store
 
 from ionbox import terminal
 from ionbox.errors import NoSuchRun, UserMustAct
 from ionbox.json_objects import as_object
-from ionbox.operate.executions import WORDS, AttemptList, Execution, MapCounts
+from ionbox.operate.attempts import WORDS, AttemptList, Execution, MapCounts
 
 Record = TypeVar("Record", bound=JsonRecord)
 

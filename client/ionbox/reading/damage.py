@@ -1,7 +1,9 @@
 """Reading files of results: what is missing, cut short or foreign is said with the file's name.
 
 `reading` is around every read of a file of the results, so that users see "run.json is damaged"
-with what to do, not the error of a parser. `read_record` also refuses runs of newer versions.
+with what to do, not the error of a parser; `asking_storage` is around what asks storage for
+anything else, so that a bucket that refuses is an error of `ionbox.errors`, too. `read_record` also
+refuses runs of newer versions.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from ionbox_cloud.errors import InvalidMessage, MissingObject
+from ionbox_cloud.errors import InvalidMessage, MissingObject, StorageError
 from ionbox_cloud.published import RECORD
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
+from ionbox_cloud.storage_errors import named_errors
 from ionbox_science.config import RunConfig
 
 from ionbox.errors import DamagedResults, NoResults
@@ -24,6 +27,31 @@ _DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files with broken cont
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, InvalidMessage),
 )
+
+
+@contextlib.contextmanager
+def asking_storage(name: str) -> Iterator[None]:
+    """Turn errors of storage into those that scripts can catch.
+
+    Parameters
+    ----------
+    name : str
+        What is asked for in the block; errors that do not name their object name it.
+
+    Raises
+    ------
+    UserMustAct
+        If permissions, the login or the region must be corrected first.
+    OperateError
+        If storage did not answer; trying again may help.
+    """
+    try:
+        with named_errors(name):
+            yield
+    except StorageError as error:
+        from ionbox.account import translate  # boto3, which most runs on this machine do not need
+
+        raise translate(error) from error
 
 
 @contextlib.contextmanager
@@ -41,9 +69,12 @@ def reading(place: str, name: str) -> Iterator[None]:
     ------
     DamagedResults
         If the file is missing, or cannot be read as what it should be; fetch or annotate again.
+    UserMustAct, OperateError
+        If storage refuses or does not answer.
     """
     try:
-        yield
+        with asking_storage(name):
+            yield
     except (MissingObject, FileNotFoundError):
         raise DamagedResults(f"{place} is not whole: {name} is missing") from None
     except DamagedResults:

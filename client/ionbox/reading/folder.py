@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.store import Arrays, Store
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.errors import NoResults
-from ionbox.reading.damage import read_record, reading
+from ionbox.reading.damage import asking_storage, read_record, reading
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.out_folder import check_folder, read_run_id
 
@@ -107,7 +107,8 @@ class ResultsFolder:
 
     def has(self, name: str) -> bool:
         """Say whether there is a file of that name."""
-        return self._store.exists(name)
+        with asking_storage(name):
+            return self._store.exists(name)
 
     def read(self, name: str) -> bytes:
         """Read a file of the results, ``annotations.csv`` say, as bytes.
@@ -180,7 +181,9 @@ class ResultsFolder:
                 f"path: {folder} has the results of another run, {other}; give another folder"
             )
         # An older record goes before the first file comes: while copying, the folder is not whole.
-        names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
+        with asking_storage(self.place):
+            listed = self._store.list("")
+        names = sorted(listed, key=lambda name: (name == RECORD, name))
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
             for _ in threads.map(lambda name: self._copy(name, folder), names[:-1]):
@@ -190,7 +193,9 @@ class ResultsFolder:
     def _copy(self, name: str, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._store.read(name))
+        with asking_storage(name):
+            data = self._store.read(name)
+        path.write_bytes(data)
 
 
 def _open_bucket(url: str, profile: str | None, region: str | None) -> Store:

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 

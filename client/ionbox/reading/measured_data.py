@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import IMAGES
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import window_bounds
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import SPECTRUM_INDEX
-from ionbox_cloud.run_record import RunRecord
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import ImzmlHeader

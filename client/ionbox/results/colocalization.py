@@ -18,14 +18,14 @@ from ionbox_science.errors import InvalidConfig
 from ionbox.argument_checks import is_whole
 from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import as_results
-from ionbox.results.facts import RunFacts
+from ionbox.results.description import RunDescription
 from ionbox.results.ion_names import Ion, is_formula, read_ion
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class RunColocalization(RunFacts):
+class RunColocalization(RunDescription):
     """The part of `ionbox.run.Run` that compares ions by their images."""
 
     @functools.cached_property

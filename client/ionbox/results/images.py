@@ -18,7 +18,7 @@ from ionbox_science.theory.formulas import read_adduct
 
 from ionbox.argument_checks import require_bools, require_text
 from ionbox.errors import NotInResults
-from ionbox.results.facts import Database
+from ionbox.results.description import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.isotope_images import IsotopeImages
 from ionbox.results.scaling import Image, Scale, check_scale, clip_hotspots, scale_image

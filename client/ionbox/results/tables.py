@@ -15,7 +15,7 @@ from ionbox.argument_checks import require_bools
 from ionbox.errors import NotInResults
 from ionbox.reading.annotation_frame import as_results
 from ionbox.results.colocalization import RunColocalization
-from ionbox.results.facts import Database
+from ionbox.results.description import Database
 from ionbox.results.filters import filter_annotations
 from ionbox.results.ion_names import Ion
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import REPORT
-from ionbox_cloud.report.report_file import read_report
+from ionbox_cloud.report.report_file import DATA_VERSION, read_report
 
 from ionbox.errors import Gone
 from ionbox.reading.place import ANNOTATE_AGAIN, Place
 
 
 def read_run(place: Place) -> dict[str, Any]:
-    """Read the run from its report.
+    """Read the run from its report; one that a newer ionbox wrote has a warning more.
 
     Raises
     ------
@@ -24,6 +24,10 @@ def read_run(place: Place) -> dict[str, Any]:
         If there is no report, or it cannot be read; annotating with ``--force`` writes it anew.
     """
     try:
-        return read_report(place.results.read(place.key(REPORT)))
+        run = read_report(place.results.read(place.key(REPORT)))
     except (MissingObject, ValueError):
         raise Gone(f"these results have no {REPORT}; {ANNOTATE_AGAIN}") from None
+    if run.get("version", DATA_VERSION) > DATA_VERSION:
+        warning = f"a newer ionbox wrote {REPORT}, of which this page may not show all; update"
+        run["warnings"] = [warning, *run.get("warnings", [])]
+    return run

@@ -20,6 +20,7 @@ from ionbox.compare.tables import DatasetNames, Side, read_side
 from ionbox_science.errors import InvalidConfig
 
 from tests.client.operating import Command
+from tests.client.table_rows import records_of
 
 
 def side(name: str, *ions: dict[str, Any]) -> Side:
@@ -32,7 +33,7 @@ def side(name: str, *ions: dict[str, Any]) -> Side:
 
 def changes(a: Side, b: Side, **options: Any) -> dict[str, str]:
     rows = compare(a, b, **options).rows
-    return {f"{row.formula}{row.adduct}": row.change for row in rows.itertuples()}
+    return {f"{row['formula']}{row['adduct']}": row["change"] for row in records_of(rows)}
 
 
 def test_ions_are_gained_lost_moved_or_differ_in_scores() -> None:

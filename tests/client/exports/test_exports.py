@@ -13,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import anndata
 import ionbox
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import tifffile
@@ -30,6 +32,7 @@ from ionbox.run import Run
 from ionbox_science.errors import InvalidConfig
 from PIL import Image
 
+from tests.client.ion_images import open_array
 from tests.client.operating import Command
 
 
@@ -41,13 +44,10 @@ def run(results: Path) -> Run:
 @pytest.fixture
 def sparse(results: Path, tmp_path: Path) -> Run:
     """The run as if its first row of pixels had not been measured."""
-    import zarr
-
     copy = shutil.copytree(results, tmp_path / "sparse")
-    group = zarr.open_group(copy / "ion_images.zarr", mode="a")
-    group["mask"][0] = False
-    group["images"][:, :, 0] = 0
-    group["tic"][0] = 0
+    open_array(copy, "mask", "a")[0] = False
+    open_array(copy, "images", "a")[:, :, 0] = 0
+    open_array(copy, "tic", "a")[0] = 0
     return ionbox.open(copy)
 
 
@@ -78,9 +78,9 @@ def test_anndata_is_laid_out_as_by_metaspace_converter(run: Run, tmp_path: Path)
     assert [json.loads(text) for text in table.var["moleculeIds"]] == ions["moleculeIds"].tolist()
     x, y = (table.obs[f"ion_image_pixel_{axis}"].to_numpy() for axis in "xy")
     assert (table.obs["ion_image_shape_y"] == 12).all()
-    for column, ion in enumerate(ions["ion"]):
+    for place, ion in enumerate(ions["ion"]):
         image = run.images.sel(ion=ion, isotope=0).values
-        np.testing.assert_array_equal(table.X[:, column], image[y, x])
+        np.testing.assert_array_equal(table.X[:, place], image[y, x])
     facts = table.uns["metaspace"]
     assert (facts["name"], facts["polarity"]) == ("tissue", "Positive")
     assert facts["image_size"] == {"x": 16, "y": 12}
@@ -194,9 +194,9 @@ def test_few_rows_at_a_time_make_the_same_files(
 def test_untrusted_text_is_inert_in_csv(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = selection.Selection.names
+    names: property = vars(selection.Selection)["names"]
     monkeypatch.setattr(
-        selection.Selection, "names", property(lambda self: ["=1+1", *names.fget(self)[1:]])
+        selection.Selection, "names", property(lambda self: ["=1+1", *names.__get__(self)[1:]])
     )
     monkeypatch.setattr(
         selection.Selection,
@@ -214,11 +214,12 @@ def test_every_image_is_read_once_however_many_rows(
     monkeypatch.setattr(selection, "BLOCK_VALUES", 12 * 16 * 3)
     read: list[str] = []
     block = selection.Selection.block
-    monkeypatch.setattr(
-        selection.Selection,
-        "block",
-        lambda self, ions: (read.extend(ions), block(self, ions))[1],
-    )
+
+    def noted(chosen: selection.Selection, ions: list[str]) -> npt.NDArray[np.floating[Any]]:
+        read.extend(ions)
+        return block(chosen, ions)
+
+    monkeypatch.setattr(selection.Selection, "block", noted)
     export(run, "csv-pixels", tmp_path / "pixels.csv", fdr=0.2)
     assert sorted(read) == sorted(unique_ions(run, 0.2)["ion"])
     stored = run.images.indexes["ion"]

@@ -12,10 +12,11 @@ import pytest
 from ionbox.datasets.outcome import Outcome
 from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
-from ionbox_cloud.run_record import RunStatus
+from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.small_run import DATABASES, SETTINGS
+from tests.client.table_rows import ion_of
 from tests.cloud_builders import database_table, simulate
 
 
@@ -52,7 +53,7 @@ def test_its_run_opens_with_all_that_needs_the_data(inbox: ionbox.Inbox, files: 
     run = inbox.dataset("my section")
     assert (run.name, run.databases, run.config["ppm"]) == ("my section", ["acids"], 4)
     best = run.results().iloc[0]
-    np.testing.assert_array_equal(run.mz_image(best["mz"]), run.isotope_images(*best.name)[0])
+    np.testing.assert_array_equal(run.mz_image(best["mz"]), run.isotope_images(*ion_of(best))[0])
     run.download_to_dir(files / "copy")
     assert (files / "copy" / "tissue.ibd").read_bytes() == (files / "tissue.ibd").read_bytes()
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ionbox
 import pytest
@@ -21,7 +22,11 @@ from tests.client.operating import INBOX, Cloud, raising, refusal
 from tests.client.small_run import DATABASES
 from tests.cloud_builders import simulate
 
-SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000}
+SETTINGS: dict[str, Any] = {
+    "polarity": "positive",
+    "analyzer": "orbitrap",
+    "resolving_power": 140_000,
+}
 
 
 @pytest.fixture
@@ -181,7 +186,7 @@ def test_why_a_run_failed_is_said_in_python(
 class _Changed:
     """Runs with other facts."""
 
-    def __init__(self, runs: Runs, **facts: str) -> None:
+    def __init__(self, runs: Runs, **facts: Any) -> None:
         self._runs, self._facts = runs, facts
 
     def recent(self, last: int) -> list[RunState]:

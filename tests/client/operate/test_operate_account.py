@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, TokenRetrievalError
@@ -142,7 +143,7 @@ class _Broken:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def __getattr__(self, _: str):
+    def __getattr__(self, _: str) -> Callable[..., None]:
         def method(*_: object, **__: object) -> None:
             raise self._error
 

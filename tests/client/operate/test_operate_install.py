@@ -46,7 +46,7 @@ class TestDoctor:
         assert set(verdicts(ended.out).values()) == {"ok"}
         assert "nothing stands in the way" in ended.out
 
-    def test_of_a_new_account_says_what_to_set(self, bootstrapped: Cloud, operate) -> None:
+    def test_of_a_new_account_says_what_to_set(self, bootstrapped: Cloud, operate: Command) -> None:
         set_quotas(bootstrapped, concurrency=10, vcpus=2)
         ended = operate("doctor")
         assert ended.code == 0
@@ -70,7 +70,9 @@ class TestDoctor:
             "--context fargate=false"
         ) in ended.out
 
-    def test_names_the_fargate_quota_that_it_asks_for(self, bootstrapped: Cloud, operate) -> None:
+    def test_names_the_fargate_quota_that_it_asks_for(
+        self, bootstrapped: Cloud, operate: Command
+    ) -> None:
         quotas = bootstrapped.fakes["service-quotas"]
         operate("doctor")
         asked = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
@@ -127,12 +129,12 @@ class TestDoctor:
         assert ended.code == 0
         assert "cannot be read: no permission for GetServiceQuota" in ended.out
 
-    def test_without_credentials_stops_there(self, own_environment: None, operate) -> None:
+    def test_without_credentials_stops_there(self, own_environment: None, operate: Command) -> None:
         ended = operate("doctor", "--region", "eu-central-1")
         assert ended.code == 1
         assert verdicts(ended.out) == {"region": "ok", "credentials": "problem"}
 
-    def test_without_a_region_stops_there(self, own_environment: None, operate) -> None:
+    def test_without_a_region_stops_there(self, own_environment: None, operate: Command) -> None:
         assert verdicts(operate("doctor").out) == {"region": "problem"}
 
     @pytest.mark.parametrize(
@@ -161,14 +163,18 @@ class TestDoctor:
         asked = next(arguments for name, arguments in functions.calls if name == "create_function")
         assert asked["MemorySize"] == 10240
 
-    def test_changes_nothing_unless_asked_to_probe(self, bootstrapped: Cloud, operate) -> None:
+    def test_changes_nothing_unless_asked_to_probe(
+        self, bootstrapped: Cloud, operate: Command
+    ) -> None:
         operate("doctor")
         assert [name for name, _ in bootstrapped.fakes["lambda"].calls] == ["get_account_settings"]
 
 
 class TestDeploy:
     @pytest.fixture
-    def checkout(self, bootstrapped: Cloud, tmp_path: Path, monkeypatch) -> list[list[str]]:
+    def checkout(
+        self, bootstrapped: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> list[list[str]]:
         """A checkout whose `make deploy` installs the pretended stack; the commands it got."""
         for name in ("cdk.json", "Makefile"):
             (tmp_path / name).write_text('{"context": {"default_config": {}}}')
@@ -199,7 +205,7 @@ class TestDeploy:
         assert "datasets go to the bucket the-inbox" in ended.out
 
     def test_asks_and_takes_no_for_an_answer(
-        self, operate: Command, checkout: list[list[str]], monkeypatch
+        self, operate: Command, checkout: list[list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Terminal(io.StringIO):
             def isatty(self) -> bool:
@@ -221,21 +227,30 @@ class TestDeploy:
         assert checkout == []
 
     def test_keeps_the_memory_of_what_is_installed(
-        self, bootstrapped: Cloud, operate: Command, checkout: list[list[str]], monkeypatch
+        self,
+        bootstrapped: Cloud,
+        operate: Command,
+        checkout: list[list[str]],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         bootstrapped.install()
-        done = subprocess.CompletedProcess([], 0)
         seen: list[str] = []
-        run = lambda command, **_: seen.append(command[4]) or done  # noqa: E731
+
+        def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+            seen.append(command[4])
+            return subprocess.CompletedProcess(command, 0)
+
         monkeypatch.setattr(install.deploy, "__defaults__", (run,))
         ended = operate("deploy", "--yes")
         assert ended.code == 0
         assert "-c 'max_lambda_mb=10240'" in seen[0]
 
     def test_that_fails_points_to_the_doctor(
-        self, operate: Command, checkout: list[list[str]], monkeypatch
+        self, operate: Command, checkout: list[list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        run = lambda *_, **__: subprocess.CompletedProcess([], 2)  # noqa: E731
+        def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+            return subprocess.CompletedProcess(command, 2)
+
         monkeypatch.setattr(install.deploy, "__defaults__", (run,))
         ended = operate("deploy", "--yes")
         assert ended.code == 3
@@ -293,12 +308,13 @@ class TestDestroy:
 def test_a_file_s_name_is_never_read_as_markup(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from ionbox import terminal
     from ionbox.cli import show
     from rich.console import Console
 
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
-    monkeypatch.setattr(show.terminal, "console", lambda **_: console)
+    monkeypatch.setattr(terminal, "console", lambda **_: console)
     with show.transfers() as starting:
         starting("x[red].ibd", "uploading", 10)(10)
     assert "x[red].ibd uploading" in shown.getvalue()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from ionbox.account import Account
@@ -15,7 +15,7 @@ from ionbox.cli.submit_command import wait_for_start
 from ionbox.datasets.files import find_dataset
 from ionbox.errors import OperateError
 from ionbox.operate import upload
-from ionbox.operate.executions import Execution
+from ionbox.operate.attempts import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader
 
@@ -115,7 +115,12 @@ class TestAgain:
         assert etag == installed.client("s3").head_object(Bucket=INBOX, Key="brain.imzML")["ETag"]
 
     def test_after_an_interruption_only_the_rest_is_sent(
-        self, installed: Cloud, operate: Command, dataset: Path, database: Path, monkeypatch
+        self,
+        installed: Cloud,
+        operate: Command,
+        dataset: Path,
+        database: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(upload, "PART_BYTES", 5 * MB)
         monkeypatch.setattr(Uploader.__init__, "__defaults__", (5 * MB,))
@@ -323,8 +328,17 @@ class _Executions:
     def recent(self, n: int) -> list[Execution]:
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
 
-    def complete(self, executions: list[Execution]) -> list[Execution]:
+    def complete(self, executions: Sequence[Execution]) -> list[Execution]:
         return list(executions)
+
+    def find(self, name: str) -> NoReturn:
+        raise AssertionError("whoever waits looks at the newest")
+
+    def map_counts(self, execution: Execution) -> NoReturn:
+        raise AssertionError("whoever waits does not count")
+
+    def under_way(self, execution: Execution) -> NoReturn:
+        raise AssertionError("whoever waits does not look inside")
 
 
 NOW = datetime.now(UTC)
@@ -351,11 +365,15 @@ class TestWaiting:
         mine = execution("mine", "running", minutes=0.1)
         assert self.wait([], [other], [mine, other]) == "mine"
 
-    def test_ends_with_the_run_that_has_annotated_the_same_files(self, capsys) -> None:
+    def test_ends_with_the_run_that_has_annotated_the_same_files(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert self.wait([execution("earlier", "succeeded", minutes=-60)]) == "earlier"
         assert "nothing new was started" in capsys.readouterr().out
 
-    def test_goes_on_while_other_runs_take_all_places(self, capsys) -> None:
+    def test_goes_on_while_other_runs_take_all_places(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         busy = [execution("other", "running", key="liver.imzML", minutes=-5)]
         mine = execution("mine", "running", minutes=9)
         assert self.wait(busy, busy, busy, busy, busy, [mine, *busy]) == "mine"
@@ -366,7 +384,7 @@ class TestWaiting:
             self.wait([])
 
     def test_followed_to_the_end_says_how_to_fetch(
-        self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
+        self, installed: Cloud, operate: Command, dataset: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("ionbox.cli.follow.POLL_S", 0.01)
         monkeypatch.setattr("ionbox.cli.submit_command.SKEW", timedelta(days=1))
@@ -377,7 +395,7 @@ class TestWaiting:
         assert "ionbox fetch abc-1 --out brain" in ended.out
 
     def test_a_run_that_failed_has_the_exit_code_of_a_failure(
-        self, installed: Cloud, operate: Command, dataset: Path, monkeypatch
+        self, installed: Cloud, operate: Command, dataset: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("ionbox.cli.submit_command.SKEW", timedelta(days=1))
         broken = dataset.with_name("broken.imzML")

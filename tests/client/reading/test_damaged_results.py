@@ -18,6 +18,7 @@ from ionbox.run import Run
 from ionbox.view.run_reader import RunReader
 from ionbox_cloud.published import SPECTRUM_INDEX
 
+from tests.client.ion_images import read_array, rows_of_ions
 from tests.client.operating import Command
 
 AGAIN = r"; fetch or annotate again$"
@@ -195,12 +196,14 @@ def test_a_lost_overview_is_never_read_as_zeros(damaged: Path, name: str) -> Non
 @pytest.mark.parametrize("sharded", [False, True])
 def test_every_object_of_many_is_missed(damaged: Path, sharded: bool) -> None:
     """Ions two by two in an object, or four by four in shards."""
+    values, names = read_array(damaged), rows_of_ions(damaged)
     group = zarr.open_group(damaged / "ion_images.zarr", mode="a")
-    values, names = group["images"][...], group["images"].attrs["image_of"]
     del group["images"]
     shards = (4, *values.shape[1:]) if sharded else None
-    layout = {"chunks": ((1 if sharded else 2), *values.shape[1:]), "shards": shards}
-    array = group.create_array("images", shape=values.shape, dtype="float32", **layout)
+    chunks_of = ((1 if sharded else 2), *values.shape[1:])
+    array = group.create_array(
+        "images", shape=values.shape, dtype="float32", chunks=chunks_of, shards=shards
+    )
     array[...] = values
     array.attrs["image_of"] = names
     assert len(chunks(damaged)) == -(-len(values) // (4 if sharded else 2))

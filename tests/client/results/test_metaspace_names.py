@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ionbox_science.theory.formulas import read_adduct
 
 from tests import patience
 from tests.client.operating import Command
+from tests.client.table_rows import ion_of, records_of
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +98,17 @@ def test_results_can_be_those_in_the_same_places_as_an_ion(run: Run) -> None:
 
 def test_an_ion_may_be_written_in_every_way(run: Run) -> None:
     best = run.results().iloc[0]
-    formula, adduct = best.name
+    formula, adduct = ion_of(best)
     expected = run.colocalized(best["ion"])
     assert len(expected)
-    for ion in (
+    ways: list[str | tuple[str, str]] = [
         f"[{formula}{adduct}]+",  # as the page shows it
         f"[{formula}{adduct}]⁺",
         f" {formula}{adduct} ",
-        best.name,
+        (formula, adduct),  # as in the index
         (formula, f"[M{adduct}]+"),
-    ):
+    ]
+    for ion in ways:
         pd.testing.assert_frame_equal(run.colocalized(ion), expected)
         assert run.results(coloc_with=ion)["ion"].iloc[0] == best["ion"]
         assert set(run.results(ion=ion)["ion"]) == {best["ion"]}
@@ -142,12 +145,14 @@ def test_names_of_molecules_are_lists_everywhere(run: Run) -> None:
 
 def test_an_ion_may_be_named_by_its_formula_if_it_is_the_only_one(run: Run) -> None:
     ions = run.results().reset_index().groupby("formula")["ion"].unique()
-    (one, *_) = ions[ions.map(len) == 1].items()
-    (several, *_) = ions[ions.map(len) > 1].items()
-    pd.testing.assert_frame_equal(run.results(coloc_with=one[0]), run.results(coloc_with=one[1][0]))
-    pd.testing.assert_frame_equal(run.colocalized(one[0]), run.colocalized(one[1][0]))
-    with pytest.raises(NotInResults, match=rf"{several[0]} has several ions, .*; name one"):
-        run.results(coloc_with=several[0])
+    ions_of = {str(formula): list(names) for formula, names in ions.items()}
+    one = next(formula for formula, names in ions_of.items() if len(names) == 1)
+    several = next(formula for formula, names in ions_of.items() if len(names) > 1)
+    (ion,) = ions_of[one]
+    pd.testing.assert_frame_equal(run.results(coloc_with=one), run.results(coloc_with=ion))
+    pd.testing.assert_frame_equal(run.colocalized(one), run.colocalized(ion))
+    with pytest.raises(NotInResults, match=rf"{several} has several ions, .*; name one"):
+        run.results(coloc_with=several)
 
 
 def test_nothing_is_left_out_unless_asked(with_losses: Run) -> None:
@@ -202,7 +207,7 @@ def test_filters_of_metaspace(run: Run, filters: dict[str, Any], kept: Any) -> N
 
 def test_filters_name_one_ion_formula_or_molecule(run: Run) -> None:
     best = run.results().iloc[0]
-    formula, _ = best.name
+    formula, _ = ion_of(best)
     (name, *_) = best["moleculeNames"]
     assert set(run.results(sumFormula=formula).index.get_level_values("formula")) == {formula}
     assert set(run.results(ion=best["ion"])["ion"]) == {best["ion"]}
@@ -223,7 +228,7 @@ def test_an_unknown_filter_is_named_with_those_there_are(run: Run) -> None:
 def test_annotations_return_metaspaces_fields(run: Run) -> None:
     best = run.results().iloc[0]
     (first, *_) = run.annotations(1, return_vals=("sumFormula", "msmScore", "fdrLevel"))
-    assert first == [best.name[0], best["msm"], best["fdr"]]
+    assert first == [ion_of(best)[0], best["msm"], best["fdr"]]
 
 
 # --- fractions, numbers, names ---
@@ -252,7 +257,8 @@ def test_an_fdr_is_a_fraction(run: Run, tmp_path: Path, fdr: Any, words: str) ->
         with pytest.raises(InvalidConfig, match=words):
             ask(fdr=fdr)
     assert not (tmp_path / "new").exists()
-    assert len(run.results(fdr=np.float32(1))) == len(run.results(fdr=1))
+    single: Any = np.float32(1)  # as good as Python's
+    assert len(run.results(fdr=single)) == len(run.results(fdr=1))
 
 
 def test_an_export_in_percent_is_refused(results: Path, tmp_path: Path, operate: Command) -> None:
@@ -280,9 +286,10 @@ def test_an_ion_without_formula_or_adduct_is_refused(run: Run) -> None:
 
 
 def test_adducts_may_be_written_in_every_way(with_losses: Run) -> None:
-    for row in with_losses.results(fdr=1).drop_duplicates("ion").itertuples():
-        formula, adduct = row.Index
-        parts = {"neutral_loss": row.neutralLoss, "chem_mod": row.chemMod}
+    table = with_losses.results(fdr=1).drop_duplicates("ion").reset_index()
+    for row in records_of(table):
+        formula, adduct = row["formula"], row["adduct"]
+        parts = {"neutral_loss": row["neutralLoss"], "chem_mod": row["chemMod"]}
         ways = ["[M]+", "M+"] if adduct == "[M]+" else [adduct, f"M{adduct}", f"[M{adduct}]+"]
         for way in ways:
             images = with_losses.isotope_images(formula, way, **parts)
@@ -297,40 +304,52 @@ def test_adducts_may_be_written_in_every_way(with_losses: Run) -> None:
 
 def test_arguments_of_another_type_are_refused_in_a_sentence(run: Run) -> None:
     formula, adduct = run.annotations(1)[0]
-    for ask, words in (
-        (lambda: run.results(adduct=5), r"adduct: expected text such as \+H, got 5"),
-        (lambda: run.isotope_images(formula, None), r"adduct: expected text such as \+H, got None"),
-        (lambda: run.isotope_images(5, adduct), "sf: expected text, got 5"),
-        (lambda: run.isotope_images(formula, adduct, neutral_loss=5), "neutral_loss: expected t"),
-        (lambda: run.results(compoundQuery=5), "compoundQuery: expected text, got 5"),
-        (lambda: run.results(mzFilter={"min": "200"}), "mzFilter: 'min' and 'max' are numbers"),
-        (lambda: run.colocalized(formula, n="3"), "n: expected a whole number of 0 .*, got '3'"),
-        (lambda: run.colocalized(formula, n=True), "n: expected a whole number of 0 .*, got True"),
-        (lambda: run.colocalized(formula, n=1e9), r"n: expected a whole number .*, got 1000000000"),
-        (lambda: run.isotope_images(None, None), "sf: expected text, got None"),
-        (lambda: run.results(adduct=["+H"]), r"adduct: expected text such as \+H, got \['\+H'\]"),
-        (lambda: run.results(sumFormula=["C6"]), r"sumFormula: expected text, got \['C6'\]"),
-        (lambda: run.results(mzFilter={"min": True}), "mzFilter: 'min' and 'max' are numbers"),
-        (lambda: run.results(fdr=True), "fdr: expected a fraction from 0 to 1, got True"),
-        (lambda: run.results(fdr="0.1"), "fdr: expected a fraction from 0 to 1, got '0.1'"),
-    ):
+    loose: Any = run  # for whoever has no type checker
+    refused: list[tuple[Callable[[], object], str]] = [
+        (lambda: loose.results(adduct=5), r"adduct: expected text such as \+H, got 5"),
+        (
+            lambda: loose.isotope_images(formula, None),
+            r"adduct: expected text such as \+H, got None",
+        ),
+        (lambda: loose.isotope_images(5, adduct), "sf: expected text, got 5"),
+        (lambda: loose.isotope_images(formula, adduct, neutral_loss=5), "neutral_loss: expected t"),
+        (lambda: loose.results(compoundQuery=5), "compoundQuery: expected text, got 5"),
+        (lambda: loose.results(mzFilter={"min": "200"}), "mzFilter: 'min' and 'max' are numbers"),
+        (lambda: loose.colocalized(formula, n="3"), "n: expected a whole number of 0 .*, got '3'"),
+        (
+            lambda: loose.colocalized(formula, n=True),
+            "n: expected a whole number of 0 .*, got True",
+        ),
+        (
+            lambda: loose.colocalized(formula, n=1e9),
+            r"n: expected a whole number .*, got 1000000000",
+        ),
+        (lambda: loose.isotope_images(None, None), "sf: expected text, got None"),
+        (lambda: loose.results(adduct=["+H"]), r"adduct: expected text such as \+H, got \['\+H'\]"),
+        (lambda: loose.results(sumFormula=["C6"]), r"sumFormula: expected text, got \['C6'\]"),
+        (lambda: loose.results(mzFilter={"min": True}), "mzFilter: 'min' and 'max' are numbers"),
+        (lambda: loose.results(fdr=True), "fdr: expected a fraction from 0 to 1, got True"),
+        (lambda: loose.results(fdr="0.1"), "fdr: expected a fraction from 0 to 1, got '0.1'"),
+    ]
+    for ask, words in refused:
         with pytest.raises(InvalidInput, match=words):
             ask()
 
 
 def test_switches_are_true_or_false(run: Run) -> None:
     formula, adduct = run.annotations(1)[0]
+    loose: Any = run  # for whoever has no type checker
     with pytest.raises(InvalidConfig, match=r"only_first_isotope: expected True or .*, got '-H2O'"):
-        run.isotope_images(formula, adduct, "-H2O")
+        loose.isotope_images(formula, adduct, "-H2O")
     with pytest.raises(InvalidConfig, match="hotspot_clipping: expected True or False, got 1"):
-        run.isotope_images(formula, adduct, hotspot_clipping=1)
+        loose.isotope_images(formula, adduct, hotspot_clipping=1)
     with pytest.raises(InvalidConfig, match="only_first_isotope: expected True or False, got 0"):
-        run.all_annotation_images(only_first_isotope=0)
+        loose.all_annotation_images(only_first_isotope=0)
     for name in ("hasChemMod", "hasNeutralLoss", "include_chem_mods", "include_neutral_losses"):
         with pytest.raises(InvalidConfig, match=f"{name}: expected True or False, got 'no'"):
-            run.results(**{name: "no"})
-        assert run.results(**{name: None}).equals(run.results())
-    assert len(run.isotope_images(formula, adduct, np.True_)) == 1
+            loose.results(**{name: "no"})
+        assert loose.results(**{name: None}).equals(loose.results())
+    assert len(loose.isotope_images(formula, adduct, np.True_)) == 1
 
 
 def test_what_a_run_hands_out_can_be_changed_without_changing_the_run(run: Run) -> None:
@@ -347,20 +366,20 @@ def test_what_a_run_hands_out_can_be_changed_without_changing_the_run(run: Run) 
 
 
 def test_clipped_images_from_0_to_1_reach_1(run: Run) -> None:
-    ion = run.annotations(1)[0]
-    images = run.isotope_images(*ion, scale_intensity=False, hotspot_clipping=True)
+    formula, adduct = run.annotations(1)[0]
+    images = run.isotope_images(formula, adduct, scale_intensity=False, hotspot_clipping=True)
     assert images[0].max() == 1
 
 
 def test_images_may_be_divided_by_another(run: Run) -> None:
-    ion = run.annotations(1)[0]
-    by_name = run.isotope_images(*ion, scale_intensity="TIC")
-    by_image = run.isotope_images(*ion, scale_intensity=run.tic_image())
+    formula, adduct = run.annotations(1)[0]
+    by_name = run.isotope_images(formula, adduct, scale_intensity="TIC")
+    by_image = run.isotope_images(formula, adduct, scale_intensity=run.tic_image())
     np.testing.assert_array_equal(np.stack(list(by_name)), np.stack(list(by_image)))
     with pytest.raises(
         InvalidConfig, match=r"expected an image of \(12, 16\), got one of \(2, 2\)"
     ):
-        run.isotope_images(*ion, scale_intensity=np.ones((2, 2)))
+        run.isotope_images(formula, adduct, scale_intensity=np.ones((2, 2)))
 
 
 # --- the module ---

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import xarray as xr
-import zarr
 from ionbox.errors import NoResults, NotInResults
 from ionbox.reading.image_group import ImageGroup
 from ionbox.run import Run
@@ -23,6 +22,8 @@ from ionbox_cloud.published import COLOCALIZATION
 from ionbox_science.errors import InvalidConfig
 
 from tests import patience
+from tests.client.ion_images import read_array, rows_of_ions
+from tests.client.table_rows import ion_of, records_of
 from tests.oracles.colocalization import cosines
 
 
@@ -43,7 +44,7 @@ def rows(results: Path) -> list[dict[str, str]]:
 
 
 def images_of(results: Path) -> npt.NDArray[np.float32]:
-    return np.asarray(zarr.open_group(results / "ion_images.zarr", mode="r")["images"])
+    return read_array(results)
 
 
 # --- folder and bucket ---
@@ -165,7 +166,8 @@ def test_diagnostics_name_losses_and_modifications(results_with_losses: Path) ->
     assert set(run.results()["ion"]) <= set(targets["ion"])
     annotated = run.results()
     row = annotated[annotated["neutralLoss"] == "-H2O"].iloc[0]
-    images = run.isotope_images(*row.name, neutral_loss="-H2O", chem_mod=row["chemMod"])
+    formula, adduct = ion_of(row)
+    images = run.isotope_images(formula, adduct, neutral_loss="-H2O", chem_mod=row["chemMod"])
     assert images[0].sum() == pytest.approx(row["totalIntensity"], rel=1e-5)
 
 
@@ -187,20 +189,20 @@ def test_isotope_images_are_those_of_the_file(run: Run, results: Path) -> None:
 
 
 def test_images_are_scaled_as_by_metaspaces_client(run: Run) -> None:
-    ion = run.annotations(fdr=1)[0]
-    (raw,) = run.isotope_images(*ion, only_first_isotope=True)
-    (unit,) = run.isotope_images(*ion, only_first_isotope=True, scale_intensity=False)
+    formula, adduct = run.annotations(fdr=1)[0]
+    (raw,) = run.isotope_images(formula, adduct, only_first_isotope=True)
+    (unit,) = run.isotope_images(formula, adduct, only_first_isotope=True, scale_intensity=False)
     np.testing.assert_allclose(unit, raw / raw.max())
     assert unit.max() == 1
-    (tic,) = run.isotope_images(*ion, only_first_isotope=True, scale_intensity="TIC")
+    (tic,) = run.isotope_images(formula, adduct, only_first_isotope=True, scale_intensity="TIC")
     measured = run.tic_image() > 0
     np.testing.assert_allclose(tic[measured], raw[measured] / run.tic_image()[measured], rtol=1e-6)
     assert not tic[~measured].any()
-    (clipped,) = run.isotope_images(*ion, only_first_isotope=True, hotspot_clipping=True)
+    (clipped,) = run.isotope_images(formula, adduct, only_first_isotope=True, hotspot_clipping=True)
     cap = np.quantile(raw[raw > raw.max() / 256], 0.99)
     np.testing.assert_allclose(clipped, np.minimum(raw, cap), rtol=1e-6)
     with pytest.raises(InvalidConfig, match="'sum'; give True, False or 'TIC'"):
-        run.isotope_images(*ion, scale_intensity="sum")  # type: ignore[arg-type]
+        run.isotope_images(formula, adduct, scale_intensity="sum")  # type: ignore[arg-type]
 
 
 def test_an_ion_without_annotation_is_refused_with_what_there_is(run: Run) -> None:
@@ -226,11 +228,14 @@ def test_images_are_read_only_when_looked_at(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ionbox.open(results)
-    read = []
+    read: list[tuple[Any, ...]] = []
     take = ImageGroup.take
-    monkeypatch.setattr(
-        ImageGroup, "take", lambda self, key: (read.append(key), take(self, key))[1]
-    )
+
+    def noted(group: ImageGroup, key: tuple[Any, ...]) -> npt.NDArray[np.float32]:
+        read.append(key)
+        return take(group, key)
+
+    monkeypatch.setattr(ImageGroup, "take", noted)
     chosen = run.images.sel(ion=run.results()["ion"].iloc[0]).isel(isotope=0)
     assert chosen.sizes == {"y": 12, "x": 16}
     assert not read
@@ -285,27 +290,27 @@ def test_isomer_and_isobar_counts_follow_their_definitions(results_with_losses: 
     """Counted here the slow way, from names and the file's own m/z."""
     run = ionbox.open(results_with_losses)
     frame = run.results().reset_index()
-    stored = zarr.open_group(results_with_losses / "ion_images.zarr", mode="r")
-    image: Any = stored["images"].attrs["image_of"]
-    mz, ppm = np.asarray(stored["mz"]), run.config["ppm"]
+    image = rows_of_ions(results_with_losses)
+    mz, ppm = read_array(results_with_losses, "mz"), run.config["ppm"]
     for database, of_database in frame.groupby("database"):
         ions = of_database["ion"].tolist()
-        for ion, row in zip(ions, of_database.itertuples(), strict=True):
+        rows_of_database = records_of(of_database)
+        for ion, row in zip(ions, rows_of_database, strict=True):
             same = [other for other in ions if image[other] == image[ion]]
-            assert row.isomeric_ions_count == len(same) - 1, (database, ion)
+            assert row["isomeric_ions_count"] == len(same) - 1, (database, ion)
             molecules = {
                 name
-                for other in of_database.itertuples()
-                if image[other.ion] == image[ion]
-                for name in other.moleculeIds
+                for other in rows_of_database
+                if image[other["ion"]] == image[ion]
+                for name in other["moleculeIds"]
             }
-            assert row.isomeric_mols_count == len(molecules) - 1, (database, ion)
+            assert row["isomeric_mols_count"] == len(molecules) - 1, (database, ion)
             isobars = [
                 other
                 for other in ions
                 if image[other] != image[ion] and are_isobars(mz[image[ion]], mz[image[other]], ppm)
             ]
-            assert row.isobaric_ions_count == len(isobars), (database, ion)
+            assert row["isobaric_ions_count"] == len(isobars), (database, ion)
     assert (frame["isomeric_ions_count"] > 0).any()
     assert (frame["isomeric_mols_count"] > 0).any()
 
@@ -382,7 +387,7 @@ def test_importing_ionbox_is_cheap(project: Path) -> None:
     done = patience.run([sys.executable, "-c", code])
     assert done.returncode == 0, done.stderr
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = ionbox.nothing  # type: ignore[attr-defined]
+        _ = ionbox.nothing
 
 
 def test_help_imports_no_table_library() -> None:

@@ -195,8 +195,14 @@ def test_no_annotations_make_a_table_with_its_header() -> None:
     assert ",".join(COLUMNS) in write(empty)
 
 
+def counts_of(row: dict[str, object]) -> dict[str, int]:
+    counts = row["counts"]
+    assert isinstance(counts, dict)
+    return counts
+
+
 def test_summary_counts_cumulatively_per_database_and_kind_of_ion() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"fdr": 0.01},
         {"fdr": 0.05},
         {"fdr": 0.3},
@@ -208,7 +214,7 @@ def test_summary_counts_cumulatively_per_database_and_kind_of_ion() -> None:
     )
     rule = IonRule(("+H", "+Na", "[M]+"), neutral_losses=("-H2O",))
     summary = summarise([annotated(rows), empty], rule, (0.05, 0.1, 0.5))
-    assert [(row["ion"], *row["counts"].values()) for row in summary[:6]] == [
+    assert [(row["ion"], *counts_of(row).values()) for row in summary[:6]] == [
         ("M+H", 2, 2, 3, 3),
         ("M+Na", 0, 1, 1, 1),
         ("[M]+", 0, 0, 0, 0),
@@ -216,9 +222,9 @@ def test_summary_counts_cumulatively_per_database_and_kind_of_ion() -> None:
         ("M-H2O+Na", 0, 0, 0, 0),
         ("[M-H2O]+", 0, 0, 0, 1),
     ]
-    assert list(summary[0]["counts"]) == ["0.05", "0.1", "0.5", "all"]
+    assert list(counts_of(summary[0])) == ["0.05", "0.1", "0.5", "all"]
     assert [row["database"] for row in summary] == ["molecules"] * 6 + ["empty"] * 6
-    assert not any(any(row["counts"].values()) for row in summary[6:])
+    assert not any(any(counts_of(row).values()) for row in summary[6:])
 
 
 def test_names_that_a_spreadsheet_would_run_are_guarded() -> None:

@@ -99,7 +99,8 @@ def test_isomers_are_other_ions_of_the_same_ion_formula() -> None:
 def count(mz: list[list[float]], ions: list[str] | None = None, ppm: float = 10.0) -> list[int]:
     masses = np.array(mz)
     names = ions or [f"C{i + 1}" for i in range(len(mz))]
-    return count_isobars(np.array(names), masses, ppm).tolist()
+    counts: list[int] = count_isobars(np.array(names), masses, ppm).tolist()
+    return counts
 
 
 def test_overlapping_first_windows_make_isobars() -> None:

@@ -245,7 +245,7 @@ def test_an_image_of_one_pixel_is_too_little_to_compare(shape: tuple[int, int], 
     answer = explain(AskedIon(GOOD, "+H"), database(of), CONFIG, there.mz_range, measure)
     assert answer.verdict == (
         "C10H18O2+H+ is not annotated with acids: its spatial metric is 0: its first isotope image "
-        "has a single pixel, and nothing to compare it by (spectral 1, spatial 0, chaos 0)"
+        "has a single pixel, and nothing to compare it by (spatial 0, spectral 1, chaos 0)"
     )
     assert answer.findings[0].sentence == "C10H18O2 is in database acids (1 formula)"
 

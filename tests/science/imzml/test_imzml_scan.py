@@ -19,11 +19,11 @@ from ionbox_science.imzml.scan import (
     SIGNED,
     TEXT,
     UNSIGNED,
-    Document,
     match_spectra,
     read_template,
     scan_spectra,
 )
+from ionbox_science.imzml.xml import Document
 
 from tests.imzml_builder import SPECTRA, Pair, build_pair
 from tests.imzml_mutations import mutate
@@ -372,7 +372,8 @@ def assert_matches_like_oracle(source: bytes, max_spectra: int = 10) -> int:
     expected, expected_end = oracle.match_spectra(source, template, max_spectra)
     np.testing.assert_array_equal(values, expected, strict=True)
     assert end == expected_end
-    return values.shape[1]
+    n_spectra: int = values.shape[1]
+    return n_spectra
 
 
 def test_kinds_of_slots() -> None:

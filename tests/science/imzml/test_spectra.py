@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from tests.oracles.peak_sorting import sum_intensity
 def naive_peaks(dataset: Dataset, first: int, stop: int) -> Peaks:
     """One spectrum after the other, in the words of METASPACE's engine."""
     header = dataset.header
-    columns: tuple[list, list, list] = ([], [], [])
+    columns: tuple[list[np.floating[Any]], list[np.generic], list[int]] = ([], [], [])
     for index in range(header.n_spectra)[first:stop]:
         mz, intensity = read_spectrum(header, index, dataset.read_range)
         kept = intensity > 0
@@ -146,7 +147,9 @@ def requests(dataset: Dataset, batch_bytes: int) -> list[tuple[int, int]]:
     return made
 
 
-def many(n: int, size: int = 50) -> tuple[list[npt.NDArray], list[npt.NDArray]]:
+def many(
+    n: int, size: int = 50
+) -> tuple[list[npt.NDArray[np.float64]], list[npt.NDArray[np.float32]]]:
     rng = np.random.default_rng(1)
     mz = [np.sort(rng.uniform(100, 900, size)) for _ in range(n)]
     return mz, [rng.uniform(1, 9, size).astype(np.float32) for _ in range(n)]

@@ -7,9 +7,8 @@ import pytest
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.imzml.spectrum_index import SpectrumReader, pack_index, unpack_index
-from numpy.typing import NDArray
 
-from tests.imzml_builder import build_pair, range_reader
+from tests.imzml_builder import Spectrum, build_pair, range_reader
 
 COORDINATES = [(4, 7), (6, 7), (4, 9), (6, 7)]
 PROCESSED = [
@@ -24,7 +23,7 @@ CONTINUOUS = [([100.0, 200.0, 300.0], list(row)) for row in np.arange(12.0).resh
 @pytest.mark.parametrize(
     ("mode", "spectra"), [("processed", PROCESSED), ("continuous", CONTINUOUS)]
 )
-def test_every_pixel_has_the_peaks_that_were_sorted(mode: str, spectra: list) -> None:
+def test_every_pixel_has_the_peaks_that_were_sorted(mode: str, spectra: list[Spectrum]) -> None:
     pair = build_pair(spectra, COORDINATES, mode=mode)
     header = read_header(pair.imzml.encode(), "a.imzML")
     read_range = range_reader(pair.ibd)
@@ -37,7 +36,7 @@ def test_every_pixel_has_the_peaks_that_were_sorted(mode: str, spectra: list) ->
             mz, intensity = reader.read(x, y)
             np.testing.assert_array_equal(mz, peaks.mz[here])
             np.testing.assert_array_equal(intensity, peaks.intensity[here])
-            assert (mz.dtype, intensity.dtype) == (np.float64, np.float32)
+            assert (mz.dtype, intensity.dtype) == (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def test_a_pixel_outside_has_no_spectra() -> None:
@@ -52,7 +51,7 @@ def test_a_pixel_outside_has_no_spectra() -> None:
     ("mode", "spectra", "n"), [("processed", PROCESSED, 1), ("continuous", CONTINUOUS, 1)]
 )
 def test_a_spectrum_is_one_read_and_a_shared_axis_is_read_once(
-    mode: str, spectra: list, n: int
+    mode: str, spectra: list[Spectrum], n: int
 ) -> None:
     pair = build_pair(spectra, COORDINATES, mode=mode)
     reads: list[int] = []
@@ -74,8 +73,4 @@ def test_a_stored_index_is_the_header_and_small() -> None:
     packed, again = pack_index(header), unpack_index(pack_index(header))
     for name, array in header.to_arrays().items():
         np.testing.assert_array_equal(again.to_arrays()[name], array)
-    assert len(set(_tail(packed["mz_offset"]))) == 1
-
-
-def _tail(values: NDArray[np.int64]) -> list[int]:
-    return values[1:].tolist()
+    assert len(set(packed["mz_offset"][1:].tolist())) == 1

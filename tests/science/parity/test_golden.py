@@ -18,7 +18,7 @@ from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import ORBITRAP, annotate
-from tests.golden import make
+from tests.golden import planted
 
 DECOY_RULES: dict[FdrMethod, DecoyRule] = {
     "metaspace-v1": "per-target-ion",
@@ -28,7 +28,7 @@ DECOY_RULES: dict[FdrMethod, DecoyRule] = {
 
 @pytest.fixture(scope="module")
 def small_values() -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((make.GOLDEN / "small_values.json").read_text("utf-8"))
+    value: dict[str, Any] = json.loads((planted.GOLDEN / "small_values.json").read_text("utf-8"))
     return value
 
 
@@ -83,7 +83,7 @@ def test_labelled_ions(small_values: dict[str, Any]) -> None:
 
 
 def test_isotope_patterns_of_the_engine() -> None:
-    rows = make.read_rows("isotope_patterns.csv")
+    rows = planted.read_rows("isotope_patterns.csv")
     assert len(rows) == 40
     mz, intensity = generate_patterns([row["ion_formula"] for row in rows], ORBITRAP)
     for row, ours_mz, ours_intensity in zip(rows, mz, intensity, strict=True):
@@ -95,8 +95,8 @@ def test_isotope_patterns_of_the_engine() -> None:
 
 @pytest.mark.parametrize("rule", ["per-formula", "per-target-ion"])
 def test_decoys_of_the_engine(rule: DecoyRule) -> None:
-    value = json.loads((make.GOLDEN / "decoys.json").read_text("utf-8"))
-    table = build_ions(["C2H6O", "C6H12O6", "C9H8O4"], IonRule(make.ADDUCTS, decoy_rule=rule))
+    value = json.loads((planted.GOLDEN / "decoys.json").read_text("utf-8"))
+    table = build_ions(["C2H6O", "C6H12O6", "C9H8O4"], IonRule(planted.ADDUCTS, decoy_rule=rule))
     ours = table.modifiers[table.decoy_modifier[:2]]
     theirs = [[draw.split() for draw in formula] for formula in value["draws"][rule]]
     assert ours.tolist() == theirs
@@ -105,11 +105,11 @@ def test_decoys_of_the_engine(rule: DecoyRule) -> None:
 @pytest.mark.parametrize("method", FDR_METHODS)
 def test_annotations_of_a_made_up_dataset(method: FdrMethod) -> None:
     expected = [
-        row for row in make.read_rows("expected_annotations.csv") if row["method"] == method
+        row for row in planted.read_rows("expected_annotations.csv") if row["method"] == method
     ]
     assert len(expected) == 21
-    rule = IonRule(make.ADDUCTS, n_decoys=make.N_DECOYS, decoy_rule=DECOY_RULES[method])
-    ours = annotate(make.read_planted(), make.FORMULAS, rule, method=method).annotations
+    rule = IonRule(planted.ADDUCTS, n_decoys=planted.N_DECOYS, decoy_rule=DECOY_RULES[method])
+    ours = annotate(planted.read_planted(), planted.FORMULAS, rule, method=method).annotations
     order = np.lexsort((ours.adduct, ours.formula))
     ours = ours.take(order)
     assert list(zip(ours.formula.tolist(), ours.adduct.tolist(), strict=True)) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from ionbox.simulation.simulate import simulate_dataset
 from ionbox_science.annotation.annotations import collect_annotations, rank_targets
 from ionbox_science.annotation.table import AnnotatedDatabase, write_annotations
 from ionbox_science.imzml.header import ImzmlHeader, read_header
+from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
-from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.theory.databases import parse_database
@@ -29,6 +31,7 @@ from tests.oracles import scores as oracle_scores
 
 MODEL = IsotopeModel("orbitrap", sigma_from_resolving_power("orbitrap", 140_000))
 MOLECULES = enumerate_lipids()[::14]
+Score = Callable[[Peaks, Patterns, Grid, ImageOptions, tuple[float, float]], IonScores]
 RULE = IonRule(("+H", "+Na"), n_decoys=5)
 
 
@@ -57,7 +60,7 @@ def annotate(dataset: tuple[ImzmlHeader, bytes], method: FdrMethod, *, with_kern
     if with_kernels:
         peaks = sort_in_memory(header, read_range).peaks
         mz, intensity = generate_patterns_of(table.compositions(everything), MODEL, str)
-        score = score_ions
+        score: Score = score_ions
     else:
         peaks, _ = oracle_sort.sort_spectra(header, read_range)
         mz, intensity = oracle_patterns.generate_patterns_with_cpymspec(

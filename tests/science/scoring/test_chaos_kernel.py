@@ -41,7 +41,8 @@ def noisy_images(seed: int, filled: float, shape: tuple[int, int, int] = (8, 40,
 def smooth_images(seed: int, n_values: int) -> Image:
     noise = ndimage.gaussian_filter(noisy_images(seed, 1.0), (0, 2, 2))
     steps = np.floor(n_values * (noise - noise.min()) / np.ptp(noise))
-    return steps.astype(np.float32)
+    images: Image = steps.astype(np.float32)
+    return images
 
 
 any_images = stn.arrays(

@@ -53,7 +53,8 @@ def test_images_hold_every_peak_of_their_window_and_no_other(
     images = extract_images(peaks, windows, GRID)
     assert images.dtype == np.float32
     for ion, peak in np.ndindex(pattern_mz.shape):
-        expected, n_found = obvious.draw_image(peaks, pattern_mz[ion, peak], ppm, GRID.mask)
+        mz = float(pattern_mz[ion, peak])
+        expected, n_found = obvious.draw_image(peaks, mz, ppm, GRID.mask)
         assert windows.n_found[ion, peak] == n_found
         np.testing.assert_array_equal(images[ion, peak], expected)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +47,7 @@ def test_windows_equal_numpy(search: tuple[np.ndarray, np.ndarray, float]) -> No
 @pytest.mark.parametrize(("n_rows", "n_ions"), [(200_000, 3000), (500, 20_000), (100_000, 7)])
 @pytest.mark.parametrize("ppm", [0.0, 3.0, 3000.0])
 def test_windows_equal_numpy_at_all_densities(
-    dtype: type, n_rows: int, n_ions: int, ppm: float
+    dtype: type[np.floating[Any]], n_rows: int, n_ions: int, ppm: float
 ) -> None:
     rng = np.random.default_rng(n_rows)
     mz = np.sort(rng.choice(rng.uniform(80, 1000, n_rows // 2), n_rows)).astype(dtype)

@@ -222,7 +222,8 @@ def test_metrics_stay_between_zero_and_one(seed: int) -> None:
         random.integers(0, 30, n_peaks),
     )
     data = Dataset(peaks, build_grid(5, 6))
-    ours = score(data, build_patterns(random.integers(1000, 1030, (10, 4)) / 10))
+    pattern_mz = random.integers(1000, 1030, (10, 4)) / 10
+    ours = score(data, build_patterns(pattern_mz.tolist()))
     for name in ("chaos", "spatial", "spectral", "msm"):
         values = getattr(ours, name)
         assert ((values >= 0) & (values <= 1)).all(), name

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -22,7 +23,7 @@ from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting import disk_sorting
 from ionbox_science.sorting.disk_sorting import sort_on_disk
-from ionbox_science.sorting.peak_sorting import sort_in_memory
+from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_open_span
 from ionbox_science.sorting.segments import cut_segments, encode_segment
 
 from tests import large_ibd, patience
@@ -45,7 +46,8 @@ def only_peaks_count() -> Iterator[None]:
     """Take no memory for anything but peaks, so that little memory makes many spans."""
     names = [name for name in vars(disk_sorting) if name.endswith("_BYTES") and name[0] == "_"]
     assert len(names) == 5
-    with mock.patch.multiple(disk_sorting, **dict.fromkeys(names, 0)):
+    nothing: dict[str, Any] = dict.fromkeys(names, 0)
+    with mock.patch.multiple(disk_sorting, **nothing):
         yield
 
 
@@ -53,7 +55,7 @@ def only_peaks_count() -> Iterator[None]:
 class ReadBy(Dataset):
     """A dataset whose ibd is read in another way."""
 
-    reader: Callable[[int, int], bytes] = bytes
+    reader: Callable[[int, int], bytes]
 
     def read_range(self, offset: int, length: int) -> bytes:
         return self.reader(offset, length)
@@ -66,14 +68,25 @@ def sort_at_once(dataset: Dataset, bounds: Bounds) -> tuple[list[bytes], bytes]:
 
 
 def sort_in(
-    dataset: Dataset, bounds: Bounds, memory_bytes: int, folder: Path, n_threads: int = 1
+    dataset: Dataset,
+    bounds: Bounds,
+    memory_bytes: int,
+    folder: Path,
+    n_threads: int = 1,
+    before: Callable[[int], None] = lambda index: None,
 ) -> tuple[list[bytes], bytes]:
+    """Sort into segments as they are stored; ``before`` each is kept, it is told which."""
     segments = Segments()
+
+    def write_segment(index: int, peaks: Peaks) -> None:
+        before(index)
+        segments.write(index, peaks)
+
     tic = sort_on_disk(
         dataset.header,
         dataset.read_range,
         bounds,
-        segments.write,
+        write_segment,
         memory_bytes=memory_bytes,
         folder=folder,
         n_threads=n_threads,
@@ -132,9 +145,7 @@ def ten_runs(*, share_mz: bool = False, gaps: list[int] | None = None) -> tuple[
 def counted_spans() -> Iterator[list[slice]]:
     """Note which spectra are sorted together."""
     spans: list[slice] = []
-    with mock.patch.object(
-        disk_sorting, "sort_open_span", wraps=disk_sorting.sort_open_span
-    ) as sort:
+    with mock.patch.object(disk_sorting, "sort_open_span", wraps=sort_open_span) as sort:
         yield spans
         spans.extend(call.args[1] for call in sort.call_args_list)
 
@@ -202,16 +213,13 @@ def test_what_lies_far_apart_is_read_again_rather_than_kept(tmp_path: Path) -> N
 
 def test_a_segments_file_is_removed_before_the_segment_is_written(tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs()
-    n_files = []
+    n_files: list[int] = []
+
+    def count_files(index: int) -> None:
+        n_files.append(len(list(tmp_path.iterdir())))
+
     with only_peaks_count():
-        sort_on_disk(
-            dataset.header,
-            dataset.read_range,
-            EIGHTY,
-            lambda index, peaks: n_files.append(len(list(tmp_path.iterdir()))),
-            memory_bytes=memory_bytes,
-            folder=tmp_path,
-        )
+        sort_in(dataset, EIGHTY, memory_bytes, tmp_path, before=count_files)
     assert n_files == list(reversed(range(80)))
 
 
@@ -255,26 +263,19 @@ def test_an_ibd_that_ends_early_is_refused_and_leaves_no_files(tmp_path: Path) -
 def test_a_segment_that_cannot_be_written_leaves_no_files(tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs()
 
-    def write_segment(index: int, peaks: Peaks) -> None:
+    def refuse_third(index: int) -> None:
         if index == 3:
             raise OSError("the bucket is gone")
 
     with only_peaks_count(), pytest.raises(OSError, match="the bucket is gone"):
-        sort_on_disk(
-            dataset.header,
-            dataset.read_range,
-            EIGHTY,
-            write_segment,
-            memory_bytes=memory_bytes,
-            folder=tmp_path,
-        )
+        sort_in(dataset, EIGHTY, memory_bytes, tmp_path, before=refuse_third)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_was_shortened_is_noticed(tmp_path: Path) -> None:
     dataset, memory_bytes = ten_runs()
 
-    def write_segment(index: int, peaks: Peaks) -> None:
+    def shorten(index: int) -> None:
         with next(tmp_path.glob("*44.spans")).open("r+b") as file:
             file.truncate(100)
 
@@ -282,14 +283,7 @@ def test_a_file_that_was_shortened_is_noticed(tmp_path: Path) -> None:
         only_peaks_count(),
         pytest.raises(OSError, match=r"44.spans has 100 bytes, not the \d+ that"),
     ):
-        sort_on_disk(
-            dataset.header,
-            dataset.read_range,
-            EIGHTY,
-            write_segment,
-            memory_bytes=memory_bytes,
-            folder=tmp_path,
-        )
+        sort_in(dataset, EIGHTY, memory_bytes, tmp_path, before=shorten)
     assert not list(tmp_path.iterdir())
 
 

@@ -102,14 +102,16 @@ def test_noisy_ions_are_sorted_as_numpy_does(
 # --- what large datasets have ---------------------------------------------------------------------
 
 
-def spread_over_spectra(mz: npt.NDArray, n_spectra: int, *, ascending: bool = True) -> Dataset:
+def spread_over_spectra(
+    mz: npt.NDArray[np.float64], n_spectra: int, *, ascending: bool = True
+) -> Dataset:
     rng = np.random.default_rng(5)
     pieces = np.array_split(mz, n_spectra)
     pieces = [np.sort(piece) for piece in pieces] if ascending else pieces
     return lay_out(pieces, [rng.random(len(piece)).astype("<f4") for piece in pieces])
 
 
-def large_mz() -> dict[str, npt.NDArray]:
+def large_mz() -> dict[str, npt.NDArray[np.float64]]:
     rng = np.random.default_rng(6)
     ulp = np.spacing(500.0)
     return {
@@ -287,7 +289,7 @@ def assert_refused_as_changed(dataset: Dataset, after: int, other: bytes) -> Non
 @pytest.mark.parametrize("intensity", [0.0, 1.0])
 @pytest.mark.parametrize("mz", [np.array([300.0]), np.array([700.0]), np.array([900.0, np.nan])])
 def test_peaks_that_change_between_the_passes_are_refused(
-    mz: npt.NDArray, intensity: float
+    mz: npt.NDArray[np.float64], intensity: float
 ) -> None:
     """More peaks than counted in a bucket, fewer, or where none was: nothing is overwritten."""
     before, size = np.array([100.0, 300.0, 500.0, 700.0] * 50), 200

@@ -20,14 +20,15 @@ FEW = st.integers(0, 5).map(lambda i: 100 + i / 8)
 MZ = [st.floats(50, 2000), FEW, st.sampled_from(ODD_MZ)]
 
 
-def number_spans(mz: Sequence[npt.NDArray], dtype: str) -> list[Peaks]:
+def number_spans(mz: Sequence[npt.NDArray[np.float64]], dtype: str) -> list[Peaks]:
     """Make sorted spans whose peaks can be told apart, by pixel and intensity."""
     spans, n = [], 0
     with np.errstate(over="ignore", under="ignore"):
         for values in mz:
             number = np.arange(n, n + len(values))
             n += len(values)
-            peaks = Peaks(values.astype(dtype), number.astype("f4") / 7, number.astype("u4"))
+            intensity = number.astype(np.float32) / np.float32(7)
+            peaks = Peaks(values.astype(dtype), intensity, number.astype(np.uint32))
             spans.append(oracle.sort_peaks(peaks))
     return spans
 
@@ -55,7 +56,7 @@ def test_small_runs_are_merged_as_numpy_sorts(
     assert_merged_as_numpy_does(number_spans(list(map(np.array, spans)), dtype), n_threads)
 
 
-def large_mz() -> dict[str, npt.NDArray]:
+def large_mz() -> dict[str, npt.NDArray[np.float64]]:
     rng = np.random.default_rng(3)
     ulp = np.spacing(500.0)
     return {
@@ -91,11 +92,14 @@ def test_runs_one_after_the_other_in_mz_are_joined() -> None:
 
 def test_nothing_is_merged_to_nothing() -> None:
     merged = merge_spans([])
-    assert (len(merged), merged.mz.dtype) == (0, np.float64)
+    assert (len(merged), merged.mz.dtype) == (0, np.dtype(np.float64))
     empty = build_peaks([], dtype=np.float32)
     merged = merge_spans([empty, empty])
-    assert (len(merged), merged.mz.dtype) == (0, np.float32)
-    assert (merged.intensity.dtype, merged.pixel.dtype) == (np.float32, np.uint32)
+    assert (len(merged), merged.mz.dtype) == (0, np.dtype(np.float32))
+    assert (merged.intensity.dtype, merged.pixel.dtype) == (
+        np.dtype(np.float32),
+        np.dtype(np.uint32),
+    )
 
 
 def test_one_run_with_peaks_is_not_copied() -> None:

@@ -68,7 +68,7 @@ def hmdb_ions(reference: Path) -> list[str]:
     formulas = [line.split("\t")[2] for line in lines]
     adducts = [f"+{element}" for element in ELEMENTS] + ["+H", "+Na", "+K", "-H", "+Cl", "+NH4"] * 6
     sample = random.Random(20)
-    ions = []
+    ions: list[str] = []
     while len(ions) < 300:
         try:
             ions.append(build_ion_formula(sample.choice(formulas), sample.choice(adducts)))

@@ -1,7 +1,7 @@
 """What every call writes down about itself; costs and progress are made from it.
 
 `ionbox_cloud.handlers.run_step` writes a record when a step has succeeded;
-`ionbox_cloud.run_totals` adds them up for ``run.json`` and ``status.json``.
+`ionbox_cloud.records.run_totals` adds them up for ``run.json`` and ``status.json``.
 """
 
 from __future__ import annotations

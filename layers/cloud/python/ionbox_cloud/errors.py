@@ -64,7 +64,8 @@ class AccessDenied(StorageError, InternalError):  # noqa: N818
 class InvalidMessage(InternalError):  # noqa: N818
     """A message or record lacks a field, has one too many or of the wrong type; or a variable does.
 
-    Variables are those of the environment: missing, or not what `ionbox_cloud.settings` can read.
+    Variables are those of the environment: missing, or not what `ionbox_cloud.environment` can
+    read.
     """
 
 

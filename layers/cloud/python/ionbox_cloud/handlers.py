@@ -1,9 +1,9 @@
 """What every handler does around its one step: parse the message, log, measure, answer.
 
 `state_handler` makes the Lambda handler of a state, `event_handler` that of an event AWS sends
-outside the state machine; the Fargate task (`ionbox_cloud.task_token`) uses `run_step`, too. What a
-step raises goes on to Lambda, which reports the name of its class: the state machine's Retry and
-Catch go by that.
+outside the state machine; the Fargate task (`ionbox_cloud.fargate_task`) uses `run_step`, too.
+What a step raises goes on to Lambda, which reports the name of its class: the state machine's Retry
+and Catch go by that.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
+from ionbox_cloud.environment import StoresEnvironment
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
-from ionbox_cloud.settings import Settings
 from ionbox_cloud.store import Stores, open_stores
 
 In = TypeVar("In", bound=Message)
@@ -38,17 +38,17 @@ Event = TypeVar("Event", bound=DictWrapper)
 
 
 class FromEnvironment(Protocol):
-    """Settings that a function reads from its environment (`ionbox_cloud.settings`)."""
+    """What a function reads from its environment (`ionbox_cloud.environment`)."""
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the settings, read from the environment of this process."""
+        """Read it from the environment of this process."""
         ...
 
 
-HandlerSettings = TypeVar("HandlerSettings", bound=FromEnvironment)
+HandlerEnvironment = TypeVar("HandlerEnvironment", bound=FromEnvironment)
 
-EventStep = Callable[[Event, HandlerSettings], None]
+EventStep = Callable[[Event, HandlerEnvironment], None]
 
 
 def state_handler(
@@ -112,7 +112,7 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
         run_id=getattr(message, "run_id", None),
         item=getattr(message, "item", None),
     )
-    stores = open_stores(Settings.from_environment())
+    stores = open_stores(StoresEnvironment.from_environment())
     _forget_peak_memory()
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
@@ -137,8 +137,13 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
 
 
 def event_handler(
-    name: str, event_type: type[Event], settings_type: type[HandlerSettings], detail_type: str = ""
-) -> Callable[[EventStep[Event, HandlerSettings]], Callable[[dict[str, Any], Any], dict[str, Any]]]:
+    name: str,
+    event_type: type[Event],
+    environment_type: type[HandlerEnvironment],
+    detail_type: str = "",
+) -> Callable[
+    [EventStep[Event, HandlerEnvironment]], Callable[[dict[str, Any], Any], dict[str, Any]]
+]:
     """Make a Lambda handler of an event that AWS sends, outside the state machine.
 
     Parameters
@@ -147,7 +152,7 @@ def event_handler(
         Name of the function.
     event_type : type
         Powertools' class of the event.
-    settings_type : type
+    environment_type : type
         What the function needs to know from its environment.
     detail_type : str
         What an event of EventBridge says it is; empty for messages of a queue.
@@ -160,7 +165,7 @@ def event_handler(
     """
 
     def decorate(
-        step: EventStep[Event, HandlerSettings],
+        step: EventStep[Event, HandlerEnvironment],
     ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
         @functools.wraps(step)
         def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -170,9 +175,9 @@ def event_handler(
             )
             if not expected:
                 raise InvalidMessage(f"{name}: no {detail_type or 'messages of a queue'}: {event}")
-            settings = settings_type.from_environment()
+            environment = environment_type.from_environment()
             try:
-                step(event_type(event), settings)
+                step(event_type(event), environment)
             except Exception:
                 # nobody waits for an answer: the log is where an operator finds the event
                 logger.exception("failed", extra={"event": event})

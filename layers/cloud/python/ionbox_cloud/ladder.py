@@ -11,7 +11,7 @@ import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ionbox_cloud.settings import RUNGS_VARIABLE, read_json_setting
+from ionbox_cloud.environment import RUNGS_VARIABLE, read_json_variable
 
 OUT_OF_MEMORY = frozenset(
     {"Runtime.OutOfMemory", "Runtime.ExitError", "MemoryError", "Lambda.Unknown"}
@@ -43,7 +43,7 @@ class Ladder:
         InvalidMessage
             If the variable is not set, or is not JSON.
         """
-        table = read_json_setting(RUNGS_VARIABLE)
+        table = read_json_variable(RUNGS_VARIABLE)
         return cls({state: tuple(rungs) for state, rungs in table.items()})
 
     def start_rung(self, state: str, memory_mb: int) -> int:

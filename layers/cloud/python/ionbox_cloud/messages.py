@@ -8,6 +8,7 @@ items together are more: they lie in an object, and its key travels (`ItemList`)
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,7 +141,7 @@ class ItemList(Message):
 
 
 @dataclass(frozen=True)
-class MapItem(Message):
+class MapItem(Message, abc.ABC):
     """Base of the items of Maps: what one call is to do, and what shows that it was done.
 
     Ranges of items are from ``start`` to ``stop``, without ``stop``.
@@ -164,9 +165,9 @@ class MapItem(Message):
     output_key: str
     memory_mb: int = field(kw_only=True)
 
+    @abc.abstractmethod
     def describe(self) -> str:
         """Say in words what the item is, for messages about its failure."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

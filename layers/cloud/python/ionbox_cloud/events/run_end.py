@@ -23,9 +23,9 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.published import RECORD
+from ionbox_cloud.records.run_record import RunRecord, RunStatus
+from ionbox_cloud.records.run_totals import write_status
 from ionbox_cloud.run_plan import RunPlan, read_plan
-from ionbox_cloud.run_record import RunRecord, RunStatus
-from ionbox_cloud.run_totals import write_status
 from ionbox_cloud.store import Store, Stores
 
 DETAIL_TYPE = "ionbox run ended"

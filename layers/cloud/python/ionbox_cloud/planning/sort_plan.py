@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
+from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_json_variable
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
@@ -26,7 +27,6 @@ from ionbox_cloud.planning.work_items import (
     span_memory_mb,
 )
 from ionbox_cloud.run_plan import SortPlan
-from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
 
 PEAKS_PER_SPAN = 24_000_000
 """Peaks of a span of spectra that one call sorts (300 to 400 MB)."""
@@ -63,7 +63,7 @@ def read_sort_task() -> SortTask | None:
     InvalidMessage
         If the variable is not set, or is neither null nor a size.
     """
-    value = read_json_setting(SORT_TASK_VARIABLE)
+    value = read_json_variable(SORT_TASK_VARIABLE)
     return None if value is None else SortTask.from_json(value)
 
 

@@ -1,9 +1,16 @@
 """The page that people look at: one HTML file with its style, its modules and its data in it.
 
 The sources are in ``page/``: ``page.html``, ``page.css`` (and what a page adds to it, under the
-name of its first module) and ES modules in ``js/``. There is no build step: the modules are put one
-after the other here, each a function that returns its exports, so that the file also works from
-disk, where browsers load no modules.
+name of its first module) and ES modules in ``js/``::
+
+    js/report.js, viewer.js   what starts the two pages; app.js, which both start
+    js/drawing/               elements, numbers as text, charts, images: know nothing of a run
+    js/sources/               where a page's data comes from
+    js/panels/                the parts of the report
+    js/extensions/            what the viewer adds, because it can ask for data
+
+There is no build step: the modules are put one after the other here, each a function that returns
+its exports, so that the file also works from disk, where browsers load no modules.
 """
 
 from __future__ import annotations
@@ -13,12 +20,13 @@ import functools
 import hashlib
 import html
 import json
+import posixpath
 import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/(?:\w+/)?)(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*$|</?script|<!--", re.MULTILINE | re.IGNORECASE)
 _UNSAFE = re.compile("[<>&]")  # with these, text could end the element that holds it
@@ -91,33 +99,39 @@ def bundle_modules(entry: str) -> str:
     ------
     ValueError
         If a module says something that is not understood here: imports must be
-        ``import { names } from "./module.js";``, exports must be declarations, and modules must not
-        import each other in a circle.
+        ``import { names } from "./module.js";`` or ``"../folder/module.js"``, exports must be
+        declarations, modules of two folders must not have one name, and none may import each other
+        in a circle.
     """
     scripts: dict[str, str] = {}
     _add_module(entry, scripts, ())
     return "\n".join(['"use strict";', *scripts.values()]) + "\n"
 
 
-def _add_module(name: str, scripts: dict[str, str], importers: tuple[str, ...]) -> None:
-    if name in importers:
-        raise ValueError(f"page modules import each other: {' → '.join((*importers, name))}")
-    if name in scripts:
+def _add_module(path: str, scripts: dict[str, str], importers: tuple[str, ...]) -> None:
+    """Add a module, after what it imports, unless it is there; ``scripts`` is by path."""
+    if path in importers:
+        raise ValueError(f"page modules import each other: {' → '.join((*importers, path))}")
+    if path in scripts:
         return
-    source = read_part(f"js/{name}.js")
-    for _, imported in _IMPORT.findall(source):
-        _add_module(imported, scripts, (*importers, name))
+    folder, name = posixpath.split(path)
+    source = read_part(f"js/{path}.js")
+    for _, where, imported in _IMPORT.findall(source):
+        below = posixpath.normpath(posixpath.join(folder, where, imported))
+        _add_module(below, scripts, (*importers, path))
+    if name in map(posixpath.basename, scripts):
+        raise ValueError(f"page/js/{path}.js: another module has its name")
     exports = ", ".join(_EXPORT.findall(source))
     body = _EXPORT.sub("", _IMPORT.sub(_take, source))
     if other := _OTHER.search(body):
-        raise ValueError(f"page/js/{name}.js: cannot be put into a page: {other[0]}")
-    scripts[name] = f"const {name}$ = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();"
+        raise ValueError(f"page/js/{path}.js: cannot be put into a page: {other[0]}")
+    scripts[path] = f"const {name}$ = (() => {{\n{body}\nreturn {{ {exports} }};\n}})();"
 
 
 def _take(found: re.Match[str]) -> str:
     """Turn an import into the taking of names from what a module returned."""
     names = ", ".join(name.strip().replace(" as ", ": ") for name in found[1].split(","))
-    return f"const {{ {names} }} = {found[2]}$;\n"
+    return f"const {{ {names} }} = {found[3]}$;\n"
 
 
 def _fill(text: str, **values: str) -> str:

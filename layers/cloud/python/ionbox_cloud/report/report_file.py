@@ -19,14 +19,18 @@ from ionbox_science.annotation.quality import fdr_curve
 
 from ionbox_cloud import keys
 from ionbox_cloud.published import COLOCALIZATION, REPORT
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages, open_images
+
+DATA_VERSION = 1
+"""Of the data in the page. A report has the page that fits them; the viewer shows the data of any
+report in its own page, and says so where they are newer."""
 
 MAX_BYTES = 25_000_000
 """Size of a report, at most. Images that do not fit stay outside; those of annotations up to
@@ -37,7 +41,6 @@ GOOD_FDR = 0.1
 
 _MAX_TABLE_BYTES = 10_000_000  # so that images always have room, however many the annotations
 MAX_TIC_BYTES = 5_000_000  # a larger one is left out
-_SCHEMA_VERSION = 1  # of the data in the page, for programs that read it
 
 _RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
 
@@ -195,7 +198,7 @@ def _describe_run(
     shared = {name: value for name, value in said.items() if name != "sources"}
     return {
         **shared,
-        "version": _SCHEMA_VERSION,
+        "version": DATA_VERSION,
         "dataset": {
             **said["dataset"],
             "pixelSize": said["dataset"]["pixel_size_um"],

@@ -37,6 +37,9 @@ from ionbox_science.theory.isotope_patterns import generate_patterns
 METRICS = ("spectral", "spatial", "chaos")
 """In the order in which they are computed: a decoy's next one only if the last is not zero."""
 
+_AS_IN_TABLE = ("spatial", "spectral", "chaos")
+"""In the order of the columns of ``annotations.csv``."""
+
 _MEANINGS = {
     "spectral": "the intensities of its isotope images do not follow the theoretical pattern",
     "spatial": "its isotope images do not look like the first one",
@@ -232,7 +235,7 @@ class _Inquiry:
 
     def _judge_metrics(self, known: Explanation, scores: IonScores, *, looked_for: bool) -> None:
         metrics = known.metrics
-        listed = ", ".join(f"{name} {metrics[name]:.3g}" for name in METRICS)
+        listed = ", ".join(f"{name} {metrics[name]:.3g}" for name in _AS_IN_TABLE)
         zero = next((name for name in METRICS if metrics[name] == 0), None)
         if zero is not None:
             lone = scores.max_intensity[0, 0] == scores.total_intensity[0, 0]

@@ -24,12 +24,12 @@
 // Measured for tests: performance entries "ionbox:interactive" (mark) and "ionbox:selection"
 // (measure: from a selection to its image on the canvas).
 
-import { el, isolated, panel } from "./dom.js";
-import { drawAnnotations } from "./annotations_panel.js";
-import { drawIon } from "./ion_panel.js";
-import { drawQuality } from "./quality_panel.js";
-import { drawRun, headLine } from "./run_panel.js";
-import { counted } from "./format.js";
+import { el, isolated, panel } from "./drawing/dom.js";
+import { drawAnnotations } from "./panels/annotations_panel.js";
+import { drawIon } from "./panels/ion_panel.js";
+import { drawQuality } from "./panels/quality_panel.js";
+import { drawRun, headLine } from "./panels/run_panel.js";
+import { counted } from "./drawing/format.js";
 
 class App {
   constructor(source, run) {

@@ -1,6 +1,6 @@
 // Entry of report.html.
 
 import { start } from "./app.js";
-import { EmbeddedSource } from "./embedded.js";
+import { EmbeddedSource } from "./sources/embedded.js";
 
 start(() => new EmbeddedSource());

@@ -1,12 +1,12 @@
 // Entry of the page that “ionbox view” serves: the report, and what needs the data.
 
 import { start } from "./app.js";
-import { addAnyMz } from "./anymz.js";
-import { addOverlay } from "./overlay.js";
-import { ServedSource } from "./served.js";
-import { addSpectrum } from "./spectrum.js";
-import { addStage } from "./stage.js";
-import { addTic } from "./tic.js";
-import { addWhy } from "./why.js";
+import { addAnyMz } from "./extensions/anymz.js";
+import { addOverlay } from "./extensions/overlay.js";
+import { ServedSource } from "./sources/served.js";
+import { addSpectrum } from "./extensions/spectrum.js";
+import { addStage } from "./extensions/stage.js";
+import { addTic } from "./extensions/tic.js";
+import { addWhy } from "./extensions/why.js";
 
 start(() => new ServedSource(), [addStage, addTic, addOverlay, addAnyMz, addSpectrum, addWhy]);

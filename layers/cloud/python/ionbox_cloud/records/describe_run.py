@@ -1,0 +1,131 @@
+"""The run record (``run.json``) of a run that is about to be published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from ionbox_science.annotation.table import summarise
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.scoring.fdr import FDR_LEVELS
+
+from ionbox_cloud import keys
+from ionbox_cloud.records.run_record import (
+    Bill,
+    DatabaseRecord,
+    DatasetRecord,
+    RunRecord,
+    SourceRecord,
+    StateTotals,
+    SummaryRow,
+    Versions,
+)
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
+from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum, describe_difference
+from ionbox_cloud.stored.segments import SegmentsManifest
+
+
+def describe_run(
+    plan: RunPlan,
+    header: ImzmlHeader,
+    manifest: SegmentsManifest,
+    found: Sequence[FoundDatabase],
+    states: Mapping[str, StateTotals],
+    cost: Bill,
+) -> RunRecord:
+    """Bring together what is known of a run.
+
+    Parameters
+    ----------
+    plan : RunPlan
+        What PlanRun decided and was told.
+    header : ImzmlHeader
+        What the imzML says.
+    manifest : SegmentsManifest
+        What sorting found: range of m/z, checksum of the ibd.
+    found : sequence of FoundDatabase
+        What was found, in the order of the plan's databases.
+    states : mapping of str to StateTotals
+        What each state took so far.
+    cost : Bill
+        What that costs, in dollars.
+    """
+    rows = summarise([each.annotated for each in found], plan.config.ion_rule, FDR_LEVELS)
+    return RunRecord(
+        run_id=plan.run_id,
+        dataset=_describe_dataset(plan, header, manifest),
+        config=plan.config,
+        databases=tuple(map(_describe_database, plan.databases, found)),
+        versions=Versions.here(),
+        n_annotations=sum(each.n_annotations for each in found),
+        summary=tuple(map(SummaryRow.from_json, rows)),
+        warnings=(
+            *plan.warnings,
+            *_check_copy(manifest.checksum, plan),
+            *_check_peaks(manifest, plan),
+        ),
+        segments_id=plan.segments_id,
+        sources=SourceRecord(
+            segments=keys.segments(plan.segments_id),
+            ibd=plan.dataset.ibd_key,
+            ibd_etag=plan.ibd_etag,
+        ),
+        sort=plan.sort,
+        states=dict(states),
+        cost=cost,
+    )
+
+
+def _describe_dataset(
+    plan: RunPlan, header: ImzmlHeader, manifest: SegmentsManifest
+) -> DatasetRecord:
+    return DatasetRecord(
+        id=plan.dataset_id,
+        name=plan.dataset.name,
+        n_spectra=plan.n_spectra,
+        n_peaks=plan.n_peaks,
+        width=plan.width,
+        height=plan.height,
+        mz_min=manifest.mz_min,
+        mz_max=manifest.mz_max,
+        pixel_size_um=header.pixel_size_um,
+        imzml_sha256=plan.imzml_sha256,
+        ibd_bytes=plan.ibd_bytes,
+        ibd_checksum=manifest.checksum,
+    )
+
+
+def _describe_database(planned: PlannedDatabase, found: FoundDatabase) -> DatabaseRecord:
+    return DatabaseRecord(
+        **planned.to_json(),
+        n_annotations=found.n_annotations,
+        n_dropped=found.n_dropped,
+        n_targets=found.tally.n_targets,
+        n_measured=found.tally.n_measured,
+        best_msm=found.tally.best_msm,
+        best_decoy_msm=found.tally.best_decoy_msm,
+    )
+
+
+def _check_copy(checksum: IbdChecksum, plan: RunPlan) -> list[str]:
+    """Say what is wrong with the copy of the ibd that was annotated: a warning, or none.
+
+    A wrong checksum does not stop a run: peaks with implausible m/z would have done so already.
+    """
+    if checksum.verdict == "not compared":
+        return [f"{plan.dataset.ibd_key}: too large to compare its checksum in one call"]
+    if checksum.verdict != "differs":
+        return []
+    return [describe_difference(checksum, PurePosixPath(plan.dataset.ibd_key).name)]
+
+
+def _check_peaks(manifest: SegmentsManifest, plan: RunPlan) -> list[str]:
+    """Say how many peaks were left out."""
+    if not manifest.n_implausible:
+        return []
+    name = PurePosixPath(plan.dataset.ibd_key).name
+    return [
+        f"{name}: {manifest.n_implausible:,} peaks have no plausible m/z (0, negative, above "
+        "1,000,000 or not a number) and were dropped"
+    ]

@@ -1,0 +1,93 @@
+"""What the calls of an execution took together, what that costs, and how the execution ended.
+
+PublishResults and ReportFailure read the call records that every call left in the work bucket, add
+them up per state, and write the sum into ``run.json`` and ``status.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ionbox_cloud import keys
+from ionbox_cloud.call_records import TASK, CallRecord
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, read_prices
+from ionbox_cloud.records.run_record import Bill, RunStatus, StateBill, StateTotals
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Store
+
+# These are no Maps: their message is a `RunRef`, so what they should need is in the plan.
+_SORT_ALL = {"SegmentSpectra", TASK}
+
+
+def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[str, StateTotals]:
+    """Add up the calls of each state of an execution, as far as it came.
+
+    Parameters
+    ----------
+    work : Store
+        The work bucket, where the records are.
+    execution_id : str
+        Name of the execution.
+    plan : RunPlan or None
+        Its plan, if it has one.
+
+    Returns
+    -------
+    dict
+        State → totals, for the states that have been called.
+    """
+    calls: dict[str, list[CallRecord]] = {}
+    for key in work.list(keys.records(execution_id)):
+        record = CallRecord.from_json(work.read_json(key))
+        calls.setdefault(record.state, []).append(record)
+    ladder = Ladder.from_environment()
+    return {state: _total(records, plan, ladder) for state, records in calls.items()}
+
+
+def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:
+    planned_mb = plan.sort.memory_mb if plan and calls[0].state in _SORT_ALL else 0
+    return StateTotals(
+        items=len(calls),
+        duration_s=round(sum(call.duration_s for call in calls), 4),
+        cpu_s=round(sum(call.cpu_s for call in calls), 4),
+        peak_memory_mb=max(call.peak_memory_mb for call in calls),
+        planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
+        climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
+        gb_s=round(sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls), 4),
+        dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
+    )
+
+
+def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
+    if call.state not in ladder.rungs_mb:  # the Fargate task
+        return 0
+    start = ladder.start_rung(call.state, planned_mb or call.planned_mb)
+    return ladder.climbs(call.state, start, call.rung_mb)
+
+
+def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> Bill:
+    """Return what calls cost, or would have cost on AWS, with the transitions around them."""
+    prices = read_prices()
+    n_calls = sum(total.items for total in states.values())
+    calls = sum(total.dollars for total in states.values())
+    return Bill(
+        dollars=round(calls + prices.transitions(n_calls), 6),
+        gb_s=round(sum(total.gb_s for total in states.values()), 3),
+        requests=n_calls,
+        workflow_dollars=round(prices.transitions(n_calls), 6),
+        states={
+            state: StateBill(total.gb_s, total.items, total.dollars)
+            for state, total in states.items()
+        },
+        on_aws=on_aws,
+        prices=f"{prices.source}, {prices.date}",
+    )
+
+
+def write_status(results: Store, status: RunStatus) -> None:
+    """Write the status of an execution; it ended now, whatever ``status`` says of the time."""
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    results.write_json(keys.status(status.execution_id), replace(status, ended=ended).to_json())
