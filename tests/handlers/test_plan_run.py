@@ -319,6 +319,20 @@ def test_the_bad_rows_of_all_databases_are_listed(new_run: NewRun) -> None:
     )
 
 
+def test_modifiers_that_make_too_many_ions_are_refused_before_any_is_made(
+    new_run: NewRun,
+) -> None:
+    rows = "\n".join(f"C{carbon}H60O9" for carbon in range(9, 50))
+    many = {
+        "adducts": [f"+C{i}" for i in range(1, 41)],
+        "neutral_losses": [f"-O{i}" for i in range(1, 41)],
+        "chem_mods": [f"+S{i}" for i in range(1, 41)],
+    }
+    database = {"one": f"formula\n{rows}\n".encode()}
+    run = new_run({**SETTINGS, **many, "decoys": 20}, databases=database)
+    assert_refused(run, InvalidConfig, "41 formulas x 67,240 modifiers x 21")
+
+
 def test_bad_rows_are_left_out_if_the_user_says_so(new_run: NewRun) -> None:
     table = {"one": b"formula\nC6H12O6\nX1\n"}
     run = new_run({**SETTINGS, "skip_bad_rows": True}, databases=table)

@@ -31,8 +31,11 @@ from ionbox_science.config import (
     resolve_config,
 )
 from ionbox_science.errors import Refusals
+from ionbox_science.theory.databases import MoleculeDatabase, parse_database
+from ionbox_science.theory.ion_limit import check_ion_count
 
-from ionbox.datasets.files import find_dataset
+from ionbox.datasets.config_files import read_databases
+from ionbox.datasets.files import LocalDataset, find_dataset
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,11 @@ def check(
     seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
-    refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
+    resolved = refusals.check(lambda: resolve_config([*layers, _STAND_INS], words))
+    databases = refusals.check(lambda: _read_databases(config, dataset, everything))
+    if resolved and databases:
+        rule, molecules = resolved[0].ion_rule, databases
+        refusals.check(lambda: check_ion_count(molecules, rule))
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:
         return CheckReport({}, errors, ())
@@ -120,6 +127,19 @@ def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
     if not sidecar.is_file():
         return []
     return [(sidecar.name, parse_settings(sidecar.read_bytes(), sidecar.name))]
+
+
+def _read_databases(
+    config: Sequence[ConfigLayer], dataset: LocalDataset, everything: Sequence[Layer]
+) -> list[MoleculeDatabase]:
+    """Read the molecule tables that the config names and that lie here, not in an installation."""
+    asked = _find("skip_bad_rows", everything)
+    skip_bad_rows = asked is not None and asked[1] is True
+    return [
+        parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
+        for path in read_databases(config, dataset.sidecar)
+        if path.is_file()
+    ]
 
 
 def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
