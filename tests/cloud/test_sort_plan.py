@@ -13,6 +13,8 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.sort_plan import (
     DISK_LIMIT_GB,
+    MOST_SPANS,
+    PEAKS_PER_SPAN,
     SortJob,
     SortTask,
     plan_sort,
@@ -123,6 +125,16 @@ def test_a_way_that_cannot_do_it_says_what_it_lacks() -> None:
         plan_sort("map", replace(LARGE, n_segments=1), NEW_ACCOUNT, TASK)
     with pytest.raises(InvalidConfig, match="would take about"):
         plan_sort("lambda", replace(SMALL, ibd_bytes=50_000_000_000), FULL, TASK)
+
+
+def test_many_calls_have_an_upper_limit_as_the_other_ways_have() -> None:
+    most = job(MOST_SPANS * PEAKS_PER_SPAN)
+    assert plan_sort("map", most, FULL, None).way == "map"
+    beyond = job(most.n_peaks + 1)
+    with pytest.raises(InvalidConfig, match=f"{MOST_SPANS + 1} calls of SortSpans"):
+        plan_sort("map", beyond, FULL, TASK)
+    with pytest.raises(InvalidDataset, match=r"cannot be sorted here:(.|\n)*map: it would take"):
+        plan_sort("auto", beyond, FULL, None)
 
 
 def test_the_task_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

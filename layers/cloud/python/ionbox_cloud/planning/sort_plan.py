@@ -31,6 +31,10 @@ from ionbox_cloud.settings import SORT_TASK_VARIABLE, read_json_setting
 PEAKS_PER_SPAN = 24_000_000
 """Peaks of a span of spectra that one call sorts (300 to 400 MB)."""
 
+MOST_SPANS = 512
+"""Spans of a dataset, and so calls that sort it: 12 thousand million peaks, about what fits on the
+disk of a Fargate task."""
+
 DISK_LIMIT_GB = 200
 """What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
 
@@ -167,6 +171,8 @@ def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
 
 
 def _refuse_map(job: SortJob, ladder: Ladder) -> str:
+    if job.n_spans > MOST_SPANS:
+        return f"it would take {job.n_spans:,} calls of SortSpans, a run may have {MOST_SPANS:,}"
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
         "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),

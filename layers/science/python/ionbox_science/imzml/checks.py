@@ -24,6 +24,9 @@ from ionbox_science.imzml.spectra import ReadRange, read_spectrum
 _MAX_PLAUSIBLE_MZ = 1e6
 # Some files have a peak at m/z 0 here and there; a wrong data type spoils far more.
 _MOST_IMPLAUSIBLE = 0.01
+# Some exports store equal arrays once, for a few spectra; far more is a small file that asks for
+# the work of a large one.
+_MOST_SHARED = 2
 _N_SAMPLED = 64
 
 
@@ -78,6 +81,7 @@ def check_dataset(
     problems = [Problem("warning", text) for text in header.warnings]
     problems += _check_ibd(header, name, ibd_name, ibd_size, ibd_uuid)
     problems += _check_arrays(header, name)
+    problems += _check_sharing(header, name, ibd_name, ibd_size)
     problems += _check_kind(header, name, accept_profile)
     problems += _check_positions(header, name)
     # "error" sorts before "warning"; within each, the order of the checks stays
@@ -144,6 +148,29 @@ def _check_arrays(header: ImzmlHeader, name: str) -> Iterator[Problem]:
             f"{name}: {len(unequal)} of {header.n_spectra} spectra have m/z and intensity arrays "
             f"of unequal length, the first is spectrum index {i} with {header.mz_count[i]} m/z "
             f"values and {header.intensity_count[i]} intensities; export the dataset again.",
+        )
+
+
+def _check_sharing(
+    header: ImzmlHeader, name: str, ibd_name: str, size: int | None
+) -> Iterator[Problem]:
+    """Notice arrays that are used again and again, so that there are more peaks than bytes.
+
+    An m/z axis counts once however many spectra have it, as all do in continuous mode; intensities
+    are each spectrum's own.
+    """
+    axes = np.unique(np.stack((header.mz_offset, header.mz_count)), axis=1)
+    n_bytes = (
+        int(axes[1].sum()) * header.mz_dtype.itemsize
+        + int(header.intensity_count.sum()) * header.intensity_dtype.itemsize
+    )
+    # one that ends before its arrays do is refused as truncated
+    if size and header.ibd_end <= size and n_bytes > _MOST_SHARED * size:
+        yield Problem(
+            "error",
+            f"{name}: the arrays of its {header.n_spectra:,} spectra add up to {n_bytes:,} bytes, "
+            f"more than {_MOST_SHARED} times the {size:,} of {ibd_name}, so most spectra are said "
+            "to be the same bytes; export the dataset again.",
         )
 
 
