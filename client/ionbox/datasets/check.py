@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
 from ionbox_cloud.planning.inspection import (
     Inspection,
@@ -144,10 +145,11 @@ def _read_databases(
 
 def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
     header = seen.header
+    width, height = header.box
+    measured = np.count_nonzero(header.mask) / (width * height)
     facts = {
         "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
-        "grid": f"{header.width} x {header.height} pixels, "
-        f"{header.mask.mean():.0%} of them measured",
+        "grid": f"{width} x {height} pixels, {measured:.0%} of them measured",
         "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
     }
     if sampled:

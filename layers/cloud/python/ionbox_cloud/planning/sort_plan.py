@@ -87,6 +87,8 @@ class SortJob:
         Size of the ibd, bytes.
     n_segments : int
         Segments that come of it.
+    n_pixels : int
+        Pixels of an image, measured or not: the total ion current is one.
     """
 
     name: str
@@ -94,6 +96,7 @@ class SortJob:
     mz_bytes: int
     ibd_bytes: int
     n_segments: int
+    n_pixels: int
 
     @property
     def column_bytes(self) -> int:
@@ -160,7 +163,7 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
 
 
 def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
     if not ladder.fits("SegmentSpectra", memory_mb):
         top = ladder.top_mb("SegmentSpectra")
         return f"its peaks take {memory_mb:,} MB, the largest function has {top:,} MB"
@@ -200,7 +203,7 @@ def _lambda_seconds(job: SortJob) -> float:
 
 
 def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
     state = "SegmentSpectra"
     rung_mb = ladder.rungs_mb[state][ladder.start_rung(state, memory_mb)]
     seconds = _lambda_seconds(job)

@@ -211,11 +211,12 @@ def _check_positions(header: ImzmlHeader, name: str) -> Iterator[Problem]:
         )
     yield from _check_density(header, name)
     declared = header.declared_size
-    if declared and (header.width > declared[0] or header.height > declared[1]):
+    width, height = header.box
+    if declared and (width > declared[0] or height > declared[1]):
         yield Problem(
             "warning",
             f"{name} declares {declared[0]} x {declared[1]} pixels, but its spectra span "
-            f"{header.width} x {header.height}; ionbox goes by the spectra.",
+            f"{width} x {height}; ionbox goes by the spectra.",
         )
 
 
@@ -223,11 +224,12 @@ def _check_density(header: ImzmlHeader, name: str) -> Iterator[Problem]:
     """Notice positions that are no numbers of pixels, such as micrometres."""
     step = int(np.gcd.reduce(np.concatenate([np.diff(np.unique(a)) for a in (header.x, header.y)])))
     if step > 1:
-        filled = len(np.unique(header.pixel_index)) / (header.width * header.height)
+        width, height = header.box
+        filled = len(np.unique(header.pixel_index)) / (width * height)
         yield Problem(
             "warning",
             f"{name}: all positions step by {step} or a multiple, so that {filled:.2%} of the "
-            f"image's {header.width} x {header.height} pixels are measured and none has a "
+            f"image's {width} x {height} pixels are measured and none has a "
             f"neighbour, without which no ion scores; if pixels are {step} apart, give the step "
             f"(pixel_step: {step}).",
             settled_by="",
