@@ -49,9 +49,9 @@ def to_anndata(
         nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y`` (column and row, from 0),
         ``ion_image_shape_x`` and ``_y`` (pixels), ``measured`` (bool). ``obsm["spatial"]``: x and y
         on the sample in pixels, (n_pixels, 2) float64, as scanpy and squidpy expect. ``var``: the
-        columns of ``annotations.csv``, indexed by formula, adduct, modification and loss as one text, with
-        lists as JSON. ``uns["metaspace"]``: facts under the names of METASPACE, and the parameters
-        this was made with; ``uns["ionbox"]``: dataset, run and version of ionbox.
+        columns of ``annotations.csv``, indexed by formula, adduct, modification and loss as one
+        text, with lists as JSON. ``uns["metaspace"]``: facts under the names of METASPACE, and the
+        parameters this was made with; ``uns["ionbox"]``: dataset, run and version of ionbox.
 
     Raises
     ------
