@@ -1,7 +1,7 @@
 """What handlers, the Fargate task and the state machine do is what their roles on AWS allow.
 
-Calls are recorded while the handlers run: of objects in `Store`, of other services in botocore. Each
-is then asked of the policies in the synthesised template, as IAM would be.
+Calls are recorded while handlers run: of objects in `Store`, of other services in botocore. Each is
+then asked of the policies in the synthesised template, as IAM would be.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.handlers.aws_account import Account, ended
 from tests.handlers.in_memory import MAPS, SETTINGS, InMemoryRun
 
 SORT = runpy.run_path(str(IONBOX.handlers / "sort_spectra" / "task.py"))["main"].__wrapped__
-DEFINITION = json.loads(IONBOX.state_machine.read_text("utf-8"))
+DEFINITION = json.loads(IONBOX.definition.read_text("utf-8"))
 
 GET, PUT, LIST = "s3:GetObject", "s3:PutObject", "s3:ListBucket"
 OBJECT_ACTIONS = {
@@ -242,14 +242,15 @@ def states_of(definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def calls_of_the_machine(stack: Synthesis) -> set[Call]:
     """What Step Functions asks for on the state machine's behalf, read from its definition."""
     values = stack.flat(stack.properties("StateMachine")["DefinitionSubstitutions"])
-    role, found = "StateMachineRole", set()
+    # a function of one size stands in its Task, the sizes of a ladder in the states before it
+    named = set(re.findall(r"\$\{(\w+)\}", json.dumps(DEFINITION)))
+    arns = {arn for name in named for arn in values[name].split(",") if ":function:" in arn}
+    role = "StateMachineRole"
+    found: set[Call] = {(role, "lambda:InvokeFunction", arn) for arn in arns}
     for state in states_of(DEFINITION):
         resource = state.get("Resource", "")
         if resource.endswith("lambda:invoke"):
-            named = set(re.findall(r"\$\{(\w+)\}", json.dumps(state)))
-            arns = [arn for name in named for arn in values[name].split(",")]
-            assert arns or "FunctionName.$" in json.dumps(state)
-            found |= {(role, "lambda:InvokeFunction", arn) for arn in arns if ":function:" in arn}
+            assert arns
         elif "ecs:runTask" in resource:
             (task,) = stack.of_type("ECS::TaskDefinition").values()
             found.add(
