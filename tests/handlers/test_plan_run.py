@@ -104,11 +104,30 @@ def test_what_exists_is_reused(run: InMemoryRun) -> None:
     assert again.plan().sort.way == "reuse"
     plan = again.planned
     record = keys.results(plan.dataset_id, plan.run_id, "run.json")
-    run.stores.results.write_json(record, {})
+    run.stores.results.write_json(record, {"run_id": plan.run_id})
     assert again.plan().published is False  # of a version that wrote no report
-    report = keys.results(plan.dataset_id, plan.run_id, "report.html")
-    run.stores.results.write(report, b"")
-    assert again.plan().published is True
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("run.json", b""),
+        ("run.json", b"{}"),
+        ("run.json", b'{"run_id": "another"}'),
+        ("run.json", b"[1]"),
+        ("report.html", b""),
+    ],
+)
+def test_a_run_is_published_if_its_record_and_report_are_its_own(
+    run: InMemoryRun, name: str, data: bytes
+) -> None:
+    run.run_all()
+    plan, results = run.planned, run.stores.results
+    assert run.again().plan().published is True
+    results.write(keys.results(plan.dataset_id, plan.run_id, name), data)
+    assert run.again().plan().published is False
+    run.again("20261126-attempt-3").run_all()  # publishes it anew
+    assert run.again("20261127-attempt-4").plan().published is True
 
 
 def test_the_strongest_layer_wins_and_the_sidecar_is_the_weakest(new_run: NewRun) -> None:
