@@ -156,7 +156,7 @@ def refused(stack: Synthesis, calls: set[Call]) -> list[Call]:
 def test_no_handler_touches_what_its_role_does_not_allow(
     recorder: Recorder, stack: Synthesis, new_run: Callable[..., InMemoryRun], way: str
 ) -> None:
-    run = new_run(SETTINGS | {"sort": way}).run_all()
+    run = new_run({**SETTINGS, "sort": way}).run_all()
     run.again().run_all(())  # finds everything published
     run.fail_item("AnnotateSegments", 1, "MemoryError", "too large")
     report = RunFailureReport(
@@ -179,7 +179,7 @@ def test_the_fargate_task_does_what_its_role_allows(
 ) -> None:
     for name, value in {**aws_variables, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    run = new_run(SETTINGS | {"sort": "fargate"})
+    run = new_run({**SETTINGS, "sort": "fargate"})
     run.plan()
     recorder.calls.clear()
 
@@ -187,12 +187,9 @@ def test_the_fargate_task_does_what_its_role_allows(
         answer = SORT(run.ref, run.stores, 4096)
         # what `run_step` adds, which the entry's decorator calls
         run.stores.work.write_json(keys.record(run.execution_id, "SortSpectra", 0), {})
-        for tell in (
-            lambda token: token.heartbeat(),
-            lambda token: token.succeed(answer.to_json()),
-            lambda token: token.fail(ValueError("x")),
-        ):
-            tell(TaskToken("token"))
+        TaskToken("token").heartbeat()
+        TaskToken("token").succeed(answer.to_json())
+        TaskToken("token").fail(ValueError("x"))
 
     recorder.as_role("SortSpectraTaskRole", work)
     actions = {action for _, action, _ in recorder.calls}

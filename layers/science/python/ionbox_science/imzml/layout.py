@@ -76,11 +76,11 @@ def has_gaps_to_close(x: npt.NDArray[np.integer[Any]], y: npt.NDArray[np.integer
     return _WORTH * lay_out(x, y, close_gaps=True).n_pixels <= n_pixels
 
 
-def _places(axis: Int64Array, values: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.intp]:
+def _places(axis: Int64Array, values: npt.NDArray[np.integer[Any]]) -> Int64Array:
     """Return where in an axis values are; by arithmetic where it has no gaps, which is faster."""
     if len(axis) == span(axis):
-        return values.astype(np.intp) - axis[0]
-    return np.searchsorted(axis, values)
+        return np.subtract(values, axis[0], dtype=np.int64)
+    return np.searchsorted(axis, values).astype(np.int64)
 
 
 def _whole(values: npt.NDArray[np.integer[Any]]) -> Int64Array:
