@@ -14,7 +14,7 @@ from cdk.permissions import Objects
 from cdk.reviewed import acknowledge, acknowledge_wildcard
 from cdk.settings import StackSettings
 
-_OLD_VERSIONS = Duration.days(30)  # of files in the inbox that were replaced or deleted
+_OLD_VERSIONS = Duration.days(30)  # of what was replaced or deleted in the inbox or the results
 _INCOMPLETE_UPLOADS = Duration.days(7)  # their parts are billed, and listed nowhere
 
 # Folders of the work bucket that expire; claims are kept for longer.
@@ -52,13 +52,7 @@ class Storage(Construct):
             "Inbox",
             RemovalPolicy.RETAIN,
             versioned=True,
-            rules=[
-                aws_s3.LifecycleRule(
-                    id="old-versions",
-                    noncurrent_version_expiration=_OLD_VERSIONS,
-                    expired_object_delete_marker=True,
-                )
-            ],
+            rules=[_old_versions()],
         )
         inbox = self.inbox.node.default_child
         assert isinstance(inbox, aws_s3.CfnBucket)
@@ -84,12 +78,16 @@ class Storage(Construct):
         self.results = self._bucket(
             "Results",
             RemovalPolicy.RETAIN,
+            versioned=True,
             rules=[
+                _old_versions(),
                 aws_s3.LifecycleRule(
                     id="segments",
                     prefix="segments/",
                     expiration=Duration.days(settings.segments_expiry_days),
-                )
+                    # they can be made again: once expired, they are not kept for another month
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
             ],
         )
 
@@ -171,6 +169,15 @@ class Storage(Construct):
         if self._key:
             # what S3 asks of the key for a caller that reads (Decrypt) or writes (both)
             _add(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn])
+
+
+def _old_versions() -> aws_s3.LifecycleRule:
+    """Return the rule that ends what was replaced or deleted, some time after it was."""
+    return aws_s3.LifecycleRule(
+        id="old-versions",
+        noncurrent_version_expiration=_OLD_VERSIONS,
+        expired_object_delete_marker=True,
+    )
 
 
 def _add(role: aws_iam.Role, actions: list[str], resources: list[str]) -> None:

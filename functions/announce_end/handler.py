@@ -42,4 +42,5 @@ def lambda_handler(event: EventBridgeEvent, environment: AnnounceEndEnvironment)
     EventBus(open_client("events"), environment.event_bus).tell(DETAIL_TYPE, ended.to_json())
     # last: a call that breaks off before this line tells twice, which is better than never
     stores.work.write_json(told_key, ended.to_json())
-    logger.info("announced", extra={"ended": ended.to_json()})
+    told = {"execution_id": ended.execution_id, "run_id": ended.run_id, "status": ended.status}
+    logger.info("announced", extra=told)

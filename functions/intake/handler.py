@@ -19,7 +19,7 @@ from ionbox_cloud.events.intake_notices import complain_of_database, complain_of
 from ionbox_cloud.events.notices import Topic
 from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.handlers import event_handler
-from ionbox_cloud.logs import logger
+from ionbox_cloud.logs import logger, refer_to
 from ionbox_cloud.planning.database_tables import register_database
 from ionbox_cloud.store import open_stores
 
@@ -33,14 +33,14 @@ def lambda_handler(event: S3EventBridgeNotificationEvent, environment: IntakeEnv
     )
     drop = find_drop(stores.inbox, event.detail.object["key"])
     if isinstance(drop, Ignored):
-        logger.info("nothing to do", extra={"key": drop.key, "reason": drop.reason})
+        logger.info("nothing to do", extra={"reason": drop.reason, **refer_to(drop.key)})
         if drop.warn:
             complain_of_key(topic, drop)
     elif isinstance(drop, DroppedDataset):
         executions = open_executions(environment.state_machine_arn)
         run = claim_run(drop, stores.inbox, stores.work, executions, environment.default_settings())
         queued = run.execution_id if run else None
-        logger.info("claimed", extra={"drop": drop.files.to_json(), "queued": queued})
+        logger.info("claimed", extra={"queued": queued, **refer_to(drop.files.imzml_key)})
         if run is not None:
             queue = RunQueue(
                 open_client("sqs"), environment.run_queue_url, environment.kick_queue_url
@@ -49,4 +49,5 @@ def lambda_handler(event: S3EventBridgeNotificationEvent, environment: IntakeEnv
     else:
         complain = functools.partial(complain_of_database, topic)
         record = register_database(drop, stores.inbox, stores.results, complain)
-        logger.info("registered", extra={"database": record.to_json()})
+        found = {"status": record.status, "n_molecules": record.n_molecules}
+        logger.info("registered", extra={"database": found, **refer_to(record.key)})

@@ -45,7 +45,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
             database,
             part.start,
             part.stop,
-            memory_mb=score_memory_mb(part.stop - part.start, part.n_peaks),
+            memory_mb=score_memory_mb(
+                part.stop - part.start, part.n_peaks, plan.width * plan.height
+            ),
         )
         for item, (output_key, (database, part)) in enumerate(missing.items())
     ]

@@ -78,7 +78,7 @@ def _publish(
     stores.results.write(f"{folder}/{TABLE}", table)
     header = read_stored_header(stores.work, plan.segments_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
-    write_overview(stores.results, plan, tic, header.mask)
+    write_overview(stores.results, plan, tic, header)
     write_colocalization(stores.results, plan)
     index = pack_index(header)
     stores.results.write_arrays(f"{folder}/{SPECTRUM_INDEX}", index, compressed=True)

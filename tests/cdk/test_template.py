@@ -84,12 +84,22 @@ def test_users_data_outlives_the_stack_and_intermediates_do_not(stack: Synthesis
     assert replaced == kept
 
 
-def test_what_is_overwritten_in_the_inbox_can_be_had_back_for_a_while(stack: Synthesis) -> None:
-    inbox = stack.properties("InboxBucket")
-    assert inbox["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert rules_of(stack, "InboxBucket")["old-versions"]["NoncurrentVersionExpiration"] == {
-        "NoncurrentDays": 30
-    }
+@pytest.mark.parametrize("bucket", ["InboxBucket", "ResultsBucket"])
+def test_what_is_overwritten_or_deleted_can_be_had_back_for_a_while(
+    stack: Synthesis, bucket: str
+) -> None:
+    assert stack.properties(bucket)["VersioningConfiguration"] == {"Status": "Enabled"}
+    rule = rules_of(stack, bucket)["old-versions"]
+    assert rule["Status"] == "Enabled"
+    assert "Prefix" not in rule  # of all that lies there
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rule["ExpiredObjectDeleteMarker"] is True
+
+
+def test_versions_of_what_can_be_computed_again_are_not_kept(stack: Synthesis) -> None:
+    assert "VersioningConfiguration" not in stack.properties("WorkBucket")
+    segments = rules_of(stack, "ResultsBucket")["segments"]
+    assert segments["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
 def test_intermediates_and_segments_expire_and_results_do_not(stack: Synthesis) -> None:

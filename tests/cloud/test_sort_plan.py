@@ -14,12 +14,14 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.sort_plan import (
     DISK_LIMIT_GB,
+    MOST_SPANS,
+    PEAKS_PER_SPAN,
     SortJob,
     SortTask,
     plan_sort,
     read_sort_task,
 )
-from ionbox_cloud.planning.work_items import sort_memory_mb
+from ionbox_cloud.planning.work_items import score_memory_mb, sort_memory_mb
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 TASK = SortTask(vcpu=4, memory_mb=16384)
@@ -42,9 +44,9 @@ def clipped(max_mb: int) -> Ladder:
 NEW_ACCOUNT = clipped(3008)
 
 
-def job(n_peaks: int, mz_bytes: int = 8) -> SortJob:
+def job(n_peaks: int, mz_bytes: int = 8, n_pixels: int = 10_000) -> SortJob:
     ibd_bytes = n_peaks * (mz_bytes + 4)
-    return SortJob("brain", n_peaks, mz_bytes, ibd_bytes, max(1, n_peaks // 4_000_000))
+    return SortJob("brain", n_peaks, mz_bytes, ibd_bytes, max(1, n_peaks // 4_000_000), n_pixels)
 
 
 SMALL, LARGE, HUGE = job(2_000_000), job(300_000_000), job(5_300_000_000)
@@ -53,7 +55,7 @@ SMALL, LARGE, HUGE = job(2_000_000), job(300_000_000), job(5_300_000_000)
 def test_a_small_dataset_is_sorted_by_one_call() -> None:
     plan = plan_sort("auto", SMALL, NEW_ACCOUNT, TASK)
     assert plan.way == "lambda"
-    assert plan.memory_mb == sort_memory_mb(SMALL.n_peaks, 8)
+    assert plan.memory_mb == sort_memory_mb(SMALL.n_peaks, 8, SMALL.n_pixels)
     assert plan.predicted_dollars < 0.001
 
 
@@ -123,6 +125,23 @@ def test_a_way_that_cannot_do_it_says_what_it_lacks() -> None:
         plan_sort("map", replace(LARGE, n_segments=1), NEW_ACCOUNT, TASK)
     with pytest.raises(InvalidConfig, match="would take about"):
         plan_sort("lambda", replace(SMALL, ibd_bytes=50_000_000_000), FULL, TASK)
+
+
+def test_the_plan_knows_the_size_of_images() -> None:
+    large = plan_sort("lambda", job(2_000_000, n_pixels=30_000_000), FULL, TASK)
+    small = plan_sort("lambda", SMALL, FULL, TASK)
+    assert large.memory_mb - small.memory_mb > 30_000_000 * 8 / 2**20  # the sums alone
+    assert score_memory_mb(100, 1000, 30_000_000) > score_memory_mb(100, 1000, 10_000) + 1000
+
+
+def test_many_calls_have_an_upper_limit_as_the_other_ways_have() -> None:
+    most = job(MOST_SPANS * PEAKS_PER_SPAN)
+    assert plan_sort("map", most, FULL, None).way == "map"
+    beyond = job(most.n_peaks + 1)
+    with pytest.raises(InvalidConfig, match=f"{MOST_SPANS + 1} calls of SortSpans"):
+        plan_sort("map", beyond, FULL, TASK)
+    with pytest.raises(InvalidDataset, match=r"cannot be sorted here:(.|\n)*map: it would take"):
+        plan_sort("auto", beyond, FULL, None)
 
 
 def test_the_task_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

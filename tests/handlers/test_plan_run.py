@@ -104,11 +104,30 @@ def test_what_exists_is_reused(run: InMemoryRun) -> None:
     assert again.plan().sort.way == "reuse"
     plan = again.planned
     record = keys.results(plan.dataset_id, plan.run_id, "run.json")
-    run.stores.results.write_json(record, {})
+    run.stores.results.write_json(record, {"run_id": plan.run_id})
     assert again.plan().published is False  # of a version that wrote no report
-    report = keys.results(plan.dataset_id, plan.run_id, "report.html")
-    run.stores.results.write(report, b"")
-    assert again.plan().published is True
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("run.json", b""),
+        ("run.json", b"{}"),
+        ("run.json", b'{"run_id": "another"}'),
+        ("run.json", b"[1]"),
+        ("report.html", b""),
+    ],
+)
+def test_a_run_is_published_if_its_record_and_report_are_its_own(
+    run: InMemoryRun, name: str, data: bytes
+) -> None:
+    run.run_all()
+    plan, results = run.planned, run.stores.results
+    assert run.again().plan().published is True
+    results.write(keys.results(plan.dataset_id, plan.run_id, name), data)
+    assert run.again().plan().published is False
+    run.again("20261126-attempt-3").run_all()  # publishes it anew
+    assert run.again("20261127-attempt-4").plan().published is True
 
 
 def test_the_strongest_layer_wins_and_the_sidecar_is_the_weakest(new_run: NewRun) -> None:
@@ -317,6 +336,20 @@ def test_the_bad_rows_of_all_databases_are_listed(new_run: NewRun) -> None:
         "database 'two': 1 of 1 rows",
         "database 'three' has no column 'formula'",
     )
+
+
+def test_modifiers_that_make_too_many_ions_are_refused_before_any_is_made(
+    new_run: NewRun,
+) -> None:
+    rows = "\n".join(f"C{carbon}H60O9" for carbon in range(9, 50))
+    many = {
+        "adducts": [f"+C{i}" for i in range(1, 41)],
+        "neutral_losses": [f"-O{i}" for i in range(1, 41)],
+        "chem_mods": [f"+S{i}" for i in range(1, 41)],
+    }
+    database = {"one": f"formula\n{rows}\n".encode()}
+    run = new_run({**SETTINGS, **many, "decoys": 20}, databases=database)
+    assert_refused(run, InvalidConfig, "41 formulas x 67,240 modifiers x 21")
 
 
 def test_bad_rows_are_left_out_if_the_user_says_so(new_run: NewRun) -> None:

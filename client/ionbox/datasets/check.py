@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
 from ionbox_cloud.planning.accepted_request import STAND_INS
 from ionbox_cloud.planning.inspection import (
@@ -35,8 +36,11 @@ from ionbox_science.config import (
 )
 from ionbox_science.errors import InvalidDataset, Refusals
 from ionbox_science.imzml.checks import check_mz_counts, count_peaks
+from ionbox_science.theory.databases import MoleculeDatabase, parse_database
+from ionbox_science.theory.ion_limit import check_ion_count
 
-from ionbox.datasets.files import find_dataset
+from ionbox.datasets.config_files import read_databases
+from ionbox.datasets.files import LocalDataset, find_dataset
 
 _MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
 _READ_BYTES = 2**23
@@ -105,7 +109,11 @@ def check(
     seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
-    refusals.check(lambda: resolve_config([*layers, STAND_INS], words))
+    resolved = refusals.check(lambda: resolve_config([*layers, STAND_INS], words))
+    databases = refusals.check(lambda: _read_databases(config, dataset, everything))
+    if resolved and databases:
+        rule, molecules = resolved[0].ion_rule, databases
+        refusals.check(lambda: check_ion_count(molecules, rule))
     whole: list[str] = []
     if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= _MOST_TO_READ:
         whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name)) or []
@@ -146,12 +154,26 @@ def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(sidecar.name, parse_settings(sidecar.read_bytes(), sidecar.name))]
 
 
+def _read_databases(
+    config: Sequence[ConfigLayer], dataset: LocalDataset, everything: Sequence[Layer]
+) -> list[MoleculeDatabase]:
+    """Read the molecule tables that the config names and that lie here, not in an installation."""
+    asked = _find("skip_bad_rows", everything)
+    skip_bad_rows = asked is not None and asked[1] is True
+    return [
+        parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
+        for path in read_databases(config, dataset.sidecar)
+        if path.is_file()
+    ]
+
+
 def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
     header = seen.header
+    width, height = header.box
+    measured = np.count_nonzero(header.mask) / (width * height)
     facts = {
         "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
-        "grid": f"{header.width} x {header.height} pixels, "
-        f"{header.mask.mean():.0%} of them measured",
+        "grid": f"{width} x {height} pixels, {measured:.0%} of them measured",
         "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
     }
     if sampled:

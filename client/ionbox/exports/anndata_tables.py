@@ -52,10 +52,10 @@ def to_anndata(
         ``X``: (n_pixels, n_ions) float32, pixels of the whole rectangle row by row, 0 where
         nothing was measured. ``obs``: ``ion_image_pixel_x`` and ``_y`` (column and row, from 0),
         ``ion_image_shape_x`` and ``_y`` (pixels), ``measured`` (bool). ``obsm["spatial"]``: x and y
-        in pixels, (n_pixels, 2) float64, as scanpy and squidpy expect. ``var``: the columns of
-        ``annotations.csv``, indexed by formula, adduct, modification and loss as one text, with
-        lists as JSON. ``uns["metaspace"]``: facts under the names of METASPACE, and the parameters
-        this was made with; ``uns["ionbox"]``: dataset, run and version of ionbox.
+        on the sample in pixels, (n_pixels, 2) float64, as scanpy and squidpy expect. ``var``: the
+        columns of ``annotations.csv``, indexed by formula, adduct, modification and loss as one
+        text, with lists as JSON. ``uns["metaspace"]``: facts under the names of METASPACE, and the
+        parameters this was made with; ``uns["ionbox"]``: dataset, run and version of ionbox.
 
     Raises
     ------
@@ -87,7 +87,9 @@ def to_anndata(
     for column, image in enumerate(selection.images()):
         intensities[:, column] = image.ravel()
     obs = _pixels(run)
-    spatial = obs[["ion_image_pixel_x", "ion_image_pixel_y"]].to_numpy(np.float64)
+    x, y = run.pixel_positions
+    columns = obs["ion_image_pixel_x"], obs["ion_image_pixel_y"]
+    spatial = np.stack((x[columns[0]], y[columns[1]]), axis=1).astype(np.float64)
     return anndata.AnnData(
         X=intensities,
         obs=obs,

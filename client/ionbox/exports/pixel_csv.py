@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 def write(
     run: RunMeasurement, out: Path, fdr: float, database: Database | None, use_tic: bool
 ) -> int:
-    """Write ``x``, ``y`` (column and row, from 0) and the intensities, with 6 significant digits.
+    """Write ``x``, ``y`` (pixels, from 0) and the intensities, with 6 significant digits.
 
     Rows are the measured pixels, from top left to bottom right. Memory does not grow with the
     dataset, but while the CSV is written, an unnamed file as large as all intensities lies in the
     same folder. Arguments and result are those of every format's ``write``.
     """
     selection = select(run, fdr, database, use_tic)
-    y, x = (places.tolist() for places in np.nonzero(run.mask))
+    column_x, row_y = run.pixel_positions
+    rows, columns = np.nonzero(run.mask)
+    x, y = column_x[columns].tolist(), row_y[rows].tolist()
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["x", "y", *map(guard_but_modifiers, selection.names)])

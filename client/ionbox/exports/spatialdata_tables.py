@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ionbox.exports.anndata_tables import to_anndata
@@ -68,7 +69,7 @@ def to_spatialdata(
     # pandas' newer type of text cannot be written by every version of anndata
     region = pd.Categorical.from_codes([0] * table.n_obs, pd.Index([_POINTS], dtype=object))
     table.obs["region"] = region
-    places = table.obs[[_X, _Y]].reset_index(drop=True)
+    places = pd.DataFrame(table.obsm["spatial"].astype(np.int64), columns=[_X, _Y])
     intensities = pd.DataFrame(table.X, columns=table.var.index)
     scale = transformations.Scale(list(pixel_size_um(run) or (1.0, 1.0)), axes=("x", "y"))
     points = models.PointsModel.parse(

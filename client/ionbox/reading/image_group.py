@@ -91,6 +91,19 @@ class ImageGroup:
         """Total ion current: (height, width) float64, counts."""
         return self._read(ImageArrays.TIC)
 
+    @functools.cached_property
+    def positions(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Position of each column and row, (width,) and (height,) int64, the first 0.
+
+        They ascend by 1, unless the images leave out what lies between regions far apart.
+        """
+        group = self._group
+        if ImageArrays.X not in group:
+            height, width = self.shape[2:]
+            return np.arange(width), np.arange(height)
+        x, y = self._read(ImageArrays.X), self._read(ImageArrays.Y)
+        return x - x[0], y - y[0]
+
     def read_image(self, row: int, isotope: int) -> Float32s:
         """Return one isotope image: (height, width) float32, counts.
 

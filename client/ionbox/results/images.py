@@ -50,6 +50,22 @@ class RunImages(RunTables):
         """Which pixels were measured: (height, width) bool, read-only."""
         return self._folder.images.mask
 
+    @property
+    def pixel_positions(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where each column and row of the images lies: (width,) and (height,) int64, pixels.
+
+        From 0, and ascending by 1, unless regions lie so far apart that images leave out what is
+        between them.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> x, y = ionbox.open("results").pixel_positions
+        >>> len(x), int(y[-1])
+        (16, 11)
+        """
+        return self._folder.images.positions
+
     def tic_image(self) -> npt.NDArray[np.float64]:
         """Return the total ion current, the sum of each pixel's intensities.
 

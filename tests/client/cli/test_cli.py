@@ -87,6 +87,25 @@ class TestCheck:
         last = ended.out.splitlines()[-1]
         assert last.endswith("is readable; to annotate it, add --analyzer, --resolving-power")
 
+    def test_counts_the_ions_of_the_databases_that_the_sidecar_names(
+        self, ionbox: Command, tmp_path: Path
+    ) -> None:
+        dataset = write_dataset(tmp_path)
+        write_database(tmp_path, [f"{i}\tx\tC{i}H60O9" for i in range(1, 41)])
+        many = {
+            "adducts": [f"+C{i}" for i in range(1, 41)],
+            "neutral_losses": [f"-O{i}" for i in range(1, 41)],
+            "chem_mods": [f"+S{i}" for i in range(1, 41)],
+            "databases": ["sugars.tsv"],
+        }
+        dataset.with_suffix(".json").write_text(json.dumps(many))
+        ended = ionbox("check", dataset)
+        assert ended.code == 1
+        assert "40 formulas x 67,240 modifiers x 21" in " ".join(ended.err.split())
+        few = {**many, "neutral_losses": [], "databases": ["sugars.tsv", "of-an-installation"]}
+        dataset.with_suffix(".json").write_text(json.dumps(few))
+        assert ionbox("check", dataset).code == 0
+
     def test_takes_the_config_beside_the_dataset_into_account(
         self, ionbox: Command, tmp_path: Path
     ) -> None:

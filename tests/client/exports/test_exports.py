@@ -51,6 +51,31 @@ def sparse(results: Path, tmp_path: Path) -> Run:
     return ionbox.open(copy)
 
 
+@pytest.fixture
+def apart(results: Path, tmp_path: Path) -> Run:
+    """The run as if its right half had been measured 1,000 pixels further right."""
+    import zarr
+
+    copy = shutil.copytree(results, tmp_path / "apart")
+    group = zarr.open_group(copy / "ion_images.zarr", mode="a")
+    x, y = np.arange(16), np.arange(12)
+    group.create_array("x", data=np.where(x < 8, x, x + 1000) + 5)
+    group.create_array("y", data=y + 7)
+    return ionbox.open(copy)
+
+
+def test_pixels_lie_where_they_were_measured(apart: Run, run: Run, tmp_path: Path) -> None:
+    x, y = apart.pixel_positions
+    assert (x[[0, 7, 8]].tolist(), y[[0, 11]].tolist()) == ([0, 7, 1008], [0, 11])
+    export(apart, "csv-pixels", tmp_path / "apart.csv", fdr=0.2)
+    export(run, "csv-pixels", tmp_path / "whole.csv", fdr=0.2)
+    moved, whole = pd.read_csv(tmp_path / "apart.csv"), pd.read_csv(tmp_path / "whole.csv")
+    assert moved["x"].tolist() == [n if n < 8 else n + 1000 for n in whole["x"]]
+    pd.testing.assert_frame_equal(moved.drop(columns="x"), whole.drop(columns="x"))
+    spatial = apart.to_anndata(fdr=0.2).obsm["spatial"]
+    assert set(spatial[:, 0]) == {*range(8), *range(1008, 1016)}
+
+
 def unique_ions(run: Run, fdr: float, database: str | None = None) -> pd.DataFrame:
     frame = run.results(database, fdr)
     return frame[~frame["ion"].duplicated()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import pytest
 from ionbox.cli import share_command
 
 from tests.client.operating import RESULTS, Cloud, Command, traces_in_results, write_files
+from tests.client.presigned import Forbidden, follow
 
 PAGE = b"<!doctype html><title>report</title>"
 
@@ -39,6 +42,29 @@ def test_the_link_names_the_report_and_its_end(shared: Cloud, operate: Command) 
     assert query["response-content-disposition"] == ["inline"]
     assert words[0].startswith("works for whoever has it until 20")
     assert words[-1] == "to end it earlier, delete the report or the access key that signed it"
+
+
+def test_whoever_has_the_link_gets_the_report_until_it_ends(
+    shared: Cloud, operate: Command
+) -> None:
+    link = operate("share", "brain", "--days", "2").out.splitlines()[0]
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    get = functools.partial(follow, server=shared.s3_url, secret=secret)
+    now = datetime.now(UTC)
+    for when in (now, now + timedelta(days=1, hours=23)):
+        page, headers = get(link, when=when)
+        assert page == PAGE
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert headers["Content-Disposition"] == "inline"
+    with pytest.raises(Forbidden, match="expired"):
+        get(link, when=now + timedelta(days=2, minutes=1))
+    for changed in (
+        link.replace("report.html", "run.json"),
+        link.replace("X-Amz-Expires=172800", "X-Amz-Expires=604800"),
+    ):
+        assert changed != link
+        with pytest.raises(Forbidden, match="Signature"):
+            get(changed, when=now)
 
 
 @pytest.mark.parametrize("days", ["0", "8", "-1", "nan"])

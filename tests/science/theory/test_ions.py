@@ -203,3 +203,27 @@ def test_numbers_of_atoms_that_cpymspec_treats_apart_are_read_from_the_formula()
     ours = table.compositions(slice(0, table.n_ions))
     theirs = parse_compositions(table.ion_formulas(slice(0, table.n_ions)))
     assert_same_atoms(ours, theirs)
+
+
+def test_more_modifiers_than_an_int16_counts_draw_the_same_decoys_as_few() -> None:
+    """25 losses, 25 modifications and 3 adducts are 2,028 targets and 54,000 modifiers in all."""
+    losses = tuple(f"-H{2 * i}" for i in range(1, 26))
+    chem_mods = tuple(f"+C{i}" for i in range(1, 26))
+    adducts = ("+H", "+Na", "+K")
+    formulas = ["C30H60O6", "C6H12O6"]
+    many = build_ions(formulas, IonRule(adducts, losses, chem_mods, n_decoys=5))
+    assert len(many.modifiers) > np.iinfo(np.int16).max
+    few = build_ions(formulas, IonRule(adducts, losses[-1:], chem_mods[-1:], n_decoys=5))
+    n_few = few.target_ion.shape[1]
+    place = {tuple(parts): i for i, parts in enumerate(many.target_parts.tolist())}
+    same = [place[tuple(parts)] for parts in few.target_parts.tolist()]
+    assert len(same) == n_few == 12
+    drawn = many.modifiers[many.decoy_modifier[:, same]]
+    assert drawn.tolist() == few.modifiers[few.decoy_modifier].tolist()
+    many_formulas, few_formulas = many.ion_formulas(slice(None)), few.ion_formulas(slice(None))
+    for row in range(len(formulas)):
+        of_many, of_few = many.decoy_ion[row, same].ravel(), few.decoy_ion[row].ravel()
+        assert ((of_many == NO_ION) == (of_few == NO_ION)).all()
+        assert [many_formulas[i] for i in of_many if i != NO_ION] == [
+            few_formulas[i] for i in of_few if i != NO_ION
+        ]

@@ -174,19 +174,30 @@ def event_handler(
                 event.get("detail-type") == detail_type if detail_type else "Records" in event
             )
             if not expected:
-                raise InvalidMessage(f"{name}: no {detail_type or 'messages of a queue'}: {event}")
+                wanted = detail_type or "messages of a queue"
+                raise InvalidMessage(f"{name}: no {wanted}, but {describe_event(event)}")
             environment = environment_type.from_environment()
             try:
                 step(event_type(event), environment)
             except Exception:
-                # nobody waits for an answer: the log is where an operator finds the event
-                logger.exception("failed", extra={"event": event})
+                # nobody waits for an answer; the event itself goes to the dead letters
+                logger.exception("failed", extra={"event": describe_event(event)})
                 raise
             return {}
 
         return lambda_handler
 
     return decorate
+
+
+def describe_event(event: dict[str, Any]) -> str:
+    """Return what kind an event is and its ids, nothing of what it is about."""
+    kind = event.get("detail-type")
+    if kind:
+        return f"{kind} {event.get('id', '')}".rstrip()
+    records = event.get("Records")
+    ids = [str(each.get("messageId")) for each in records or () if isinstance(each, dict)]
+    return f"messages {', '.join(ids)}" if ids else f"an event with {', '.join(sorted(event))}"
 
 
 def _forget_peak_memory() -> None:

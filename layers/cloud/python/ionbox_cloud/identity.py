@@ -26,10 +26,10 @@ N_SAMPLES = 64
 SAMPLE_BYTES = 64 << 10
 """Size of a sample; 64 of them are 4 MB to read, whatever the size of the ibd."""
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
-RESULTS_VERSION = 5
+RESULTS_VERSION = 6
 """Grows when files of the results say more, or say it otherwise: runs are then published anew."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable

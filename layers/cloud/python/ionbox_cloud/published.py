@@ -48,6 +48,8 @@ class ImageArrays:
     ABUNDANCE = "abundance"
     TIC = "tic"
     MASK = "mask"
+    X = "x"
+    Y = "y"
 
 
 def diagnostics(database_name: str) -> str:

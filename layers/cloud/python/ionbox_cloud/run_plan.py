@@ -137,10 +137,15 @@ def read_plan(work: Store, execution_id: str) -> RunPlan:
 def is_published(results: Store, plan: RunPlan) -> bool:
     """Say whether the results are there and new ones were not asked for.
 
-    Those of a version that wrote no report are not all there.
+    Those of a version that wrote no report are not all there, and neither are those whose record
+    cannot be read or is another run's.
     """
-    written = (keys.results(plan.dataset_id, plan.run_id, name) for name in (RECORD, REPORT))
-    return not plan.force and all(map(results.exists, written))
+    record, report = (keys.results(plan.dataset_id, plan.run_id, name) for name in (RECORD, REPORT))
+    facts = None if plan.force else results.facts(report)
+    if not facts or not facts.n_bytes:
+        return False
+    found = results.read_json_if_whole(record)
+    return isinstance(found, dict) and found.get("run_id") == plan.run_id
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,9 @@ def _parse_run(body: str) -> WaitingRun | None:
     try:
         return WaitingRun.from_json(json.loads(body))
     except (ValueError, InvalidMessage):
-        logger.exception("a message of the run queue that is no run", extra={"body": body})
+        logger.exception(
+            "a message of the run queue that is no run", extra={"n_characters": len(body)}
+        )
         return None
 
 

@@ -20,6 +20,7 @@ from ionbox_science.config import (
 )
 from ionbox_science.errors import InvalidConfig, Refusals
 from ionbox_science.theory.databases import MoleculeDatabase, parse_database
+from ionbox_science.theory.ion_limit import check_ion_count
 
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.database_tables import DatabaseTable, find_tables
@@ -104,6 +105,9 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         known = layers if dataset else [*layers, STAND_INS]
         resolved = refusals.check(lambda: resolve_config(known, words, defaults))
     databases = refusals.check(lambda: _read_databases(request, inbox, everything))
+    if resolved and databases:
+        rule, molecules = resolved[0].ion_rule, [parsed for parsed, _ in databases]
+        refusals.check(lambda: check_ion_count(molecules, rule))
     refusals.raise_any()
     assert dataset and ibd and resolved and databases  # nothing was refused: all are there
     config, warnings = resolved

@@ -61,6 +61,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         mz_bytes=header.mz_dtype.itemsize,
         ibd_bytes=ibd.n_bytes,
         n_segments=len(bounds) + 1,
+        n_pixels=header.layout.n_pixels,
     )
     sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task())
     databases = tuple(

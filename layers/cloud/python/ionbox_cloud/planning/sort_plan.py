@@ -31,6 +31,10 @@ from ionbox_cloud.run_plan import SortPlan
 PEAKS_PER_SPAN = 24_000_000
 """Peaks of a span of spectra that one call sorts (300 to 400 MB)."""
 
+MOST_SPANS = 512
+"""Spans of a dataset, and so calls that sort it: 12 thousand million peaks, about what fits on the
+disk of a Fargate task."""
+
 DISK_LIMIT_GB = 200
 """What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
 
@@ -83,6 +87,8 @@ class SortJob:
         Size of the ibd, bytes.
     n_segments : int
         Segments that come of it.
+    n_pixels : int
+        Pixels of an image, measured or not: the total ion current is one.
     """
 
     name: str
@@ -90,6 +96,7 @@ class SortJob:
     mz_bytes: int
     ibd_bytes: int
     n_segments: int
+    n_pixels: int
 
     @property
     def column_bytes(self) -> int:
@@ -156,7 +163,7 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
 
 
 def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
     if not ladder.fits("SegmentSpectra", memory_mb):
         top = ladder.top_mb("SegmentSpectra")
         return f"its peaks take {memory_mb:,} MB, the largest function has {top:,} MB"
@@ -167,6 +174,8 @@ def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
 
 
 def _refuse_map(job: SortJob, ladder: Ladder) -> str:
+    if job.n_spans > MOST_SPANS:
+        return f"it would take {job.n_spans:,} calls of SortSpans, a run may have {MOST_SPANS:,}"
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
         "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),
@@ -194,7 +203,7 @@ def _lambda_seconds(job: SortJob) -> float:
 
 
 def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes)
+    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
     state = "SegmentSpectra"
     rung_mb = ladder.rungs_mb[state][ladder.start_rung(state, memory_mb)]
     seconds = _lambda_seconds(job)

@@ -40,6 +40,8 @@ _BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being writte
 _BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
 _BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
 _BYTES_PER_PEAK = 16  # m/z, intensity and pixel
+_BYTES_PER_TIC_PIXEL = 24  # the sum, and copies of it while it is written
+_BYTES_PER_SCORED_PIXEL = 181  # mask, and images of 30 bytes per pixel in each of 6 threads
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,15 @@ def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(n, start + size)
 
 
-def sort_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory in MB of sorting a dataset at once: peaks as columns, and read buffers."""
-    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_peaks * (mz_bytes + 8) // _MB
+def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int) -> int:
+    """Predict the memory in MB of sorting a dataset at once: peaks as columns, buffers, the TIC."""
+    n_bytes = n_peaks * (mz_bytes + 8) + n_pixels * _BYTES_PER_TIC_PIXEL
+    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_bytes // _MB
 
 
 def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
     """Predict the memory in MB of sorting a span of spectra and cutting it into blocks."""
-    return sort_memory_mb(n_peaks, mz_bytes)
+    return sort_memory_mb(n_peaks, mz_bytes, 0)
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
@@ -86,11 +89,14 @@ def pattern_memory_mb(n_ions: int) -> int:
     return _BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // _MB
 
 
-def score_memory_mb(n_ions: int, n_peaks: int) -> int:
+def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
     """Predict the memory in MB of an item of scores, from the peaks in its m/z range."""
-    return (
-        _BASE_MEMORY_MB + (n_ions * _BYTES_PER_SCORED_ION + n_peaks * _BYTES_PER_SCORED_PEAK) // _MB
+    n_bytes = (
+        n_ions * _BYTES_PER_SCORED_ION
+        + n_peaks * _BYTES_PER_SCORED_PEAK
+        + n_pixels * _BYTES_PER_SCORED_PIXEL
     )
+    return _BASE_MEMORY_MB + n_bytes // _MB
 
 
 def image_memory_mb(n_cells: int, n_peaks: int) -> int:

@@ -13,6 +13,8 @@ one shard, PublishResults adds TIC and mask.
     abundance         (n_ions, n_isotopes) float32, theoretical, the highest of an ion 100
     tic               (height, width) float64 counts
     mask              (height, width) bool    measured pixels
+    x, y              (width,), (height,) int64, only where images leave out the rows and columns
+                      between regions far apart: the position in the file of each that is there
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.annotation.colocalization import Colocalization, colocalize
 from ionbox_science.annotation.table import name_ions
 from ionbox_science.columns import ArrayRecord
+from ionbox_science.imzml.header import ImzmlHeader
 
 from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
@@ -180,12 +183,15 @@ def open_images(results: Store, plan: RunPlan) -> StoredImages:
 
 
 def write_overview(
-    results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]
+    results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], header: ImzmlHeader
 ) -> None:
-    """Write the total ion current, counts, and the mask, both (height, width)."""
+    """Write the total ion current, (height, width) counts, the mask, and positions if needed."""
     group = _open_group(results, plan)
     _put(group, ImageArrays.TIC, tic, ("y", "x"))
-    _put(group, ImageArrays.MASK, mask, ("y", "x"))
+    _put(group, ImageArrays.MASK, header.mask, ("y", "x"))
+    if header.gaps_closed:
+        _put(group, ImageArrays.X, header.layout.x, ("x",))
+        _put(group, ImageArrays.Y, header.layout.y, ("y",))
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:

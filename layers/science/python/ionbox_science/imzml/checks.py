@@ -24,6 +24,9 @@ from ionbox_science.imzml.spectra import ReadRange, read_peaks, read_spectrum
 _MAX_PLAUSIBLE_MZ = 1e6
 # Some files have a peak at m/z 0 here and there; a wrong data type spoils far more.
 _MOST_IMPLAUSIBLE = 0.01
+# Some exports store equal arrays once, for a few spectra; far more is a small file that asks for
+# the work of a large one.
+_MOST_SHARED = 2
 _N_SAMPLED = 64
 _SPECTRA_PER_READ = 4096
 
@@ -79,6 +82,7 @@ def check_dataset(
     problems = [Problem("warning", text) for text in header.warnings]
     problems += _check_ibd(header, name, ibd_name, ibd_size, ibd_uuid)
     problems += _check_arrays(header, name)
+    problems += _check_sharing(header, name, ibd_name, ibd_size)
     problems += _check_kind(header, name, accept_profile)
     problems += _check_positions(header, name)
     # "error" sorts before "warning"; within each, the order of the checks stays
@@ -148,6 +152,29 @@ def _check_arrays(header: ImzmlHeader, name: str) -> Iterator[Problem]:
         )
 
 
+def _check_sharing(
+    header: ImzmlHeader, name: str, ibd_name: str, size: int | None
+) -> Iterator[Problem]:
+    """Notice arrays that are used again and again, so that there are more peaks than bytes.
+
+    An m/z axis counts once however many spectra have it, as all do in continuous mode; intensities
+    are each spectrum's own.
+    """
+    axes = np.unique(np.stack((header.mz_offset, header.mz_count)), axis=1)
+    n_bytes = (
+        int(axes[1].sum()) * header.mz_dtype.itemsize
+        + int(header.intensity_count.sum()) * header.intensity_dtype.itemsize
+    )
+    # one that ends before its arrays do is refused as truncated
+    if size and header.ibd_end <= size and n_bytes > _MOST_SHARED * size:
+        yield Problem(
+            "error",
+            f"{name}: the arrays of its {header.n_spectra:,} spectra add up to {n_bytes:,} bytes, "
+            f"more than {_MOST_SHARED} times the {size:,} of {ibd_name}, so most spectra are said "
+            "to be the same bytes; export the dataset again.",
+        )
+
+
 def _check_kind(header: ImzmlHeader, name: str, accept_profile: bool) -> Iterator[Problem]:
     if header.spectrum_type == "profile":
         if accept_profile:
@@ -185,11 +212,12 @@ def _check_positions(header: ImzmlHeader, name: str) -> Iterator[Problem]:
         )
     yield from _check_density(header, name)
     declared = header.declared_size
-    if declared and (header.width > declared[0] or header.height > declared[1]):
+    width, height = header.box
+    if declared and (width > declared[0] or height > declared[1]):
         yield Problem(
             "warning",
             f"{name} declares {declared[0]} x {declared[1]} pixels, but its spectra span "
-            f"{header.width} x {header.height}; ionbox goes by the spectra.",
+            f"{width} x {height}; ionbox goes by the spectra.",
         )
 
 
@@ -197,11 +225,12 @@ def _check_density(header: ImzmlHeader, name: str) -> Iterator[Problem]:
     """Notice positions that are no numbers of pixels, such as micrometres."""
     step = int(np.gcd.reduce(np.concatenate([np.diff(np.unique(a)) for a in (header.x, header.y)])))
     if step > 1:
-        filled = len(np.unique(header.pixel_index)) / (header.width * header.height)
+        width, height = header.box
+        filled = len(np.unique(header.pixel_index)) / (width * height)
         yield Problem(
             "warning",
             f"{name}: all positions step by {step} or a multiple, so that {filled:.2%} of the "
-            f"image's {header.width} x {header.height} pixels are measured and none has a "
+            f"image's {width} x {height} pixels are measured and none has a "
             f"neighbour, without which no ion scores; if pixels are {step} apart, give the step "
             f"(pixel_step: {step}).",
             settled_by="",

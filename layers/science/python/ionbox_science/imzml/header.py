@@ -9,6 +9,7 @@ defects (the file is refused) or warnings.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -21,6 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.errors import InvalidDataset
+from ionbox_science.imzml.layout import (
+    MOST_IMAGE_PIXELS,
+    Layout,
+    has_gaps_to_close,
+    lay_out,
+    span,
+)
 from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.imzml.terms import (
@@ -53,7 +61,7 @@ Int64Array = npt.NDArray[np.int64]
 # Beyond these a number is damage, not data; together they keep all byte arithmetic inside int64.
 _MAX_COUNT = 2**40
 _MAX_OFFSET = 2**56
-_MAX_PIXELS = 2**31
+_MAX_PIXELS = 2**31  # of the bounding box: a position beyond is wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +98,9 @@ class ImzmlHeader:
         Pixels in x and y as declared by the scan settings; never used to place pixels.
     pixel_size_um : tuple of (float, float) or None
         Declared size of a pixel in x and y, micrometres.
+    gaps_closed : bool
+        Whether images leave out rows and columns between regions far apart
+        (`ionbox_science.imzml.layout`).
     other_levels : tuple of (int, int)
         MS levels that are not read, and how many spectra of the file are of each.
     warnings : tuple of str
@@ -113,6 +124,7 @@ class ImzmlHeader:
     resolving_power: float | None = None
     declared_size: tuple[int, int] | None = None
     pixel_size_um: tuple[float, float] | None = None
+    gaps_closed: bool = False
     other_levels: tuple[tuple[int, int], ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -131,22 +143,30 @@ class ImzmlHeader:
         """Number of peaks in all m/z arrays, those of zero intensity included."""
         return int(self.mz_count.sum())
 
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """Which positions the columns and rows of images are."""
+        return lay_out(self.x, self.y, close_gaps=self.gaps_closed)
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """Width and height, in pixels, of the bounding box of all positions."""
+        return span(self.x), span(self.y)
+
     @property
     def width(self) -> int:
-        """Pixels in x of the bounding box of all spectra."""
-        return int(self.x.max()) - int(self.x.min()) + 1
+        """Columns of images: those of the bounding box, unless its gaps are closed."""
+        return len(self.layout.x)
 
     @property
     def height(self) -> int:
-        """Pixels in y of the bounding box of all spectra."""
-        return int(self.y.max()) - int(self.y.min()) + 1
+        """Rows of images."""
+        return len(self.layout.y)
 
     @property
     def pixel_index(self) -> npt.NDArray[np.uint32]:
-        """Row-major pixel of every spectrum in the bounding box, (n_spectra,) uint32."""
-        column = self.x.astype(np.int64) - int(self.x.min())
-        row = self.y.astype(np.int64) - int(self.y.min())
-        return (row * self.width + column).astype(np.uint32)
+        """Row-major pixel of every spectrum in images, (n_spectra,) uint32."""
+        return self.layout.pixel_index(self.x, self.y)
 
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
@@ -253,7 +273,7 @@ def _assemble(
     z_warnings: list[str] = []
     x = _to_pixels(_coordinates(spectra.x, "x", defects), read, "x", options.pixel_step, defects)
     y = _to_pixels(_coordinates(spectra.y, "y", defects), read, "y", options.pixel_step, defects)
-    _check_grid(x[read], y[read], np.array(spectra.z)[read], z_warnings, defects)
+    gaps_closed = _check_grid(x[read], y[read], np.array(spectra.z)[read], z_warnings, defects)
     places = {
         role: [column[read] for column in _places(role, spectra.arrays[role], defects)]
         for role in (MZ, INTENSITY)
@@ -283,6 +303,7 @@ def _assemble(
         resolving_power=head.resolving_power,
         declared_size=head.declared_size,
         pixel_size_um=head.pixel_size_um,
+        gaps_closed=gaps_closed,
         other_levels=_count_levels(level[~read]),
         warnings=tuple(
             f"{name}: {text}." for text in (*z_warnings, *_oddities(document, types, read, level))
@@ -330,7 +351,8 @@ def _count_levels(level: Int64Array) -> tuple[tuple[int, int], ...]:
 
 def _check_grid(
     x: Int64Array, y: Int64Array, z: Int64Array, warnings: list[str], defects: Defects
-) -> None:
+) -> bool:
+    """Note what is wrong with the positions; return whether images leave out their gaps."""
     planes = np.unique(z)
     if len(planes) > 1:
         text = f"the spectra lie in {len(planes)} z planes ({planes[0]} to {planes[-1]})"
@@ -338,12 +360,31 @@ def _check_grid(
             warnings.append(f"{text}, no two at the same x and y; ionbox leaves z aside")
         else:
             defects.note("z", text, "ionbox annotates one plane at a time, split the file by z")
-    width, height = int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
-    # Pixels are numbered by uint32 in peaks, and images of a wrong position's size would fill
-    # memory.
+    width, height = span(x), span(y)
     if width * height > _MAX_PIXELS:
         text = f"{len(x)} spectra span {width} x {height} pixels, so some position must be wrong"
         defects.note("grid", text, "correct the positions, or split the dataset by region")
+        return False
+    close_gaps = has_gaps_to_close(x, y)
+    images = lay_out(x, y, close_gaps=close_gaps)
+    size = f"{len(images.x):,} x {len(images.y):,}"
+    if images.n_pixels > MOST_IMAGE_PIXELS:
+        without = " without their gaps" if close_gaps else ""
+        text = (
+            f"{len(x):,} spectra span {width:,} x {height:,} pixels, and images{without} would be "
+            f"{size}, more than the {MOST_IMAGE_PIXELS:,} pixels that ionbox draws"
+        )
+        advice = (
+            "give the step of the positions if they are no numbers of pixels (pixel_step), or "
+            "split the dataset by region"
+        )
+        defects.note("grid", text, advice)
+    elif close_gaps:
+        warnings.append(
+            f"the {len(x):,} spectra lie far apart in {width:,} x {height:,} pixels; images are "
+            f"{size} and leave out rows and columns between them, which changes no score"
+        )
+    return close_gaps
 
 
 def _places(role: str, columns: ArrayColumns, defects: Defects) -> tuple[Int64Array, Int64Array]:

@@ -51,6 +51,8 @@ NO_ION = -1
 """Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
 an array of ions it finds the last element, so arrays of scores get one more element for it."""
 
+_PAIRS_COMPARED = 1 << 12  # at once: a row of atoms each, which all pairs would take GB for
+
 _SEED = 42  # METASPACE's, so that the same decoys are drawn
 
 
@@ -115,7 +117,7 @@ class IonTable(ArrayRecord):
         Chemical modification, neutral loss and adduct of each target modifier.
     target_ion : (n_formulas, n_targets) int32
         Ion of each target, `NO_ION` where the formula cannot form it.
-    decoy_modifier : (n_formulas, n_targets, n_decoys) int16
+    decoy_modifier : (n_formulas, n_targets, n_decoys) int32
         Modifier drawn for each decoy, in sampling order.
     decoy_ion : (n_formulas, n_targets, n_decoys) int32
         Ion of each decoy, `NO_ION` where the formula cannot form it.
@@ -135,7 +137,7 @@ class IonTable(ArrayRecord):
     modifiers: npt.NDArray[np.str_]
     target_parts: npt.NDArray[np.str_]
     target_ion: npt.NDArray[np.int32]
-    decoy_modifier: npt.NDArray[np.int16]
+    decoy_modifier: npt.NDArray[np.int32]
     decoy_ion: npt.NDArray[np.int32]
     elements: npt.NDArray[np.str_]
     formula_counts: npt.NDArray[np.int32]
@@ -253,14 +255,14 @@ def draw_decoys(n_draws: int, n_candidates: int, n_decoys: int) -> npt.NDArray[n
 
 def _assign_decoys(
     n_formulas: int, targets: list[str], parts: list[tuple[str, str, str]], rule: IonRule
-) -> tuple[list[str], npt.NDArray[np.int16]]:
+) -> tuple[list[str], npt.NDArray[np.int32]]:
     """Draw the decoys of all targets.
 
     Returns
     -------
     modifiers : list of str
         All modifiers: targets first, then every candidate behind every modification and loss.
-    decoy_modifier : (n_formulas, n_targets, n_decoys) int16
+    decoy_modifier : (n_formulas, n_targets, n_decoys) int32
         Index of the modifier drawn for each decoy.
     """
     candidates = rule.decoy_candidates()
@@ -273,10 +275,12 @@ def _assign_decoys(
     else:
         draws = draw_decoys(n_formulas * len(targets), len(candidates), rule.n_decoys)
         draws = draws.reshape(n_formulas, len(targets), -1)
-    first_modifier = np.array(
-        [len(targets) + unique_prefixes.index(prefix) * len(candidates) for prefix in prefixes]
-    )
-    return modifiers, (draws + first_modifier[:, None]).astype(np.int16)
+    first_of_prefix = {
+        prefix: len(targets) + place * len(candidates)
+        for place, prefix in enumerate(unique_prefixes)
+    }
+    first_modifier = np.array([first_of_prefix[prefix] for prefix in prefixes], np.int32)
+    return modifiers, draws + first_modifier[:, None]
 
 
 def _number_ions(
@@ -358,9 +362,11 @@ def _same_ions(
     other: npt.NDArray[np.intp],
 ) -> bool:
     """Return whether pairs ``one`` and ``other`` all make the same ion formulas, atom by atom."""
-    return bool(
-        (
-            counts[formula[one]] + change[modifier[one]]
-            == counts[formula[other]] + change[modifier[other]]
-        ).all()
-    )
+    for start in range(0, one.size, _PAIRS_COMPARED):
+        a, b = one[start : start + _PAIRS_COMPARED], other[start : start + _PAIRS_COMPARED]
+        atoms = counts[formula[a]] + change[modifier[a]]
+        atoms -= counts[formula[b]]
+        atoms -= change[modifier[b]]
+        if atoms.any():
+            return False
+    return True
