@@ -47,5 +47,5 @@ def lambda_handler(message: RunRef, stores: Stores) -> Done:
             break
     else:  # not broken off: every piece was seen
         found = digest.finish(plan.ibd_bytes)
-    stores.work.write_json(key, {"digest": found})
+    stores.work.write_sealed(key, {"digest": found})
     return Done()

@@ -12,10 +12,12 @@ from itertools import pairwise
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import ItemList, PlannedRun, PlanRequest, SortChoice, SortItem
 from ionbox_cloud.planning.accepted_request import accept_request
 from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
+from ionbox_cloud.repair import set_aside
 from ionbox_cloud.run_plan import RunPlan, is_published
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import write_header
@@ -26,9 +28,14 @@ from ionbox_cloud.stored.segments_present import has_segments
 def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """Plan a run; write its header, its databases and its plan.
 
+    Reached again, in the same execution, when a later state met an object that cannot be used: it
+    is removed first, so that it is planned as what is absent is.
+
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
     """
+    for reason in set_aside(stores, message.execution_id):
+        logger.warning("computed again: %s", reason)
     accepted = accept_request(message.request, stores.inbox)
     plan = make_plan(message.request, accepted, stores.inbox)
     write_header(stores.work, plan.segments_id, accepted.dataset.header)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ionbox_cloud import keys
-from ionbox_cloud.describe_run import describe_run
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
+from ionbox_cloud.report.describe_run import describe_run
 from ionbox_cloud.report.report_file import Overview, write_report
 from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
 from ionbox_cloud.run_record import Bill, RunRecord, RunStatus, StateTotals

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
+from ionbox_cloud.object_bytes import encode_json
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.run_record import RunRecord, RunStatus
-from ionbox_cloud.store import encode_json
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset

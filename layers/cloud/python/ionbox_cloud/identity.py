@@ -18,7 +18,7 @@ from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.store import encode_json
+from ionbox_cloud.object_bytes import encode_json
 
 N_SAMPLES = 64
 """Samples of the ibd that enter a dataset's identity: first, last and evenly between."""
@@ -26,7 +26,7 @@ N_SAMPLES = 64
 SAMPLE_BYTES = 64 << 10
 """Size of a sample; 64 of them are 4 MB to read, whatever the size of the ibd."""
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
 RESULTS_VERSION = 5

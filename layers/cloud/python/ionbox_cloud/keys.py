@@ -9,7 +9,7 @@
              datasets/<segments>/header.npz            the imzML header as arrays
                                 mask.npz               measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
-                                 targets.bin           a byte per ion: whether it is a target
+                                 ions.json             their number; written after them
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
              scores/<scores>/plan.json                 how the ions were cut into items
@@ -24,6 +24,7 @@
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
+                                    unusable/<digest>.json       an object was damaged or missing
                                     images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
                                     announced/<n>.json           people were told of this end
@@ -81,9 +82,9 @@ def ions(patterns_id: str) -> str:
     return f"{patterns(patterns_id)}/ions.npz"
 
 
-def targets(patterns_id: str) -> str:
-    """Return the key of which ions of a database are targets; written after the ions."""
-    return f"{patterns(patterns_id)}/targets.bin"
+def ion_count(patterns_id: str) -> str:
+    """Return the key of the number of ions of a database; written after the ions."""
+    return f"{patterns(patterns_id)}/ions.json"
 
 
 def pattern_chunk(patterns_id: str, chunk: int) -> str:
@@ -171,14 +172,29 @@ def image_record(execution_id: str, item: int) -> str:
     return f"executions/{execution_id}/images/{item:05}.json"
 
 
+def all_failures(execution_id: str) -> str:
+    """Return the folder of the failure records of all Maps."""
+    return f"executions/{execution_id}/failures"
+
+
 def failures(execution_id: str, state: str) -> str:
     """Return the folder of a Map's failure records."""
-    return f"executions/{execution_id}/failures/{state}"
+    return f"{all_failures(execution_id)}/{state}"
 
 
 def failure(execution_id: str, state: str, item: int) -> str:
     """Return the key of one item's failure record."""
     return f"{failures(execution_id, state)}/{item:05}.json"
+
+
+def all_unusable(execution_id: str) -> str:
+    """Return the folder of the records of objects that could not be used."""
+    return f"executions/{execution_id}/unusable"
+
+
+def unusable(execution_id: str, digest: str) -> str:
+    """Return the key of the record of one object, by a digest of its key."""
+    return f"{all_unusable(execution_id)}/{digest}.json"
 
 
 def records(execution_id: str) -> str:

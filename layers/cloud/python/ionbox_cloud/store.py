@@ -32,6 +32,7 @@ from obstore.exceptions import (
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
+from ionbox_cloud.object_bytes import Arrays, encode_json, parse_arrays, seal, unseal
 from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ _LASTING = {
 }
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ class Store:
             facts = self.facts(key)
             if facts is not None and facts.n_bytes <= offset:
                 raise MissingObject(
-                    f"object '{key}' has {facts.n_bytes} bytes, none from {offset} on"
+                    f"object '{key}' has {facts.n_bytes} bytes, none from {offset} on", key
                 ) from None
             raise
 
@@ -264,6 +263,12 @@ class Store:
                 obstore.put(self._objects, key, data)
             else:
                 obstore.put(self._objects, key, _cut(data))
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove objects; those that are not there are none to remove."""
+        for key in keys:
+            with contextlib.suppress(MissingObject), _named_errors(key):
+                obstore.delete(self._objects, key)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object unless it exists; say whether it was written.
@@ -364,11 +369,33 @@ class Store:
         """Write a value as JSON, laid out for people; see `encode_json`."""
         self.write(key, encode_json(value))
 
+    def write_sealed(self, key: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON object with its own checksum in it: `read_sealed` finds any damage."""
+        self.write_json(key, seal(value))
+
+    def read_sealed(self, key: str) -> dict[str, Any]:
+        """Read what `write_sealed` wrote, without the checksum.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        DamagedObject
+            If it is not what was written.
+        """
+        return unseal(self.read(key), key)
+
     def read_arrays(self, key: str) -> Arrays:
-        """Read what `write_arrays` wrote: a name → array mapping."""
-        # never pickles: reading one runs what is in it
-        with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
-            return dict(archive)
+        """Read what `write_arrays` wrote: a name → array mapping.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        DamagedObject
+            If it is not what was written: the file has a checksum of each array.
+        """
+        return parse_arrays(self.read(key), key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False
@@ -402,11 +429,6 @@ class Stores:
 def open_stores(settings: Settings) -> Stores:
     """Open the stores once per process: connections are kept from call to call."""
     return Stores.open(settings)
-
-
-def encode_json(value: Any) -> bytes:
-    """Write a value as JSON with sorted keys, so that equal values make equal bytes."""
-    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def _open_folder(url: str, *, create: bool) -> ObjectStore:
@@ -445,7 +467,7 @@ def _named_errors(key: str) -> Iterator[None]:
 def _translate(error: Exception, key: str) -> MissingObject | AccessDenied | StoreUnavailable:
     text, code = str(error), _read_code(error)
     if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
-        return MissingObject(f"no object '{key}'")
+        return MissingObject(f"no object '{key}'", key)
     for sign, reason in _LASTING.items():
         if sign in text:
             return AccessDenied(f"object '{key}': {reason}", code)
