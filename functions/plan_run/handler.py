@@ -18,7 +18,8 @@ from ionbox_cloud.planning.accepted_request import accept_request
 from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
 from ionbox_cloud.repair import set_aside
-from ionbox_cloud.run_plan import RunPlan, is_published
+from ionbox_cloud.report.published_run import is_published
+from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import write_header
 from ionbox_cloud.stored.segments_present import has_segments

@@ -148,6 +148,49 @@ def test_what_is_kept_is_computed_again_where_it_is_damaged(
     assert damaged > 12
 
 
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_published_is_published_anew_where_it_is_damaged(
+    new_rig: Callable[..., Rig], damage: Callable[[bytes], bytes]
+) -> None:
+    rig = new_rig()
+    results = rig.run.stores.results
+    published_keys = [key for key in rig.kept("results") if key.startswith("results/")]
+    for key in published_keys:
+        rig.restore()
+        damaged = damage(results.read(key))
+        results.write(key, damaged)
+        attempt, _ = rig.annotate()
+        assert published(rig.run.stores) == rig.expected, key
+        # the line break at the end of a record says nothing
+        is_harmless = damaged.strip() == rig.results[key].strip()
+        status = results.read_json(keys.status(attempt.execution_id))
+        assert status["reused"] is is_harmless, key
+    assert len(published_keys) > 15
+
+
+def test_whole_results_are_handed_out_again(new_rig: Callable[..., Rig]) -> None:
+    rig = new_rig()
+    attempt, _ = rig.annotate()
+    results = rig.run.stores.results
+    assert results.read_json(keys.status(attempt.execution_id))["reused"] is True
+    assert contents(results).items() >= rig.results.items()
+
+
+def test_the_record_lists_every_other_file(new_rig: Callable[..., Rig]) -> None:
+    rig = new_rig()
+    planned = rig.run.planned
+    folder = keys.results(planned.dataset_id, planned.run_id)
+    record = rig.run.stores.results.read_sealed(f"{folder}/run.json")
+    assert record["files"] == {
+        key.removeprefix(f"{folder}/"): {
+            "n_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        for key, data in rig.results.items()
+        if key.startswith(folder) and not key.endswith("run.json")
+    }
+
+
 @pytest.mark.parametrize("way", ["lambda", "map"])
 def test_everything_may_be_damaged_at_once(new_rig: Callable[..., Rig], way: str) -> None:
     rig = new_rig(sort=way)

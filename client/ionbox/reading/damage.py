@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from ionbox_cloud.errors import InvalidMessage, MissingObject
+from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.run_record import RunRecord
 from ionbox_science.config import RunConfig
@@ -22,7 +22,7 @@ from ionbox.errors import DamagedResults, NoResults
 
 _DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files with broken content
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, InvalidMessage),
+    *(zipfile.BadZipFile, zlib.error, InvalidMessage, DamagedObject),
 )
 
 

@@ -25,6 +25,7 @@
                                     items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
                                     unusable/<digest>.json       an object was damaged or missing
+                                    published/<State>/<n>.json   checksums of published files
                                     images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
                                     announced/<n>.json           people were told of this end
@@ -195,6 +196,16 @@ def all_unusable(execution_id: str) -> str:
 def unusable(execution_id: str, digest: str) -> str:
     """Return the key of the record of one object, by a digest of its key."""
     return f"{all_unusable(execution_id)}/{digest}.json"
+
+
+def all_published_files(execution_id: str) -> str:
+    """Return the folder of what the states of an execution published."""
+    return f"executions/{execution_id}/published"
+
+
+def published_files(execution_id: str, state: str, item: int) -> str:
+    """Return the key of size and checksum of the files that a call published."""
+    return f"{all_published_files(execution_id)}/{state}/{item:05}.json"
 
 
 def records(execution_id: str) -> str:

@@ -13,12 +13,15 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_cloud.errors import DamagedObject
+
+if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
+    pass
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -59,6 +62,14 @@ def unseal(data: bytes, key: str) -> dict[str, Any]:
     if found != expected:
         raise DamagedObject.of(key, "its checksum is another")
     return dict(value)
+
+
+def encode_arrays(arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False) -> bytes:
+    """Return named arrays as an ``.npz`` file; equal arrays make equal bytes."""
+    buffer = io.BytesIO()
+    save = np.savez_compressed if compressed else np.savez
+    save(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def parse_arrays(data: bytes, key: str) -> Arrays:

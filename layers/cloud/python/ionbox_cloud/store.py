@@ -7,9 +7,10 @@ not at all, so an object that is there is a finished one. Nothing else in ionbox
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
-import io
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 import obstore
 from obstore.exceptions import (
@@ -31,8 +31,16 @@ from obstore.exceptions import (
 )
 from obstore.store import MemoryStore, ObjectStore, from_url
 
+from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
-from ionbox_cloud.object_bytes import Arrays, encode_json, parse_arrays, seal, unseal
+from ionbox_cloud.object_bytes import (
+    Arrays,
+    encode_arrays,
+    encode_json,
+    parse_arrays,
+    seal,
+    unseal,
+)
 from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
@@ -142,7 +150,8 @@ class Store:
             return cls(MemoryStore(), url, expiry_days)
         if url.startswith("file:"):
             return cls(_open_folder(url, create=create), url, expiry_days, create=create)
-        return cls(from_url(url), url, expiry_days)
+        # with its checksum each object is stored: `has_content` asks for it
+        return cls(from_url(url, config={"checksum_algorithm": "SHA256"}), url, expiry_days)
 
     @classmethod
     def open_bucket(cls, url: str, session: boto3.Session, endpoint: str | None = None) -> Store:
@@ -175,11 +184,14 @@ class Store:
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
 
-        In memory, what such a library writes is not seen through this store: obstore cannot open
-        part of a memory store.
+        In memory it is a copy: what such a library writes is not seen through this store, because
+        obstore cannot open part of a memory store.
         """
         if self.url.startswith(_MEMORY):
-            return self._folders.setdefault(folder, MemoryStore())
+            part = self._folders.setdefault(folder, MemoryStore())
+            for key in self.list(folder):
+                obstore.put(part, key.removeprefix(f"{folder}/"), self.read(key))
+            return part
         url = f"{self.url}/{folder}"
         if self._access:
             return from_url(url, **self._access)
@@ -263,6 +275,42 @@ class Store:
                 obstore.put(self._objects, key, data)
             else:
                 obstore.put(self._objects, key, _cut(data))
+
+    def write_whole(self, key: str, data: memoryview) -> None:
+        """Write an object of one piece in one request: only then S3 keeps its whole checksum."""
+        with _named_errors(key):
+            obstore.put(self._objects, key, data, use_multipart=False)
+
+    def has_content(self, key: str, n_bytes: int, sha256: str) -> bool:
+        """Say whether there is an object of this size and checksum.
+
+        Parameters
+        ----------
+        key : str
+            Key of the object.
+        n_bytes : int
+            Expected size, bytes.
+        sha256 : str
+            Expected SHA-256, hex digits.
+
+        Notes
+        -----
+        S3 keeps the checksum it was given with an object, and compared it then: it is asked.
+        Elsewhere, or if S3 has none, the object is read.
+        """
+        facts = self.facts(key)
+        if facts is None or facts.n_bytes != n_bytes:
+            return False
+        known = _ask_checksum(self.url, key) if self.is_remote else ""
+        return (known or self._digest(key)) == sha256
+
+    def _digest(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with _named_errors(key):
+            found = obstore.get(self._objects, key)
+        for piece in _pieces(found, key):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; those that are not there are none to remove."""
@@ -401,10 +449,7 @@ class Store:
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False
     ) -> None:
         """Write named arrays as one ``.npz`` object; equal arrays make equal bytes."""
-        buffer = io.BytesIO()
-        save = np.savez_compressed if compressed else np.savez
-        save(buffer, allow_pickle=False, **arrays)
-        self.write(key, buffer.getvalue())
+        self.write(key, encode_arrays(arrays, compressed=compressed))
 
 
 @dataclass(frozen=True)
@@ -429,6 +474,20 @@ class Stores:
 def open_stores(settings: Settings) -> Stores:
     """Open the stores once per process: connections are kept from call to call."""
     return Stores.open(settings)
+
+
+def _ask_checksum(url: str, key: str) -> str:
+    """Return the SHA-256 that S3 keeps of an object, as hex digits; empty if it keeps none."""
+    bucket = url.removeprefix("s3://").partition("/")[0]
+    # the storage library does not ask for checksums
+    client = open_client("s3")
+    answer = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    if answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+        return ""
+    try:
+        return base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True).hex()
+    except ValueError:  # that of an upload in parts has their number behind it
+        return ""
 
 
 def _open_folder(url: str, *, create: bool) -> ObjectStore:
