@@ -60,9 +60,10 @@ OBJECTS: dict[str, Objects] = {
         # which parts of an earlier attempt are there, and which objects could not be used
         work_reads=("sort/", "executions/"),
         work_writes=("databases/", "datasets/", "executions/"),
-        results_reads=("segments/", "results/"),
+        results_reads=("segments/", "results/", "contents/"),
+        results_writes=("contents/",),
         work_deletes=_COMPUTED,
-        results_deletes=("segments/", "results/"),
+        results_deletes=("segments/", "results/", "contents/"),
     ),
     "SegmentSpectra": Objects(
         inbox_reads=EVERYTHING,

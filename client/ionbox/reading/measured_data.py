@@ -132,7 +132,8 @@ class MeasuredData:
             ) from None
         except DamagedObject as error:
             raise Gone(
-                f"the dataset's sorted peaks cannot be used: {error}; {ANNOTATE_AGAIN}"
+                f"the dataset's sorted peaks cannot be used: {error}. Delete it, then "
+                f"{ANNOTATE_AGAIN}"
             ) from None
 
     def _segment_reader(self) -> SegmentReader:

@@ -33,14 +33,16 @@
     results  segments/<segments>/segment-<n>.bin       peaks of one m/z range
                                  tic.npz               total ion current
                                  manifest.json         written last: all segments are there
+             contents/<samples>/first.json             the ibd first seen with these samples
+                                other-<tag>.json       another one, and the dataset it is of
              results/<dataset>/<run>/…                 what people get; run.json is written last
              executions/<execution>/status.json        how each execution went
              databases/<name>.json                     whether a molecule table in the inbox is fit
 
-``<claim>``, ``<dataset>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>`` and ``<run>``
-are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key, so a run finds
-what an earlier one computed. ``<execution>`` is one attempt, and what lies below it is of no use to
-another. An object that says that others are complete is written after them.
+``<claim>``, ``<dataset>``, ``<samples>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>``
+and ``<run>`` are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key,
+so a run finds what an earlier one computed. ``<execution>`` is one attempt, and what lies below it
+is of no use to another. An object that says that others are complete is written after them.
 """
 
 from __future__ import annotations
@@ -236,6 +238,16 @@ def tic(segments_id: str) -> str:
 def segments_manifest(segments_id: str) -> str:
     """Return the key of the segments' manifest; written last, so it says that all are there."""
     return f"{segments(segments_id)}/manifest.json"
+
+
+def first_content(sampled_id: str) -> str:
+    """Return the key of what is known of the ibd that was first seen with some samples."""
+    return f"contents/{sampled_id}/first.json"
+
+
+def other_content(sampled_id: str, tag: str) -> str:
+    """Return the key of what is known of another ibd with the same samples, by its tag's hash."""
+    return f"contents/{sampled_id}/other-{tag}.json"
 
 
 def results(dataset_id: str, run_id: str, name: str = "") -> str:
