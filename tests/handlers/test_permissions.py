@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ionbox_cloud import keys
+from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.messages import ErrorOutput, Message, RunFailureReport
 from ionbox_cloud.store import Store, Stores
 
@@ -14,12 +16,13 @@ from cdk.permissions import OBJECTS, Objects
 from tests.handlers import in_memory
 from tests.handlers.in_memory import SETTINGS, InMemoryRun
 
-READS = ("read", "read_range", "facts", "list", "list_lasting")
-WRITES = ("write", "create")
+READS = ("read", "read_range", "facts", "list", "list_folder", "list_lasting")
+WRITES = ("write", "write_whole", "create")
+DELETES = ("delete",)
 BOTH = ("objects_below",)
 
 Touch = tuple[str, str, str, str]
-"""State, bucket, "reads" or "writes", key."""
+"""State, bucket, "reads", "writes" or "deletes", key."""
 
 
 @pytest.fixture
@@ -40,14 +43,21 @@ def touched(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Tou
         original = getattr(Store, method)
 
         @functools.wraps(original)
-        def noting(self: Store, key: str, *arguments: Any, **options: Any) -> Any:
+        def noting(self: Store, key: Any, *arguments: Any, **options: Any) -> Any:
+            named = [key] if isinstance(key, str) else key
             if states:
-                found.update((states[-1], buckets[id(self)], kind, key) for kind in kinds)
+                place = states[-1], buckets[id(self)]
+                found.update((*place, kind, each) for kind in kinds for each in named)
             return original(self, key, *arguments, **options)
 
         monkeypatch.setattr(Store, method, noting)
 
-    for methods, kinds in ((READS, ("reads",)), (WRITES, ("writes",)), (BOTH, ("reads", "writes"))):
+    for methods, kinds in (
+        (READS, ("reads",)),
+        (WRITES, ("writes",)),
+        (DELETES, ("deletes",)),
+        (BOTH, ("reads", "writes")),
+    ):
         for method in methods:
             note(method, kinds)
     call = in_memory.call
@@ -74,6 +84,15 @@ def test_no_handler_touches_what_its_role_does_not_allow(
 ) -> None:
     run = new_run(SETTINGS | {"sort": way}).run_all()
     run.again().run_all(())  # finds everything published
+    chunk = keys.pattern_chunk(run.planned.databases[0].patterns_id, 0)
+    run.stores.work.write(chunk, b"damaged")
+    run.stores.work.delete(run.stores.work.list("scores"))
+    run.stores.results.delete(run.stores.results.list("results"))
+    damaged = run.again("damaged")
+    with pytest.raises(DamagedObject):
+        damaged.run_all()
+    damaged.plan()
+    assert ("PlanRun", "work", "deletes", chunk) in touched
     run.fail_item("AnnotateSegments", 1, "MemoryError", "too large")
     report = RunFailureReport(
         run.execution_id, run.ref.run_id, "failed", run.request, ErrorOutput("Error", "cause")

@@ -7,7 +7,7 @@
     work     claims/<claim>/<n>.json                   an attempt at what was dropped
              databases/<content>                       a molecule table, as given
              datasets/<segments>/header.npz            the imzML header as arrays
-                                mask.npz               measured pixels
+                                 mask.npz              measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
                                  ions.json             their number; written after them
                                  chunk-<n>.npz         their isotope patterns, by mass
