@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows, window_bounds
+from ionbox_science.sorting.block_checksums import UInt32s, checksum, checksum_blocks
 from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout, encode_segment
 
 from ionbox_cloud import keys
@@ -32,18 +33,13 @@ from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.object_bytes import SEAL, unseal
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.block_checksums import (
-    CHECKSUM,
-    UInt32s,
-    check_blocks,
-    checksum,
-    checksum_blocks,
-)
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 
 _COLUMNS = ("mz", "intensity", "pixel")
+
+_CHECKSUM = np.dtype("<u4")
 
 _PARALLEL_READS = 4  # requests at once of a call: the time of a read is mostly waiting
 # Reading up to so many steps of the index for nothing costs less than another request.
@@ -86,11 +82,11 @@ def write_peaks(store: Store, key: str, peaks: Peaks) -> None:
     """Write a segment: its columns, the checksums of their blocks, and that of both indices."""
     layout = SegmentLayout(len(peaks), peaks.mz.dtype)
     columns = encode_segment(peaks)
-    sums = np.empty((layout.n_index, len(_COLUMNS)), CHECKSUM)
+    sums = np.empty((layout.n_index, len(_COLUMNS)), _CHECKSUM)
     for place, name in enumerate(_COLUMNS):
         sums[:, place] = checksum_blocks(columns[place], layout.block_bytes(name))
     index = columns[-1].tobytes() + sums.tobytes()
-    last = np.array([checksum(index)], CHECKSUM).tobytes()
+    last = np.array([checksum(index)], _CHECKSUM).tobytes()
     store.write(key, [*columns[:-1], memoryview(index + last)])
 
 
@@ -240,8 +236,9 @@ class SegmentReader:
         checksums = self._index(segment)[1]
         if checksums is not None:
             expected = checksums[layout.find_blocks(start, stop), _COLUMNS.index(name)]
-            key = keys.segment(self._segments_id, segment)
-            check_blocks(stored, layout.block_bytes(name), expected, key)
+            if not np.array_equal(checksum_blocks(stored, layout.block_bytes(name)), expected):
+                key = keys.segment(self._segments_id, segment)
+                raise DamagedObject.of(key, "a block of it has another checksum")
         target[:] = np.frombuffer(stored, layout.columns[name][1])
 
     def _read_bytes(self, segment: int, offset: int, n_bytes: int) -> memoryview:
@@ -305,11 +302,11 @@ class SegmentReader:
         offset, n_bytes = layout.byte_range("index", 0, layout.n_index)
         if not self.manifest.has_checksums:
             return np.frombuffer(self._read_bytes(segment, offset, n_bytes), "<f8"), None
-        sums_bytes = layout.n_index * len(_COLUMNS) * CHECKSUM.itemsize
-        stored = self._read_bytes(segment, offset, n_bytes + sums_bytes + CHECKSUM.itemsize)
-        index, last = stored[: -CHECKSUM.itemsize], stored[-CHECKSUM.itemsize :]
-        if checksum(index) != int(np.frombuffer(last, CHECKSUM)[0]):
+        sums_bytes = layout.n_index * len(_COLUMNS) * _CHECKSUM.itemsize
+        stored = self._read_bytes(segment, offset, n_bytes + sums_bytes + _CHECKSUM.itemsize)
+        index, last = stored[: -_CHECKSUM.itemsize], stored[-_CHECKSUM.itemsize :]
+        if checksum(index) != int(np.frombuffer(last, _CHECKSUM)[0]):
             key = keys.segment(self._segments_id, segment)
             raise DamagedObject.of(key, "its index has another checksum")
-        checksums = np.frombuffer(index[n_bytes:], CHECKSUM).reshape(-1, len(_COLUMNS))
+        checksums = np.frombuffer(index[n_bytes:], _CHECKSUM).reshape(-1, len(_COLUMNS))
         return np.frombuffer(index[:n_bytes], "<f8"), checksums

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.sorting.block_checksums import checksum
 from ionbox_science.sorting.span_layout import SpanLayout, decode_block, encode_span
 
 from ionbox_cloud import keys
@@ -21,7 +22,6 @@ from ionbox_cloud.errors import DamagedObject, MissingOutput
 from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.block_checksums import checksum, checksum_pieces
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
 _PARALLEL_READS = 16  # small objects and blocks: the time is in waiting for answers
@@ -53,7 +53,8 @@ def write_span(
     """
     columns, n_peaks = encode_span(peaks, np.array(plan.segment_bounds))
     work.write(keys.sorted_span(plan.sort_id, index), columns)
-    checksums = [checksum_pieces(block) for block in zip(*[iter(columns)] * 3, strict=True)]
+    # three columns to a block, which is read and checked as a whole
+    checksums = [checksum(b"".join(block)) for block in zip(*[iter(columns)] * 3, strict=True)]
     work.write_arrays(
         keys.sorted_span_summary(plan.sort_id, index),
         {
