@@ -11,7 +11,7 @@ from ionbox_cloud import identity, keys
 from ionbox_cloud.store import Store, Stores
 
 from tests.handlers.in_memory import InMemoryRun
-from tests.imzml_builder import Pair, build_pair
+from tests.imzml_builder import Pair, build_pair, range_reader
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = {"one": b"formula\nC6H12O6\n"}
@@ -54,7 +54,7 @@ def plan(run: InMemoryRun, name: str) -> InMemoryRun:
 
 def test_the_edit_is_not_in_the_samples(pair: Pair) -> None:
     names = {
-        identity.identify_dataset(b"", len(ibd), lambda at, n, ibd=ibd: ibd[at : at + n])
+        identity.identify_dataset(b"", len(ibd), range_reader(ibd))
         for ibd in (pair.ibd, edited(pair))
     }
     assert len(names) == 1

@@ -17,6 +17,7 @@ from ionbox_science.theory.ions import IonTable
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
 from ionbox_cloud.store import Store
 
@@ -102,7 +103,7 @@ def write_chunk(
     is_target : (n_ions,) bool
         Which of the ions are targets.
     """
-    arrays = {"mz": mz, "intensity": intensity, "is_target": is_target}
+    arrays: Arrays = {"mz": mz, "intensity": intensity, "is_target": is_target}
     work.write_arrays(keys.pattern_chunk(patterns_id, chunk), arrays)
     real = mz[mz > 0]
     summary = ChunkSummary(

@@ -34,7 +34,7 @@ def checksum_blocks(data: Buffer, block_bytes: int) -> UInt32s:
     (n_blocks,) uint32
         None for no bytes.
     """
-    octets = np.frombuffer(data, np.uint8)
+    octets = np.frombuffer(memoryview(data), np.uint8)
     checksums = np.empty(-(-octets.size // block_bytes), np.uint32)
     call_kernel("ionbox_checksum_blocks", octets, octets.size, block_bytes, checksums)
     return checksums
