@@ -1,8 +1,9 @@
 """Which objects each handler reads and writes, by the folders of ``ionbox_cloud/keys.py``.
 
 A table, so that a role allows what its handler does and no more; a handler that touches another
-folder needs a line here. `cdk.storage.Storage.allow` makes policies of it. Handlers never delete:
-what is old expires by lifecycle rules. Every state writes ``executions/``: the record of its call.
+folder needs a line here. `cdk.storage.Storage.allow` makes policies of it. Only PlanRun deletes,
+and only what is damaged; what is old expires by lifecycle rules. Every state reads and writes
+``executions/``: the record of its call, and of objects that it could not use.
 """
 
 from __future__ import annotations
@@ -28,25 +29,41 @@ class Objects:
     work_writes: Folders = ()
     results_reads: Folders = ()
     results_writes: Folders = ()
+    work_deletes: Folders = ()
+    results_deletes: Folders = ()
 
-    def by_bucket(self) -> Iterator[tuple[str, Folders, Folders]]:
-        """Yield each bucket it touches, with the folders read and written there."""
-        everywhere = [
-            ("Inbox", self.inbox_reads, ()),
-            ("Work", self.work_reads, self.work_writes),
-            ("Results", self.results_reads, self.results_writes),
+    def by_bucket(self) -> Iterator[tuple[str, Folders, Folders, Folders]]:
+        """Yield each bucket it touches, with the folders read, written and deleted from there."""
+        everywhere: list[tuple[str, Folders, Folders, Folders]] = [
+            ("Inbox", self.inbox_reads, (), ()),
+            ("Work", self.work_reads, self.work_writes, self.work_deletes),
+            ("Results", self.results_reads, self.results_writes, self.results_deletes),
         ]
         return (each for each in everywhere if any(each[1:]))
 
 
 _DATASET: Folders = ("executions/", "datasets/")  # the plan, and the header
 
+_COMPUTED: Folders = (
+    "databases/",
+    "datasets/",
+    "executions/",
+    "patterns/",
+    "runs/",
+    "scores/",
+    "sort/",
+)
+
 OBJECTS: dict[str, Objects] = {
     "PlanRun": Objects(
         inbox_reads=EVERYTHING,
-        work_reads=("sort/",),  # which parts of an earlier attempt are there
+        # which parts of an earlier attempt are there, and which objects could not be used
+        work_reads=("sort/", "executions/"),
         work_writes=("databases/", "datasets/", "executions/"),
-        results_reads=("segments/", "results/"),
+        results_reads=("segments/", "results/", "contents/"),
+        results_writes=("contents/",),
+        work_deletes=_COMPUTED,
+        results_deletes=("segments/", "results/", "contents/"),
     ),
     "SegmentSpectra": Objects(
         inbox_reads=EVERYTHING,

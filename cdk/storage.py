@@ -145,7 +145,7 @@ class Storage(Construct):
         role : Role
             The role, which gets the statements.
         objects : Objects
-            Folders to read and to write.
+            Folders to read, to write and to delete from.
         may_list : bool
             Whether it may list the buckets it touches.
 
@@ -155,7 +155,7 @@ class Storage(Construct):
         answers the question whether an object exists with "forbidden" rather than "no".
         """
         buckets = {"Inbox": self.inbox, "Work": self.work, "Results": self.results}
-        for name, reads, writes in objects.by_bucket():
+        for name, reads, writes, deletes in objects.by_bucket():
             bucket = buckets[name]
             if may_list:
                 _add(role, ["s3:ListBucket"], [bucket.bucket_arn])
@@ -164,7 +164,9 @@ class Storage(Construct):
             if writes:
                 actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
                 _add(role, actions, [bucket.arn_for_objects(f"{f}*") for f in writes])
-            for folder in sorted({*reads, *writes}):
+            if deletes:
+                _add(role, ["s3:DeleteObject"], [bucket.arn_for_objects(f"{f}*") for f in deletes])
+            for folder in sorted({*reads, *writes, *deletes}):
                 acknowledge_wildcard(role, f"<{name}Bucket.Arn>/{folder}*", _FOLDER)
         if self._key:
             # what S3 asks of the key for a caller that reads (Decrypt) or writes (both)

@@ -15,7 +15,8 @@ PAGES = {
         *("docs/operations", "docs/parity", "docs/performance"),
     ],
     "Understand it": [
-        *("statemachine/README", "docs/architecture", "docs/glossary", "docs/decisions"),
+        *("statemachine/README", "docs/architecture", "docs/reliability"),
+        *("docs/glossary", "docs/decisions"),
     ],
     "Change it": [
         *("CONTRIBUTING", "tests/README", "benchmarks/README", "layers/science/kernels/README"),

@@ -19,8 +19,8 @@ from ionbox_cloud.report.page_assembly import assemble_page
 
 GOLDEN = Path(__file__).parent / "golden" / "results_shape.json"
 
-_KEYS_ARE_DATA = {"states", "counts", "image_of"}
-"""Entries that name states, FDR levels, ions: only one of them is described."""
+_KEYS_ARE_DATA = {"states", "counts", "image_of", "files"}
+"""Entries that name states, FDR levels, ions, files: only one of them is described."""
 
 
 def describe_results(results: Path) -> dict[str, Any]:

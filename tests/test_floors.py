@@ -60,10 +60,11 @@ CLOUD = House(
     "layers/cloud/python/ionbox_cloud",
     (
         "__init__ errors published logs aws_clients",
-        "keys environment json_record task_token storage_errors",
+        "keys environment json_record task_token storage_errors object_bytes",
         "messages byte_store",
         "store ladder call_records",
-        "identity handlers",
+        "identity repair",
+        "handlers",
         "run_plan fargate_task",
         "planning",
         "stored",

@@ -1,7 +1,7 @@
 """BuildIons: enumerate targets and decoys of each database, and list the patterns still missing.
 
 First state of the patterns' branch, beside sorting. Reads the plan and the molecule tables; writes
-the ion tables (``patterns/<patterns>/ions.npz``, ``targets.bin``) and the items of
+the ion tables (``patterns/<patterns>/ions.npz``, ``ions.json``) and the items of
 GenerateIsotopePatterns, a chunk of ions each. Patterns depend on formulas and settings, not on the
 dataset: runs of other datasets find them made.
 """
@@ -17,6 +17,7 @@ from ionbox_cloud.planning.map_items import plan_items
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.annotations import read_table
 from ionbox_cloud.stored.patterns import count_ions, write_ions
 from ionbox_science.config import RunConfig
 from ionbox_science.theory.databases import parse_database
@@ -34,7 +35,7 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
         n_ions = _ensure_ions(stores, database, plan.config, present)
         for chunk, (start, stop) in _chunks(n_ions):
             output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
-            if output_key not in present:
+            if not {output_key, keys.pattern_chunk(database.patterns_id, chunk)} <= present:
                 missing[output_key] = (database.patterns_id, chunk, start, stop)
     items = [
         PatternItem(
@@ -61,10 +62,10 @@ def _ensure_ions(
     stores: Stores, database: PlannedDatabase, config: RunConfig, present: Set[str]
 ) -> int:
     """Return the number of ions of a database; build its ion table if there is none."""
-    # the targets are written after the ions: where they are, both are
-    if keys.targets(database.patterns_id) in present:
+    # the count is written after the ions; lifecycle rules may remove either first
+    if {keys.ions(database.patterns_id), keys.ion_count(database.patterns_id)} <= present:
         return count_ions(stores.work, database.patterns_id)
-    data = stores.work.read(keys.database(database.content_id))
+    data = read_table(stores.work, database)
     molecules = parse_database(data, database.name, skip_bad_rows=config.skip_bad_rows)
     table = build_ions(molecules.unique_formulas(), config.ion_rule)
     write_ions(stores.work, database.patterns_id, table)

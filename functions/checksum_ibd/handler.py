@@ -7,20 +7,14 @@ ways of sorting make the checksum in passing. Reads the ibd in the inbox; writes
 
 from __future__ import annotations
 
-import functools
-import time
-
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, RunRef
-from ionbox_cloud.planning.work_items import cut
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd
-from ionbox_cloud.stored.segments import read_ahead
-from ionbox_science.imzml.ibd import PassingDigest
+from ionbox_cloud.stored.ibd_digest import digest_ibd
 
-_PIECE_BYTES = 32 << 20  # of one request; two pieces are in memory at a time
 # Of the 900 s that a call may take: after this many it gives up by itself, before it is killed.
 ALLOWANCE_S = 780
 
@@ -36,16 +30,6 @@ def lambda_handler(message: RunRef, stores: Stores) -> Done:
     if key in stores.work.list_lasting(keys.sort(plan.sort_id)):
         return Done()
     read_range = open_planned_ibd(stores.inbox, plan)
-    digest = PassingDigest(plan.checksum_algorithm, read_range)
-    deadline = time.monotonic() + ALLOWANCE_S
-    pieces = list(cut(plan.ibd_bytes, _PIECE_BYTES))
-    reads = [functools.partial(read_range, start, stop - start) for start, stop in pieces]
-    found = ""
-    for (start, _), piece in zip(pieces, read_ahead(reads), strict=True):
-        digest(start, memoryview(piece))
-        if time.monotonic() > deadline:
-            break
-    else:  # not broken off: every piece was seen
-        found = digest.finish(plan.ibd_bytes)
-    stores.work.write_json(key, {"digest": found})
+    found = digest_ibd(plan.checksum_algorithm, read_range, plan.ibd_bytes, ALLOWANCE_S)
+    stores.work.write_sealed(key, {"digest": found})
     return Done()

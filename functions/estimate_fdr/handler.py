@@ -21,6 +21,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
+from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.annotation.explanations import ScoredDatabase
@@ -34,14 +35,16 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     """Write the annotations of each database; answer with the images to draw."""
     gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
     plan = read_plan(stores.work, message.execution_id)
+    publication = Publication(stores.results, plan)
     found = [
-        _annotate_database(stores, plan, index, database)
+        _annotate_database(stores, publication, plan, index, database)
         for index, database in enumerate(plan.databases)
     ]
     images = list_images(found)
     stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())
     per_shard = images_per_shard(plan.config.isotope_peaks, plan.width * plan.height)
-    create_images(stores.results, plan, images, index_images(images, found, plan))
+    create_images(publication, plan, images, index_images(images, found, plan))
+    publication.note(stores.work, message.execution_id, "EstimateFdr")
     segments = SegmentReader(stores.results, plan.segments_id)
     items = []
     # an item is one shard (object) of the image array: no two calls write the same object
@@ -64,7 +67,11 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
 
 
 def _annotate_database(
-    stores: Stores, plan: RunPlan, index: int, database: PlannedDatabase
+    stores: Stores,
+    publication: Publication,
+    plan: RunPlan,
+    index: int,
+    database: PlannedDatabase,
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     table = read_ions(stores.work, database.patterns_id)
@@ -90,8 +97,8 @@ def _annotate_database(
             **tally_scores(table, scores).to_arrays(),
         },
     )
-    stores.results.write_arrays(
-        keys.results(plan.dataset_id, plan.run_id, diagnostics(database.name)),
+    publication.write_arrays(
+        diagnostics(database.name),
         pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
     )
     return annotations

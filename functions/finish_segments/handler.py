@@ -26,5 +26,5 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     header = read_stored_header(stores.work, plan.segments_id)
     tic = sum_per_pixel(header, read_spectrum_tic(stores.work, plan))
     written = read_written_segments(stores.work, plan)
-    checksum = stores.work.read_json(keys.ibd_checksum(plan.sort_id))["digest"]
+    checksum = stores.work.read_sealed(keys.ibd_checksum(plan.sort_id))["digest"]
     return close_segments(stores.results, plan, header, written, tic, checksum)

@@ -28,5 +28,13 @@ def lambda_handler(message: PatternItem, stores: Stores) -> Done:
         lambda row: table.ion_formulas(np.array([message.start + row]))[0],
         n_threads=count_threads(),
     )
-    write_chunk(stores.work, message.patterns_id, message.chunk, message.start, mz, intensity)
+    write_chunk(
+        stores.work,
+        message.patterns_id,
+        message.chunk,
+        message.start,
+        mz,
+        intensity,
+        table.is_target[message.start : message.stop],
+    )
     return Done()

@@ -12,7 +12,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
-from ionbox_cloud.stored.sorted_spans import SpanReader
+from ionbox_cloud.stored.sorted_spans import SpanReader, write_merged
 from ionbox_science.sorting.span_merging import merge_spans
 
 
@@ -28,5 +28,5 @@ def lambda_handler(message: MergeItem, stores: Stores) -> Done:
         write_segment(stores.results, plan.segments_id, index, merge_spans(found))
         for index, found in zip(indices, blocks, strict=True)
     ]
-    stores.work.write_json(message.output_key, [segment.to_json() for segment in written])
+    write_merged(stores.work, message.output_key, written)
     return Done()

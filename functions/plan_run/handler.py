@@ -1,6 +1,7 @@
 """PlanRun: check everything before money is spent, resolve the config, name what is computed.
 
-First state of the state machine. Reads imzML, a sample of the ibd, sidecar and molecule tables in
+First state of the state machine. Reads imzML, a sample of the ibd (all of it where an equal sample
+was of another file), sidecar and molecule tables in
 the inbox; writes ``executions/<execution>/plan.json``, which every later state reads, the header,
 the tables, and the items of SortSpans. Answers with the choices the state machine makes.
 """
@@ -12,25 +13,46 @@ from itertools import pairwise
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.messages import ItemList, PlannedRun, PlanRequest, SortChoice, SortItem
-from ionbox_cloud.planning.accepted_request import accept_request
+from ionbox_cloud.logs import logger
+from ionbox_cloud.messages import (
+    ItemList,
+    PlannedRun,
+    PlanRequest,
+    RunRequest,
+    SortChoice,
+    SortItem,
+)
+from ionbox_cloud.planning.accepted_request import AcceptedRequest, accept_request
+from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
-from ionbox_cloud.run_plan import RunPlan, is_published
+from ionbox_cloud.repair import set_aside
+from ionbox_cloud.report.published_run import is_published
+from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import write_header
+from ionbox_cloud.stored.ibd_digest import digest_ibd
+from ionbox_cloud.stored.known_contents import KnownContents
 from ionbox_cloud.stored.segments_present import has_segments
+
+# Of the 600 s that a call may take: after this many, the ibd's tag stands for its checksum.
+ALLOWANCE_S = 400
 
 
 @state_handler("PlanRun", PlanRequest)
 def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """Plan a run; write its header, its databases and its plan.
 
+    Reached again, in the same execution, when a later state met an object that cannot be used: it
+    is removed first, so that it is planned as what is absent is.
+
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
     """
+    for reason in set_aside(stores, message.execution_id):
+        logger.warning("computed again: %s", reason)
     accepted = accept_request(message.request, stores.inbox)
-    plan = make_plan(message.request, accepted, stores.inbox)
+    plan = _make_plan(message.request, accepted, stores)
     write_header(stores.work, plan.segments_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
@@ -52,6 +74,22 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
             task_disk_gb=plan.sort.disk_gb,
         ),
     )
+
+
+def _make_plan(request: RunRequest, accepted: AcceptedRequest, stores: Stores) -> RunPlan:
+    """Make the plan, and remember the content that it is made for."""
+    algorithm = accepted.dataset.header.checksum_algorithm
+    read_range = ibd_reader(stores.inbox, request.dataset.ibd_key)
+    contents = KnownContents(
+        stores.results,
+        accepted.ibd.etag,
+        algorithm,
+        lambda: digest_ibd(algorithm, read_range, accepted.ibd.n_bytes, ALLOWANCE_S),
+    )
+    plan = make_plan(request, accepted, stores.inbox, contents.settle)
+    if contents.remember(plan):
+        return plan
+    return make_plan(request, accepted, stores.inbox, contents.settle)
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

@@ -10,6 +10,7 @@ annotations, images and call records; writes ``annotations.csv``, ``report.html`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
@@ -19,12 +20,14 @@ from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
 from ionbox_cloud.records.describe_run import describe_run
 from ionbox_cloud.records.run_record import Bill, RunRecord, RunStatus, StateTotals
 from ionbox_cloud.records.run_totals import bill, total_states, write_status
+from ionbox_cloud.report.published_run import read_record
 from ionbox_cloud.report.report_file import Overview, write_report
-from ionbox_cloud.run_plan import RunPlan, is_published, read_plan
+from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.images import write_colocalization, write_overview
+from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
@@ -38,14 +41,19 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     # without this call: its own record is written once it is over
     states = total_states(stores.work, message.execution_id, plan)
     cost = bill(states, on_aws=stores.results.is_remote)
-    reused = is_published(stores.results, plan)
-    if reused:
-        record = RunRecord.from_json(stores.results.read_json(f"{folder}/{RECORD}"))
+    # PlanRun compared the files with the record, and removed it if they are not what it says
+    published = None if plan.force else read_record(stores.results, plan)
+    reused = published is not None
+    if published is not None:
+        record = published
     else:
         gather(stores.work, "RenderImages", message.execution_id, ImageItem)
-        record = _publish(stores, plan, states, cost)
+        publication = Publication(stores.results, plan)
+        record = _publish(stores, publication, plan, states, cost)
+        files = gather_files(stores.work, message.execution_id) | publication.files
+        record = replace(record, files=files)
         # last of the results: whoever finds run.json finds everything else
-        stores.results.write_json(f"{folder}/{RECORD}", record.to_json())
+        stores.results.write_sealed(f"{folder}/{RECORD}", record.to_json())
     write_status(
         stores.results,
         RunStatus(
@@ -63,7 +71,11 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
 
 
 def _publish(
-    stores: Stores, plan: RunPlan, states: Mapping[str, StateTotals], cost: Bill
+    stores: Stores,
+    publication: Publication,
+    plan: RunPlan,
+    states: Mapping[str, StateTotals],
+    cost: Bill,
 ) -> RunRecord:
     """Write all results but the run record, and return that record."""
     found = read_found_databases(stores.work, plan)
@@ -74,15 +86,13 @@ def _publish(
         plan.config.ppm,
         [each.annotated for each in found],
     )
-    folder = keys.results(plan.dataset_id, plan.run_id)
-    stores.results.write(f"{folder}/{TABLE}", table)
+    publication.write(TABLE, table)
     header = read_stored_header(stores.work, plan.segments_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
-    write_overview(stores.results, plan, tic, header)
-    write_colocalization(stores.results, plan)
-    index = pack_index(header)
-    stores.results.write_arrays(f"{folder}/{SPECTRUM_INDEX}", index, compressed=True)
+    write_overview(publication, tic, header)
+    write_colocalization(stores.results, publication, plan)
+    publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
     manifest = SegmentReader(stores.results, plan.segments_id).manifest
     record = describe_run(plan, header, manifest, found, states, cost)
-    write_report(stores.results, plan, record, found, Overview(tic, header.mask))
+    write_report(stores.results, publication, plan, record, found, Overview(tic, header.mask))
     return record

@@ -12,6 +12,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.images import read_image_list, write_images
+from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import (
     Grid,
@@ -32,6 +33,9 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
     grid = Grid(read_mask(stores.work, plan.segments_id))
-    write_images(stores.results, plan, message.start, extract_images(peaks, windows, grid))
+    publication = Publication(stores.results, plan)
+    images = extract_images(peaks, windows, grid)
+    write_images(stores.results, publication, message.start, images)
+    publication.note(stores.work, message.execution_id, "RenderImages", message.item)
     stores.work.write_json(message.output_key, {"n_images": len(mz)})
     return Done()

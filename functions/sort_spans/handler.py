@@ -6,16 +6,14 @@ in the ibd; writes ``sort/<sort>/span-<n>.bin`` and, after it, ``span-<n>.npz``.
 
 from __future__ import annotations
 
-import numpy as np
-from ionbox_cloud import keys
 from ionbox_cloud.environment import count_threads
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, SortItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
+from ionbox_cloud.stored.sorted_spans import write_span
 from ionbox_science.sorting.peak_sorting import sort_span
-from ionbox_science.sorting.span_layout import encode_span
 
 
 @state_handler("SortSpans", SortItem)
@@ -27,9 +25,5 @@ def lambda_handler(message: SortItem, stores: Stores) -> Done:
     found = sort_span(
         header, read_range, slice(message.start, message.stop), n_threads=count_threads()
     )
-    data, n_peaks = encode_span(found.peaks, np.array(plan.segment_bounds))
-    stores.work.write(keys.sorted_span(plan.sort_id, message.index), data)
-    stores.work.write_arrays(
-        message.output_key, {"n_peaks": n_peaks, "spectrum_tic": found.spectrum_tic}
-    )
+    write_span(stores.work, plan, message.index, found.peaks, found.spectrum_tic)
     return Done()

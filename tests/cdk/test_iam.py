@@ -95,14 +95,32 @@ def test_an_asterisk_in_a_name_stands_for_objects_streams_executions_or_revision
                 assert head.count("/") == 2 - head.startswith("arn:aws:s3:::inboxbucket/")
 
 
-def test_nobody_deletes_objects_or_administers_buckets(variant: Synthesis) -> None:
+def test_only_what_was_computed_is_deleted_and_only_by_the_plan(variant: Synthesis) -> None:
+    """PlanRun removes what is damaged, so that it is computed again."""
+    deleting = [
+        (role, resource)
+        for role, statement in statements(variant)
+        if "s3:DeleteObject" in as_list(statement["Action"])
+        for resource in as_list(variant.flat(statement["Resource"]))
+    ]
+    assert deleting
+    for role, resource in deleting:
+        assert "PlanRun" in role
+        assert "inboxbucket" not in resource.lower()
+        assert resource.endswith("/*") and resource.count("/") > 1, resource
+
+
+def test_nobody_administers_buckets(variant: Synthesis) -> None:
     actions = {
         action
         for _, statement in statements(variant)
         for action in as_list(statement["Action"])
         if action.startswith("s3:")
     }
-    assert actions == {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"}
+    assert actions == {
+        *("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+        *("s3:AbortMultipartUpload", "s3:ListBucket"),
+    }
 
 
 def test_what_users_dropped_is_only_read(variant: Synthesis) -> None:

@@ -14,6 +14,7 @@ from ionbox_cloud.planning.work_items import images_per_shard
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import ImageList, create_images, open_images, write_images
+from ionbox_cloud.stored.publication import Publication
 from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
@@ -53,10 +54,11 @@ def results(
     results = Store.open(tmp_path_factory.mktemp("results").as_uri())
     mz = np.linspace(100, 1000, N_IONS)[:, None] + np.arange(N_ISOTOPES)
     listed = ImageList(np.arange(N_IONS).astype(str), mz, np.ones(mz.shape, np.float32))
-    create_images(results, plan, listed, {f"ion {row}": row for row in range(N_IONS)})
+    publication = Publication(results, plan)
+    create_images(publication, plan, listed, {f"ion {row}": row for row in range(N_IONS)})
     per_shard = images_per_shard(N_ISOTOPES, SIZE * SIZE)
     for start in range(0, N_IONS, per_shard):
-        write_images(results, plan, start, images[start : start + per_shard])
+        write_images(results, publication, start, images[start : start + per_shard])
     return results
 
 
@@ -83,3 +85,23 @@ def test_images_of_an_isotope_are_read_together(
     assert stored.shape == images.shape
     assert stored.image_of["ion 3"] == 3
     np.testing.assert_array_equal(stored.read(600, 1300, 2), images[600:1300, 2])
+
+
+@pytest.mark.parametrize("place", [0.01, 0.3, 0.6, 0.95, 1])
+def test_a_damaged_image_is_never_read(
+    results: Store, plan: RunPlan, place: float, images: np.ndarray[Any, Any]
+) -> None:
+    """As zarr-python reads it: each chunk has a checksum, and so has their index."""
+    key = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr/images/c/0/0/0/0")
+    data = results.read(key)
+    damaged = bytearray(data)
+    damaged[int((len(data) - 1) * place)] ^= 4
+    results.write(key, bytes(damaged))
+    try:
+        stored = open_images(results, plan)
+        with pytest.raises((ValueError, RuntimeError), match="checksum"):
+            for isotope in range(N_ISOTOPES):
+                stored.read(0, stored.per_shard, isotope)
+    finally:
+        results.write(key, data)
+    np.testing.assert_array_equal(open_images(results, plan).read(0, 9, 0), images[:9, 0])

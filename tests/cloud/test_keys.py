@@ -14,8 +14,8 @@ from ionbox_cloud import keys
 
 FUNCTIONS: dict[str, Callable[..., str]] = dict(inspect.getmembers(keys, inspect.isfunction))
 FOLDERS = [
-    *("all_merged_segments", "claim", "failures", "patterns", "records"),
-    *("scores", "segments", "sort"),
+    *("all_failures", "all_merged_segments", "all_published_files", "all_unusable", "claim"),
+    *("failures", "patterns", "records", "scores", "segments", "sort"),
 ]
 OBJECTS = sorted(FUNCTIONS.keys() - set(FOLDERS))
 FIRST_COLUMN = 13  # of the keys; the buckets' names stand before it

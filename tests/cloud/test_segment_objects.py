@@ -71,6 +71,7 @@ def write(peaks: Peaks, peaks_per_segment: int) -> SegmentReader:
         float(peaks.mz.min()),
         float(peaks.mz.max()),
         CHECKSUM,
+        has_checksums=True,
     )
     write_manifest(store, "s", manifest)
     return SegmentReader(store, "s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import uuid
@@ -13,7 +14,12 @@ import boto3
 import numpy as np
 import obstore
 import pytest
-from ionbox_cloud.errors import MissingObject, StoreUnavailable, TransientError
+from ionbox_cloud.errors import (
+    DamagedObject,
+    MissingObject,
+    StoreUnavailable,
+    TransientError,
+)
 from ionbox_cloud.store import Store
 
 SOME_BYTES = bytes(range(256)) * 5
@@ -94,6 +100,54 @@ class StoreContract:
         store.write("key", values.tobytes())
         found = np.frombuffer(store.read_range("key", 80, 160), "<f8")
         np.testing.assert_array_equal(found, values[10:30])
+
+    def test_content_is_known_by_size_and_checksum(self, store: Store) -> None:
+        for data in (SOME_BYTES, b"", SOME_BYTES * 9000):  # 11 MB: more than one part of an upload
+            store.write_whole("key", memoryview(data))
+            digest = hashlib.sha256(data).hexdigest()
+            assert store.has_content("key", len(data), digest)
+            assert not store.has_content("key", len(data), hashlib.sha256(b"other").hexdigest())
+            assert not store.has_content("key", len(data) + 1, digest)
+        assert not store.has_content("other", 0, hashlib.sha256(b"").hexdigest())
+
+    def test_content_that_was_written_in_parts_is_known_too(self, store: Store) -> None:
+        data = SOME_BYTES * 9000
+        store.write("key", [memoryview(data)])
+        assert store.has_content("key", len(data), hashlib.sha256(data).hexdigest())
+
+    def test_what_is_deleted_is_gone(self, store: Store) -> None:
+        for key in ("a/b", "a/c"):
+            store.write(key, b"one")
+        store.delete(["a/b", "a/no such"])
+        assert store.list("") == ["a/c"]
+
+    def test_a_sealed_object_is_what_was_written_or_damaged(self, store: Store) -> None:
+        value = {"n_peaks": [1, 2], "mz": 100.25}
+        store.write_sealed("key", value)
+        assert store.read_sealed("key") == value
+        sealed = store.read("key")
+        assert json.loads(sealed)["mz"] == 100.25
+        for damaged in (sealed.replace(b"100.25", b"100.24"), sealed[:-9], b"", b"[]", b"{}"):
+            store.write("key", damaged)
+            with pytest.raises(DamagedObject, match="object 'key' is damaged: "):
+                store.read_sealed("key")
+
+    def test_arrays_are_what_was_written_or_damaged(self, store: Store) -> None:
+        store.write_arrays("key", {"mz": np.arange(50.0), "none": np.empty((0, 3))})
+        whole = store.read("key")
+        for place in range(0, len(whole), 3):
+            flipped = whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :]
+            store.write("key", flipped)
+            try:
+                found = store.read_arrays("key")
+            except DamagedObject:
+                continue
+            np.testing.assert_array_equal(found["mz"], np.arange(50.0))  # a date, or the like
+            assert found["none"].shape == (0, 3)
+        for cut in (0, 9, len(whole) - 1):
+            store.write("key", whole[:cut])
+            with pytest.raises(DamagedObject, match="object 'key' is damaged: "):
+                store.read_arrays("key")
 
     def test_facts_tell_size_and_change(self, store: Store) -> None:
         store.write("key", b"one")

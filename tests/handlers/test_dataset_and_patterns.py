@@ -172,7 +172,8 @@ def test_a_chunk_holds_the_patterns_of_its_ions(run: InMemoryRun) -> None:
     mz, intensity = generate_patterns(names, run.planned.config.isotope_model)
     np.testing.assert_array_equal(chunk["mz"], mz)
     np.testing.assert_array_equal(chunk["intensity"], intensity)
-    summary = work.read_json(item["output_key"])
+    np.testing.assert_array_equal(chunk["is_target"], table.is_target)
+    summary = work.read_sealed(item["output_key"])
     assert summary == {
         "start": 0,
         "stop": table.n_ions,

@@ -18,6 +18,7 @@ import botocore.client
 import pytest
 from ionbox.local.functions import IONBOX
 from ionbox_cloud import keys
+from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.messages import ErrorOutput, RunFailureReport
 from ionbox_cloud.store import Store
 from ionbox_cloud.task_token import TaskToken
@@ -32,6 +33,7 @@ SORT = runpy.run_path(str(IONBOX.handlers / "sort_spectra" / "task.py"))["main"]
 DEFINITION = json.loads(IONBOX.definition.read_text("utf-8"))
 
 GET, PUT, LIST = "s3:GetObject", "s3:PutObject", "s3:ListBucket"
+DELETE = "s3:DeleteObject"
 OBJECT_ACTIONS = {
     "read": (GET,),
     "read_range": (GET,),
@@ -39,9 +41,12 @@ OBJECT_ACTIONS = {
     "facts": (GET, LIST),
     "list": (LIST,),
     "list_beginning": (LIST,),
+    "list_folder": (LIST,),
     "list_lasting": (LIST,),
     "write": (PUT,),
+    "write_whole": (PUT,),
     "create": (PUT,),
+    "delete": (DELETE,),
     "objects_below": (GET, PUT, LIST),
 }
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
@@ -88,10 +93,10 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
     def bucket_of(store: Store) -> str:
         if not buckets:
-            from ionbox_cloud.settings import Settings
+            from ionbox_cloud.environment import StoresEnvironment
             from ionbox_cloud.store import open_stores
 
-            stores = open_stores(Settings.from_environment())
+            stores = open_stores(StoresEnvironment.from_environment())
             for name in ("inbox", "work", "results"):
                 buckets[getattr(stores, name).url] = f"arn:aws:s3:::{name}bucket"
         return buckets[store.url]
@@ -100,11 +105,13 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         original = getattr(Store, method)
 
         @functools.wraps(original)
-        def noting(self: Store, key: str, *arguments: Any, **options: Any) -> Any:
-            for action in actions if made.roles else ():
-                bucket = bucket_of(self)
-                below = f"{key}/x" if method == "objects_below" else key
-                made.note(action, bucket if action == LIST else f"{bucket}/{below}")
+        def noting(self: Store, key: Any, *arguments: Any, **options: Any) -> Any:
+            named = [key] if isinstance(key, str) else key
+            for each in named if made.roles else ():
+                for action in actions:
+                    bucket = bucket_of(self)
+                    below = f"{each}/x" if method == "objects_below" else each
+                    made.note(action, bucket if action == LIST else f"{bucket}/{below}")
             return original(self, key, *arguments, **options)
 
         monkeypatch.setattr(Store, method, noting)
@@ -158,6 +165,15 @@ def test_no_handler_touches_what_its_role_does_not_allow(
 ) -> None:
     run = new_run({**SETTINGS, "sort": way}).run_all()
     run.again().run_all(())  # finds everything published
+    chunk = keys.pattern_chunk(run.planned.databases[0].patterns_id, 0)
+    run.stores.work.write(chunk, b"damaged")
+    run.stores.work.delete(run.stores.work.list("scores"))
+    run.stores.results.delete(run.stores.results.list("results"))
+    damaged = run.again("damaged")
+    with pytest.raises(DamagedObject):
+        damaged.run_all()
+    damaged.plan()
+    assert any(action == DELETE and chunk in resource for _, action, resource in recorder.calls)
     run.fail_item("AnnotateSegments", 1, "MemoryError", "too large")
     report = RunFailureReport(
         run.execution_id, run.ref.run_id, "failed", run.request, ErrorOutput("Error", "cause")

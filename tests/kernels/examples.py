@@ -20,6 +20,7 @@ from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.setting_table import FDR_METHODS
+from ionbox_science.sorting.block_checksums import checksum_blocks
 from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
 from ionbox_science.sorting.span_merging import merge_spans
 from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
@@ -84,6 +85,7 @@ def compute() -> dict[str, str]:
         rows = [slice(start, start + 20) for start in range(0, 60, 20)]
         spans = [sort_span(header, range_reader(pair.ibd), each).peaks for each in rows]
         results[f"merged, {mode}"] = digest(vars(merge_spans(spans)).values())
+    results["checksums"] = digest([checksum_blocks(np.arange(9000.0), 1024)])
     return results
 
 

@@ -18,7 +18,7 @@ import pytest
 from ionbox.local.definition import fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
-from ionbox_cloud.errors import InternalError, TransientError
+from ionbox_cloud.errors import InternalError, TransientError, UnusableObject
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import ItemFailureReport, Message, RunRef
 from ionbox_science.errors import InvalidInput
@@ -306,7 +306,7 @@ def test_every_error_name_is_a_class_or_a_service(place: Place) -> None:
 
 @each(OUTERMOST)
 def test_every_kind_of_invalid_input_is_reported_as_such(place: Place) -> None:
-    first, last = place.state["Catch"]
+    first, *_, last = place.state["Catch"]
     # the root too: it is raised for problems of several kinds at once
     assert set(first["ErrorEquals"]) == {"InvalidInput"} | own_leaves(InvalidInput)
     assert last["ErrorEquals"] == ["States.ALL"]
@@ -332,14 +332,28 @@ def test_mistakes_of_ours_are_neither_retried_nor_blamed_on_the_user() -> None:
     named = {
         name for place in PLACES for kind in ("Retry", "Catch") for name in error_names(place, kind)
     }
-    assert own_leaves(InternalError)
-    assert not named & own_leaves(InternalError)
+    mistakes = own_leaves(InternalError) - own_leaves(UnusableObject)
+    assert mistakes
+    assert not named & mistakes
+
+
+def test_what_cannot_be_used_is_planned_and_computed_anew() -> None:
+    for place in OUTERMOST:
+        again = [set(each["ErrorEquals"]) for each in place.state["Catch"] if goes_back(each)]
+        # PlanRun reads nothing that it could not do without
+        assert again == ([] if place.name == "PlanRun" else [own_leaves(UnusableObject)])
+
+
+def goes_back(entry: dict[str, Any]) -> bool:
+    return bool(entry["Next"] == "PlanRun")
 
 
 def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
     for place in OUTERMOST:
         for entry in place.state["Catch"]:
             assert entry["ResultPath"] == "$.error"
+            if goes_back(entry):
+                continue
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
             following = set(BY_NAME[entry["Next"]].next_names)
             if following == {"ChooseErrorName"}:

@@ -25,6 +25,7 @@ from ionbox.datasets.outcome import (
     require_same_dataset,
     write_status,
 )
+from ionbox.errors import DamagedResults
 from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
 
@@ -65,19 +66,28 @@ def annotate(
     InvalidInput
         If a file is missing, no database is given, or ``out`` holds something else, such as the
         results of another dataset. Whatever is wrong inside the files is part of the outcome.
+    DamagedResults
+        If the results were damaged twice between being published and being copied to ``out``.
     KeyboardInterrupt
         On Ctrl-C, after all workers are stopped; the same call resumes.
     """
     check_folder(out)
     dataset = find_dataset(imzml)
     require_same_dataset(out, dataset)
-    execution_id = _name_execution()
-    try:
-        outcome = _run(execution_id, dataset, databases, config, work, n_workers)
-    except KeyboardInterrupt:
-        write_status(RunStatus("cancelled", execution_id), out)
-        raise
-    return deliver(outcome, work / "results", out)
+    for is_last in (False, True):
+        execution_id = _name_execution()
+        try:
+            outcome = _run(execution_id, dataset, databases, config, work, n_workers)
+        except KeyboardInterrupt:
+            write_status(RunStatus("cancelled", execution_id), out)
+            raise
+        try:
+            return deliver(outcome, work / "results", out)
+        except DamagedResults:
+            # damaged since they were published: the next attempt finds that, and publishes anew
+            if is_last:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def annotate_in(

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
+from ionbox_cloud.object_bytes import encode_json
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
-from ionbox_cloud.store import encode_json
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset
+from ionbox.errors import DamagedResults
 from ionbox.reading.out_folder import read_dataset, read_run_id
 
 
@@ -122,7 +123,8 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     """Copy a run's results to the user's folder; after a failure only its status.
 
     When old results are replaced, their run record is removed before anything else, and the new one
-    comes last, so a folder with a run record is always whole. Files that are not ours stay.
+    comes last, so a folder with a run record is always whole. Files that are not ours stay. What
+    was copied is compared with the record, so that no damaged results are handed out.
 
     Parameters
     ----------
@@ -137,6 +139,11 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     -------
     Outcome
         The same; its status also says which other run's results were in the folder before.
+
+    Raises
+    ------
+    DamagedResults
+        If a file that was copied is not what the record says; then the folder has no record.
     """
     out.mkdir(parents=True, exist_ok=True)
     older, status = read_run_id(out), outcome.status
@@ -145,12 +152,33 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
             status = replace(status, replaced_results=older)
         (out / RECORD).unlink(missing_ok=True)  # from here to the end the folder is not whole
         source = results / (status.results or "")
-        for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
-            _replace(entry, out / entry.name)
+        for entry in source.iterdir():
+            if entry.name != RECORD:
+                _replace(entry, out / entry.name)
+        require_whole(out, outcome.record)
+        _replace(source / RECORD, out / RECORD)
     elif older:
         status = replace(status, older_results=older)
     write_status(status, out)
     return replace(outcome, status=status)
+
+
+def require_whole(folder: Path, record: RunRecord) -> None:
+    """Compare the files of a folder with what a run record says of them.
+
+    Raises
+    ------
+    DamagedResults
+        If one is missing, or has another size or checksum.
+    """
+    for name, file in record.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise DamagedResults(f"{folder} is not whole: {name} is missing")
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        if (path.stat().st_size, digest) != (file.n_bytes, file.sha256):
+            raise DamagedResults(f"{folder}: {name} is damaged (its checksum is another)")
 
 
 def write_status(status: RunStatus, out: Path) -> None:

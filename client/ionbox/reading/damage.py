@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from ionbox_cloud.errors import InvalidMessage, MissingObject, StorageError
+from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject, StorageError
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.storage_errors import named_errors
@@ -25,7 +25,7 @@ from ionbox.errors import DamagedResults, NoResults
 
 _DAMAGE = (  # what JSON, numpy, pandas and zarr raise on files with broken content
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, InvalidMessage),
+    *(zipfile.BadZipFile, zlib.error, InvalidMessage, DamagedObject),
 )
 
 

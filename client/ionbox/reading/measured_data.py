@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.errors import DamagedObject, MissingObject
 from ionbox_cloud.published import IMAGES
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.stored.segments import SegmentReader
@@ -119,7 +119,7 @@ class MeasuredData:
         Raises
         ------
         Gone
-            If they, or the parts that the block reads, are not there any more.
+            If they, or the parts that the block reads, are not there any more or damaged.
         """
         store, missing = self._place.segments.store, self._place.segments.missing
         if store is None:
@@ -129,6 +129,11 @@ class MeasuredData:
         except MissingObject:
             raise Gone(
                 "the dataset's sorted peaks have expired or were deleted; " + ANNOTATE_AGAIN
+            ) from None
+        except DamagedObject as error:
+            raise Gone(
+                f"the dataset's sorted peaks cannot be used: {error}. Delete it, then "
+                f"{ANNOTATE_AGAIN}"
             ) from None
 
     def _segment_reader(self) -> SegmentReader:

@@ -1,7 +1,7 @@
-"""Clients of AWS services other than storage (Step Functions, SQS, SNS, EventBridge).
+"""Clients of AWS services (Step Functions, SQS, SNS, EventBridge).
 
 Intake, StartRuns and AnnounceEnd use them, and nobody else: handlers of states touch only objects,
-through `ionbox_cloud.store`.
+through `ionbox_cloud.store`, which asks S3 for checksums with one.
 """
 
 from __future__ import annotations

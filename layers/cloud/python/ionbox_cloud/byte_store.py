@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore, ObjectStore, from_url
 
+from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.storage_errors import named_errors
 
@@ -113,7 +116,8 @@ class ByteStore:
             return cls(MemoryStore(), url, expiry_days)
         if url.startswith("file:"):
             return cls(_open_folder(url, create=create), url, expiry_days, create=create)
-        return cls(from_url(url), url, expiry_days)
+        # with its checksum each object is stored: `has_content` asks for it
+        return cls(from_url(url, config={"checksum_algorithm": "SHA256"}), url, expiry_days)
 
     @classmethod
     def open_bucket(cls, url: str, session: boto3.Session, endpoint: str | None = None) -> Self:
@@ -146,11 +150,14 @@ class ByteStore:
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
 
-        In memory, what such a library writes is not seen through this store: obstore cannot open
-        part of a memory store.
+        In memory it is a copy: what such a library writes is not seen through this store, because
+        obstore cannot open part of a memory store.
         """
         if self.url.startswith(_MEMORY):
-            return self._folders.setdefault(folder, MemoryStore())
+            part = self._folders.setdefault(folder, MemoryStore())
+            for key in self.list(folder):
+                obstore.put(part, key.removeprefix(f"{folder}/"), self.read(key))
+            return part
         url = f"{self.url}/{folder}"
         if self._access:
             return from_url(url, **self._access)
@@ -223,7 +230,7 @@ class ByteStore:
             facts = self.facts(key)
             if facts is not None and facts.n_bytes <= offset:
                 raise MissingObject(
-                    f"object '{key}' has {facts.n_bytes} bytes, none from {offset} on"
+                    f"object '{key}' has {facts.n_bytes} bytes, none from {offset} on", key
                 ) from None
             raise
 
@@ -234,6 +241,50 @@ class ByteStore:
                 obstore.put(self._objects, key, data)
             else:
                 obstore.put(self._objects, key, _cut(data))
+
+    def write_whole(self, key: str, data: memoryview) -> None:
+        """Write an object of one piece in one request: only then S3 keeps its whole checksum."""
+        with named_errors(key):
+            obstore.put(self._objects, key, data, use_multipart=False)
+
+    def has_content(self, key: str, n_bytes: int, sha256: str) -> bool:
+        """Say whether there is an object of this size and checksum.
+
+        Parameters
+        ----------
+        key : str
+            Key of the object.
+        n_bytes : int
+            Expected size, bytes.
+        sha256 : str
+            Expected SHA-256, hex digits.
+
+        Notes
+        -----
+        S3 keeps the checksum it was given with an object, and compared it then: it is asked. Of an
+        object that was uploaded in parts it has only those of the parts; that one is read, as
+        objects elsewhere are.
+        """
+        facts = self.facts(key)
+        if facts is None or facts.n_bytes != n_bytes:
+            return False
+        in_one_piece = self.is_remote and "-" not in facts.etag
+        known = _ask_checksum(self.url, key) if in_one_piece else ""
+        return (known or self._digest(key)) == sha256
+
+    def _digest(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with named_errors(key):
+            found = obstore.get(self._objects, key)
+        for piece in _pieces(found, key):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove objects; those that are not there are none to remove."""
+        for key in keys:
+            with contextlib.suppress(MissingObject), named_errors(key):
+                obstore.delete(self._objects, key)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object unless it exists; say whether it was written.
@@ -312,6 +363,15 @@ class ByteStore:
             return True
         age = datetime.now(UTC) - written
         return age < timedelta(days=self._expiry_days) - _LONGEST_USE
+
+
+def _ask_checksum(url: str, key: str) -> str:
+    """Return the SHA-256 that S3 keeps of an object, as hex digits; empty if it keeps none."""
+    bucket = url.removeprefix("s3://").partition("/")[0]
+    # the storage library does not ask for checksums
+    client = open_client("s3")
+    answer = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    return base64.b64decode(answer.get("ChecksumSHA256", "")).hex()
 
 
 def _open_folder(url: str, *, create: bool) -> ObjectStore:

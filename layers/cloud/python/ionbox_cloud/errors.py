@@ -14,7 +14,10 @@ errors (retried).
     └── InternalError           a mistake of ours; stops the run with what is known
         ├── AccessDenied        storage refuses us, or its disk is full
         ├── InvalidMessage      a message, a record or the environment is not as it must be
-        ├── MissingObject       an object an earlier state must have written is not there
+        ├── UnusableObject
+        │   ├── MissingObject   an object an earlier state must have written is not there
+        │   └── DamagedObject   an object is not what was written
+        ├── NotRepaired         an object cannot be used, though it was computed anew
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
         └── NotDelivered        programs could not be told of the end of a run
@@ -69,8 +72,35 @@ class InvalidMessage(InternalError):  # noqa: N818
     """
 
 
-class MissingObject(InternalError):  # noqa: N818
+class UnusableObject(InternalError):  # noqa: N818
+    """An object cannot be used; what is computed is then computed anew (`ionbox_cloud.repair`).
+
+    Attributes
+    ----------
+    key : str
+        Key of the object; empty where it is not one object that is missing.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class MissingObject(UnusableObject):
     """An object that must exist does not."""
+
+
+class DamagedObject(UnusableObject):
+    """An object is not what was written: cut short, overwritten, or with other bytes."""
+
+    @staticmethod
+    def of(key: str, reason: str) -> DamagedObject:
+        """Make the error of an object, with a few words on what is wrong with it."""
+        return DamagedObject(f"object '{key}' is damaged: {reason}", key)
+
+
+class NotRepaired(InternalError):  # noqa: N818
+    """An object was computed anew because it could not be used, and cannot be used again."""
 
 
 class MissingOutput(InternalError):  # noqa: N818

@@ -22,9 +22,10 @@ from ionbox_science.errors import InvalidInput
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.environment import StoresEnvironment
-from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.errors import InvalidMessage, UnusableObject
 from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
+from ionbox_cloud.repair import note_unusable
 from ionbox_cloud.store import Stores, open_stores
 
 In = TypeVar("In", bound=Message)
@@ -119,6 +120,10 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
         answer = step(message, stores)
     except InvalidInput:
         raise  # the user's to mend, and ReportFailure tells them: no error in our log
+    except UnusableObject as error:
+        logger.warning("%s; it will be computed again", error)
+        note_unusable(stores.work, execution_id, error)
+        raise
     except Exception:
         logger.exception("failed")
         raise

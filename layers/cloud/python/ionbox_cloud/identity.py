@@ -18,7 +18,7 @@ from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.store import encode_json
+from ionbox_cloud.object_bytes import encode_json
 
 N_SAMPLES = 64
 """Samples of the ibd that enter a dataset's identity: first, last and evenly between."""
@@ -55,7 +55,8 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
     ibd_bytes : int
         Size of the ibd.
     read_range : ReadRange
-        Reads the ibd; `N_SAMPLES` samples are read. What differs only between them is not seen.
+        Reads the ibd; `N_SAMPLES` samples are read. What differs only between them is not seen;
+        `ionbox_cloud.stored.known_contents` sees that a file changed.
     """
     digest = hashlib.sha256(imzml)
     digest.update(f"\n{ibd_bytes}\n".encode())
@@ -64,6 +65,19 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
         offset = last * sample // (N_SAMPLES - 1)
         digest.update(read_range(offset, min(SAMPLE_BYTES, ibd_bytes - offset)))
     return digest.hexdigest()[:_ID_DIGITS]
+
+
+def identify_other_content(dataset_id: str, digest: str) -> str:
+    """Return the identity of a dataset whose samples are those of another one.
+
+    Parameters
+    ----------
+    dataset_id : str
+        What `identify_dataset` returns for both.
+    digest : str
+        Checksum of the whole ibd.
+    """
+    return hash_content(f"{dataset_id}\n{digest}".encode())
 
 
 def identify_segments(dataset_id: str, options: ReadOptions, bounds: Sequence[float]) -> str:

@@ -7,9 +7,9 @@
     work     claims/<claim>/<n>.json                   an attempt at what was dropped
              databases/<content>                       a molecule table, as given
              datasets/<segments>/header.npz            the imzML header as arrays
-                                mask.npz               measured pixels
+                                 mask.npz              measured pixels
              patterns/<patterns>/ions.npz              ions of one database under one rule
-                                 targets.bin           a byte per ion: whether it is a target
+                                 ions.json             their number; written after them
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
              scores/<scores>/plan.json                 how the ions were cut into items
@@ -24,6 +24,8 @@
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
+                                    unusable/<digest>.json       an object was damaged or missing
+                                    published/<State>/<n>.json   checksums of published files
                                     images/<n>.json              this part of the images is there
                                     records/<State>/<n>.json     time and memory of each call
                                     announced/<n>.json           people were told of this end
@@ -31,14 +33,16 @@
     results  segments/<segments>/segment-<n>.bin       peaks of one m/z range
                                  tic.npz               total ion current
                                  manifest.json         written last: all segments are there
+             contents/<samples>/first.json             the ibd first seen with these samples
+                                other-<tag>.json       another one, and the dataset it is of
              results/<dataset>/<run>/…                 what people get; run.json is written last
              executions/<execution>/status.json        how each execution went
              databases/<name>.json                     whether a molecule table in the inbox is fit
 
-``<claim>``, ``<dataset>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>`` and ``<run>``
-are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key, so a run finds
-what an earlier one computed. ``<execution>`` is one attempt, and what lies below it is of no use to
-another. An object that says that others are complete is written after them.
+``<claim>``, ``<dataset>``, ``<samples>``, ``<segments>``, ``<sort>``, ``<patterns>``, ``<scores>``
+and ``<run>`` are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key,
+so a run finds what an earlier one computed. ``<execution>`` is one attempt, and what lies below it
+is of no use to another. An object that says that others are complete is written after them.
 """
 
 from __future__ import annotations
@@ -81,9 +85,9 @@ def ions(patterns_id: str) -> str:
     return f"{patterns(patterns_id)}/ions.npz"
 
 
-def targets(patterns_id: str) -> str:
-    """Return the key of which ions of a database are targets; written after the ions."""
-    return f"{patterns(patterns_id)}/targets.bin"
+def ion_count(patterns_id: str) -> str:
+    """Return the key of the number of ions of a database; written after the ions."""
+    return f"{patterns(patterns_id)}/ions.json"
 
 
 def pattern_chunk(patterns_id: str, chunk: int) -> str:
@@ -171,14 +175,39 @@ def image_record(execution_id: str, item: int) -> str:
     return f"executions/{execution_id}/images/{item:05}.json"
 
 
+def all_failures(execution_id: str) -> str:
+    """Return the folder of the failure records of all Maps."""
+    return f"executions/{execution_id}/failures"
+
+
 def failures(execution_id: str, state: str) -> str:
     """Return the folder of a Map's failure records."""
-    return f"executions/{execution_id}/failures/{state}"
+    return f"{all_failures(execution_id)}/{state}"
 
 
 def failure(execution_id: str, state: str, item: int) -> str:
     """Return the key of one item's failure record."""
     return f"{failures(execution_id, state)}/{item:05}.json"
+
+
+def all_unusable(execution_id: str) -> str:
+    """Return the folder of the records of objects that could not be used."""
+    return f"executions/{execution_id}/unusable"
+
+
+def unusable(execution_id: str, digest: str) -> str:
+    """Return the key of the record of one object, by a digest of its key."""
+    return f"{all_unusable(execution_id)}/{digest}.json"
+
+
+def all_published_files(execution_id: str) -> str:
+    """Return the folder of what the states of an execution published."""
+    return f"executions/{execution_id}/published"
+
+
+def published_files(execution_id: str, state: str, item: int) -> str:
+    """Return the key of size and checksum of the files that a call published."""
+    return f"{all_published_files(execution_id)}/{state}/{item:05}.json"
 
 
 def records(execution_id: str) -> str:
@@ -209,6 +238,16 @@ def tic(segments_id: str) -> str:
 def segments_manifest(segments_id: str) -> str:
     """Return the key of the segments' manifest; written last, so it says that all are there."""
     return f"{segments(segments_id)}/manifest.json"
+
+
+def first_content(sampled_id: str) -> str:
+    """Return the key of what is known of the ibd that was first seen with some samples."""
+    return f"contents/{sampled_id}/first.json"
+
+
+def other_content(sampled_id: str, tag: str) -> str:
+    """Return the key of what is known of another ibd with the same samples, by its tag's hash."""
+    return f"contents/{sampled_id}/other-{tag}.json"
 
 
 def results(dataset_id: str, run_id: str, name: str = "") -> str:

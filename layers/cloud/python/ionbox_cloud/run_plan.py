@@ -18,7 +18,6 @@ from ionbox_cloud.identity import (
 )
 from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.published import RECORD, REPORT
 from ionbox_cloud.store import Store
 
 
@@ -132,20 +131,6 @@ def read_plan(work: Store, execution_id: str) -> RunPlan:
         If another version of ionbox wrote it.
     """
     return RunPlan.from_json(work.read_json(keys.run_plan(execution_id)))
-
-
-def is_published(results: Store, plan: RunPlan) -> bool:
-    """Say whether the results are there and new ones were not asked for.
-
-    Those of a version that wrote no report are not all there, and neither are those whose record
-    cannot be read or is another run's.
-    """
-    record, report = (keys.results(plan.dataset_id, plan.run_id, name) for name in (RECORD, REPORT))
-    facts = None if plan.force else results.facts(report)
-    if not facts or not facts.n_bytes:
-        return False
-    found = results.read_json_if_whole(record)
-    return isinstance(found, dict) and found.get("run_id") == plan.run_id
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def named_errors(key: str) -> Iterator[None]:
 def _translate(error: Exception, key: str) -> MissingObject | AccessDenied | StoreUnavailable:
     text, code = str(error), _read_code(error)
     if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
-        return MissingObject(f"no object '{key}'")
+        return MissingObject(f"no object '{key}'", key)
     for sign, reason in _LASTING.items():
         if sign in text:
             return AccessDenied(f"object '{key}': {reason}", code)

@@ -8,24 +8,28 @@ not at all, so an object that is there is a finished one. Nothing else in ionbox
 from __future__ import annotations
 
 import functools
-import io
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ionbox_cloud.byte_store import ByteStore, ObjectFacts
 from ionbox_cloud.environment import StoresEnvironment
+from ionbox_cloud.object_bytes import (
+    Arrays,
+    encode_arrays,
+    encode_json,
+    parse_arrays,
+    seal,
+    unseal,
+)
 
-__all__ = ["Arrays", "ObjectFacts", "Store", "Stores", "encode_json", "open_stores"]
+__all__ = ["ObjectFacts", "Store", "Stores", "open_stores"]
 
 _READ_AT_ONCE = 32  # small objects: the time is in waiting
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Store(ByteStore):
@@ -52,20 +56,43 @@ class Store(ByteStore):
         """Write a value as JSON, laid out for people; see `encode_json`."""
         self.write(key, encode_json(value))
 
+    def write_sealed(self, key: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON object with its own checksum in it: `read_sealed` finds any damage."""
+        self.write_json(key, seal(value))
+
+    def create_sealed(self, key: str, value: Mapping[str, Any]) -> bool:
+        """Write as `write_sealed` does, unless there is an object; say whether it was written."""
+        return self.create(key, encode_json(seal(value)))
+
+    def read_sealed(self, key: str) -> dict[str, Any]:
+        """Read what `write_sealed` wrote, without the checksum.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        DamagedObject
+            If it is not what was written.
+        """
+        return unseal(self.read(key), key)
+
     def read_arrays(self, key: str) -> Arrays:
-        """Read what `write_arrays` wrote: a name → array mapping."""
-        # never pickles: reading one runs what is in it
-        with np.load(io.BytesIO(self.read(key)), allow_pickle=False) as archive:
-            return dict(archive)
+        """Read what `write_arrays` wrote: a name → array mapping.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        DamagedObject
+            If it is not what was written: the file has a checksum of each array.
+        """
+        return parse_arrays(self.read(key), key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False
     ) -> None:
         """Write named arrays as one ``.npz`` object; equal arrays make equal bytes."""
-        buffer = io.BytesIO()
-        save = np.savez_compressed if compressed else np.savez
-        save(buffer, allow_pickle=False, **arrays)
-        self.write(key, buffer.getvalue())
+        self.write(key, encode_arrays(arrays, compressed=compressed))
 
 
 @dataclass(frozen=True)
@@ -90,8 +117,3 @@ class Stores:
 def open_stores(environment: StoresEnvironment) -> Stores:
     """Open the stores once per process: connections are kept from call to call."""
     return Stores.open(environment)
-
-
-def encode_json(value: Any) -> bytes:
-    """Write a value as JSON with sorted keys, so that equal values make equal bytes."""
-    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()

@@ -81,6 +81,9 @@ int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channel
 int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t *stop,
                              const struct peak_columns *out);
 
+int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
+                               uint32_t *checksum);
+
 int32_t ionbox_bound_windows(const double *pattern_mz, int64_t n_windows, double ppm,
                              double *lowest, double *highest);
 int32_t ionbox_find_windows(const void *mz, int32_t mz_bytes, int64_t n_rows,

@@ -6,6 +6,7 @@ The second half of PlanRun, after `accept_request`. Reads a sample of the ibd, a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from ionbox_science.config import RunConfig
@@ -30,7 +31,9 @@ from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.store import Store
 
 
-def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> RunPlan:
+def make_plan(
+    request: RunRequest, accepted: AcceptedRequest, inbox: Store, settle: Callable[[str], str]
+) -> RunPlan:
     """Decide what is computed and under which names.
 
     Parameters
@@ -41,6 +44,8 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
         What is behind it, found fit.
     inbox : Store
         Where the ibd is; a sample of it is read.
+    settle : callable
+        Returns the identity of the dataset from that of its samples.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def make_plan(request: RunRequest, accepted: AcceptedRequest, inbox: Store) -> R
     """
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
     read_range = ibd_reader(inbox, request.dataset.ibd_key)
-    dataset_id = identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range)
+    dataset_id = settle(identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range))
     sampled = sample_mz(header, read_range)
     bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
     segments_id = identify_segments(dataset_id, config.read_options, bounds)

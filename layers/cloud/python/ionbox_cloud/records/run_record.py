@@ -21,6 +21,7 @@ from ionbox_science.config import RunConfig
 from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.run_plan import SortPlan
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
+from ionbox_cloud.stored.publication import PublishedFile
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,8 @@ class RunRecord(PublishedRecord):
         What the calls of each state took together.
     cost : Bill or None
         What these calls cost.
+    files : dict of str to PublishedFile
+        All other files of the results, by name; none in results of early versions.
     """
 
     run_id: str
@@ -265,6 +268,7 @@ class RunRecord(PublishedRecord):
     sort: SortPlan | None = None
     states: dict[str, StateTotals] = field(default_factory=dict)
     cost: Bill | None = None
+    files: dict[str, PublishedFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

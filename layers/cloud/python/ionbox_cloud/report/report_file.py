@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.quality import fdr_curve
 
-from ionbox_cloud import keys
 from ionbox_cloud.published import COLOCALIZATION, REPORT
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
@@ -27,6 +26,7 @@ from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages, open_images
+from ionbox_cloud.stored.publication import Publication
 
 DATA_VERSION = 1
 """Of the data in the page. A report has the page that fits them; the viewer shows the data of any
@@ -63,17 +63,17 @@ class Overview:
 
 def write_report(
     results: Store,
+    publication: Publication,
     plan: RunPlan,
     record: RunRecord,
     found: Sequence[FoundDatabase],
     overview: Overview,
 ) -> None:
     """Write the report of a run whose images are written; see `make_report`."""
-    folder = keys.results(plan.dataset_id, plan.run_id)
-    partners = read_partners(results, f"{folder}/{COLOCALIZATION}")
+    partners = read_partners(results, publication.key(COLOCALIZATION))
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
-    results.write(f"{folder}/{REPORT}", [memoryview(piece) for piece in pieces])
+    publication.write(REPORT, b"".join(pieces))
 
 
 def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:

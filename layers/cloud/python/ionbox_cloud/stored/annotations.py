@@ -16,7 +16,9 @@ from ionbox_science.annotation.table import AnnotatedDatabase
 from ionbox_science.theory.databases import parse_database
 
 from ionbox_cloud import keys
-from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.errors import DamagedObject
+from ionbox_cloud.identity import hash_content
+from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.store import Store
 
 
@@ -63,12 +65,27 @@ def read_found_databases(work: Store, plan: RunPlan) -> list[FoundDatabase]:
     return [_read(work, plan, index) for index in range(len(plan.databases))]
 
 
+def read_table(work: Store, planned: PlannedDatabase) -> bytes:
+    """Read the molecule table of a planned database, as the user gave it.
+
+    Raises
+    ------
+    MissingObject
+        If PlanRun has not written it.
+    DamagedObject
+        If its bytes are not those that its name is made from.
+    """
+    key = keys.database(planned.content_id)
+    data = work.read(key)
+    if hash_content(data) != planned.content_id:
+        raise DamagedObject.of(key, "its content is not what its name says")
+    return data
+
+
 def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
     planned = plan.databases[index]
     molecules = parse_database(
-        work.read(keys.database(planned.content_id)),
-        planned.name,
-        skip_bad_rows=plan.config.skip_bad_rows,
+        read_table(work, planned), planned.name, skip_bad_rows=plan.config.skip_bad_rows
     )
     arrays = work.read_arrays(keys.run_annotations(plan.run_id, index))
     return FoundDatabase(

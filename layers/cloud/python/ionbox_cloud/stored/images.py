@@ -2,7 +2,7 @@
 
 A chunk has the images of one isotope peak of some ions, so one image is a small range of an object
 to read. EstimateFdr lists the ions and lays the arrays out, each call of RenderImages writes
-one shard, PublishResults adds TIC and mask.
+one shard, PublishResults adds TIC and mask. Each chunk has a CRC-32C, which readers of zarr check.
 
 ::
 
@@ -36,9 +36,13 @@ from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
 from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.publication import Publication
 
 if TYPE_CHECKING:
     import zarr
+    from zarr.core.buffer import Buffer
+
+    Objects = dict[str, Buffer]
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,14 @@ def index_images(
 
 
 def create_images(
-    results: Store, plan: RunPlan, images: ImageList, image_of: dict[str, int]
+    publication: Publication, plan: RunPlan, images: ImageList, image_of: dict[str, int]
 ) -> None:
-    """Lay out the arrays of a run; writing the same layout again changes nothing.
+    """Lay out the arrays of a run, whatever is there already.
 
     Parameters
     ----------
-    results : Store
-        The results bucket, where the arrays are made.
+    publication : Publication
+        Writes the arrays.
     plan : RunPlan
         The run; it has the size of the images.
     images : ImageList
@@ -132,43 +136,53 @@ def create_images(
     image_of : dict of str to int
         As `index_images` returns it.
     """
-    group = _open_group(results, plan)
+    objects, group = _make_group()
     n_ions, n_isotopes = images.mz.shape
     size = (plan.height, plan.width)
     n_pixels = plan.height * plan.width
-    array = group.require_array(
+    array = group.create_array(
         ImageArrays.IMAGES,
         shape=(n_ions, n_isotopes, *size),
         shards=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
         chunks=(images_per_chunk(n_pixels), 1, *size),
+        compressors=_compressors(),
         dtype="float32",
         dimension_names=("ion", "isotope", "y", "x"),
     )
     array.attrs[ImageArrays.IMAGE_OF] = image_of
     _put(group, ImageArrays.MZ, images.mz, ("ion", "isotope"))
     _put(group, ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope"))
-    if ImageArrays.ION_FORMULA not in group:
-        group.create_array(
-            ImageArrays.ION_FORMULA,
-            shape=images.ion_formula.shape,
-            dtype=str,
-            dimension_names=("ion",),
-        )
+    names: Any = group.create_array(
+        ImageArrays.ION_FORMULA,
+        shape=images.ion_formula.shape,
+        compressors=_compressors(),
+        dtype=str,
+        dimension_names=("ion",),
+    )
     if images.ion_formula.size:
-        names: Any = group[ImageArrays.ION_FORMULA]
         names[:] = images.ion_formula.astype(np.dtypes.StringDType())
+    _publish(publication, objects)
 
 
 def write_images(
-    results: Store, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
+    results: Store, publication: Publication, start: int, images: npt.NDArray[np.float32]
 ) -> None:
     """Write the images of ions from ``start`` on, (n, n_isotopes, height, width) float32, counts.
 
     They must be whole shards: for part of one, zarr would read the object and write it back, and
     two calls at once would undo each other's work.
     """
-    array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
+    import zarr
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import MemoryStore
+
+    layout = f"{ImageArrays.IMAGES}/zarr.json"
+    stored = results.read(publication.key(f"{IMAGES}/{layout}"))
+    objects = {layout: default_buffer_prototype().buffer.from_bytes(stored)}
+    array: Any = zarr.open_array(MemoryStore(objects), path=ImageArrays.IMAGES, mode="r+")
     array[start : start + len(images)] = images
+    del objects[layout]
+    _publish(publication, objects)
 
 
 def open_images(results: Store, plan: RunPlan) -> StoredImages:
@@ -183,15 +197,16 @@ def open_images(results: Store, plan: RunPlan) -> StoredImages:
 
 
 def write_overview(
-    results: Store, plan: RunPlan, tic: npt.NDArray[np.float64], header: ImzmlHeader
+    publication: Publication, tic: npt.NDArray[np.float64], header: ImzmlHeader
 ) -> None:
     """Write the total ion current, (height, width) counts, the mask, and positions if needed."""
-    group = _open_group(results, plan)
+    objects, group = _make_group()
     _put(group, ImageArrays.TIC, tic, ("y", "x"))
     _put(group, ImageArrays.MASK, header.mask, ("y", "x"))
     if header.gaps_closed:
         _put(group, ImageArrays.X, header.layout.x, ("x",))
         _put(group, ImageArrays.Y, header.layout.y, ("y",))
+    _publish(publication, objects)
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
@@ -210,20 +225,20 @@ def colocalize_images(group: zarr.Group) -> Colocalization:
     return colocalize(read_first_isotopes(group), n_images, (height, width), image_of)
 
 
-def write_colocalization(results: Store, plan: RunPlan) -> None:
+def write_colocalization(results: Store, publication: Publication, plan: RunPlan) -> None:
     """Write which ions of a run have similar images, from the images as they are stored."""
     found = colocalize_images(_open_group(results, plan))
-    key = keys.results(plan.dataset_id, plan.run_id, COLOCALIZATION)
-    results.write_arrays(key, found.to_arrays())
+    publication.write_arrays(COLOCALIZATION, found.to_arrays())
 
 
 def _put(
     group: zarr.Group, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
 ) -> None:
-    array = group.require_array(
+    array = group.create_array(
         name,
         shape=values.shape,
         chunks=values.shape,
+        compressors=_compressors(),
         dtype=values.dtype,
         dimension_names=dimension_names,
     )
@@ -236,4 +251,26 @@ def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     from zarr.storage import ObjectStore
 
     folder = keys.results(plan.dataset_id, plan.run_id, IMAGES)
-    return zarr.open_group(ObjectStore(results.objects_below(folder)), mode="a")
+    return zarr.open_group(ObjectStore(results.objects_below(folder), read_only=True), mode="r")
+
+
+def _make_group() -> tuple[Objects, zarr.Group]:
+    """Make a group in memory, and the mapping of its objects."""
+    import zarr
+    from zarr.storage import MemoryStore
+
+    objects: Objects = {}
+    return objects, zarr.create_group(MemoryStore(objects))
+
+
+def _publish(publication: Publication, objects: Objects) -> None:
+    """Publish the objects of a group in memory."""
+    for name, content in objects.items():
+        publication.write(f"{IMAGES}/{name}", memoryview(content.as_numpy_array()))
+
+
+def _compressors() -> list[Any]:
+    """Return how chunks are compressed and checked: zarr's usual way, then a checksum."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return [ZstdCodec(level=0, checksum=False), Crc32cCodec()]

@@ -16,10 +16,17 @@ from ionbox_science.scoring.scores import Patterns
 from ionbox_science.theory.ions import IonTable
 
 from ionbox_cloud import keys
-from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
 from ionbox_cloud.store import Store
+
+
+@dataclass(frozen=True)
+class IonCount(JsonRecord):
+    """Says that the ions of a database are there, and how many."""
+
+    n_ions: int
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,9 @@ class ChunkSummary(JsonRecord):
 
 
 def write_ions(work: Store, patterns_id: str, table: IonTable) -> None:
-    """Write the ions of a database, then which of them are targets.
-
-    The targets are a byte per ion: the size of that object says how many ions there are, and that
-    it is there says that the ions are, too.
-    """
+    """Write the ions of a database, then their number, which says that they are there."""
     work.write_arrays(keys.ions(patterns_id), table.to_arrays())
-    work.write(keys.targets(patterns_id), table.is_target.tobytes())
+    work.write_sealed(keys.ion_count(patterns_id), IonCount(table.n_ions).to_json())
 
 
 def read_ions(work: Store, patterns_id: str) -> IonTable:
@@ -69,10 +72,7 @@ def count_ions(work: Store, patterns_id: str) -> int:
     MissingObject
         If they are not written.
     """
-    facts = work.facts(keys.targets(patterns_id))
-    if facts is None:
-        raise MissingObject(f"no object '{keys.targets(patterns_id)}'")
-    return facts.n_bytes
+    return IonCount.from_json(work.read_sealed(keys.ion_count(patterns_id))).n_ions
 
 
 def write_chunk(
@@ -82,6 +82,7 @@ def write_chunk(
     start: int,
     mz: npt.NDArray[np.float64],
     intensity: npt.NDArray[np.float32],
+    is_target: npt.NDArray[np.bool_],
 ) -> None:
     """Write the patterns of a chunk, then its summary, which says that they are there.
 
@@ -99,8 +100,11 @@ def write_chunk(
         Theoretical m/z, zero padded.
     intensity : (n_ions, n_isotopes) float32
         Theoretical abundances, the highest of an ion 100; zero padded.
+    is_target : (n_ions,) bool
+        Which of the ions are targets.
     """
-    work.write_arrays(keys.pattern_chunk(patterns_id, chunk), {"mz": mz, "intensity": intensity})
+    arrays: Arrays = {"mz": mz, "intensity": intensity, "is_target": is_target}
+    work.write_arrays(keys.pattern_chunk(patterns_id, chunk), arrays)
     real = mz[mz > 0]
     summary = ChunkSummary(
         start,
@@ -108,7 +112,7 @@ def write_chunk(
         float(real.min(initial=np.inf)) if real.size else 0.0,
         float(real.max(initial=0.0)),
     )
-    work.write_json(keys.pattern_chunk_summary(patterns_id, chunk), summary.to_json())
+    work.write_sealed(keys.pattern_chunk_summary(patterns_id, chunk), summary.to_json())
 
 
 def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSummary]:
@@ -121,7 +125,7 @@ def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSumm
     """
     n_chunks = -(-n_ions // IONS_PER_CHUNK)
     return [
-        ChunkSummary.from_json(work.read_json(keys.pattern_chunk_summary(patterns_id, chunk)))
+        ChunkSummary.from_json(work.read_sealed(keys.pattern_chunk_summary(patterns_id, chunk)))
         for chunk in range(n_chunks)
     ]
 
@@ -138,11 +142,11 @@ def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patte
     chunks = range(start // IONS_PER_CHUNK, max(1, -(-stop // IONS_PER_CHUNK)))
     arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
     rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
-    flags = work.read_range(keys.targets(patterns_id), start, stop - start)
     return Patterns(
-        mz=np.concatenate([chunk["mz"] for chunk in arrays])[rows],
-        intensity=np.concatenate([chunk["intensity"] for chunk in arrays])[rows],
-        is_target=np.frombuffer(flags, np.bool_),
+        **{
+            name: np.concatenate([chunk[name] for chunk in arrays])[rows]
+            for name in ("mz", "intensity", "is_target")
+        }
     )
 
 

@@ -16,7 +16,6 @@ from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.checks import check_mz_counts, plausible_rows
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.segments import encode_segment
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
@@ -24,7 +23,7 @@ from ionbox_cloud.messages import SortedDataset
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum, compare_checksum
-from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest
+from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest, write_peaks
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) ->
     """
     rows = plausible_rows(peaks.mz)
     kept = Peaks(peaks.mz[rows], peaks.intensity[rows], peaks.pixel[rows])
-    results.write(keys.segment(segments_id, index), encode_segment(kept))
+    write_peaks(results, keys.segment(segments_id, index), kept)
     n_implausible = len(peaks) - len(kept)
     if not len(kept):
         return WrittenSegment(0, n_implausible, 0.0, 0.0)
@@ -138,6 +137,7 @@ def close_segments(
         mz_max=filled[-1].mz_max,
         checksum=checksum,
         n_implausible=n_implausible,
+        has_checksums=True,
     )
     write_manifest(results, plan.segments_id, manifest)
     return SortedDataset(n_peaks, n_segments=len(written))

@@ -3,11 +3,19 @@
 All peaks of a dataset in order of m/z, cut into objects of some 50 MB
 (`ionbox_science.sorting.segments` has their layout). AnnotateSegments and RenderImages read them,
 PlanAnnotation and EstimateFdr count with them, and the client draws the image of any m/z from them.
+
+Behind the columns of a segment are the checksums by which each read is checked::
+
+    checksums  n_blocks × 3 × uint32: CRC-32C of the block of mz, intensity and pixel
+    checksum   uint32: CRC-32C of index and checksums
+
+Segments of versions before they had checksums are read without; their manifest says so.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,14 +25,21 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows, window_bounds
-from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout
+from ionbox_science.sorting.block_checksums import UInt32s, checksum, checksum_blocks
+from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout, encode_segment
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.json_record import PublishedRecord
+from ionbox_cloud.object_bytes import SEAL, unseal
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
+
+_COLUMNS = ("mz", "intensity", "pixel")
+
+_CHECKSUM = np.dtype("<u4")
 
 _PARALLEL_READS = 4  # requests at once of a call: the time of a read is mostly waiting
 # Reading up to so many steps of the index for nothing costs less than another request.
@@ -49,6 +64,8 @@ class SegmentsManifest(PublishedRecord):
         Checksum of the ibd they were made from.
     n_implausible : int
         Peaks that were left out because no instrument measures their m/z.
+    has_checksums : bool
+        Whether segments have checksums of their blocks; those of early versions have none.
     """
 
     mz_dtype: str
@@ -58,11 +75,45 @@ class SegmentsManifest(PublishedRecord):
     mz_max: float
     checksum: IbdChecksum
     n_implausible: int = 0
+    has_checksums: bool = False
+
+
+def write_peaks(store: Store, key: str, peaks: Peaks) -> None:
+    """Write a segment: its columns, the checksums of their blocks, and that of both indices."""
+    layout = SegmentLayout(len(peaks), peaks.mz.dtype)
+    columns = encode_segment(peaks)
+    sums = np.empty((layout.n_index, len(_COLUMNS)), _CHECKSUM)
+    for place, name in enumerate(_COLUMNS):
+        sums[:, place] = checksum_blocks(columns[place], layout.block_bytes(name))
+    index = columns[-1].tobytes() + sums.tobytes()
+    last = np.array([checksum(index)], _CHECKSUM).tobytes()
+    store.write(key, [*columns[:-1], memoryview(index + last)])
 
 
 def write_manifest(store: Store, segments_id: str, manifest: SegmentsManifest) -> None:
     """Write the manifest; to be called last, since it says that all segments are there."""
-    store.write_json(keys.segments_manifest(segments_id), manifest.to_json())
+    store.write_sealed(keys.segments_manifest(segments_id), manifest.to_json())
+
+
+def read_manifest(store: Store, segments_id: str) -> SegmentsManifest:
+    """Read the manifest of a dataset's segments.
+
+    Raises
+    ------
+    MissingObject
+        If there is none: the segments are not all there.
+    DamagedObject
+        If it is not what was written.
+    """
+    key = keys.segments_manifest(segments_id)
+    data = store.read(key)
+    try:
+        document = json.loads(data)
+        # early versions sealed nothing, and their segments had no checksums
+        sealed = SEAL in document or "has_checksums" in document
+        return SegmentsManifest.from_json(unseal(data, key) if sealed else document)
+    except (ValueError, TypeError, InvalidMessage):
+        raise DamagedObject.of(key, "it is no manifest") from None
 
 
 T = TypeVar("T")
@@ -98,14 +149,14 @@ class SegmentReader:
     ------
     MissingObject
         If the segments are not all there: they have no manifest.
+    DamagedObject
+        If the manifest is not what was written. Whatever reads segments raises it for them.
     """
 
     def __init__(self, store: Store, segments_id: str) -> None:
         self._store = store
         self._segments_id = segments_id
-        self.manifest = SegmentsManifest.from_json(
-            store.read_json(keys.segments_manifest(segments_id))
-        )
+        self.manifest = read_manifest(store, segments_id)
         self._mz_dtype = np.dtype(self.manifest.mz_dtype)
 
     @property
@@ -181,10 +232,27 @@ class SegmentReader:
         """Read (segment, first row, last row + 1) of a column into its place."""
         segment, start, stop = rows
         layout = self._layout(segment)
-        offset, n_bytes = layout.byte_range(name, start, stop)
-        key = keys.segment(self._segments_id, segment)
-        stored = self._store.read_range(key, offset, n_bytes)
+        stored = self._read_bytes(segment, *layout.byte_range(name, start, stop))
+        checksums = self._index(segment)[1]
+        if checksums is not None:
+            expected = checksums[layout.find_blocks(start, stop), _COLUMNS.index(name)]
+            if not np.array_equal(checksum_blocks(stored, layout.block_bytes(name)), expected):
+                key = keys.segment(self._segments_id, segment)
+                raise DamagedObject.of(key, "a block of it has another checksum")
         target[:] = np.frombuffer(stored, layout.columns[name][1])
+
+    def _read_bytes(self, segment: int, offset: int, n_bytes: int) -> memoryview:
+        """Read a range of a segment, which must be long enough."""
+        key = keys.segment(self._segments_id, segment)
+        try:
+            stored = self._store.read_range(key, offset, n_bytes)
+        except MissingObject:
+            if not self._store.exists(key):
+                raise
+            stored = memoryview(b"")
+        if len(stored) != n_bytes:
+            raise DamagedObject.of(key, "it is too short")
+        return stored
 
     def _find_rows(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
         """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
@@ -204,7 +272,7 @@ class SegmentReader:
     ) -> Iterator[tuple[int, int]]:
         """Yield the rows of a segment that cover m/z ranges, whole index steps at a time."""
         # +1 where a range begins, -1 behind its end: steps with a sum above 0 are in some range
-        index = self._index(segment)
+        index, _ = self._index(segment)
         change = np.zeros(len(index) + 1, np.int64)
         np.add.at(change, np.maximum(np.searchsorted(index, lowest, side="left") - 1, 0), 1)
         np.add.at(change, np.searchsorted(index, highest, side="right"), -1)
@@ -220,9 +288,25 @@ class SegmentReader:
         return SegmentLayout(self.manifest.n_peaks[segment], self._mz_dtype)
 
     @functools.cache  # noqa: B019 (a reader lives as long as its call)
-    def _index(self, segment: int) -> npt.NDArray[np.float64]:
-        """Read the m/z of every `INDEX_STEP`-th peak of a segment, (n_steps,) float64."""
+    def _index(self, segment: int) -> tuple[Float64s, UInt32s | None]:
+        """Read what lies behind the peaks of a segment.
+
+        Returns
+        -------
+        mz : (n_blocks,) float64
+            m/z of every `INDEX_STEP`-th peak.
+        checksums : (n_blocks, 3) uint32 or None
+            Of the blocks of each column; None if the segments have none.
+        """
         layout = self._layout(segment)
-        key = keys.segment(self._segments_id, segment)
         offset, n_bytes = layout.byte_range("index", 0, layout.n_index)
-        return np.frombuffer(self._store.read_range(key, offset, n_bytes), "<f8")
+        if not self.manifest.has_checksums:
+            return np.frombuffer(self._read_bytes(segment, offset, n_bytes), "<f8"), None
+        sums_bytes = layout.n_index * len(_COLUMNS) * _CHECKSUM.itemsize
+        stored = self._read_bytes(segment, offset, n_bytes + sums_bytes + _CHECKSUM.itemsize)
+        index, last = stored[: -_CHECKSUM.itemsize], stored[-_CHECKSUM.itemsize :]
+        if checksum(index) != int(np.frombuffer(last, _CHECKSUM)[0]):
+            key = keys.segment(self._segments_id, segment)
+            raise DamagedObject.of(key, "its index has another checksum")
+        checksums = np.frombuffer(index[n_bytes:], _CHECKSUM).reshape(-1, len(_COLUMNS))
+        return np.frombuffer(index[:n_bytes], "<f8"), checksums

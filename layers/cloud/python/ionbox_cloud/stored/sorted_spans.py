@@ -1,28 +1,68 @@
 """Sorted spans of spectra as objects: what many calls leave, for further calls to merge.
 
 SortSpans writes a span (peaks in order of m/z, a block per segment) and its summary; PlanMerge
-gathers the summaries' counts, by which MergeSegments finds its block in each span.
+gathers the summaries' counts and checksums, by which MergeSegments finds its block in each span and
+checks it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
-from ionbox_science.sorting.span_layout import SpanLayout, decode_block
+from ionbox_science.sorting.block_checksums import checksum
+from ionbox_science.sorting.span_layout import SpanLayout, decode_block, encode_span
 
 from ionbox_cloud import keys
-from ionbox_cloud.errors import MissingOutput
+from ionbox_cloud.errors import DamagedObject, MissingOutput
+from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.store import Arrays, Store
+from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
 _PARALLEL_READS = 16  # small objects and blocks: the time is in waiting for answers
-_COUNTS = "n_peaks"
+_COUNTS, _CHECKSUMS, _TIC = "n_peaks", "checksums", "spectrum_tic"
+_SEGMENTS = "segments"
+
+
+def write_span(
+    work: Store,
+    plan: RunPlan,
+    index: int,
+    peaks: Peaks,
+    spectrum_tic: npt.NDArray[np.float64],
+) -> None:
+    """Write a sorted span, then its summary, which says that it is there.
+
+    Parameters
+    ----------
+    work : Store
+        The work bucket, where spans are.
+    plan : RunPlan
+        The run, which has the identity of the sort and the bounds of segments.
+    index : int
+        Number of the span.
+    peaks : Peaks
+        m/z ascending.
+    spectrum_tic : (n_spectra,) float64, counts
+        Total ion current of each spectrum of the span.
+    """
+    columns, n_peaks = encode_span(peaks, np.array(plan.segment_bounds))
+    work.write(keys.sorted_span(plan.sort_id, index), columns)
+    # three columns to a block, which is read and checked as a whole
+    checksums = [checksum(b"".join(block)) for block in zip(*[iter(columns)] * 3, strict=True)]
+    work.write_arrays(
+        keys.sorted_span_summary(plan.sort_id, index),
+        {
+            _COUNTS: n_peaks,
+            _CHECKSUMS: np.array(checksums, np.uint32),
+            _TIC: spectrum_tic,
+        },
+    )
 
 
 def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
@@ -35,7 +75,7 @@ def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
 
 
 def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
-    """Bring the counts of all spans together in one object, so that each merge reads one.
+    """Bring counts and checksums of all spans together in one object: each merge reads one.
 
     Returns
     -------
@@ -47,14 +87,17 @@ def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
     MissingObject
         If a span is not sorted.
     """
-    counts = np.stack([summary["n_peaks"] for summary in _read_summaries(work, plan)])
-    work.write_arrays(keys.sorted_span_counts(plan.sort_id), {_COUNTS: counts})
-    return counts
+    summaries = _read_summaries(work, plan)
+    gathered = {
+        name: np.stack([summary[name] for summary in summaries]) for name in (_COUNTS, _CHECKSUMS)
+    }
+    work.write_arrays(keys.sorted_span_counts(plan.sort_id), gathered)
+    return gathered[_COUNTS]
 
 
 def read_spectrum_tic(work: Store, plan: RunPlan) -> npt.NDArray[np.float64]:
     """Read the total ion current of all spectra, (n_spectra,) float64, counts."""
-    return np.concatenate([summary["spectrum_tic"] for summary in _read_summaries(work, plan)])
+    return np.concatenate([summary[_TIC] for summary in _read_summaries(work, plan)])
 
 
 def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
@@ -66,10 +109,19 @@ def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
         If they do not say it of all segments.
     """
     names = work.list(keys.all_merged_segments(plan.sort_id))
-    written = [WrittenSegment.from_json(each) for name in names for each in work.read_json(name)]
+    written = [
+        WrittenSegment.from_json(each)
+        for name in names
+        for each in work.read_sealed(name)[_SEGMENTS]
+    ]
     if len(written) != plan.n_segments:
         raise MissingOutput(f"{len(written)} of {plan.n_segments} segments are merged; run again")
     return written
+
+
+def write_merged(work: Store, key: str, written: Sequence[WrittenSegment]) -> None:
+    """Write what an item of MergeSegments says of its segments; to be called after they are."""
+    work.write_sealed(key, {_SEGMENTS: [segment.to_json() for segment in written]})
 
 
 class SpanReader:
@@ -92,14 +144,21 @@ class SpanReader:
         self._work = work
         self._sort_id = plan.sort_id
         self._mz_dtype = plan.mz_dtype
-        self._counts = work.read_arrays(keys.sorted_span_counts(plan.sort_id))[_COUNTS]
+        gathered = work.read_arrays(keys.sorted_span_counts(plan.sort_id))
+        self._counts, self._checksums = gathered[_COUNTS], gathered[_CHECKSUMS]
 
     def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
         """Return a call for `read_ahead` that reads a segment's blocks."""
         return functools.partial(self.read, segment)
 
     def read(self, segment: int) -> list[Peaks]:
-        """Read the blocks of a segment, in order of the spans; empty ones are left out."""
+        """Read the blocks of a segment, in order of the spans; empty ones are left out.
+
+        Raises
+        ------
+        MissingObject, DamagedObject
+            If a span is not there, or a block of it is not what was written.
+        """
         filled = np.flatnonzero(self._counts[:, segment]).tolist()
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
             return list(pool.map(lambda span: self._read_block(span, segment), filled))
@@ -107,5 +166,8 @@ class SpanReader:
     def _read_block(self, span: int, segment: int) -> Peaks:
         n_peaks = self._counts[span]
         offset, n_bytes = SpanLayout(n_peaks, self._mz_dtype).byte_range(segment)
-        block = self._work.read_range(keys.sorted_span(self._sort_id, span), offset, n_bytes)
+        key = keys.sorted_span(self._sort_id, span)
+        block = self._work.read_range(key, offset, n_bytes)
+        if checksum(block) != int(self._checksums[span, segment]):
+            raise DamagedObject.of(key, "a block of it has another checksum")
         return decode_block(block, int(n_peaks[segment]), self._mz_dtype)

@@ -12,7 +12,8 @@ fixes from a sample of spectra, so they all make the same bytes. One segment is 
     pixel      n_peaks × uint32
     index      ceil(n_peaks / INDEX_STEP) × float64: m/z of every INDEX_STEP-th peak
 
-little-endian, without gaps, so that the peaks of any m/z window are three ranged reads.
+little-endian, without gaps, so that the peaks of any m/z window are three ranged reads. Whoever
+stores a segment puts checksums behind it (`ionbox_cloud.stored.segments`).
 """
 
 from __future__ import annotations
@@ -113,8 +114,22 @@ class SegmentLayout:
 
     @property
     def n_index(self) -> int:
-        """Entries of the m/z index."""
+        """Entries of the m/z index; also blocks, which are the rows from one entry to the next."""
         return -(-self.n_peaks // INDEX_STEP)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all columns together, bytes."""
+        offset, dtype = self.columns["index"]
+        return offset + self.n_index * dtype.itemsize
+
+    def block_bytes(self, column: str) -> int:
+        """Return the size in bytes of a block of a column; the last one may be shorter."""
+        return INDEX_STEP * self.columns[column][1].itemsize
+
+    def find_blocks(self, start: int, stop: int) -> slice:
+        """Return which blocks rows ``start`` to ``stop`` are, if ``start`` begins a block."""
+        return slice(start // INDEX_STEP, -(-stop // INDEX_STEP))
 
     def byte_range(self, column: str, start: int, stop: int) -> tuple[int, int]:
         """Return (offset, length) in bytes of rows ``start`` to ``stop`` (excluded) of a column."""

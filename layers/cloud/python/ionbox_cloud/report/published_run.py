@@ -1,0 +1,61 @@
+"""Whether a run is published, and everything still as it was written.
+
+Damaged results are never handed out again: their record is removed, and the run published anew.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ionbox_cloud import keys
+from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
+from ionbox_cloud.logs import logger
+from ionbox_cloud.published import RECORD, REPORT
+from ionbox_cloud.records.run_record import RunRecord
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.store import Store
+
+_PARALLEL_CHECKS = 16  # questions to a bucket: the time is in waiting
+
+
+def read_record(results: Store, plan: RunPlan) -> RunRecord | None:
+    """Read the record of a published run; None if there is none that can be used."""
+    try:
+        document = results.read_sealed(keys.results(plan.dataset_id, plan.run_id, RECORD))
+        return RunRecord.from_json(document)
+    except (MissingObject, DamagedObject, InvalidMessage):
+        return None
+
+
+def is_published(results: Store, plan: RunPlan) -> bool:
+    """Say whether the results are there, as they were written, and new ones were not asked for.
+
+    If any file is not what the record says, the record is removed: the run is published anew.
+    """
+    if plan.force:
+        return False
+    record = read_record(results, plan)
+    wrong = [RECORD] if record is None else find_damage(results, plan, record)
+    if not wrong:
+        return True
+    key = keys.results(plan.dataset_id, plan.run_id, RECORD)
+    if results.exists(key):
+        logger.warning("published anew: %s is damaged or missing", ", ".join(wrong))
+        results.delete([key])
+    return False
+
+
+def find_damage(results: Store, plan: RunPlan, record: RunRecord) -> list[str]:
+    """Return the files of a run that are not what its record says, those that are missing too."""
+
+    def is_whole(name: str) -> bool:
+        file = record.files[name]
+        key = keys.results(plan.dataset_id, plan.run_id, name)
+        return results.has_content(key, file.n_bytes, file.sha256)
+
+    if REPORT not in record.files:
+        return [REPORT]
+    names = list(record.files)
+    with ThreadPoolExecutor(_PARALLEL_CHECKS) as threads:
+        whole = list(threads.map(is_whole, names))
+    return [name for name, good in zip(names, whole, strict=True) if not good]
