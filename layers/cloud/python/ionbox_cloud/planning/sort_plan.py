@@ -83,6 +83,8 @@ class SortJob:
         Size of the ibd, bytes.
     n_segments : int
         Segments that come of it.
+    n_picked : int or None
+        Peaks expected where they are picked from profile spectra; ``n_peaks`` are then points.
     """
 
     name: str
@@ -90,6 +92,12 @@ class SortJob:
     mz_bytes: int
     ibd_bytes: int
     n_segments: int
+    n_picked: int | None = None
+
+    @property
+    def n_merged(self) -> int:
+        """Peaks that are merged into segments."""
+        return self.n_peaks if self.n_picked is None else self.n_picked
 
     @property
     def column_bytes(self) -> int:
@@ -169,7 +177,7 @@ def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
 def _refuse_map(job: SortJob, ladder: Ladder) -> str:
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
-        "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),
+        "MergeSegments": merge_memory_mb(job.n_merged // job.n_segments, job.mz_bytes),
     }
     for state, memory_mb in needed.items():
         if not ladder.fits(state, memory_mb):
