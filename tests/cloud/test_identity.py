@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ionbox_cloud import identity
 from ionbox_science.config import RunConfig
+from ionbox_science.imzml.options import ReadOptions
 
 CONFIG = RunConfig("positive", "orbitrap", 0.001, ("+H",))
 
@@ -47,3 +48,11 @@ def test_scores_are_named_by_everything_they_depend_on(kind: str, field: str) ->
     usual = identity.identify_scores("s", "p", CONFIG)
     assert identity.identify_scores("s", "p", changed) != usual
     assert identity.identify_scores("s", "p", with_option(kind, options)) == usual
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(ReadOptions)])
+def test_segments_are_named_by_everything_they_depend_on(field: str) -> None:
+    usual = identity.identify_segments("d", ReadOptions(), [1.5])
+    changed = replace(ReadOptions(), **{field: vary(getattr(ReadOptions(), field))})
+    assert identity.identify_segments("d", changed, [1.5]) != usual
+    assert identity.identify_segments("d", ReadOptions(), [1.5]) == usual

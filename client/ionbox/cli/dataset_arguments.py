@@ -131,7 +131,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="at m/z 200 (%(default)g)",
     )
-    add("--profile", action="store_true", help="write profile spectra, as before peak picking")
+    help_text = "write profile spectra, as they are before peak picking"
+    add("--profile-spectra", action="store_true", help=help_text)
     add("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(run=import_body(_COMMANDS, "simulate"))
 

@@ -117,10 +117,10 @@ def simulate(options: argparse.Namespace) -> int:
             polarity=options.polarity,
             analyzer=options.analyzer,
             resolving_power=options.resolving_power,
-            profile=options.profile,
+            profile=options.profile_spectra,
             progress=progress,
         )
-    points = "points of profile spectra" if options.profile else "peaks"
+    points = "points of profile spectra" if options.profile_spectra else "peaks"
     terminal.say(
         f"{made.n_pixels:,} pixels with {made.n_peaks:,} {points}, {made.n_ions:,} planted ions: "
         f"{made.imzml_path}"

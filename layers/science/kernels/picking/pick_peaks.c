@@ -218,24 +218,29 @@ static void write_edge_top(struct found *found, double mz, double height, double
     write_fitted(found, mz, height, (mz_beside - mz) * share, 0, mz_bytes);
 }
 
+/* Return the step of m/z from point i - 1 to point i; infinity where there is no such point. */
+static inline double step_to(const struct profile *of, size_t i, int32_t mz_bytes)
+{
+    return i > 0 && i < of->n ? number_at(of->mz, i, mz_bytes) - number_at(of->mz, i - 1, mz_bytes)
+                              : INFINITY;
+}
+
+/* Return whether a step that ends at an m/z is a gap, going by the steps before and after it. */
+static inline bool is_long(double before, double step, double after, double mz, int32_t mz_bytes)
+{
+    double beside = INFINITY; /* the shorter of the two; NaN is no step */
+    beside = before < beside ? before : beside;
+    beside = after < beside ? after : beside;
+    /* Steps of a float32 axis are a few units of its last place, and uneven by one of them. */
+    const double rounding = mz_bytes == 8 ? 0 : mz * (1.0 / (1 << 22));
+    return !(step > 0 && beside < INFINITY && step <= WIDEST_STEP * beside + rounding);
+}
+
 /* Return whether there is a gap between point i and the one before it. */
 static inline bool is_gap(const struct profile *of, size_t i, int32_t mz_bytes)
 {
-    const double before = number_at(of->mz, i - 1, mz_bytes);
-    const double here = number_at(of->mz, i, mz_bytes);
-    const double step = here - before;
-    double beside = INFINITY; /* the shorter of the steps beside it; NaN is no step */
-    if (i >= 2) {
-        const double left = before - number_at(of->mz, i - 2, mz_bytes);
-        beside = left < beside ? left : beside;
-    }
-    if (i + 1 < of->n) {
-        const double right = number_at(of->mz, i + 1, mz_bytes) - here;
-        beside = right < beside ? right : beside;
-    }
-    /* Steps of a float32 axis are a few units of its last place, and uneven by one of them. */
-    const double rounding = mz_bytes == 8 ? 0 : here * (1.0 / (1 << 22));
-    return !(step > 0 && beside < INFINITY && step <= WIDEST_STEP * beside + rounding);
+    return is_long(step_to(of, i - 1, mz_bytes), step_to(of, i, mz_bytes),
+                   step_to(of, i + 1, mz_bytes), number_at(of->mz, i, mz_bytes), mz_bytes);
 }
 
 /* Return whether points i - 1 and i are of one region. */
@@ -290,11 +295,19 @@ static inline size_t note_region(struct found *found, const struct profile *of, 
     size_t top = first, i = first + 1;
     bool is_rising = true;
     double before = intensity_at(of->intensity, first, type);
+    double last_step = step_to(of, first, mz_bytes), step = step_to(of, i, mz_bytes);
     for (; i < of->n; i++) {
         const double here = intensity_at(of->intensity, i, type);
-        if (!(here > 0) || is_gap(of, i, mz_bytes)) {
+        if (!(here > 0)) {
             break;
         }
+        const double mz = number_at(of->mz, i, mz_bytes);
+        const double next = i + 1 < of->n ? number_at(of->mz, i + 1, mz_bytes) - mz : INFINITY;
+        if (is_long(last_step, step, next, mz, mz_bytes)) {
+            break;
+        }
+        last_step = step;
+        step = next;
         if (here > before) {
             if (!is_rising) {
                 found->valley[found->n_valleys++] = (float)before;

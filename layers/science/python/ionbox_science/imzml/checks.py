@@ -158,7 +158,8 @@ def _check_kind(
     header: ImzmlHeader, name: str, *, accept_profile: bool, centroid: bool
 ) -> Iterator[Problem]:
     if header.picked is not None:
-        said = "declares profile spectra" if header.spectrum_type else "does not say what they are"
+        silent = "does not say whether its spectra are centroided"
+        said = "declares profile spectra" if header.spectrum_type else silent
         yield Problem(
             "warning",
             f"{name} {said}: ionbox picks the peaks of {np.count_nonzero(header.picked)} of "
