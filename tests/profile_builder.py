@@ -23,16 +23,20 @@ class Instrument:
 
     def width(self, mz: Floats) -> Floats:
         """Return the full width at half height, Da."""
-        return 200 / self.resolving_power * (mz / 200) ** self.exponent
+        width: Floats = 200 / self.resolving_power * (mz / 200) ** self.exponent
+        return width
 
     def axis(self, lowest: float, highest: float) -> Floats:
         """Return the m/z of the points: each step is that part of the width there."""
         step = 200 / self.resolving_power / 200**self.exponent / self.points_per_width
         power = 1 - self.exponent
+        axis: Floats
         if power == 0:
-            return lowest * np.exp(step * np.arange(int(np.log(highest / lowest) / step)))
-        n_points = int((highest**power - lowest**power) / power / step)
-        return (lowest**power + power * step * np.arange(n_points)) ** (1 / power)
+            axis = lowest * np.exp(step * np.arange(int(np.log(highest / lowest) / step)))
+        else:
+            n_points = int((highest**power - lowest**power) / power / step)
+            axis = (lowest**power + power * step * np.arange(n_points)) ** (1 / power)
+        return axis
 
     def draw(self, axis: Floats, mz: Floats, height: Floats) -> Floats:
         """Return the sum of Gaussian peaks."""

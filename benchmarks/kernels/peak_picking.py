@@ -8,6 +8,7 @@ peaks have to reach.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from benchmarks.kernels import Answer, Contender, Contenders
 TITLE = "peak picking"
 GOALS = {"scipy: find_peaks, numpy": 0.7}  # which looks at neither noise nor steps of m/z
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def cases(*, tiny: bool) -> Iterator[tuple[str, Contenders]]:
@@ -75,7 +76,8 @@ def _pick_with_scipy(mz: Floats, intensity: Floats, threshold: float) -> Floats:
     fall = [np.log(intensity[top + side] / intensity[top]) for side in (-1, 1)]
     step = mz[top + 1] - mz[top]
     shift = (fall[0] - fall[1]) / (2 * (fall[0] + fall[1])) * step
-    return mz[top] + shift
+    found: Floats = mz[top] + shift
+    return found
 
 
 def _in_memory(spectra: Floats) -> tuple[ImzmlHeader, StoredArrays]:

@@ -88,7 +88,8 @@ def compute() -> dict[str, str]:
         results[f"merged, {mode}"] = digest(vars(merge_spans(spans)).values())
     for instrument in INSTRUMENTS:
         profile = build_profile(instrument, noise=5.0)
-        stored = [(profile.mz, profile.intensity), (profile.mz[::-1], profile.intensity[::-1])]
+        mz, intensity = profile.mz.tolist(), profile.intensity.tolist()
+        stored = [(mz, intensity), (mz[::-1], intensity[::-1])]
         pair = build_pair(stored, [(1, 1), (2, 1)], spectrum_type="profile")
         header = read_header(pair.source, "profile.imzML", ReadOptions(centroid=True))
         ordered = sort_in_memory(header, range_reader(pair.ibd))

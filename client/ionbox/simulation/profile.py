@@ -72,6 +72,7 @@ class ProfileAxis:
         distance = (self.mz[index] - mz[:, None]) / peak_sigma(self.model, mz)[:, None]
         height = intensity[:, None] * np.exp(-(distance**2) / 2)
         place, points = np.unique(pixel[:, None] * len(self.mz) + index, return_inverse=True)
-        total = np.bincount(points.ravel(), height.ravel(), len(place))
+        total: Floats = np.bincount(points.ravel(), height.ravel(), len(place)).astype(np.float64)
         total[total < cut] = 0.0
-        return place // len(self.mz), self.mz[place % len(self.mz)], total
+        owner: Integers = place // len(self.mz)
+        return owner, self.mz[place % len(self.mz)], total

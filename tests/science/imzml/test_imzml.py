@@ -603,8 +603,9 @@ def say(pair: Pair, index: int, term: str) -> Pair:
     return pair.edited(start, f"{start}\n        {term}")
 
 
-def picked_of(pair: Pair, **options: int) -> list[bool] | None:
-    header = read_header(pair.source, "a.imzML", ReadOptions(**{"centroid": True, **options}))
+def picked_of(pair: Pair, *, centroid: bool = True, ms_level: int = 1) -> list[bool] | None:
+    options = ReadOptions(ms_level, centroid=centroid)
+    header = read_header(pair.source, "a.imzML", options)
     return None if header.picked is None else header.picked.tolist()
 
 
@@ -683,11 +684,11 @@ def test_what_is_picked_is_a_warning(pair: Pair, sentence: str) -> None:
 
 def test_centroided_spectra_that_are_declared_as_profiles_are_noticed() -> None:
     random = np.random.RandomState(1)
-    centroids = [(np.sort(random.uniform(100, 900, 200)), np.ones(200)) for _ in COORDINATES]
-    profiles = [(np.linspace(100, 101, 200), np.ones(200)) for _ in COORDINATES]
+    uneven = sorted(random.uniform(100, 900, 200).tolist())
+    even = np.linspace(100, 101, 200).tolist()
     found = []
-    for spectra in (centroids, profiles):
-        pair = build_pair(spectra, spectrum_type="profile")
+    for mz in (uneven, even):
+        pair = build_pair([(mz, [1.0] * 200)] * len(COORDINATES), spectrum_type="profile")
         header = read_header(pair.source, "a.imzML", ReadOptions(centroid=True))
         found.append(warnings(check_peaks(header, range_reader(pair.ibd), ibd_name="a.ibd")))
     assert found == [

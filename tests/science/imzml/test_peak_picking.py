@@ -15,7 +15,7 @@ from tests.golden.make_picked_peaks import NOISE, TABLE, build_profiles
 from tests.ibd_builder import lay_out, pick_some
 from tests.profile_builder import INSTRUMENTS, ORBITRAP, TOF, Instrument, build_profile
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def pick(mz: Floats, intensity: npt.NDArray[Any]) -> tuple[Floats, Floats]:

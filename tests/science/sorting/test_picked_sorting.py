@@ -50,9 +50,10 @@ def test_every_way_gives_the_bytes_of_the_obvious_one(share_mz: bool, tmp_path: 
     peaks, tic = oracle.sort_spectra(dataset.header, dataset.read_range)
     expected = [*peak_columns(peaks), tic.tobytes()]
     for n_threads, batch_bytes in ((1, 16 << 20), (1, 1), (3, 1 << 18)):
-        options = {"n_threads": n_threads, "batch_bytes": batch_bytes}
-        found = sort_in_memory(dataset.header, dataset.read_range, **options)
-        assert columns(found) == expected, options
+        found = sort_in_memory(
+            dataset.header, dataset.read_range, n_threads=n_threads, batch_bytes=batch_bytes
+        )
+        assert columns(found) == expected, (n_threads, batch_bytes)
     rows = [slice(0, 5), slice(5, 6), slice(6, N_SPECTRA)]
     spans = [sort_span(dataset.header, dataset.read_range, each).peaks for each in rows]
     assert peak_columns(merge_spans(spans)) == expected[:3]

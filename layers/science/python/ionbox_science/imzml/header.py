@@ -462,7 +462,8 @@ def _to_be_picked(document: Document, read: BoolArray) -> BoolArray:
     """Return which of the spectra that are read are profiles, or may be, as they do not say."""
     kind = np.array(document.spectra.kind)[read]
     silent_are_centroided = kind_of(document.head.file_terms) == CENTROIDED
-    return (kind == PROFILED) | ((kind == SILENT) & (not silent_are_centroided))
+    picked: BoolArray = kind == PROFILED
+    return picked if silent_are_centroided else picked | (kind == SILENT)
 
 
 def _uuid(head: Head) -> str | None:
