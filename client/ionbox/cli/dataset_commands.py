@@ -72,8 +72,8 @@ def check(options: argparse.Namespace) -> int:
     from ionbox.datasets.check import check
 
     given = {"centroid": options.centroid, "accept_profile": options.accept_profile}
-    flags = {name: value for name, value in given.items() if value is not None}
-    report = check(options.dataset, [ConfigLayer("command line", flags)])
+    settings = {name: value for name, value in given.items() if value is not None}
+    report = check(options.dataset, [ConfigLayer("command line", settings)])
     terminal.show_facts(report.facts)
     terminal.warn(report.warnings)
     for message in report.errors:
