@@ -31,6 +31,7 @@ def simulate(
     height: int = 6,
     n_ions: int = 8,
     n_noise_peaks: int = 20,
+    profile: bool = False,
 ) -> Path:
     """Write a dataset and its ibd; without the sidecar, so that tests say the config."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +43,7 @@ def simulate(
         n_noise_peaks=n_noise_peaks,
         seed=1,
         formulas=formulas,
+        profile=profile,
     )
     written.config_path.unlink()
     return path

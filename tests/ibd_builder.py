@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
 
     mz = [stored(mz_value, size, mz_type) for size in sizes]
     mz = [np.sort(values) for values in mz] if ascending else mz
-    return lay_out(
+    dataset = lay_out(
         mz,
         [stored(counts, size, intensity_type) for size in sizes],
         order=draw(st.permutations(range(2 * n))),
@@ -101,6 +101,13 @@ def datasets(draw: st.DrawFn) -> Dataset:
         share_mz=share_mz,
         pixels=draw(st.lists(st.integers(0, 8), min_size=n, max_size=n)),
     )
+    picked = draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n))
+    return dataset if picked is None else pick_some(dataset, picked)
+
+
+def pick_some(dataset: Dataset, picked: list[bool]) -> Dataset:
+    """Return a dataset that says of which spectra the peaks are to be picked."""
+    return replace(dataset, header=replace(dataset.header, picked=np.array(picked)))
 
 
 def many(n: int, size: int = 50) -> tuple[Arrays, Arrays]:

@@ -152,3 +152,11 @@ def test_the_task_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(SORT_TASK_VARIABLE, wrong)
         with pytest.raises(InvalidMessage):
             read_sort_task()
+
+
+def test_points_of_profiles_need_memory_where_they_are_read_not_where_peaks_are_merged() -> None:
+    points = replace(LARGE, n_peaks=4_000_000_000, n_segments=2)
+    with pytest.raises(InvalidConfig, match="MergeSegments needs"):
+        plan_sort("map", points, FULL, TASK)
+    picked = plan_sort("map", replace(points, n_picked=8_000_000), FULL, TASK)
+    assert picked.memory_mb == plan_sort("map", LARGE, FULL, TASK).memory_mb

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from ionbox_science import kernels
 from ionbox_science.imzml.header import read_header
+from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
 from ionbox_science.scoring.ion_images import extract_images, find_windows
@@ -28,6 +29,7 @@ from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, gene
 from tests.builders import annotate
 from tests.golden import planted
 from tests.imzml_builder import Pair, build_pair, range_reader
+from tests.profile_builder import INSTRUMENTS, build_profile
 
 FORMULAS = (
     *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),
@@ -85,7 +87,15 @@ def compute() -> dict[str, str]:
         rows = [slice(start, start + 20) for start in range(0, 60, 20)]
         spans = [sort_span(header, range_reader(pair.ibd), each).peaks for each in rows]
         results[f"merged, {mode}"] = digest(vars(merge_spans(spans)).values())
-    results["checksums"] = digest([checksum_blocks(np.arange(9000.0), 1024)])
+    results["checksums"] = digest([checksum_blocks(np.arange(9000.0).data, 1024)])
+    for instrument in INSTRUMENTS:
+        profile = build_profile(instrument, noise=5.0)
+        mz, intensity = profile.mz.tolist(), profile.intensity.tolist()
+        stored = [(mz, intensity), (mz[::-1], intensity[::-1])]
+        pair = build_pair(stored, [(1, 1), (2, 1)], spectrum_type="profile")
+        header = read_header(pair.source, "profile.imzML", ReadOptions(centroid=True))
+        ordered = sort_in_memory(header, range_reader(pair.ibd))
+        results[f"picked, {instrument.name}"] = digest(vars(ordered.peaks).values())
     return results
 
 

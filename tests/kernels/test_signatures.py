@@ -13,11 +13,11 @@ from elftools.elf.sections import SymbolTableSection
 from ionbox_science import kernel_calls
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml import scan
+from ionbox_science.imzml.spectra import INTENSITY_TYPES
 from ionbox_science.kernel_calls import Status, call_kernel, check_status, fill_struct
 from ionbox_science.kernel_signatures import DECLARATIONS, parse_declarations
 from ionbox_science.kernels import SOURCES
 from ionbox_science.scoring import scores
-from ionbox_science.sorting import batch_calls as sorting
 from ionbox_science.theory import compositions, isotope_patterns
 
 from tests.kernels.builds import PROJECT
@@ -120,7 +120,7 @@ def test_what_the_table_cannot_say_is_refused() -> None:
 def test_names_of_numbers_mean_the_same_in_c(sources: str) -> None:
     assert enumerators(sources, *(f"STATUS_{status.name}" for status in Status)) == list(Status)
     types = ("FLOAT32", "FLOAT64", "INT32", "INT64")
-    assert enumerators(sources, *types) == list(sorting.INTENSITY_TYPES.values())
+    assert enumerators(sources, *types) == list(INTENSITY_TYPES.values())
     kinds = ("TEXT", "SIGNED", "UNSIGNED")
     assert enumerators(sources, *kinds) == [getattr(scan, kind) for kind in kinds]
     analyzers = [f"ANALYZER_{name.upper()}" for name in isotope_patterns.ANALYZERS]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import Peaks, ReadRange, read_spectrum
+
+from tests.oracles.peak_picking import pick_spectrum
 
 
 def sort_spectra(
@@ -38,9 +41,9 @@ def sum_spectra(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.fl
     """Sum the intensities above zero of each spectrum, one after the other: (n_spectra,)."""
     totals = [0.0] * header.n_spectra
     for index in range(header.n_spectra):
-        _, intensity = read_spectrum(header, index, read_range)
+        _, intensity = read_above_zero(header, index, read_range)
         with np.errstate(over="ignore", under="ignore"):
-            for value in intensity[intensity > 0].astype(np.float32).tolist():
+            for value in intensity.astype(np.float32).tolist():
                 totals[index] += value
     return np.array(totals)
 
@@ -56,10 +59,19 @@ def read_all(header: ImzmlHeader, read_range: ReadRange) -> Peaks:
     mz_type = header.mz_dtype.newbyteorder("=")
     columns = [[np.empty(0, dtype)] for dtype in (mz_type, np.float32, np.uint32)]
     for index in range(header.n_spectra):
-        mz, intensity = read_spectrum(header, index, read_range)
-        kept = intensity > 0
-        columns[0].append(mz[kept].astype(mz_type))
+        mz, intensity = read_above_zero(header, index, read_range)
+        columns[0].append(mz.astype(mz_type))
         with np.errstate(over="ignore", under="ignore"):
-            columns[1].append(intensity[kept].astype(np.float32))
-        columns[2].append(np.full(int(kept.sum()), header.pixel_index[index], np.uint32))
+            columns[1].append(intensity.astype(np.float32))
+        columns[2].append(np.full(len(mz), header.pixel_index[index], np.uint32))
     return Peaks(*(np.concatenate(column) for column in columns))
+
+
+def read_above_zero(
+    header: ImzmlHeader, index: int, read_range: ReadRange
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return m/z and intensity of a spectrum's peaks: picked, or those stored above zero."""
+    mz, intensity = read_spectrum(header, index, read_range)
+    if header.picked is not None and header.picked[index]:
+        return pick_spectrum(mz, intensity)
+    return mz[intensity > 0], intensity[intensity > 0]

@@ -45,6 +45,7 @@ def test_defaults_are_those_of_the_field() -> None:
     assert config.adducts == ("+H", "+Na", "+K")
     assert (config.ppm, config.isotope_peaks, config.decoys, config.min_px) == (3.0, 4, 20, 1)
     assert config.fdr_method == "metaspace-v3"
+    assert not config.centroid
     assert not config.accept_profile
     assert not config.skip_bad_rows
     assert resolve({**ENOUGH, "polarity": "negative"}).adducts == ("-H", "+Cl")
@@ -213,6 +214,7 @@ def test_what_neither_user_nor_file_says_is_asked_for() -> None:
         ("fdr_method", "metaspace-v2"),
         ("fdr_method", ["metaspace-v1"]),
         ("accept_profile", "yes"),
+        ("centroid", 1),
         ("skip_bad_rows", 1),
         ("adducts", []),
         ("adducts", "+H"),
@@ -524,3 +526,12 @@ def test_what_the_metadata_says_is_checked_like_settings(changed: dict[str, Any]
 
 def test_metadata_without_an_analysis_says_nothing() -> None:
     assert read_sidecar({"Sample_Information": {}}) == {}
+
+
+def test_profiles_are_picked_or_taken_as_they_are_but_not_both() -> None:
+    assert resolve({**ENOUGH, "centroid": True}).read_options.centroid
+    assert resolve({**ENOUGH, "accept_profile": True, "centroid": False}).accept_profile
+    assert problems_of({**ENOUGH, "centroid": True, "accept_profile": True}) == [
+        "centroid, accept_profile: either pick the peaks of profile spectra or take them as they "
+        "are; leave one out"
+    ]

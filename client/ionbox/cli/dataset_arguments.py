@@ -101,9 +101,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it"
     )
-    parser.add_argument(
-        "--accept-profile", action="store_true", help="profile spectra are only a warning"
-    )
+    for name in ("centroid", "accept_profile"):
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, action="store_true", default=None, help=describe(name))
     parser.set_defaults(run=import_body(_COMMANDS, "check"))
 
 
@@ -131,6 +131,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="at m/z 200 (%(default)g)",
     )
+    help_text = "write profile spectra, as they are before peak picking"
+    add("--profile-spectra", action="store_true", help=help_text)
     add("--force", action="store_true", help="replace files that exist")
     parser.set_defaults(run=import_body(_COMMANDS, "simulate"))
 

@@ -67,9 +67,13 @@ def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Say what a dataset is, and what stands in the way of annotating it."""
+    from ionbox_cloud.messages import ConfigLayer
+
     from ionbox.datasets.check import check
 
-    report = check(options.dataset, accept_profile=options.accept_profile)
+    given = {"centroid": options.centroid, "accept_profile": options.accept_profile}
+    settings = {name: value for name, value in given.items() if value is not None}
+    report = check(options.dataset, [ConfigLayer("command line", settings)])
     terminal.show_facts(report.facts)
     terminal.warn(report.warnings)
     for message in report.errors:
@@ -113,10 +117,12 @@ def simulate(options: argparse.Namespace) -> int:
             polarity=options.polarity,
             analyzer=options.analyzer,
             resolving_power=options.resolving_power,
+            profile=options.profile_spectra,
             progress=progress,
         )
+    points = "points of profile spectra" if options.profile_spectra else "peaks"
     terminal.say(
-        f"{made.n_pixels:,} pixels with {made.n_peaks:,} peaks, {made.n_ions:,} planted ions: "
+        f"{made.n_pixels:,} pixels with {made.n_peaks:,} {points}, {made.n_ions:,} planted ions: "
         f"{made.imzml_path}"
     )
     terminal.say(

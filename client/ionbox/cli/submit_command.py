@@ -54,8 +54,7 @@ def submit(options: argparse.Namespace) -> int:
     account, installation = open_installation(where)
     dataset = find_dataset(options.dataset)
     config = config_layers(options)
-    defaults, accept_profile = installation.default_config, bool(options.accept_profile)
-    if not (options.no_check or _is_fit(dataset, config, defaults, accept_profile=accept_profile)):
+    if not (options.no_check or _is_fit(dataset, config, installation.default_config)):
         return INVALID
     settings = merge_settings(config, dataset.sidecar)
     uploader = Uploader(account.client("s3"), installation.inbox)
@@ -85,17 +84,13 @@ def _send(submission: Submission, uploader: Uploader) -> int:
 
 
 def _is_fit(
-    dataset: LocalDataset,
-    config: Sequence[ConfigLayer],
-    defaults: Mapping[str, Any],
-    *,
-    accept_profile: bool,
+    dataset: LocalDataset, config: Sequence[ConfigLayer], defaults: Mapping[str, Any]
 ) -> bool:
     """Print what is wrong with a dataset; return whether it can be sent.
 
     Missing settings are wrong, too: no one is there to ask when the run begins.
     """
-    report = check(dataset.imzml, config, accept_profile=accept_profile, defaults=defaults)
+    report = check(dataset.imzml, config, defaults=defaults)
     terminal.warn(report.warnings)
     for message in report.errors:
         terminal.complain(message)

@@ -21,7 +21,7 @@ from ionbox_cloud.planning.inspection import (
     Inspection,
     ibd_reader,
     inspect_dataset,
-    sample_mz,
+    sample_peaks,
     words_of,
 )
 from ionbox_cloud.store import Store
@@ -70,7 +70,6 @@ def check(
     imzml: Path,
     config: Sequence[ConfigLayer] = (),
     *,
-    accept_profile: bool = False,
     defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> CheckReport:
     """Inspect a dataset and its settings without annotating it.
@@ -81,8 +80,6 @@ def check(
         The imzML file; its ibd and optional sidecar config lie beside it.
     config : sequence of ConfigLayer
         Further settings, strongest first; all beat the sidecar's.
-    accept_profile : bool
-        Whether profile spectra are only a warning.
     defaults : mapping
         Settings that hold where nothing else says one, such as an installation's.
 
@@ -104,7 +101,7 @@ def check(
     layers += refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
     everything = [*layers, ("defaults", defaults)]
     asked = _find("accept_profile", everything)
-    profile = accept_profile or (asked is not None and asked[1] is True)
+    profile = asked is not None and asked[1] is True
     options = find_read_options(everything)
     seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
@@ -177,7 +174,13 @@ def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -
         "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
     }
     if sampled:
-        mz = sample_mz(header, ibd_reader(inbox, ibd_name))
+        sample = sample_peaks(header, ibd_reader(inbox, ibd_name))
+        mz = sample.mz
+        if header.picked is not None:
+            facts["peaks"] = (
+                f"about {sample.n_peaks:,} picked by ionbox from {header.n_peaks:,} points of "
+                f"profile spectra, m/z {header.mz_dtype}, intensity {header.intensity_dtype}"
+            )
         if mz.size:
             facts["m/z range"] = f"{mz.min():.4f} to {mz.max():.4f}"
     return facts

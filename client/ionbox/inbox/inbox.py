@@ -280,13 +280,10 @@ class Inbox:
 
     def _require_fit(self, dataset: LocalDataset, config: Sequence[ConfigLayer]) -> None:
         """Refuse a dataset that could not be annotated; a missing setting is a problem, too."""
-        accept_profile = bool(config[0].settings.get("accept_profile"))
         with tempfile.TemporaryDirectory() as folder:
             # the check finds an ibd beside its imzML only, and ibd_fn may be anywhere
             linked = link_dataset(dataset, Path(folder), dataset.imzml.stem)
-            report = check_dataset(
-                linked, config, accept_profile=accept_profile, defaults=self._site.default_config
-            )
+            report = check_dataset(linked, config, defaults=self._site.default_config)
         missing = (f"{name}: the imzML does not say; give {name}=…" for name in report.missing)
         problems = [*report.errors, *missing]
         if problems:

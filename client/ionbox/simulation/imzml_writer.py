@@ -1,4 +1,4 @@
-"""Writes a processed, centroided imzML and its ibd, spectrum by spectrum.
+"""Writes a processed imzML and its ibd, spectrum by spectrum.
 
 Peaks go in as arrays, block by block; memory does not grow with the dataset. The header is a
 template with short names for controlled-vocabulary terms, which stands at the end of the module.
@@ -23,7 +23,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class ImzmlWriter:
-    """Streams a processed, centroided imzML and its ibd; the checksum is filled in at the end.
+    """Streams a processed imzML and its ibd; the checksum is filled in at the end.
 
     `start`, then `write_spectra` until all pixels are written, then `finish`.
 
@@ -33,6 +33,8 @@ class ImzmlWriter:
         Open for writing, empty; the imzML also for reading.
     mz_dtype : {"f4", "f8"}
         Type of m/z in the ibd; intensities are float32.
+    profile : bool
+        Whether the spectra are said to be profiles, not centroided.
 
     Notes
     -----
@@ -40,10 +42,13 @@ class ImzmlWriter:
     name the analyzer and fails on a spectrum without peaks.
     """
 
-    def __init__(self, imzml: IO[bytes], ibd: IO[bytes], mz_dtype: MzDtype) -> None:
+    def __init__(
+        self, imzml: IO[bytes], ibd: IO[bytes], mz_dtype: MzDtype, *, profile: bool = False
+    ) -> None:
         self._imzml = imzml
         self._ibd = ibd
         self._mz_dtype = np.dtype(f"<{mz_dtype}")
+        self._kind_term, self._processing_term = _KIND_TERMS[profile]
         self._sha1 = hashlib.sha1(usedforsecurity=False)
         self._offset = 0
         self._positions: Iterator[tuple[int, tuple[int, int]]] = iter(())
@@ -65,6 +70,8 @@ class ImzmlWriter:
         header = _HEADER.format(
             file_id=file_id.hex,
             sha1=_SHA1_PLACEHOLDER,
+            kind=self._kind_term,
+            processing=self._processing_term,
             mz_type=_FLOAT_TERMS[self._mz_dtype.itemsize],
             intensity_type=_FLOAT_TERMS[4],
             scan=_SCAN_TERMS[model.charge],
@@ -144,6 +151,11 @@ def _expand_terms(text: str) -> str:
 _SHA1_PLACEHOLDER = "0" * 40
 _FLOAT_TERMS = {4: "[MS:1000521 32-bit float]", 8: "[MS:1000523 64-bit float]"}
 _SCAN_TERMS = {1: "[MS:1000130 positive scan]", -1: "[MS:1000129 negative scan]"}
+# what spectra are, and what was done to them
+_KIND_TERMS = {
+    False: ("[MS:1000127 centroid spectrum]", "[MS:1000035 peak picking]"),
+    True: ("[MS:1000128 profile spectrum]", "[MS:1000544 Conversion to mzML]"),
+}
 _ANALYZER_TERMS = {
     "orbitrap": ("[MS:1000484 orbitrap]", "[MS:1000624 inductive detector]"),
     "fticr": (
@@ -161,7 +173,7 @@ _HEADER = """\
   </cvList>
   <fileDescription><fileContent>
     [MS:1000579 MS1 spectrum]
-    [MS:1000127 centroid spectrum]
+    {kind}
     [IMS:1000031 processed]
     [IMS:1000080 universally unique identifier={file_id}]
     [IMS:1000091 ibd SHA-1={sha1}]
@@ -179,7 +191,7 @@ _HEADER = """\
     </referenceableParamGroup>
     <referenceableParamGroup id="scan">[MS:1000093 increasing m/z scan]</referenceableParamGroup>
     <referenceableParamGroup id="spectrum">
-      [MS:1000579 MS1 spectrum][MS:1000511 ms level=1][MS:1000127 centroid spectrum]{scan}
+      [MS:1000579 MS1 spectrum][MS:1000511 ms level=1]{kind}{scan}
     </referenceableParamGroup>
   </referenceableParamGroupList>
   <softwareList count="1">
@@ -201,7 +213,7 @@ _HEADER = """\
     </componentList>
   </instrumentConfiguration></instrumentConfigurationList>
   <dataProcessingList count="1"><dataProcessing id="simulation">
-    <processingMethod order="0" softwareRef="ionbox">[MS:1000035 peak picking]</processingMethod>
+    <processingMethod order="0" softwareRef="ionbox">{processing}</processingMethod>
   </dataProcessing></dataProcessingList>
   <run id="run" defaultInstrumentConfigurationRef="instrument">
     <spectrumList count="{n_spectra}" defaultDataProcessingRef="simulation">

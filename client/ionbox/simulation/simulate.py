@@ -3,7 +3,8 @@
 A section of tissue lies on a grid of pixels. Planted ions follow spatial patterns; each isotope
 peak is a Poisson count around pattern x amplitude x abundance, so weak isotopes sink below the
 detection limit. Chemical background (the same m/z in many pixels) and random noise come on top,
-and peaks the analyzer cannot resolve are merged.
+and peaks the analyzer cannot resolve are merged. On request they are written as the profiles an
+instrument would record (`ionbox.simulation.profile`), without noise between them.
 
 Equal arguments give equal bytes: nothing is taken from the clock, and random numbers come from
 PCG64. `simulate_dataset` is all that others use; the rest of the module are its steps.
@@ -35,6 +36,7 @@ from ionbox_science.theory.isotope_patterns import (
 )
 
 from ionbox.simulation.imzml_writer import ImzmlWriter, MzDtype
+from ionbox.simulation.profile import ProfileAxis
 from ionbox.simulation.section import (
     DETECTION_LIMIT,
     Background,
@@ -57,6 +59,9 @@ _DRIFT_PPM = 0.2  # change of calibration from first to last pixel
 _JITTER_FLOOR_PPM = 0.1  # standard deviation of the strongest peaks
 _JITTER_AT_LIMIT_PPM = 0.4  # comes on top, and falls with the square root of the counts
 _BLOCK_CELLS = 1 << 20  # peaks considered at a time; about 100 MB
+_PROFILE_CELLS = 1 << 16  # of which each becomes two dozen points
+_PROFILE_CUT = DETECTION_LIMIT * INTENSITY_PER_COUNT / 20
+_PROFILE_MARGIN = 1.01  # how far the axis goes on beyond the lowest and highest m/z
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class SimulatedDataset:
     imzml_path, ibd_path, truth_path, config_path : Path
         Header, arrays, table of planted ions (CSV) and sidecar config (JSON).
     n_pixels, n_peaks, n_ions : int
-        Number of spectra, of peaks in all spectra, and of planted ions.
+        Number of spectra, of peaks (or points, if profiles were written) in all spectra, and of
+        planted ions.
     """
 
     imzml_path: Path
@@ -107,9 +113,10 @@ def simulate_dataset(
     resolving_power: float = 140_000,
     missing_corners: bool = False,
     mz_dtype: MzDtype = "f8",
+    profile: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulatedDataset:
-    """Write a centroided dataset with planted ions, their truth table and a sidecar config.
+    """Write a dataset with planted ions, their truth table and a sidecar config.
 
     The truth table gives per ion the theoretical m/z of its first isotope peak, spatial pattern,
     amplitude (counts of the base peak where the pattern is 1) and the number of pixels in which
@@ -143,6 +150,8 @@ def simulate_dataset(
         Whether to leave the corner pixels out, as of a measured region that is not a rectangle.
     mz_dtype : {"f4", "f8"}
         Type of m/z in the ibd.
+    profile : bool
+        Whether to write profile spectra that have the peaks, instead of the peaks.
     progress : callable, optional
         Called after each block with the numbers of pixels done and of pixels in all.
 
@@ -168,6 +177,7 @@ def simulate_dataset(
     _check_arguments(path, config, sizes)
     molecules = sorted(set(formulas))
     identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
+    identity += ["profile"] * profile
     # the UUID is a hash of all that decides on the content, so that equal datasets are equal files
     file_id = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(identity))
 
@@ -183,13 +193,13 @@ def simulate_dataset(
     n_visible = np.zeros(n_ions, np.int64)
     with _staged(_target_paths(path)) as (ibd_path, truth_path, config_path, imzml_path):
         with imzml_path.open("w+b") as imzml, ibd_path.open("wb") as ibd:
-            writer = ImzmlWriter(imzml, ibd, mz_dtype)
+            writer = ImzmlWriter(imzml, ibd, mz_dtype, profile=profile)
             writer.start(file_id, model, section.x, section.y)
+            axis = _profile_axis(ions, background, model) if profile else None
             for n_pixels, peaks, visible in _simulate_blocks(
                 section, ions, background, model, seeds
             ):
-                intensity = peaks.counts * INTENSITY_PER_COUNT
-                writer.write_spectra(n_pixels, peaks.pixel, peaks.mz, intensity)
+                _write_block(writer, n_pixels, peaks, axis)
                 n_done += n_pixels
                 n_visible += visible
                 if progress:
@@ -201,6 +211,29 @@ def simulate_dataset(
     return SimulatedDataset(
         imzml_path, ibd_path, truth_path, config_path, section.n_pixels, writer.n_peaks, n_ions
     )
+
+
+def _profile_axis(ions: PlantedIons, background: Background, model: IsotopeModel) -> ProfileAxis:
+    lowest, highest = background.mz_range
+    lowest, highest = min(lowest, ions.mz.min(initial=lowest)), max(highest, ions.mz.max(initial=0))
+    return ProfileAxis.over(lowest / _PROFILE_MARGIN, highest * _PROFILE_MARGIN, model)
+
+
+def _write_block(
+    writer: ImzmlWriter, n_pixels: int, peaks: _Peaks, axis: ProfileAxis | None
+) -> None:
+    """Write the spectra of a block: as they are, or as profiles, some pixels at a time."""
+    intensity = peaks.counts * INTENSITY_PER_COUNT
+    if axis is None:
+        writer.write_spectra(n_pixels, peaks.pixel, peaks.mz, intensity)
+        return
+    step = max(1, _PROFILE_CELLS * n_pixels // max(len(intensity), 1))
+    for first in range(0, n_pixels, step):
+        stop = min(first + step, n_pixels)
+        rows = slice(*np.searchsorted(peaks.pixel, (first, stop)))
+        pixel = peaks.pixel[rows] - first
+        points = axis.draw(pixel, peaks.mz[rows], intensity[rows], _PROFILE_CUT)
+        writer.write_spectra(stop - first, *points)
 
 
 def _check_arguments(path: Path, settings: dict[str, Any], sizes: dict[str, int]) -> None:

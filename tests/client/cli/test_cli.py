@@ -12,11 +12,12 @@ import pytest
 from tests import patience
 from tests.client.cli.typing_commands import write_database, write_dataset
 from tests.client.operating import Command
+from tests.imzml_builder import build_pair
 
 PROMISED_FLAGS = (
     "--database --out --config --polarity --analyzer --resolving-power --resolving-power-mz "
     "--isocalc-sigma --adduct --neutral-loss --chem-mod --ppm --isotope-peaks --decoys "
-    "--fdr-method --min-px --workers --work --accept-profile"
+    "--fdr-method --min-px --workers --work --centroid --accept-profile"
 )
 
 
@@ -168,14 +169,27 @@ class TestCheck:
         assert "spectrum index 2" in ended.err
         assert "copy or upload it again" in ended.err
 
-    def test_profile_spectra_are_an_error_unless_accepted(
+    def test_profile_spectra_are_an_error_unless_picked_or_accepted(
         self, ionbox: Command, tmp_path: Path
     ) -> None:
         dataset = write_dataset(tmp_path, spectrum_type="profile")
-        assert ionbox("check", dataset).code == 1
-        accepted = ionbox("check", dataset, "--accept-profile")
-        assert accepted.code == 0
-        assert accepted.err.startswith("warning: ")
+        refused = ionbox("check", dataset)
+        assert refused.code == 1
+        assert "--centroid" in refused.err
+        assert "--accept-profile" in refused.err
+        for flag in ("--centroid", "--accept-profile"):
+            accepted = ionbox("check", dataset, flag)
+            assert accepted.code == 0
+            assert accepted.err.startswith("warning: ")
+        assert ionbox("check", dataset, "--centroid", "--accept-profile").code == 1
+
+    def test_peaks_that_would_be_picked_are_counted(self, ionbox: Command, tmp_path: Path) -> None:
+        spectrum = [200.000, 200.001, 200.002, 200.003], [0.0, 3.0, 2.0, 0.0]
+        pair = build_pair([spectrum] * 3, spectrum_type="profile")
+        (tmp_path / "small.imzML").write_bytes(pair.source)
+        (tmp_path / "small.ibd").write_bytes(pair.ibd)
+        ended = ionbox("check", tmp_path / "small.imzML", "--centroid")
+        assert "about 3 picked by ionbox from 12 points of profile spectra" in ended.out
 
     @pytest.mark.parametrize("name", ["missing.imzML", "small.ibd"])
     def test_the_wrong_file_is_one_sentence(

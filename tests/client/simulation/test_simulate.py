@@ -248,3 +248,21 @@ def test_a_million_peaks_take_seconds(tmp_path: Path) -> None:
     dataset = simulate(tmp_path / "one.imzML", width=40, height=40, n_noise_peaks=600)
     assert dataset.n_peaks > 900_000
     assert time.perf_counter() - started < 20
+
+
+def test_profiles_have_the_peaks_that_are_written_otherwise(tmp_path: Path) -> None:
+    peaks = simulate(tmp_path / "peaks.imzML", n_noise_peaks=40)
+    profile = simulate(tmp_path / "profile.imzML", n_noise_peaks=40, profile=True)
+    assert "MS:1000128" in profile.imzml_path.read_text("utf-8")
+    assert "MS:1000127" not in profile.imzml_path.read_text("utf-8")
+    assert profile.truth_path.read_bytes() == peaks.truth_path.read_bytes()
+    of_peaks, of_profile = read_spectra(peaks), read_spectra(profile)
+    assert of_peaks.keys() == of_profile.keys()
+    for pixel, (mz, intensity) in of_peaks.items():
+        axis, height = of_profile[pixel]
+        assert (np.diff(axis) > 0).all()
+        nearest = np.abs(axis[:, None] - mz).argmin(axis=0)
+        # a sample is at most half a step from the top; neighbours may add to it
+        assert (height[nearest] > 0.98 * intensity).all()
+        assert np.abs(axis[nearest] / mz - 1).max() < 2e-6
+        assert (height[[0, -1]] == 0).all()

@@ -84,7 +84,7 @@ def test_uuid_in_windows_byte_order_is_the_same() -> None:
 def test_profile_spectra_are_an_error_unless_accepted() -> None:
     profile = build_pair(spectrum_type="profile")
     assert errors(problems_of(profile)) == [
-        "a.imzML declares profile spectra: export it with centroiding (peak picking), or pass"
+        "a.imzML declares profile spectra: pass --centroid to have their peaks picked, or"
         " --accept-profile if the spectra are centroided in fact."
     ]
     accepted = problems_of(profile, accept_profile=True)

@@ -255,7 +255,7 @@ def test_one_mobility_for_a_scan_is_left_aside() -> None:
 def with_bad_mz(bad: float, n_peaks: int) -> Pair:
     good = np.linspace(100, 900, n_peaks)
     spectra = [(good, np.ones(n_peaks)), (np.append(good[1:], bad), np.ones(n_peaks))]
-    return build_pair(spectra, [(1, 1), (2, 1)])  # type: ignore[arg-type]
+    return build_pair(spectra, [(1, 1), (2, 1)])
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf"), -5.0, 1e9])

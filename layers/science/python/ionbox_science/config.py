@@ -109,8 +109,10 @@ class RunConfig:
         MS level of the spectra that are read.
     pixel_step : int
         Distance of neighbouring pixels in the file's positions.
+    centroid : bool
+        Whether to pick the peaks of spectra that do not say they are centroided.
     accept_profile : bool
-        Whether to annotate data that says it is not centroided.
+        Whether to annotate data that says it is not centroided, as it is.
     skip_bad_rows : bool
         Whether to leave out database rows that are no formulas, instead of refusing the database.
     """
@@ -128,13 +130,14 @@ class RunConfig:
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]
     pixel_step: int = DEFAULTS["pixel_step"]
+    centroid: bool = DEFAULTS["centroid"]
     accept_profile: bool = DEFAULTS["accept_profile"]
     skip_bad_rows: bool = DEFAULTS["skip_bad_rows"]
 
     @property
     def read_options(self) -> ReadOptions:
         """How the dataset is read."""
-        return ReadOptions(self.ms_level, self.pixel_step)
+        return ReadOptions(self.ms_level, self.pixel_step, self.centroid)
 
     @property
     def ion_rule(self) -> IonRule:
@@ -263,6 +266,11 @@ def resolve_config(
     # Without a polarity there is a problem already, and the config is never made.
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
     _check_charge(asked.get("adducts", ("", None))[1], polarity, problems)
+    if values.get("centroid") and values.get("accept_profile"):
+        problems.append(
+            "centroid, accept_profile: either pick the peaks of profile spectra or take them as "
+            "they are; leave one out"
+        )
     if problems or polarity is None or analyzer is None or sigma is None:
         raise InvalidConfig("\n".join(problems))
     config = RunConfig(polarity, analyzer, sigma, **values)
@@ -275,7 +283,7 @@ def find_read_options(layers: Sequence[Layer]) -> ReadOptions:
     A value that is none counts as not given here; `resolve_config` refuses it.
     """
     asked = _merge(layers, [])
-    names = ("ms_level", "pixel_step")
+    names = ("ms_level", "pixel_step", "centroid")
     given = {name: _checked(name, asked[name], KINDS[name], []) for name in names if name in asked}
     return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 

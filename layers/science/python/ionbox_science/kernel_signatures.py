@@ -64,6 +64,9 @@ int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions
                                  double resolving_power, int32_t charge, int32_t n_peaks,
                                  double *mz, float *intensity, uint8_t *outcome);
 
+int32_t ionbox_pick_peaks(const struct spectra *spectra, const uint8_t *is_profile, void *mz,
+                          double *intensity, float *valley, int64_t *n_found);
+
 int64_t ionbox_get_n_cells(void);
 int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic);
 int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket,

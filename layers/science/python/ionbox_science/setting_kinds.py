@@ -122,6 +122,7 @@ KINDS: Mapping[str, Kind] = {
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),
     "pixel_step": _whole_number("pixel_step"),
+    "centroid": _FLAG,
     "accept_profile": _FLAG,
     "skip_bad_rows": _FLAG,
 }

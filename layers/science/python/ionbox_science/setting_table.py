@@ -109,6 +109,7 @@ SETTINGS: Mapping[str, Setting] = {
         least=1,
         most=1_000_000,
     ),
+    "centroid": Setting("pick the peaks of profile spectra", False, form="switch"),
     "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
     "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
     "skip_bad_rows": Setting("leave out database rows that are no formulas", False, form="switch"),

@@ -97,6 +97,7 @@ def inspect_dataset(
         ibd_size=ibd.n_bytes if ibd else None,
         ibd_uuid=bytes(read_range(0, _UUID_BYTES)) if long_enough else None,
         accept_profile=accept_profile,
+        centroid=options.centroid,
     )
     readable = ibd is not None and ibd.n_bytes >= header.ibd_end
     if readable and not any(p.severity == "error" for p in problems):
@@ -114,16 +115,28 @@ def words_of(header: ImzmlHeader) -> FileWords:
     return FileWords(polarity, next(filter(None, analyzers), None), header.resolving_power)
 
 
-def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class PeakSample:
+    """What the peaks of a few hundred spectra are like.
+
+    Attributes
+    ----------
+    mz : (n_sampled,) float64
+        In the order of the file; infinities and NaN are left out.
+    n_peaks : int
+        Peaks that the whole dataset is expected to have: as declared, or, where peaks are picked,
+        so many times fewer than points as in the sample.
+    """
+
+    mz: npt.NDArray[np.float64]
+    n_peaks: int
+
+
+def sample_peaks(header: ImzmlHeader, read_range: ReadRange) -> PeakSample:
     """Read the m/z of a few hundred spectra, evenly spread over the file.
 
     Which ones depends on the number of spectra alone: every attempt samples the same, and so finds
     the same bounds of segments.
-
-    Returns
-    -------
-    (n_sampled,) float64
-        In the order of the file; infinities and NaN are left out.
     """
     step = -(-header.n_spectra // _SAMPLED_SPECTRA)
     sampled = [
@@ -131,4 +144,8 @@ def sample_mz(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.floa
         for index in range(0, header.n_spectra, step)
     ]
     mz = np.concatenate(sampled).astype(np.float64)
-    return mz[np.isfinite(mz)]
+    n_peaks = header.n_peaks
+    if header.picked is not None:
+        n_points = int(header.mz_count[::step].sum())
+        n_peaks = len(mz) * header.n_peaks // max(n_points, 1)
+    return PeakSample(mz[np.isfinite(mz)], n_peaks)

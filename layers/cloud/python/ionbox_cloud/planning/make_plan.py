@@ -25,7 +25,7 @@ from ionbox_cloud.identity import (
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
-from ionbox_cloud.planning.inspection import ibd_reader, sample_mz
+from ionbox_cloud.planning.inspection import ibd_reader, sample_peaks
 from ionbox_cloud.planning.sort_plan import SortJob, plan_sort, read_sort_task
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.store import Store
@@ -57,8 +57,8 @@ def make_plan(
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
     read_range = ibd_reader(inbox, request.dataset.ibd_key)
     dataset_id = settle(identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range))
-    sampled = sample_mz(header, read_range)
-    bounds = plan_bounds(sampled, header.n_peaks, PEAKS_PER_SEGMENT).tolist()
+    sample = sample_peaks(header, read_range)
+    bounds = plan_bounds(sample.mz, sample.n_peaks, PEAKS_PER_SEGMENT).tolist()
     segments_id = identify_segments(dataset_id, config.read_options, bounds)
     job = SortJob(
         name=request.dataset.name,
@@ -67,6 +67,7 @@ def make_plan(
         ibd_bytes=ibd.n_bytes,
         n_segments=len(bounds) + 1,
         n_pixels=header.layout.n_pixels,
+        n_picked=None if header.picked is None else sample.n_peaks,
     )
     sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task())
     databases = tuple(

@@ -89,6 +89,8 @@ class SortJob:
         Segments that come of it.
     n_pixels : int
         Pixels of an image, measured or not: the total ion current is one.
+    n_picked : int or None
+        Peaks expected where they are picked from profile spectra; ``n_peaks`` are then points.
     """
 
     name: str
@@ -97,6 +99,12 @@ class SortJob:
     ibd_bytes: int
     n_segments: int
     n_pixels: int
+    n_picked: int | None = None
+
+    @property
+    def n_merged(self) -> int:
+        """Peaks that are merged into segments."""
+        return self.n_peaks if self.n_picked is None else self.n_picked
 
     @property
     def column_bytes(self) -> int:
@@ -178,7 +186,7 @@ def _refuse_map(job: SortJob, ladder: Ladder) -> str:
         return f"it would take {job.n_spans:,} calls of SortSpans, a run may have {MOST_SPANS:,}"
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
-        "MergeSegments": merge_memory_mb(job.n_peaks // job.n_segments, job.mz_bytes),
+        "MergeSegments": merge_memory_mb(job.n_merged // job.n_segments, job.mz_bytes),
     }
     for state, memory_mb in needed.items():
         if not ladder.fits(state, memory_mb):

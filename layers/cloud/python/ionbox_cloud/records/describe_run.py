@@ -14,6 +14,7 @@ from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
     DatasetRecord,
+    PickingRecord,
     RunRecord,
     SourceRecord,
     StateTotals,
@@ -93,6 +94,17 @@ def _describe_dataset(
         imzml_sha256=plan.imzml_sha256,
         ibd_bytes=plan.ibd_bytes,
         ibd_checksum=manifest.checksum,
+        picked=_describe_picking(header, manifest),
+    )
+
+
+def _describe_picking(header: ImzmlHeader, manifest: SegmentsManifest) -> PickingRecord | None:
+    if header.picked is None:
+        return None
+    return PickingRecord(
+        n_spectra=int(header.picked.sum()),
+        n_points=int(header.mz_count[header.picked].sum()),
+        n_peaks=sum(manifest.n_peaks),
     )
 
 

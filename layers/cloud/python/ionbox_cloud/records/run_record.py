@@ -45,6 +45,25 @@ class Versions(PublishedRecord):
 
 
 @dataclass(frozen=True)
+class PickingRecord(PublishedRecord):
+    """Peaks picked by ionbox from profile spectra.
+
+    Attributes
+    ----------
+    n_spectra : int
+        Spectra that were picked; others of the dataset declare that they are centroided.
+    n_points : int
+        Points of these spectra, those of zero intensity included.
+    n_peaks : int
+        Peaks the dataset has after that.
+    """
+
+    n_spectra: int
+    n_points: int
+    n_peaks: int
+
+
+@dataclass(frozen=True)
 class DatasetRecord(PublishedRecord):
     """The dataset of a run.
 
@@ -66,6 +85,8 @@ class DatasetRecord(PublishedRecord):
         Size of the ibd, bytes.
     ibd_checksum : IbdChecksum or None
         Its checksum, and whether the imzML declares the same.
+    picked : PickingRecord or None
+        What ionbox picked from profile spectra; None if they were centroided, or taken as they are.
     """
 
     id: str
@@ -80,6 +101,7 @@ class DatasetRecord(PublishedRecord):
     imzml_sha256: str = ""
     ibd_bytes: int = 0
     ibd_checksum: IbdChecksum | None = None
+    picked: PickingRecord | None = None
 
     @property
     def mz_range(self) -> tuple[float, float] | None:

@@ -266,7 +266,7 @@ def _make_group() -> tuple[Objects, zarr.Group]:
 def _publish(publication: Publication, objects: Objects) -> None:
     """Publish the objects of a group in memory."""
     for name, content in objects.items():
-        publication.write(f"{IMAGES}/{name}", memoryview(content.as_numpy_array()))
+        publication.write(f"{IMAGES}/{name}", content.as_numpy_array().data)
 
 
 def _compressors() -> list[Any]:

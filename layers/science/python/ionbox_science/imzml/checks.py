@@ -29,6 +29,9 @@ _MOST_IMPLAUSIBLE = 0.01
 _MOST_SHARED = 2
 _N_SAMPLED = 64
 _SPECTRA_PER_READ = 4096
+# In a profile a step is mostly about as long as the next; between centroids one in five is.
+_EVEN_STEPS = 0.4
+_FEWEST_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def check_dataset(
     ibd_size: int | None,
     ibd_uuid: bytes | None,
     accept_profile: bool,
+    centroid: bool = False,
 ) -> list[Problem]:
     """Check the header, and the ibd as far as its size and first bytes tell.
 
@@ -73,6 +77,8 @@ def check_dataset(
         First 16 bytes of the ibd, None if not known.
     accept_profile : bool
         Whether profile spectra are only a warning.
+    centroid : bool
+        Whether peaks were to be picked from profile spectra; from which, the header says.
 
     Returns
     -------
@@ -83,7 +89,8 @@ def check_dataset(
     problems += _check_ibd(header, name, ibd_name, ibd_size, ibd_uuid)
     problems += _check_arrays(header, name)
     problems += _check_sharing(header, name, ibd_name, ibd_size)
-    problems += _check_kind(header, name, accept_profile)
+    problems += _check_kind(header, name, accept_profile=accept_profile, centroid=centroid)
+    problems += _check_polarity(header, name)
     problems += _check_positions(header, name)
     # "error" sorts before "warning"; within each, the order of the checks stays
     return sorted(problems, key=lambda problem: problem.severity)
@@ -175,8 +182,18 @@ def _check_sharing(
         )
 
 
-def _check_kind(header: ImzmlHeader, name: str, accept_profile: bool) -> Iterator[Problem]:
-    if header.spectrum_type == "profile":
+def _check_kind(
+    header: ImzmlHeader, name: str, *, accept_profile: bool, centroid: bool
+) -> Iterator[Problem]:
+    if header.picked is not None:
+        silent = "does not say whether its spectra are centroided"
+        said = "declares profile spectra" if header.spectrum_type else silent
+        yield Problem(
+            "warning",
+            f"{name} {said}: ionbox picks the peaks of {np.count_nonzero(header.picked)} of "
+            f"{header.n_spectra} spectra.",
+        )
+    elif header.spectrum_type == "profile":
         if accept_profile:
             yield Problem(
                 "warning",
@@ -186,14 +203,23 @@ def _check_kind(header: ImzmlHeader, name: str, accept_profile: bool) -> Iterato
         else:
             yield Problem(
                 "error",
-                f"{name} declares profile spectra: export it with centroiding (peak picking), or "
-                "pass --accept-profile if the spectra are centroided in fact.",
+                f"{name} declares profile spectra: pass --centroid to have their peaks picked, or "
+                "--accept-profile if the spectra are centroided in fact.",
             )
+    elif centroid:
+        yield Problem(
+            "warning",
+            f"{name} declares centroided spectra: there are no peaks to pick, and they are read as "
+            "they are.",
+        )
     elif header.spectrum_type is None:
         yield Problem(
             "warning",
             f"{name} does not say whether its spectra are centroided; ionbox takes them as such.",
         )
+
+
+def _check_polarity(header: ImzmlHeader, name: str) -> Iterator[Problem]:
     if header.polarity is None:
         text = f"{name} does not say its polarity: give --polarity positive or negative."
         yield Problem("warning", text, settled_by="polarity")
@@ -276,6 +302,8 @@ def check_peaks(
         kept = intensity > 0
         n_kept += int(np.count_nonzero(kept))
         oddities.update(_odd_values(mz, intensity))
+        if header.picked is not None and header.picked[index] and _is_uneven(mz):
+            oddities[_UNEVEN] += 1
         wrong = _implausible_mz(mz[kept])
         n_implausible += len(wrong)
         if len(wrong):
@@ -355,6 +383,21 @@ def check_mz_counts(
     raise InvalidDataset(
         f"{ibd_name}: {n_implausible:,} of {n_peaks:,} peaks have no plausible m/z, {reason}."
     )
+
+
+_UNEVEN = (
+    "m/z as uneven as those of centroided spectra, of which picking keeps a part; if they are "
+    "centroided in fact, pass --accept-profile instead of --centroid"
+)
+
+
+def _is_uneven(mz: npt.NDArray[np.floating[Any]]) -> bool:
+    """Tell centroided spectra by steps of m/z that are not about as long as the next."""
+    step = np.diff(mz.astype(np.float64))
+    if len(step) <= _FEWEST_STEPS:
+        return False
+    longer, shorter = np.maximum(step[1:], step[:-1]), np.minimum(step[1:], step[:-1])
+    return bool((longer <= 1.5 * shorter).mean() < _EVEN_STEPS)
 
 
 def _implausible_mz(mz: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:

@@ -46,17 +46,22 @@ from ionbox_science.imzml.terms import (
     Head,
 )
 from ionbox_science.imzml.xml import (
+    CENTROIDED,
+    PROFILED,
     RE_EXPORT,
+    SILENT,
     ArrayColumns,
     ArrayFormat,
     Defects,
     Document,
+    kind_of,
     line_of_spectrum,
     parse,
 )
 
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 # Beyond these a number is damage, not data; together they keep all byte arithmetic inside int64.
 _MAX_COUNT = 2**40
@@ -85,7 +90,8 @@ class ImzmlHeader:
         "positive", "negative", or "mixed" where spectra of both are declared; None where the file
         does not say.
     spectrum_type : str or None
-        "centroid" or "profile"; "profile" if any spectrum is; None where the file does not say.
+        "centroid" or "profile"; "profile" if any spectrum that is read is; None where the file does
+        not say.
     uuid : str or None
         32 lower-case hex digits, to compare with the first 16 bytes of the ibd.
     checksum : tuple of (str, str) or None
@@ -105,6 +111,9 @@ class ImzmlHeader:
         MS levels that are not read, and how many spectra of the file are of each.
     warnings : tuple of str
         What looked odd while reading but does not prevent it.
+    picked : (n_spectra,) bool or None
+        Spectra whose peaks are picked from their profile when they are read
+        (`ionbox_science.imzml.peak_picking`); None if those of no spectrum are.
     """
 
     mode: str
@@ -127,6 +136,7 @@ class ImzmlHeader:
     gaps_closed: bool = False
     other_levels: tuple[tuple[int, int], ...] = ()
     warnings: tuple[str, ...] = ()
+    picked: BoolArray | None = None
 
     @property
     def checksum_algorithm(self) -> str:
@@ -279,6 +289,7 @@ def _assemble(
         for role in (MZ, INTENSITY)
     }
     types = {role: _value_type(role, spectra.arrays[role], defects) for role in (MZ, INTENSITY)}
+    kind = _spectrum_type(document, read)
     mz_type, intensity_type = types[MZ], types[INTENSITY]
     if mz_type is None or intensity_type is None:
         return None
@@ -296,7 +307,7 @@ def _assemble(
         intensity_offset=places[INTENSITY][0],
         intensity_count=places[INTENSITY][1],
         polarity=_declared(document, {POSITIVE: "positive", NEGATIVE: "negative"}, "mixed"),
-        spectrum_type=_declared(document, {PROFILE: "profile", CENTROID: "centroid"}, "profile"),
+        spectrum_type=kind,
         uuid=_uuid(head),
         checksum=_checksum(head),
         instruments=head.instruments,
@@ -308,6 +319,7 @@ def _assemble(
         warnings=tuple(
             f"{name}: {text}." for text in (*z_warnings, *_oddities(document, types, read, level))
         ),
+        picked=_to_be_picked(document, read) if options.centroid and kind != "centroid" else None,
     )
 
 
@@ -476,6 +488,25 @@ def _declared(document: Document, meanings: dict[str, str], both: str) -> str | 
         if found:
             return both if len(found) > 1 else found.pop()
     return None
+
+
+def _spectrum_type(document: Document, read: BoolArray) -> str | None:
+    """Return "profile" if any spectrum that is read says so, else "centroid"; None if none says.
+
+    Where all are silent, the file is asked as in `_declared`.
+    """
+    said = set(np.array(document.spectra.kind)[read].tolist())
+    if said == {SILENT}:
+        return _declared(document, {PROFILE: "profile", CENTROID: "centroid"}, "profile")
+    return "profile" if PROFILED in said else "centroid"
+
+
+def _to_be_picked(document: Document, read: BoolArray) -> BoolArray:
+    """Return which of the spectra that are read are profiles, or may be, as they do not say."""
+    kind = np.array(document.spectra.kind)[read]
+    silent_are_centroided = kind_of(document.head.file_terms) == CENTROIDED
+    picked: BoolArray = kind == PROFILED
+    return picked if silent_are_centroided else picked | (kind == SILENT)
 
 
 def _uuid(head: Head) -> str | None:

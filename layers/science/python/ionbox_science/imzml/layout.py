@@ -79,7 +79,8 @@ def has_gaps_to_close(x: npt.NDArray[np.integer[Any]], y: npt.NDArray[np.integer
 def _places(axis: Int64Array, values: npt.NDArray[np.integer[Any]]) -> Int64Array:
     """Return where in an axis values are; by arithmetic where it has no gaps, which is faster."""
     if len(axis) == span(axis):
-        return np.subtract(values, axis[0], dtype=np.int64)
+        places: Int64Array = np.subtract(values, axis[0], dtype=np.int64)
+        return places
     return np.searchsorted(axis, values).astype(np.int64)
 
 

@@ -23,10 +23,13 @@ class ReadOptions:
     pixel_step : int
         Distance of neighbouring pixels in the positions of the file: 1 where they are numbered, 50
         where positions are micrometres and pixels 50 of them wide.
+    centroid : bool
+        Whether peaks are picked from spectra that do not say they are centroided.
     """
 
     ms_level: int = DEFAULTS["ms_level"]
     pixel_step: int = DEFAULTS["pixel_step"]
+    centroid: bool = DEFAULTS["centroid"]
 
     def to_json(self) -> dict[str, Any]:
         """Return the options by name."""

@@ -277,7 +277,7 @@ def _brief(source: bytes, template: Template, end: int) -> bytes:
 def _fill(spectra: SpectrumParser, values: Int64Array) -> None:
     """Replace each mark by the numbers of all spectra; repeat what the first has otherwise."""
     n_numbers, n_spectra = values.shape
-    columns = [spectra.x, spectra.y, spectra.z, spectra.level]
+    columns = [spectra.x, spectra.y, spectra.z, spectra.level, spectra.kind]
     for of_role in spectra.arrays.values():
         columns += [of_role.offset, of_role.count, of_role.encoded]
     for column in columns:

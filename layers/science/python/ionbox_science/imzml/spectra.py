@@ -5,7 +5,8 @@ In: a header, and a function that reads the ibd. Out: the arrays of spectra, or 
 sorts straight from the stored bytes (`read_stored`); `read_peaks` is for samples and tests.
 
 Peaks are read as METASPACE's engine reads them (annotation/imzml_reader.py): only intensities above
-zero count, tested before they become 32-bit floats; m/z values stay what they are in the file.
+zero count, tested before they become 32-bit floats; m/z values stay what they are in the file. Of
+spectra that the header says are to be picked, the peaks are picked first (`pick_stored`).
 """
 
 from __future__ import annotations
@@ -27,18 +28,24 @@ from ionbox_science.imzml.ibd import (
     split_into_batches,
     widest_gap,
 )
+from ionbox_science.imzml.peak_picking import PICKED_INTENSITY, PickedSpectra, pick_peaks
 from ionbox_science.kernel_calls import KernelStruct, fill_struct
 
 __all__ = [
+    "INTENSITY_TYPES",
     "Peaks",
     "ReadRange",
     "contiguous_peaks",
+    "describe_spectra",
     "peak_columns",
+    "pick_stored",
     "read_peaks",
     "read_shared_mz",
     "read_spectrum",
     "read_stored",
 ]
+
+INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,22 +178,24 @@ def read_peaks(
     intensity = np.empty(n_declared, np.float32)
     pixel = np.empty(n_declared, np.uint32)
     n_kept = 0
-    for batch, batch_mz, batch_intensity in _read_batches(header, read_range, chosen, batch_bytes):
+    for batch, counts, batch_mz, batch_intensity in _read_batches(
+        header, read_range, chosen, batch_bytes
+    ):
         keep = batch_intensity > 0  # before the cast below, which can round to zero
         here = slice(n_kept, n_kept + int(np.count_nonzero(keep)))
         mz[here] = batch_mz[keep]
         # beyond float32 they become infinity or 0, which is no reason for a warning per batch
         with np.errstate(over="ignore", under="ignore"):
             intensity[here] = batch_intensity[keep]
-        pixel[here] = np.repeat(pixels[batch], header.mz_count[batch])[keep]
+        pixel[here] = np.repeat(pixels[batch], counts)[keep]
         n_kept = here.stop
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
 
 
 def _read_batches(
     header: ImzmlHeader, read_range: ReadRange, chosen: slice, batch_bytes: int
-) -> Iterator[tuple[slice, npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield (spectra, their m/z, their intensities) batch by batch, values one after the other."""
+) -> Iterator[tuple[slice, Int64Array, npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Yield (spectra, their lengths, m/z, intensities) by batches, values one after the other."""
     mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
     intensity_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
     shared = read_shared_mz(header, read_range, chosen)
@@ -194,11 +203,16 @@ def _read_batches(
         n = batch.stop - batch.start
         gap = widest_gap(batch_bytes, n)
         arrays = read_stored(header, read_range, batch, gap, with_mz=shared is None)
+        if header.picked is not None:
+            found = pick_stored(header, batch, arrays, shared)
+            yield batch, found.n_peaks, found.mz, found.intensity
+            continue
         if shared is not None:
             mz, first = np.tile(shared, n), 0
         else:
             mz, first = _join(arrays, header.mz_count[batch], header.mz_dtype), n
-        yield batch, mz, _join(arrays, header.intensity_count[batch], header.intensity_dtype, first)
+        counts = header.intensity_count[batch]
+        yield batch, counts, mz, _join(arrays, counts, header.intensity_dtype, first)
 
 
 def _join(
@@ -278,3 +292,73 @@ def read_stored(
         offset = np.concatenate((header.mz_offset[chosen], offset))
         n_bytes = np.concatenate((mz_bytes, n_bytes))
     return read_arrays(read_range, offset, n_bytes, max_gap, watch)
+
+
+def describe_spectra(
+    header: ImzmlHeader,
+    chosen: slice,
+    arrays: StoredArrays | PickedSpectra,
+    shared_mz: npt.NDArray[np.floating[Any]] | None,
+    pixel: npt.NDArray[np.uint32],
+) -> KernelStruct:
+    """Return ``struct spectra``: addresses, lengths, pixels and types of the arrays of spectra.
+
+    Parameters
+    ----------
+    header : ImzmlHeader
+        Header of the dataset.
+    chosen : slice
+        The spectra.
+    arrays : StoredArrays or PickedSpectra
+        Their arrays as `read_stored` reads them, or their peaks as `pick_stored` picks them; kept
+        alive with the struct.
+    shared_mz : (n_channels,) float32 or float64, or None
+        As of `read_shared_mz`, where stored arrays are without m/z.
+    pixel : (n_chosen,) uint32
+        Row-major pixel of each.
+    """
+    if isinstance(arrays, PickedSpectra):
+        counts, (mz_address, intensity_address) = arrays.n_peaks, arrays.addresses()
+        intensity_type = PICKED_INTENSITY
+    else:
+        counts = np.ascontiguousarray(header.mz_count[chosen], np.int64)
+        addresses, intensity_type = arrays.addresses(), header.intensity_dtype
+        mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
+        if shared_mz is not None:
+            mz_address = np.full(len(counts), shared_mz.ctypes.data, np.uint64)
+    return fill_struct(
+        "spectra",
+        n_spectra=len(counts),
+        mz_address=mz_address,
+        intensity_address=intensity_address,
+        n_peaks=counts,
+        pixel=pixel,
+        mz_bytes=header.mz_dtype.itemsize,
+        intensity_type=INTENSITY_TYPES[intensity_type.str],
+        alive=(arrays, shared_mz),
+    )
+
+
+def pick_stored(
+    header: ImzmlHeader,
+    chosen: slice,
+    arrays: StoredArrays,
+    shared_mz: npt.NDArray[np.floating[Any]] | None,
+) -> PickedSpectra:
+    """Pick the peaks of those spectra that the header says are to be picked; copy the others'.
+
+    Parameters
+    ----------
+    header, chosen, arrays, shared_mz
+        As of `describe_spectra`.
+
+    Raises
+    ------
+    MemoryError
+        If a spectrum cannot be sorted: see `ionbox_science.imzml.peak_picking.pick_peaks`.
+    """
+    picked = np.zeros(header.n_spectra, np.bool_) if header.picked is None else header.picked
+    counts = header.mz_count[chosen]
+    no_pixels = np.zeros(len(counts), np.uint32)
+    spectra = describe_spectra(header, chosen, arrays, shared_mz, no_pixels)
+    return pick_peaks(spectra, counts, header.mz_dtype, picked[chosen])

@@ -26,6 +26,7 @@ from xml.parsers import expat
 
 from ionbox_science.imzml.terms import (
     ARRAY_ROLES,
+    CENTROID,
     COMPRESSIONS,
     COUNT,
     ENCODED,
@@ -39,6 +40,7 @@ from ionbox_science.imzml.terms import (
     POSITION_X,
     POSITION_Y,
     POSITION_Z,
+    PROFILE,
     SPECTRUM_LEVELS,
     SPECTRUM_TERMS,
     UNSUPPORTED_TYPES,
@@ -157,6 +159,7 @@ class SpectrumParser:
     def __init__(self, tags: Tags, head: Head, defects: Defects) -> None:
         self.x, self.y, self.z = array("q"), array("q"), array("q")
         self.level = array("q")  # MS level; 1 where a spectrum states none
+        self.kind = array("q")  # centroid or profile: see `kind_of`
         self.arrays = {MZ: ArrayColumns(), INTENSITY: ArrayColumns()}
         self.terms: set[str] = set()  # accessions of spectrum type and polarity
         self.group_refs: set[str] = set()
@@ -170,12 +173,16 @@ class SpectrumParser:
             for name, terms in head.groups.items()
             if (level := _level({term.accession: term.value for term in terms})) is not None
         }
+        self._kind_of_group = {
+            name: kind_of(term.accession for term in terms) for name, terms in head.groups.items()
+        }
 
     def add(self, spectrum: Element) -> None:
         """Read one ``<spectrum>``."""
         tags, scans, arrays = self._tags, None, None
         own: dict[str | None, str | None] = {}
         level: int | None = None
+        kind = SILENT
         for child in spectrum:
             tag = child.tag
             if tag == tags.cv_param:
@@ -187,11 +194,13 @@ class SpectrumParser:
                 self.group_refs.add(ref)
                 # of groups that contradict each other, the one that keeps it out of the images
                 level = max(self._level_of_group.get(ref, 0), level or 0) or None
+                kind = max(kind, self._kind_of_group.get(ref, SILENT))
             elif tag == tags.scan_list:
                 scans = child
             elif tag == tags.array_list:
                 arrays = child
         self._add_level(own, level)
+        self.kind.append(kind_of(own) or kind)
         self._add_position(None if scans is None else scans.find(tags.scan), own)
         self._add_arrays(() if arrays is None else arrays)
         self.n_spectra += 1
@@ -326,6 +335,15 @@ class SpectrumParser:
 
 
 _POSITIONS = (POSITION_X, POSITION_Y, POSITION_Z)
+
+SILENT, CENTROIDED, PROFILED = 0, 1, 2
+"""What a spectrum says it is."""
+
+
+def kind_of(accessions: Iterable[str | None]) -> int:
+    """Return what terms say of a spectrum: `PROFILED` if one does, else `CENTROIDED`, `SILENT`."""
+    kinds = {CENTROID: CENTROIDED, PROFILE: PROFILED}
+    return max((kinds[each] for each in accessions if each in kinds), default=SILENT)
 
 
 def _level(values: Mapping[str, str]) -> int | None:

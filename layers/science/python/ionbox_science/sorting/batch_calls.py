@@ -12,16 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.kernel_calls import (
-    KernelStruct,
-    Status,
-    call_kernel,
-    check_status,
-    fill_struct,
-)
+from ionbox_science.imzml.spectra import INTENSITY_TYPES, describe_spectra
+from ionbox_science.kernel_calls import KernelStruct, Status, call_kernel, check_status
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch
-
-INTENSITY_TYPES = {"<f4": 0, "<f8": 1, "<i4": 2, "<i8": 3}  # spectra.h
 
 
 def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
@@ -29,23 +22,8 @@ def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
 
     Keeps the batch alive, which owns the memory that the addresses point to.
     """
-    header = dataset.header
-    addresses = batch.arrays.addresses()
-    counts = np.ascontiguousarray(header.mz_count[batch.rows], np.int64)
-    mz_address, intensity_address = addresses[: len(counts)], addresses[-len(counts) :]
-    if dataset.shared_mz is not None:
-        mz_address = np.full(len(counts), dataset.shared_mz.ctypes.data, np.uint64)
-    return fill_struct(
-        "spectra",
-        n_spectra=len(counts),
-        mz_address=mz_address,
-        intensity_address=intensity_address,
-        n_peaks=counts,
-        pixel=dataset.pixel[batch.rows],
-        mz_bytes=header.mz_dtype.itemsize,
-        intensity_type=INTENSITY_TYPES[header.intensity_dtype.str],
-        alive=(batch, dataset),
-    )
+    pixel = dataset.pixel[batch.rows]
+    return describe_spectra(dataset.header, batch.rows, batch.arrays, dataset.shared_mz, pixel)
 
 
 def feed_kernel(

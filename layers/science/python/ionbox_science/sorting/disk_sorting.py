@@ -118,7 +118,8 @@ def sort_on_disk(
     65,536 peaks of a span lie within 1/4096 of an octave of m/z (see `sort_in_memory`), and then
     mostly in place of what was read of the span, which has been given back by then. Where gaps
     between arrays are larger than that 16th, what could not be kept is read again. A dataset that
-    fits the memory as one span is sorted without files.
+    fits the memory as one span is sorted without files. Where peaks are picked from profiles, the
+    memory planned for their points holds the peaks that are kept between the passes.
     """
     check_arrays(header)
     in_order = None if watch is None else _InFileOrder(watch)

@@ -34,6 +34,8 @@ Float64s = npt.NDArray[np.float64]
 BATCH_BYTES = 16 * 1024 * 1024
 """Size up to which arrays are read together, unless told otherwise."""
 
+_PICKED_BATCHES = 4  # a batch, its gaps and its peaks together stay within the memory of two
+
 
 @dataclass(frozen=True, eq=False)
 class SortedSpectra:
@@ -118,6 +120,10 @@ def sort_in_memory(
 
     Where all spectra share one ascending m/z array nothing is sorted: the intensities are
     transposed.
+
+    Where peaks are picked from profile spectra (`ImzmlHeader.picked`), those found in the first
+    pass are kept for the second, instead of bytes of the ibd, as long as they are less than half
+    of the declared points: with the result they take no more memory than so many peaks would.
     """
     span = sort_span(
         header,
@@ -172,13 +178,21 @@ def sort_open_span(
 ) -> SortedSpan:
     """Do what `sort_span` does, for a dataset that is opened once and sorted span by span."""
     # every thread reads batches of its own at the same time, so they share the size of one
+    batch_bytes //= n_threads
+    if dataset.is_picked:
+        batch_bytes = max(batch_bytes // _PICKED_BATCHES, 1)
+        keep_bytes = _column_bytes(dataset, rows) // 2
     parts = [
-        SpectrumPart(
-            dataset, part, batch_bytes // n_threads, _share(keep_bytes, part, rows, dataset)
-        )
+        SpectrumPart(dataset, part, batch_bytes, _share(keep_bytes, part, rows, dataset))
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]
-    if dataset.shared_mz is not None and is_axis(dataset.shared_mz):
+    if dataset.is_picked:
+        counted = count_cells(dataset, parts, n_threads)
+        if int(counted.per_part.sum()) > int(dataset.header.mz_count[rows].sum()) // 2:
+            for part in parts:  # the columns need the memory: see `sort_in_memory`
+                part.kept.clear()
+        peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
+    elif dataset.shared_mz is not None and is_axis(dataset.shared_mz):
         peaks, spectrum_tic = transpose_spectra(dataset, dataset.shared_mz, parts, n_threads)
     else:
         counted = count_cells(dataset, parts, n_threads)
@@ -207,6 +221,12 @@ def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:
     # np.add.at adds one after the other, also where a pixel repeats; tic[index] += would add once
     np.add.at(tic, header.pixel_index, spectrum_tic)
     return tic
+
+
+def _column_bytes(dataset: OpenDataset, rows: slice) -> int:
+    """Return the bytes of the columns if all declared points of some spectra were peaks."""
+    n_points = int(dataset.header.mz_count[rows].sum())
+    return n_points * (dataset.header.mz_dtype.itemsize + 8)
 
 
 def _share(keep_bytes: int, part: slice, rows: slice, dataset: OpenDataset) -> int:

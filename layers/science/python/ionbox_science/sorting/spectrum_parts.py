@@ -25,7 +25,8 @@ from ionbox_science.imzml.ibd import (
     split_into_batches,
     widest_gap,
 )
-from ionbox_science.imzml.spectra import Peaks, read_shared_mz, read_stored
+from ionbox_science.imzml.peak_picking import PickedSpectra
+from ionbox_science.imzml.spectra import Peaks, pick_stored, read_shared_mz, read_stored
 
 _Item = TypeVar("_Item")
 
@@ -38,13 +39,13 @@ class SpectrumBatch:
     ----------
     rows : slice
         Which spectra, in the order of the file.
-    arrays : StoredArrays
+    arrays : StoredArrays or PickedSpectra
         Their arrays as `ionbox_science.imzml.spectra.read_stored` reads them, m/z only where they
-        are not shared.
+        are not shared; or their peaks, if the dataset's are picked.
     """
 
     rows: slice
-    arrays: StoredArrays
+    arrays: StoredArrays | PickedSpectra
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,11 @@ class OpenDataset:
             n_bytes = n_bytes + header.mz_count * header.mz_dtype.itemsize
         pixel = np.ascontiguousarray(header.pixel_index)
         return OpenDataset(header, read_range, watch, pixel, shared_mz, n_bytes)
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether peaks are picked from profile spectra."""
+        return self.header.picked is not None
 
     def new_columns(self, n_peaks: int) -> Peaks:
         """Return columns of so many peaks for kernels to fill; their content is undefined."""
@@ -155,7 +161,10 @@ class SpectrumPart:
         gap = widest_gap(self.batch_bytes, rows.stop - rows.start)
         with_mz = dataset.shared_mz is None
         arrays = read_stored(dataset.header, dataset.read_range, rows, gap, watch, with_mz=with_mz)
-        return SpectrumBatch(rows, arrays)
+        if not dataset.is_picked:
+            return SpectrumBatch(rows, arrays)
+        found = pick_stored(dataset.header, rows, arrays, dataset.shared_mz)
+        return SpectrumBatch(rows, found)
 
 
 def split_evenly(n_bytes: Int64Array, n_parts: int, first: int = 0) -> list[slice]:

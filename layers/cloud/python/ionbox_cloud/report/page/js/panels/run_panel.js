@@ -10,7 +10,7 @@ export function headLine({ dataset, config, n_annotations: n, databases }) {
   const facts = [
     `${count(dataset.width)} × ${count(dataset.height)} pixels`,
     spectra(dataset),
-    counted(dataset.n_peaks, "peak"),
+    counted(dataset.picked?.n_peaks ?? dataset.n_peaks, "peak"),
     `${config.polarity}, ${config.analyzer}`,
     `${counted(n, "annotation")} from `,
   ].join(" · ");
@@ -19,6 +19,12 @@ export function headLine({ dataset, config, n_annotations: n, databases }) {
 
 function spectra({ n_spectra: n }) {
   return `${count(n)} ${n === 1 ? "spectrum" : "spectra"}`;
+}
+
+function peaks({ n_peaks: n, picked }) {
+  if (!picked) return count(n);
+  const points = `${counted(picked.n_points, "point")} in ${spectra(picked)}`;
+  return `${count(picked.n_peaks)}, picked by ionbox from profile spectra (${points})`;
 }
 
 /** Draw the panels of the run. */
@@ -56,7 +62,7 @@ function datasetFacts({ dataset, databases }) {
     ["name", isolated(dataset.name)],
     ["pixels", `${count(dataset.width)} × ${count(dataset.height)}, ${spectra(dataset)}`],
     ["pixel size", size ? `${size[0]} × ${size[1]} µm` : "not in the imzML"],
-    ["peaks", count(dataset.n_peaks)],
+    ["peaks", peaks(dataset)],
     ["ibd", `${count(dataset.ibd_bytes)} bytes${checksum ? `, ${checksum.algorithm}: ${checksum.verdict}` : ""}`],
     ...databases.map((each) => [
       ["database ", isolated(each.name)],
