@@ -38,6 +38,9 @@ STEP_FUNCTIONS = "AWSStepFunctions"
 _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
+# What the state machine tells a task. No other variable is taken from a request: PYTHONPATH, say,
+# would let whoever sends it choose the code that runs.
+_TOLD = frozenset({_TOKEN, "IONBOX_MESSAGE", _MEMORY})
 _HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
 _NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
@@ -221,6 +224,12 @@ class LocalTasks:
         overrides = request["overrides"]
         (container,) = overrides["containerOverrides"]
         environment = {each["name"]: each["value"] for each in container["environment"]}
+        unknown = sorted(environment.keys() - _TOLD)
+        if unknown or _TOKEN not in environment:
+            told = f"not {', '.join(map(repr, unknown))}" if unknown else f"but {_TOKEN} always"
+            raise ServiceFault(
+                "ClientException", f"A task is told {', '.join(sorted(_TOLD))}, {told}."
+            )
         memory_mb = min(int(overrides["memory"]), self._pool.memory_mb)
         environment |= {
             _MEMORY: str(memory_mb),
