@@ -8,6 +8,7 @@ own, for it has diff's exit codes.)
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from ionbox.cli.operator_arguments import operator_commands
 from ionbox.cli.results_arguments import result_commands
 from ionbox.cli.view_arguments import viewer_commands
 from ionbox.errors import OperateError, UserMustAct
+from ionbox.local import cancelling
 from ionbox.local.errors import LocalError
 from ionbox.platforms import require_posix
 
@@ -63,7 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         try:
-            code = _run(sys.argv[1:] if arguments is None else arguments)
+            with cancelling.raised():
+                code = _run(sys.argv[1:] if arguments is None else arguments)
+        except cancelling.Cancelled as cancelled:
+            code = _say_cancelled(cancelled.exit_code)
         finally:
             terminal.flush()
     except terminal.OutputClosed:
@@ -89,9 +94,14 @@ def _run(arguments: Sequence[str]) -> int:
             raise
         terminal.complain(str(error))
         return INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        return _say_cancelled(getattr(interrupt, "exit_code", CANCELLED))
+    return code
+
+
+def _say_cancelled(code: int) -> int:
+    with contextlib.suppress(OSError):  # after SIGHUP the terminal has gone
         terminal.complain("the same command resumes from here", title="cancelled")
-        return CANCELLED
     return code
 
 

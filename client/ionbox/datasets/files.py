@@ -16,6 +16,8 @@ from pathlib import Path
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
 
+from ionbox.run_lock import hold
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -108,8 +110,7 @@ def dropped_files(
         If two databases have the same name.
     """
     _check_databases(databases)
-    inbox.mkdir(parents=True)
-    try:
+    with hold(inbox), _made(inbox):
         for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
             if path.exists():
                 (inbox / path.name).symlink_to(path.resolve())
@@ -131,8 +132,16 @@ def dropped_files(
             config=tuple(config),
             defaults=(),
         )
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder for as long as a block lasts."""
+    folder.mkdir(parents=True)
+    try:
+        yield
     finally:
-        shutil.rmtree(inbox)
+        shutil.rmtree(folder)
 
 
 def _check_databases(databases: Sequence[Path]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
+from ionbox_cloud.key_paths import path_below
+from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.run_record import RunRecord, RunStatus
 from ionbox_cloud.store import encode_json
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset
+from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
 
 
@@ -71,7 +75,7 @@ def read_outcome(
             "failed",
             execution_id,
             error=error or "States.Runtime",
-            message=cause or "the run ended without a status",
+            message=describe_cause(cause or "") or "the run ended without a status",
             advice="Run again: finished work is kept.",
         )
         return Outcome(status, None, log)
@@ -146,7 +150,8 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
         (out / RECORD).unlink(missing_ok=True)  # from here to the end the folder is not whole
         source = results / (status.results or "")
         for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
-            _replace(entry, out / entry.name)
+            check()
+            _replace(entry, path_below(out, entry.name))
     elif older:
         status = replace(status, older_results=older)
     write_status(status, out)
@@ -156,17 +161,37 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
 def write_status(status: RunStatus, out: Path) -> None:
     """Write ``status.json`` into the user's folder, which is made if it is not there."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / STATUS).write_bytes(encode_json(status.to_json()))
+    incoming = out / f".{STATUS}.incoming"
+    try:
+        incoming.write_bytes(encode_json(status.to_json()))
+        incoming.replace(out / STATUS)
+    finally:
+        incoming.unlink(missing_ok=True)
 
 
 def _replace(source: Path, target: Path) -> None:
     """Copy a file or folder under another name first, so that what has the right name is whole."""
     incoming = target.with_name(f".{target.name}.incoming")
-    for stale in (incoming, target):
-        if stale.is_dir():
-            shutil.rmtree(stale)
-    if source.is_dir():
-        shutil.copytree(source, incoming)
+    _remove(incoming)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, incoming, copy_function=_copy)
+        else:
+            _copy(source, incoming)
+        if target.is_dir():
+            _remove(target)
+        incoming.replace(target)
+    finally:
+        _remove(incoming)
+
+
+def _copy(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    check()
+    shutil.copy2(source, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     else:
-        shutil.copy2(source, incoming)
-    incoming.replace(target)
+        path.unlink(missing_ok=True)

@@ -29,6 +29,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ionbox_cloud.errors import UnsafeKey
+from ionbox_cloud.key_paths import path_below
+
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.events import ItemsRead, Listener, ignore
 from ionbox.local.runtime import Answer, error_answer
@@ -252,8 +255,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
         folder = self.server.buckets.get(bucket)
         if folder is None:
             return None
-        path = (folder / key).resolve()  # a key with ".." must not lead out of the folder
-        return path if path.is_relative_to(folder.resolve()) else None
+        try:
+            return path_below(folder, key)
+        except UnsafeKey:
+            return None
 
     def _announce_items(self, key: str, body: bytes) -> None:
         """Tell the listener how many items a Map has: nothing else here learns it."""

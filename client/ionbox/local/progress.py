@@ -6,6 +6,7 @@ when it has finished. Counts come from `ionbox.local.events`, not from what the 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -101,7 +102,7 @@ class RunProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._display.close(list(self._tallies.values()))
 
     def __call__(self, event: Event) -> None:
@@ -111,7 +112,8 @@ class RunProgress:
         with self._lock:
             tally = self._tallies.setdefault(state, Tally(state))
             _count(tally, event)
-            self._display.update(tally)
+            with contextlib.suppress(OSError):  # the terminal was closed, or the log's disk is full
+                self._display.update(tally)
 
 
 def _count(tally: Tally, event: Event) -> None:

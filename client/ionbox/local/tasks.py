@@ -80,6 +80,7 @@ class _Run:
     clock: float = 0.0
     begun: threading.Event = field(default_factory=threading.Event)
     recorded: bool = False
+    refusal: str = "The run was stopped"  # why there is no process, if there is none
 
     def describe(self) -> Response:
         """Return it as ECS does."""
@@ -213,7 +214,7 @@ class LocalTasks:
         # The time until a heartbeat is due starts with this answer: not before there is room.
         run.begun.wait()
         if run.process is None:
-            raise ServiceFault("ServerException", "The run was stopped")
+            raise ServiceFault("ClientException", run.refusal)
         return run
 
     def _prepare(self, request: Request) -> _Run:
@@ -252,6 +253,8 @@ class LocalTasks:
                 run.begun.set()
                 if process is not None:
                     self._attend(run, process)
+        except OSError as error:  # the log's disk is full, say, or there are too many processes
+            run.refusal = f"{run.task.name} could not be started: {error}"
         finally:
             run.begun.set()
 

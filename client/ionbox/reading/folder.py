@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.run_record import RunRecord
 from ionbox_cloud.store import Arrays, Store
@@ -170,6 +171,8 @@ class ResultsFolder:
         InvalidConfig
             If the folder is this one, holds anything but results of this run, or cannot be written
             to.
+        UnsafeKey
+            If a file has a name that would lead out of the folder; then nothing is copied.
         """
         if self.path is not None and folder.exists() and folder.samefile(self.path):
             raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
@@ -181,14 +184,14 @@ class ResultsFolder:
             )
         # An older record goes before the first file comes: while copying, the folder is not whole.
         names = sorted(self._store.list(""), key=lambda name: (name == RECORD, name))
+        paths = {name: path_below(folder, name) for name in names}
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
-            for _ in threads.map(lambda name: self._copy(name, folder), names[:-1]):
+            for _ in threads.map(lambda name: self._copy(name, paths[name]), names[:-1]):
                 pass
-        self._copy(names[-1], folder)
+        self._copy(names[-1], paths[names[-1]])
 
-    def _copy(self, name: str, folder: Path) -> None:
-        path = folder / name
+    def _copy(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self._store.read(name))
 

@@ -15,6 +15,7 @@ errors (retried).
         ├── AccessDenied        storage refuses us, or its disk is full
         ├── InvalidMessage      a message, a record or the environment is not as it must be
         ├── MissingObject       an object an earlier state must have written is not there
+        ├── UnsafeKey           a key would lead out of the folder that its object is copied to
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
         └── NotDelivered        programs could not be told of the end of a run
@@ -70,6 +71,10 @@ class InvalidMessage(InternalError):  # noqa: N818
 
 class MissingObject(InternalError):  # noqa: N818
     """An object that must exist does not."""
+
+
+class UnsafeKey(InternalError):  # noqa: N818
+    """An object's key cannot be a file's path below a folder; somebody else wrote the object."""
 
 
 class MissingOutput(InternalError):  # noqa: N818

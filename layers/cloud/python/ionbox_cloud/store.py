@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from obstore.exceptions import (
 )
 from obstore.store import MemoryStore, ObjectStore, from_url
 
-from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable
+from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable, UnsafeKey
 from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _MEMORY = "memory:"
 _S3 = "s3:"
+_FILE = "file://"
 
 _SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
 
@@ -59,11 +61,15 @@ _LONGEST_USE = timedelta(days=2)
 # What errors that stay look like in the library's texts.
 _LASTING = {
     "(os error 13)": "no permission",
+    "(os error 27)": "the file would be larger than this system allows",
     "(os error 28)": "the disk is full",
+    "(os error 122)": "the disk quota is used up",
     "(os error 30)": "the disk is read-only",
     "AccessDenied": "no permission",
     "NoSuchBucket": "there is no such bucket",
 }
+
+_NO_PATH = "Could not parse path"  # what the library says of keys with .. or // in them
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
@@ -259,7 +265,7 @@ class Store:
 
     def write(self, key: str, data: bytes | Sequence[memoryview]) -> None:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
-        with _named_errors(key):
+        with _named_errors(key, self.url):
             if isinstance(data, bytes):
                 obstore.put(self._objects, key, data)
             else:
@@ -271,7 +277,7 @@ class Store:
         A conditional put: of several callers at once, exactly one gets True.
         """
         try:
-            with _named_errors(key):
+            with _named_errors(key, self.url):
                 obstore.put(self._objects, key, data, mode="create")
         except (AlreadyExistsError, PreconditionError):
             return False
@@ -432,25 +438,52 @@ def _cut(pieces: Sequence[memoryview]) -> Iterator[memoryview]:
 
 
 @contextlib.contextmanager
-def _named_errors(key: str) -> Iterator[None]:
-    """Turn the library's errors into ours, with the key in the message."""
+def _named_errors(key: str, url: str = "") -> Iterator[None]:
+    """Turn the library's errors into ours, with the key in the message and a folder's path."""
     try:
         yield
     except (AlreadyExistsError, PreconditionError):
         raise  # an answer, which `create` asked for
     except (BaseError, FileNotFoundError) as error:
-        raise _translate(error, key) from error
+        raise _translate(error, key, url) from error
+    except ValueError as error:
+        if _NO_PATH not in str(error):
+            raise
+        raise UnsafeKey(f"no object can be {key!r}") from error
 
 
-def _translate(error: Exception, key: str) -> MissingObject | AccessDenied | StoreUnavailable:
+def _translate(
+    error: Exception, key: str, url: str
+) -> MissingObject | AccessDenied | StoreUnavailable:
     text, code = str(error), _read_code(error)
     if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
         return MissingObject(f"no object '{key}'")
     for sign, reason in _LASTING.items():
         if sign in text:
-            return AccessDenied(f"object '{key}': {reason}", code)
+            folder = f" in {url.removeprefix(_FILE)}" if url.startswith(_FILE) else ""
+            return AccessDenied(f"object '{key}'{folder}: {reason}", code)
     first_line = text.split("\n", 1)[0].partition(": <?xml")[0]
     return StoreUnavailable(f"object '{key}': {first_line}", code)
+
+
+@contextlib.contextmanager
+def lasting_errors() -> Iterator[None]:
+    """Raise `AccessDenied` where a disk is full or read-only, whatever library wrote to it.
+
+    zarr, for one, hands on the errors of its store, and those of scratch files are Python's.
+    """
+    try:
+        yield
+    except BaseError as error:
+        if not any(sign in str(error) for sign in _LASTING):
+            raise
+        raise _translate(error, "ion_images.zarr", "") from error
+    except OSError as error:
+        reason = _LASTING.get(f"(os error {error.errno})")
+        if reason is None:
+            raise
+        path = error.filename or f"a temporary file in {tempfile.gettempdir()}"
+        raise AccessDenied(f"{path}: {reason}") from error
 
 
 def _read_code(error: Exception) -> str:
