@@ -12,6 +12,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from ionbox_science import __version__
 from ionbox_science.errors import IonboxError
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit
         Always, with the exit code.
     """
+    sys.excepthook = terminal.show_exception  # a message of an error may hold anybody's text, too
     try:
         try:
             with cancelling.raised():
@@ -116,6 +118,13 @@ def _join_signed(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that does not print back what a terminal obeys: names of files may be arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(terminal.printable(message, lines=True))
+
+
 def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     # SUPPRESS, since --debug may also stand before the command: a default of the command's own
@@ -123,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ionbox",
         description="Annotate imaging mass spectrometry data with metabolites.",
         epilog=_START + EXIT_CODES,

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from ionbox import terminal
 from ionbox.local.events import CallFinished, CallStarted, Event, ItemsRead
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class PlainDisplay:
 
     def _print(self, tally: Tally) -> None:
         self._printed.add(tally.state)
-        end = "" if tally.finished else f"   {tally.error or 'not finished'}"
+        end = "" if tally.finished else f"   {terminal.printable(tally.error or 'not finished')}"
         line = f"{tally.state:<{_NAME_WIDTH}}{tally.items():>16}{tally.elapsed_s:>9.1f} s{end}"
         self._stream.write(line + "\n")
         self._stream.flush()
@@ -163,7 +164,7 @@ class TerminalDisplay:
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[items]:>16}"),
+            TextColumn("{task.fields[items]:>16}", markup=False),
             TimeElapsedColumn(),
             console=Console(file=stream),
         )
@@ -182,7 +183,7 @@ class TerminalDisplay:
             self._lines[tally.state],
             total=total,
             completed=tally.n_done,
-            items=tally.error or tally.items(),
+            items=terminal.printable(tally.error or tally.items()),
         )
 
     def close(self, tallies: list[Tally]) -> None:

@@ -69,7 +69,9 @@ _LASTING = {
     "NoSuchBucket": "there is no such bucket",
 }
 
-_NO_PATH = "Could not parse path"  # what the library says of keys with .. or // in them
+# What the library says of keys with .. or // in them: to be read, and found in a bucket.
+_NO_PATH = "Could not parse path"
+_FOUND_NO_PATH = "object with invalid path"
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
@@ -454,7 +456,7 @@ def _named_errors(key: str, url: str = "") -> Iterator[None]:
 
 def _translate(
     error: Exception, key: str, url: str
-) -> MissingObject | AccessDenied | StoreUnavailable:
+) -> MissingObject | AccessDenied | StoreUnavailable | UnsafeKey:
     text, code = str(error), _read_code(error)
     if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
         return MissingObject(f"no object '{key}'")
@@ -463,6 +465,8 @@ def _translate(
             folder = f" in {url.removeprefix(_FILE)}" if url.startswith(_FILE) else ""
             return AccessDenied(f"object '{key}'{folder}: {reason}", code)
     first_line = text.split("\n", 1)[0].partition(": <?xml")[0]
+    if _FOUND_NO_PATH in first_line:
+        return UnsafeKey(f"'{key}': {first_line}; delete it, it is none of ours")
     return StoreUnavailable(f"object '{key}': {first_line}", code)
 
 
