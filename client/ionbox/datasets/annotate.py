@@ -117,6 +117,22 @@ def annotate_in(
         return _run(_name_execution(), dataset, databases, config, work, n_workers)
 
 
+def _require_text(work: Path) -> None:
+    """Refuse a work folder whose path cannot be part of an address.
+
+    Raises
+    ------
+    InvalidConfig
+        If its path is not UTF-8.
+    """
+    try:
+        str(work.resolve()).encode()
+    except UnicodeEncodeError:
+        raise InvalidConfig(
+            f"--work: {str(work)!r} is not UTF-8; give another folder with --work DIR"
+        ) from None
+
+
 def _name_execution() -> str:
     # the time first: names sort by it, and `ionbox list` reads it from them
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
@@ -135,6 +151,7 @@ def _run(
     from ionbox.local.progress import RunProgress
     from ionbox.local.runtime import StoreUrls
 
+    _require_text(work)
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
         raise InvalidConfig("databases: none given; name at least one with --database FILE")
