@@ -7,6 +7,7 @@ records; writes the execution's ``status.json``. The execution then fails under 
 from __future__ import annotations
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import AccessDenied
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
@@ -17,6 +18,7 @@ from ionbox_cloud.run_totals import bill, total_states, write_status
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 
+_UNWRITABLE = "Make room or get permission there, then run again: finished work is kept."
 _ADVICE = {
     "invalid_input": "Correct the input and run again.",
     "failed": "Run again: finished work is kept. If it fails the same way, report it.",
@@ -54,4 +56,6 @@ def _advise(message: RunFailureReport, plan: RunPlan | None, results: Store) -> 
             f"{plan.sort.memory_mb:,} MB. Deploy with a higher max_lambda_mb, or run again with "
             '"sort": "fargate" in the config.'
         )
+    if message.error.Error == AccessDenied.__name__:
+        return _UNWRITABLE
     return _ADVICE[message.kind]

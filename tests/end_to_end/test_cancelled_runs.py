@@ -55,7 +55,7 @@ def started_run(laptop: Laptop, tissue: Path) -> Iterator[Callable[[str], subpro
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command(laptop, tissue), text=True, **options)
         processes.append(process)
-        wait_until(lambda: list(laptop.work.glob(trace)) or process.poll() is not None)
+        wait_until(lambda: list(laptop.work.glob(trace)) or process.poll() is not None, RUN_S)
         return process
 
     yield start
@@ -70,7 +70,7 @@ def test_sigterm_is_a_cancel(
 ) -> None:
     process = started_run(MOMENTS[moment])
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=PATIENCE_S)[1]
+    said = process.communicate(timeout=RUN_S)[1]
     status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
     ended = {143: "cancelled", 0: "succeeded"}  # it may have been through
     assert status["status"] == ended[process.returncode]
@@ -88,7 +88,7 @@ def test_a_signal_to_every_process_of_the_job_is_a_cancel_too(
     for pid in processes_of(laptop.work):  # as Slurm and systemd do it, here the workers first
         os.kill(pid, signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
-    assert "cancelled: the same command resumes" in process.communicate(timeout=PATIENCE_S)[1]
+    assert "cancelled: the same command resumes" in process.communicate(timeout=RUN_S)[1]
     assert process.returncode == 143
     assert processes_of(laptop.work) == []
 
@@ -98,10 +98,10 @@ def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
     with started(command(laptop, tissue), **terminal) as process:
         os.close(theirs)
-        wait_until(lambda: list(laptop.work.glob("work/executions/*/plan.json")))
+        wait_until(lambda: list(laptop.work.glob("work/executions/*/plan.json")), RUN_S)
         os.close(ours)  # from here on whatever is written there fails
         process.send_signal(signal.SIGHUP)
-        assert process.wait(PATIENCE_S) == 129
+        assert process.wait(RUN_S) == 129
     status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
     assert status["status"] == "cancelled"
     assert list((laptop.work / "inbox").iterdir()) == []
@@ -115,7 +115,7 @@ def test_what_a_killed_run_left_in_the_inbox_the_next_one_removes(
     process.kill()
     process.wait(PATIENCE_S)
     assert len(list((laptop.work / "inbox").iterdir())) == 2  # its links, and its lock
-    wait_until(lambda: processes_of(laptop.work) == [])
+    wait_until(lambda: processes_of(laptop.work) == [], RUN_S)
     again = started_run("results/results/*/*/run.json")
     _, said = again.communicate(timeout=RUN_S)
     assert again.returncode == 0, said

@@ -86,6 +86,7 @@ def _run(arguments: Sequence[str]) -> int:
         return USAGE
     # parse_args would complain of an unknown flag with the usage of ionbox, not of the command
     options, unknown = parser.parse_known_args(_join_signed(arguments))
+    options.debug = "debug" in options
     if unknown:
         options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
@@ -128,7 +129,8 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     # SUPPRESS, since --debug may also stand before the command: a default of the command's own
-    # parser would take back what was given there
+    # parser would take back what was given there; nor may the parser of all commands set one, for
+    # they share this argument
     common.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
     )
@@ -139,7 +141,6 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
-    parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"ionbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (
