@@ -28,9 +28,16 @@ MOMENTS = {
 def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
     table = laptop.database("acids", ACIDS[:40])
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    arguments = ["annotate", tissue, "--database", table, "--out", laptop.root / "out", *flags]
+    arguments: list[str | Path] = [
+        "annotate",
+        tissue,
+        "--database",
+        table,
+        "--out",
+        laptop.root / "out",
+    ]
     code = "from ionbox.cli.main import main; main()"
-    return [sys.executable, "-c", code, *arguments, "--work", laptop.work, "--workers", "2"]
+    return [sys.executable, "-c", code, *arguments, *flags, "--work", laptop.work, "--workers", "2"]
 
 
 def processes_of(work: Path) -> list[int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from ionbox.local.errors import CannotWrite
 
 from tests.end_to_end.laptop import ACIDS, SETTINGS, Laptop
 from tests.patience import run
@@ -23,9 +26,27 @@ def annotate(laptop: Laptop, tissue: Path, limit: int, work: Path) -> tuple[int,
     """Annotate with a limit to the size of files; returns the exit code and what was said."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
     table = laptop.database("acids", ACIDS[:40])
-    arguments = ["annotate", tissue, "--database", table, "--out", laptop.root / "out", *flags]
+    arguments: list[str | Path] = [
+        "annotate",
+        tissue,
+        "--database",
+        table,
+        "--out",
+        laptop.root / "out",
+    ]
     ended = run(
-        [sys.executable, "-c", LIMITED, str(limit), *arguments, "--work", work, "--workers", "1"]
+        [
+            sys.executable,
+            "-c",
+            LIMITED,
+            str(limit),
+            *arguments,
+            *flags,
+            "--work",
+            work,
+            "--workers",
+            "1",
+        ]
     )
     return ended.returncode, ended.stderr
 
@@ -58,3 +79,41 @@ def test_a_work_folder_that_cannot_be_made_is_a_sentence(laptop: Laptop, tissue:
     assert said.count("\n") == 1
     status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
     assert (status["status"], status["error"]) == ("failed", "CannotWrite")
+
+
+def test_a_folder_for_results_that_fills_up_is_no_dead_end(
+    laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = laptop.database("acids", ACIDS[:40])
+    real, copied = shutil.copy2, []
+
+    def fill_up(source: Path, target: Path) -> None:
+        copied.append(target)
+        if len(copied) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+        real(source, target)
+
+    monkeypatch.setattr("shutil.copy2", fill_up)
+    with pytest.raises(CannotWrite, match=rf"^{laptop.root}/out/.* cannot be written \(No space"):
+        laptop.annotate(tissue, [table], out=laptop.root / "out")
+    said = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
+    assert (said["status"], said["error"]) == ("failed", "CannotWrite")
+    assert not list((laptop.root / "out").glob(".*"))
+    monkeypatch.undo()
+    laptop.annotate(tissue, [table], out=laptop.root / "out").succeeded()
+
+
+def test_results_that_are_being_copied_say_so_before_anything_is_replaced(
+    laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = laptop.database("acids", ACIDS[:40])
+    statuses = []
+    real = shutil.copy2
+
+    def look(source: Path, target: Path) -> None:
+        statuses.append(json.loads((laptop.root / "out" / "status.json").read_text("utf-8")))
+        real(source, target)
+
+    monkeypatch.setattr("shutil.copy2", look)
+    laptop.annotate(tissue, [table], out=laptop.root / "out").succeeded()
+    assert {(said["status"], said["error"]) for said in statuses} == {("failed", "NotCopied")}

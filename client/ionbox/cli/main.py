@@ -127,7 +127,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     # SUPPRESS, since --debug may also stand before the command: a default of the command's own
     # parser would take back what was given there; nor may the parser of all commands set one, for
     # they share this argument

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -147,7 +146,10 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     if outcome.record is not None:
         if older not in ("", outcome.record.run_id):
             status = replace(status, replaced_results=older)
-        (out / RECORD).unlink(missing_ok=True)  # from here to the end the folder is not whole
+        # From here to the end the folder is not whole. Its status says so and that it is ours,
+        # should this be killed or the disk become full.
+        write_status(_half_copied(status.execution_id), out)
+        (out / RECORD).unlink(missing_ok=True)
         source = results / (status.results or "")
         for entry in sorted(source.iterdir(), key=lambda path: path.name == RECORD):
             check()
@@ -156,6 +158,16 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
         status = replace(status, older_results=older)
     write_status(status, out)
     return replace(outcome, status=status)
+
+
+def _half_copied(execution_id: str) -> RunStatus:
+    return RunStatus(
+        "failed",
+        execution_id,
+        error="NotCopied",
+        message="the results were not copied to the end; not all files here are of one run",
+        advice="Run again: finished work is kept.",
+    )
 
 
 def write_status(status: RunStatus, out: Path) -> None:
@@ -174,10 +186,9 @@ def _replace(source: Path, target: Path) -> None:
     incoming = target.with_name(f".{target.name}.incoming")
     _remove(incoming)
     try:
-        if source.is_dir():
-            shutil.copytree(source, incoming, copy_function=_copy)
-        else:
-            _copy(source, incoming)
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            if path.is_file():
+                _copy(path, incoming / path.relative_to(source))
         if target.is_dir():
             _remove(target)
         incoming.replace(target)
@@ -185,8 +196,9 @@ def _replace(source: Path, target: Path) -> None:
         _remove(incoming)
 
 
-def _copy(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+def _copy(source: Path, target: Path) -> None:
     check()
+    target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
 
 

@@ -73,7 +73,9 @@ def writing(path: Path, flag: str = "") -> Iterator[None]:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        where = error.filename if isinstance(error.filename, str) else path
+        # of a copy the second name is where to
+        named = next(filter(None, (error.filename2, error.filename)), path)
+        where = named if isinstance(named, str | Path) else path
         other = f", or give another folder with {flag}" if flag else ""
         raise CannotWrite(
             f"{where} cannot be written ({error.strerror or error}); make room or get permission "

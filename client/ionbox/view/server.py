@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         return parse_qs(query).get(_TOKEN, [])
 
     def _cookies(self) -> list[str]:
-        cookies = SimpleCookie[str]()
+        cookies = SimpleCookie()
         try:
             cookies.load(self.headers.get("Cookie", ""))
         except CookieError:

@@ -106,8 +106,9 @@ class Terminal(io.StringIO):
 
 def test_on_a_terminal_only_colours_and_bars_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    for name in ("out", "err"):
-        monkeypatch.setattr(sys, f"std{name}", Terminal())
+    screen = Terminal()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, screen)
     terminal.warn([HOSTILE])
     terminal.complain(HOSTILE)
     with show.transfers() as starting:
@@ -118,7 +119,7 @@ def test_on_a_terminal_only_colours_and_bars_are_left(monkeypatch: pytest.Monkey
     with RunProgress() as progress:
         progress(CallStarted("PlanRun"))
         progress(CallFinished(end))
-    text = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    text = screen.getvalue()
     assert text.count("evil") >= 5
     for piece in (TITLE, CLEAR, C1, TURNED, "\x07", "\x08", "\x9b"):
         assert piece not in text
