@@ -16,7 +16,8 @@ OK, INVALID, USAGE, FAILED, CANCELLED = 0, 1, 2, 3, 130
 EXIT_CODES = """\
 exit codes:
   0 done   1 the input must be corrected   2 wrong usage   3 failed
-  130 cancelled with Ctrl-C, 143 by SIGTERM (Slurm, systemd, timeout), 129 by SIGHUP
+  130 cancelled with Ctrl-C   143 by SIGTERM (Slurm, systemd, timeout)   129 by
+  SIGHUP (a closed terminal)
 """
 
 Add = Callable[[argparse.ArgumentParser], None]
