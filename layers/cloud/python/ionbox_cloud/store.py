@@ -33,6 +33,7 @@ from obstore.exceptions import (
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.errors import AccessDenied, MissingObject, StoreUnavailable, UnsafeKey
+from ionbox_cloud.published import IMAGES
 from ionbox_cloud.settings import Settings
 
 if TYPE_CHECKING:
@@ -481,7 +482,7 @@ def lasting_errors() -> Iterator[None]:
     except BaseError as error:
         if not any(sign in str(error) for sign in _LASTING):
             raise
-        raise _translate(error, "ion_images.zarr", "") from error
+        raise _translate(error, IMAGES, "") from error
     except OSError as error:
         reason = _LASTING.get(f"(os error {error.errno})")
         if reason is None:
