@@ -172,7 +172,8 @@ class Client:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.closing(connection):
             connection.putrequest(method, address, skip_host=True)
-            for name, value in {"Host": f"127.0.0.1:{port}", **(headers or {})}.items():
+            usual = {"Host": f"127.0.0.1:{port}", "Cookie": self.viewer.cookie}
+            for name, value in {**usual, **(headers or {})}.items():
                 connection.putheader(name, value)
             connection.endheaders()
             response = connection.getresponse()

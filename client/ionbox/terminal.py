@@ -2,8 +2,9 @@
 
 All commands in `ionbox.cli` print through this module. Results go to standard output, everything
 else to standard error. Colours appear on terminals only and respect NO_COLOR; the user's own text
-is never read as markup. When nobody reads on, as after ``| head -1``, printing raises
-`OutputClosed`.
+is never read as markup, and what a terminal would obey in it is replaced (`printable`): names of
+molecules, datasets and files, settings, and what AWS says may be anybody's. When nobody reads on,
+as after ``| head -1``, printing raises `OutputClosed`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import traceback
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ionbox_cloud.records.run_record import SummaryRow
@@ -50,11 +54,20 @@ def drop_output() -> None:
 def console(*, stderr: bool = False) -> Console:
     """Return rich's console for a stream: no markup, no highlighting, no wrapping of lines."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    # rich's own console ends the process on a broken pipe; our exit code would be lost
     class PipedConsole(Console):
+        # rich's own console ends the process on a broken pipe; our exit code would be lost
         def on_broken_pipe(self) -> None:
             raise OutputClosed
+
+        # all that is printed comes by here, as text without rich's own colours and cursor moves
+        def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
+            for segment in super().render(*arguments, **options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    yield Segment(printable(segment.text, lines=True), segment.style)
 
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
@@ -62,17 +75,46 @@ def console(*, stderr: bool = False) -> Console:
     return PipedConsole(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def printable(text: str) -> str:
-    """Replace characters that a terminal obeys instead of showing.
+def printable(text: str, *, lines: bool = False) -> str:
+    """Replace characters that a terminal obeys instead of showing, or cannot encode.
 
-    Whoever named a dataset may have put escape sequences into the name.
+    Whoever named a dataset may have put escape sequences into the name, or turned the direction of
+    what follows.
+
+    Parameters
+    ----------
+    text : str
+        What is to be printed.
+    lines : bool
+        Whether line ends and tabs stay.
     """
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    kept = "\n\t" if lines else ""
+    return "".join(
+        sign if _is_shown(sign) or sign in kept else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
+
+
+def _is_shown(sign: str) -> bool:
+    # Python counts spaces other than the usual one as not printable
+    return sign.isprintable() or unicodedata.category(sign) == "Zs"
 
 
 def say(text: str) -> None:
     """Print a line of the result, to standard output."""
     console().print(text)
+
+
+def note(text: str) -> None:
+    """Print a line about how far a command is, to standard error, without rich."""
+    sys.stderr.write(f"{printable(text, lines=True)}\n")
+    sys.stderr.flush()
+
+
+def show_exception(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print a traceback, to standard error; takes what `sys.excepthook` does."""
+    note("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
 
 
 def warn(messages: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence, Set
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import AccessDenied
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
@@ -20,6 +21,7 @@ from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 
+_UNWRITABLE = "Make room or get permission there, then run again: finished work is kept."
 _ADVICE = {
     "invalid_input": "Correct the input and run again.",
     "failed": "Run again: finished work is kept. If it fails the same way, report it.",
@@ -66,6 +68,8 @@ def _advise(
     message: RunFailureReport, plan: RunPlan | None, called: Set[str], results: Store
 ) -> str:
     """Say what to do; ``called`` are the states that have succeeded at least once."""
+    if message.error.Error == AccessDenied.__name__:
+        return _UNWRITABLE
     if message.error.Error not in OUT_OF_MEMORY or plan is None:
         return _ADVICE[message.kind]
     sorted_before = has_segments(results, plan)

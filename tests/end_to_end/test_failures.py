@@ -57,11 +57,12 @@ def test_a_killed_worker_fails_the_run_by_its_item_and_the_next_run_goes_on(
     assert (status.status, status.error) == ("failed", "Runtime.ExitError")
     assert broken.message.startswith("AnnotateSegments item 1 (scores of ions 0-")
     assert "of database 1)" in broken.message
+    assert "the worker of AnnotateSegments (annotate_segments-10240) died twice" in broken.message
     assert "signal: killed; the largest AnnotateSegments function has 10,240 MB" in broken.message
     assert broken.advice.startswith("Run again: finished work is kept.")
     assert json.loads((broken.out / "status.json").read_text("utf-8")) == status.to_json()
     assert not (broken.out / "annotations.csv").exists()
-    assert broken.n_calls["AnnotateSegments"] == 2 + 4  # once on every rung
+    assert broken.n_calls["AnnotateSegments"] == 2 + 8  # twice on every rung
 
     monkeypatch.undo()
     completed = laptop.annotate(tissue, databases, n_workers=2).succeeded()
@@ -92,7 +93,7 @@ def test_a_worker_killed_once_changes_nothing(
     kill_worker("annotate_segments", 0, times=1)
     disturbed = laptop.annotate(tissue, databases).succeeded()
     assert disturbed.n_calls["AnnotateSegments"] == 2
-    assert disturbed.record["states"]["AnnotateSegments"]["climbs"] == 1
+    assert disturbed.record["states"]["AnnotateSegments"]["climbs"] == 0
     monkeypatch.undo()
     undisturbed = Laptop(tmp_path / "undisturbed").annotate(tissue, databases).succeeded()
     assert disturbed.table == undisturbed.table

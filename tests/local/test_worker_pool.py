@@ -130,7 +130,7 @@ def test_a_call_that_takes_too_long_is_killed_with_all_it_started(toy: Toy, tmp_
         assert invoke(pool)[0] is None
 
 
-def test_a_killed_worker_fails_only_its_own_call(
+def test_the_call_of_a_killed_worker_is_run_once_more(
     toy: Toy, tmp_path: Path, callers: ThreadPoolExecutor
 ) -> None:
     started, go = tmp_path / "started", tmp_path / "go"
@@ -140,13 +140,57 @@ def test_a_killed_worker_fails_only_its_own_call(
         wait_until(lambda: len(read_pids(started)) == 2)
         victim, survivor = read_pids(started)
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: any(call.done() for call in calls))
+        wait_until(lambda: len(read_pids(started)) == 3)
         go.touch()
-        answers = sorted(
-            (call.result(PATIENCE_S) for call in calls), key=lambda answer: answer[0] or ""
-        )
-    assert [error for error, _ in answers] == [None, "Runtime.ExitError"]
-    assert answers[0][1]["pid"] == survivor
+        answers = [call.result(PATIENCE_S) for call in calls]
+    assert [error for error, _ in answers] == [None, None]
+    assert survivor in [answer["pid"] for _, answer in answers]
+    assert victim not in [answer["pid"] for _, answer in answers]
+    assert sorted(str(call.error) for call in pool.calls) == ["None", "None", "Runtime.ExitError"]
+
+
+def test_a_worker_that_dies_twice_is_named(toy):
+    with toy.pool() as pool:
+        _, answer = invoke(pool, end="kill")
+    assert len(pool.calls) == 2
+    said = answer["errorMessage"]
+    assert said.startswith("the worker of Echo (echo) died twice, first with error: signal: killed")
+    assert "of the 100 MB it may have; the system may have run out of memory: fewer --w" in said
+
+
+def test_a_crash_is_no_lack_of_memory(toy):
+    with toy.pool() as pool:
+        _, answer = invoke(pool, end="segfault")
+    assert "died twice, first with error: signal: segmentation fault" in answer["errorMessage"]
+    assert "out of memory" not in answer["errorMessage"]
+
+
+def test_what_exceeds_its_memory_or_its_time_is_not_run_again(toy):
+    with toy.pool(n_workers=1, Echo={"timeout_s": 1}) as pool:
+        assert invoke(pool, sleep_s=600)[0] == "Sandbox.Timedout"
+        assert len(pool.calls) == 1
+    with toy.pool(n_workers=1) as pool:
+        assert invoke(pool, keep_mb=150, sleep_s=60)[0] == "Runtime.ExitError"
+        assert len(pool.calls) == 1
+
+
+def test_a_worker_is_not_ended_by_what_ends_its_runner(toy):
+    with toy.pool(n_workers=1) as pool:
+        pid = invoke(pool)[1]["pid"]
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(pid, number)
+        assert invoke(pool)[1]["pid"] == pid
+
+
+def test_a_worker_that_cannot_be_started_is_an_error_with_the_path(toy):
+    with toy.pool() as pool:
+        toy.log.unlink(missing_ok=True)
+        toy.log.mkdir()
+        error, answer = invoke(pool)
+        toy.log.rmdir()
+        assert invoke(pool)[0] is None
+    assert error == answer["errorType"] == "CannotStart"
+    assert str(toy.log) in answer["errorMessage"]
 
 
 def test_a_worker_killed_while_idle_fails_no_call(toy: Toy) -> None:

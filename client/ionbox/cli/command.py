@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 OK, INVALID, USAGE, FAILED, CANCELLED = 0, 1, 2, 3, 130
-"""Exit codes; `EXIT_CODES` explains them to users."""
+"""Exit codes; `EXIT_CODES` explains them to users. CANCELLED is Ctrl-C's: see `Cancelled`."""
 
 EXIT_CODES = """\
 exit codes:
   0 done   1 the input must be corrected   2 wrong usage   3 failed
-  130 cancelled
+  130 cancelled with Ctrl-C   143 by SIGTERM (Slurm, systemd, timeout)   129 by
+  SIGHUP (a closed terminal)
 """
 
 Add = Callable[[argparse.ArgumentParser], None]

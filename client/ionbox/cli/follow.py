@@ -5,11 +5,11 @@ For ``ionbox status --follow`` and ``ionbox submit --wait``.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
 
+from ionbox import terminal
 from ionbox.operate.runs import Runs, RunState
 
 POLL_S = 5.0
@@ -40,7 +40,7 @@ def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.
             line = f"{state.state:<26}{state.n_done:,}{of_all} done"
             if told.get(state.state) != line:
                 told[state.state] = line
-                sys.stderr.write(f"{datetime.now():%H:%M:%S}  {line}\n")
+                terminal.note(f"{datetime.now():%H:%M:%S}  {line}")
         if run.status != "running":  # asked after its progress, so the last lines are printed, too
             return run
         pause(POLL_S)

@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ionbox import terminal
 from ionbox.local.errors import InvalidEvent, LocalError
 from ionbox.local.functions import IONBOX, Function, Project, find_function, read_functions
 from ionbox.local.runtime import Answer, Call, StoreUrls, answer_call, handler_environment
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None, project: Project = IONBOX) -> i
         answer = answer_call(Call.of(function, str(uuid.uuid4()), event))
     if answer.error is not None:
         return _fail(_describe(answer, debug=options.debug))
-    sys.stdout.write(json.dumps(json.loads(answer.payload), indent=2, ensure_ascii=False) + "\n")
+    told = json.dumps(json.loads(answer.payload), indent=2, ensure_ascii=False)
+    sys.stdout.write(terminal.printable(told, lines=True) + "\n")
     return 0
 
 
@@ -100,7 +102,7 @@ def _describe(answer: Answer, *, debug: bool) -> str:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(message + "\n")
+    terminal.note(message)
     return 1
 
 

@@ -8,9 +8,11 @@ own, for it has diff's exit codes.)
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from ionbox_science import __version__
 from ionbox_science.errors import IonboxError
@@ -24,6 +26,7 @@ from ionbox.cli.operator_arguments import operator_commands
 from ionbox.cli.results_arguments import result_commands
 from ionbox.cli.view_arguments import viewer_commands
 from ionbox.errors import OperateError, UserMustAct
+from ionbox.local import cancelling
 from ionbox.local.errors import LocalError
 from ionbox.platforms import require_posix
 
@@ -61,9 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit
         Always, with the exit code.
     """
+    sys.excepthook = terminal.show_exception  # a message of an error may hold anybody's text, too
     try:
         try:
-            code = _run(sys.argv[1:] if arguments is None else arguments)
+            with cancelling.raised():
+                code = _run(sys.argv[1:] if arguments is None else arguments)
+        except cancelling.Cancelled as cancelled:
+            code = _say_cancelled(cancelled.exit_code)
         finally:
             terminal.flush()
     except terminal.OutputClosed:
@@ -79,6 +86,7 @@ def _run(arguments: Sequence[str]) -> int:
         return USAGE
     # parse_args would complain of an unknown flag with the usage of ionbox, not of the command
     options, unknown = parser.parse_known_args(_join_signed(arguments))
+    options.debug = "debug" in options
     if unknown:
         options.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
@@ -89,9 +97,14 @@ def _run(arguments: Sequence[str]) -> int:
             raise
         terminal.complain(str(error))
         return INVALID if isinstance(error, IonboxError | UserMustAct) else FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        return _say_cancelled(getattr(interrupt, "exit_code", CANCELLED))
+    return code
+
+
+def _say_cancelled(code: int) -> int:
+    with contextlib.suppress(OSError):  # after SIGHUP the terminal has gone
         terminal.complain("the same command resumes from here", title="cancelled")
-        return CANCELLED
     return code
 
 
@@ -106,21 +119,28 @@ def _join_signed(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that does not print back what a terminal obeys: names of files may be arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(terminal.printable(message, lines=True))
+
+
 def build_parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     # SUPPRESS, since --debug may also stand before the command: a default of the command's own
-    # parser would take back what was given there
+    # parser would take back what was given there; nor may the parser of all commands set one, for
+    # they share this argument
     common.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ionbox",
         description="Annotate imaging mass spectrometry data with metabolites.",
         epilog=_START + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
-    parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"ionbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (

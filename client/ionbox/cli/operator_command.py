@@ -6,6 +6,7 @@ import argparse
 import functools
 import sys
 
+from ionbox import terminal
 from ionbox.account import plain_errors
 from ionbox.cli.command import Body
 from ionbox.errors import UserMustAct
@@ -43,7 +44,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserMustAct("nobody is here to confirm; add --yes")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{terminal.printable(question, lines=True)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UserMustAct("nothing was done")

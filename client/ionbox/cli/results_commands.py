@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ def compare_results(options: argparse.Namespace) -> int:
         raise
     except Exception as error:  # noqa: BLE001 (the exit code of a traceback means "different")
         if options.debug or not isinstance(error, IonboxError | OperateError | OSError):
-            traceback.print_exc()
+            terminal.show_exception(type(error), error, error.__traceback__)
         else:
             terminal.complain(str(error))
         return TROUBLE

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
@@ -180,8 +179,8 @@ def transfers() -> Iterator[Callable[[str, str, int], Callable[[int], None]]]:
 
         def starting(name: str, what: str, n_bytes: int) -> Callable[[int], None]:
             if not console.is_terminal:
-                sys.stderr.write(f"{name} ({megabytes(n_bytes)}): {what}\n")
-            task = bars.add_task(f"{name} {what}", total=n_bytes)
+                terminal.note(f"{name} ({megabytes(n_bytes)}): {what}")
+            task = bars.add_task(terminal.printable(f"{name} {what}"), total=n_bytes)
             return lambda n_more: bars.update(task, advance=n_more)
 
         yield starting

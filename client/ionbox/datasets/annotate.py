@@ -7,6 +7,7 @@ machine with `ionbox.local` on three folders that stand for the buckets, and rea
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Sequence
@@ -26,8 +27,11 @@ from ionbox.datasets.outcome import (
     write_status,
 )
 from ionbox.errors import DamagedResults
+from ionbox.local.cancelling import check, deferred
+from ionbox.local.errors import CannotWrite, writing
 from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
+from ionbox.run_lock import remove_dead
 
 
 def annotate(
@@ -68,26 +72,42 @@ def annotate(
         results of another dataset. Whatever is wrong inside the files is part of the outcome.
     DamagedResults
         If the results were damaged twice between being published and being copied to ``out``.
+    CannotWrite
+        If the work folder or ``out`` cannot be written to, or their disk is full.
     KeyboardInterrupt
-        On Ctrl-C, after all workers are stopped; the same call resumes.
+        On Ctrl-C, SIGTERM and SIGHUP, after all workers are stopped; the same call resumes.
     """
-    check_folder(out)
-    dataset = find_dataset(imzml)
-    require_same_dataset(out, dataset)
-    for is_last in (False, True):
-        execution_id = _name_execution()
-        try:
-            outcome = _run(execution_id, dataset, databases, config, work, n_workers)
-        except KeyboardInterrupt:
-            write_status(RunStatus("cancelled", execution_id), out)
-            raise
-        try:
-            return deliver(outcome, work / "results", out)
-        except DamagedResults:
-            # damaged since they were published: the next attempt finds that, and publishes anew
-            if is_last:
+    with deferred() as signals:
+        check_folder(out)
+        dataset = find_dataset(imzml)
+        require_same_dataset(out, dataset)
+        outcome, is_last = None, False
+        while outcome is None:
+            execution_id = _name_execution()
+            try:
+                ended = _run(execution_id, dataset, databases, config, work, n_workers)
+                with writing(out, "--out"):
+                    outcome = deliver(ended, work / "results", out)
+            except DamagedResults:
+                # damaged since they were published: the next attempt finds that, and publishes anew
+                if is_last:
+                    raise
+                is_last = True
+            except KeyboardInterrupt:
+                _try_to_write(RunStatus("cancelled", execution_id), out)
                 raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            except CannotWrite as error:
+                failed = RunStatus("failed", execution_id, error="CannotWrite", message=str(error))
+                _try_to_write(failed, out)
+                raise
+        signals.forget()  # whatever comes now is too late: the status says how the run ended
+    return outcome
+
+
+def _try_to_write(status: RunStatus, out: Path) -> None:
+    """Write a status, unless that folder cannot be written to either."""
+    with contextlib.suppress(OSError):
+        write_status(status, out)
 
 
 def annotate_in(
@@ -103,7 +123,24 @@ def annotate_in(
     Arguments and what is raised are those of `annotate`; the outcome's status says where in the
     work folder the results are.
     """
-    return _run(_name_execution(), dataset, databases, config, work, n_workers)
+    with deferred():
+        return _run(_name_execution(), dataset, databases, config, work, n_workers)
+
+
+def _require_text(work: Path) -> None:
+    """Refuse a work folder whose path cannot be part of an address.
+
+    Raises
+    ------
+    InvalidConfig
+        If its path is not UTF-8.
+    """
+    try:
+        str(work.resolve()).encode()
+    except UnicodeEncodeError:
+        raise InvalidConfig(
+            f"--work: {str(work)!r} is not UTF-8; give another folder with --work DIR"
+        ) from None
 
 
 def _name_execution() -> str:
@@ -124,24 +161,30 @@ def _run(
     from ionbox.local.progress import RunProgress
     from ionbox.local.runtime import StoreUrls
 
+    _require_text(work)
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
         raise InvalidConfig("databases: none given; name at least one with --database FILE")
     buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
-    for folder in (*buckets.values(), work / "logs"):
-        folder.mkdir(parents=True, exist_ok=True)
     log = work / "logs" / f"{execution_id}.log"
     inbox = buckets["inbox"] / execution_id
-    with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
-        result = run_execution(
-            execution_id,
-            request.to_json(),
-            stores=StoreUrls(*(folder.as_uri() for folder in buckets.values())),
-            log=log,
-            n_workers=n_workers,
-            listener=listener,
-        )
-    outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
-    if outcome.status.results:
-        write_sources(buckets["results"] / outcome.status.results, buckets["results"], dataset.ibd)
+    with writing(work, "--work"):
+        for folder in (*buckets.values(), log.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        remove_dead(buckets["inbox"])
+        check()
+        with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+            result = run_execution(
+                execution_id,
+                request.to_json(),
+                stores=StoreUrls(*(folder.as_uri() for folder in buckets.values())),
+                log=log,
+                n_workers=n_workers,
+                listener=listener,
+            )
+        outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
+        if outcome.status.results:
+            folder = buckets["results"] / outcome.status.results
+            write_sources(folder, buckets["results"], dataset.ibd)
     return outcome

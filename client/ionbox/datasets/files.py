@@ -16,6 +16,8 @@ from pathlib import Path
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
 
+from ionbox.run_lock import hold
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -34,17 +36,19 @@ def find_dataset(imzml: Path) -> LocalDataset:
     Raises
     ------
     InvalidDataset
-        If there is no such file, it is a folder or the ibd, its name has control characters, or one
-        of the files cannot be read for its permissions. A missing ibd is found later.
+        If there is no such file, it is a folder or the ibd, its name has control characters or is
+        not UTF-8, or one of the files is a pipe or a device, or cannot be read for its permissions.
+        A missing ibd is found later.
     """
     if imzml.suffix.lower() == ".ibd":
         raise InvalidDataset(f"{imzml}: give the imzML; its ibd is found beside it")
     if imzml.is_dir():
         raise InvalidDataset(f"{imzml} is a folder; give the path of an imzML in it")
-    if not imzml.is_file():
+    if not imzml.exists():
         raise InvalidDataset(f"{imzml}: no such file; give the path of an imzML")
-    if _CONTROL.search(imzml.name):
-        raise InvalidDataset(f"{imzml.name!r}: the name has control characters; rename the files")
+    fault = _fault_of_name(imzml)
+    if fault:
+        raise InvalidDataset(f"{imzml.name!r}: the name {fault}; rename the files")
     siblings = {path.suffix.lower(): path for path in _siblings(imzml)}
     dataset = LocalDataset(
         imzml,
@@ -52,9 +56,29 @@ def find_dataset(imzml: Path) -> LocalDataset:
         siblings.get(".json", imzml.with_suffix(".json")),
     )
     for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
+        if path.exists() and not path.is_file():
+            raise InvalidDataset(f"{path} is {_kind(path)}; give a file that can be read twice")
         if path.exists() and not os.access(path, os.R_OK):
             raise InvalidDataset(f"{path}: no permission to read it")
     return dataset
+
+
+def _fault_of_name(path: Path) -> str:
+    """Say why a file's name cannot be part of a key; empty if it can."""
+    if _CONTROL.search(path.name):
+        return "has control characters"
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:  # Python keeps bytes that are no text as lone surrogates
+        return "is not UTF-8"
+    return ""
+
+
+def _kind(path: Path) -> str:
+    """Say what something is that is no regular file."""
+    if path.is_dir():
+        return "a folder"
+    return "a pipe" if path.is_fifo() else "a device or socket"
 
 
 def _siblings(imzml: Path) -> list[Path]:
@@ -103,13 +127,13 @@ def dropped_files(
     Raises
     ------
     InvalidDatabase
-        If a database is a folder, does not exist, or cannot be read for its permissions.
+        If a database is no file, does not exist, cannot be read for its permissions, or has a name
+        with control characters or that is not UTF-8.
     InvalidConfig
         If two databases have the same name.
     """
     _check_databases(databases)
-    inbox.mkdir(parents=True)
-    try:
+    with hold(inbox), _made(inbox):
         for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
             if path.exists():
                 (inbox / path.name).symlink_to(path.resolve())
@@ -131,16 +155,29 @@ def dropped_files(
             config=tuple(config),
             defaults=(),
         )
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder for as long as a block lasts."""
+    folder.mkdir(parents=True)
+    try:
+        yield
     finally:
-        shutil.rmtree(inbox)
+        shutil.rmtree(folder)
 
 
 def _check_databases(databases: Sequence[Path]) -> None:
     for path in databases:
         if path.is_dir():
             raise InvalidDatabase(f"{path} is a folder; give the path of a CSV or TSV table")
-        if not path.is_file():
+        if not path.exists():
             raise InvalidDatabase(f"{path}: no such file; give the path of a CSV or TSV table")
+        if not path.is_file():
+            raise InvalidDatabase(f"{path} is {_kind(path)}; write the table to a file first")
+        fault = _fault_of_name(path)
+        if fault:
+            raise InvalidDatabase(f"{path.name!r}: the name {fault}; rename the file")
         if not os.access(path, os.R_OK):
             raise InvalidDatabase(f"{path}: no permission to read it")
     names = [path.stem for path in databases]

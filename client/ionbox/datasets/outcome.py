@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
+from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.object_bytes import encode_json
+from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset
 from ionbox.errors import DamagedResults
+from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
 
 
@@ -72,7 +75,7 @@ def read_outcome(
             "failed",
             execution_id,
             error=error or "States.Runtime",
-            message=cause or "the run ended without a status",
+            message=describe_cause(cause or "") or "the run ended without a status",
             advice="Run again: finished work is kept.",
         )
         return Outcome(status, None, log)
@@ -150,11 +153,15 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     if outcome.record is not None:
         if older not in ("", outcome.record.run_id):
             status = replace(status, replaced_results=older)
-        (out / RECORD).unlink(missing_ok=True)  # from here to the end the folder is not whole
+        # From here to the end the folder is not whole. Its status says so and that it is ours,
+        # should this be killed or the disk become full.
+        write_status(_half_copied(status.execution_id), out)
+        (out / RECORD).unlink(missing_ok=True)
         source = results / (status.results or "")
         for entry in source.iterdir():
             if entry.name != RECORD:
-                _replace(entry, out / entry.name)
+                check()
+                _replace(entry, path_below(out, entry.name))
         require_whole(out, outcome.record)
         _replace(source / RECORD, out / RECORD)
     elif older:
@@ -181,20 +188,50 @@ def require_whole(folder: Path, record: RunRecord) -> None:
             raise DamagedResults(f"{folder}: {name} is damaged (its checksum is another)")
 
 
+def _half_copied(execution_id: str) -> RunStatus:
+    return RunStatus(
+        "failed",
+        execution_id,
+        error="NotCopied",
+        message="the results were not copied to the end; not all files here are of one run",
+        advice="Run again: finished work is kept.",
+    )
+
+
 def write_status(status: RunStatus, out: Path) -> None:
     """Write ``status.json`` into the user's folder, which is made if it is not there."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / STATUS).write_bytes(encode_json(status.to_json()))
+    incoming = out / f".{STATUS}.incoming"
+    try:
+        incoming.write_bytes(encode_json(status.to_json()))
+        incoming.replace(out / STATUS)
+    finally:
+        incoming.unlink(missing_ok=True)
 
 
 def _replace(source: Path, target: Path) -> None:
     """Copy a file or folder under another name first, so that what has the right name is whole."""
     incoming = target.with_name(f".{target.name}.incoming")
-    for stale in (incoming, target):
-        if stale.is_dir():
-            shutil.rmtree(stale)
-    if source.is_dir():
-        shutil.copytree(source, incoming)
+    _remove(incoming)
+    try:
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            if path.is_file():
+                _copy(path, incoming / path.relative_to(source))
+        if target.is_dir():
+            _remove(target)
+        incoming.replace(target)
+    finally:
+        _remove(incoming)
+
+
+def _copy(source: Path, target: Path) -> None:
+    check()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     else:
-        shutil.copy2(source, incoming)
-    incoming.replace(target)
+        path.unlink(missing_ok=True)

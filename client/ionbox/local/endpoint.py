@@ -3,13 +3,21 @@
 It answers the requests that the interpreter sends on behalf of a state machine: calling a
 function, reading the object that holds a Map's items, and starting a task; and the reports of the
 tasks. The interpreter waits for an answer without limit and never asks twice (a test holds it to
-that), so a slow function is called once. Only this machine can connect, and nothing is signed.
+that), so a slow function is called once.
+
+Only this machine can connect, but others may be logged in on it, and browsers connect for any page
+they show. So every address begins with a secret that only this process and its tasks are told, and
+a request that does not know it, or that names another host, is refused unread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import hmac
 import json
+import secrets
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +28,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from ionbox_cloud.errors import UnsafeKey
+from ionbox_cloud.key_paths import path_below
 
 from ionbox.local.call_events import ItemsRead, Listener, ignore
 from ionbox.local.errors import UnknownFunction
@@ -33,6 +44,10 @@ Service = Callable[[str, Request], Response]
 
 # Step Functions refuses more between two states; a run that passes here must pass there.
 MAX_MESSAGE_BYTES = 256 * 1024
+
+_HOST = "127.0.0.1"
+_SECRET_BYTES = 32
+_MOST_BYTES = 16 * MAX_MESSAGE_BYTES  # of a request; messages above their own limit get an answer
 
 _INVOKE = ("/2015-03-31/functions/", "/invocations")
 
@@ -77,8 +92,8 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """Address of the endpoint, for clients and tasks."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        """Address of the endpoint, for clients and tasks; whoever has it may call functions."""
+        return f"http://{self._server.host}/{self._server.secret}"
 
     def __enter__(self) -> Endpoint:
         return self
@@ -87,9 +102,10 @@ class Endpoint:
         self.close()
 
     def close(self) -> None:
-        """Stop listening and wait for the requests in progress."""
+        """Stop listening and wait for the requests in progress; strangers are cut off."""
         self._server.shutdown()
         self._thread.join()
+        self._server.cut_off_strangers()
         self._server.server_close()
 
 
@@ -104,11 +120,39 @@ class _Server(ThreadingHTTPServer):
         services: Mapping[str, Service],
         listener: Listener,
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _RequestHandler)
+        super().__init__((_HOST, 0), _RequestHandler)
         self.invoke = invoke
         self.buckets = buckets
         self.services = services
         self.listener = listener
+        self.host = f"{_HOST}:{self.server_port}"
+        self.secret = secrets.token_urlsafe(_SECRET_BYTES)
+        self._lock = threading.Lock()
+        self._strangers: set[socket.socket] = set()  # guarded by _lock
+
+    def knows(self, secret: str) -> bool:
+        """Say whether a request has the secret, in a time that does not tell how nearly."""
+        return hmac.compare_digest(secret.encode(), self.secret.encode())
+
+    def doubt(self, connection: socket.socket) -> None:
+        """Keep a connection that has not shown the secret yet."""
+        with self._lock:
+            self._strangers.add(connection)
+
+    def trust(self, connection: socket.socket) -> None:
+        """Forget a connection that has shown the secret, or has ended."""
+        with self._lock:
+            self._strangers.discard(connection)
+
+    def cut_off_strangers(self) -> None:
+        """End the connections without the secret, which could otherwise be held open for ever."""
+        with self._lock:
+            for connection in self._strangers:
+                with contextlib.suppress(OSError):  # gone by itself
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a connection that broke: who asked sees it, and nobody else needs to."""
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
@@ -116,9 +160,20 @@ class _RequestHandler(BaseHTTPRequestHandler):
     server: _Server
     timeout = 10  # for reading a request, not for answering it
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.doubt(self.connection)
+
+    def finish(self) -> None:
+        self.server.trust(self.connection)
+        super().finish()
+
     def do_POST(self) -> None:
-        payload = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        path = urlsplit(self.path).path
+        path = self._admit()
+        n_bytes = self._length()
+        if path is None or n_bytes is None:
+            return
+        payload = self.rfile.read(n_bytes).decode()
         # ECS and Step Functions name themselves and the action in a header, Lambda in the path
         service, _, action = self.headers.get("X-Amz-Target", "").partition(".")
         if service in self.server.services:
@@ -135,6 +190,31 @@ class _RequestHandler(BaseHTTPRequestHandler):
         failed = {"X-Amz-Function-Error": "Unhandled"} if answer.error else {}
         headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
         self._send(HTTPStatus.OK, answer.payload.encode(), headers | failed)
+
+    def _admit(self) -> str | None:
+        """Return the path below the secret; None if the request was refused."""
+        try:
+            path = urlsplit(self.path).path
+        except ValueError:
+            path = ""
+        secret, slash, rest = path.removeprefix("/").partition("/")
+        # by the name: a page of somebody else may have let its own name point here
+        same_host = self.headers.get_all("Host", []) == [self.server.host]
+        if self.server.knows(secret) and same_host:
+            self.server.trust(self.connection)
+            return slash + rest
+        self._refuse(HTTPStatus.FORBIDDEN, "AccessDeniedException", "This endpoint is not yours.")
+        return None
+
+    def _length(self) -> int | None:
+        """Return the number of bytes of a request's body; None if it was refused."""
+        given = self.headers.get("Content-Length", "0")
+        if given.isascii() and given.isdecimal() and int(given[:20]) <= _MOST_BYTES:
+            return int(given)
+        self._refuse(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RequestTooLargeException", "Too large a request."
+        )
+        return None
 
     def _ask(self, service: Service, action: str, payload: str) -> None:
         headers = {"Content-Type": "application/x-amz-json-1.1"}
@@ -154,7 +234,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
         return answer
 
     def do_GET(self) -> None:
-        bucket, _, key = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
+        admitted = self._admit()
+        if admitted is None:
+            return
+        bucket, _, key = unquote(admitted).removeprefix("/").partition("/")
         path = self._object_path(bucket, key)
         if path is None or not path.is_file():
             self._send(HTTPStatus.NOT_FOUND, _no_such_key(key), {"Content-Type": "application/xml"})
@@ -172,8 +255,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
         folder = self.server.buckets.get(bucket)
         if folder is None:
             return None
-        path = (folder / key).resolve()  # a key with ".." must not lead out of the folder
-        return path if path.is_relative_to(folder.resolve()) else None
+        try:
+            return path_below(folder, key)
+        except UnsafeKey:
+            return None
 
     def _announce_items(self, key: str, body: bytes) -> None:
         """Tell the listener how many items a Map has: nothing else here learns it."""

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ionbox.local.call_events import CallEnd, Listener, ignore
+from ionbox.local.cancelling import check
 from ionbox.local.definition import (
     WORK_BUCKET,
     adapt_to_machine,
@@ -113,8 +114,9 @@ def run_execution(
     InterpreterDied
         When the interpreter's threads ended without a result.
     KeyboardInterrupt
-        When interrupted. The execution has been stopped and its workers are dead by then, and
-        everything that was finished is still in the stores.
+        When interrupted, also by SIGTERM in a block of `ionbox.local.cancelling.deferred`. The
+        execution has been stopped and its workers are dead by then, and everything that was
+        finished is still in the stores.
     """
     functions = read_functions(project, max_lambda_mb=max_lambda_mb)
     task_table = read_tasks(project)
@@ -201,6 +203,7 @@ def _wait(client: Any, execution: str) -> dict[str, Any]:
         if not execution_runs(execution):
             end: dict[str, Any] = client.describe_execution(executionArn=execution)
             return end
+        check()
         if not alive:
             raise InterpreterDied(
                 "The state machine's interpreter stopped without a result. This is a bug; the "

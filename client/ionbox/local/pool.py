@@ -138,7 +138,9 @@ class Worker:
         if self._timed_out:
             text = f"Task timed out after {call.timeout_s:.2f} seconds"
             return _platform_error("Sandbox.Timedout", text, call)
-        return _platform_error("Runtime.ExitError", f"Runtime exited {_exit_reason(status)}", call)
+        reason = _exit_reason(status)
+        answer = _platform_error("Runtime.ExitError", f"Runtime exited {reason}", call)
+        return replace(answer, death=reason)
 
     def kill(self) -> None:
         """Kill the process and what it started; harmless when they are dead already."""
@@ -160,6 +162,9 @@ def _platform_error(error: str, text: str, call: Call) -> Answer:
     return error_answer(error, f"RequestId: {call.request_id} Error: {text}", call.request_id)
 
 
+_KILLED = (signal.strsignal(signal.SIGKILL) or "").lower()
+
+
 def _exit_reason(status: int) -> str:
     if status == 0:
         return "without providing a reason"
@@ -171,6 +176,9 @@ def _exit_reason(status: int) -> str:
 
 class WorkerPool:
     """Runs calls first come, first served, as many at once as cores and memory allow.
+
+    A call whose worker dies, other than by what is enforced here, is run once more: on AWS nobody
+    kills a single process, on one's own machine the system does when memory runs short.
 
     A call whose function wants more memory than the whole budget runs alone, and one that takes
     more than its function's is killed, as on Lambda. Workers are started when first needed, and
@@ -257,10 +265,40 @@ class WorkerPool:
         function = find_function(self._functions, reference)
         call = Call.of(function, str(uuid.uuid4()), payload)
         queued = time.monotonic()
-        with self.admitted(function.memory_mb), self._worker() as worker:
-            if worker is None:
-                return _platform_error("Runtime.ExitError", "The run was stopped", call)
-            return self._run(worker, function, call, time.monotonic() - queued)
+        with self.admitted(function.memory_mb):
+            queued_s = time.monotonic() - queued
+            answer = self._attempt(function, call, queued_s)
+            if not answer.death or self._is_closed():
+                return answer
+            again = self._attempt(function, call, 0.0)
+            return self._explain(answer, again, function, call) if again.death else again
+
+    def _attempt(self, function: Function, call: Call, queued_s: float) -> Answer:
+        try:
+            with self._worker() as worker:
+                if worker is None:
+                    return _platform_error("Runtime.ExitError", "The run was stopped", call)
+                return self._run(worker, function, call, queued_s)
+        except OSError as error:  # the log's disk is full, say, or there are too many processes
+            text = f"no worker could be started for {function.state}: {error}"
+            return error_answer("CannotStart", text, call.request_id)
+
+    def _explain(self, first: Answer, second: Answer, function: Function, call: Call) -> Answer:
+        """Say which worker died twice, and of what."""
+        taken_mb = max(first.peak_memory_mb, second.peak_memory_mb)
+        text = (
+            f"the worker of {function.state} ({function.name}) died twice, first {first.death}, "
+            f"holding {taken_mb:,.0f} of the {function.memory_mb:,} MB it may have"
+        )
+        if _KILLED in second.death:
+            text += "; the system may have run out of memory: fewer --workers need less"
+        said = json.loads(second.payload)["errorMessage"]
+        answer = error_answer("Runtime.ExitError", f"{text}: {said}", call.request_id)
+        return replace(answer, peak_memory_mb=taken_mb, death=second.death)
+
+    def _is_closed(self) -> bool:
+        with self._changed:
+            return self._closed
 
     def _run(self, worker: Worker, function: Function, call: Call, queued_s: float) -> Answer:
         self._listener(CallStarted(function.state))

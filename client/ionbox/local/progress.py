@@ -6,12 +6,14 @@ when it has finished. Counts come from `ionbox.local.call_events`, not from what
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from ionbox import terminal
 from ionbox.local.call_events import CallFinished, CallStarted, Event, ItemsRead
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class RunProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._display.close(list(self._tallies.values()))
 
     def __call__(self, event: Event) -> None:
@@ -111,7 +113,8 @@ class RunProgress:
         with self._lock:
             tally = self._tallies.setdefault(state, Tally(state))
             _count(tally, event)
-            self._display.update(tally)
+            with contextlib.suppress(OSError):  # the terminal was closed, or the log's disk is full
+                self._display.update(tally)
 
 
 def _count(tally: Tally, event: Event) -> None:
@@ -144,7 +147,7 @@ class PlainDisplay:
 
     def _print(self, tally: Tally) -> None:
         self._printed.add(tally.state)
-        end = "" if tally.finished else f"   {tally.error or 'not finished'}"
+        end = "" if tally.finished else f"   {terminal.printable(tally.error or 'not finished')}"
         line = f"{tally.state:<{_NAME_WIDTH}}{tally.items():>16}{tally.elapsed_s:>9.1f} s{end}"
         self._stream.write(line + "\n")
         self._stream.flush()
@@ -161,7 +164,7 @@ class TerminalDisplay:
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[items]:>16}"),
+            TextColumn("{task.fields[items]:>16}", markup=False),
             TimeElapsedColumn(),
             console=Console(file=stream),
         )
@@ -180,7 +183,7 @@ class TerminalDisplay:
             self._lines[tally.state],
             total=total,
             completed=tally.n_done,
-            items=tally.error or tally.items(),
+            items=terminal.printable(tally.error or tally.items()),
         )
 
     def close(self, tallies: list[Tally]) -> None:

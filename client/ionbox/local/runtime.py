@@ -148,11 +148,14 @@ class Answer:
         JSON text: what the handler returned, or ``errorType``, ``errorMessage`` and so on.
     peak_memory_mb : float
         Highest resident memory of the process during the call, MB; 0 if not known.
+    death : str
+        How the process ended that had the call, if nobody here ended it; else empty.
     """
 
     error: str | None
     payload: str
     peak_memory_mb: float = 0.0
+    death: str = ""
 
 
 class LambdaContext:

@@ -38,6 +38,9 @@ STEP_FUNCTIONS = "AWSStepFunctions"
 _TOKEN = "IONBOX_TASK_TOKEN"
 _MEMORY = "IONBOX_MEMORY_MB"
 _HEARTBEAT = "IONBOX_HEARTBEAT_S"
+# What the state machine tells a task. No other variable is taken from a request: PYTHONPATH, say,
+# would let whoever sends it choose the code that runs.
+_TOLD = frozenset({_TOKEN, "IONBOX_MESSAGE", _MEMORY})
 _HEARTBEATS_PER_TIMEOUT = 4  # a few may be late or lost before a task is taken for dead
 _NO_REPORT = "States.HeartbeatTimeout"  # how a task that died without a word ends on AWS
 
@@ -77,6 +80,7 @@ class _Run:
     clock: float = 0.0
     begun: threading.Event = field(default_factory=threading.Event)
     recorded: bool = False
+    refusal: str = "The run was stopped"  # why there is no process, if there is none
 
     def describe(self) -> Response:
         """Return it as ECS does."""
@@ -210,7 +214,7 @@ class LocalTasks:
         # The time until a heartbeat is due starts with this answer: not before there is room.
         run.begun.wait()
         if run.process is None:
-            raise ServiceFault("ServerException", "The run was stopped")
+            raise ServiceFault("ClientException", run.refusal)
         return run
 
     def _prepare(self, request: Request) -> _Run:
@@ -221,6 +225,12 @@ class LocalTasks:
         overrides = request["overrides"]
         (container,) = overrides["containerOverrides"]
         environment = {each["name"]: each["value"] for each in container["environment"]}
+        unknown = sorted(environment.keys() - _TOLD)
+        if unknown or _TOKEN not in environment:
+            told = f"not {', '.join(map(repr, unknown))}" if unknown else f"but {_TOKEN} always"
+            raise ServiceFault(
+                "ClientException", f"A task is told {', '.join(sorted(_TOLD))}, {told}."
+            )
         memory_mb = min(int(overrides["memory"]), self._pool.memory_mb)
         environment |= {
             _MEMORY: str(memory_mb),
@@ -243,6 +253,8 @@ class LocalTasks:
                 run.begun.set()
                 if process is not None:
                     self._attend(run, process)
+        except OSError as error:  # the log's disk is full, say, or there are too many processes
+            run.refusal = f"{run.task.name} could not be started: {error}"
         finally:
             run.begun.set()
 

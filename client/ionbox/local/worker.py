@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import sys
 import threading
 from dataclasses import asdict, replace
@@ -26,6 +27,10 @@ _MOST_KEPT_MB = 64
 
 def main() -> None:
     """Answer calls until the pool closes the pipe, or until too much memory stays taken."""
+    # Slurm and systemd tell all processes of a job to end. A worker leaves that to the runner: on
+    # its own it would look as if its call had failed.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     calls, answers = _take_over_pipes()
     queue: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
@@ -37,7 +42,8 @@ def main() -> None:
         meter = PeakMeter()
         answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
         stale = _keeps_too_much(fresh_mb)
-        sys.stdout.flush()  # so that the log has what a call printed before the next one begins
+        with contextlib.suppress(OSError):  # a full disk: the log has an end, the call goes on
+            sys.stdout.flush()  # so that the log has what a call printed before the next begins
         answers.write(json.dumps({"answer": asdict(answer), "stale": stale}).encode() + b"\n")
         answers.flush()
 

@@ -19,6 +19,7 @@ from ionbox_cloud import keys
 
 from ionbox.account import error_code
 from ionbox.json_objects import as_object, parse_object, read_object
+from ionbox.run_lock import is_dead
 
 # Step Functions' words, and ours
 _STATES = {
@@ -244,7 +245,7 @@ class FolderExecutions:
         plan = read_object(self.root / "work" / keys.run_plan(name))
         if status:
             state = WORDS.get(str(status.get("status")), "failed")
-        elif (self.root / "inbox" / name).is_dir():
+        elif (inbox := self.root / "inbox" / name).is_dir() and not is_dead(inbox):
             state = "running"  # the input's links are there for as long as the run takes
         else:
             state = "interrupted"

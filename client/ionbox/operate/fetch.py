@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.store import Store
 
@@ -64,6 +65,8 @@ def fetch_results(
     UserMustAct
         If the run has no results or they were deleted, or the folder holds anything else than
         results of this run.
+    UnsafeKey
+        If an object has a key that would lead out of the folder; then nothing is copied.
     OperateError
         If a file did not arrive in full; the same command goes on from there.
     """
@@ -76,10 +79,10 @@ def fetch_results(
     if f"{run.results}/{RECORD}" not in sizes:
         raise UserMustAct(f"the results of run {run.name} were deleted: {run.results} is gone")
     _check_folder(out, run.results, run.run_id)
+    paths = {key: path_below(out, key.removeprefix(f"{run.results}/")) for key in sizes}
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).write_text(json.dumps({"results": run.results}) + "\n", "utf-8")
     tell = starting(sum(sizes.values()))
-    paths = {key: out / key.removeprefix(f"{run.results}/") for key in sizes}
     missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
     tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
     # the record comes last: a folder that has one is taken for whole
@@ -103,6 +106,7 @@ def _copy(store: Store, key: str, path: Path, n_bytes: int, tell: Callable[[int]
     """Copy a file under another name first, so that a file in its place is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     incoming = path.with_name(f".{path.name}.incoming")
+    incoming.unlink(missing_ok=True)  # it might be a link
     store.download(key, incoming, tell)
     if not _same_size(incoming, n_bytes):
         raise OperateError(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord
@@ -172,6 +173,8 @@ class ResultsFolder:
         InvalidConfig
             If the folder is this one, holds anything but results of this run, or cannot be written
             to.
+        UnsafeKey
+            If a file has a name that would lead out of the folder; then nothing is copied.
         """
         if self.path is not None and folder.exists() and folder.samefile(self.path):
             raise InvalidConfig(f"path: {folder} is where these results are; give another folder")
@@ -185,14 +188,14 @@ class ResultsFolder:
         with asking_storage(self.place):
             listed = self._store.list("")
         names = sorted(listed, key=lambda name: (name == RECORD, name))
+        paths = {name: path_below(folder, name) for name in names}
         (folder / RECORD).unlink(missing_ok=True)
         with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
-            for _ in threads.map(lambda name: self._copy(name, folder), names[:-1]):
+            for _ in threads.map(lambda name: self._copy(name, paths[name]), names[:-1]):
                 pass
-        self._copy(names[-1], folder)
+        self._copy(names[-1], paths[names[-1]])
 
-    def _copy(self, name: str, folder: Path) -> None:
-        path = folder / name
+    def _copy(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with asking_storage(name):
             data = self._store.read(name)

@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
@@ -45,6 +46,8 @@ def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None
     NotInResults
         If it is not known where the files are, they are not there any more, or they were changed
         since they were annotated.
+    UnsafeKey
+        If the files' name would lead out of the folder.
     InvalidConfig
         If the name has a ``/`` in it, or the folder has a file of that name but another size.
     """
@@ -64,7 +67,7 @@ def copy_input(ibd: Data, record: RunRecord, folder: Path, base_name: str | None
     }
     for key, (algorithm, digest) in digests.items():
         name = PurePosixPath(key)
-        path = folder / f"{base_name or name.stem}{name.suffix}"
+        path = path_below(folder, f"{base_name or name.stem}{name.suffix}")
         _copy(ibd.store, key, path, algorithm, digest)
 
 
@@ -94,6 +97,7 @@ def _copy(store: Store, key: str, path: Path, algorithm: str, digest: str) -> No
             raise InvalidConfig(f"{path} is another file; give another folder or base_name")
         return
     incoming = path.with_name(f".{path.name}.incoming")
+    incoming.unlink(missing_ok=True)  # it might be a link
     found = hashlib.new(algorithm, usedforsecurity=False)
     with incoming.open("wb") as file:
         for offset in range(0, facts.n_bytes, _PIECE_BYTES):

@@ -11,7 +11,9 @@
         /api/why?formula=&adduct=&database=  why an ion is annotated or not
 
 Only requests that name this address are answered, so that a page of somebody else cannot read a
-run through a name that it lets point here (DNS rebinding); there is nothing that writes. In images
+run through a name that it lets point here (DNS rebinding); and only those that know the secret of
+the address that is printed, so that others who are logged in on this machine cannot. The browser
+keeps it as a cookie. There is nothing that writes. In images
 infinite intensities count as the highest finite one, as in the report; in spectra they are null.
 
 `Viewer` is the server, `_QUESTIONS` the table of what can be asked, each a function from a
@@ -20,14 +22,17 @@ infinite intensities count as the highest finite one, as in the report; in spect
 
 from __future__ import annotations
 
+import hmac
 import json
 import math
+import secrets
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -54,6 +59,10 @@ _ENTRY = "viewer"
 """The JavaScript module that starts the page."""
 
 _METHODS = "GET, HEAD"
+
+_SECRET_BYTES = 32
+_TOKEN = "token"
+"""What the secret is called in an address."""
 
 _HEAVY_AT_ONCE = 4
 """Requests that read data at the same time; others wait, so that memory stays bounded."""
@@ -108,6 +117,7 @@ class Viewer(ThreadingHTTPServer):
         self.page = b"".join(assemble_page(_ENTRY, "ionbox", served=True))
         self.policy = f"{page_policy(_ENTRY, served=True)}; frame-ancestors 'none'"
         self.hosts = own_names(self.server_port)
+        self.secret = secrets.token_urlsafe(_SECRET_BYTES)
         self.turns = threading.BoundedSemaphore(_HEAVY_AT_ONCE)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -125,8 +135,27 @@ class Viewer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Address of the page."""
+        """Address of the page; whoever has it may read the run."""
+        return f"{self.address}?{_TOKEN}={self.secret}"
+
+    @property
+    def address(self) -> str:
+        """The same without the secret."""
         return f"http://{HOST}:{self.server_port}/"
+
+    @property
+    def cookie(self) -> str:
+        """What a browser sends once it was at `url`; cookies know no ports, so the name has it."""
+        return f"{self.cookie_name}={self.secret}"
+
+    @property
+    def cookie_name(self) -> str:
+        """Name of the cookie."""
+        return f"ionbox-{self.server_port}"
+
+    def knows(self, secret: str) -> bool:
+        """Say whether a request has the secret, in a time that does not tell how nearly."""
+        return hmac.compare_digest(secret.encode(errors="replace"), self.secret.encode())
 
 
 def own_names(port: int) -> set[str]:
@@ -179,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _find_stranger(self) -> str:
         """Return why a request does not come from our page or the address bar; empty if it does."""
         if self.headers.get("Host", "").lower() not in self.server.hosts:
-            return f"this viewer answers at {self.server.url} only"
+            return f"this viewer answers at {self.server.address} only"
         origin = self.headers.get("Origin")
         if origin is not None and _split(origin).netloc.lower() not in self.server.hosts:
             return "this viewer answers its own page only"
@@ -192,13 +221,30 @@ class _Handler(BaseHTTPRequestHandler):
         if stranger:
             return _refusal(HTTPStatus.FORBIDDEN, stranger)
         address = _split(self.path)
+        if not any(map(self.server.knows, (*self._tokens(address.query), *self._cookies()))):
+            return _refusal(HTTPStatus.FORBIDDEN, "open the address that 'ionbox view' printed")
         with plain_errors():
             self.server.run.require_unchanged()
             return self._answer(address.path, address.query)
 
+    def _tokens(self, query: str) -> list[str]:
+        return parse_qs(query).get(_TOKEN, [])
+
+    def _cookies(self) -> list[str]:
+        cookies = SimpleCookie()
+        try:
+            cookies.load(self.headers.get("Cookie", ""))
+        except CookieError:
+            return []
+        found = cookies.get(self.server.cookie_name)
+        return [found.value] if found else []
+
     def _answer(self, path: str, query: str) -> Response:
         if path == "/":
-            headers = {"Content-Security-Policy": self.server.policy}
+            headers = {
+                "Content-Security-Policy": self.server.policy,
+                "Set-Cookie": f"{self.server.cookie}; Path=/; HttpOnly; SameSite=Strict",
+            }
             return Response(self.server.page, "text/html; charset=utf-8", headers=headers)
         parts = path.split("/")
         if len(parts) > 2 and parts[1] == "api" and parts[2] in _QUESTIONS:

@@ -320,6 +320,20 @@ class TestFetch:
         }
         assert (tmp_path / "out" / "annotations.csv").read_bytes() == b"# ionbox\nformula\n"
 
+    @pytest.mark.parametrize(
+        "key", ["/{outside}", "../evil", "a/../../evil", "a//evil", "..\\evil"]
+    )
+    def test_writes_nothing_that_somebody_put_beside_the_results_elsewhere(
+        self, annotated: Cloud, operate: Command, tmp_path: Path, key: str
+    ) -> None:
+        outside = tmp_path / "elsewhere" / "evil"
+        annotated.put(RESULTS, f"results/d1/r-abc-1/{key.format(outside=outside)}", b"evil")
+        ended = operate("fetch", "brain", "--out", "out")
+        assert ended.code == 1
+        assert "evil" in ended.err
+        assert list(tmp_path.rglob("*evil*")) == []
+        assert not Path("out").exists()
+
     def test_goes_on_where_it_was_interrupted(
         self,
         annotated: Cloud,

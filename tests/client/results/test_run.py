@@ -18,7 +18,9 @@ import xarray as xr
 from ionbox.errors import NoResults, NotInResults
 from ionbox.reading.image_group import ImageGroup
 from ionbox.run import Run
+from ionbox_cloud.errors import UnsafeKey
 from ionbox_cloud.published import COLOCALIZATION
+from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 
 from tests import patience
@@ -397,6 +399,27 @@ def test_help_imports_no_table_library() -> None:
     )
     done = patience.run([sys.executable, "-c", code])
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["../evil", "//evil", "a/../../evil", "a\\evil", "evil\0"])
+def test_a_file_with_a_hostile_name_is_copied_nowhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real = Store.list
+    monkeypatch.setattr(Store, "list", lambda store, prefix: [name, *real(store, prefix)])
+    with pytest.raises(UnsafeKey, match="cannot be a file below"):
+        run.copy_to(tmp_path / "copy")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_results_are_not_copied_through_a_link(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    run.copy_to(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "diagnostics")
+    (tmp_path / "copy" / "diagnostics").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UnsafeKey, match="through a link that leads out"):
+        run.copy_to(tmp_path / "copy")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_results_are_not_copied_onto_themselves_or_over_others(

@@ -57,6 +57,37 @@ def test_an_address_that_is_none_is_refused(client: Client, headers: dict[str, s
     assert (refused.status, refused.error) == (400, "'http://[' is no address")
 
 
+@pytest.mark.parametrize("path", ["/", "/api/run", "/api/tic", "/api/why?formula=CH4", "/nothing"])
+@pytest.mark.parametrize(
+    "cookie", ["", "ionbox=1", "{name}=", "{name}=guess", "{name}={cut}", "{name}"]
+)
+def test_others_on_this_machine_are_refused(client: Client, path: str, cookie: str) -> None:
+    viewer = client.viewer
+    given = cookie.format(name=viewer.cookie_name, cut=viewer.secret[:-1])
+    refused = client.get(path, {"Cookie": given})
+    assert (refused.status, refused.error) == (403, "open the address that 'ionbox view' printed")
+    assert "Set-Cookie" not in refused.headers
+    assert viewer.secret not in str(refused)
+    query = "&" if "?" in path else "?"
+    for token in ("", "guess", viewer.secret[1:], "%ff%00", "é".encode().hex()):
+        assert client.get(f"{path}{query}token={token}", {"Cookie": given}).status == 403
+
+
+def test_the_address_that_is_printed_opens_the_page_and_keeps_it_open(client: Client) -> None:
+    viewer = client.viewer
+    opened = client.get(viewer.url.removeprefix(viewer.address.rstrip("/")), {"Cookie": ""})
+    assert opened.status == 200
+    kept = opened.headers["Set-Cookie"]
+    assert kept == f"{viewer.cookie}; Path=/; HttpOnly; SameSite=Strict"
+    assert client.get("/api/run", {"Cookie": f"a=b; {kept.partition(';')[0]}"}).status == 200
+
+
+def test_a_refusal_does_not_tell_the_secret(client: Client) -> None:
+    refused = client.get("/", {"Host": "evil.example", "Cookie": ""})
+    assert refused.status == 403
+    assert client.viewer.secret not in str(refused)
+
+
 def test_at_port_80_browsers_say_no_port(client: Client) -> None:
     named = {"Host": "127.0.0.1", "Origin": "http://127.0.0.1"}
     assert client.get("/", named).status == 403
@@ -180,7 +211,9 @@ def test_view_serves_until_it_is_interrupted(run: LocalRun) -> None:
         assert view.stdout is not None
         line = view.stdout.readline()
         assert line.startswith("tissue is at http://127.0.0.1:")
-        with urllib.request.urlopen(line.split()[3] + "api/run", timeout=PATIENCE_S) as response:
+        address, _, query = line.split()[3].partition("?")
+        url = f"{address}api/run?{query}"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as response:
             assert response.status == 200
         view.send_signal(signal.SIGINT)
         out, err = view.communicate(timeout=PATIENCE_S)

@@ -236,7 +236,7 @@ class ByteStore:
 
     def write(self, key: str, data: bytes | Sequence[memoryview]) -> None:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
-        with named_errors(key):
+        with named_errors(key, self.url):
             if isinstance(data, bytes):
                 obstore.put(self._objects, key, data)
             else:
@@ -244,7 +244,7 @@ class ByteStore:
 
     def write_whole(self, key: str, data: memoryview) -> None:
         """Write an object of one piece in one request: only then S3 keeps its whole checksum."""
-        with named_errors(key):
+        with named_errors(key, self.url):
             obstore.put(self._objects, key, data, use_multipart=False)
 
     def has_content(self, key: str, n_bytes: int, sha256: str) -> bool:
@@ -292,7 +292,7 @@ class ByteStore:
         A conditional put: of several callers at once, exactly one gets True.
         """
         try:
-            with named_errors(key):
+            with named_errors(key, self.url):
                 obstore.put(self._objects, key, data, mode="create")
         except (AlreadyExistsError, PreconditionError):
             return False

@@ -18,6 +18,7 @@ errors (retried).
         │   ├── MissingObject   an object an earlier state must have written is not there
         │   └── DamagedObject   an object is not what was written
         ├── NotRepaired         an object cannot be used, though it was computed anew
+        ├── UnsafeKey           a key would lead out of the folder that its object is copied to
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
         └── NotDelivered        programs could not be told of the end of a run
@@ -101,6 +102,10 @@ class DamagedObject(UnusableObject):
 
 class NotRepaired(InternalError):  # noqa: N818
     """An object was computed anew because it could not be used, and cannot be used again."""
+
+
+class UnsafeKey(InternalError):  # noqa: N818
+    """An object's key cannot be a file's path below a folder; somebody else wrote the object."""
 
 
 class MissingOutput(InternalError):  # noqa: N818

@@ -26,6 +26,7 @@ from ionbox_cloud.errors import InvalidMessage, UnusableObject
 from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
 from ionbox_cloud.repair import note_unusable
+from ionbox_cloud.storage_errors import lasting_errors
 from ionbox_cloud.store import Stores, open_stores
 
 In = TypeVar("In", bound=Message)
@@ -117,7 +118,8 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     _forget_peak_memory()
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
-        answer = step(message, stores)
+        with lasting_errors():
+            answer = step(message, stores)
     except InvalidInput:
         raise  # the user's to mend, and ReportFailure tells them: no error in our log
     except UnusableObject as error:

@@ -1,0 +1,129 @@
+"""A run that is told to end, at any moment: it says so, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.laptop import ACIDS, SETTINGS, Laptop
+from tests.patience import PATIENCE_S, RUN_S, started, wait_until
+
+MOMENTS = {
+    "while it starts": "logs/*.log",
+    "with its files linked": "inbox/*/tissue.imzML",
+    "once it is planned": "work/executions/*/plan.json",
+    "while it sorts": "work/datasets/*",
+    "while it publishes": "results/results/*/*/*",
+}
+
+
+def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
+    table = laptop.database("acids", ACIDS[:40])
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+    arguments: list[str | Path] = [
+        "annotate",
+        tissue,
+        "--database",
+        table,
+        "--out",
+        laptop.root / "out",
+    ]
+    code = "from ionbox.cli.main import main; main()"
+    return [sys.executable, "-c", code, *arguments, *flags, "--work", laptop.work, "--workers", "2"]
+
+
+def processes_of(work: Path) -> list[int]:
+    """Processes that were told to work in a folder."""
+    told = f"IONBOX_WORK={(work / 'work').resolve().as_uri()}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if told in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+        except OSError:
+            pass  # it has just ended
+    return found
+
+
+@pytest.fixture
+def started_run(laptop: Laptop, tissue: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Start a run and wait until it has left a trace."""
+    processes = []
+
+    def start(trace: str) -> subprocess.Popen[str]:
+        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(command(laptop, tissue), text=True, **options)
+        processes.append(process)
+        wait_until(lambda: list(laptop.work.glob(trace)) or process.poll() is not None, RUN_S)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_sigterm_is_a_cancel(
+    laptop: Laptop, started_run: Callable[[str], subprocess.Popen[str]], moment: str
+) -> None:
+    process = started_run(MOMENTS[moment])
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=RUN_S)[1]
+    status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
+    ended = {143: "cancelled", 0: "succeeded"}  # it may have been through
+    assert status["status"] == ended[process.returncode]
+    assert moment != "once it is planned" or process.returncode == 143
+    assert "Traceback" not in said
+    assert list((laptop.work / "inbox").iterdir()) == []
+    assert processes_of(laptop.work) == []
+    assert list((laptop.root / "out").glob(".*")) == []
+
+
+def test_a_signal_to_every_process_of_the_job_is_a_cancel_too(
+    laptop: Laptop, started_run: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = started_run("work/executions/*/plan.json")
+    for pid in processes_of(laptop.work):  # as Slurm and systemd do it, here the workers first
+        os.kill(pid, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    assert "cancelled: the same command resumes" in process.communicate(timeout=RUN_S)[1]
+    assert process.returncode == 143
+    assert processes_of(laptop.work) == []
+
+
+def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
+    ours, theirs = os.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+    with started(command(laptop, tissue), **terminal) as process:
+        os.close(theirs)
+        wait_until(lambda: list(laptop.work.glob("work/executions/*/plan.json")), RUN_S)
+        os.close(ours)  # from here on whatever is written there fails
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(RUN_S) == 129
+    status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
+    assert status["status"] == "cancelled"
+    assert list((laptop.work / "inbox").iterdir()) == []
+    assert processes_of(laptop.work) == []
+
+
+def test_what_a_killed_run_left_in_the_inbox_the_next_one_removes(
+    laptop: Laptop, tissue: Path, started_run: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    process = started_run("work/executions/*/plan.json")
+    process.kill()
+    process.wait(PATIENCE_S)
+    assert len(list((laptop.work / "inbox").iterdir())) == 2  # its links, and its lock
+    wait_until(lambda: processes_of(laptop.work) == [], RUN_S)
+    again = started_run("results/results/*/*/run.json")
+    _, said = again.communicate(timeout=RUN_S)
+    assert again.returncode == 0, said
+    assert list((laptop.work / "inbox").iterdir()) == []
