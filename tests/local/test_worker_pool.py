@@ -149,7 +149,7 @@ def test_the_call_of_a_killed_worker_is_run_once_more(
     assert sorted(str(call.error) for call in pool.calls) == ["None", "None", "Runtime.ExitError"]
 
 
-def test_a_worker_that_dies_twice_is_named(toy):
+def test_a_worker_that_dies_twice_is_named(toy: Toy) -> None:
     with toy.pool() as pool:
         _, answer = invoke(pool, end="kill")
     assert len(pool.calls) == 2
@@ -158,14 +158,14 @@ def test_a_worker_that_dies_twice_is_named(toy):
     assert "of the 100 MB it may have; the system may have run out of memory: fewer --w" in said
 
 
-def test_a_crash_is_no_lack_of_memory(toy):
+def test_a_crash_is_no_lack_of_memory(toy: Toy) -> None:
     with toy.pool() as pool:
         _, answer = invoke(pool, end="segfault")
     assert "died twice, first with error: signal: segmentation fault" in answer["errorMessage"]
     assert "out of memory" not in answer["errorMessage"]
 
 
-def test_what_exceeds_its_memory_or_its_time_is_not_run_again(toy):
+def test_what_exceeds_its_memory_or_its_time_is_not_run_again(toy: Toy) -> None:
     with toy.pool(n_workers=1, Echo={"timeout_s": 1}) as pool:
         assert invoke(pool, sleep_s=600)[0] == "Sandbox.Timedout"
         assert len(pool.calls) == 1
@@ -174,7 +174,7 @@ def test_what_exceeds_its_memory_or_its_time_is_not_run_again(toy):
         assert len(pool.calls) == 1
 
 
-def test_a_worker_is_not_ended_by_what_ends_its_runner(toy):
+def test_a_worker_is_not_ended_by_what_ends_its_runner(toy: Toy) -> None:
     with toy.pool(n_workers=1) as pool:
         pid = invoke(pool)[1]["pid"]
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -182,7 +182,7 @@ def test_a_worker_is_not_ended_by_what_ends_its_runner(toy):
         assert invoke(pool)[1]["pid"] == pid
 
 
-def test_a_worker_that_cannot_be_started_is_an_error_with_the_path(toy):
+def test_a_worker_that_cannot_be_started_is_an_error_with_the_path(toy: Toy) -> None:
     with toy.pool() as pool:
         toy.log.unlink(missing_ok=True)
         toy.log.mkdir()

@@ -9,7 +9,7 @@ from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.options import ReadOptions
 
 from tests.imzml_builder import COORDINATES, Pair, build_pair, range_reader
-from tests.science.imzml.header_examples import SOUND, warnings
+from tests.science.imzml.header_examples import SOUND
 
 PROFILE = build_pair(spectrum_type="profile")
 CENTROIDED_TERM = '<cvParam cvRef="MS" accession="MS:1000127" name="centroid spectrum" value=""/>'
@@ -112,7 +112,8 @@ def test_centroided_spectra_that_are_declared_as_profiles_are_noticed() -> None:
     for mz in (uneven, even):
         pair = build_pair([(mz, [1.0] * 200)] * len(COORDINATES), spectrum_type="profile")
         header = read_header(pair.source, "a.imzML", ReadOptions(centroid=True))
-        found.append(warnings(check_peaks(header, range_reader(pair.ibd), ibd_name="a.ibd")))
+        problems = check_peaks(header, range_reader(pair.ibd), ibd_name="a.ibd")
+        found.append([each.message for each in problems if each.severity == "warning"])
     assert found == [
         [
             "a.ibd: 3 of 3 spectra looked at have m/z as uneven as those of centroided spectra, of "
