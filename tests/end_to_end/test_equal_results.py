@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ionbox_cloud.object_bytes import unseal
+from ionbox_cloud.storage.object_bytes import unseal
 
 from tests.client.ion_images import read_array
 from tests.end_to_end.laptop import ACIDS, WAXES, Laptop, LaptopRun
