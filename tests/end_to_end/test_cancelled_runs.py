@@ -100,6 +100,7 @@ def test_a_signal_to_every_process_of_the_job_is_a_cancel_too(
     assert processes_of(laptop.work) == []
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     ours, theirs = os.openpty()
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
