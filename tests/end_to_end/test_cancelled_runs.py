@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.laptop import ACIDS, SETTINGS, Laptop
+from tests.end_to_end.laptop import Laptop
 from tests.patience import PATIENCE_S, RUN_S, started, wait_until
 
 MOMENTS = {
@@ -26,18 +25,8 @@ MOMENTS = {
 
 
 def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
-    table = laptop.database("acids", ACIDS[:40])
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    arguments: list[str | Path] = [
-        "annotate",
-        tissue,
-        "--database",
-        table,
-        "--out",
-        laptop.root / "out",
-    ]
     code = "from ionbox.cli.main import main; main()"
-    return [sys.executable, "-c", code, *arguments, *flags, "--work", laptop.work, "--workers", "2"]
+    return laptop.command_line(code, tissue, n_workers=2)
 
 
 def processes_of(work: Path) -> list[int]:
