@@ -140,6 +140,19 @@ def hangup() -> Iterator[None]:
     signal.signal(signal.SIGHUP, kept)
 
 
+@pytest.fixture
+def futures_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where obstore makes a future: its thread may abort a process that is just ending."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("awaits a future of obstore")
+
+    import obstore
+
+    for name in [name for name in dir(obstore) if name.endswith("_async")]:
+        monkeypatch.setattr(obstore, name, fail)
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The checkout's root."""
