@@ -184,6 +184,20 @@ def show_summary(summary: Sequence[SummaryRow]) -> None:
     console().print(table)
 
 
+def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; columns between the first and the last are numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        numbers = head not in (heads[0], heads[-1])
+        table.add_column(head, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console().print(table)
+
+
 @contextlib.contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while a block runs.

@@ -36,7 +36,13 @@ def dataset_commands() -> tuple[Command, ...]:
 
 def _add_annotate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
+    add(
+        "dataset",
+        type=Path,
+        nargs="+",
+        metavar="DATASET.imzML",
+        help="its .ibd lies beside it; or several, or a folder with them",
+    )
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add(
         "--database",
@@ -159,6 +165,10 @@ examples:
       --resolving-power 140000 --adduct=+H --adduct=+Na --neutral-loss=-H2O
   ionbox annotate brain.imzML --database hmdb.tsv --out results \\
       --config ds_config.json --config db_config.json
+  ionbox annotate brain.imzML liver.imzML more/ --database hmdb.tsv --out results
+
+Several datasets, or a folder, get a folder each in --out: results/brain, and so
+on. One that cannot be annotated is named and the rest done; the exit code is 1.
 
 A config file is JSON, for example
   {{"polarity": "positive", "adducts": ["+H", "+Na"], "ppm": 5}}

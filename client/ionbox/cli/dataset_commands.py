@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,12 @@ from ionbox.cli.dataset_arguments import config_layers
 from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
+    from ionbox.datasets.batch import MemberEnd
     from ionbox.datasets.outcome import Outcome
 
 
 def annotate(options: argparse.Namespace) -> int:
-    """Annotate a dataset, and show how many ions were found, or why the run failed."""
+    """Annotate datasets, and show how many ions were found, or why a run failed."""
     from ionbox.local.functions import IONBOX, read_functions
     from ionbox.local.worker_process import Reserve
 
@@ -38,34 +39,70 @@ def annotate(options: argparse.Namespace) -> int:
 
         gc.freeze()
         gc.enable()
-        outcome = annotate(
-            options.dataset,
-            options.database,
-            options.out,
-            config_layers(options),
-            work=options.work or default_work_folder(),
-            n_workers=options.workers,
-            reserve=reserve,
+        config = config_layers(options)
+        work = options.work or default_work_folder()
+
+        def run(imzml: Path, out: Path) -> Outcome:
+            return annotate(
+                imzml,
+                options.database,
+                out,
+                config,
+                work=work,
+                n_workers=options.workers,
+                reserve=reserve,
+            )
+
+        if len(options.dataset) > 1 or options.dataset[0].is_dir():
+            return _annotate_several(options, run)
+        return _show_outcome(run(*options.dataset, options.out), options.out, debug=options.debug)
+
+
+def _annotate_several(options: argparse.Namespace, run: Callable[[Path, Path], Outcome]) -> int:
+    """Annotate datasets one after the other; those that cannot be are named, and the rest done."""
+    from ionbox.datasets.batch import annotate_each, find_members
+
+    members = find_members(options.dataset, options.out)
+    ends = []
+    for number, member in enumerate(members, 1):
+        terminal.note(f"dataset {number} of {len(members)}: {member.imzml}")
+        (end,) = annotate_each([member], lambda each: run(each.imzml, each.out))
+        ends.append(end)
+        if end.outcome is not None:
+            _show_problems(end.outcome, member.out, debug=options.debug)
+        else:
+            terminal.complain(end.refusal)
+    terminal.show_table(
+        ("dataset", "annotations", "FDR ≤ 10%", "results"), [_member_row(end) for end in ends]
+    )
+    n_failed = sum(not end.succeeded for end in ends)
+    if n_failed:
+        terminal.complain(
+            f"{n_failed} of {len(ends)} datasets have no results",
+            advice="The same command again does what is missing.",
         )
-    return _show_outcome(outcome, options.out, debug=options.debug)
+    return INVALID if n_failed else OK
+
+
+def _member_row(end: MemberEnd) -> list[str]:
+    if end.outcome is None or end.outcome.record is None:
+        return [end.member.imzml.stem, "", "", f"none: {end.message.splitlines()[0]}"]
+    record = end.outcome.record
+    within = sum(row.counts.get("0.1", 0) for row in record.summary)
+    reused = " (computed by an earlier run)" if end.outcome.status.reused else ""
+    return [
+        end.member.imzml.stem,
+        f"{record.n_annotations:,}",
+        f"{within:,}",
+        f"{end.member.out}{reused}",
+    ]
 
 
 def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
+    code = _show_problems(outcome, out, debug=debug)
     status, record = outcome.status, outcome.record
     if record is None:
-        message, advice = status.message or "", status.advice or ""
-        if debug:
-            terminal.show_traces(outcome.log)
-        if status.older_results:
-            advice += f" {out} still holds the results of run {status.older_results}."
-        if status.status == "invalid_input":
-            terminal.complain(message, advice=advice)
-            return INVALID
-        terminal.complain(
-            message, title=status.error or "failed", advice=f"{advice} Log: {outcome.log}"
-        )
-        return FAILED
-    terminal.warn(record.warnings)
+        return code
     terminal.show_summary(record.summary)
     reused = " (computed by an earlier run)" if status.reused else ""
     if status.replaced_results:
@@ -74,6 +111,26 @@ def _show_outcome(outcome: Outcome, out: Path, *, debug: bool) -> int:
     terminal.say(f"{n:,} annotation{'' if n == 1 else 's'}; results in {out}{reused}")
     terminal.say(f"look at them: {out / REPORT}")
     return OK
+
+
+def _show_problems(outcome: Outcome, out: Path, *, debug: bool) -> int:
+    """Show why there are no results, or what to know about them; returns the exit code."""
+    status = outcome.status
+    if outcome.record is not None:
+        terminal.warn(outcome.record.warnings)
+        return OK
+    message, advice = status.message or "", status.advice or ""
+    if debug:
+        terminal.show_traces(outcome.log)
+    if status.older_results:
+        advice += f" {out} still holds the results of run {status.older_results}."
+    if status.status == "invalid_input":
+        terminal.complain(message, advice=advice)
+        return INVALID
+    terminal.complain(
+        message, title=status.error or "failed", advice=f"{advice} Log: {outcome.log}"
+    )
+    return FAILED
 
 
 def check(options: argparse.Namespace) -> int:

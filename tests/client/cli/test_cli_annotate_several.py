@@ -1,0 +1,158 @@
+"""``ionbox annotate`` with several datasets: what goes where, and what one failure does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ionbox.datasets.batch import Member, find_members
+from ionbox.local import machine, worker_process
+from ionbox_science.errors import InvalidConfig, InvalidDataset
+
+from tests.client.cli.typing_commands import write_database, write_dataset
+from tests.client.operating import Command, Ended
+
+FLAGS = ("--polarity", "positive", "--analyzer", "orbitrap", "--decoys", "1", "--adduct=+H")
+
+
+@pytest.fixture
+def datasets(tmp_path: Path) -> Path:
+    """A folder with two datasets, one of them in a folder of its own, and one that is cut off."""
+    folder = tmp_path / "data"
+    (folder / "slide").mkdir(parents=True)
+    write_dataset(folder)
+    for name in ("brain", "slide/liver"):
+        for suffix in (".imzML", ".ibd"):
+            shutil.copy(folder / f"small{suffix}", folder / f"{name}{suffix}")
+    (folder / "small.imzML").write_text("<mzML")
+    return folder
+
+
+def annotate(ionbox: Command, folder: Path, *datasets: object) -> Ended:
+    database = write_database(folder.parent)
+    resolving_power = ("--resolving-power", "140000")
+    return ionbox(
+        *("annotate", *datasets, "--database", database, "--out", "out"), *FLAGS, *resolving_power
+    )
+
+
+def rows(ended: Ended) -> dict[str, list[str]]:
+    """The lines of the table below its head, by dataset."""
+    lines = [line.split() for line in ended.out.splitlines() if line and not line.startswith(" ")]
+    return {words[0]: words[1:] for words in lines[1:]}
+
+
+# --- what it does ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[worker_process.Worker]:
+    """Every worker process that is started."""
+    started: list[worker_process.Worker] = []
+    start = worker_process.Worker.__init__
+
+    def remember(worker: worker_process.Worker, *arguments: Any) -> None:
+        start(worker, *arguments)
+        started.append(worker)
+
+    monkeypatch.setattr(worker_process.Worker, "__init__", remember)
+    return started
+
+
+def test_each_gets_a_folder_and_one_that_cannot_be_read_is_named(
+    ionbox: Command, datasets: Path, workers: list[worker_process.Worker]
+) -> None:
+    ended = annotate(ionbox, datasets, datasets, "--workers", 1)
+    assert ended.code == 1
+    shown = rows(ended)
+    assert list(shown) == ["brain", "liver", "small"]
+    assert shown["brain"][-1] == "out/brain"
+    assert shown["liver"][-1] == "out/liver"
+    assert shown["small"][:2] == ["none:", "small.imzML:"]
+    assert "dataset 3 of 3" in ended.err
+    assert "error: 1 of 3 datasets have no results" in ended.err
+    out = datasets.parent / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["brain", "liver", "small"]
+    assert not (out / "small" / "run.json").exists()
+    assert len(workers) == 1  # one pool for all of them, which nothing made start another
+    again = annotate(ionbox, datasets, datasets)
+    assert again.code == 1
+    assert "earlier run)" in " ".join(rows(again)["brain"])
+
+
+def test_all_done_is_success(ionbox: Command, datasets: Path) -> None:
+    given = [datasets / "brain.imzML", datasets / "slide"]
+    ended = annotate(ionbox, datasets, *given)
+    assert ended.code == 0, ended.err
+    assert list(rows(ended)) == ["brain", "liver"]
+    single = ionbox(
+        *("annotate", given[0], "--database", datasets.parent / "sugars.tsv", "--out", "single"),
+        *FLAGS,
+        *("--resolving-power", "140000"),
+    )
+    assert single.code == 0
+    for name in ("annotations.csv", "report.html"):
+        several = (datasets.parent / "out" / "brain" / name).read_bytes()
+        assert (datasets.parent / "single" / name).read_bytes() == several
+
+
+def test_a_cancel_ends_all_of_them(
+    ionbox: Command, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine, "_wait", interrupt)
+    ended = annotate(ionbox, datasets, datasets)
+    assert ended.code == 130
+    assert "the same command resumes" in ended.err
+    assert "dataset 2" not in ended.err
+
+
+# --- which they are -------------------------------------------------------------------------------
+
+
+def test_results_are_named_as_the_imzml(tmp_path: Path) -> None:
+    (tmp_path / "a.IMZML").touch()
+    members = find_members([tmp_path, tmp_path / "b.imzML"], tmp_path / "out")
+    assert members == [
+        Member(tmp_path / "a.IMZML", tmp_path / "out" / "a"),
+        Member(tmp_path / "b.imzML", tmp_path / "out" / "b"),  # whoever annotates it, misses it
+    ]
+
+
+def test_results_and_hidden_folders_are_no_datasets(tmp_path: Path) -> None:
+    for folder in ("out/a", ".trash", "data"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{folder[-1]}.imzML").touch()
+    (found,) = find_members([tmp_path], tmp_path / "out")
+    assert found.imzml == tmp_path / "data" / "a.imzML"
+
+
+def test_a_dataset_that_is_given_twice_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.imzML").touch()
+    given = [tmp_path / "a.imzML", tmp_path, tmp_path / ".." / tmp_path.name / "a.imzML"]
+    assert len(find_members(given, tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize("name", ["a.imzML", "A.imzML"])
+def test_two_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "day2").mkdir()
+    given = [tmp_path / "a.imzML", tmp_path / "day2" / name]
+    for path in given:
+        path.touch()
+    with pytest.raises(InvalidDataset, match=rf"a.imzML and .*day2/{name}: both results"):
+        find_members(given, tmp_path / "out")
+
+
+def test_a_folder_without_any_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="has no imzML in it"):
+        find_members([tmp_path], tmp_path / "out")
+
+
+def test_results_of_one_dataset_are_no_place_for_many(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"run_id": "r1"}')
+    with pytest.raises(InvalidConfig, match="has the results of one dataset"):
+        find_members([tmp_path / "a.imzML", tmp_path / "b.imzML"], tmp_path)
