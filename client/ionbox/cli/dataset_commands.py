@@ -55,7 +55,7 @@ def annotate(options: argparse.Namespace) -> int:
 
         if len(options.dataset) > 1 or options.dataset[0].is_dir():
             return _annotate_several(options, run)
-        return _show_outcome(run(*options.dataset, options.out), options.out, debug=options.debug)
+        return _show_outcome(run(options.dataset[0], options.out), options.out, debug=options.debug)
 
 
 def _annotate_several(options: argparse.Namespace, run: Callable[[Path, Path], Outcome]) -> int:
