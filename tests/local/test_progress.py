@@ -1,9 +1,12 @@
 import io
-from typing import TextIO
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
 
 import pytest
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
-from ionbox.local.progress import RunProgress
+from ionbox.local.functions import IONBOX, read_functions, read_tasks
+from ionbox.local.progress import STEPS, RunProgress
 
 
 def finished(state: str, error: str | None = None) -> CallFinished:
@@ -22,7 +25,7 @@ def show(*events: Event, stream: TextIO | None = None) -> None:
 
 def test_a_task_is_one_line_when_it_has_finished(capsys: pytest.CaptureFixture[str]) -> None:
     show(CallStarted("PlanRun"), finished("PlanRun"))
-    assert capsys.readouterr().err == "PlanRun                           1 item      0.0 s\n"
+    assert capsys.readouterr().err == "1/9 PlanRun                           1 item      0.0 s\n"
 
 
 def test_a_map_is_one_line_when_all_its_items_are_done(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +55,7 @@ def test_what_did_not_finish_says_so_at_the_end(capsys: pytest.CaptureFixture[st
     ]
     show(*failed, *half)
     assert lines(capsys) == [
-        "PlanRun 0.0 s InvalidDataset",
+        "1/9 PlanRun 0.0 s InvalidDataset",
         "Sort 1 of 1,200 items 0.0 s not finished",
     ]
 
@@ -60,6 +63,51 @@ def test_what_did_not_finish_says_so_at_the_end(capsys: pytest.CaptureFixture[st
 def test_recording_a_failure_is_not_shown_as_work(capsys: pytest.CaptureFixture[str]) -> None:
     show(CallStarted("ReportFailure"), finished("ReportFailure"), CallStarted("RecordFailure"))
     assert lines(capsys) == []
+
+
+def run_of(*states: str) -> list[Event]:
+    return [event for state in states for event in (CallStarted(state), finished(state))]
+
+
+def test_steps_that_are_not_taken_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    show(*run_of("PlanRun", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"))
+    assert lines(capsys) == [
+        "1/9 PlanRun 1 item 0.0 s",
+        "3/9 BuildIons 1 item 0.0 s",
+        "4/9 GenerateIsotopePatterns 1 item 0.0 s",
+        "2/9 SegmentSpectra done before",  # until here it might have begun beside them
+        "5/9 PlanAnnotation 1 item 0.0 s",
+    ]
+
+
+def test_whatever_sorted_the_spectra_is_the_second_step(capsys: pytest.CaptureFixture[str]) -> None:
+    show(*run_of("PlanRun", "SortSpectra", "PublishResults"))
+    shown = lines(capsys)
+    assert shown[1] == "2/9 SortSpectra 1 item 0.0 s"
+    assert [line for line in shown if "before" in line] == [
+        f"{step}/9 {states[0]} done before" for step, states in enumerate(STEPS, 1) if 2 < step < 9
+    ]
+
+
+def test_every_state_that_works_belongs_to_a_step() -> None:
+    machine = json.loads(IONBOX.definition.read_text("utf-8"))
+    tables = (read_functions(IONBOX), read_tasks(IONBOX))
+    working = {each.state for table in tables for each in table.values()} & set(_names(machine))
+    known = {state for step in STEPS for state in step}
+    assert {state for state in working if not state.endswith("Failure")} == known
+
+
+def _names(machine: Mapping[str, Any]) -> Iterator[str]:
+    """All states of a state machine, those in Maps and branches under their own names, too."""
+    for name, state in machine["States"].items():
+        yield name
+        for inner in (*state.get("Branches", ()), *filter(None, [state.get("ItemProcessor")])):
+            yield from _names(inner)
+
+
+def test_images_that_nobody_needs_were_not_done_before(capsys: pytest.CaptureFixture[str]) -> None:
+    show(*run_of("PlanRun", "EstimateFdr", "PublishResults"))
+    assert "8/9 RenderImages nothing to draw" in lines(capsys)
 
 
 class Terminal(io.StringIO):
@@ -89,6 +137,12 @@ def test_a_terminal_shows_every_state_that_has_begun(terminal: Terminal) -> None
     assert "1 of 2 items" in shown
     assert "PlanRun" in shown
     assert "\x1b[3" in shown  # colours
+
+
+def test_a_terminal_names_steps_that_are_not_taken(terminal: Terminal) -> None:
+    show(*run_of("PlanRun", "PublishResults"), stream=terminal)
+    assert "7/9 EstimateFdr" in terminal.getvalue()
+    assert "done before" in terminal.getvalue()
 
 
 def test_no_color_is_respected(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,33 @@ from ionbox.local.call_events import CallFinished, CallStarted, Event, ItemsRead
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_NAME_WIDTH = 24
+_NAME_WIDTH = 28
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    ("PlanRun",),
+    (
+        *("SegmentSpectra", "SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd"),
+        *("FinishSegments", "SortSpectra"),
+    ),
+    ("BuildIons",),
+    ("GenerateIsotopePatterns",),
+    ("PlanAnnotation",),
+    ("AnnotateSegments",),
+    ("EstimateFdr",),
+    ("RenderImages",),
+    ("PublishResults",),
+)
+"""What a run consists of, and the states that each step may take."""
+
+_STEP_OF = {state: number for number, states in enumerate(STEPS, 1) for state in states}
+_FIRST_AFTER_BRANCHES = _STEP_OF["PlanAnnotation"]
+"""Steps before it run side by side: one that has not begun may still begin."""
+
+
+def _label(state: str) -> str:
+    """Return a state's name after the number of its step."""
+    step = _STEP_OF.get(state)
+    return state if step is None else f"{step}/{len(STEPS)} {state}"
 
 
 @dataclass(slots=True)
@@ -75,10 +101,13 @@ def _count_items(n_items: int) -> str:
 class Display(Protocol):
     """Where progress is shown; called under a lock, so one call at a time.
 
-    ``update`` is called after each event with the state's tally, ``close`` once, with all of them.
+    ``update`` is called after each event with the state's tally, ``skip`` with the number of a step
+    that will not be taken and why, ``close`` once, with all tallies.
     """
 
     def update(self, tally: Tally) -> None: ...
+
+    def skip(self, step: int, why: str) -> None: ...
 
     def close(self, tallies: list[Tally]) -> None: ...
 
@@ -97,6 +126,7 @@ class RunProgress:
         display = TerminalDisplay if stream.isatty() else PlainDisplay
         self._display: Display = display(stream)
         self._tallies: dict[str, Tally] = {}
+        self._steps: set[int] = set()  # begun, or passed over
         self._lock = threading.Lock()
 
     def __enter__(self) -> RunProgress:
@@ -113,8 +143,21 @@ class RunProgress:
         with self._lock:
             tally = self._tallies.setdefault(state, Tally(state))
             _count(tally, event)
+            self._pass_over(state)
             with contextlib.suppress(OSError):  # the terminal was closed, or the log's disk is full
                 self._display.update(tally)
+
+    def _pass_over(self, state: str) -> None:
+        """Show which steps before that of a state are not taken: their work is there already."""
+        step = _STEP_OF.get(state, 0)
+        for earlier in range(1, step) if step >= _FIRST_AFTER_BRANCHES else ():
+            if earlier not in self._steps:
+                self._steps.add(earlier)
+                # images are drawn of what FDR was estimated for in this run
+                nothing = earlier == _STEP_OF["RenderImages"] and "EstimateFdr" in self._tallies
+                with contextlib.suppress(OSError):
+                    self._display.skip(earlier, "nothing to draw" if nothing else "done before")
+        self._steps.add(step)
 
 
 def _count(tally: Tally, event: Event) -> None:
@@ -140,6 +183,9 @@ class PlainDisplay:
         if tally.finished and tally.state not in self._printed:
             self._print(tally)
 
+    def skip(self, step: int, why: str) -> None:
+        self._write(f"{_label(STEPS[step - 1][0]):<{_NAME_WIDTH}}{why:>16}")
+
     def close(self, tallies: list[Tally]) -> None:
         for tally in tallies:
             if tally.state not in self._printed:
@@ -148,7 +194,10 @@ class PlainDisplay:
     def _print(self, tally: Tally) -> None:
         self._printed.add(tally.state)
         end = "" if tally.finished else f"   {terminal.printable(tally.error or 'not finished')}"
-        line = f"{tally.state:<{_NAME_WIDTH}}{tally.items():>16}{tally.elapsed_s:>9.1f} s{end}"
+        name = f"{_label(tally.state):<{_NAME_WIDTH}}"
+        self._write(f"{name}{tally.items():>16}{tally.elapsed_s:>9.1f} s{end}")
+
+    def _write(self, line: str) -> None:
         self._stream.write(line + "\n")
         self._stream.flush()
 
@@ -173,7 +222,9 @@ class TerminalDisplay:
 
     def update(self, tally: Tally) -> None:
         if tally.state not in self._lines:
-            self._lines[tally.state] = self._progress.add_task(tally.state, total=None, items="")
+            self._lines[tally.state] = self._progress.add_task(
+                _label(tally.state), total=None, items=""
+            )
         total = (
             tally.n_items
             if tally.n_items is not None
@@ -185,6 +236,10 @@ class TerminalDisplay:
             completed=tally.n_done,
             items=terminal.printable(tally.error or tally.items()),
         )
+
+    def skip(self, step: int, why: str) -> None:
+        name = _label(STEPS[step - 1][0])
+        self._progress.add_task(name, total=1, completed=1, items=why)
 
     def close(self, tallies: list[Tally]) -> None:
         self._progress.stop()
