@@ -40,7 +40,7 @@ from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 from ionbox_science.theory.ion_limit import check_ion_count
 
 from ionbox.datasets.config_files import read_databases
-from ionbox.datasets.files import LocalDataset, find_dataset
+from ionbox.datasets.files import find_dataset
 
 _MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
 _READ_BYTES = 2**23
@@ -98,7 +98,9 @@ def check(
     files = DatasetFiles(imzml.stem, dataset.imzml.name, dataset.ibd.name, None)
     refusals = Refusals()
     layers = [(layer.source, layer.settings) for layer in config]
-    layers += refusals.check(lambda: _read_sidecar(dataset.sidecar)) or []
+    beside = refusals.check(lambda: _read_sidecar(dataset.sidecar))
+    sidecar = None if beside is None else dataset.sidecar  # else it would be refused twice
+    layers += beside or []
     everything = [*layers, ("defaults", defaults)]
     asked = _find("accept_profile", everything)
     profile = asked is not None and asked[1] is True
@@ -107,7 +109,7 @@ def check(
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
     resolved = refusals.check(lambda: resolve_config([*layers, STAND_INS], words))
-    databases = refusals.check(lambda: _read_databases(config, dataset, everything))
+    databases = refusals.check(lambda: _read_databases(config, sidecar, everything))
     if resolved and databases:
         rule, molecules = resolved[0].ion_rule, databases
         refusals.check(lambda: check_ion_count(molecules, rule))
@@ -152,14 +154,14 @@ def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _read_databases(
-    config: Sequence[ConfigLayer], dataset: LocalDataset, everything: Sequence[Layer]
+    config: Sequence[ConfigLayer], sidecar: Path | None, everything: Sequence[Layer]
 ) -> list[MoleculeDatabase]:
     """Read the molecule tables that the config names and that lie here, not in an installation."""
     asked = _find("skip_bad_rows", everything)
     skip_bad_rows = asked is not None and asked[1] is True
     return [
         parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
-        for path in read_databases(config, dataset.sidecar)
+        for path in read_databases(config, sidecar)
         if path.is_file()
     ]
 
@@ -218,4 +220,7 @@ def _find(key: str, layers: Sequence[Layer]) -> tuple[str, Any] | None:
 
 
 def _show(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    try:
+        return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+    except OverflowError:  # a whole number beyond the largest float, which is refused elsewhere
+        return str(value)

@@ -50,15 +50,16 @@ def read_config_files(paths: Sequence[Path]) -> list[ConfigLayer]:
     return [ConfigLayer(" and ".join(map(str, paths)), translate_lithops(*pair))]
 
 
-def read_databases(layers: Sequence[ConfigLayer], sidecar: Path) -> list[Path]:
+def read_databases(layers: Sequence[ConfigLayer], sidecar: Path | None) -> list[Path]:
     """Return the databases that the strongest config naming any names.
 
     Parameters
     ----------
     layers : sequence of ConfigLayer
         Settings, strongest first.
-    sidecar : Path
-        Config file beside the imzML, weaker than all layers; it need not exist.
+    sidecar : Path or None
+        Config file beside the imzML, weaker than all layers; it need not exist. None if it is not
+        to be looked at.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def read_databases(layers: Sequence[ConfigLayer], sidecar: Path) -> list[Path]:
     InvalidConfig
         If ``databases`` is not a list of file names.
     """
-    if sidecar.is_file():
+    if sidecar and sidecar.is_file():
         layers = [*layers, ConfigLayer(str(sidecar), _read_settings(sidecar))]
     for layer in layers:
         named = layer.settings.get("databases")
