@@ -1,0 +1,197 @@
+"""The faults of the campaign: each disturbs one command, and says what it did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+from tests.campaign.subject import (
+    LIMITED,
+    OBEDIENT,
+    Ended,
+    Place,
+    Subject,
+    count_files,
+    finish,
+)
+from tests.end_to_end.laptop import processes_of
+
+Disturbed = tuple[str, list[Ended]]
+"""What was done, and how each command that was disturbed ended."""
+
+Fault = Callable[[Subject, Place, Random], Disturbed]
+
+
+def wait_for_moment(
+    subject: Subject, place: Place, process: subprocess.Popen[str], share: float
+) -> None:
+    """Wait until a run has written a share of its files; so that moments suit any machine."""
+    while process.poll() is None and count_files(place.work) < share * subject.n_objects:
+        time.sleep(0.02)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def interrupted(
+    subject: Subject, place: Place, random: Random, act: Callable[[subprocess.Popen[str]], str]
+) -> Disturbed:
+    """Start the command in an empty folder and disturb it at a random moment."""
+    share, delay = random.random(), random.random() * 0.3
+    process = subject.start(place)
+    wait_for_moment(subject, place, process, share)
+    time.sleep(delay)
+    done = act(process)
+    return f"{done} at {share:.0%} of its files", [finish(process, place.out)]
+
+
+def kill_worker(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """SIGKILL a worker, or several in a row."""
+
+    def act(process: subprocess.Popen[str]) -> str:
+        n_kills = random.choice([1, 1, 2, 5])
+        for _ in range(n_kills):
+            if workers := processes_of(place.work):
+                send(random.choice(workers), signal.SIGKILL)
+            time.sleep(0.2)
+        return f"SIGKILL of a worker, {n_kills} times"
+
+    return interrupted(subject, place, random, act)
+
+
+def kill_main(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """SIGKILL the command itself."""
+
+    def act(process: subprocess.Popen[str]) -> str:
+        process.kill()
+        return "SIGKILL of the command"
+
+    return interrupted(subject, place, random, act)
+
+
+def terminate(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """SIGTERM, SIGINT or SIGHUP for the command, or for all its processes."""
+
+    def act(process: subprocess.Popen[str]) -> str:
+        number = random.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+        everybody = random.random() < 0.5
+        for pid in processes_of(place.work) if everybody else ():
+            send(pid, number)
+        if process.poll() is None:
+            process.send_signal(number)
+        return f"{number.name} of {'all processes' if everybody else 'the command'}"
+
+    return interrupted(subject, place, random, act)
+
+
+def stop_and_continue(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """SIGSTOP the command or a worker for a while."""
+
+    def act(process: subprocess.Popen[str]) -> str:
+        pid = random.choice([process.pid, *processes_of(place.work)])
+        send(pid, signal.SIGSTOP)
+        pause = random.uniform(0.1, 4)
+        time.sleep(pause)
+        send(pid, signal.SIGCONT)
+        who = "the command" if pid == process.pid else "a worker"
+        return f"SIGSTOP of {who} for {pause:.1f} s"
+
+    return interrupted(subject, place, random, act)
+
+
+def delete_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Delete objects between two runs."""
+    subject.copy_sound(place)
+    gone = random.sample(place.objects(), random.choice([1, 1, 2, 5]))
+    for path in gone:
+        path.unlink()
+    return "deleted " + ", ".join(path.name for path in gone), []
+
+
+def damage(path: Path, random: Random) -> str:
+    """Damage a file in one way."""
+    data = bytearray(path.read_bytes())
+    way = random.choice(["a bit", "cut", "emptied", "appended to"]) if data else "appended to"
+    if way == "a bit":
+        data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    elif way == "cut":
+        del data[random.randrange(len(data)) :]
+    elif way == "emptied":
+        data.clear()
+    else:
+        data += random.randbytes(random.choice([1, 8, 5000]))
+    path.write_bytes(bytes(data))
+    return f"{path.name}: {way}"
+
+
+def damage_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Damage objects between two runs."""
+    subject.copy_sound(place)
+    chosen = random.sample(place.objects(), random.choice([1, 1, 2, 5]))
+    return "; ".join(damage(path, random) for path in chosen), []
+
+
+def damage_and_forget(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Damage what is kept where nothing is published, so that the next run must use it."""
+    subject.copy_sound(place)
+    for path in (place.work / "results" / "results").rglob("run.json"):
+        path.unlink()
+    kept = [path for path in place.objects() if (place.work / "work") in path.parents]
+    kept += sorted((place.work / "results" / "segments").rglob("*.*"))
+    said = "; ".join(damage(path, random) for path in random.sample(kept, random.choice([1, 2])))
+    return f"no run.json; {said}", []
+
+
+def fill_disk(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Run with no room for files beyond a random size."""
+    limit = int(10 ** random.uniform(0, 5))
+    return f"no file beyond {limit} bytes", [subject.run(place, LIMITED, str(limit))]
+
+
+def lock_folder(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Run in a work or results folder that is read-only, empty or with everything in it."""
+    if random.random() < 0.5:
+        subject.copy_sound(place)
+    folder = random.choice([place.work, place.out])
+    folder.mkdir(parents=True, exist_ok=True)
+    folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    try:
+        ended = subject.run(place, OBEDIENT)
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    return f"{folder.name} read-only", [ended]
+
+
+def run_twice_at_once(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """Run the command twice at once in one work folder, for two folders of results."""
+    other, share = place.root / "other", random.choice([0, random.random()])
+    first = subject.start(place)
+    wait_for_moment(subject, place, first, share)
+    second = subject.start(place, out=other)
+    said = f"a second run when the first had written {share:.0%} of its files"
+    return said, [finish(second, other), finish(first, place.out)]
+
+
+FAULTS: dict[str, Fault] = {
+    "SIGKILL of a worker": kill_worker,
+    "SIGKILL of the command": kill_main,
+    "SIGTERM, SIGINT, SIGHUP": terminate,
+    "SIGSTOP, then SIGCONT": stop_and_continue,
+    "objects deleted": delete_objects,
+    "objects damaged": damage_objects,
+    "objects damaged, nothing published": damage_and_forget,
+    "disk full": fill_disk,
+    "folder read-only": lock_folder,
+    "two runs at once": run_twice_at_once,
+}
