@@ -40,7 +40,8 @@ CLIENT = House(
     "ionbox",
     "client/ionbox",
     (
-        "platforms checkout terminal argument_checks export_formats json_objects where work_folder",
+        "platforms checkout terminal argument_checks export_formats json_objects where work_folder "
+        "run_lock",
         "errors",
         "python_words extras account",
         "local",
@@ -60,9 +61,8 @@ CLOUD = House(
     "layers/cloud/python/ionbox_cloud",
     (
         "__init__ errors published logs aws_clients",
-        "keys environment json_record task_token storage_errors object_bytes",
-        "messages byte_store",
-        "store ladder call_records",
+        "keys environment json_record task_token storage",
+        "messages store ladder call_records",
         "identity repair",
         "handlers",
         "run_plan fargate_task",
@@ -77,7 +77,8 @@ SCIENCE = House(
     "ionbox_science",
     "layers/science/python/ionbox_science",
     (
-        "__init__ errors setting_table csv_cells columns kernels kernel_signatures",
+        "__init__ errors setting_table csv_cells columns kernels kernel_signatures "
+        "metaspace_metadata",
         "kernel_calls",
         "imzml",
         "theory",

@@ -74,7 +74,11 @@ def _advise(
         return _ADVICE[message.kind]
     sorted_before = has_segments(results, plan)
     suspects = _find_failed(describe_cause(message.error.Cause), plan, called, sorted_before)
-    said = f"{' or '.join(suspects)} ran out of memory in the largest function there is."
+    # whatever kills a function looks like this; the second time it was memory
+    said = (
+        "Run again: finished work is kept. If it fails the same way, "
+        f"{' or '.join(suspects)} ran out of memory in the largest function there is."
+    )
     if not _SORTING.isdisjoint(suspects):
         return (
             f"{said} Sorting was expected to take {plan.sort.memory_mb:,} MB. Deploy with a higher "

@@ -338,7 +338,7 @@ return [
 
 def test_charts_and_tables_of_any_number_of_annotations(page: ReportPage) -> None:
     n = 300_000  # more than a call can have arguments
-    scripts = {name: bundle_modules(name) for name in ("charts", "dom")}
+    scripts = {name: bundle_modules(f"drawing/{name}") for name in ("charts", "dom")}
     take = "const { errorChart, fdrChart } = charts$;"
     errors, curve = page.script(scripts["charts"] + take + CHARTED, n)
     assert errors.startswith("m/z error of 300000 annotations")

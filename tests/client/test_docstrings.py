@@ -31,6 +31,7 @@ MODULES = (
     "ionbox.results.tables",
     "ionbox.results.scaling",
     "ionbox_science.csv_cells",
+    "ionbox_science.metaspace_metadata",
     "ionbox_science.setting_table",
     "ionbox_science.theory.formulas",
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.errors import StorageError, UnsafeKey
-from ionbox_cloud.key_paths import path_below
+from ionbox_cloud.storage.key_paths import path_below
 from ionbox_cloud.store import Store
 
 HOSTILE = (

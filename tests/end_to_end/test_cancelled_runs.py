@@ -93,8 +93,8 @@ def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     with started(command(laptop, tissue), **terminal) as process:
         os.close(theirs)
         wait_until(lambda: list(laptop.work.glob("work/executions/*/plan.json")), RUN_S)
-        os.close(ours)  # from here on whatever is written there fails
         process.send_signal(signal.SIGHUP)
+        os.close(ours)  # from here on whatever is written there fails
         assert process.wait(RUN_S) == 129
     status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
     assert status["status"] == "cancelled"

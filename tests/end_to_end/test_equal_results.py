@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ionbox_cloud.storage.object_bytes import unseal
 
 from tests.client.ion_images import read_array
 from tests.end_to_end.laptop import ACIDS, WAXES, Laptop, LaptopRun
@@ -132,7 +133,7 @@ def test_images_belong_to_the_rows(usual: LaptopRun) -> None:
 
 
 def test_the_record_counts_what_was_done(usual: LaptopRun) -> None:
-    record = json.loads((usual.out / "run.json").read_text("utf-8"))
+    record = unseal((usual.out / "run.json").read_bytes(), "run.json")
     assert record == usual.record
     counted = {state: numbers["items"] for state, numbers in record["states"].items()}
     publishing = {"PublishResults": 1}  # writes the record before it is done

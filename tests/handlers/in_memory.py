@@ -104,7 +104,8 @@ class InMemoryRun:
         ``defaults`` are the stack's; with ``named`` the settings say which databases are meant.
         """
         stores.inbox.write(f"{name}.imzML", pair.source)
-        stores.inbox.write(f"{name}.ibd", pair.ibd)
+        if stores.inbox.read_if_there(f"{name}.ibd") != pair.ibd:  # else it keeps its tag
+            stores.inbox.write(f"{name}.ibd", pair.ibd)
         if sidecar is not None:
             stores.inbox.write(f"{name}.json", sidecar)
         for database, table in databases.items():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ionbox_cloud import keys
 from ionbox_cloud.errors import NotRepaired, UnusableObject
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.store import Store, Stores
 
 from tests.cloud_builders import database_table, lipid_like_formulas
@@ -162,7 +163,9 @@ def test_what_is_published_is_published_anew_where_it_is_damaged(
         attempt, _ = rig.annotate()
         assert published(rig.run.stores) == rig.expected, key
         # the line break at the end of a record says nothing
-        is_harmless = damaged.strip() == rig.results[key].strip()
+        is_harmless = key.endswith(f"/{RECORD}") and damaged.strip(b" \n") == rig.results[
+            key
+        ].strip(b" \n")
         status = results.read_json(keys.status(attempt.execution_id))
         assert status["reused"] is is_harmless, key
     assert len(published_keys) > 15

@@ -46,7 +46,7 @@ def test_the_plan_holds_what_later_states_need(run: InMemoryRun) -> None:
 
 def test_planning_writes_no_results(run: InMemoryRun) -> None:
     run.plan()
-    assert run.stores.results.list("") == []
+    assert [key.split("/")[0] for key in run.stores.results.list("")] == ["contents"]
 
 
 def test_every_attempt_has_the_same_plan(run: InMemoryRun) -> None:
@@ -60,6 +60,7 @@ def test_names_follow_content(new_run: NewRun) -> None:
     def ids(*layers: Mapping[str, Any], **options: Any) -> tuple[str, str, set[str], set[str]]:
         run = new_run(*layers, **options)
         run.plan()
+        run.run("SegmentSpectra")  # which makes the checksum that copies are recognised by
         plan = run.planned
         return (
             plan.run_id,

@@ -135,15 +135,27 @@ def test_an_ibd_that_was_replaced_is_not_sorted(
     assert not run.stores.results.exists(keys.segments_manifest(run.planned.segments_id))
 
 
+def build_unseen_damage(n_peaks: int) -> Pair:
+    """Write a dataset of which a spectrum has peaks below zero that no sample sees."""
+    mz = [[100.0 + 0.1 * index, 900.0] for index in range(2000)]
+    mz[1501] = [*[-5.0] * n_peaks, 900.0]
+    coordinates = [(1 + index, 1) for index in range(2000)]
+    return build_pair([(each, [1.0] * len(each)) for each in mz], coordinates)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_damage_that_shows_only_in_order_of_mz_is_refused(new_stores: NewStores, way: str) -> None:
-    mz = [[100.0 + 0.1 * index, 900.0] for index in range(2000)]
-    mz[1501][0] = -5.0  # not among the spectra that are looked at first
-    coordinates = [(1 + index, 1) for index in range(2000)]
-    pair = build_pair([(each, [1.0, 2.0]) for each in mz], coordinates)
-    run = plan_sort(new_stores, pair, way)
-    with pytest.raises(InvalidDataset, match=r"1 of 4,000 peaks have no plausible m/z"):
+    run = plan_sort(new_stores, build_unseen_damage(60), way)
+    with pytest.raises(InvalidDataset, match=r"60 of 4,059 peaks have no plausible m/z"):
         sort(run, way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_few_peaks_without_an_mz_are_dropped_and_counted(new_stores: NewStores, way: str) -> None:
+    run = plan_sort(new_stores, build_unseen_damage(1), way)
+    sort(run, way)
+    manifest = SegmentReader(run.stores.results, run.planned.segments_id).manifest
+    assert (sum(manifest.n_peaks), manifest.n_implausible) == (3999, 1)
 
 
 def test_a_checksum_that_takes_too_long_is_left_out_and_said(

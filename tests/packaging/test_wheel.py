@@ -132,7 +132,8 @@ def test_it_serves_the_page(installed: Installed) -> None:
         (url,) = re.findall(r"http://\S+", viewer.stdout.readline())
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             assert b"</script>" in answer.read()
-        asked = f"{url}/api/anymz?mz=500&ppm=5"
+        address, _, token = url.partition("?")
+        asked = f"{address}api/anymz?mz=500&ppm=5&{token}"
         with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             assert len(answer.read()) == 4 * 120
 

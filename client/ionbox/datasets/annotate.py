@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.records.run_record import RunStatus
@@ -85,7 +86,7 @@ def annotate(
         while outcome is None:
             execution_id = _name_execution()
             try:
-                ended = _run(execution_id, dataset, databases, config, work, n_workers)
+                ended = _run_shown(execution_id, dataset, databases, config, work, n_workers)
                 with writing(out, "--out"):
                     outcome = deliver(ended, work / "results", out)
             except DamagedResults:
@@ -102,6 +103,15 @@ def annotate(
                 raise
         signals.forget()  # whatever comes now is too late: the status says how the run ended
     return outcome
+
+
+def _run_shown(*arguments: Any) -> Outcome:
+    """Run; nothing can be shown on a terminal that was closed, which a signal says as well."""
+    try:
+        return _run(*arguments)
+    except (OSError, CannotWrite):
+        check()
+        raise
 
 
 def _try_to_write(status: RunStatus, out: Path) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
-from ionbox_cloud.key_paths import path_below
-from ionbox_cloud.object_bytes import encode_json
 from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
+from ionbox_cloud.storage.key_paths import path_below
+from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.datasets.files import LocalDataset

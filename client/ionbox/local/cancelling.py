@@ -68,6 +68,11 @@ def check() -> None:
         _active.check()
 
 
+def is_pending() -> bool:
+    """Say whether a signal has come in the block of a `deferred` that is running, if one is."""
+    return _active is not None and _active.number is not None
+
+
 @contextlib.contextmanager
 def raised() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise `Cancelled` at once, as Ctrl-C raises KeyboardInterrupt.

@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ionbox_cloud.errors import UnsafeKey
-from ionbox_cloud.key_paths import path_below
+from ionbox_cloud.storage.key_paths import path_below
 
 from ionbox.local.call_events import ItemsRead, Listener, ignore
 from ionbox.local.errors import UnknownFunction

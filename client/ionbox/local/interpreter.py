@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ionbox.local.cancelling import is_pending
 from ionbox.local.endpoint import ServiceFault
 from ionbox.local.functions import ACCOUNT, REGION
 from ionbox.local.tasks import local_aws
@@ -37,6 +38,7 @@ def start_interpreter(endpoint_url: str) -> Iterator[Any]:
         _recursion_limit(_RECURSION_LIMIT),
         _aws_environment(endpoint_url),
         _early_reports(),
+        _quiet_when_cancelled(),
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
     ):
         # The default session loads its parts lazily and without a lock: before the threads start.
@@ -75,6 +77,25 @@ def _recursion_limit(limit: int) -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(kept)
+
+
+@contextlib.contextmanager
+def _quiet_when_cancelled() -> Iterator[None]:
+    """Keep what threads raise out of sight while a run is being cancelled.
+
+    A branch of a state that is stopped in the middle finds nobody to report to, and dies of that.
+    """
+    kept = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not is_pending():
+            kept(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = kept
 
 
 @contextlib.contextmanager

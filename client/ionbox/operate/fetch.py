@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.published import RECORD
+from ionbox_cloud.storage.key_paths import path_below
 from ionbox_cloud.store import Store
 
 from ionbox.errors import OperateError, UserMustAct

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ionbox_cloud.key_paths import path_below
-from ionbox_cloud.object_bytes import Arrays
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord
+from ionbox_cloud.storage.key_paths import path_below
+from ionbox_cloud.storage.object_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 

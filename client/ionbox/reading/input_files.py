@@ -10,8 +10,8 @@ import hashlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ionbox_cloud.key_paths import path_below
 from ionbox_cloud.records.run_record import RunRecord
+from ionbox_cloud.storage.key_paths import path_below
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 

@@ -32,7 +32,7 @@ class TestAnnotate:
         assert ended.code == 1
         for problem in (
             "error: small.ibd is empty",
-            "error: ppm (command line): expected a positive number",
+            "error: ppm (command line): expected a number from 0.001 to 1,000",
             "error: analyzer: the imzML does not say",
             "error: database 'sugars': 1 of 2 rows cannot be used",
             "  line 3: 'Na.Cl'",

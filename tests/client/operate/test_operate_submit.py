@@ -259,7 +259,7 @@ class TestRefusals:
     ) -> None:
         ended = operate("submit", dataset, *SETTINGS, "--ppm", "-1")
         assert ended.code == 1
-        assert "ppm (command line): expected a positive number" in ended.err
+        assert "ppm (command line): expected a number from 0.001 to 1,000" in ended.err
 
     def test_without_check_bad_input_is_sent(
         self, installed: Cloud, operate: Command, dataset: Path

@@ -26,7 +26,7 @@ from ionbox_cloud.errors import InvalidMessage, UnusableObject
 from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import Message
 from ionbox_cloud.repair import note_unusable
-from ionbox_cloud.storage_errors import lasting_errors
+from ionbox_cloud.storage.storage_errors import lasting_errors
 from ionbox_cloud.store import Stores, open_stores
 
 In = TypeVar("In", bound=Message)

@@ -18,7 +18,7 @@ from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.object_bytes import encode_json
+from ionbox_cloud.storage.object_bytes import encode_json
 
 N_SAMPLES = 64
 """Samples of the ibd that enter a dataset's identity: first, last and evenly between."""

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ionbox_cloud.byte_store import ByteStore, ObjectFacts
 from ionbox_cloud.environment import StoresEnvironment
-from ionbox_cloud.object_bytes import (
+from ionbox_cloud.storage.byte_store import ByteStore, ObjectFacts
+from ionbox_cloud.storage.object_bytes import (
     Arrays,
     encode_arrays,
     encode_json,

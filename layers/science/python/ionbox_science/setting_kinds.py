@@ -100,10 +100,12 @@ def _convert_modifiers(value: Any) -> tuple[str, ...]:
 
 
 def _convert_adducts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
     if isinstance(value, list):
         value = [read_adduct(adduct) for adduct in value]
     _convert_modifiers([adduct for adduct in value if adduct not in NO_FORMULA_CHANGE])
-    if isinstance(value, str) or not value:
+    if not value:
         raise TypeError
     return tuple(dict.fromkeys(value))
 

@@ -127,7 +127,7 @@ def describe(name: str) -> str:
     """Return a setting's line of help: what it is, its range and its default.
 
     >>> describe("ppm"), describe("decoys")
-    ('half width of an m/z window (3)', 'decoy adducts per target, 1 to 80 (20)')
+    ('half width of an m/z window, 0.001 to 1,000 (3)', 'decoy adducts per target, 1 to 80 (20)')
     """
     setting = SETTINGS[name]
     words = setting.summary

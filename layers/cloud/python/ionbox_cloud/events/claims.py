@@ -42,7 +42,7 @@ from ionbox_cloud.events.executions import Executions, ExecutionStatus
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import ConfigLayer, RunRequest, WaitingRun
-from ionbox_cloud.object_bytes import encode_json
+from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_cloud.store import Store
 
 DEFAULTS_SOURCE = "the stack's defaults"

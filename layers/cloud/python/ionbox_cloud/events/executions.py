@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.messages import WaitingRun
-from ionbox_cloud.object_bytes import encode_json
+from ionbox_cloud.storage.object_bytes import encode_json
 
 REMEMBERED_S = 60.0
 """Seconds for which a started execution may be missing from the list of running ones."""

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import PublishedRecord
-from ionbox_cloud.object_bytes import encode_arrays
 from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.storage.object_bytes import encode_arrays
 from ionbox_cloud.store import Store
 
 if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on

@@ -31,7 +31,7 @@ from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout, encode_se
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.json_record import PublishedRecord
-from ionbox_cloud.object_bytes import SEAL, unseal
+from ionbox_cloud.storage.object_bytes import SEAL, unseal
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 

@@ -46,7 +46,7 @@ _LEADING = "CHNOPS"
 # What people write that is read otherwise here, to be answered with how it is written.
 _MINUS_SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2010": "-", "\u2011": "-"})
 _COUNT_IN_FRONT = re.compile(r"([0-9]+)([A-Z].*)")
-_ISOTOPE_IN_BRACKETS = re.compile(r"\[?([0-9]+)\]?([A-Z][a-z]?)")
+_ISOTOPE_IN_BRACKETS = re.compile(r"\[([0-9]+)(?:([A-Z][a-z]?)\]|\]([A-Z][a-z]?))")
 _LABEL_OF_ISOTOPE = {"13C": "Cx", "15N": "Nx", "2H": "Hx", "18O": "Ox", "34S": "Sx"}
 _SPACED_SIGN = re.compile(r"\s*([+-])\s*")
 _MULTIMER = re.compile(r"\[?\s*[0-9]+\s*M")
@@ -111,9 +111,9 @@ def parse_formula(formula: str) -> ElementCounts:
 def _hint_for(rest: str, formula: str) -> str:
     """Say how what could not be read is written here, if it has a place here at all."""
     isotope = _ISOTOPE_IN_BRACKETS.match(rest)
-    label = _LABEL_OF_ISOTOPE.get(isotope[1] + isotope[2], "") if isotope else ""
-    if label:
-        return f"; write {rest[: isotope.end()]} as {label}" if isotope else ""
+    if isotope:
+        label = _LABEL_OF_ISOTOPE.get(isotope[1] + (isotope[2] or isotope[3]))
+        return f"; write {isotope[0]} as {label}" if label else ""
     in_front = _COUNT_IN_FRONT.fullmatch(formula)
     if in_front is None:
         return ""

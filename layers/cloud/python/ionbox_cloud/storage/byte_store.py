@@ -20,7 +20,7 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.storage_errors import named_errors
+from ionbox_cloud.storage.storage_errors import named_errors
 
 if TYPE_CHECKING:
     import boto3
