@@ -132,6 +132,14 @@ def ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, kept)
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """A terminal that closes ends what the test starts, even where ``nohup`` has pytest go on."""
+    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, kept)
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The checkout's root."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -108,6 +109,19 @@ class Laptop:
     @property
     def work(self) -> Path:
         return self.root / "work"
+
+    def command_line(
+        self, code: str, imzml: Path, *first: str, work: Path | None = None, n_workers: int
+    ) -> list[str | Path]:
+        """Return a command that annotates in a process of its own, whose Python runs ``code``.
+
+        ``first`` are arguments of the code, before those of ``ionbox annotate``.
+        """
+        table = self.database("acids", ACIDS[:40])
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+        annotate: list[str | Path] = ["annotate", imzml, *flags, "--workers", str(n_workers)]
+        annotate += ["--database", table, "--out", self.root / "out", "--work", work or self.work]
+        return [sys.executable, "-c", code, *first, *annotate]
 
     def _project(self, rungs_mb: Mapping[str, Sequence[int]]) -> Project:
         table = json.loads(IONBOX.table.read_text("utf-8"))

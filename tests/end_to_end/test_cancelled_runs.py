@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.laptop import ACIDS, SETTINGS, Laptop, processes_of
+from tests.end_to_end.laptop import Laptop, processes_of
 from tests.patience import PATIENCE_S, RUN_S, started, wait_until
 
 MOMENTS = {
@@ -26,18 +25,8 @@ MOMENTS = {
 
 
 def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
-    table = laptop.database("acids", ACIDS[:40])
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    arguments: list[str | Path] = [
-        "annotate",
-        tissue,
-        "--database",
-        table,
-        "--out",
-        laptop.root / "out",
-    ]
     code = "from ionbox.cli.main import main; main()"
-    return [sys.executable, "-c", code, *arguments, *flags, "--work", laptop.work, "--workers", "2"]
+    return laptop.command_line(code, tissue, n_workers=2)
 
 
 @pytest.fixture
@@ -87,6 +76,7 @@ def test_a_signal_to_every_process_of_the_job_is_a_cancel_too(
     assert processes_of(laptop.work) == []
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     ours, theirs = os.openpty()
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}

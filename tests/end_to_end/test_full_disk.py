@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from ionbox.local.errors import CannotWrite
 
-from tests.end_to_end.laptop import ACIDS, SETTINGS, Laptop
+from tests.end_to_end.laptop import ACIDS, Laptop
 from tests.patience import run
 
 # No file may grow beyond a limit: a disk that fills up, as far as a program can tell, for which
@@ -24,30 +23,7 @@ LIMITED = (
 
 def annotate(laptop: Laptop, tissue: Path, limit: int, work: Path) -> tuple[int, str]:
     """Annotate with a limit to the size of files; returns the exit code and what was said."""
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    table = laptop.database("acids", ACIDS[:40])
-    arguments: list[str | Path] = [
-        "annotate",
-        tissue,
-        "--database",
-        table,
-        "--out",
-        laptop.root / "out",
-    ]
-    ended = run(
-        [
-            sys.executable,
-            "-c",
-            LIMITED,
-            str(limit),
-            *arguments,
-            *flags,
-            "--work",
-            work,
-            "--workers",
-            "1",
-        ]
-    )
+    ended = run(laptop.command_line(LIMITED, tissue, str(limit), work=work, n_workers=1))
     return ended.returncode, ended.stderr
 
 

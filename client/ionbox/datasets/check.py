@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles
-from ionbox_cloud.planning.accepted_request import STAND_INS
+from ionbox_cloud.planning.accepted_request import STAND_INS, asks
 from ionbox_cloud.planning.inspection import (
     Inspection,
     ibd_reader,
@@ -102,8 +102,7 @@ def check(
     sidecar = None if beside is None else dataset.sidecar  # else it would be refused twice
     layers += beside or []
     everything = [*layers, ("defaults", defaults)]
-    asked = _find("accept_profile", everything)
-    profile = asked is not None and asked[1] is True
+    profile = asks(everything, "accept_profile")
     options = find_read_options(everything)
     seen = refusals.check(lambda: inspect_dataset(inbox, files, options, accept_profile=profile))
     words = words_of(seen.header) if seen else FileWords(None, None, None)
@@ -157,8 +156,7 @@ def _read_databases(
     config: Sequence[ConfigLayer], sidecar: Path | None, everything: Sequence[Layer]
 ) -> list[MoleculeDatabase]:
     """Read the molecule tables that the config names and that lie here, not in an installation."""
-    asked = _find("skip_bad_rows", everything)
-    skip_bad_rows = asked is not None and asked[1] is True
+    skip_bad_rows = asks(everything, "skip_bad_rows")
     return [
         parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
         for path in read_databases(config, sidecar)

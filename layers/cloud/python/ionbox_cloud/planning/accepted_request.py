@@ -7,12 +7,14 @@ them, read and found fit), or one error that lists everything that is wrong.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_science.config import (
     FileWords,
+    Layer,
     RunConfig,
     find_read_options,
     parse_settings,
@@ -93,7 +95,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
             inbox,
             request.dataset,
             find_read_options(everything),
-            accept_profile=_asks(everything, "accept_profile"),
+            accept_profile=asks(everything, "accept_profile"),
         )
     )
     # what needs the header is checked only if there is one; databases are checked in any case
@@ -119,7 +121,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         [*warnings, *skipped],
         databases,
         sort=_asked(everything, "sort") or "auto",
-        force=_asks(everything, "force"),
+        force=asks(everything, "force"),
     )
 
 
@@ -147,13 +149,13 @@ def _read_sidecar(request: RunRequest, inbox: Store) -> Layers:
     return [(name, parse_settings(inbox.read(key), name))]
 
 
-def _asked(layers: Layers, key: str) -> Any:
+def _asked(layers: Sequence[Layer], key: str) -> Any:
     """Return a setting before the config is resolved; one of the wrong type is refused later."""
     given = [settings[key] for _, settings in layers if settings.get(key) is not None]
     return given[0] if given else None
 
 
-def _asks(layers: Layers, flag: str) -> bool:
+def asks(layers: Sequence[Layer], flag: str) -> bool:
     """Say whether a flag is set that is needed before, or instead of, a resolved config."""
     return _asked(layers, flag) is True
 
@@ -173,7 +175,7 @@ def _read_databases(
         )
     if len(set(names)) < len(names):
         raise InvalidConfig(f"databases: two have the same name ({', '.join(names)}); rename one")
-    skip_bad_rows = _asks(layers, "skip_bad_rows")
+    skip_bad_rows = asks(layers, "skip_bad_rows")
     refusals = Refusals()
     databases = []
     for table in tables:
