@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from tests.campaign.subject import (
-    LIMITED,
-    OBEDIENT,
-    Ended,
-    Place,
-    Subject,
-    count_files,
-    finish,
-)
+from tests.campaign.command import Command, Ended, limit_files, obey_modes
+from tests.campaign.subject import Place, Run, Subject, count_files
 from tests.end_to_end.laptop import processes_of
 
 Disturbed = tuple[str, list[Ended]]
@@ -28,11 +20,9 @@ Disturbed = tuple[str, list[Ended]]
 Fault = Callable[[Subject, Place, Random], Disturbed]
 
 
-def wait_for_moment(
-    subject: Subject, place: Place, process: subprocess.Popen[str], share: float
-) -> None:
+def wait_for_moment(subject: Subject, place: Place, run: Run, share: float) -> None:
     """Wait until a run has written a share of its files; so that moments suit any machine."""
-    while process.poll() is None and count_files(place.work) < share * subject.n_objects:
+    while run.command.runs and count_files(place.work) < share * subject.n_objects:
         time.sleep(0.02)
 
 
@@ -42,36 +32,62 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def interrupted(
-    subject: Subject, place: Place, random: Random, act: Callable[[subprocess.Popen[str]], str]
+    subject: Subject, place: Place, random: Random, act: Callable[[Command], str]
 ) -> Disturbed:
     """Start the command in an empty folder and disturb it at a random moment."""
-    share, delay = random.random(), random.random() * 0.3
-    process = subject.start(place)
-    wait_for_moment(subject, place, process, share)
+    share, delay, n_workers = random.random(), random.random() * 0.3, random.choice([1, 2])
+    run = subject.start(place, n_workers=n_workers)
+    wait_for_moment(subject, place, run, share)
     time.sleep(delay)
-    done = act(process)
-    return f"{done} at {share:.0%} of its files", [finish(process, place.out)]
+    done = act(run.command)
+    return f"{done} at {share:.0%} of its files", [run.end()]
 
 
 def kill_worker(subject: Subject, place: Place, random: Random) -> Disturbed:
     """SIGKILL a worker, or several in a row."""
 
-    def act(process: subprocess.Popen[str]) -> str:
-        n_kills = random.choice([1, 1, 2, 5])
+    def act(command: Command) -> str:
+        del command
+        n_kills, n_hit = random.choice([1, 1, 2, 5]), 0
         for _ in range(n_kills):
             if workers := processes_of(place.work):
                 send(random.choice(workers), signal.SIGKILL)
+                n_hit += 1
             time.sleep(0.2)
-        return f"SIGKILL of a worker, {n_kills} times"
+        return f"SIGKILL of {n_hit} workers"
 
     return interrupted(subject, place, random, act)
+
+
+def kill_task(subject: Subject, place: Place, random: Random) -> Disturbed:
+    """SIGKILL the sort task at a random moment of its life."""
+    delay, n_kills, n_hit = random.random(), random.choice([1, 1, 2, 4]), 0
+    run = subject.start(place, "--sort=fargate")
+    for _ in range(n_kills):
+        while run.command.runs and not tasks_in(place):
+            time.sleep(0.02)
+        time.sleep(delay)
+        for pid in tasks_in(place):
+            send(pid, signal.SIGKILL)
+            n_hit += 1
+    return f"SIGKILL of {n_hit} sort tasks after {delay:.1f} s", [run.end()]
+
+
+def tasks_in(place: Place) -> list[int]:
+    """Sort tasks that work in a place."""
+    found = []
+    for pid in processes_of(place.work):
+        with suppress(OSError):  # it has just ended
+            if b"ionbox.local.task_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def kill_main(subject: Subject, place: Place, random: Random) -> Disturbed:
     """SIGKILL the command itself."""
 
-    def act(process: subprocess.Popen[str]) -> str:
-        process.kill()
+    def act(command: Command) -> str:
+        send(command.pid, signal.SIGKILL)
         return "SIGKILL of the command"
 
     return interrupted(subject, place, random, act)
@@ -80,13 +96,12 @@ def kill_main(subject: Subject, place: Place, random: Random) -> Disturbed:
 def terminate(subject: Subject, place: Place, random: Random) -> Disturbed:
     """SIGTERM, SIGINT or SIGHUP for the command, or for all its processes."""
 
-    def act(process: subprocess.Popen[str]) -> str:
+    def act(command: Command) -> str:
         number = random.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
         everybody = random.random() < 0.5
         for pid in processes_of(place.work) if everybody else ():
             send(pid, number)
-        if process.poll() is None:
-            process.send_signal(number)
+        send(command.pid, number)
         return f"{number.name} of {'all processes' if everybody else 'the command'}"
 
     return interrupted(subject, place, random, act)
@@ -95,13 +110,13 @@ def terminate(subject: Subject, place: Place, random: Random) -> Disturbed:
 def stop_and_continue(subject: Subject, place: Place, random: Random) -> Disturbed:
     """SIGSTOP the command or a worker for a while."""
 
-    def act(process: subprocess.Popen[str]) -> str:
-        pid = random.choice([process.pid, *processes_of(place.work)])
+    def act(command: Command) -> str:
+        pid = random.choice([command.pid, *processes_of(place.work)])
         send(pid, signal.SIGSTOP)
         pause = random.uniform(0.1, 4)
         time.sleep(pause)
         send(pid, signal.SIGCONT)
-        who = "the command" if pid == process.pid else "a worker"
+        who = "the command" if pid == command.pid else "a worker"
         return f"SIGSTOP of {who} for {pause:.1f} s"
 
     return interrupted(subject, place, random, act)
@@ -153,7 +168,7 @@ def damage_and_forget(subject: Subject, place: Place, random: Random) -> Disturb
 def fill_disk(subject: Subject, place: Place, random: Random) -> Disturbed:
     """Run with no room for files beyond a random size."""
     limit = int(10 ** random.uniform(0, 5))
-    return f"no file beyond {limit} bytes", [subject.run(place, LIMITED, str(limit))]
+    return f"no file beyond {limit} bytes", [subject.start(place, prepare=limit_files(limit)).end()]
 
 
 def lock_folder(subject: Subject, place: Place, random: Random) -> Disturbed:
@@ -166,7 +181,7 @@ def lock_folder(subject: Subject, place: Place, random: Random) -> Disturbed:
     for path in folders:
         path.chmod(0o555)
     try:
-        ended = subject.run(place, OBEDIENT)
+        ended = subject.start(place, prepare=obey_modes).end()
     finally:
         for path in folders:
             path.chmod(0o755)
@@ -180,11 +195,12 @@ def run_twice_at_once(subject: Subject, place: Place, random: Random) -> Disturb
     wait_for_moment(subject, place, first, share)
     second = subject.start(place, out=other)
     said = f"a second run when the first had written {share:.0%} of its files"
-    return said, [finish(second, other), finish(first, place.out)]
+    return said, [second.end(), first.end()]
 
 
 FAULTS: dict[str, Fault] = {
     "SIGKILL of a worker": kill_worker,
+    "SIGKILL of the sort task": kill_task,
     "SIGKILL of the command": kill_main,
     "SIGTERM, SIGINT, SIGHUP": terminate,
     "SIGSTOP, then SIGCONT": stop_and_continue,

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tests.campaign.command import Command, Ended, Prepare, remember, run_here, start
 from tests.cloud_builders import database_table, lipid_like_formulas, simulate
 from tests.end_to_end.laptop import SETTINGS
 
-FORMULAS = lipid_like_formulas(14, 16)
-STUCK_S = 900.0
-"""A command that takes 3 to 6 CPU seconds and has not ended after this never will."""
-
-PLAIN = "from ionbox.cli.main import main; main()"
-
-LIMITED = (
-    "import resource, sys; limit = int(sys.argv.pop(1));"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit));" + PLAIN
-)
-"""No file may grow beyond a limit: a full disk, as far as a program can tell."""
-
-OBEDIENT = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(24, 1, 0, 0, 0);"  # PR_CAPBSET_DROP
-    f"os.execv(sys.executable, [sys.executable, '-c', {PLAIN!r}, *sys.argv[1:]])"
-)
-"""Gives up CAP_DAC_OVERRIDE first: a read-only folder is read-only for root, too."""
+FORMULAS = lipid_like_formulas(14, 15)
 
 APART = {"run.json", "report.html", "status.json", "sources.json"}
-"""Files that tell the time and the place; run.json's checksums are compared by `annotate`."""
+"""Files that tell the time and the place: they are to be there. What the first two hold, `annotate`
+compares with the seal and the checksums of run.json."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +40,21 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code, negative for a signal, what it said, its results."""
+class Run:
+    """A command that was started, and where its results go."""
 
-    code: int
-    said: str
-    files: dict[str, bytes]
+    command: Command
+    out: Path
 
+    def end(self) -> Ended:
+        """Wait for its end, and read its results then.
 
-class Stuck(Exception):  # noqa: N818 (an outcome)
-    """A command that did not end."""
+        Raises
+        ------
+        Stuck
+            If it does not come.
+        """
+        return Ended(*self.command.wait(), results_in(self.out))
 
 
 @dataclass(frozen=True)
@@ -76,12 +65,14 @@ class Subject:
 
     @classmethod
     def make(cls, root: Path) -> Subject:
-        """Simulate the dataset and annotate it once."""
-        simulate(root / "tissue.imzML", FORMULAS, width=14, height=11, n_ions=20, n_noise_peaks=30)
+        """Simulate the dataset and annotate it, with each number of workers that trials have."""
+        simulate(root / "tissue.imzML", FORMULAS, n_ions=8, n_noise_peaks=20)
         (root / "lipids.tsv").write_bytes(database_table(FORMULAS))
         subject = cls(root)
-        ended = subject.run(subject.sound)
-        assert ended.code == 0, ended.said
+        remember()
+        for n_workers in (2, 1):
+            code = run_here(subject.arguments(subject.sound, n_workers=n_workers))
+            assert code == 0, f"exit code {code} of an undisturbed run"
         return subject
 
     @property
@@ -102,48 +93,35 @@ class Subject:
         """Make a place what it would be after an undisturbed run."""
         shutil.copytree(self.sound.root, place.root)
 
-    def start(
-        self, place: Place, code: str = PLAIN, *before: str, out: Path | None = None
-    ) -> subprocess.Popen[str]:
-        """Start the command; ``before`` are arguments of ``code`` itself."""
+    def arguments(
+        self, place: Place, *more: str, out: Path | None = None, n_workers: int
+    ) -> list[str]:
+        """Return what is typed after ``ionbox``."""
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
         files = [f"--database={self.root / 'lipids.tsv'}", f"--out={out or place.out}"]
-        arguments = [
-            *(sys.executable, "-c", code, *before),
+        return [
             *("annotate", str(self.root / "tissue.imzML"), *files, f"--work={place.work}"),
-            *(*flags, "--adduct=+H", "--workers=2"),
+            *(*flags, "--adduct=+H", f"--workers={n_workers}", *more),
         ]
-        place.root.mkdir(parents=True, exist_ok=True)
-        return subprocess.Popen(
-            arguments, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
 
-    def run(self, place: Place, code: str = PLAIN, *before: str) -> Ended:
-        """Run the command to its end."""
-        return finish(self.start(place, code, *before), place.out)
+    def start(
+        self,
+        place: Place,
+        *more: str,
+        prepare: Prepare | None = None,
+        out: Path | None = None,
+        n_workers: int = 1,
+    ) -> Run:
+        """Start the command; ``more`` are flags on top of the usual ones."""
+        place.root.mkdir(parents=True, exist_ok=True)
+        arguments = self.arguments(place, *more, out=out, n_workers=n_workers)
+        return Run(start(arguments, prepare), out or place.out)
 
 
 def results_in(out: Path) -> dict[str, bytes]:
     """Read the results that people get."""
     names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    return {name: (out / name).read_bytes() for name in names if name not in APART}
-
-
-def finish(process: subprocess.Popen[str], out: Path) -> Ended:
-    """Wait for a command's end, and read its results then.
-
-    Raises
-    ------
-    Stuck
-        If it does not come; the command is killed.
-    """
-    try:
-        _, said = process.communicate(timeout=STUCK_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate(timeout=STUCK_S)
-        raise Stuck(f"no end after {STUCK_S:.0f} s") from None
-    return Ended(process.returncode, said, results_in(out))
+    return {name: b"" if name in APART else (out / name).read_bytes() for name in names}
 
 
 def count_files(folder: Path) -> int:

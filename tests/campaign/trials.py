@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.campaign.command import Ended, Stuck
 from tests.campaign.faults import FAULTS
-from tests.campaign.subject import Ended, Place, Stuck, Subject
+from tests.campaign.subject import Place, Subject
 from tests.end_to_end.laptop import processes_of
 from tests.patience import wait_until
 
 GOOD = ("identical", "refused")
 BAD = ("WRONG", "UNNAMED", "STUCK", "LEFTOVERS")
 REFUSED = (1, 3)
-CANCELLED = {128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CANCELLED = {128 + number for number in ENDING}
+KILLED = {-number for number in (signal.SIGKILL, *ENDING)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def run_trial(subject: Subject, folder: Path, seed: int, index: int) -> Trial:
     said = ""
     try:
         said, disturbed = FAULTS[fault](subject, place, random)
-        again = subject.run(place)
+        again = subject.start(place).end()
         outcome, why = judge(subject, place, disturbed, again)
     except Stuck as stuck:
         outcome, why = "STUCK", str(stuck)
@@ -89,19 +92,20 @@ def is_named(ended: Ended, *, cancelled: bool) -> bool:
     """
     if "Traceback" in ended.said:
         return False
-    if ended.code == 0 or (cancelled and ended.code < 0):
+    if ended.code == 0 or (cancelled and ended.code in KILLED):
         return True
     codes = {*REFUSED, *CANCELLED} if cancelled else set(REFUSED)
     return ended.code in codes and bool(ended.said.strip())
 
 
 def leftovers(place: Place) -> str:
-    """Name what is left of the runs: processes, links in the inbox, half-copied results."""
+    """Name what is left of the runs: processes, links in the inbox, half-written files."""
     try:
         wait_until(lambda: not processes_of(place.work))
     except AssertionError:
         return f"processes {processes_of(place.work)}"
     inbox = place.work / "inbox"
     left = [*inbox.iterdir()] if inbox.exists() else []
-    left += place.out.glob(".*")
+    left += place.out.rglob(".*")
+    left += place.work.rglob("*#*")  # the store writes under such a name first
     return ", ".join(path.name for path in left)
