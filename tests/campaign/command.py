@@ -9,24 +9,32 @@ task are started as ever. What comes before, from the shell to the last import, 
 from __future__ import annotations
 
 import ctypes
+import json
 import multiprocessing
 import os
 import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.context import ForkProcess
+from pathlib import Path
+from typing import Any
 
 from ionbox.cli.main import main
+from ionbox.local import machine
+from ionbox.local.functions import IONBOX
 
 from tests.moto_parser import remember_definitions
 from tests.remembered import remember_models
 
 STUCK_S = 900.0
 """A command that takes a CPU second or two and has not ended after this never will."""
+
+HEARTBEAT_S = 8.0
+"""A task that was killed is noticed after so long a silence, instead of half a minute."""
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -97,10 +105,36 @@ def run_here(arguments: Sequence[str]) -> int:
         assert threading.active_count() == 1, threading.enumerate()  # a fork would lose the others
 
 
-def remember() -> None:
-    """Let moto keep what it parses, and botocore what it reads, for all commands from here on."""
+def hasten(definition: Path) -> None:
+    """Let all commands from here on do what they do with short waits.
+
+    Before a call is tried again a second passes, however often it failed; and moto keeps what it
+    parses, botocore what it reads.
+
+    Parameters
+    ----------
+    definition
+        Where the state machine with the shorter waits is written.
+    """
+    document = json.loads(IONBOX.definition.read_text("utf-8"))
+    for retrier in _retriers(document):
+        retrier |= {"IntervalSeconds": 1, "BackoffRate": 1}
+    definition.write_text(json.dumps(document), "utf-8")
+    project = replace(IONBOX, definition=definition)
+    machine.run_execution = partial(  # type: ignore[assignment]
+        machine.run_execution, project=project, heartbeat_s=HEARTBEAT_S
+    )
     remember_definitions()
     remember_models()
+
+
+def _retriers(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every retrier of a state machine, wherever its states are."""
+    if isinstance(value, dict):
+        yield from value.get("Retry", ())
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _retriers(part)
 
 
 def start(arguments: Sequence[str], prepare: Prepare | None = None) -> Command:

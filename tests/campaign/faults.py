@@ -61,7 +61,7 @@ def kill_worker(subject: Subject, place: Place, random: Random) -> Disturbed:
 
 def kill_task(subject: Subject, place: Place, random: Random) -> Disturbed:
     """SIGKILL the sort task at a random moment of its life."""
-    delay, n_kills, n_hit = random.random(), random.choice([1, 1, 2, 4]), 0
+    delay, n_kills, n_hit = random.random() ** 2, random.choice([1, 1, 2, 4]), 0
     run = subject.start(place, "--sort=fargate")
     for _ in range(n_kills):
         while run.command.runs and not tasks_in(place):
@@ -122,17 +122,24 @@ def stop_and_continue(subject: Subject, place: Place, random: Random) -> Disturb
     return interrupted(subject, place, random, act)
 
 
+def choose(kinds: list[list[Path]], random: Random) -> list[Path]:
+    """Choose some files, each kind of file as often as any other."""
+    kinds = sorted(kinds, key=lambda files: [path.name for path in files])
+    chosen = (random.choice(random.choice(kinds)) for _ in range(random.choice([1, 1, 2, 5])))
+    return list(dict.fromkeys(chosen))
+
+
 def delete_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
     """Delete objects between two runs."""
     subject.copy_sound(place)
-    gone = random.sample(place.objects(), random.choice([1, 1, 2, 5]))
+    gone = choose(place.kept() + place.published(), random)
     for path in gone:
         path.unlink()
     return "deleted " + ", ".join(path.name for path in gone), []
 
 
 def damage(path: Path, random: Random) -> str:
-    """Damage a file in one way."""
+    """Damage a file in one way; return what was done."""
     data = bytearray(path.read_bytes())
     way = random.choice(["a bit", "cut", "emptied", "appended to"]) if data else "appended to"
     if way == "a bit":
@@ -150,7 +157,7 @@ def damage(path: Path, random: Random) -> str:
 def damage_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
     """Damage objects between two runs."""
     subject.copy_sound(place)
-    chosen = random.sample(place.objects(), random.choice([1, 1, 2, 5]))
+    chosen = choose(place.kept() + place.published(), random)
     return "; ".join(damage(path, random) for path in chosen), []
 
 
@@ -159,15 +166,13 @@ def damage_and_forget(subject: Subject, place: Place, random: Random) -> Disturb
     subject.copy_sound(place)
     for path in (place.work / "results" / "results").rglob("run.json"):
         path.unlink()
-    kept = [path for path in place.objects() if (place.work / "work") in path.parents]
-    kept += sorted((place.work / "results" / "segments").rglob("*.*"))
-    said = "; ".join(damage(path, random) for path in random.sample(kept, random.choice([1, 2])))
-    return f"no run.json; {said}", []
+    said = [damage(path, random) for path in choose(place.kept(), random)]
+    return "no run.json; " + "; ".join(said), []
 
 
 def fill_disk(subject: Subject, place: Place, random: Random) -> Disturbed:
     """Run with no room for files beyond a random size."""
-    limit = int(10 ** random.uniform(0, 5))
+    limit = int(10 ** random.uniform(1, 5))
     return f"no file beyond {limit} bytes", [subject.start(place, prepare=limit_files(limit)).end()]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.campaign.command import Command, Ended, Prepare, remember, run_here, start
+from tests.campaign.command import Command, Ended, Prepare, hasten, run_here, start
 from tests.cloud_builders import database_table, lipid_like_formulas, simulate
 from tests.end_to_end.laptop import SETTINGS
 
@@ -32,11 +32,20 @@ class Place:
     def out(self) -> Path:
         return self.root / "out"
 
-    def objects(self) -> list[Path]:
-        """Everything kept or published, in an order that does not depend on the disk or clock."""
-        roots = (self.work / "work", self.work / "results", self.out)
-        found = [path for root in roots for path in root.rglob("*") if path.is_file()]
-        return sorted(found, key=lambda path: (path.name, path.stat().st_size, str(path)))
+    def kept(self) -> list[list[Path]]:
+        """What the next run finds and may use, one list for each kind of object."""
+        kinds = [kind for kind in (self.work / "work").iterdir() if kind.name != "executions"]
+        return [_files(kind) for kind in (*kinds, self.work / "results" / "segments")]
+
+    def published(self) -> list[list[Path]]:
+        """The results, where they are published and where people get them."""
+        return [_files(self.work / "results" / "results"), _files(self.out)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below a folder, in an order that depends neither on the disk nor on the clock."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(found, key=lambda path: (path.name, path.stat().st_size, str(path)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Subject:
         simulate(root / "tissue.imzML", FORMULAS, n_ions=8, n_noise_peaks=20)
         (root / "lipids.tsv").write_bytes(database_table(FORMULAS))
         subject = cls(root)
-        remember()
+        hasten(root / "annotate.asl.json")
         for n_workers in (2, 1):
             code = run_here(subject.arguments(subject.sound, n_workers=n_workers))
             assert code == 0, f"exit code {code} of an undisturbed run"
