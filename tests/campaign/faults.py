@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -162,12 +163,18 @@ def damage_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
 
 
 def damage_and_forget(subject: Subject, place: Place, random: Random) -> Disturbed:
-    """Damage what is kept where nothing is published, so that the next run must use it."""
+    """Damage what is kept where the results, and often what led to them, are gone.
+
+    So the next run must use what was damaged, or find that it cannot.
+    """
     subject.copy_sound(place)
     for path in (place.work / "results" / "results").rglob("run.json"):
         path.unlink()
+    gone = random.choice([(), ("runs",), ("runs", "scores"), ("runs", "scores", "patterns")])
+    for kind in gone:
+        shutil.rmtree(place.work / "work" / kind)
     said = [damage(path, random) for path in choose(place.kept(), random)]
-    return "no run.json; " + "; ".join(said), []
+    return f"no {', '.join(('run.json', *gone))}; {'; '.join(said)}", []
 
 
 def fill_disk(subject: Subject, place: Place, random: Random) -> Disturbed:
