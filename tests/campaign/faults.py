@@ -126,7 +126,7 @@ def stop_and_continue(subject: Subject, place: Place, random: Random) -> Disturb
 def choose(kinds: list[list[Path]], random: Random) -> list[Path]:
     """Choose some files, each kind of file as often as any other."""
     kinds = sorted(kinds, key=lambda files: [path.name for path in files])
-    chosen = (random.choice(random.choice(kinds)) for _ in range(random.choice([1, 1, 2, 5])))
+    chosen = (random.choice(random.choice(kinds)) for _ in range(random.choice([1, 2, 3, 6])))
     return list(dict.fromkeys(chosen))
 
 
@@ -142,8 +142,12 @@ def delete_objects(subject: Subject, place: Place, random: Random) -> Disturbed:
 def damage(path: Path, random: Random) -> str:
     """Damage a file in one way; return what was done."""
     data = bytearray(path.read_bytes())
-    way = random.choice(["a bit", "cut", "emptied", "appended to"]) if data else "appended to"
-    if way == "a bit":
+    ways = ["a bit", "overwritten", "overwritten", "cut", "emptied", "appended to"]
+    way = random.choice(ways) if data else "appended to"
+    if way == "overwritten":
+        begin = random.randrange(len(data))
+        data[begin : begin + 4096] = random.randbytes(len(data[begin : begin + 4096]))
+    elif way == "a bit":
         data[random.randrange(len(data))] ^= 1 << random.randrange(8)
     elif way == "cut":
         del data[random.randrange(len(data)) :]
