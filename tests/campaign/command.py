@@ -94,15 +94,15 @@ class Command:
 
 def run_here(arguments: Sequence[str]) -> int:
     """Run a command in this process, so that all later ones find loaded what it has loaded."""
-    hook = sys.excepthook
+    hook, code = sys.excepthook, None
     try:
         main(arguments)
     except SystemExit as end:
-        assert isinstance(end.code, int)
-        return end.code
-    finally:
-        sys.excepthook = hook
-        assert threading.active_count() == 1, threading.enumerate()  # a fork would lose the others
+        code = end.code
+    sys.excepthook = hook  # this program's own errors are no user's
+    assert threading.active_count() == 1, threading.enumerate()  # a fork would lose the others
+    assert isinstance(code, int)
+    return code
 
 
 def hasten(definition: Path) -> None:
@@ -121,9 +121,7 @@ def hasten(definition: Path) -> None:
         retrier |= {"IntervalSeconds": 1, "BackoffRate": 1}
     definition.write_text(json.dumps(document), "utf-8")
     project = replace(IONBOX, definition=definition)
-    machine.run_execution = partial(  # type: ignore[assignment]
-        machine.run_execution, project=project, heartbeat_s=HEARTBEAT_S
-    )
+    machine.run_execution = partial(machine.run_execution, project=project, heartbeat_s=HEARTBEAT_S)
     remember_definitions()
     remember_models()
 
