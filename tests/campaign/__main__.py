@@ -1,8 +1,13 @@
-"""Run the campaign: ``python -m tests.campaign [--trials N] [--seed N] [--first INDEX]``."""
+"""Run the campaign: ``python -m tests.campaign [--trials N] [--seed N] [--first INDEX]``.
+
+Each trial disturbs one run of ``ionbox annotate`` with a fault and gives the same command again:
+what comes out must be identical to what an undisturbed run gives, or refused by name.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -43,6 +48,8 @@ def main() -> None:
     console.print(f"{len(trials)} trials, seed {options.seed}: {len(failed)} failed")
     if failed:
         console.print(f"their folders are in {root}")
+    else:
+        shutil.rmtree(root)
     sys.exit(bool(failed))
 
 

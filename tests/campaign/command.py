@@ -71,8 +71,8 @@ class Command:
     def runs(self) -> bool:
         return self.process.is_alive()
 
-    def wait(self) -> tuple[int, str]:
-        """Return exit code and standard error.
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; return exit code and standard error.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class Command:
         code = self.process.exitcode
         if code is None:
             self.process.kill()
-            self.process.join()
+            self.process.join(STUCK_S)
         os.set_blocking(self.said, False)  # what it started may still hold the other end
         with os.fdopen(self.said, "rb") as pipe:
             said = (pipe.read() or b"").decode("utf-8", "replace")

@@ -11,9 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from tests.campaign.command import Command, Ended, limit_files, obey_modes
+from tests.campaign.command import STUCK_S, Command, Ended, limit_files, obey_modes
 from tests.campaign.subject import Place, Run, Subject, count_files
 from tests.end_to_end.laptop import processes_of
+from tests.patience import wait_until
 
 Disturbed = tuple[str, list[Ended]]
 """What was done, and how each command that was disturbed ended."""
@@ -21,10 +22,15 @@ Disturbed = tuple[str, list[Ended]]
 Fault = Callable[[Subject, Place, Random], Disturbed]
 
 
+def wait_for(condition: Callable[[], object], run: Run) -> None:
+    """Wait until something is so, or a run has ended; one that is stuck is left for `Run.end`."""
+    with suppress(AssertionError):
+        wait_until(lambda: condition() or not run.command.runs, STUCK_S)
+
+
 def wait_for_moment(subject: Subject, place: Place, run: Run, share: float) -> None:
     """Wait until a run has written a share of its files; so that moments suit any machine."""
-    while run.command.runs and count_files(place.work) < share * subject.n_objects:
-        time.sleep(0.02)
+    wait_for(lambda: count_files(place.work) >= share * subject.n_objects, run)
 
 
 def send(pid: int, number: signal.Signals) -> None:
@@ -36,7 +42,7 @@ def interrupted(
     subject: Subject, place: Place, random: Random, act: Callable[[Command], str]
 ) -> Disturbed:
     """Start the command in an empty folder and disturb it at a random moment."""
-    share, delay, n_workers = random.random(), random.random() * 0.3, random.choice([1, 2])
+    share, delay, n_workers = random.random(), random.random() * 0.1, random.choice([1, 2])
     run = subject.start(place, n_workers=n_workers)
     wait_for_moment(subject, place, run, share)
     time.sleep(delay)
@@ -54,7 +60,7 @@ def kill_worker(subject: Subject, place: Place, random: Random) -> Disturbed:
             if workers := processes_of(place.work):
                 send(random.choice(workers), signal.SIGKILL)
                 n_hit += 1
-            time.sleep(0.2)
+            time.sleep(0.1)
         return f"SIGKILL of {n_hit} workers"
 
     return interrupted(subject, place, random, act)
@@ -65,8 +71,7 @@ def kill_task(subject: Subject, place: Place, random: Random) -> Disturbed:
     delay, n_kills, n_hit = random.random() ** 2, random.choice([1, 1, 2, 4]), 0
     run = subject.start(place, "--sort=fargate")
     for _ in range(n_kills):
-        while run.command.runs and not tasks_in(place):
-            time.sleep(0.02)
+        wait_for(lambda: tasks_in(place), run)
         time.sleep(delay)
         for pid in tasks_in(place):
             send(pid, signal.SIGKILL)

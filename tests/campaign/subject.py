@@ -63,7 +63,7 @@ class Run:
         Stuck
             If it does not come.
         """
-        return Ended(*self.command.wait(), results_in(self.out))
+        return Ended(*self.command.end(), results_in(self.out))
 
 
 @dataclass(frozen=True)
