@@ -36,6 +36,9 @@ STUCK_S = 900.0
 HEARTBEAT_S = 8.0
 """A task that was killed is noticed after so long a silence, instead of half a minute."""
 
+TRIAL = "IONBOX_TRIAL"
+"""Environment variable by which the processes that a command starts are found."""
+
 _FORK = multiprocessing.get_context("fork")
 
 Prepare = Callable[[], None]
@@ -135,17 +138,18 @@ def _retriers(value: Any) -> Iterator[dict[str, Any]]:
             yield from _retriers(part)
 
 
-def start(arguments: Sequence[str], prepare: Prepare | None = None) -> Command:
-    """Start a command in a process of its own."""
+def start(arguments: Sequence[str], trial: str, prepare: Prepare | None = None) -> Command:
+    """Start a command in a process of its own; what it starts knows of which trial it is."""
     sys.stdout.flush()  # else both would write what is left in the buffer
     ours, theirs = os.pipe()
-    process = _FORK.Process(target=_run, args=(arguments, prepare, theirs))
+    process = _FORK.Process(target=_run, args=(arguments, trial, prepare, theirs))
     process.start()
     os.close(theirs)
     return Command(process, ours)
 
 
-def _run(arguments: Sequence[str], prepare: Prepare | None, said: int) -> None:
+def _run(arguments: Sequence[str], trial: str, prepare: Prepare | None, said: int) -> None:
+    os.environ[TRIAL] = trial
     for number in (signal.SIGTERM, signal.SIGHUP):  # whatever this process was told, as by nohup
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,7 +13,6 @@ from random import Random
 
 from tests.campaign.command import STUCK_S, Command, Ended, limit_files, obey_modes
 from tests.campaign.subject import Place, Run, Subject, count_files
-from tests.end_to_end.laptop import processes_of
 from tests.patience import wait_until
 
 Disturbed = tuple[str, list[Ended]]
@@ -57,7 +56,7 @@ def kill_worker(subject: Subject, place: Place, random: Random) -> Disturbed:
         del command
         n_kills, n_hit = random.choice([1, 1, 2, 5]), 0
         for _ in range(n_kills):
-            if workers := processes_of(place.work):
+            if workers := place.processes():
                 send(random.choice(workers), signal.SIGKILL)
                 n_hit += 1
             time.sleep(0.1)
@@ -82,7 +81,7 @@ def kill_task(subject: Subject, place: Place, random: Random) -> Disturbed:
 def tasks_in(place: Place) -> list[int]:
     """Sort tasks that work in a place."""
     found = []
-    for pid in processes_of(place.work):
+    for pid in place.processes():
         with suppress(OSError):  # it has just ended
             if b"ionbox.local.task_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(pid)
@@ -105,7 +104,7 @@ def terminate(subject: Subject, place: Place, random: Random) -> Disturbed:
     def act(command: Command) -> str:
         number = random.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
         everybody = random.random() < 0.5
-        for pid in processes_of(place.work) if everybody else ():
+        for pid in place.processes() if everybody else ():
             send(pid, number)
         send(command.pid, number)
         return f"{number.name} of {'all processes' if everybody else 'the command'}"
@@ -117,7 +116,7 @@ def stop_and_continue(subject: Subject, place: Place, random: Random) -> Disturb
     """SIGSTOP the command or a worker for a while."""
 
     def act(command: Command) -> str:
-        pid = random.choice([command.pid, *processes_of(place.work)])
+        pid = random.choice([command.pid, *place.processes()])
         send(pid, signal.SIGSTOP)
         pause = random.uniform(0.1, 4)
         time.sleep(pause)

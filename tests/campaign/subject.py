@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.campaign.command import Command, Ended, Prepare, hasten, run_here, start
+from tests.campaign.command import TRIAL, Command, Ended, Prepare, hasten, run_here, start
 from tests.cloud_builders import database_table, lipid_like_formulas, simulate
-from tests.end_to_end.laptop import SETTINGS
+from tests.end_to_end.laptop import SETTINGS, processes_told
 
 FORMULAS = lipid_like_formulas(14, 15)
 
@@ -31,6 +31,10 @@ class Place:
     @property
     def out(self) -> Path:
         return self.root / "out"
+
+    def processes(self) -> list[int]:
+        """Workers and tasks of the commands that were started here."""
+        return processes_told(TRIAL, str(self.root))
 
     def kept(self) -> list[list[Path]]:
         """What the next run finds and may use, one list for each kind of object."""
@@ -124,7 +128,7 @@ class Subject:
         """Start the command; ``more`` are flags on top of the usual ones."""
         place.root.mkdir(parents=True, exist_ok=True)
         arguments = self.arguments(place, *more, out=out, n_workers=n_workers)
-        return Run(start(arguments, prepare), out or place.out)
+        return Run(start(arguments, str(place.root), prepare), out or place.out)
 
 
 def results_in(out: Path) -> dict[str, bytes]:

@@ -12,7 +12,6 @@ from random import Random
 from tests.campaign.command import Ended, Stuck
 from tests.campaign.faults import FAULTS
 from tests.campaign.subject import Place, Subject
-from tests.end_to_end.laptop import processes_of
 from tests.patience import wait_until
 
 GOOD = ("identical", "refused")
@@ -101,9 +100,9 @@ def is_named(ended: Ended, *, cancelled: bool) -> bool:
 def leftovers(place: Place) -> str:
     """Name what is left of the runs: processes, links in the inbox, half-written files."""
     try:
-        wait_until(lambda: not processes_of(place.work))
+        wait_until(lambda: not place.processes())
     except AssertionError:
-        return f"processes {processes_of(place.work)}"
+        return f"processes {place.processes()}"
     inbox = place.work / "inbox"
     left = [*inbox.iterdir()] if inbox.exists() else []
     left += place.out.rglob(".*")

@@ -34,7 +34,12 @@ BITTERS = lipid_like_formulas(5, 9)
 
 def processes_of(work: Path) -> list[int]:
     """Processes that were told to work in a folder."""
-    told = f"IONBOX_WORK={(work / 'work').resolve().as_uri()}".encode()
+    return processes_told("IONBOX_WORK", (work / "work").resolve().as_uri())
+
+
+def processes_told(variable: str, value: str) -> list[int]:
+    """Processes that were started with an environment variable."""
+    told = f"{variable}={value}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
