@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     library: Path | None = config.getoption("--kernels")
     if library is not None:
         kernels.LIBRARY = library.resolve()
+    if not hasattr(config, "workerinput"):
+        # of this session's own, for parsed state machines; pytest's other processes inherit it
+        cache = tempfile.mkdtemp(prefix="ionbox-tests-cache-")
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+        os.environ["XDG_CACHE_HOME"] = cache
     one_in: int = config.getoption("--fewer-examples")
     hypothesis.settings.register_profile(
         "ionbox",
@@ -86,8 +93,7 @@ def pytest_collection_finish() -> None:
 def moto_server() -> Iterator[str]:
     """The address of a server that plays AWS, one in each of pytest's processes.
 
-    It shares what it holds with `moto.mock_aws`, which empties it: so does our interpreter of the
-    state machine, that is every run on this machine.
+    It shares what it holds with `moto.mock_aws`, which empties it.
     """
     from moto.server import ThreadedMotoServer
 
@@ -138,6 +144,19 @@ def hangup() -> Iterator[None]:
     kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, kept)
+
+
+@pytest.fixture
+def futures_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where obstore makes a future: its thread may abort a process that is just ending."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("awaits a future of obstore")
+
+    import obstore
+
+    for name in [name for name in dir(obstore) if name.endswith("_async")]:
+        monkeypatch.setattr(obstore, name, fail)
 
 
 @pytest.fixture(scope="session")

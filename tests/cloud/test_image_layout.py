@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import obstore.store
 import pytest
 import zarr
 from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_shard
 from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.storage.zarr_folder import ZarrFolder
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import ImageList, create_images, open_images, write_images
 from ionbox_cloud.stored.publication import Publication
-from zarr.abc.store import ByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import ObjectStore
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    SuffixByteRequest,
+)
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
 N_IONS, N_ISOTOPES, SIZE = 2000, 4, 80
 
 
-class CountingStore(ObjectStore[obstore.store.ObjectStore]):
+class CountingStore(ZarrFolder):
     """Counts the bytes that are read from objects with images."""
 
     n_bytes = 0
@@ -72,7 +78,7 @@ def test_one_image_is_read_by_small_ranges(
     images: np.ndarray[Any, Any], results: Store, plan: RunPlan, row: int, isotope: int
 ) -> None:
     folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
-    store = CountingStore(results.objects_below(folder), read_only=True)
+    store = CountingStore(results.objects_below(folder))
     array: Any = zarr.open_group(store, mode="r")["images"]
     np.testing.assert_array_equal(array[row, isotope], images[row, isotope])
     assert 0 < store.n_bytes < 300_000  # of 205 MB
@@ -85,6 +91,46 @@ def test_images_of_an_isotope_are_read_together(
     assert stored.shape == images.shape
     assert stored.image_of["ion 3"] == 3
     np.testing.assert_array_equal(stored.read(600, 1300, 2), images[600:1300, 2])
+
+
+@pytest.mark.usefixtures("futures_fail")
+def test_no_thread_of_rust_ends_what_is_read(results: Store, plan: RunPlan) -> None:
+    stored = open_images(results, plan)
+    assert stored.read(0, 3, 0).any()
+
+
+@pytest.mark.parametrize(
+    ("byte_range", "expected"),
+    [
+        (None, b"0123456789"),
+        (RangeByteRequest(2, 5), b"234"),
+        (OffsetByteRequest(7), b"789"),
+        (SuffixByteRequest(4), b"6789"),
+    ],
+)
+@pytest.mark.usefixtures("futures_fail")
+def test_ranges_are_what_zarr_asks_for(
+    tmp_path: Path, byte_range: ByteRequest | None, expected: bytes
+) -> None:
+    store = Store.open(tmp_path.as_uri())
+    store.write("folder/digits", b"0123456789")
+    folder = ZarrFolder(store.objects_below("folder"))
+    prototype = default_buffer_prototype()
+
+    async def read() -> None:
+        read = await folder.get("digits", prototype, byte_range)
+        assert read is not None
+        assert read.to_bytes() == expected
+        (again, none) = await folder.get_partial_values(
+            prototype, [("digits", byte_range), ("none", byte_range)]
+        )
+        assert again is not None
+        assert again.to_bytes() == expected
+        assert none is None
+        assert await folder.exists("digits")
+        assert not await folder.exists("none")
+
+    asyncio.run(read())
 
 
 @pytest.mark.parametrize("place", [0.01, 0.3, 0.6, 0.95, 1])

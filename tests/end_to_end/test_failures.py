@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ionbox.local.pool import Worker
 from ionbox.local.runtime import Answer, Call
+from ionbox.local.worker_process import Worker
 
 from tests.end_to_end.laptop import ACIDS, BITTERS, Laptop
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import zarr
 from ionbox_cloud import keys
+from ionbox_cloud.storage.zarr_folder import ZarrFolder
 from ionbox_cloud.store import Stores
 from ionbox_science.imzml.spectrum_index import unpack_index
-from zarr.storage import ObjectStore
 
 from tests.handlers.in_memory import SETTINGS, InMemoryRun
 from tests.imzml_builder import Pair
@@ -39,7 +39,7 @@ def results_of(run: InMemoryRun) -> tuple[list[str], dict[str, Any], zarr.Group]
     folder = keys.results(plan.dataset_id, plan.run_id)
     table = results.read(f"{folder}/annotations.csv").decode().splitlines()[1:]
     diagnostics = dict(results.read_arrays(f"{folder}/diagnostics/acids.npz"))
-    objects = ObjectStore(results.objects_below(f"{folder}/ion_images.zarr"), read_only=True)
+    objects = ZarrFolder(results.objects_below(f"{folder}/ion_images.zarr"))
     return table, diagnostics, zarr.open_group(objects, mode="r")
 
 

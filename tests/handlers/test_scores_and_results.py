@@ -18,6 +18,7 @@ from ionbox_cloud.planning import work_items
 from ionbox_cloud.published import COLOCALIZATION
 from ionbox_cloud.report.report_file import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.storage.zarr_folder import ZarrFolder
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.images import read_image_list
 from ionbox_cloud.stored.patterns import read_patterns
@@ -29,7 +30,6 @@ from ionbox_science.imzml.spectrum_index import unpack_index
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import score_ions
 from ionbox_science.theory.ions import IonTable
-from zarr.storage import ObjectStore
 
 from tests.handlers.in_memory import SETTINGS, InMemoryRun, step_of
 from tests.imzml_builder import Pair, range_reader
@@ -221,7 +221,7 @@ def test_images_are_the_intensities_in_the_windows(
     assert (len(run.items("RenderImages")) > 2) == (ions_per_item is not None)
     plan, peaks = run.planned, all_peaks(tissue)
     folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
-    store = ObjectStore(run.stores.results.objects_below(folder), read_only=True)
+    store = ZarrFolder(run.stores.results.objects_below(folder))
     group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, plan.run_id)
     assert read_array(group, "ion_formula").tolist() == listed.ion_formula.tolist()
@@ -248,7 +248,7 @@ def test_a_run_that_broke_off_after_its_images_were_laid_out_is_finished_by_the_
     run.run_before("PublishResults")
     again = run.again().run_all()
     folder = keys.results(again.planned.dataset_id, again.planned.run_id)
-    store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
+    store = ZarrFolder(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
     group = zarr.open_group(store, mode="r")
     listed = read_image_list(run.stores.work, again.planned.run_id)
     assert read_array(group, "ion_formula").tolist() == listed.ion_formula.tolist()
@@ -344,7 +344,7 @@ def test_ions_in_the_same_places_are_part_of_the_results(run: InMemoryRun) -> No
     found = Colocalization.from_arrays(
         run.stores.results.read_arrays(f"{folder}/diagnostics/colocalization.npz")
     )
-    store = ObjectStore(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
+    store = ZarrFolder(run.stores.results.objects_below(f"{folder}/ion_images.zarr"))
     images = open_array(zarr.open_group(store, mode="r"), "images")
     image_of: Any = images.attrs["image_of"]
     assert set(found.ion) == set(image_of)

@@ -14,7 +14,7 @@ import pytest
 from ionbox.local.call_events import CallFinished, CallStarted, Event
 from ionbox.local.endpoint import Response, ServiceFault
 from ionbox.local.functions import IONBOX, read_tasks
-from ionbox.local.interpreter import TaskTokens, start_interpreter
+from ionbox.local.interpreter import Interpreter, TaskTokens, start_interpreter
 from ionbox.local.machine import ExecutionResult
 from ionbox.local.tasks import STOP_S, LocalTasks
 
@@ -226,7 +226,7 @@ def test_a_task_ends_with_its_runner(tmp_path: Path) -> None:
 
 
 def test_the_interpreter_refuses_tokens_that_nothing_waits_for() -> None:
-    tokens = TaskTokens()
+    tokens = TaskTokens(Interpreter())
     ways: list[Callable[[], None]] = [
         lambda: tokens.heartbeat("t"),
         lambda: tokens.succeed("t", "{}"),

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint, Request, Response, ServiceFault
 from ionbox.local.functions import read_tasks
-from ionbox.local.interpreter import TaskTokens
+from ionbox.local.interpreter import Interpreter, TaskTokens
 from ionbox.local.runtime import Answer
 from ionbox.local.tasks import ECS, STEP_FUNCTIONS, LocalTasks
 
@@ -128,7 +128,7 @@ def test_a_stranger_cannot_keep_the_endpoint_open(
 def tasks(toy: Toy) -> Iterator[LocalTasks]:
     with toy.pool() as pool:
         made = LocalTasks(read_tasks(toy.project), pool, environment={}, log=toy.log)
-        made.connect("http://127.0.0.1:9", TaskTokens())
+        made.connect("http://127.0.0.1:9", TaskTokens(Interpreter()))
         yield made
 
 

@@ -14,6 +14,7 @@ from ionbox.local.machine import ExecutionResult, run_execution
 from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import StoreUrls, handler_environment
 from ionbox.local.tasks import HEARTBEAT_S
+from ionbox.local.worker_process import Reserve
 
 TOY_HANDLER = Path(__file__).with_name("toy_handler.py")
 TOY_TASK = Path(__file__).with_name("toy_task.py")
@@ -74,6 +75,7 @@ class Toy:
         n_workers: int = 2,
         memory_mb: int = 10_000,
         listener: Listener = ignore,
+        reserve: Reserve | None = None,
         **entries: Entry,
     ) -> WorkerPool:
         functions = self.functions(**(entries or {"Echo": {}}))
@@ -84,6 +86,7 @@ class Toy:
             n_workers=n_workers,
             memory_mb=memory_mb,
             listener=listener,
+            reserve=reserve,
         )
 
     def items(self, state: str, items: list[Any]) -> str:
@@ -105,6 +108,7 @@ class Toy:
         memory_mb: int | None = None,
         heartbeat_s: float = HEARTBEAT_S,
         listener: Listener = ignore,
+        parsed: Path | None = None,
     ) -> ExecutionResult:
         """Run a state machine that starts at its first state."""
         self.functions(**(entries or {"Echo": {}}))
@@ -120,6 +124,7 @@ class Toy:
             memory_mb=memory_mb,
             heartbeat_s=heartbeat_s,
             listener=listener,
+            parsed=parsed,
         )
 
 

@@ -38,7 +38,8 @@ class Installed:
     def environment(self) -> dict[str, str]:
         """The environment of a process that knows nothing of this checkout."""
         inherited = {k: v for k, v in os.environ.items() if k not in _OF_THIS_CHECKOUT}
-        return {**inherited, "HOME": str(self.folder.parent), "PATH": "/usr/bin:/bin"}
+        told = {"HOME": str(self.folder.parent), "PATH": "/usr/bin:/bin", "PYTHONFAULTHANDLER": "1"}
+        return inherited | told
 
     def run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment, which may fail."""
@@ -48,7 +49,7 @@ class Installed:
     def succeed(self, command: str, *arguments: object) -> str:
         """Run a command that must not fail; returns what it prints."""
         done = self.run(command, *arguments)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, f"ended as {done.returncode}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
 

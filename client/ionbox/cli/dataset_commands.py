@@ -8,6 +8,7 @@ raised, and printed by `ionbox.cli.main`. The work is done in `ionbox.datasets` 
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,16 +27,26 @@ if TYPE_CHECKING:
 
 def annotate(options: argparse.Namespace) -> int:
     """Annotate a dataset, and show how many ions were found, or why the run failed."""
-    from ionbox.datasets.annotate import annotate
+    from ionbox.local.functions import IONBOX, read_functions
+    from ionbox.local.worker_process import Reserve
 
-    outcome = annotate(
-        options.dataset,
-        options.database,
-        options.out,
-        config_layers(options),
-        work=options.work or default_work_folder(),
-        n_workers=options.workers,
-    )
+    with Reserve() as reserve:
+        # before all the imports of this process: it has some of its own to do
+        reserve.start([read_functions(IONBOX)["plan_run"].handler])
+        gc.disable()  # imports leave nothing to collect, but set it off again and again
+        from ionbox.datasets.annotate import annotate
+
+        gc.freeze()
+        gc.enable()
+        outcome = annotate(
+            options.dataset,
+            options.database,
+            options.out,
+            config_layers(options),
+            work=options.work or default_work_folder(),
+            n_workers=options.workers,
+            reserve=reserve,
+        )
     return _show_outcome(outcome, options.out, debug=options.debug)
 
 

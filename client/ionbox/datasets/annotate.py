@@ -30,9 +30,11 @@ from ionbox.datasets.outcome import (
 from ionbox.errors import DamagedResults
 from ionbox.local.cancelling import check, deferred
 from ionbox.local.errors import CannotWrite, writing
+from ionbox.local.worker_process import Reserve
 from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
 from ionbox.run_lock import remove_dead
+from ionbox.work_folder import default_work_folder
 
 
 def annotate(
@@ -43,6 +45,7 @@ def annotate(
     *,
     work: Path,
     n_workers: int | None = None,
+    reserve: Reserve | None = None,
 ) -> Outcome:
     """Annotate a dataset.
 
@@ -60,6 +63,8 @@ def annotate(
         Work folder: caches, intermediates and logs. Runs share it, so finished work is reused.
     n_workers : int or None
         Number of worker processes; one per core if None.
+    reserve : Reserve, optional
+        Worker processes that were started before, and may be used after.
 
     Returns
     -------
@@ -86,7 +91,9 @@ def annotate(
         while outcome is None:
             execution_id = _name_execution()
             try:
-                ended = _run_shown(execution_id, dataset, databases, config, work, n_workers)
+                ended = _run_shown(
+                    execution_id, dataset, databases, config, work, n_workers, reserve
+                )
                 with writing(out, "--out"):
                     outcome = deliver(ended, work / "results", out)
             except DamagedResults:
@@ -165,6 +172,7 @@ def _run(
     config: Sequence[ConfigLayer],
     work: Path,
     n_workers: int | None,
+    reserve: Reserve | None = None,
 ) -> Outcome:
     # imported here: `ionbox check` and submitting to AWS need no local runner
     from ionbox.local.machine import run_execution
@@ -192,6 +200,8 @@ def _run(
                 log=log,
                 n_workers=n_workers,
                 listener=listener,
+                reserve=reserve,
+                parsed=default_work_folder() / "state-machines",
             )
         outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
         if outcome.status.results:

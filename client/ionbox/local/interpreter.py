@@ -1,37 +1,49 @@
 """The interpreter of state machines: moto's, in this process, and what is particular about it.
 
 moto is a library of mocks for tests, whose interpreter of Amazon States Language is complete enough
-to run ours. It is used through boto3's own Step Functions client; where that does not reach
-(threads, task tokens), through moto's insides, which is why its version is held in a narrow range.
+to run ours. It is used through its insides, without the mocking around them, which is why its
+version is held in a narrow range.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from ionbox.local import lean_moto, parsed_definitions
 from ionbox.local.cancelling import is_pending
 from ionbox.local.endpoint import ServiceFault
+from ionbox.local.errors import InvalidDefinition
 from ionbox.local.functions import ACCOUNT, REGION
 from ionbox.local.tasks import local_aws
 
+_MOST_CONNECTIONS = 256  # that are kept for another call; there is a thread for each call
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 _RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and hangs at the limit
 
 
 @contextlib.contextmanager
-def start_interpreter(endpoint_url: str) -> Iterator[Any]:
-    """Start moto with Lambda, S3 and ECS at our endpoint; yield a Step Functions client.
+def start_interpreter(endpoint_url: str, parsed: Path | None = None) -> Iterator[Interpreter]:
+    """Make an interpreter whose state machine finds Lambda, S3 and ECS at our endpoint.
 
-    moto, the recursion limit and the environment belong to the whole process, so one run at a time.
+    The recursion limit, the environment and what is changed in moto belong to the whole process, so
+    one run at a time.
+
+    Parameters
+    ----------
+    endpoint_url
+        Address of the endpoint.
+    parsed
+        Folder that keeps parsed state machines for the next run; None to parse them.
     """
-    import boto3
-    from moto import mock_aws
-
+    lean_moto.import_interpreter()
     # Errors of states are the state machine's business; moto would print each of them.
     logging.getLogger("moto").addHandler(logging.NullHandler())
     with (
@@ -39,16 +51,137 @@ def start_interpreter(endpoint_url: str) -> Iterator[Any]:
         _aws_environment(endpoint_url),
         _early_reports(),
         _quiet_when_cancelled(),
-        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+        _shared_clients(),
+        parsed_definitions.remembered(parsed) if parsed else contextlib.nullcontext(),
     ):
-        # The default session loads its parts lazily and without a lock: before the threads start.
-        for service in ("lambda", "s3", "ecs"):
-            boto3.client(service, region_name=REGION).close()
-        client = boto3.client("stepfunctions", region_name=REGION)
+        yield Interpreter()
+
+
+class Interpreter:
+    """moto's backend of Step Functions, for one execution of one state machine.
+
+    Asked as an object. The way through boto3 is the same for its answers, but takes half a second
+    to find out which of AWS's services moto should play, and some milliseconds for each question.
+    """
+
+    def __init__(self) -> None:
+        from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+        self.backend: Any = StepFunctionsParserBackend(REGION, ACCOUNT)
+        self._execution: Any = None
+
+    def start(self, name: str, definition: str, execution_input: Mapping[str, Any]) -> None:
+        """Start to execute a state machine; returns before it has ended.
+
+        Raises
+        ------
+        InvalidDefinition
+            When the interpreter refuses the state machine.
+        """
+        from moto.core.exceptions import AWSError
+
         try:
-            yield client
+            machine = self.backend.create_state_machine(
+                name="ionbox", definition=definition, roleArn=_ROLE
+            )
+        except AWSError as error:
+            reason = str(error.message).partition(" in definition '")[0]
+            raise InvalidDefinition(
+                f"The interpreter refuses the state machine: {reason}"
+            ) from error
+        self._execution = self.backend.start_execution(
+            machine.arn, name, json.dumps(execution_input)
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether the execution has not ended yet."""
+        running: bool = self._execution.status == "RUNNING"
+        return running
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has entered a state: before that it cannot be stopped."""
+        return bool(self._execution.to_history_output()["events"])
+
+    def stop(self) -> None:
+        """Stop the execution, which `has_begun`."""
+        self.backend.stop_execution(self._execution.execution_arn)
+
+    def end(self) -> End:
+        """Say how the execution, which has ended, ended."""
+        execution = self._execution
+        return End(execution.status, execution.output, execution.error, execution.cause)
+
+    def map_runs(self) -> Iterator[tuple[str, Mapping[str, int]]]:
+        """Yield the label of each distributed Map that was run, and how many items did what."""
+        for run in self.backend.list_map_runs(self._execution.execution_arn)["mapRuns"]:
+            arn = run["mapRunArn"]
+            counts = self.backend.describe_map_run(arn)["itemCounts"]
+            yield arn.rpartition("/")[2].partition(":")[0], counts
+
+
+class End(NamedTuple):
+    """How an execution ended: the status as Step Functions names it, and what came of it."""
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+
+
+@contextlib.contextmanager
+def _shared_clients() -> Iterator[None]:
+    """Let moto use one client of each service, where it would make one for each call of a function.
+
+    Without its mocking, it would also look for services on a server of its own.
+    """
+    from types import SimpleNamespace
+    from unittest import mock
+
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    clients = _Clients()
+    with (
+        mock.patch.object(boto_client, "boto3", clients),
+        mock.patch.object(boto_client, "botocore_stubber", SimpleNamespace(enabled=True)),
+    ):
+        try:
+            yield
         finally:
-            client.close()
+            clients.close()
+
+
+class _Clients:
+    """Stands for the module boto3, as far as moto's interpreter uses it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # guarded by _lock: a session must not be used by two threads, its clients may
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+
+    def client(self, *, service_name: str, config: Any, **options: Any) -> Any:
+        """Return the client of a service."""
+        from botocore.config import Config
+        from botocore.session import Session
+
+        with self._lock:
+            if self._session is None:
+                self._session = Session()
+            if service_name not in self._clients:
+                many = config.merge(Config(max_pool_connections=_MOST_CONNECTIONS))
+                self._clients[service_name] = self._session.create_client(
+                    service_name, config=many, **options
+                )
+            return self._clients[service_name]
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
 
 
 @contextlib.contextmanager
@@ -137,36 +270,29 @@ def interpreter_alive() -> bool:
     return any(thread.is_alive() for thread in list(interpreter_threads()))
 
 
-def execution_runs(execution: str) -> bool:
-    """Say whether an execution, an ARN, has not ended yet.
-
-    Asks moto's backend itself: the way through boto3 costs some milliseconds of CPU each time,
-    and a run asks twenty times a second.
-    """
-    running: bool = _backend().describe_execution(execution).status == "RUNNING"
-    return running
-
-
 class TaskTokens:
-    """The states that wait for a task's token.
+    """The states of an interpreter's execution that wait for a task's token.
 
     Asks moto's backend itself: its SendTaskFailure would lose the cause on the way.
     """
 
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._backend = interpreter.backend
+
     def heartbeat(self, token: str) -> None:
         """Let the state wait for another heartbeat: its task lives."""
         with _faults():
-            _backend().send_task_heartbeat(token)
+            self._backend.send_task_heartbeat(token)
 
     def succeed(self, token: str, output: str) -> None:
         """Give a state its task's answer, JSON text."""
         with _faults():
-            _backend().send_task_success(token, output)
+            self._backend.send_task_success(token, output)
 
     def fail(self, token: str, error: str, cause: str) -> None:
         """Fail a state under an error name."""
         with _faults():
-            _backend().send_task_failure(token, error=error, cause=cause)
+            self._backend.send_task_failure(token, error=error, cause=cause)
 
     def silence(self, token: str) -> None:
         """Let the state that waits miss its heartbeat now: the task can send no more."""
@@ -183,17 +309,11 @@ class TaskTokens:
 
     def _notify(self, token: str, outcome: object) -> None:
         """Wake the state that waits for a token, if any; ``outcome`` is how its task ended."""
-        for machine in _backend().state_machines:
+        for machine in self._backend.state_machines:
             for execution in machine.executions:
                 waiting = execution.exec_worker.env.callback_pool_manager.get(token)
                 if waiting is not None:
                     waiting.notify(outcome)
-
-
-def _backend() -> Any:
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
-    return stepfunctions_parser_backends[ACCOUNT][REGION]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ folders that the stores name, so a run that broke off goes on where it was when 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,10 @@ from ionbox.local.definition import (
 )
 from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
-from ionbox.local.functions import ACCOUNT, IONBOX, Project, read_functions, read_tasks
+from ionbox.local.functions import IONBOX, Project, read_functions, read_tasks
 from ionbox.local.interpreter import (
+    Interpreter,
     TaskTokens,
-    execution_runs,
     interpreter_alive,
     interpreter_threads,
     start_interpreter,
@@ -39,10 +38,10 @@ from ionbox.local.interpreter import (
 from ionbox.local.pool import WorkerPool
 from ionbox.local.runtime import StoreUrls, handler_environment
 from ionbox.local.tasks import HEARTBEAT_S, LocalTasks
+from ionbox.local.worker_process import Reserve
 
-_POLL_S = 0.05  # between two looks at how the execution is; it has no call that waits
+_POLL_S = 0.02  # between two looks at how the execution is; it has no call that waits
 _GRACE_S = 5.0  # for the interpreter's threads to end after their calls were answered
-_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ def run_execution(
     max_lambda_mb: int | None = None,
     heartbeat_s: float = HEARTBEAT_S,
     listener: Listener = ignore,
+    reserve: Reserve | None = None,
+    parsed: Path | None = None,
 ) -> ExecutionResult:
     """Run one execution and wait for its end.
 
@@ -105,6 +106,10 @@ def run_execution(
         Seconds of silence after which a Fargate task is taken for dead.
     listener
         Is told what happens meanwhile, from other threads.
+    reserve
+        Workers that were started before, and may be used after.
+    parsed
+        Folder that keeps parsed state machines for the next run; None to parse them.
 
     Raises
     ------
@@ -133,6 +138,7 @@ def run_execution(
         n_workers=n_workers,
         memory_mb=memory_mb,
         listener=listener,
+        reserve=reserve,
     )
     tasks = LocalTasks(
         task_table,
@@ -145,12 +151,12 @@ def run_execution(
     with (
         pool,
         Endpoint(pool.invoke, buckets, services=tasks.services, listener=listener) as endpoint,
-        start_interpreter(endpoint.url) as client,
+        start_interpreter(endpoint.url, parsed) as interpreter,
         _quiet_end(pool, tasks),
     ):
-        tasks.connect(endpoint.url, TaskTokens())
+        tasks.connect(endpoint.url, TaskTokens(interpreter))
         definition = adapt_to_machine(filled, pool.n_workers, heartbeat_s)
-        return _execute(client, name, definition, execution_input, pool)
+        return _execute(interpreter, name, definition, execution_input, pool)
 
 
 def _folder(url: str) -> Path:
@@ -161,48 +167,35 @@ def _folder(url: str) -> Path:
 
 
 def _execute(
-    client: Any,
+    interpreter: Interpreter,
     name: str,
     definition: str,
     execution_input: Mapping[str, Any],
     pool: WorkerPool,
 ) -> ExecutionResult:
-    arn = _create_machine(client, definition)
-    execution = client.start_execution(
-        stateMachineArn=arn, name=name, input=json.dumps(execution_input)
-    )["executionArn"]
+    interpreter.start(name, definition, execution_input)
     try:
-        end = _wait(client, execution)
+        _wait(interpreter)
     except BaseException:
         # Whatever ends the waiting (most likely Ctrl-C) must not leave it running.
-        _stop(client, execution)
+        _stop(interpreter)
         raise
-    if end["status"] == "SUCCEEDED":
-        end |= _failed_children(client, execution)
-    output = _parse_output(end["output"]) if end["status"] == "SUCCEEDED" else None
-    return ExecutionResult(end["status"], output, end.get("error"), end.get("cause"), pool.calls)
+    status, output, error, cause = interpreter.end()
+    if status == "SUCCEEDED":
+        failed = _failed_children(interpreter)
+        if failed is None:
+            return ExecutionResult(status, output, error, cause, pool.calls)
+        status, error, cause = "FAILED", "States.ExceedToleratedFailureThreshold", failed
+    return ExecutionResult(status, None, error, cause, pool.calls)
 
 
-def _create_machine(client: Any, definition: str) -> str:
-    from botocore.exceptions import ClientError
-
-    try:
-        machine = client.create_state_machine(name="ionbox", definition=definition, roleArn=_ROLE)
-    except ClientError as error:
-        reason = error.response["Error"]["Message"].partition(" in definition '")[0]
-        raise InvalidDefinition(f"The interpreter refuses the state machine: {reason}") from error
-    arn: str = machine["stateMachineArn"]
-    return arn
-
-
-def _wait(client: Any, execution: str) -> dict[str, Any]:
-    """Wait until the execution has ended; return what Step Functions says of it."""
+def _wait(interpreter: Interpreter) -> None:
+    """Wait until the execution has ended."""
     while True:
         # asked first: threads may end with a result between the two questions
         alive = interpreter_alive()
-        if not execution_runs(execution):
-            end: dict[str, Any] = client.describe_execution(executionArn=execution)
-            return end
+        if not interpreter.runs:
+            return
         check()
         if not alive:
             raise InterpreterDied(
@@ -212,35 +205,21 @@ def _wait(client: Any, execution: str) -> dict[str, Any]:
         time.sleep(_POLL_S)
 
 
-def _parse_output(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text  # moto does not quote an output that is one string
-
-
-def _stop(client: Any, execution: str) -> None:
+def _stop(interpreter: Interpreter) -> None:
     while interpreter_alive():
-        # moto cannot stop an execution that has not entered its first state yet.
-        if client.get_execution_history(executionArn=execution)["events"]:
-            client.stop_execution(executionArn=execution)
+        if interpreter.has_begun:
+            interpreter.stop()
             return
         time.sleep(_POLL_S)
 
 
-def _failed_children(client: Any, execution: str) -> dict[str, Any]:
+def _failed_children(interpreter: Interpreter) -> str | None:
     # moto's distributed Map succeeds whatever its children did; AWS's would have failed thus.
-    for run in client.list_map_runs(executionArn=execution)["mapRuns"]:
-        counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+    for label, counts in interpreter.map_runs():
         n_bad = counts["failed"] + counts["timedOut"] + counts["aborted"]
         if n_bad:
-            label = run["mapRunArn"].rpartition("/")[2].partition(":")[0]
-            return {
-                "status": "FAILED",
-                "error": "States.ExceedToleratedFailureThreshold",
-                "cause": f"{n_bad} of {counts['total']} items of Map {label} failed.",
-            }
-    return {}
+            return f"{n_bad} of {counts['total']} items of Map {label} failed."
+    return None
 
 
 @contextlib.contextmanager

@@ -11,23 +11,20 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
 from ionbox.local.runtime import Answer, Call, error_answer
+from ionbox.local.worker_process import KILLED, Reserve, Worker, exit_reason, platform_error
 
-_EXIT_S = 5.0  # for a process to be gone after its pipe has closed
 _MEMORY_SHARE = 0.8  # of what is available: the rest is for the page cache and this process
 
 
@@ -51,127 +48,6 @@ def _available_memory_mb() -> float:
                 return int(line.split()[1]) / 1024
     # Elsewhere only the total is cheap to know; about half of it is usually in use.
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20 / 2
-
-
-class Worker:
-    """One worker process. Used by one thread at a time, except for `kill`.
-
-    Parameters
-    ----------
-    environment
-        All environment variables of the process.
-    log
-        File that receives what handlers print; it is appended to.
-    """
-
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        with log.open("ab") as log_file:
-            self._process = subprocess.Popen(
-                # -P: a file in the user's folder must not shadow a module
-                [sys.executable, "-P", "-m", "ionbox.local.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                env=environment,
-                # Ctrl-C is for the runner, which then stops the workers in order; and a session
-                # of its own makes what a handler started killable with it.
-                start_new_session=True,
-            )
-        self._timed_out = False
-        self._stale = False
-
-    @property
-    def pid(self) -> int:
-        """Id of the process, and of its process group."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
-
-    @property
-    def reusable(self) -> bool:
-        """Whether it can take another call, unburdened by the calls it had."""
-        return self.alive and not self._stale
-
-    def call(self, call: Call) -> Answer:
-        """Run one call and wait for its answer.
-
-        A worker that dies or is too slow is answered for, with the error name and text of Lambda.
-        """
-        killer = threading.Timer(call.timeout_s, self._kill_late)
-        killer.daemon = True
-        killer.start()
-        try:
-            line = self._exchange(json.dumps(asdict(call)).encode() + b"\n")
-        finally:
-            killer.cancel()
-            killer.join()  # from here on it cannot hit the worker's next call
-        if not line.endswith(b"\n"):  # the pipe closed before or within the answer
-            return self._death(call)
-        report = json.loads(line)
-        self._stale = report["stale"]
-        return Answer(**report["answer"])
-
-    def _exchange(self, line: bytes) -> bytes:
-        calls, answers = self._pipes()
-        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
-            calls.write(line)
-            calls.flush()
-        return answers.readline()
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        return self._process.stdin, self._process.stdout
-
-    def _kill_late(self) -> None:
-        self._timed_out = True
-        self.kill()
-
-    def _death(self, call: Call) -> Answer:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_EXIT_S)  # the pipe closes a moment before the process is gone
-        self.kill()
-        status = self._process.wait()
-        if self._timed_out:
-            text = f"Task timed out after {call.timeout_s:.2f} seconds"
-            return _platform_error("Sandbox.Timedout", text, call)
-        reason = _exit_reason(status)
-        answer = _platform_error("Runtime.ExitError", f"Runtime exited {reason}", call)
-        return replace(answer, death=reason)
-
-    def kill(self) -> None:
-        """Kill the process and what it started; harmless when they are dead already."""
-        self._stale = True  # for the moment in which it still looks alive
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-
-    def dispose(self) -> None:
-        """Kill the process, wait for its end and close the pipes."""
-        self.kill()
-        self._process.wait()
-        calls, answers = self._pipes()
-        with contextlib.suppress(BrokenPipeError):
-            calls.close()
-        answers.close()
-
-
-def _platform_error(error: str, text: str, call: Call) -> Answer:
-    return error_answer(error, f"RequestId: {call.request_id} Error: {text}", call.request_id)
-
-
-_KILLED = (signal.strsignal(signal.SIGKILL) or "").lower()
-
-
-def _exit_reason(status: int) -> str:
-    if status == 0:
-        return "without providing a reason"
-    if status > 0:
-        return f"with error: exit status {status}"
-    name = signal.strsignal(-status) or f"signal {-status}"
-    return f"with error: signal: {name.lower()}"
 
 
 class WorkerPool:
@@ -200,6 +76,8 @@ class WorkerPool:
         is free.
     listener
         Is told when calls start and finish.
+    reserve
+        Workers to begin with; those that are still good are left there in the end.
     """
 
     def __init__(
@@ -211,12 +89,17 @@ class WorkerPool:
         n_workers: int | None = None,
         memory_mb: int | None = None,
         listener: Listener = ignore,
+        reserve: Reserve | None = None,
     ) -> None:
         self.n_workers = n_workers or default_workers()
         self.memory_mb = memory_mb or default_memory_mb()
         self._functions = functions
-        self._environment = {**os.environ, **environment}
+        self._environment = environment
+        # of now: the interpreter hides the user's settings from itself while it runs
+        self._whole_environment = {**os.environ, **environment}
         self._log = log
+        self._reserve = reserve or Reserve()
+        self._keeps_workers = reserve is not None
         self._listener = listener
         self.memory_watch = MemoryWatch()
         self._changed = threading.Condition()
@@ -263,7 +146,7 @@ class WorkerPool:
             When the table has no such function.
         """
         function = find_function(self._functions, reference)
-        call = Call.of(function, str(uuid.uuid4()), payload)
+        call = Call.of(function, str(uuid.uuid4()), payload, self._environment, self._log)
         queued = time.monotonic()
         with self.admitted(function.memory_mb):
             queued_s = time.monotonic() - queued
@@ -277,7 +160,7 @@ class WorkerPool:
         try:
             with self._worker() as worker:
                 if worker is None:
-                    return _platform_error("Runtime.ExitError", "The run was stopped", call)
+                    return platform_error("Runtime.ExitError", "The run was stopped", call)
                 return self._run(worker, function, call, queued_s)
         except OSError as error:  # the log's disk is full, say, or there are too many processes
             text = f"no worker could be started for {function.state}: {error}"
@@ -290,7 +173,7 @@ class WorkerPool:
             f"the worker of {function.state} ({function.name}) died twice, first {first.death}, "
             f"holding {taken_mb:,.0f} of the {function.memory_mb:,} MB it may have"
         )
-        if _KILLED in second.death:
+        if KILLED in second.death:
             text += "; the system may have run out of memory: fewer --workers need less"
         said = json.loads(second.payload)["errorMessage"]
         answer = error_answer("Runtime.ExitError", f"{text}: {said}", call.request_id)
@@ -335,8 +218,8 @@ class WorkerPool:
         if peak_mb > call.memory_mb:
             # A short peak may have passed between two samples: the same end, every time.
             worker.kill()
-            killed = f"Runtime exited {_exit_reason(-signal.SIGKILL)}"
-            answer = _platform_error("Runtime.ExitError", killed, call)
+            killed = f"Runtime exited {exit_reason(-signal.SIGKILL)}"
+            answer = platform_error("Runtime.ExitError", killed, call)
         return replace(answer, peak_memory_mb=peak_mb)
 
     @contextlib.contextmanager
@@ -381,13 +264,12 @@ class WorkerPool:
         with self._changed:
             if self._closed:
                 return None
-            while self._idle:
-                worker = self._idle.pop()
+            while worker := self._idle.pop() if self._idle else self._reserve.take():
                 if worker.alive:
                     break
                 worker.dispose()
             else:
-                worker = Worker(self._environment, self._log)
+                worker = Worker(self._whole_environment, self._log)
             self._busy.add(worker)
             return worker
 
@@ -400,7 +282,7 @@ class WorkerPool:
         worker.dispose()  # not under the lock: it waits for the process to end
 
     def close(self) -> None:
-        """Kill all workers and wait until every call has been answered."""
+        """End all workers but those for the reserve, once every call has been answered."""
         with self._changed:
             self._closed = True
             for worker in self._busy:
@@ -410,4 +292,7 @@ class WorkerPool:
             idle, self._idle = self._idle, []
         self.memory_watch.close()
         for worker in idle:
-            worker.dispose()
+            if self._keeps_workers and worker.reusable:
+                self._reserve.keep(worker)
+            else:
+                worker.dispose()

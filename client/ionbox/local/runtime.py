@@ -13,7 +13,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,6 +36,15 @@ _ONE_THREAD = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+
+LASTING_ENVIRONMENT: Mapping[str, str] = {
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "POWERTOOLS_SERVICE_NAME": "ionbox",
+    "POWERTOOLS_METRICS_NAMESPACE": "ionbox",
+} | dict.fromkeys(_ONE_THREAD, "1")
+"""What libraries read when they are imported, and what is the same for every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +95,8 @@ def handler_environment(
         "IONBOX_RESULTS": stores.results,
         "IONBOX_RUNGS_MB": json.dumps(rungs_mb),
         "IONBOX_SORT_TASK": json.dumps(sizes.get("SortSpectra")),
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "POWERTOOLS_SERVICE_NAME": "ionbox",
-        "POWERTOOLS_METRICS_NAMESPACE": "ionbox",
-    } | dict.fromkeys(_ONE_THREAD, "1")
+        **LASTING_ENVIRONMENT,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,10 @@ class Call:
         Appears in logs and error messages.
     payload : str
         The event as JSON text.
+    environment : mapping
+        Variables that the handler needs. They stay with the process.
+    log : str
+        Path of the file that receives what the handler prints; empty for where it goes anyway.
     """
 
     function: str
@@ -121,9 +130,18 @@ class Call:
     timeout_s: float
     request_id: str
     payload: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
 
     @classmethod
-    def of(cls, function: Function, request_id: str, payload: str) -> Call:
+    def of(
+        cls,
+        function: Function,
+        request_id: str,
+        payload: str,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> Call:
         """Return a call of a function with an event, JSON text."""
         return cls(
             function=function.name,
@@ -133,6 +151,8 @@ class Call:
             timeout_s=function.timeout_s,
             request_id=request_id,
             payload=payload,
+            environment=environment or {},
+            log="" if log is None else str(log.absolute()),
         )
 
 
@@ -192,6 +212,7 @@ class RuntimeFault(Exception):  # noqa: N818 (Lambda's own word; not one of our 
 
 def answer_call(call: Call) -> Answer:
     """Run a call in this process and answer as Lambda would, whatever the handler raises."""
+    os.environ |= call.environment
     # as Lambda sets them, for what a handler imports
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
     os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory_mb)

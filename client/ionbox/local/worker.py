@@ -1,6 +1,7 @@
 """A worker process: takes one call after the other and answers each as Lambda would.
 
-The pool starts it as ``python -m ionbox.local.worker``. Calls come in on what was standard input
+The pool starts it as ``python -m ionbox.local.worker [HANDLER ...]``; the files of handlers named
+there are imported before the first call comes. Calls come in on what was standard input
 and answers leave on what was standard output, one JSON line each; handlers see an empty standard
 input, and whatever they print goes to the run's log.
 """
@@ -35,9 +36,18 @@ def main() -> None:
     queue: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
     fresh_mb = resident_mb()
+    gc.disable()  # imports leave nothing to collect, but set it off again and again
+    for handler in sys.argv[1:]:
+        fresh_mb += _load(handler)
+    gc.freeze()
+    gc.enable()
+    log = ""
     stale = False
     while not stale:
         call = Call(**json.loads(queue.get()))
+        if call.log != log:
+            log = call.log
+            _print_to(log)
         fresh_mb += _load(call.handler)
         meter = PeakMeter()
         answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
@@ -46,6 +56,15 @@ def main() -> None:
             sys.stdout.flush()  # so that the log has what a call printed before the next begins
         answers.write(json.dumps({"answer": asdict(answer), "stale": stale}).encode() + b"\n")
         answers.flush()
+
+
+def _print_to(log: str) -> None:
+    """Append whatever is printed from here on to a file, if it can be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        for number in (1, 2):
+            os.dup2(descriptor, number)
+        os.close(descriptor)
 
 
 def _load(handler: str) -> float:

@@ -186,10 +186,10 @@ class ImageGroup:
     @functools.cached_property
     def _group(self) -> Any:
         import zarr
-        from zarr.storage import ObjectStore
+        from ionbox_cloud.storage.zarr_folder import ZarrFolder
 
         with reading(self._place, IMAGES):
-            objects = ObjectStore(self._store.objects_below(self._folder), read_only=True)
+            objects = ZarrFolder(self._store.objects_below(self._folder))
             group: Any = zarr.open_group(objects, mode="r")
             self._check(group)
         return group

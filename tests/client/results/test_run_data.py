@@ -99,6 +99,14 @@ def test_an_image_of_any_mz_at_an_ion_is_its_isotope_image(run: Run) -> None:
         np.testing.assert_array_equal(run.mz_image(images.peak(0)), images[0])
 
 
+@pytest.mark.usefixtures("futures_fail")
+def test_no_thread_of_rust_is_left_to_end_a_reading(results: Path) -> None:
+    run = ionbox.open(results)
+    ion = run.results().index[0]
+    assert np.asarray(run.isotope_images(*ion)[0]).any()
+    assert run.tic_image().any()
+
+
 def test_bucket_and_work_folder_give_the_same(run: Run, in_buckets: Run, results: Path) -> None:
     kept = results.parent / "work/results/results" / run.metadata["id"] / run.id
     for other in (in_buckets, ionbox.open(kept)):

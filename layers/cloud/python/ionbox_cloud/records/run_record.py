@@ -10,7 +10,6 @@ and what a reader does not know it passes over.
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +35,8 @@ class Versions(PublishedRecord):
     @classmethod
     def here(cls) -> Versions:
         """Return those of this process."""
+        import importlib.metadata  # 0.05 s, and only who writes a record needs it
+
         return cls(
             __version__,
             SCIENCE_VERSION,

@@ -248,10 +248,11 @@ def _put(
 
 def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
     import zarr  # 0.2 s, and most handlers do without
-    from zarr.storage import ObjectStore
+
+    from ionbox_cloud.storage.zarr_folder import ZarrFolder
 
     folder = keys.results(plan.dataset_id, plan.run_id, IMAGES)
-    return zarr.open_group(ObjectStore(results.objects_below(folder), read_only=True), mode="r")
+    return zarr.open_group(ZarrFolder(results.objects_below(folder)), mode="r")
 
 
 def _make_group() -> tuple[Objects, zarr.Group]:

@@ -1,0 +1,189 @@
+"""What a run spends before its first state: as little as can be, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ionbox.local import lean_moto
+from ionbox.local.parsed_definitions import remembered
+from ionbox.local.worker_process import Reserve
+
+from tests import patience
+from tests.local.toys import Toy, task
+
+
+class Parser:
+    """Counts what moto parses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+        self.parsed: list[str] = []
+        kept = AmazonStateLanguageParser.parse
+
+        def parse(definition: str) -> tuple[Any, Any]:
+            self.parsed.append(definition)
+            return kept(definition)
+
+        monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(parse))
+
+
+@pytest.fixture
+def parser(monkeypatch: pytest.MonkeyPatch) -> Parser:
+    return Parser(monkeypatch)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The folder of parsed state machines."""
+    return tmp_path / "cache" / "state-machines"
+
+
+def only_file(folder: Path) -> Path:
+    (path,) = folder.iterdir()
+    return path
+
+
+def run(toy: Toy, kept: Path, value: int, state: str = "Only") -> int:
+    """Run a state machine of one state, which returns the value it is given."""
+    result = toy.run({state: task()}, {"value": value}, parsed=kept)
+    assert result.status == "SUCCEEDED", result
+    returned: int = result.output["Payload"]["value"]
+    return returned
+
+
+# --- the state machine ----------------------------------------------------------------------------
+
+
+def test_a_state_machine_is_parsed_once(toy: Toy, kept: Path, parser: Parser) -> None:
+    assert [run(toy, kept, value) for value in (1, 2)] == [1, 2]
+    assert len(parser.parsed) == 1  # and not again to start it
+
+
+def test_another_one_is_parsed(toy: Toy, kept: Path, parser: Parser) -> None:
+    run(toy, kept, 1)
+    assert run(toy, kept, 3, state="Other") == 3
+    assert len(parser.parsed) == 2
+    assert len(list(kept.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other's", "open folder", "foreign"])
+def test_what_cannot_be_trusted_is_parsed_again(
+    toy: Toy, kept: Path, parser: Parser, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(toy, kept, 1)
+    path = only_file(kept)
+    content = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(content[:-1])
+        case "flipped":
+            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "empty":
+            path.write_bytes(b"")
+        case "other's":
+            path.chmod(0o666)
+        case "open folder":
+            kept.chmod(0o777)
+        case "foreign":
+            monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert run(toy, kept, 2) == 2
+    assert len(parser.parsed) == 2
+
+
+def test_a_folder_that_cannot_be_written_to_costs_time_only(
+    toy: Toy, kept: Path, parser: Parser
+) -> None:
+    kept.parent.mkdir()
+    kept.write_text("a file")
+    assert [run(toy, kept, value) for value in (1, 2)] == [1, 2]
+    assert len(parser.parsed) == 2
+
+
+def test_few_are_kept(kept: Path, parser: Parser) -> None:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    with remembered(kept):
+        for number in range(20):
+            AmazonStateLanguageParser.parse(
+                f'{{"StartAt": "S{number}", "States": {{"S{number}": {{"Type": "Succeed"}}}}}}'
+            )
+    assert len(list(kept.iterdir())) == 16
+
+
+# --- imports --------------------------------------------------------------------------------------
+
+
+def test_the_interpreter_brings_no_machines_of_amazon_along() -> None:
+    code = (
+        "import sys; from ionbox.local import lean_moto; lean_moto.import_interpreter(); "
+        "from moto.stepfunctions.parser.models import StepFunctionsParserBackend; "
+        "assert 'moto.ec2' not in sys.modules; assert 'moto.batch' not in sys.modules; "
+        "from moto.batch.utils import JobStatus; assert len(JobStatus) > 5"
+    )
+    done = patience.run([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_moto_is_imported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a later version may want of Batch is not in the enumeration that stands in for it."""
+    before = dict(sys.modules)
+    for name in list(sys.modules):
+        if name == "moto" or name.startswith("moto."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(lean_moto, "_JobStatus", object)
+    lean_moto.import_interpreter()
+    assert "moto.stepfunctions.parser.models" not in sys.modules
+    assert "moto.batch" not in sys.modules
+    for name in set(sys.modules) - set(before):
+        del sys.modules[name]
+    sys.modules |= before
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+def pid(toy: Toy, reserve: Reserve) -> int:
+    """Call a function in a pool of its own; returns which process was called."""
+    with toy.pool(n_workers=1, reserve=reserve) as pool:
+        answer = pool.invoke("echo", "{}")
+    assert answer.error is None, answer
+    called: int = json.loads(answer.payload)["pid"]
+    return called
+
+
+def test_a_worker_that_was_started_before_takes_the_first_call(toy: Toy) -> None:
+    with Reserve() as reserve:
+        reserve.start([next(iter(toy.functions(Echo={}).values())).handler])
+        worker = reserve.take()
+        assert worker is not None
+        reserve.keep(worker)
+        assert pid(toy, reserve) == worker.pid
+        assert pid(toy, reserve) == worker.pid  # and is there for the next run
+    assert not worker.alive
+
+
+def test_a_dead_one_is_replaced(toy: Toy) -> None:
+    with Reserve() as reserve:
+        reserve.start([])
+        worker = reserve.take()
+        assert worker is not None
+        worker.kill()
+        patience.wait_until(lambda: not worker.alive)
+        reserve.keep(worker)
+        assert pid(toy, reserve) != worker.pid
+
+
+def test_what_it_prints_goes_to_the_log_of_the_run(tmp_path: Path) -> None:
+    toys = [Toy(tmp_path / name) for name in ("first", "second")]
+    with Reserve() as reserve:
+        reserve.start([])
+        for toy in toys:
+            with toy.pool(n_workers=1, reserve=reserve) as pool:
+                assert pool.invoke("echo", json.dumps({"print": toy.root.name})).error is None
+    assert [toy.log.read_text() for toy in toys] == ["first\n", "second\n"]
