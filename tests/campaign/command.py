@@ -1,8 +1,8 @@
 """`ionbox annotate` in processes of their own, which need not load all libraries each time.
 
-A command is a fork of this process, in which undisturbed runs have loaded the libraries and let
-moto parse the state machine: most of what a run of the tiny dataset takes. Its workers and its sort
-task are started as ever. What comes before, from the shell to the last import, is disturbed by
+A command is a fork of this process, in which undisturbed runs have loaded the libraries: most of
+what a run of the tiny dataset takes. Its workers and its sort task are started as ever. What comes
+before, from the shell to the last import, is disturbed by
 ``tests/end_to_end/test_cancelled_runs.py``.
 """
 
@@ -27,7 +27,6 @@ from ionbox.cli.main import main
 from ionbox.local import machine
 from ionbox.local.functions import IONBOX
 
-from tests.moto_parser import remember_definitions
 from tests.remembered import remember_models
 
 STUCK_S = 900.0
@@ -109,15 +108,12 @@ def run_here(arguments: Sequence[str]) -> int:
 
 
 def hasten(definition: Path) -> None:
-    """Let all commands from here on do what they do with short waits.
-
-    Before a call is tried again a second passes, however often it failed; and moto keeps what it
-    parses, botocore what it reads.
+    """Let all commands from here on wait for a second before a call is tried again.
 
     Parameters
     ----------
     definition
-        Where the state machine with the shorter waits is written.
+        Where that state machine is written.
     """
     document = json.loads(IONBOX.definition.read_text("utf-8"))
     for retrier in _retriers(document):
@@ -125,7 +121,6 @@ def hasten(definition: Path) -> None:
     definition.write_text(json.dumps(document), "utf-8")
     project = replace(IONBOX, definition=definition)
     machine.run_execution = partial(machine.run_execution, project=project, heartbeat_s=HEARTBEAT_S)
-    remember_definitions()
     remember_models()
 
 

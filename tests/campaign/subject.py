@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,6 +83,7 @@ class Subject:
         simulate(root / "tissue.imzML", FORMULAS, n_ions=8, n_noise_peaks=20)
         (root / "lipids.tsv").write_bytes(database_table(FORMULAS))
         subject = cls(root)
+        os.environ["XDG_CACHE_HOME"] = str(root / "cache")  # for parsed state machines
         hasten(root / "annotate.asl.json")
         for n_workers in (2, 1):
             code = run_here(subject.arguments(subject.sound, n_workers=n_workers))
