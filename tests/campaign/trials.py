@@ -35,7 +35,7 @@ class Trial:
     outcome : str
         One of `GOOD` or `BAD`.
     detail : str
-        What was done, and what went wrong.
+        What was done, how that ended, and what went wrong.
     """
 
     seed: int
@@ -53,6 +53,8 @@ def run_trial(subject: Subject, folder: Path, seed: int, index: int) -> Trial:
     said = ""
     try:
         said, disturbed = FAULTS[fault](subject, place, random)
+        codes = " and ".join(str(ended.code) for ended in disturbed)
+        said += f" (exit code {codes})" if codes else ""
         again = subject.start(place).end()
         outcome, why = judge(subject, place, disturbed, again)
     except Stuck as stuck:
