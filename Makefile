@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := uv==0.13.9
 
-.PHONY: help run kernels test check format invoke docs outline golden bench wheels synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke docs outline golden bench campaign fuzz wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -123,6 +123,12 @@ golden: $(VENV)/.tests $(KERNELS) ## make again what the tests compare results w
 
 bench: $(VENV)/.tests $(KERNELS) ## time ionbox against the libraries it replaces
 	@$(BIN)/python -m benchmarks
+
+campaign: $(VENV)/.tests $(KERNELS) ## disturb N runs (300) with faults, run each again: make campaign N=300 SEED=1
+	@$(BIN)/python -m tests.campaign $(if $(N),--trials $(N)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.tests $(KERNELS) ## try N hostile inputs (10,000): make fuzz N=10000; SEED=… N=1 makes one again
+	@$(BIN)/python -m tests.fuzz $(if $(N),--inputs $(N)) $(if $(SEED),--seed $(SEED))
 
 wheels: $(BIN)/ionbox ## the sdist, and wheels for Linux and macOS, in dist
 	@$(BIN)/python build_wheels.py dist

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.laptop import Laptop
+from tests.end_to_end.laptop import Laptop, processes_of
 from tests.patience import PATIENCE_S, RUN_S, started, wait_until
 
 MOMENTS = {
@@ -27,19 +27,6 @@ MOMENTS = {
 def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
     code = "from ionbox.cli.main import main; main()"
     return laptop.command_line(code, tissue, n_workers=2)
-
-
-def processes_of(work: Path) -> list[int]:
-    """Processes that were told to work in a folder."""
-    told = f"IONBOX_WORK={(work / 'work').resolve().as_uri()}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if told in entry.read_bytes().split(b"\0"):
-                found.append(int(entry.parent.name))
-        except OSError:
-            pass  # it has just ended
-    return found
 
 
 @pytest.fixture

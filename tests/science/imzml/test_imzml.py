@@ -228,6 +228,7 @@ def test_spectra_are_not_kept_in_memory() -> None:
 
 OFFSET = 'accession="IMS:1000102" cvRef="IMS" name="external offset"'
 X = 'accession="IMS:1000050" cvRef="IMS" name="position x"'
+Y, Z = X.replace("50", "51").replace("x", "y"), X.replace("50", "52").replace("x", "z")
 
 REFUSED = {
     "no pixel position": (
@@ -333,6 +334,92 @@ REFUSED = {
         " that place (a stray < or &, or a letter outside the declared encoding).",
     ),
 }
+
+
+SECOND = SOUND.imzml.index('<spectrum defaultArrayLength="0" id="spectrum=2"')
+TWICE = {
+    # what the second spectrum states as well, before which of its tags
+    "position x": ("</scan>", [(X, "5")], "position x is stated twice, as '2' and as '5'"),
+    "position y": ("</scan>", [(Y, "x")], "position y is stated twice, as '1' and as 'x'"),
+    "position z": (
+        "</scan>",
+        [(Z, "1"), (Z, "01"), (Z, "2")],
+        "position z is stated twice, as '1' and as '2'",
+    ),
+    "offset": (
+        "<binary/>",
+        [(OFFSET, "40")],
+        "external offset of the m/z array is stated twice, as '52' and as '40'",
+    ),
+    "length": (
+        "<binary/>",
+        [(LENGTH, "2.5")],
+        "length of the m/z array is stated twice, as '2' and as '2.5'",
+    ),
+    "encoded length": (
+        "<binary/>",
+        [('accession="IMS:1000104"', "")],
+        "encoded length of the m/z array is stated twice, as '16' and as ''",
+    ),
+    "MS level": (
+        "<scanList",
+        [('accession="MS:1000511"', "1"), ('accession="MS:1000511"', "2")],
+        "MS level is stated twice, as '1' and as '2'",
+    ),
+    "kind of spectrum": (
+        "<scanList",
+        [('accession="MS:1000579"', ""), ('accession="MS:1000580"', "")],
+        "is said to be an MS1 and an MSn spectrum",
+    ),
+}
+
+
+def in_second(new: str, before: str) -> Pair:
+    """Add something before a tag of the second spectrum."""
+    at = SOUND.imzml.index(before, SECOND)
+    return Pair(SOUND.imzml[:at] + new + SOUND.imzml[at:], SOUND.ibd)
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_what_a_spectrum_states_twice_and_differently_is_refused(case: str) -> None:
+    before, stated, text = TWICE[case]
+    params = "".join(f'<cvParam {term} value="{value}"/>' for term, value in stated)
+    assert refusal(in_second(params, before)) == [
+        f"a.imzML, spectrum index 1 (line 107): {text}; export the dataset again."
+    ]
+
+
+def test_what_a_spectrum_states_twice_and_alike_is_read() -> None:
+    params = f'<cvParam {X} value="2.0"/><cvParam {Y} value="+1"/>'
+    header = header_of(in_second(params, "</scan>"))
+    assert (header.x.tolist(), header.y.tolist()) == ([1, 2, 1], [1, 1, 2])
+
+
+def test_two_arrays_of_one_kind_are_refused_unless_they_are_the_same() -> None:
+    begin = SOUND.imzml.index("<binaryDataArray ", SECOND)
+    array = SOUND.imzml[begin : SOUND.imzml.index("</binaryDataArrayList>", begin)]
+    mz = array[: array.index("</binaryDataArray>")] + "</binaryDataArray>"
+    list_end = "</binaryDataArrayList>"
+    assert header_of(in_second(mz, list_end)).mz_offset.tolist() == [16, 52, 76]
+    other = mz.replace('value="52"', 'value="40"')
+    sentence = (
+        "a.imzML, spectrum index 1 (line 107): has two m/z arrays that differ; export the dataset"
+        " again."
+    )
+    assert refusal(in_second(other, list_end)) == [sentence]
+    lists = f'{list_end}<binaryDataArrayList count="1">{other}'
+    assert refusal(in_second(lists, list_end)) == [sentence]
+
+
+def test_of_several_scans_the_first_says_the_position() -> None:
+    scan = f'<scan><cvParam {X} value="9"/><cvParam {Y} value="9"/></scan>'
+    for new, before in ((scan, "</scanList>"), (f"<scanList>{scan}</scanList>", "</spectrum>")):
+        assert header_of(in_second(new, before)).x.tolist() == [1, 2, 1]
+
+
+def test_a_spectrum_of_both_polarities_is_of_mixed_polarity() -> None:
+    negative = in_second('<cvParam accession="MS:1000129" name="negative scan"/>', "<scanList")
+    assert header_of(negative).polarity == "mixed"
 
 
 def test_lines_in_messages_are_lines_of_the_file() -> None:

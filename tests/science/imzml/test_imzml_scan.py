@@ -102,6 +102,18 @@ def first_arrays(*values: str) -> Pair:
     )
 
 
+def each_number_twice() -> Pair:
+    """State again what each spectrum says in numbers, with zeros before it."""
+    number = re.compile(
+        r'<cvParam accession="IMS:1000(?:05[0-2]|10[2-4])"[^>]*? value="(?P<value>[0-9]+)"[^>]*/>'
+    )
+    assert number.search(SOUND.imzml)
+    doubled = number.sub(
+        lambda m: m[0] + m[0].replace(f'="{m["value"]}"', f'="00{m["value"]}"'), SOUND.imzml
+    )
+    return Pair(doubled, b"")
+
+
 # --- files that are scanned -----------------------------------------------------------------------
 
 
@@ -138,9 +150,7 @@ SCANNED = {
     "external data": first_arrays("true", "true", "true"),
     "no encoded length": SOUND.edited("IMS:1000104", "none"),
     "wrong encoded length": SOUND.edited('value="24"', 'value="23"'),
-    "position given twice": SOUND.edited(
-        "</scan>", '<cvParam accession="IMS:1000050" value="5"/></scan>'
-    ),
+    "each number given twice": each_number_twice(),
     "comments outside the list": SOUND.edited(
         "<run", "<!-- <spectrumList> <spectrum> --><run", 1
     ).edited("</mzML>", "</mzML><!-- end -->"),
@@ -298,6 +308,12 @@ WALKED = {
     "broken tail": SOUND.edited("</mzML>", "</mzML"),
     "encoding that is not quite ASCII": SOUND.edited("ISO-8859-1", "mac-roman"),
     "unknown encoding": SOUND.edited("ISO-8859-1", "EBCDIC-CP-BE"),
+    "position given twice, differently": SOUND.edited(
+        "</scan>", '<cvParam accession="IMS:1000050" value="5"/></scan>'
+    ),
+    "numbers given twice, one of them differently in one spectrum": each_number_twice().edited(
+        'value="0052"', 'value="0053"'
+    ),
     "missing position": SOUND.edited('"IMS:1000050"', '"none"'),
     "compressed": in_all('<cvParam accession="MS:1000574" name="zlib"/>', MZ_REF),
 }

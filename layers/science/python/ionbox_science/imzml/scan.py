@@ -142,7 +142,7 @@ def scan_spectra(source: bytes) -> Document | None:
     if values.shape[1] != n_spectra or not _is_regular_tail(source, end):
         return None
     defects = Defects()
-    document = parse(_brief(source, template, end), defects)
+    document = parse(_brief(source, template, values, end), defects)
     if defects or document is None or document.spectra.n_spectra != 1:
         return None
     if document.declared_count != str(n_spectra):
@@ -261,17 +261,31 @@ def match_spectra(source: bytes, template: Template, max_spectra: int) -> tuple[
     return values[:, :n_spectra], int(end[0])
 
 
-def _brief(source: bytes, template: Template, end: int) -> bytes:
-    """Return the file with its first spectrum only, and in this a mark for each number."""
+def _brief(source: bytes, template: Template, values: Int64Array, end: int) -> bytes:
+    """Return the file with its first spectrum only, and in this a mark for each number.
+
+    Slots with the same numbers in all spectra have the same mark, so that what each spectrum states
+    twice does not look like a contradiction to the walk.
+    """
+    marks = _marks(values)
     parts, n_marks = [source[: template.start]], 0
     for kind, (begin, stop), (after, _) in zip(
         template.kinds, template.literals, template.literals[1:], strict=False
     ):
         parts.append(source[begin:stop])
-        parts.append(source[stop:after] if kind == TEXT else b"%d" % (_MARK + n_marks))
+        parts.append(source[stop:after] if kind == TEXT else b"%d" % marks[n_marks])
         n_marks += int(kind != TEXT)
     begin, stop = template.literals[-1]
     return b"".join((*parts, source[begin:stop], source[end:]))
+
+
+def _marks(values: Int64Array) -> list[int]:
+    """Return a mark for each slot that holds numbers: that of the first slot with the same ones."""
+    firsts: list[int] = []
+    for slot, numbers in enumerate(values):
+        alike = (first for first in firsts if np.array_equal(values[first], numbers))
+        firsts.append(next(alike, slot))
+    return [_MARK + slot for slot in firsts]
 
 
 def _fill(spectra: SpectrumParser, values: Int64Array) -> None:

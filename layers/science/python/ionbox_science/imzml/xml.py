@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -56,6 +56,10 @@ _LONGEST_TAG = 4_000_000  # bytes
 _MOST_ELEMENTS = 1_000_000  # in what stands before the spectra, or in one spectrum
 _LONGEST_NUMBER = 40  # digits; a longer text is no number that anybody means
 _READABLE = "save it as UTF-8 or ISO-8859-1"
+
+Stated = Mapping[str | None, Sequence[str | None]]
+"""Values by accession, in the order of the file: more than one where a term is repeated."""
+
 _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"  # byte order marks and white space
 
 
@@ -171,7 +175,7 @@ class SpectrumParser:
         self._level_of_group = {
             name: level
             for name, terms in head.groups.items()
-            if (level := _level({term.accession: term.value for term in terms})) is not None
+            if (level := _level(terms)) is not None
         }
         self._kind_of_group = {
             name: kind_of(term.accession for term in terms) for name, terms in head.groups.items()
@@ -179,14 +183,15 @@ class SpectrumParser:
 
     def add(self, spectrum: Element) -> None:
         """Read one ``<spectrum>``."""
-        tags, scans, arrays = self._tags, None, None
-        own: dict[str | None, str | None] = {}
+        tags, scans = self._tags, None
+        arrays: list[Element] = []
+        own: defaultdict[str | None, list[str | None]] = defaultdict(list)
         level: int | None = None
         kind = SILENT
         for child in spectrum:
             tag = child.tag
             if tag == tags.cv_param:
-                own[child.get("accession")] = child.get("value")
+                own[child.get("accession")].append(child.get("value"))
                 if child.get("accession") in SPECTRUM_TERMS:
                     self.terms.add(Term.of(child).accession)
             elif tag == tags.group_ref:
@@ -196,27 +201,34 @@ class SpectrumParser:
                 level = max(self._level_of_group.get(ref, 0), level or 0) or None
                 kind = max(kind, self._kind_of_group.get(ref, SILENT))
             elif tag == tags.scan_list:
-                scans = child
+                scans = child if scans is None else scans
             elif tag == tags.array_list:
-                arrays = child
+                arrays += child
         self._add_level(own, level)
         self.kind.append(kind_of(own) or kind)
         self._add_position(None if scans is None else scans.find(tags.scan), own)
-        self._add_arrays(() if arrays is None else arrays)
+        self._add_arrays(arrays)
         self.n_spectra += 1
 
-    def _add_level(self, own: Mapping[str | None, str | None], of_group: int | None) -> None:
+    def _add_level(self, own: Stated, of_group: int | None) -> None:
         """Note the MS level: the spectrum's own word, else its groups', else that of a survey."""
         if MS_LEVEL in own:
             self.level.append(self._whole_number(own[MS_LEVEL], "MS level"))
             return
-        said = next((SPECTRUM_LEVELS[term] for term in own if term in SPECTRUM_LEVELS), of_group)
-        self.level.append(1 if said is None else said)
+        said = {SPECTRUM_LEVELS[term] for term in own if term in SPECTRUM_LEVELS}
+        if len(said) > 1:
+            self._note("two MS levels", "is said to be an MS1 and an MSn spectrum")
+        self.level.append(next(iter(said), of_group or 1))
 
     def _note(self, kind: str, text: str, advice: str = RE_EXPORT) -> None:
         self._defects.note(kind, text, advice, self.n_spectra)
 
-    def _whole_number(self, text: str | None, what: str, missing_advice: str = RE_EXPORT) -> int:
+    def _whole_number(
+        self, texts: Sequence[str | None], what: str, missing_advice: str = RE_EXPORT
+    ) -> int:
+        """Read a number that may be stated again and again, if it is the same each time."""
+        self._note_contradiction(texts, what)
+        text = texts[0] if texts else None
         if text is None:
             self._note(f"missing {what}", f"{what} is missing", missing_advice)
             return 0
@@ -230,28 +242,40 @@ class SpectrumParser:
             return 0
         return value
 
-    def _add_position(self, scan: Element | None, own: Mapping[str | None, str | None]) -> None:
+    def _note_contradiction(self, texts: Sequence[str | None], what: str) -> None:
+        """Note it if a number is stated more than once and not the same each time."""
+        if len(texts) < 2:
+            return
+        first = texts[0]
+        other = next((text for text in texts if not _is_same_number(text, first)), first)
+        if other is not first:
+            said = f"{_quoted(first or '')} and as {_quoted(other or '')}"
+            self._note(f"contradictory {what}", f"{what} is stated twice, as {said}")
+
+    def _add_position(self, scan: Element | None, own: Stated) -> None:
         """Note the position, which stands in the scan, or in some files in the spectrum itself."""
-        position: dict[str | None, str | None] = {}
+        position: Stated = {}
         if scan is not None:
-            cv_param = self._tags.cv_param
-            position = {c.get("accession"): c.get("value") for c in scan if c.tag == cv_param}
+            position = _stated(child for child in scan if child.tag == self._tags.cv_param)
         if not ION_MOBILITY.keys().isdisjoint(position):
             self.mobility[next(ION_MOBILITY[a] for a in position if a in ION_MOBILITY)] += 1
         if POSITION_X not in position and POSITION_Y not in position:
             position = {**position, **{a: own[a] for a in _POSITIONS if a in own}}
         advice = "plain mzML has no pixel positions, convert it to imzML with its position file"
-        self.x.append(self._whole_number(position.get(POSITION_X), "position x", advice))
-        self.y.append(self._whole_number(position.get(POSITION_Y), "position y", advice))
-        z = position.get(POSITION_Z)
-        self.z.append(1 if z is None else self._whole_number(z, "position z"))
+        self.x.append(self._whole_number(position.get(POSITION_X, ()), "position x", advice))
+        self.y.append(self._whole_number(position.get(POSITION_Y, ()), "position y", advice))
+        z = position.get(POSITION_Z, ())
+        self.z.append(1 if set(z) <= {None} else self._whole_number(z, "position z"))
 
     def _add_arrays(self, arrays: Iterable[Element]) -> None:
-        found: dict[str | None, tuple[ArrayFormat, dict[str | None, str | None]]] = {}
+        found: dict[str | None, tuple[ArrayFormat, Stated]] = {}
         for element in arrays:
             if element.tag == self._tags.array:
                 array_format, places = self._read_array(element)
-                found[array_format.role] = array_format, places
+                role, described = array_format.role, (array_format, places)
+                if role and found.setdefault(role, described) != described:
+                    self._note(f"two {role}", f"has two {role} arrays that differ")
+                found[role] = described
                 self._note_format(array_format)
         if not found:  # a pixel where nothing was measured
             self.n_without_arrays += 1
@@ -267,10 +291,16 @@ class SpectrumParser:
             columns.formats.setdefault(array_format, self.n_spectra)
             self._append(
                 columns,
-                self._whole_number(places.get(OFFSET), f"external offset of the {role} array"),
-                self._whole_number(places.get(COUNT), f"length of the {role} array"),
-                _number_or_unknown(places.get(ENCODED)),
+                self._whole_number(places.get(OFFSET, ()), f"external offset of the {role} array"),
+                self._whole_number(places.get(COUNT, ()), f"length of the {role} array"),
+                self._number_or_unknown(places.get(ENCODED, ()), role),
             )
+
+    def _number_or_unknown(self, texts: Sequence[str | None], role: str) -> int:
+        """Read the encoded length, which may be missing; -1 where there is no such number."""
+        self._note_contradiction(texts, f"encoded length of the {role} array")
+        text = texts[0] if texts else None
+        return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else -1
 
     @staticmethod
     def _append(columns: ArrayColumns, offset: int, count: int, encoded: int) -> None:
@@ -278,16 +308,16 @@ class SpectrumParser:
         columns.count.append(count)
         columns.encoded.append(encoded)
 
-    def _read_array(self, element: Element) -> tuple[ArrayFormat, dict[str | None, str | None]]:
+    def _read_array(self, element: Element) -> tuple[ArrayFormat, Stated]:
         tags = self._tags
-        places: dict[str | None, str | None] = {}
+        places: defaultdict[str | None, list[str | None]] = defaultdict(list)
         groups: list[str] = []
         others: list[tuple[str, ...]] = []
         for child in element:
             if child.tag == tags.cv_param:
                 accession = child.get("accession")
                 if accession in PLACES:
-                    places[accession] = child.get("value")
+                    places[accession].append(child.get("value"))
                 else:
                     term = Term.of(child)
                     others.append((term.accession, term.name, term.value))
@@ -346,11 +376,28 @@ def kind_of(accessions: Iterable[str | None]) -> int:
     return max((kinds[each] for each in accessions if each in kinds), default=SILENT)
 
 
-def _level(values: Mapping[str, str]) -> int | None:
-    """Return the MS level that a group of terms states, None if it states none."""
-    if MS_LEVEL in values:
-        return _parse_whole(values[MS_LEVEL])
-    return next((SPECTRUM_LEVELS[term] for term in values if term in SPECTRUM_LEVELS), None)
+def _stated(params: Iterable[Element]) -> Stated:
+    """Gather the values of cvParams by accession."""
+    values: defaultdict[str | None, list[str | None]] = defaultdict(list)
+    for param in params:
+        values[param.get("accession")].append(param.get("value"))
+    return values
+
+
+def _level(terms: Iterable[Term]) -> int | None:
+    """Return the MS level that a group states, the highest if several; None if it states none."""
+    terms = list(terms)
+    stated = [_parse_whole(term.value) for term in terms if term.accession == MS_LEVEL]
+    said = [SPECTRUM_LEVELS[t.accession] for t in terms if t.accession in SPECTRUM_LEVELS]
+    return max((level for level in stated or said if level is not None), default=None)
+
+
+def _is_same_number(text: str | None, other: str | None) -> bool:
+    """Tell whether two texts are equal, or state the same whole number."""
+    if text == other or text is None or other is None:
+        return text == other
+    number = _parse_whole(text)
+    return number is not None and number == _parse_whole(other)
 
 
 def _parse_whole(text: str) -> int | None:
@@ -366,11 +413,6 @@ def _parse_whole(text: str) -> int | None:
     except ValueError:
         return None
     return int(number) if number.is_integer() else None
-
-
-def _number_or_unknown(text: str | None) -> int:
-    """Read the encoded length, which nothing depends on; -1 where there is no such number."""
-    return int(text) if text is not None and re.fullmatch("[0-9]{1,18}", text) else -1
 
 
 def _first(values: Iterable[str], names: dict[str, str]) -> str | None:
