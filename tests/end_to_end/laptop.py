@@ -32,11 +32,6 @@ WAXES = lipid_like_formulas(18, 36)  # shares formulas with the acids
 BITTERS = lipid_like_formulas(5, 9)
 
 
-def processes_of(work: Path) -> list[int]:
-    """Processes that were told to work in a folder."""
-    return processes_told("IONBOX_WORK", (work / "work").resolve().as_uri())
-
-
 def processes_told(variable: str, value: str) -> list[int]:
     """Processes that were started with an environment variable."""
     told = f"{variable}={value}".encode()

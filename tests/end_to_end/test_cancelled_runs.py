@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.laptop import Laptop, processes_of
+from tests.end_to_end.laptop import Laptop, processes_told
 from tests.patience import PATIENCE_S, RUN_S, started, wait_until
 
 MOMENTS = {
@@ -22,6 +22,19 @@ MOMENTS = {
     "while it sorts": "work/datasets/*",
     "while it publishes": "results/results/*/*/*",
 }
+
+
+RUN = "IONBOX_TEST_RUN"
+"""A variable that whatever a run starts inherits, also before the run knows its folders."""
+
+
+def environment(laptop: Laptop) -> dict[str, str]:
+    return os.environ | {RUN: str(laptop.work)}
+
+
+def processes_of(laptop: Laptop, but: int = 0) -> list[int]:
+    """The processes of a run; ``but`` is left out."""
+    return [pid for pid in processes_told(RUN, str(laptop.work)) if pid != but]
 
 
 def command(laptop: Laptop, tissue: Path) -> list[str | Path]:
@@ -36,6 +49,7 @@ def started_run(laptop: Laptop, tissue: Path) -> Iterator[Callable[[str], subpro
 
     def start(trace: str) -> subprocess.Popen[str]:
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        options["env"] = environment(laptop)
         process = subprocess.Popen(command(laptop, tissue), text=True, **options)
         processes.append(process)
         wait_until(lambda: list(laptop.work.glob(trace)) or process.poll() is not None, RUN_S)
@@ -60,7 +74,7 @@ def test_sigterm_is_a_cancel(
     assert moment != "once it is planned" or process.returncode == 143
     assert "Traceback" not in said
     assert list((laptop.work / "inbox").iterdir()) == []
-    assert processes_of(laptop.work) == []
+    assert processes_of(laptop) == []
     assert list((laptop.root / "out").glob(".*")) == []
 
 
@@ -68,18 +82,19 @@ def test_a_signal_to_every_process_of_the_job_is_a_cancel_too(
     laptop: Laptop, started_run: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     process = started_run("work/executions/*/plan.json")
-    for pid in processes_of(laptop.work):  # as Slurm and systemd do it, here the workers first
+    for pid in processes_of(laptop, process.pid):  # as Slurm and systemd do it, workers first
         os.kill(pid, signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
     assert "cancelled: the same command resumes" in process.communicate(timeout=RUN_S)[1]
     assert process.returncode == 143
-    assert processes_of(laptop.work) == []
+    assert processes_of(laptop) == []
 
 
 @pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     ours, theirs = os.openpty()
-    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+    terminal: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    terminal |= {"start_new_session": True, "env": environment(laptop)}
     with started(command(laptop, tissue), **terminal) as process:
         os.close(theirs)
         wait_until(lambda: list(laptop.work.glob("work/executions/*/plan.json")), RUN_S)
@@ -89,7 +104,7 @@ def test_a_closed_terminal_is_a_cancel(laptop: Laptop, tissue: Path) -> None:
     status = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
     assert status["status"] == "cancelled"
     assert list((laptop.work / "inbox").iterdir()) == []
-    assert processes_of(laptop.work) == []
+    assert processes_of(laptop) == []
 
 
 def test_what_a_killed_run_left_in_the_inbox_the_next_one_removes(
@@ -99,7 +114,7 @@ def test_what_a_killed_run_left_in_the_inbox_the_next_one_removes(
     process.kill()
     process.wait(PATIENCE_S)
     assert len(list((laptop.work / "inbox").iterdir())) == 2  # its links, and its lock
-    wait_until(lambda: processes_of(laptop.work) == [], RUN_S)
+    wait_until(lambda: processes_of(laptop) == [], RUN_S)
     again = started_run("results/results/*/*/run.json")
     _, said = again.communicate(timeout=RUN_S)
     assert again.returncode == 0, said

@@ -136,7 +136,7 @@ def test_another_moto_is_imported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     for name in list(sys.modules):
         if name == "moto" or name.startswith("moto."):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(lean_moto, "_JobStatus", object)
+    monkeypatch.setattr(lean_moto, "JobStatus", object)
     lean_moto.import_interpreter()
     assert "moto.stepfunctions.parser.models" not in sys.modules
     assert "moto.batch" not in sys.modules

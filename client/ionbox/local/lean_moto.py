@@ -16,7 +16,9 @@ from enum import Enum
 _BATCH = ("moto.batch", "moto.batch.utils")
 
 
-class _JobStatus(Enum):
+class JobStatus(Enum):
+    """What moto's task of AWS Batch wants of moto's Batch."""
+
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
 
@@ -33,7 +35,7 @@ def import_interpreter() -> None:
 def _without_batch() -> Iterator[None]:
     package, module = (types.ModuleType(name) for name in _BATCH)
     package.__path__ = []
-    vars(module)["JobStatus"] = _JobStatus
+    vars(module)["JobStatus"] = JobStatus
     sys.modules |= {package.__name__: package, module.__name__: module}
     try:
         yield

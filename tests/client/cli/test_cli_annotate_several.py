@@ -104,7 +104,7 @@ def test_a_cancel_ends_all_of_them(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(machine, "_wait", interrupt)
+    monkeypatch.setattr(machine, "check", interrupt)
     ended = annotate(ionbox, datasets, datasets)
     assert ended.code == 130
     assert "the same command resumes" in ended.err
