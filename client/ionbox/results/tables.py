@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from ionbox_cloud.published import diagnostics
 
@@ -21,6 +21,9 @@ from ionbox.results.ion_names import Ion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Cell: TypeAlias = str | int | float | bool
+"""A value of the table of annotations."""
 
 # METASPACE's names that annotations(return_vals=…) takes, and the columns they mean
 _METASPACE_NAMES = {
@@ -110,13 +113,27 @@ class RunTables(RunColocalization):
             frame = self._colocalized_rows(frame, coloc_with)
         return as_results(frame, index)
 
+    @overload
+    def annotations(
+        self, fdr: float = ..., database: Database | None = ..., **annotation_filter: Any
+    ) -> list[list[str]]: ...
+
+    @overload
+    def annotations(
+        self,
+        fdr: float = ...,
+        database: Database | None = ...,
+        return_vals: Sequence[str] = ...,
+        **annotation_filter: Any,
+    ) -> list[list[Cell]]: ...
+
     def annotations(
         self,
         fdr: float = 0.1,
         database: Database | None = None,
         return_vals: Sequence[str] = ("sumFormula", "adduct"),
         **annotation_filter: Any,
-    ) -> list[list[Any]]:
+    ) -> Sequence[Sequence[Cell]]:
         """Return the annotations as a list with formula and adduct of each.
 
         Parameters
@@ -134,7 +151,8 @@ class RunTables(RunColocalization):
         Returns
         -------
         list of list
-            The values of ``return_vals`` for each annotation, the best FDR first.
+            Formula and adduct, two texts, or the values of ``return_vals`` for each annotation, the
+            best FDR first. What the table leaves empty is NaN, or an empty text.
 
         Raises
         ------

@@ -27,6 +27,7 @@ from tests import patience
 from tests.client.ion_images import read_array, rows_of_ions
 from tests.client.table_rows import ion_of, records_of
 from tests.oracles.colocalization import cosines
+from tests.viewing import list_again
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +134,7 @@ def test_text_that_looks_like_something_else_stays_text(results: Path, tmp_path:
     changed = table.replace(f",{first['moleculeNames']},", ',"NA # 1",', 1)
     assert changed != table
     (copy / "annotations.csv").write_text(changed)
+    list_again(copy, "annotations.csv")
     assert ionbox.open(copy).results()["moleculeNames"].iloc[0] == ["NA # 1"]
 
 
@@ -370,6 +372,7 @@ def test_a_run_without_annotations_has_empty_tables_of_the_same_columns(
     copy = shutil.copytree(results, tmp_path / "copy")
     lines = (copy / "annotations.csv").read_text().splitlines(keepends=True)
     (copy / "annotations.csv").write_text("".join(lines[:2]))
+    list_again(copy, "annotations.csv")
     empty = ionbox.open(copy)
     assert len(empty.results()) == 0
     pd.testing.assert_series_equal(empty.results().dtypes, run.results().dtypes)
