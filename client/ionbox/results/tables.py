@@ -113,19 +113,29 @@ class RunTables(RunColocalization):
             frame = self._colocalized_rows(frame, coloc_with)
         return as_results(frame, index)
 
-    @overload
-    def annotations(
-        self, fdr: float = ..., database: Database | None = ..., **annotation_filter: Any
-    ) -> list[list[str]]: ...
-
-    @overload
+    @overload  # before the last, whose filters may have any name
     def annotations(
         self,
         fdr: float = ...,
         database: Database | None = ...,
-        return_vals: Sequence[str] = ...,
+        *,
+        return_vals: Sequence[str],
         **annotation_filter: Any,
-    ) -> list[list[Cell]]: ...
+    ) -> list[tuple[Cell, ...]]: ...
+
+    @overload
+    def annotations(
+        self,
+        fdr: float,
+        database: Database | None,
+        return_vals: Sequence[str],
+        **annotation_filter: Any,
+    ) -> list[tuple[Cell, ...]]: ...
+
+    @overload
+    def annotations(
+        self, fdr: float = ..., database: Database | None = ..., **annotation_filter: Any
+    ) -> list[tuple[str, str]]: ...
 
     def annotations(
         self,
@@ -133,7 +143,7 @@ class RunTables(RunColocalization):
         database: Database | None = None,
         return_vals: Sequence[str] = ("sumFormula", "adduct"),
         **annotation_filter: Any,
-    ) -> Sequence[Sequence[Cell]]:
+    ) -> Sequence[tuple[Cell, ...]]:
         """Return the annotations as a list with formula and adduct of each.
 
         Parameters
@@ -150,7 +160,7 @@ class RunTables(RunColocalization):
 
         Returns
         -------
-        list of list
+        list of tuple
             Formula and adduct, two texts, or the values of ``return_vals`` for each annotation, the
             best FDR first. What the table leaves empty is NaN, or an empty text.
 
@@ -177,7 +187,7 @@ class RunTables(RunColocalization):
             raise NotInResults(
                 f"no column {', '.join(unknown)}; there are {', '.join(map(str, frame))}"
             )
-        return [list(row) for row in frame[columns].itertuples(index=False, name=None)]
+        return list(frame[columns].itertuples(index=False, name=None))
 
     def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
         """Return the metrics of every scored ion, decoys too, not only of annotations.

@@ -114,9 +114,9 @@ def test_results_can_be_those_of_a_database_and_up_to_an_fdr(run: Run) -> None:
 
 def test_annotations_are_pairs_as_of_metaspaces_client(run: Run) -> None:
     frame = run.results(fdr=0.1)
-    assert run.annotations() == [list(pair) for pair in frame.index]
+    assert run.annotations() == list(frame.index)
     best = frame.iloc[0]
-    assert run.annotations(return_vals=("ion", "fdr"))[0] == [best["ion"], best["fdr"]]
+    assert run.annotations(return_vals=("ion", "fdr"))[0] == (best["ion"], best["fdr"])
     with pytest.raises(NotInResults, match=r"no column color; there are .*moleculeNames"):
         run.annotations(return_vals=("color",))
 
