@@ -48,7 +48,7 @@ from ionbox_science.theory.ion_limit import check_ion_count
 from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import find_dataset
 
-_MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
+MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def check(
         rule, molecules = resolved[0].ion_rule, databases
         refusals.check(lambda: check_ion_count(molecules, rule))
     whole = None
-    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= _MOST_TO_READ:
+    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= MOST_TO_READ:
         whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name))
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:

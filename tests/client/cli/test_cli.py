@@ -192,7 +192,7 @@ class TestCheck:
         most_to_read: int,
         n_picked: str,
     ) -> None:
-        monkeypatch.setattr("ionbox.datasets.check._MOST_TO_READ", most_to_read)
+        monkeypatch.setattr("ionbox.datasets.check.MOST_TO_READ", most_to_read)
         spectrum = [200.000, 200.001, 200.002, 200.003], [0.0, 3.0, 2.0, 0.0]
         pair = build_pair([spectrum] * 3, spectrum_type="profile")
         (tmp_path / "small.imzML").write_bytes(pair.source)

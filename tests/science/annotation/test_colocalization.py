@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -164,7 +164,7 @@ def test_images_that_are_nearly_empty_are_prepared_to_the_same_values(
         spot = image[max(y, 0) : max(y + 3, 0), max(x, 0) : max(x + 3, 0)]
         spot[:] = rng.choice([0, 1, 2, 1e5], spot.shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colocalization, "_is_sparse", lambda image: False)
+        patch.setattr(colocalization, "is_nearly_empty", lambda image: False)
         plain = prepare_image(image)
     np.testing.assert_array_equal(prepare_image(image), plain)
 
@@ -172,21 +172,20 @@ def test_images_that_are_nearly_empty_are_prepared_to_the_same_values(
 def test_pixels_that_all_images_lack_cost_no_products(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.zeros((3, 100, 100), np.float32)
     images[:, 40:45, 40:45] = np.arange(1, 76).reshape(3, 5, 5)
-    multiplied = []
-
-    def counted(images: npt.NDArray[np.uint16]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-        multiplied.append(images.shape)
-        return multiply(images)
-
     named = [(str(row), row) for row in range(3)]
-    multiply = colocalization._cosines
-    monkeypatch.setattr(colocalization, "_cosines", counted)
+    n_multiplied = []
+
+    def counted(images: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        n_multiplied.append(leave_out(images).shape[1])
+        return leave_out(images)
+
+    leave_out = colocalization.without_empty_pixels
+    monkeypatch.setattr(colocalization, "without_empty_pixels", counted)
     sparse = colocalize([images], 3, (100, 100), named)
-    monkeypatch.setattr(colocalization, "_without_empty_pixels", lambda images: images)
+    assert 9 <= n_multiplied[0] <= 49
+    monkeypatch.setattr(colocalization, "without_empty_pixels", lambda images: images)
     whole = colocalize([images], 3, (100, 100), named)
     np.testing.assert_array_equal(sparse.coefficient, whole.coefficient)
-    assert multiplied[0][1] <= 49
-    assert multiplied[1] == (3, 10_000)
 
 
 def test_too_many_pixels_are_averaged_over_squares_first() -> None:

@@ -101,7 +101,7 @@ def colocalize(
     partner = np.full((len(order), n_kept), NO_PARTNER, np.int32)
     coefficient = np.zeros((len(order), n_kept), np.float32)
     used, place = np.unique(image, return_inverse=True)
-    for start, cosines in _cosines(_without_empty_pixels(images[used])):
+    for start, cosines in _cosines(without_empty_pixels(images[used])):
         in_block = np.flatnonzero((place >= start) & (place < start + len(cosines)))
         for ion in in_block:
             # in float32 before they are ranked: what is stored as equal has to be a tie
@@ -129,7 +129,7 @@ def prepare_image(image: npt.NDArray[np.floating], shrink: int = 1) -> npt.NDArr
     (n_rows, n_columns) uint16
         0 to 4095; the brightest pixel has 4095, unless all are 0.
     """
-    if shrink == 1 and _is_sparse(image):
+    if shrink == 1 and is_nearly_empty(image):
         return _prepare_sparse(image)
     values = _average_squares(image.astype(np.float64), shrink)
     # 0 where less than 1 % of the pixels have anything: then nothing is capped
@@ -147,7 +147,7 @@ def _scale(values: Float64s) -> npt.NDArray[np.uint16]:
     return np.rint(values).astype(np.uint16)
 
 
-def _is_sparse(image: npt.NDArray[np.floating]) -> bool:
+def is_nearly_empty(image: npt.NDArray[np.floating]) -> bool:
     """Say whether so few pixels have anything that both the 99th percentile and the median are 0.
 
     As of pixels that are scattered over a slide. A pixel below zero or not a number is none of
@@ -243,7 +243,7 @@ def _average_squares(image: Float64s, side: int) -> Float64s:
     return means
 
 
-def _without_empty_pixels(images: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+def without_empty_pixels(images: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     """Leave out pixels that are 0 in all images, if they are most: sums stay the same, exactly."""
     filled = images.any(axis=0)
     return images[:, filled] if 2 * np.count_nonzero(filled) < filled.size else images
