@@ -114,6 +114,15 @@ def shorten_report(run: LocalRun, n: int) -> None:
     carried["omitted"]["annotations"] = len(carried["annotations"]) - n
     carried["annotations"] = carried["annotations"][:n]
     report.write_text(f"{head}{start}{encode_block(carried)}{end}{tail}", "utf-8")
+    list_again(run.out, report.name)
+
+
+def list_again(results: Path, name: str) -> None:
+    """Let the run record list a file of the results as it is now."""
+    data, record = (results / name).read_bytes(), json.loads((results / "run.json").read_text())
+    digest = hashlib.sha256(data).hexdigest()
+    record["files"][name] = {"n_bytes": len(data), "sha256": digest}
+    (results / "run.json").write_text(json.dumps(record))
 
 
 def make_infinite(run: LocalRun, x: int, y: int) -> None:

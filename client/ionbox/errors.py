@@ -6,6 +6,8 @@ shows the traceback. Scripts catch them by name, as ``ionbox.errors.NotInResults
 ::
 
     IonboxError                   (ionbox_science.errors, as are the four Invalid…)
+    ├── UnsafeKey                 (ionbox_cloud.errors) a file of the results has a name that leads
+    │                             out of the folder it is copied to; somebody else wrote it
     ├── InvalidInput              something given cannot be used
     │   ├── InvalidDataset        imzML or ibd
     │   ├── InvalidDatabase       a table of molecules
@@ -32,6 +34,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from ionbox_cloud.errors import UnsafeKey
 from ionbox_science.errors import (
     InvalidConfig,
     InvalidDatabase,
@@ -61,6 +64,7 @@ __all__ = [
     "OperateError",
     "RunFailed",
     "Unanswerable",
+    "UnsafeKey",
     "UnsupportedSystem",
     "UserMustAct",
 ]

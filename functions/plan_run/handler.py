@@ -13,7 +13,7 @@ from itertools import pairwise
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.logs import logger
+from ionbox_cloud.logs import logger, refer_to
 from ionbox_cloud.messages import (
     ItemList,
     PlannedRun,
@@ -49,8 +49,8 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
     """
-    for reason in set_aside(stores, message.execution_id):
-        logger.warning("computed again: %s", reason)
+    for key in set_aside(stores, message.execution_id):
+        logger.warning("an object is computed again", extra=refer_to(key))
     accepted = accept_request(message.request, stores.inbox)
     plan = _make_plan(message.request, accepted, stores)
     write_header(stores.work, plan.segments_id, accepted.dataset.header)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence, Set
 
 from ionbox_cloud import keys
+from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import AccessDenied
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import OUT_OF_MEMORY
 from ionbox_cloud.messages import Done, RunFailureReport
-from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.records.run_record import RunStatus
 from ionbox_cloud.records.run_totals import bill, total_states, write_status
 from ionbox_cloud.run_plan import RunPlan, read_plan
@@ -48,14 +48,15 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
     planned = stores.work.exists(keys.run_plan(message.execution_id))
     plan = read_plan(stores.work, message.execution_id) if planned else None
     states = total_states(stores.work, message.execution_id, plan)
+    words = read_words(stores.work, message.error.Cause)
     write_status(
         stores.results,
         RunStatus(
             message.kind,
             message.execution_id,
             error=message.error.Error,
-            message=describe_cause(message.error.Cause),
-            advice=_advise(message, plan, states.keys(), stores.results),
+            message=words,
+            advice=_advise(message, words, plan, states.keys(), stores.results),
             dataset=message.request.dataset.name,
             run_id=message.run_id,
             cost=bill(states, on_aws=stores.results.is_remote),
@@ -65,7 +66,7 @@ def lambda_handler(message: RunFailureReport, stores: Stores) -> Done:
 
 
 def _advise(
-    message: RunFailureReport, plan: RunPlan | None, called: Set[str], results: Store
+    message: RunFailureReport, words: str, plan: RunPlan | None, called: Set[str], results: Store
 ) -> str:
     """Say what to do; ``called`` are the states that have succeeded at least once."""
     if message.error.Error == AccessDenied.__name__:
@@ -73,7 +74,7 @@ def _advise(
     if message.error.Error not in OUT_OF_MEMORY or plan is None:
         return _ADVICE[message.kind]
     sorted_before = has_segments(results, plan)
-    suspects = _find_failed(describe_cause(message.error.Cause), plan, called, sorted_before)
+    suspects = _find_failed(words, plan, called, sorted_before)
     # whatever kills a function looks like this; the second time it was memory
     said = (
         "Run again: finished work is kept. If it fails the same way, "

@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from ionbox.datasets.check import check
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_cloud.planning.accepted_request import accept_request
+from ionbox_cloud.planning.inspection import Inspection, inspect_dataset
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidInput
 from ionbox_science.imzml.checks import check_mz_counts, plausible_rows
@@ -21,6 +22,9 @@ from ionbox_science.sorting.peak_sorting import sort_in_memory
 
 from tests.imzml_builder import SPECTRA, Pair, build_pair, range_reader
 from tests.imzml_mutations import mutate
+
+if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
+    from typing_extensions import Buffer
 
 SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140_000}
 TABLE = b"name\tformula\nglucose\tC6H12O6\n"
@@ -106,6 +110,44 @@ def test_they_agree_on_a_peak_that_no_sample_sees(tmp_path: Path) -> None:
     assert not assert_agree(imzml)
     (error,) = check(imzml, [ConfigLayer("the test", SETTINGS)]).errors
     assert "30 of 830 peaks have no plausible m/z" in error
+
+
+def test_check_tells_of_a_dropped_peak_that_no_sample_sees(tmp_path: Path) -> None:
+    spectra = [([100.5, 200.5], [1.0, 2.0])] * 401
+    spectra[206] = ([0.0, 300.5], [1.0, 2.0])
+    imzml = drop(tmp_path, build_pair(spectra, [(i % 20 + 1, i // 20 + 1) for i in range(401)]))
+    assert assert_agree(imzml)
+    report = check(imzml, [ConfigLayer("the test", SETTINGS)])
+    assert any("a.ibd: 1 peaks have no plausible m/z" in text for text in report.warnings)
+    assert report.facts["m/z range"] == "100.5000 to 300.5000"
+
+
+@pytest.mark.parametrize("mode", ["processed", "continuous"])
+def test_check_reads_an_ibd_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Apart from the few spectra at which a run looks before it begins."""
+    mz = np.linspace(100, 900, 50)
+    spectra = [(mz, np.full(50, 1.0 + i)) for i in range(2000)]
+    pair = build_pair(spectra, [(i % 50 + 1, i // 50 + 1) for i in range(2000)], mode=mode)
+    imzml, n_read = drop(tmp_path, pair), []
+
+    def read_range(store: Store, key: str, offset: int, n_bytes: int) -> Buffer:
+        n_read.append(n_bytes)
+        return read_of_store(store, key, offset, n_bytes)
+
+    def inspect(*arguments: Any, **options: Any) -> Inspection:
+        seen = inspect_dataset(*arguments, **options)
+        n_read.clear()
+        return seen
+
+    read_of_store = Store.read_range
+    monkeypatch.setattr(Store, "read_range", read_range)
+    monkeypatch.setattr("ionbox.datasets.check.inspect_dataset", inspect)
+    report = check(imzml, [ConfigLayer("the test", SETTINGS)])
+    assert (report.errors, report.warnings) == ((), ())  # so the checksum is the declared one
+    assert report.facts["m/z range"] == "100.0000 to 900.0000"
+    assert sum(n_read) == len(pair.ibd)
 
 
 def test_they_agree_on_a_dataset_of_zeros(tmp_path: Path) -> None:

@@ -10,11 +10,22 @@ from typing import Any
 
 import pytest
 from ionbox_cloud.aws_clients import open_client
-from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.error_words import read_words
+from ionbox_cloud.errors import AccessDenied, InvalidMessage, NamelessError, StoreUnavailable
 from ionbox_cloud.logs import logger, refer_to
+from ionbox_cloud.messages import ErrorOutput, RunFailureReport
+from ionbox_cloud.store import Store, Stores
 
-from tests.handlers.aws_account import Account, call_event_handler, created, ended
-from tests.handlers.in_memory import DATABASES, STATES, InMemoryRun
+from tests.handlers.aws_account import (
+    Account,
+    call_event_handler,
+    created,
+    ended,
+    invoke_event_handler,
+)
+from tests.handlers.in_memory import DATABASES, FUNCTIONS, STATES, InMemoryRun, call, message_type
+from tests.handlers.test_events import read_event
+from tests.imzml_builder import Pair
 
 NAME = "patient-0815"
 
@@ -85,12 +96,13 @@ def test_events_that_cannot_be_handled_are_logged_by_their_ids(
     event = account.drop(f"{NAME}.imzML") | {"id": "event-17"}
 
     def fail(*arguments: object, **options: object) -> None:
-        raise OSError("no connection")
+        raise OSError(f"{NAME}: no connection")
 
     monkeypatch.setattr("ionbox_cloud.store.Store.list_beginning", fail)
     log.truncate(log.seek(0))
-    with pytest.raises(OSError, match="no connection"):
-        account.intake(event)
+    with pytest.raises(NamelessError) as failed:
+        invoke_event_handler("Intake", event)
+    assert (type(failed.value).__name__, str(failed.value)) == ("OSError", "OSError")
     lines = lines_of(log)
     assert_nameless(lines)
     assert [line["event"] for line in lines if line["message"] == "failed"] == [
@@ -130,3 +142,140 @@ def test_states_log_no_name_of_a_dataset_or_database(
     lines = lines_of(log)
     assert {line["state"] for line in lines} >= set(STATES)
     assert_nameless(lines)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stores in memory pass for buckets."""
+    monkeypatch.setattr(Store, "is_remote", True)
+
+
+def refuse_everything(
+    monkeypatch: pytest.MonkeyPatch, *, but: Callable[[str], bool] = lambda key: False
+) -> None:
+    """Let storage fail with an error, and one before it, that name a file."""
+
+    def fail(method: str) -> None:
+        original = getattr(Store, method)
+
+        def refuse(store: Store, key: Any, *arguments: Any, **options: Any) -> Any:
+            if but(str(key)):
+                return original(store, key, *arguments, **options)
+            error = StoreUnavailable(f"object '{NAME}.ibd': no answer", "SlowDown")
+            error.add_note(f"of {NAME}")
+            raise error from OSError(f"GET {NAME}.ibd")
+
+        monkeypatch.setattr(Store, method, refuse)
+
+    for method in ("read", "read_range", "write", "facts", "list", "list_folder", "list_lasting"):
+        fail(method)
+
+
+def is_of_an_error(key: str) -> bool:
+    return "/errors/" in key
+
+
+@pytest.mark.usefixtures("on_aws")
+@pytest.mark.parametrize("state", sorted(FUNCTIONS))
+def test_what_fails_is_logged_without_its_words_which_are_kept(
+    stores: Stores, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    refuse_everything(monkeypatch, but=is_of_an_error)
+    message = message_type(state).from_json(read_event(FUNCTIONS[state].handler.parent.name))
+    with pytest.raises(NamelessError) as failed:
+        call(state, message)
+    lines = lines_of(log)
+    assert_nameless(lines)
+    (line,) = [line for line in lines if line["message"] == "failed"]
+    assert "StoreUnavailable: SlowDown" in line["exception"]
+    assert "OSError" in line["exception"]
+    # what Lambda logs, and what Step Functions keeps as the cause
+    assert type(failed.value).__name__ == "StoreUnavailable"
+    assert str(failed.value).startswith("StoreUnavailable: SlowDown; its words are in the work")
+    assert NAME not in str(failed.value)
+    assert failed.value.__suppress_context__
+    cause = json.dumps({"errorMessage": str(failed.value), "errorType": "StoreUnavailable"})
+    assert read_words(stores.work, cause) == f"object '{NAME}.ibd': no answer"
+
+
+@pytest.mark.usefixtures("on_aws", "stores")
+def test_an_error_whose_words_cannot_be_kept_goes_without(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_everything(monkeypatch)
+    message = message_type("BuildIons").from_json(read_event("build_ions"))
+    with pytest.raises(NamelessError, match="could not be kept in the work bucket") as failed:
+        call("BuildIons", message)
+    assert NAME not in str(failed.value)
+    assert_nameless(lines_of(log))
+
+
+@pytest.mark.usefixtures("stores")
+def test_on_ones_own_machine_errors_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_everything(monkeypatch)
+    message = message_type("BuildIons").from_json(read_event("build_ions"))
+    with pytest.raises(StoreUnavailable, match=rf"object '{NAME}\.ibd': no answer"):
+        call("BuildIons", message)
+
+
+@pytest.mark.usefixtures("on_aws")
+def test_the_user_is_told_what_logs_leave_out(
+    new_run: Callable[..., InMemoryRun], tissue: Pair, log: io.StringIO
+) -> None:
+    run = new_run(name=NAME, pair=Pair(tissue.imzml, tissue.ibd[:-9]))
+    with pytest.raises(NamelessError) as refused:
+        run.plan()
+    assert type(refused.value).__name__ == "InvalidDataset"
+    assert NAME not in str(refused.value)
+    cause = json.dumps({"errorMessage": str(refused.value), "errorType": "InvalidDataset"})
+    error = ErrorOutput("InvalidDataset", cause)
+    call(
+        "ReportFailure",
+        RunFailureReport(run.execution_id, "", "invalid_input", run.request, error),
+    )
+    status = run.stores.results.read_json(f"executions/{run.execution_id}/status.json")
+    assert f"{NAME}.ibd is truncated" in status["message"]
+    assert_nameless(lines_of(log))
+
+
+@pytest.mark.usefixtures("on_aws")
+def test_an_item_of_a_map_fails_with_its_own_words(
+    new_run: Callable[..., InMemoryRun], log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(name=NAME).run_before("AnnotateSegments")
+    (item, *_) = run.items("AnnotateSegments")
+    with monkeypatch.context() as patch, pytest.raises(NamelessError) as failed:
+        refuse_everything(patch, but=is_of_an_error)
+        call("AnnotateSegments", message_type("AnnotateSegments").from_json(item))
+    run.fail_item("AnnotateSegments", item["item"], "StoreUnavailable", str(failed.value))
+    with pytest.raises(NamelessError) as gathered:
+        run.run("EstimateFdr")
+    assert type(gathered.value).__name__ == "StoreUnavailable"
+    assert NAME not in str(gathered.value)
+    words = read_words(run.stores.work, str(gathered.value))
+    assert words.startswith("AnnotateSegments item 0 (")
+    assert f"object '{NAME}.ibd': no answer" in words
+    assert_nameless(lines_of(log))
+
+
+@pytest.mark.parametrize("function", ["StartRuns", "AnnounceEnd"])
+def test_event_functions_fail_without_words(
+    account: Account, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise AccessDenied(f"object '{NAME}.imzML': no permission", "Forbidden")
+
+    monkeypatch.setattr("ionbox_cloud.events.run_queue.RunQueue.receive", fail)
+    monkeypatch.setattr("ionbox_cloud.events.run_end.write_status", fail)
+    event = ended("0123-1", "FAILED") if function == "AnnounceEnd" else read_event("start_runs")
+    log.truncate(log.seek(0))
+    with pytest.raises(NamelessError) as failed:
+        invoke_event_handler(function, event)
+    assert (type(failed.value).__name__, str(failed.value)) == (
+        "AccessDenied",
+        "AccessDenied: Forbidden",
+    )
+    assert_nameless(lines_of(log))

@@ -7,7 +7,6 @@ inbox also check before they send.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +34,21 @@ from ionbox_science.config import (
     resolve_config,
 )
 from ionbox_science.errors import InvalidDataset, Refusals
-from ionbox_science.imzml.checks import check_mz_counts, count_peaks
+from ionbox_science.imzml.checks import (
+    PeakCounts,
+    check_mz_counts,
+    count_peaks,
+    describe_dropped,
+)
+from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 from ionbox_science.theory.ion_limit import check_ion_count
 
 from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import find_dataset
 
-_MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
-_READ_BYTES = 2**23
+MOST_TO_READ = 2**31  # bytes of an ibd that is read whole, which takes seconds; others are sampled
 
 
 @dataclass(frozen=True)
@@ -112,20 +117,30 @@ def check(
     if resolved and databases:
         rule, molecules = resolved[0].ion_rule, databases
         refusals.check(lambda: check_ion_count(molecules, rule))
-    whole: list[str] = []
-    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= _MOST_TO_READ:
-        whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name)) or []
+    whole = None
+    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= MOST_TO_READ:
+        whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name))
     errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
     if seen is None:
         return CheckReport({}, errors, ())
-    # reading m/z of a dataset with errors could fail; its facts are shown without the range
-    facts = _describe(seen, inbox, dataset.ibd.name, sampled=not errors)
+    facts = _describe(seen.header)
+    if whole:
+        facts |= _describe_peaks(seen.header, whole.counts)
+    elif not errors:  # else reading m/z could fail, and the facts are without their range
+        facts |= _describe_sample(seen.header, inbox, dataset.ibd.name)
     facts |= _describe_settings(layers, words)
-    return CheckReport(facts, errors, (*seen.messages("warning"), *whole), tuple(missing))
+    warnings = (*seen.messages("warning"), *(whole.warnings if whole else ()))
+    return CheckReport(facts, errors, warnings, tuple(missing))
 
 
-def _check_all_peaks(seen: Inspection, inbox: Store, ibd_name: str) -> list[str]:
-    """Read the whole ibd for what a run would find out while it sorts; return warnings.
+@dataclass(frozen=True)
+class _WholeIbd:
+    counts: PeakCounts
+    warnings: tuple[str, ...]
+
+
+def _check_all_peaks(seen: Inspection, inbox: Store, ibd_name: str) -> _WholeIbd:
+    """Read the whole ibd, once, for what a run would find out while it sorts.
 
     Raises
     ------
@@ -133,17 +148,17 @@ def _check_all_peaks(seen: Inspection, inbox: Store, ibd_name: str) -> list[str]
         If a run would refuse the dataset for it.
     """
     header, read_range = seen.header, ibd_reader(inbox, ibd_name)
-    n_peaks, n_implausible = count_peaks(header, read_range)
-    if not n_peaks:
+    digest = PassingDigest(header.checksum_algorithm, read_range)
+    counts = count_peaks(header, read_range, digest)
+    if not counts.n_peaks:
         raise InvalidDataset(f"{Path(ibd_name).stem}: no peak has an intensity above zero")
-    digest = hashlib.new(header.checksum_algorithm, usedforsecurity=False)
-    n_bytes = seen.ibd.n_bytes if seen.ibd else 0
-    for offset in range(0, n_bytes, _READ_BYTES):
-        digest.update(read_range(offset, min(_READ_BYTES, n_bytes - offset)))
-    checksum = compare_checksum(digest.hexdigest(), header)
+    checksum = compare_checksum(digest.finish(seen.ibd.n_bytes if seen.ibd else 0), header)
     differs = checksum.verdict == "differs"
-    check_mz_counts(n_implausible, n_peaks, ibd_name, checksum_differs=differs)
-    return [describe_difference(checksum, ibd_name)] if differs else []
+    n_dropped = counts.n_implausible
+    check_mz_counts(n_dropped, counts.n_peaks, ibd_name, checksum_differs=differs)
+    warnings = [describe_difference(checksum, ibd_name)] if differs else []
+    warnings += [describe_dropped(n_dropped, ibd_name)] if n_dropped else []
+    return _WholeIbd(counts, tuple(warnings))
 
 
 def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -164,26 +179,43 @@ def _read_databases(
     ]
 
 
-def _describe(seen: Inspection, inbox: Store, ibd_name: str, *, sampled: bool) -> dict[str, str]:
-    header = seen.header
+def _describe(header: ImzmlHeader) -> dict[str, str]:
     width, height = header.box
     measured = np.count_nonzero(header.mask) / (width * height)
-    facts = {
+    return {
         "spectra": f"{header.n_spectra:,} ({header.mode}, {header.spectrum_type or 'unknown'})",
         "grid": f"{width} x {height} pixels, {measured:.0%} of them measured",
-        "peaks": f"{header.n_peaks:,}, m/z {header.mz_dtype}, intensity {header.intensity_dtype}",
+        "peaks": f"{header.n_peaks:,}, {_describe_types(header)}",
     }
-    if sampled:
-        sample = sample_peaks(header, ibd_reader(inbox, ibd_name))
-        mz = sample.mz
-        if header.picked is not None:
-            facts["peaks"] = (
-                f"about {sample.n_peaks:,} picked by ionbox from {header.n_peaks:,} points of "
-                f"profile spectra, m/z {header.mz_dtype}, intensity {header.intensity_dtype}"
-            )
-        if mz.size:
-            facts["m/z range"] = f"{mz.min():.4f} to {mz.max():.4f}"
+
+
+def _describe_peaks(header: ImzmlHeader, counts: PeakCounts) -> dict[str, str]:
+    facts = {}
+    if header.picked is not None:
+        facts["peaks"] = _describe_picked(header, f"{counts.n_peaks:,}")
+    if counts.n_peaks > counts.n_implausible:
+        facts["m/z range"] = f"{counts.mz_min:.4f} to {counts.mz_max:.4f}"
     return facts
+
+
+def _describe_sample(header: ImzmlHeader, inbox: Store, ibd_name: str) -> dict[str, str]:
+    facts, sample = {}, sample_peaks(header, ibd_reader(inbox, ibd_name))
+    if header.picked is not None:
+        facts["peaks"] = _describe_picked(header, f"about {sample.n_peaks:,}")
+    if sample.mz.size:
+        facts["m/z range"] = f"{sample.mz.min():.4f} to {sample.mz.max():.4f}"
+    return facts
+
+
+def _describe_picked(header: ImzmlHeader, n_peaks: str) -> str:
+    return (
+        f"{n_peaks} picked by ionbox from {header.n_peaks:,} points of profile spectra, "
+        f"{_describe_types(header)}"
+    )
+
+
+def _describe_types(header: ImzmlHeader) -> str:
+    return f"m/z {header.mz_dtype}, intensity {header.intensity_dtype}"
 
 
 def _describe_settings(layers: Sequence[Layer], words: FileWords) -> dict[str, str]:

@@ -1,13 +1,16 @@
-"""A run's results into a folder: in parallel, going on after an interruption, sizes checked.
+"""A run's results into a folder: in parallel, going on after an interruption, every file checked.
 
 For ``ionbox fetch``, from the results bucket or a work folder. A folder that is being filled has a
-mark in it, and the run record is copied last, so nobody takes half of the results for all.
+mark in it, and the run record is copied last, so nobody takes half of the results for all. A file
+counts as there, or as arrived, if it has the size and the checksum that the run record lists; the
+record itself, and files of runs whose record lists none, go by size.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from ionbox_cloud.storage.key_paths import path_below
 from ionbox_cloud.store import Store
 
 from ionbox.errors import OperateError, UserMustAct
-from ionbox.json_objects import read_object
+from ionbox.json_objects import as_object, parse_object, read_object
 from ionbox.operate.runs import RunState
 
 _MARK = ".fetching.json"
@@ -80,15 +83,19 @@ def fetch_results(
         raise UserMustAct(f"the results of run {run.name} were deleted: {run.results} is gone")
     _check_folder(out, run.results, run.run_id)
     paths = {key: path_below(out, key.removeprefix(f"{run.results}/")) for key in sizes}
+    sums = _list_checksums(store, run.results)
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARK).write_text(json.dumps({"results": run.results}) + "\n", "utf-8")
     tell = starting(sum(sizes.values()))
-    missing = [key for key in sizes if not _same_size(paths[key], sizes[key])]
+    missing = [key for key in sizes if not _is_there(paths[key], sizes[key], sums.get(key))]
     tell(sum(sizes.values()) - sum(sizes[key] for key in missing))
     # the record comes last: a folder that has one is taken for whole
     first = [key for key in missing if not key.endswith(f"/{RECORD}")]
     with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
-        copies = [threads.submit(_copy, store, key, paths[key], sizes[key], tell) for key in first]
+        copies = [
+            threads.submit(_copy, store, key, paths[key], sizes[key], sums.get(key), tell)
+            for key in first
+        ]
         try:
             for copy in copies:
                 copy.result()
@@ -96,13 +103,29 @@ def fetch_results(
             threads.shutdown(wait=True, cancel_futures=True)
             raise
     for key in set(missing) - set(first):
-        _copy(store, key, paths[key], sizes[key], tell)
+        _copy(store, key, paths[key], sizes[key], None, tell)
     (out / _MARK).unlink()
     n_bytes = sum(sizes[key] for key in missing)
     return Fetched(len(missing), n_bytes, len(sizes) - len(missing))
 
 
-def _copy(store: Store, key: str, path: Path, n_bytes: int, tell: Callable[[int], None]) -> None:
+def _list_checksums(store: Store, results: str) -> Mapping[str, str]:
+    """Return the SHA-256 that the run record lists of each object, by key."""
+    record = parse_object(store.read(f"{results}/{RECORD}").decode("utf-8", "replace"))
+    return {
+        f"{results}/{name}": str(as_object(file).get("sha256"))
+        for name, file in as_object(record.get("files")).items()
+    }
+
+
+def _copy(
+    store: Store,
+    key: str,
+    path: Path,
+    n_bytes: int,
+    sha256: str | None,
+    tell: Callable[[int], None],
+) -> None:
     """Copy a file under another name first, so that a file in its place is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     incoming = path.with_name(f".{path.name}.incoming")
@@ -113,7 +136,22 @@ def _copy(store: Store, key: str, path: Path, n_bytes: int, tell: Callable[[int]
             f"{key}: {incoming.stat().st_size:,} of {n_bytes:,} bytes arrived; the same command "
             "goes on from here"
         )
+    if not _is_there(incoming, n_bytes, sha256):
+        incoming.unlink()
+        raise OperateError(
+            f"{key} is not what the run record lists (its checksum is another); try again, and if "
+            "it stays so, run the dataset again: damaged results are published anew"
+        )
     incoming.replace(path)
+
+
+def _is_there(path: Path, n_bytes: int, sha256: str | None) -> bool:
+    if not _same_size(path, n_bytes):
+        return False
+    if sha256 is None:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def _same_size(path: Path, n_bytes: int) -> bool:
@@ -121,7 +159,7 @@ def _same_size(path: Path, n_bytes: int) -> bool:
 
 
 def _check_folder(out: Path, results: str, run_id: str) -> None:
-    """Refuse a folder of something else: a file of equal size there would be taken for ours.
+    """Refuse a folder of something else: its files would be replaced.
 
     Raises
     ------

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject, StorageError
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.storage.storage_errors import named_errors
+from ionbox_cloud.stored.publication import PublishedFile
 from ionbox_science.config import RunConfig
 
 from ionbox.errors import DamagedResults, NoResults
@@ -84,6 +86,33 @@ def reading(place: str, name: str) -> Iterator[None]:
         raise DamagedResults(
             f"{place}: {name} is damaged ({why or type(error).__name__}); fetch or annotate again"
         ) from error
+
+
+def require_listed(data: bytes, name: str, listed: Mapping[str, PublishedFile]) -> bytes:
+    """Return a file's bytes if they are those that the run record lists.
+
+    Parameters
+    ----------
+    data : bytes
+        What was read.
+    name : str
+        Name of the file in the results.
+    listed : mapping of str to PublishedFile
+        The files that the run record lists, by name; of any other nothing is known.
+
+    Raises
+    ------
+    DamagedObject
+        If size or checksum are others; `reading` makes a sentence of it.
+    """
+    file = listed.get(name)
+    if file is not None and hashlib.sha256(data).hexdigest() != file.sha256:
+        raise DamagedObject(
+            f"it has {len(data):,} bytes and {RECORD} lists {file.n_bytes:,}"
+            if len(data) != file.n_bytes
+            else f"its checksum is not the one that {RECORD} lists"
+        )
+    return data
 
 
 def read_record(document: dict[str, Any], place: str) -> RunRecord:

@@ -18,12 +18,12 @@ from typing import Any
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.storage.key_paths import path_below
-from ionbox_cloud.storage.object_bytes import Arrays
+from ionbox_cloud.storage.object_bytes import Arrays, parse_arrays
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 
 from ionbox.errors import NoResults
-from ionbox.reading.damage import asking_storage, read_record, reading
+from ionbox.reading.damage import asking_storage, read_record, reading, require_listed
 from ionbox.reading.image_group import ImageGroup
 from ionbox.reading.out_folder import check_folder, read_run_id
 
@@ -118,10 +118,10 @@ class ResultsFolder:
         Raises
         ------
         DamagedResults
-            If it is missing.
+            If it is missing, or not the file that the run record lists.
         """
         with self.reading(name):
-            return self._store.read(name)
+            return require_listed(self._store.read(name), name, self.record.files)
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file.
@@ -140,10 +140,11 @@ class ResultsFolder:
         Raises
         ------
         DamagedResults
-            If it is missing, or cannot be read as one.
+            If it is missing, cannot be read as one, or is not the file that the run record lists.
         """
+        data = self.read(name)
         with self.reading(name):
-            return self._store.read_arrays(name)
+            return parse_arrays(data, name)
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from ionbox_cloud.published import diagnostics
 
@@ -21,6 +21,9 @@ from ionbox.results.ion_names import Ion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Cell: TypeAlias = str | int | float | bool
+"""A value of the table of annotations."""
 
 # METASPACE's names that annotations(return_vals=…) takes, and the columns they mean
 _METASPACE_NAMES = {
@@ -110,13 +113,37 @@ class RunTables(RunColocalization):
             frame = self._colocalized_rows(frame, coloc_with)
         return as_results(frame, index)
 
+    @overload  # before the last, whose filters may have any name
+    def annotations(
+        self,
+        fdr: float = ...,
+        database: Database | None = ...,
+        *,
+        return_vals: Sequence[str],
+        **annotation_filter: Any,
+    ) -> list[tuple[Cell, ...]]: ...
+
+    @overload
+    def annotations(
+        self,
+        fdr: float,
+        database: Database | None,
+        return_vals: Sequence[str],
+        **annotation_filter: Any,
+    ) -> list[tuple[Cell, ...]]: ...
+
+    @overload
+    def annotations(
+        self, fdr: float = ..., database: Database | None = ..., **annotation_filter: Any
+    ) -> list[tuple[str, str]]: ...
+
     def annotations(
         self,
         fdr: float = 0.1,
         database: Database | None = None,
         return_vals: Sequence[str] = ("sumFormula", "adduct"),
         **annotation_filter: Any,
-    ) -> list[list[Any]]:
+    ) -> Sequence[tuple[Cell, ...]]:
         """Return the annotations as a list with formula and adduct of each.
 
         Parameters
@@ -133,8 +160,9 @@ class RunTables(RunColocalization):
 
         Returns
         -------
-        list of list
-            The values of ``return_vals`` for each annotation, the best FDR first.
+        list of tuple
+            Formula and adduct, two texts, or the values of ``return_vals`` for each annotation, the
+            best FDR first. What the table leaves empty is NaN, or an empty text.
 
         Raises
         ------
@@ -159,7 +187,7 @@ class RunTables(RunColocalization):
             raise NotInResults(
                 f"no column {', '.join(unknown)}; there are {', '.join(map(str, frame))}"
             )
-        return [list(row) for row in frame[columns].itertuples(index=False, name=None)]
+        return list(frame[columns].itertuples(index=False, name=None))
 
     def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
         """Return the metrics of every scored ion, decoys too, not only of annotations.

@@ -27,7 +27,7 @@ from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.ion_images import Grid, window_bounds
 
 from ionbox.errors import BadQuestion, Gone, NotFound
-from ionbox.reading.damage import read_record, reading
+from ionbox.reading.damage import read_record, reading, require_listed
 from ionbox.reading.measured_data import MeasuredData
 from ionbox.reading.place import Place
 from ionbox.view.further_rows import describe_further
@@ -77,18 +77,21 @@ class RunReader(MeasuredData):
             "anyMz": self.why_no_segments(),
             "spectrum": self.why_no_spectra(),
         }
-        run = read_run(self._place)
+        run = read_run(self._place, self.record.files)
         if run.get("omitted", {}).get("annotations"):
             run["annotations"] += self._further_rows(len(run["annotations"]))
             run["omitted"]["annotations"] = 0
         return {**run, "served": served}
 
     def _further_rows(self, n_known: int) -> list[dict[str, Any]]:
-        table = self._read(TABLE, self._place.results.read)
+        table = self._read(TABLE, self._read_listed_table)
         scored = {name: functools.partial(self._scored, name) for name in self.database_names()}
         read = functools.partial(read_partners, self._place.results)
         partners = self._read(COLOCALIZATION, read)
         return describe_further(n_known, table, self.config, scored, self.images, partners)
+
+    def _read_listed_table(self, key: str) -> bytes:
+        return require_listed(self._place.results.read(key), TABLE, self.record.files)
 
     def require_unchanged(self) -> None:
         """Refuse to mix two runs in one page.

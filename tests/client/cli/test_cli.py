@@ -183,13 +183,24 @@ class TestCheck:
             assert accepted.err.startswith("warning: ")
         assert ionbox("check", dataset, "--centroid", "--accept-profile").code == 1
 
-    def test_peaks_that_would_be_picked_are_counted(self, ionbox: Command, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("most_to_read", "n_picked"), [(2**31, "3"), (0, "about 3")])
+    def test_peaks_that_would_be_picked_are_counted(
+        self,
+        ionbox: Command,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        most_to_read: int,
+        n_picked: str,
+    ) -> None:
+        monkeypatch.setattr("ionbox.datasets.check.MOST_TO_READ", most_to_read)
         spectrum = [200.000, 200.001, 200.002, 200.003], [0.0, 3.0, 2.0, 0.0]
         pair = build_pair([spectrum] * 3, spectrum_type="profile")
         (tmp_path / "small.imzML").write_bytes(pair.source)
         (tmp_path / "small.ibd").write_bytes(pair.ibd)
         ended = ionbox("check", tmp_path / "small.imzML", "--centroid")
-        assert "about 3 picked by ionbox from 12 points of profile spectra" in ended.out
+        words = f"peaks            {n_picked} picked by ionbox from 12 points of profile spectra"
+        assert words in ended.out
+        assert "m/z range        200.001" in ended.out
 
     @pytest.mark.parametrize("name", ["missing.imzML", "small.ibd"])
     def test_the_wrong_file_is_one_sentence(

@@ -34,6 +34,7 @@ from PIL import Image
 
 from tests.client.ion_images import open_array
 from tests.client.operating import Command
+from tests.viewing import list_again
 
 
 @pytest.fixture(scope="session")
@@ -373,6 +374,7 @@ def test_no_fdr_is_advised_where_nothing_is_annotated(results: Path, tmp_path: P
     copy = shutil.copytree(results, tmp_path / "copy")
     lines = (copy / "annotations.csv").read_text().splitlines(keepends=True)
     (copy / "annotations.csv").write_text("".join(lines[:2]))
+    list_again(copy, "annotations.csv")
     with pytest.raises(InvalidConfig, match="has no annotations of acids, nothing to export"):
         export(ionbox.open(copy), "png", tmp_path / "out", database="acids")
 

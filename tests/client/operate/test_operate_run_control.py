@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -387,6 +388,29 @@ class TestFetch:
         assert "annotations.csv: 12 of 17 bytes arrived; the same command goes on" in ended.err
         assert not (tmp_path / "out" / "annotations.csv").exists()
 
+    def test_a_file_of_equal_size_and_other_bytes_is_copied_again(
+        self, annotated: Cloud, operate: Command, tmp_path: Path
+    ) -> None:
+        list_checksums(annotated)
+        assert operate("fetch", "brain", "--out", "out").code == 0
+        table = tmp_path / "out" / "annotations.csv"
+        table.write_bytes(b"# ionbox\nformulx\n")
+        ended = operate("fetch", "brain", "--out", "out")
+        assert "1 files" in ended.out
+        assert "2 were there already" in ended.out
+        assert table.read_bytes() == b"# ionbox\nformula\n"
+
+    def test_a_file_that_is_not_the_listed_one_is_an_error(
+        self, annotated: Cloud, operate: Command, tmp_path: Path
+    ) -> None:
+        list_checksums(annotated)
+        annotated.put(RESULTS, "results/d1/r-abc-1/annotations.csv", b"# ionbox\nformulx\n")
+        ended = operate("fetch", "brain", "--out", "out")
+        assert ended.code == 3
+        assert "annotations.csv is not what the run record lists (its checksum" in ended.err
+        assert not (tmp_path / "out" / "annotations.csv").exists()
+        assert not (tmp_path / "out" / "run.json").exists()
+
     def test_another_runs_folder_is_left_alone(
         self, annotated: Cloud, operate: Command, tmp_path: Path
     ) -> None:
@@ -411,6 +435,20 @@ class TestFetch:
         ended = operate("fetch", "brain", "--out", "out")
         assert ended.code == 1
         assert "the results of run abc-1 were deleted" in ended.err
+
+
+def list_checksums(cloud: Cloud) -> None:
+    """Let the record of the run list its files, as every run's does."""
+    folder = "results/d1/r-abc-1"
+    files = {
+        name: {"n_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in (
+            ("annotations.csv", b"# ionbox\nformula\n"),
+            ("ion_images.zarr/images/c/0/0/0/0", bytes(5000)),
+        )
+    }
+    run = {"run_id": "r-abc-1", "dataset": {"id": "d1", "name": "brain"}, "files": files}
+    cloud.put(RESULTS, f"{folder}/run.json", json.dumps(run).encode())
 
 
 def test_no_colours_in_a_file(annotated: Cloud, operate: Command) -> None:

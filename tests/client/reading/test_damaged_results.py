@@ -134,6 +134,22 @@ def test_a_table_that_is_none_is_said(damaged: Path) -> None:
             ionbox.open(damaged).results()
 
 
+@pytest.mark.parametrize("name", ["annotations.csv", "report.html"])
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_file_that_the_record_does_not_list_so_is_said(
+    damaged: Path, name: str, longer: bool
+) -> None:
+    path = damaged / name
+    data = path.read_bytes()
+    path.write_bytes(data + b"\n" if longer else data.replace(b"0.9", b"0.8", 1))
+    lists = rf"it has {len(data) + 1:,} bytes and run\.json lists {len(data):,}"
+    why = lists if longer else r"its checksum is not the one that run\.json lists"
+    reader = RunReader(folder_place(damaged))
+    ask = reader.describe if name == "report.html" else ionbox.open(damaged).results
+    with pytest.raises(DamagedResults, match=rf"{path.stem}\.\w+ is damaged \(.*{why}\){AGAIN}"):
+        ask()
+
+
 def test_scores_that_are_cut_short_are_said(damaged: Path, operate: Command) -> None:
     cut_short(damaged / "diagnostics/acids.npz")
     words = rf"diagnostics/acids\.npz is damaged \(.+\){AGAIN}"

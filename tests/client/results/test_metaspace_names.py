@@ -199,7 +199,7 @@ def test_filters_of_metaspace(run: Run, filters: dict[str, Any], kept: Any) -> N
     everything = run.results().reset_index()
     expected = everything.loc[kept(everything), "ion"].tolist()
     assert run.results(**filters)["ion"].tolist() == expected
-    assert run.annotations(1, return_vals=["ion"], **filters) == [[ion] for ion in expected]
+    assert run.annotations(1, return_vals=["ion"], **filters) == [(ion,) for ion in expected]
     if len(filters) and None not in filters.values():
         images = run.all_annotation_images(1, only_first_isotope=True, **filters)
         assert len(images) == len(expected)
@@ -228,7 +228,7 @@ def test_an_unknown_filter_is_named_with_those_there_are(run: Run) -> None:
 def test_annotations_return_metaspaces_fields(run: Run) -> None:
     best = run.results().iloc[0]
     (first, *_) = run.annotations(1, return_vals=("sumFormula", "msmScore", "fdrLevel"))
-    assert first == [ion_of(best)[0], best["msm"], best["fdr"]]
+    assert first == (ion_of(best)[0], best["msm"], best["fdr"])
 
 
 # --- fractions, numbers, names ---

@@ -27,6 +27,7 @@ from tests import patience
 from tests.client.ion_images import read_array, rows_of_ions
 from tests.client.table_rows import ion_of, records_of
 from tests.oracles.colocalization import cosines
+from tests.viewing import list_again
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +114,9 @@ def test_results_can_be_those_of_a_database_and_up_to_an_fdr(run: Run) -> None:
 
 def test_annotations_are_pairs_as_of_metaspaces_client(run: Run) -> None:
     frame = run.results(fdr=0.1)
-    assert run.annotations() == [list(pair) for pair in frame.index]
+    assert run.annotations() == list(frame.index)
     best = frame.iloc[0]
-    assert run.annotations(return_vals=("ion", "fdr"))[0] == [best["ion"], best["fdr"]]
+    assert run.annotations(return_vals=("ion", "fdr"))[0] == (best["ion"], best["fdr"])
     with pytest.raises(NotInResults, match=r"no column color; there are .*moleculeNames"):
         run.annotations(return_vals=("color",))
 
@@ -133,6 +134,7 @@ def test_text_that_looks_like_something_else_stays_text(results: Path, tmp_path:
     changed = table.replace(f",{first['moleculeNames']},", ',"NA # 1",', 1)
     assert changed != table
     (copy / "annotations.csv").write_text(changed)
+    list_again(copy, "annotations.csv")
     assert ionbox.open(copy).results()["moleculeNames"].iloc[0] == ["NA # 1"]
 
 
@@ -370,6 +372,7 @@ def test_a_run_without_annotations_has_empty_tables_of_the_same_columns(
     copy = shutil.copytree(results, tmp_path / "copy")
     lines = (copy / "annotations.csv").read_text().splitlines(keepends=True)
     (copy / "annotations.csv").write_text("".join(lines[:2]))
+    list_again(copy, "annotations.csv")
     empty = ionbox.open(copy)
     assert len(empty.results()) == 0
     pd.testing.assert_series_equal(empty.results().dtypes, run.results().dtypes)

@@ -22,5 +22,5 @@ def test_a_report_of_a_newer_version_is_shown_with_a_warning(
     newer = found.replace(said, f'"version":{version},'.encode())
     (tmp_path / "report.html").write_bytes(newer)
     gone = Data(None, missing="gone")
-    run = read_run(Place(Store.open(tmp_path.as_uri()), "", gone, gone, "here"))
+    run = read_run(Place(Store.open(tmp_path.as_uri()), "", gone, gone, "here"), {})
     assert len([text for text in run["warnings"] if "a newer ionbox wrote" in text]) == n_warnings

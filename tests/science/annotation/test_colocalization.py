@@ -152,6 +152,42 @@ def test_the_median_filter_is_scipys(seed: int, height: int, width: int) -> None
     np.testing.assert_array_equal(median_of_neighbours(image), median_filter(image, 3))
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 300), st.floats(0, 0.02))
+def test_images_that_are_nearly_empty_are_prepared_to_the_same_values(
+    seed: int, height: int, width: int, share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    image = np.zeros((height, width), np.float32)
+    for _ in range(round(share * height * width / 9)):  # spots of 3 x 3, some over the edge
+        y, x = rng.integers(-2, height), rng.integers(-2, width)
+        spot = image[max(y, 0) : max(y + 3, 0), max(x, 0) : max(x + 3, 0)]
+        spot[:] = rng.choice([0, 1, 2, 1e5], spot.shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colocalization, "is_nearly_empty", lambda image: False)
+        plain = prepare_image(image)
+    np.testing.assert_array_equal(prepare_image(image), plain)
+
+
+def test_pixels_that_all_images_lack_cost_no_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.zeros((3, 100, 100), np.float32)
+    images[:, 40:45, 40:45] = np.arange(1, 76).reshape(3, 5, 5)
+    named = [(str(row), row) for row in range(3)]
+    n_multiplied = []
+
+    def counted(images: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        n_multiplied.append(leave_out(images).shape[1])
+        return leave_out(images)
+
+    leave_out = colocalization.without_empty_pixels
+    monkeypatch.setattr(colocalization, "without_empty_pixels", counted)
+    sparse = colocalize([images], 3, (100, 100), named)
+    assert 9 <= n_multiplied[0] <= 49
+    monkeypatch.setattr(colocalization, "without_empty_pixels", lambda images: images)
+    whole = colocalize([images], 3, (100, 100), named)
+    np.testing.assert_array_equal(sparse.coefficient, whole.coefficient)
+
+
 def test_too_many_pixels_are_averaged_over_squares_first() -> None:
     images = np.kron(draw(4, 5), np.ones((1, 3, 3), np.float32))
     shape = (images.shape[1], images.shape[2])

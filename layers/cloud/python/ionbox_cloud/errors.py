@@ -21,6 +21,7 @@ errors (retried).
         ├── UnsafeKey           a key would lead out of the folder that its object is copied to
         ├── MissingOutput       a Map item left neither output nor failure record
         ├── ItemFailure         a Map item failed; raised again under the name it failed with
+        ├── NamelessError       stands for any error whose words must not get into logs
         └── NotDelivered        programs could not be told of the end of a run
 
 StoreUnavailable and AccessDenied are each a StorageError, too: it has S3's word for the reason.
@@ -120,6 +121,16 @@ class ItemFailure(InternalError):  # noqa: N818
         """Make a failure whose class name, and so its name in the state machine, is ``name``."""
         failure: ItemFailure = type(name, (ItemFailure,), {})(message)
         return failure
+
+
+class NamelessError(InternalError):
+    """An error without its words; subclasses made on the fly carry its class name."""
+
+    @staticmethod
+    def of(error: Exception, text: str) -> NamelessError:
+        """Make the error that stands for another one, with other words."""
+        nameless: NamelessError = type(type(error).__name__, (NamelessError,), {})(text)
+        return nameless
 
 
 class NotDelivered(InternalError):  # noqa: N818

@@ -22,8 +22,9 @@ from ionbox_science.errors import InvalidInput
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.environment import StoresEnvironment
+from ionbox_cloud.error_words import without_words, words_kept_in
 from ionbox_cloud.errors import InvalidMessage, UnusableObject
-from ionbox_cloud.logs import logger
+from ionbox_cloud.logs import logger, refer_to
 from ionbox_cloud.messages import Message
 from ionbox_cloud.repair import note_unusable
 from ionbox_cloud.storage.storage_errors import lasting_errors
@@ -74,7 +75,9 @@ def state_handler(
     def decorate(step: Step[In]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
         @functools.wraps(step)
         def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            message = message_type.from_json(event)
+            stores = open_stores(StoresEnvironment.from_environment())
+            with words_kept_in(stores.work, str(event.get("execution_id", "unknown"))):
+                message = message_type.from_json(event)
             return run_step(state, step, message, rung_mb=int(context.memory_limit_in_mb))
 
         return lambda_handler
@@ -104,7 +107,8 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     Raises
     ------
     Exception
-        Whatever the step raises, as it is. A call that failed leaves no record.
+        Whatever the step raises: as it is, or, on AWS, without its words under its class name
+        (`ionbox_cloud.error_words`). A call that failed leaves no record.
     """
     # A process serves many calls: keys of the last one would stay, so all are set, even to None.
     execution_id = getattr(message, "execution_id", "")
@@ -115,6 +119,14 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
         item=getattr(message, "item", None),
     )
     stores = open_stores(StoresEnvironment.from_environment())
+    with words_kept_in(stores.work, execution_id):
+        return _run_measured(state, step, message, stores, rung_mb)
+
+
+def _run_measured(
+    state: str, step: Step[In], message: In, stores: Stores, rung_mb: int
+) -> dict[str, Any]:
+    execution_id = getattr(message, "execution_id", "")
     _forget_peak_memory()
     started, cpu_started = time.perf_counter(), time.process_time()
     try:
@@ -123,7 +135,8 @@ def run_step(state: str, step: Step[In], message: In, *, rung_mb: int) -> dict[s
     except InvalidInput:
         raise  # the user's to mend, and ReportFailure tells them: no error in our log
     except UnusableObject as error:
-        logger.warning("%s; it will be computed again", error)
+        unusable = {"error": type(error).__name__, **refer_to(error.key)}
+        logger.warning("an object cannot be used; it will be computed again", extra=unusable)
         note_unusable(stores.work, execution_id, error)
         raise
     except Exception:
@@ -184,12 +197,13 @@ def event_handler(
                 wanted = detail_type or "messages of a queue"
                 raise InvalidMessage(f"{name}: no {wanted}, but {describe_event(event)}")
             environment = environment_type.from_environment()
-            try:
-                step(event_type(event), environment)
-            except Exception:
-                # nobody waits for an answer; the event itself goes to the dead letters
-                logger.exception("failed", extra={"event": describe_event(event)})
-                raise
+            with without_words():
+                try:
+                    step(event_type(event), environment)
+                except Exception:
+                    # nobody waits for an answer; the event itself goes to the dead letters
+                    logger.exception("failed", extra={"event": describe_event(event)})
+                    raise
             return {}
 
         return lambda_handler

@@ -24,6 +24,7 @@
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
                                     failures/<State>/<n>.json    what failed and why
+                                    errors/<digest>.json         what an error said, on AWS
                                     unusable/<digest>.json       an object was damaged or missing
                                     published/<State>/<n>.json   checksums of published files
                                     images/<n>.json              this part of the images is there
@@ -113,6 +114,11 @@ def scores_plan(scores_id: str) -> str:
 def score_item(scores_id: str, item: int) -> str:
     """Return the key of the scores of one item."""
     return f"{scores(scores_id)}/item-{item:05}.npz"
+
+
+def error_words(execution_id: str, digest: str) -> str:
+    """Return the key of what an error of an execution said."""
+    return f"executions/{execution_id}/errors/{digest}.json"
 
 
 def run_plan(execution_id: str) -> str:

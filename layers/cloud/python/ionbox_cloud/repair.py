@@ -63,7 +63,7 @@ def set_aside(stores: Stores, execution_id: str) -> list[str]:
     Returns
     -------
     list of str
-        What was wrong with each object; empty where nothing was to be done.
+        Key of each object; empty where nothing was to be done.
     """
     folder = keys.all_unusable(execution_id)
     records = stores.work.read_many_json(stores.work.list(folder))
@@ -77,7 +77,7 @@ def set_aside(stores: Stores, execution_id: str) -> list[str]:
         stores.work.write_json(_record_key(execution_id, record.key), done.to_json())
     if unusable:
         stores.work.delete(stores.work.list(keys.all_failures(execution_id)))
-    return [record.message for record in unusable]
+    return [record.key for record in unusable]
 
 
 def _record_key(execution_id: str, key: str) -> str:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ionbox_cloud import keys
+from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import InvalidMessage, MissingObject
 from ionbox_cloud.events.claims import find_dataset_name
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import RunRequest
-from ionbox_cloud.planning.map_items import describe_cause
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_cloud.records.run_totals import write_status
@@ -229,7 +229,7 @@ def _make_up(end: ExecutionEnd, stores: Stores) -> RunStatus:
         status,
         end.execution_id,
         error=end.error or error,
-        message=describe_cause(end.cause) or message,
+        message=read_words(stores.work, end.cause) or message,
         advice=advice,
         dataset=_dataset_name(end, stores.work),
         run_id=plan.run_id if plan else "",

@@ -7,11 +7,11 @@ looks at what is really there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TypeVar
 
 from ionbox_cloud import keys
+from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import ItemFailure, MissingOutput
 from ionbox_cloud.ladder import OUT_OF_MEMORY, Ladder
 from ionbox_cloud.messages import ItemFailureReport, ItemList, MapItem
@@ -65,7 +65,7 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
         error = report.error.Error
         raise ItemFailure.named(
             error,
-            f"{state} item {item.item} ({item.describe()}): {describe_cause(report.error.Cause)}"
+            f"{state} item {item.item} ({item.describe()}): {read_words(work, report.error.Cause)}"
             + (f" ({len(failed)} items failed)" if len(failed) > 1 else "")
             + (describe_lack(state, item.memory_mb) if error in OUT_OF_MEMORY else ""),
         )
@@ -96,12 +96,3 @@ def describe_lack(state: str, memory_mb: int) -> str:
         f"; the largest {state} function has {top_mb:,} MB, the plan expected {memory_mb:,} MB: "
         "deploy with a higher max_lambda_mb"
     )
-
-
-def describe_cause(cause: str) -> str:
-    """Return the message in an error's cause, which Lambda wraps in JSON."""
-    try:
-        message = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        return cause
-    return str(message)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ionbox_science.annotation.table import summarise
+from ionbox_science.imzml.checks import describe_dropped
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.scoring.fdr import FDR_LEVELS
 
@@ -137,7 +138,4 @@ def _check_peaks(manifest: SegmentsManifest, plan: RunPlan) -> list[str]:
     if not manifest.n_implausible:
         return []
     name = PurePosixPath(plan.dataset.ibd_key).name
-    return [
-        f"{name}: {manifest.n_implausible:,} peaks have no plausible m/z (0, negative, above "
-        "1,000,000 or not a number) and were dropped"
-    ]
+    return [describe_dropped(manifest.n_implausible, name)]

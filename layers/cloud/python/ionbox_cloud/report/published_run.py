@@ -40,7 +40,8 @@ def is_published(results: Store, plan: RunPlan) -> bool:
         return True
     key = keys.results(plan.dataset_id, plan.run_id, RECORD)
     if results.exists(key):
-        logger.warning("published anew: %s is damaged or missing", ", ".join(wrong))
+        kinds = sorted({name.partition("/")[0] for name in wrong})  # files below have names in them
+        logger.warning("published anew: damaged or missing in %s", ", ".join(kinds))
         results.delete([key])
     return False
 

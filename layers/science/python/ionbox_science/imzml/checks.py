@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import ImzmlHeader
+from ionbox_science.imzml.ibd import WatchPiece
 from ionbox_science.imzml.spectra import ReadRange, read_peaks, read_spectrum
 
 # The heaviest proteins seen by imaging are below 1 MDa; a wrong data type gives far more.
@@ -304,7 +305,8 @@ def check_peaks(
         oddities.update(_odd_values(mz, intensity))
         if header.picked is not None and header.picked[index] and _is_uneven(mz):
             oddities[_UNEVEN] += 1
-        wrong = _implausible_mz(mz[kept])
+        measured = mz[kept]
+        wrong = measured[_is_implausible(measured)]
         n_implausible += len(wrong)
         if len(wrong):
             first_wrong = first_wrong or (index, float(wrong[0]))
@@ -321,18 +323,49 @@ def check_peaks(
     ]
 
 
-def count_peaks(header: ImzmlHeader, read_range: ReadRange) -> tuple[int, int]:
-    """Read all spectra; return how many peaks are above zero, and how many of them have no m/z.
+@dataclass(frozen=True)
+class PeakCounts:
+    """What the peaks of a whole dataset are; the numbers that the sort finds.
 
-    The numbers that the sort finds, for `check_mz_counts`.
+    Attributes
+    ----------
+    n_peaks : int
+        Peaks with an intensity above zero, picked ones where peaks are picked.
+    n_implausible : int
+        Those of them without a plausible m/z, which a run drops.
+    mz_min, mz_max : float
+        Range of the plausible m/z; infinity and its negative if there is none.
     """
+
+    n_peaks: int
+    n_implausible: int
+    mz_min: float
+    mz_max: float
+
+
+def count_peaks(
+    header: ImzmlHeader, read_range: ReadRange, watch: WatchPiece | None = None
+) -> PeakCounts:
+    """Read all spectra once, for `check_mz_counts`; ``watch`` sees every piece that is read."""
     n_peaks = n_implausible = 0
+    mz_min, mz_max = np.inf, -np.inf
     for first in range(0, header.n_spectra, _SPECTRA_PER_READ):
         stop = min(first + _SPECTRA_PER_READ, header.n_spectra)
-        mz = read_peaks(header, read_range, first, stop).mz
+        mz = read_peaks(header, read_range, first, stop, watch=watch).mz
+        wrong = _is_implausible(mz)
         n_peaks += len(mz)
-        n_implausible += len(_implausible_mz(mz))
-    return n_peaks, n_implausible
+        n_implausible += int(np.count_nonzero(wrong))
+        mz_min = mz.min(where=~wrong, initial=mz_min)
+        mz_max = mz.max(where=~wrong, initial=mz_max)
+    return PeakCounts(n_peaks, n_implausible, float(mz_min), float(mz_max))
+
+
+def describe_dropped(n_implausible: int, ibd_name: str) -> str:
+    """Return the warning about peaks without a plausible m/z, which no run uses."""
+    return (
+        f"{ibd_name}: {n_implausible:,} peaks have no plausible m/z (0, negative, above "
+        f"{_MAX_PLAUSIBLE_MZ:,.0f} or not a number) and were dropped"
+    )
 
 
 def plausible_rows(sorted_mz: npt.NDArray[np.floating[Any]]) -> slice:
@@ -400,9 +433,9 @@ def _is_uneven(mz: npt.NDArray[np.floating[Any]]) -> bool:
     return bool((longer <= 1.5 * shorter).mean() < _EVEN_STEPS)
 
 
-def _implausible_mz(mz: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+def _is_implausible(mz: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
     # negated as a whole, so that NaN, for which every comparison is false, is found too
-    return mz[~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))]
+    return ~((mz > 0) & (mz <= _MAX_PLAUSIBLE_MZ))
 
 
 def _describe_implausible(index: int, mz: float, ibd_name: str) -> Problem:

@@ -141,6 +141,7 @@ def read_peaks(
     first: int = 0,
     stop: int | None = None,
     batch_bytes: int = 32 * 1024 * 1024,
+    watch: WatchPiece | None = None,
 ) -> Peaks:
     """Read the peaks above zero of a range of spectra.
 
@@ -155,6 +156,8 @@ def read_peaks(
     batch_bytes : int
         Arrays are read and decoded together up to this size; a longer one is read alone. One
         request covers at most two batches: arrays of one batch and gaps between them.
+    watch : callable, optional
+        Called with every piece that is read, within a batch by ascending offset.
 
     Returns
     -------
@@ -179,7 +182,7 @@ def read_peaks(
     pixel = np.empty(n_declared, np.uint32)
     n_kept = 0
     for batch, counts, batch_mz, batch_intensity in _read_batches(
-        header, read_range, chosen, batch_bytes
+        header, read_range, chosen, batch_bytes, watch
     ):
         keep = batch_intensity > 0  # before the cast below, which can round to zero
         here = slice(n_kept, n_kept + int(np.count_nonzero(keep)))
@@ -193,16 +196,20 @@ def read_peaks(
 
 
 def _read_batches(
-    header: ImzmlHeader, read_range: ReadRange, chosen: slice, batch_bytes: int
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    chosen: slice,
+    batch_bytes: int,
+    watch: WatchPiece | None,
 ) -> Iterator[tuple[slice, Int64Array, npt.NDArray[Any], npt.NDArray[Any]]]:
     """Yield (spectra, their lengths, m/z, intensities) by batches, values one after the other."""
     mz_bytes = header.mz_count[chosen] * header.mz_dtype.itemsize
     intensity_bytes = header.intensity_count[chosen] * header.intensity_dtype.itemsize
-    shared = read_shared_mz(header, read_range, chosen)
+    shared = read_shared_mz(header, read_range, chosen, watch)
     for batch in split_into_batches(mz_bytes + intensity_bytes, batch_bytes, chosen.start):
         n = batch.stop - batch.start
         gap = widest_gap(batch_bytes, n)
-        arrays = read_stored(header, read_range, batch, gap, with_mz=shared is None)
+        arrays = read_stored(header, read_range, batch, gap, watch, with_mz=shared is None)
         if header.picked is not None:
             found = pick_stored(header, batch, arrays, shared)
             yield batch, found.n_peaks, found.mz, found.intensity
