@@ -165,7 +165,7 @@ examples:
       --resolving-power 140000 --adduct=+H --adduct=+Na --neutral-loss=-H2O
   ionbox annotate brain.imzML --database hmdb.tsv --out results \\
       --config ds_config.json --config db_config.json
-  ionbox annotate brain.imzML liver.imzML more/ --database hmdb.tsv --out results
+  ionbox annotate brain.imzML more/ --database hmdb.tsv --out results
 
 Several datasets, or a folder, get a folder each in --out: results/brain, and so
 on. One that cannot be annotated is named and the rest done; the exit code is 1.
