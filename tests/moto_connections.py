@@ -20,7 +20,7 @@ from werkzeug.wsgi import get_input_stream
 WITHOUT_LENGTH = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
-class KeepingHandler(MotoRequestHandler):  # type: ignore[misc]
+class KeepingHandler(MotoRequestHandler):
     """Reads each request to its end, so that the next can follow, and says how long answers are."""
 
     protocol_version = "HTTP/1.1"
@@ -55,4 +55,4 @@ class KeepingHandler(MotoRequestHandler):  # type: ignore[misc]
 
 def keep_connections() -> None:
     """Let servers of moto that are started from now on keep connections."""
-    threaded_moto_server.MotoRequestHandler = KeepingHandler
+    threaded_moto_server.MotoRequestHandler = KeepingHandler  # type: ignore[attr-defined]

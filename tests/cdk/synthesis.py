@@ -103,7 +103,7 @@ def _synthesise(settings: str) -> Synthesis:
     return Synthesis(out, json.loads(template.read_text("utf-8")))
 
 
-def _synthesise_into(folder: Path, settings: Mapping[str, Any]) -> None:
+def _synthesise_into(folder: Path, settings: dict[str, Any]) -> None:
     app = App(context=read_context() | settings, outdir=str(folder / "cdk.out"))
     stack = IonboxStack(
         app, StackSettings.from_context(app.node.get_all_context()), empty_layers(folder)
