@@ -23,6 +23,11 @@ from tests.remembered import remember_models, remember_names
 TESTS = Path(__file__).parent
 PROJECT = TESTS.parent
 REFERENCE = PROJECT.parent / "shared" / "reference"
+# Compile each module once, not in each process that tests start, whatever the shell says: with
+# pytest's work on assertions, that of the tests alone takes 8 s.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 LONGEST = ("kernels", "packaging", "end_to_end", "browser", "cdk", "local", "client")
 
 
@@ -97,7 +102,10 @@ def moto_server() -> Iterator[str]:
     """
     from moto.server import ThreadedMotoServer
 
+    from tests.moto_connections import keep_connections
+
     remember_names()
+    keep_connections()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

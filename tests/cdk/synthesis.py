@@ -1,12 +1,19 @@
-"""Templates synthesised in this process, with empty layers: what the stack says, in seconds."""
+"""Templates synthesised with empty layers: what the stack says, in seconds.
+
+Node.js takes longest to read the CDK. So one of pytest's processes synthesises for all.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import hashlib
 import json
+import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,15 +92,44 @@ def synthesise(**settings: Any) -> Synthesis:
 
 @functools.cache
 def _synthesise(settings: str) -> Synthesis:
-    folder = Path(tempfile.mkdtemp(prefix="ionbox-synth-"))
-    app = App(context=read_context() | json.loads(settings), outdir=str(folder / "cdk.out"))
+    name = hashlib.sha256(settings.encode()).hexdigest()[:16]
+    with _alone(_shared_folder()) as folder:
+        done = folder / f"{name}.done"
+        if not done.exists():
+            _synthesise_into(folder / name, json.loads(settings))
+            done.touch()
+    out = folder / name / "cdk.out"
+    (template,) = out.glob("*.template.json")
+    return Synthesis(out, json.loads(template.read_text("utf-8")))
+
+
+def _synthesise_into(folder: Path, settings: dict[str, Any]) -> None:
+    app = App(context=read_context() | settings, outdir=str(folder / "cdk.out"))
     stack = IonboxStack(
         app, StackSettings.from_context(app.node.get_all_context()), empty_layers(folder)
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
-    template = folder / "cdk.out" / f"{stack.stack_name}.template.json"
-    return Synthesis(folder / "cdk.out", json.loads(template.read_text("utf-8")))
+    assert (folder / "cdk.out" / f"{stack.stack_name}.template.json").is_file()
+
+
+@functools.cache
+def _shared_folder() -> Path:
+    """The same for all processes of one run of pytest, and for none of another one."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return Path(tempfile.mkdtemp(prefix="ionbox-synth-"))
+    folder = Path(tempfile.gettempdir()) / f"ionbox-synth-{run}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[Path]:
+    """Keep other processes out of a folder; one that dies lets the next in."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def empty_layers(folder: Path) -> Mapping[str, Path]:

@@ -43,8 +43,8 @@ def sum_spectra(header: ImzmlHeader, read_range: ReadRange) -> npt.NDArray[np.fl
     for index in range(header.n_spectra):
         _, intensity = read_above_zero(header, index, read_range)
         with np.errstate(over="ignore", under="ignore"):
-            for value in intensity.astype(np.float32).tolist():
-                totals[index] += value
+            sums = np.add.accumulate(intensity.astype(np.float32), dtype=np.float64)
+        totals[index] = float(sums[-1]) if len(sums) else 0.0
     return np.array(totals)
 
 

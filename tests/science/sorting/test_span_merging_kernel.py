@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,12 +34,14 @@ def number_spans(mz: Sequence[npt.NDArray[np.float64]], dtype: str) -> list[Peak
     return spans
 
 
-def assert_merged_as_numpy_does(spans: list[Peaks], n_threads: int = 1) -> None:
-    merged, expected = merge_spans(spans, n_threads=n_threads), oracle.merge_spans(spans)
-    for name in ("mz", "intensity", "pixel"):
-        one, other = getattr(merged, name), getattr(expected, name)
-        assert one.dtype == other.dtype
-        assert one.tobytes() == other.tobytes(), name
+def assert_merged_as_numpy_does(spans: list[Peaks], n_threads: int = 1, *others: int) -> None:
+    expected = oracle.merge_spans(spans)
+    for n in (n_threads, *others):
+        merged = merge_spans(spans, n_threads=n)
+        for name in ("mz", "intensity", "pixel"):
+            one, other = getattr(merged, name), getattr(expected, name)
+            assert one.dtype == other.dtype
+            assert one.tobytes() == other.tobytes(), name
 
 
 @given(
@@ -56,6 +59,7 @@ def test_small_runs_are_merged_as_numpy_sorts(
     assert_merged_as_numpy_does(number_spans(list(map(np.array, spans)), dtype), n_threads)
 
 
+@functools.cache
 def large_mz() -> dict[str, npt.NDArray[np.float64]]:
     rng = np.random.default_rng(3)
     ulp = np.spacing(500.0)
@@ -80,8 +84,7 @@ def test_large_spans_are_merged_as_numpy_sorts(kind: str, n_spans: int, dtype: s
     mz = large_mz()[kind]
     cuts = np.sort(rng.integers(0, len(mz), n_spans - 1))  # spans of very different sizes
     spans = number_spans(np.split(mz, cuts), dtype)
-    for n_threads in (1, 3):
-        assert_merged_as_numpy_does(spans, n_threads)
+    assert_merged_as_numpy_does(spans, 1, 3)
 
 
 def test_runs_one_after_the_other_in_mz_are_joined() -> None:
