@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,11 +38,6 @@ def pytest_configure(config: pytest.Config) -> None:
     library: Path | None = config.getoption("--kernels")
     if library is not None:
         kernels.LIBRARY = library.resolve()
-    if not hasattr(config, "workerinput"):
-        # of this session's own, for parsed state machines; pytest's other processes inherit it
-        cache = tempfile.mkdtemp(prefix="ionbox-tests-cache-")
-        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
-        os.environ["XDG_CACHE_HOME"] = cache
     one_in: int = config.getoption("--fewer-examples")
     hypothesis.settings.register_profile(
         "ionbox",
