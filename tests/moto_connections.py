@@ -27,6 +27,12 @@ class KeepingHandler(MotoRequestHandler):
     disable_nagle_algorithm = True  # else answers in two packets wait for the client's receipt
     wbufsize = -1  # which `http.server` empties after each answer
 
+    def handle_expect_100(self) -> bool:
+        """Let a client send its object at once; it would wait for this word for a second."""
+        proceed = super().handle_expect_100()
+        self.wfile.flush()
+        return proceed
+
     def run_wsgi(self) -> None:
         """Answer one request; what moto raises is an answer, too."""
         self.environ = environ = self.make_environ()
