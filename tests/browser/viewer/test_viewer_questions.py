@@ -24,6 +24,7 @@ from tests.viewing import (
     HOSTILE_NAME,
     LocalRun,
     hostile_run,
+    list_again,
     make_infinite,
     make_run,
     serving,
@@ -115,6 +116,7 @@ def test_a_run_without_annotations_points_to_why(
     block, end, tail = rest.partition("</script>")
     nothing = json.dumps(json.loads(block) | {"annotations": []})
     report.write_text(f"{head}{start}{nothing}{end}{tail}", "utf-8")
+    list_again(tmp_path / "out", report.name)
     with serving(folder_place(tmp_path / "out")) as client:
         page = Page(browser, client, first="Total ion current")
         assert not page.find("#overlay-add").is_enabled()
@@ -160,6 +162,7 @@ def test_images_that_the_report_leaves_out_are_shown(
         r'"omitted":\{[^}]*\}', '"omitted":{"annotations":0,"images":9,"isotopes":3}', text
     )
     report.write_text(text, "utf-8")
+    list_again(tmp_path / "out", report.name)
     with serving(folder_place(tmp_path / "out")) as client:
         page = Page(browser, client)
         assert page.run["omitted"]["images"] == 9

@@ -21,6 +21,7 @@ from ionbox_science.errors import InvalidConfig
 
 from tests.client.operating import Command
 from tests.client.table_rows import records_of
+from tests.viewing import list_again
 
 
 def side(name: str, *ions: dict[str, Any]) -> Side:
@@ -182,6 +183,7 @@ def test_exit_codes_are_those_of_diff(results: Path, tmp_path: Path, operate: Co
     changed = shutil.copytree(results, tmp_path / "changed")
     table = changed / "annotations.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-3]))
+    list_again(changed, table.name)
     different = operate("compare", results, changed, "--out", tmp_path / "out")
     assert different.code == 1
     assert "lost: " in different.out
