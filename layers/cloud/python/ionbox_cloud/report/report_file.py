@@ -204,7 +204,7 @@ def _describe_run(
             "pixelSize": said["dataset"]["pixel_size_um"],
             "polarity": record.config.polarity,
         },
-        "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
+        "tic": tic.to_json() if len(tic.packed) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
         "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},
@@ -224,6 +224,6 @@ def _encode_images(images: Sequence[EncodedImage | None]) -> str:
     return encode_block(
         {
             "max": [image.maximum if image else 0 for image in images],
-            "data": [image.data if image else None for image in images],
+            "packed": [image.packed if image else None for image in images],
         }
     )
