@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from ionbox_science import kernels
+from ionbox_science.annotation.colocalization import colocalize
 from ionbox_science.annotation.image_packing import pack_image
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.options import ReadOptions
@@ -79,6 +80,10 @@ def compute() -> dict[str, str]:
     results["packed images"] = digest(
         part for image in images.reshape(-1, *images.shape[-2:]) for part in pack_image(image)
     )
+    names = [(str(row), row) for row in range(len(images))]
+    first = images[:, 0]
+    found = colocalize([first], len(first), first.shape[1:], names)
+    results["colocalization"] = digest(found.to_arrays().values())
     for mode in ("processed", "continuous"):
         pair = noisy_pair(mode)
         assert scan_spectra(pair.source) is not None

@@ -57,6 +57,7 @@ _DTYPES: dict[str, tuple[str, ...]] = {
     "double": ("float64",),
     "float": ("float32",),
     "uint8_t": ("uint8", "bool"),
+    "uint16_t": ("uint16",),
     "int32_t": ("int32",),
     "uint32_t": ("uint32",),
     "int64_t": ("int64",),
