@@ -98,3 +98,13 @@ def test_groups_come_one_after_the_other_first_isotopes_of_the_best_ions_first(
         assert kept == wanted[: len(kept)]
         assert abs(len(kept) - n) <= 1
         assert len(store.reads) <= max(4, n + 1) * 2
+
+
+def test_what_has_room_is_read_at_once_as_soon_as_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_images, "IMAGE_CELLS_PER_ITEM", 3 * 64)
+    store = Store(per_shard=100)
+    found = encode_best(store.stored, [range(10)], 10**6)
+    assert sorted(found) == list(range(10))
+    assert [read[2] for read in store.reads] == [0, 0, 1]  # three images, then all others

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.image_packing import pack_image
 
-from ionbox_cloud.planning.work_items import IMAGE_CELLS_PER_ITEM, cut
+from ionbox_cloud.planning.work_items import IMAGE_CELLS_PER_ITEM
 from ionbox_cloud.stored.images import StoredImages
 
 FloatT = TypeVar("FloatT", bound=np.floating[Any])
@@ -24,6 +24,7 @@ FloatT = TypeVar("FloatT", bound=np.floating[Any])
 _LEVEL = 1
 """Of deflate: 6 takes 1.7 times the CPU and saves 2 % (docs/decisions.md)."""
 
+_FIRST_BATCH = 128  # images that tell how large others will be
 _BYTES_AROUND = 150  # at most: maximum, quotes, and the element around the images of an ion
 
 
@@ -92,7 +93,8 @@ def encode_best(
     Notes
     -----
     Images are read in batches, and for a batch every isotope of an object once: few reads where
-    images are small, and where they are huge, no more than there is room for.
+    images are small, and where they are huge, no more than there is room for. How many that is, the
+    first batch tells.
     """
     _, n_isotopes, height, width = images.shape
     wanted: list[tuple[int, int]] = []
@@ -100,15 +102,20 @@ def encode_best(
         wanted += [(row, 0) for row in rows]
         wanted += [(row, isotope) for row in rows for isotope in range(1, n_isotopes)]
     found: dict[int, list[EncodedImage | None]] = {}
-    for start, stop in cut(len(wanted), max(1, IMAGE_CELLS_PER_ITEM // (height * width))):
-        batch = wanted[start:stop]
+    n_next = max(1, min(IMAGE_CELLS_PER_ITEM // (height * width), _FIRST_BATCH))
+    n_done, left = 0, budget
+    while n_done < len(wanted):
+        batch = wanted[n_done : n_done + n_next]
         encoded = dict(_encode(images, batch))
         for row, isotope in batch:
             image = encoded[row, isotope]
-            budget -= len(image.packed) + _BYTES_AROUND
-            if budget < 0:
+            left -= len(image.packed) + _BYTES_AROUND
+            if left < 0:
                 return found
             found.setdefault(row, [None] * n_isotopes)[isotope] = image
+        n_done += len(batch)
+        # twice as many as there would be room for: those to come are fainter, and so smaller
+        n_next = max(n_next, 2 * left * n_done // (budget - left))
     return found
 
 

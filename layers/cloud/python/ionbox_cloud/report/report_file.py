@@ -70,14 +70,14 @@ def write_report(
     overview: Overview,
 ) -> None:
     """Write the report of a run whose images are written; see `make_report`."""
-    partners = read_partners(results, publication.key(COLOCALIZATION))
+    partners = read_partners(results, publication.key(COLOCALIZATION), MAX_PARTNERS)
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
     publication.write(REPORT, b"".join(pieces))
 
 
-def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
-    """Read the colocalized partners of each ion of a run; none if nobody wrote them."""
+def read_partners(results: Store, key: str, n: int | None = None) -> dict[str, list[Partner]]:
+    """Read the (best n) colocalized partners of each ion of a run; none if nobody wrote them."""
     if not results.exists(key):
         return {}
     stored = results.read_arrays(key)
@@ -87,7 +87,10 @@ def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
             Partner(ions[row], value) for row, value in zip(rows, values, strict=True) if row >= 0
         ]
         for ion, rows, values in zip(
-            ions, stored["partner"].tolist(), stored["coefficient"].tolist(), strict=True
+            ions,
+            stored["partner"][:, :n].tolist(),
+            stored["coefficient"][:, :n].tolist(),
+            strict=True,
         )
     }
 
