@@ -28,16 +28,19 @@ def prepare_image(image: npt.NDArray[np.floating]) -> npt.NDArray[np.uint16]:
     values[values < np.median(values)] = 0
     values = median_filter(values, 3)
     top = values.max()
-    return np.rint(values * (4095 / top if top > 0 else 0)).astype(np.uint16)
+    prepared: npt.NDArray[np.uint16] = np.rint(values * (4095 / top if top > 0 else 0)).astype(
+        "<u2"
+    )
+    return prepared
 
 
 def find_partners(
     images: npt.NDArray[np.uint16], n_kept: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Rank the cosines of all pairs of (n, n_pixels) prepared images, falling, ties in order."""
-    exact = images.astype(np.int64)
+    exact = images.astype(np.float64)  # sums of whole numbers below 2**53
     products = exact @ exact.T
-    length = np.sqrt(np.diagonal(products).astype(np.float64))
+    length = np.sqrt(np.diagonal(products))
     length[length == 0] = np.inf
     cosines = np.minimum(products / length[:, None] / length, 1).astype(np.float32)
     partner = np.full((len(images), n_kept), -1, np.int32)

@@ -129,4 +129,5 @@ def test_no_sum_overflows_where_all_pixels_are_the_brightest(plain: bool) -> Non
     assert partner[:3].tolist() == [[0, 1, 2, 3]] * 3
     assert partner[3].tolist() == [3, 0, 1, 2]
     assert (coefficient[:3, :3] == 1).all()
-    np.testing.assert_array_equal(coefficient[3], np.float32([1, *[3000**-0.5] * 3]))
+    expected = np.array([1, *[3000**-0.5] * 3], np.float32)
+    np.testing.assert_array_equal(coefficient[3], expected)
