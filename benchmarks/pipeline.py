@@ -121,9 +121,9 @@ def _first_start_s(
 ) -> float:
     """Return when the first state started: when its line says that it ended, less its duration."""
     for ended, line in lines:
-        state = line.partition(" ")[0].strip()
-        if state in states:
-            return ended - states[state]["duration_s"]
+        for word in line.split()[:2]:  # the first is the number of the step
+            if word in states:
+                return ended - states[word]["duration_s"]
     raise RuntimeError(f"no line of standard error names a state: {lines}")
 
 

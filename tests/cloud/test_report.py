@@ -72,7 +72,7 @@ def test_bad_annotations_leave_room_for_all_isotopes_of_good_ones(
     run = read_report(data)
     good = {row["image"] for row in run["annotations"] if row["fdr"] <= GOOD_FDR}
     assert 5 < len(good) < 15
-    stored = {int(row): json.loads(images)["data"] for row, images in _IMAGES.findall(data)}
+    stored = {int(row): json.loads(images)["packed"] for row, images in _IMAGES.findall(data)}
     complete = {row for row, images in stored.items() if None not in images}
     assert complete == good
     assert good < set(stored)

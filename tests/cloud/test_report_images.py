@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from ionbox_cloud.report import images as report_images
-from ionbox_cloud.report.images import STEPS, encode_best, encode_image, encode_mask
+from ionbox_cloud.report.images import encode_best, encode_image, encode_mask
 from ionbox_cloud.stored.images import StoredImages
+from ionbox_science.annotation.image_packing import STEPS
+
+from tests.oracles.image_packing import unpack_image
 
 images = arrays.arrays(
     np.float32, (3, 5), elements=st.floats(0, 2.0**127, width=32) | st.just(np.float32(np.inf))
@@ -21,15 +24,12 @@ images = arrays.arrays(
 
 
 def inflate(data: str) -> bytes:
-    return zlib.decompress(base64.b64decode(data), -zlib.MAX_WBITS)
+    return zlib.decompress(base64.b64decode(data), -zlib.MAX_WBITS) if data else b""
 
 
 def decode(encoded: report_images.EncodedImage, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """What the page does."""
-    if not encoded.data:
-        return np.zeros(shape)
-    steps = np.frombuffer(inflate(encoded.data), "<u2").reshape(shape)
-    return steps * (encoded.maximum / STEPS)
+    return unpack_image(encoded.maximum, inflate(encoded.packed), shape)
 
 
 @given(images)
@@ -38,7 +38,7 @@ def test_intensities_keep_their_place_on_a_scale_of_65535(image: npt.NDArray[np.
     finite = image[np.isfinite(image)]
     assert encoded.maximum == finite.max(initial=0)
     if not encoded.maximum:
-        assert encoded.data == ""
+        assert encoded.packed == ""
         return
     found = decode(encoded, image.shape)
     expected = np.minimum(image.astype(np.float64), encoded.maximum)
@@ -89,7 +89,7 @@ def test_groups_come_one_after_the_other_first_isotopes_of_the_best_ions_first(
     groups: tuple[list[int], list[int]], cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report_images, "IMAGE_CELLS_PER_ITEM", cells)
-    one = len(encode_image(Store().images[0, 0]).data) + 155
+    one = len(encode_image(Store().images[0, 0]).packed) + 155
     for n in range(11):
         store = Store()
         found = encode_best(store.stored, groups, n * one)
@@ -98,3 +98,13 @@ def test_groups_come_one_after_the_other_first_isotopes_of_the_best_ions_first(
         assert kept == wanted[: len(kept)]
         assert abs(len(kept) - n) <= 1
         assert len(store.reads) <= max(4, n + 1) * 2
+
+
+def test_what_has_room_is_read_at_once_as_soon_as_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_images, "IMAGE_CELLS_PER_ITEM", 3 * 64)
+    store = Store(per_shard=100)
+    found = encode_best(store.stored, [range(10)], 10**6)
+    assert sorted(found) == list(range(10))
+    assert [read[2] for read in store.reads] == [0, 0, 1]  # three images, then all others

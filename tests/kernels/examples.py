@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from ionbox_science import kernels
+from ionbox_science.annotation.colocalization import colocalize
+from ionbox_science.annotation.image_packing import pack_image
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.scan import scan_spectra
@@ -75,6 +77,13 @@ def compute() -> dict[str, str]:
     images = extract_images(dataset.peaks, windows, dataset.grid)
     results["images"] = digest([images])
     results["chaos"] = digest([measure_chaos(images.reshape(-1, *images.shape[-2:]), 30)])
+    results["packed images"] = digest(
+        part for image in images.reshape(-1, *images.shape[-2:]) for part in pack_image(image)
+    )
+    names = [(str(row), row) for row in range(len(images))]
+    first = images[:, 0]
+    found = colocalize([first], len(first), first.shape[1:], names)
+    results["colocalization"] = digest(found.to_arrays().values())
     for mode in ("processed", "continuous"):
         pair = noisy_pair(mode)
         assert scan_spectra(pair.source) is not None

@@ -6,8 +6,10 @@ folder to the one that ``--out`` names. Results of another dataset there are nev
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +28,9 @@ from ionbox.datasets.files import LocalDataset
 from ionbox.errors import DamagedResults
 from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
+
+_CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM}
+"""What a file system answers that cannot copy by itself: to another one, or at all."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +232,33 @@ def _replace(source: Path, target: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     check()
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
+    if not _share(source, target):
+        shutil.copyfile(source, target)
+    shutil.copystat(source, target)
+
+
+def _share(source: Path, target: Path) -> bool:
+    """Copy a file by asking the file system to; return whether it did.
+
+    Btrfs and XFS then share the file's blocks until one of the two is written to: nothing is
+    copied, and what a user does to the one is not seen in the other, as it would be with a hard
+    link.
+    """
+    if not hasattr(os, "copy_file_range"):
+        return False  # macOS
+    with source.open("rb") as read, target.open("wb") as written:
+        left = source.stat().st_size
+        while left > 0:
+            try:
+                n = os.copy_file_range(read.fileno(), written.fileno(), left)
+            except OSError as error:
+                if error.errno in _CANNOT_SHARE:
+                    return False
+                raise
+            if n == 0:
+                return False
+            left -= n
+    return True
 
 
 def _remove(path: Path) -> None:

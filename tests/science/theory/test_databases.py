@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidDatabase
-from ionbox_science.theory.databases import MoleculeDatabase, parse_database
+from ionbox_science.theory.databases import MoleculeDatabase, find_molecules, parse_database
 
 GLUCOSE = ("HMDB0000122", "D-Glucose", "C6H12O6")
 
@@ -207,3 +207,24 @@ def test_a_cut_utf16_table_is_named() -> None:
 def test_a_table_of_tabs_has_as_many_molecules_as_lines(name: str) -> None:
     rows = [f"{n}\tx{name}\tH2O" for n in range(5)]
     assert len(read("id\tname\tformula", *rows).ids) == len(rows)
+
+
+CELLS = st.sampled_from(["H2O", "CO2", "C2H6O", " H2O ", '"CO2"', "Qq", "H2O.CO2", "", "a\tb"])
+
+
+@given(
+    st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=9),
+    st.sampled_from(["id\tname\tformula", "formula,x,name", "x;y;formula", "formula|mol_id"]),
+    st.sets(st.sampled_from(["H2O", "CO2", "C2H6O"])),
+)
+def test_molecules_of_some_formulas_are_those_of_the_whole_table(
+    rows: list[tuple[str, str, str]], header: str, formulas: set[str]
+) -> None:
+    separator = next(sign for sign in "\t,;|" if sign in header)
+    lines = [header, *map(separator.join, rows), separator.join(["CO2"] * 3)]
+    data = "\n".join(lines).encode()
+    whole = parse_database(data, "db", skip_bad_rows=True)
+    found = find_molecules(data, "db", formulas)
+    molecules = zip(whole.ids, whole.names, whole.formulas, strict=True)
+    expected = [each for each in molecules if each[2] in formulas]
+    assert list(zip(found.ids, found.names, found.formulas, strict=True)) == expected

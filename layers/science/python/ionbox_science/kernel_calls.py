@@ -53,10 +53,11 @@ _NUMBERS: dict[str, Any] = {
     "double": ctypes.c_double,
 }
 _DTYPES: dict[str, tuple[str, ...]] = {
-    "void": ("float64", "float32"),  # m/z
+    "void": ("float64", "float32"),  # m/z, pixels of an image
     "double": ("float64",),
     "float": ("float32",),
     "uint8_t": ("uint8", "bool"),
+    "uint16_t": ("uint16",),
     "int32_t": ("int32",),
     "uint32_t": ("uint32",),
     "int64_t": ("int64",),

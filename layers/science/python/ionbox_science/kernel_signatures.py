@@ -99,6 +99,15 @@ int32_t ionbox_order_values(const double *value, int64_t n_values, uint32_t *ord
 int32_t ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order);
 int32_t ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height,
                              int64_t width, int32_t n_levels, double *chaos);
+
+int64_t ionbox_pack_image(const void *image, int32_t image_bytes, int64_t n_pixels,
+                          double *maximum, uint8_t *packed);
+int32_t ionbox_prepare_images(const void *images, int32_t image_bytes, int64_t n_images,
+                              int64_t height, int64_t width, int64_t first, int64_t n_all,
+                              uint16_t *prepared);
+int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n_vectors,
+                             int32_t is_plain, int64_t n_kept, int32_t *partner,
+                             float *coefficient);
 """
 
 # Only what C knows as an exported function has the prefix; static ones are not looked at.

@@ -70,14 +70,14 @@ def write_report(
     overview: Overview,
 ) -> None:
     """Write the report of a run whose images are written; see `make_report`."""
-    partners = read_partners(results, publication.key(COLOCALIZATION))
+    partners = read_partners(results, publication.key(COLOCALIZATION), MAX_PARTNERS)
     images = open_images(results, plan)
     pieces = make_report(record, found, images, overview, partners)
     publication.write(REPORT, b"".join(pieces))
 
 
-def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
-    """Read the colocalized partners of each ion of a run; none if nobody wrote them."""
+def read_partners(results: Store, key: str, n: int | None = None) -> dict[str, list[Partner]]:
+    """Read the (best n) colocalized partners of each ion of a run; none if nobody wrote them."""
     if not results.exists(key):
         return {}
     stored = results.read_arrays(key)
@@ -87,7 +87,10 @@ def read_partners(results: Store, key: str) -> dict[str, list[Partner]]:
             Partner(ions[row], value) for row, value in zip(rows, values, strict=True) if row >= 0
         ]
         for ion, rows, values in zip(
-            ions, stored["partner"].tolist(), stored["coefficient"].tolist(), strict=True
+            ions,
+            stored["partner"][:, :n].tolist(),
+            stored["coefficient"][:, :n].tolist(),
+            strict=True,
         )
     }
 
@@ -204,7 +207,7 @@ def _describe_run(
             "pixelSize": said["dataset"]["pixel_size_um"],
             "polarity": record.config.polarity,
         },
-        "tic": tic.to_json() if len(tic.data) < MAX_TIC_BYTES else None,
+        "tic": tic.to_json() if len(tic.packed) < MAX_TIC_BYTES else None,
         "mask": {"data": encode_mask(overview.mask)},
         "maxPartners": MAX_PARTNERS,
         "fdrCurve": {each.name: _curve(each) for each in found},
@@ -224,6 +227,6 @@ def _encode_images(images: Sequence[EncodedImage | None]) -> str:
     return encode_block(
         {
             "max": [image.maximum if image else 0 for image in images],
-            "data": [image.data if image else None for image in images],
+            "packed": [image.packed if image else None for image in images],
         }
     )

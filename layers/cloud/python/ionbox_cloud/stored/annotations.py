@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase
-from ionbox_science.theory.databases import parse_database
+from ionbox_science.theory.databases import find_molecules
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject
@@ -29,7 +29,7 @@ class FoundDatabase:
     Attributes
     ----------
     annotated : AnnotatedDatabase
-        Its molecules and annotations.
+        Its annotations, and the molecules they may be.
     n_dropped : int
         Targets that were found but whose FDR reached 1.
     msm_histogram : (2, n_bins) float64
@@ -84,12 +84,12 @@ def read_table(work: Store, planned: PlannedDatabase) -> bytes:
 
 def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
     planned = plan.databases[index]
-    molecules = parse_database(
-        read_table(work, planned), planned.name, skip_bad_rows=plan.config.skip_bad_rows
-    )
     arrays = work.read_arrays(keys.run_annotations(plan.run_id, index))
+    annotations = Annotations.from_arrays(arrays)
+    formulas = set(annotations.formula.tolist())
+    molecules = find_molecules(read_table(work, planned), planned.name, formulas)
     return FoundDatabase(
-        AnnotatedDatabase(molecules, Annotations.from_arrays(arrays)),
+        AnnotatedDatabase(molecules, annotations),
         int(arrays["n_dropped"]),
         arrays["msm_histogram"],
         ScoreTally.from_arrays(arrays),

@@ -13,7 +13,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidDatabase, InvalidFormula
@@ -112,6 +112,34 @@ def parse_database(data: bytes, name: str, *, skip_bad_rows: bool = False) -> Mo
     return MoleculeDatabase(name, ids, names, formulas, tuple(errors))
 
 
+def find_molecules(data: bytes, name: str, formulas: Container[str]) -> MoleculeDatabase:
+    """Read the molecules of some formulas from a table that `parse_database` has accepted.
+
+    They are the same as there; the formulas of other rows are not looked at, nor what is wrong with
+    them, so ``skipped`` is empty.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    name : str
+        Name of the database.
+    formulas : container of str
+        Valid formulas, as the table writes them; a set is fast.
+    """
+    lines = _read_lines(data, name)
+    columns = _find_columns(next(lines)[1], name)
+    at = columns["formula"]
+    found = []
+    for _, cells in lines:
+        if at < len(cells) and _one_line(cells[at]) in formulas:
+            values = _pick_cells(cells, columns)
+            if "" not in values:
+                found.append(values)
+    ids, names, kept = zip(*found, strict=True) if found else ((), (), ())
+    return MoleculeDatabase(name, ids, names, kept)
+
+
 def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of every non-empty row, the header first.
 
@@ -145,7 +173,8 @@ def _read_lines(data: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
 def _read_tabs(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield each line's cells. A quote is a letter here: names of molecules begin with 5"-."""
     for number, line in enumerate(lines, 1):
-        yield number, [_QUOTED.sub(_unquote, cell) for cell in line.rstrip("\n").split("\t")]
+        cells = line.rstrip("\n").split("\t")
+        yield number, [_QUOTED.sub(_unquote, cell) for cell in cells] if '"' in line else cells
 
 
 def _read_quoted(
@@ -218,17 +247,25 @@ def _find_columns(header: list[str], name: str) -> dict[str, int]:
 
 
 def _read_row(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]:
+    values = _pick_cells(cells, columns)
+    named = zip(("id", "name", "formula"), values, strict=True)
+    empty = [column for column, value in named if column in columns and not value]
+    if empty:
+        raise InvalidFormula(f"empty {' and '.join(empty)}")
+    formula = values[2]
+    if "." in formula:
+        raise InvalidFormula(f"'{formula}': a formula with '.' is two molecules; give each its row")
+    parse_formula(formula)
+    return values
+
+
+def _pick_cells(cells: list[str], columns: dict[str, int]) -> tuple[str, str, str]:
+    """Return id, name and formula of a row; the formula for what the table has no column of."""
     values = {
         column: _one_line(cells[index]) if index < len(cells) else ""
         for column, index in columns.items()
     }
-    empty = [column for column in ("id", "name", "formula") if values.get(column) == ""]
-    if empty:
-        raise InvalidFormula(f"empty {' and '.join(empty)}")
     formula = values["formula"]
-    if "." in formula:
-        raise InvalidFormula(f"'{formula}': a formula with '.' is two molecules; give each its row")
-    parse_formula(formula)
     return values.get("id", formula), values.get("name", formula), formula
 
 

@@ -1,7 +1,7 @@
 // The source of report.html: data blocks in the page itself, script elements of application/json.
 //
 //   run       Run, with tic and mask encoded
-//   image-N   {max: [...], data: [...]} of image row N, a value per isotope peak; data is null
+//   image-N   {max: [...], packed: [...]} of image row N, a value per isotope peak; packed is null
 //             where left out
 
 import { decodeImage, decodeMask } from "./source.js";
@@ -25,9 +25,9 @@ export class EmbeddedSource {
     const stored = annotation.image < 0 ? null : block(`image-${annotation.image}`);
     return Promise.all(
       annotation.abundance.map((_, isotope) =>
-        !stored || stored.data[isotope] === null
+        !stored || stored.packed[isotope] === null
           ? null
-          : decodeImage({ max: stored.max[isotope], data: stored.data[isotope] }, this.nPixels),
+          : decodeImage({ max: stored.max[isotope], packed: stored.packed[isotope] }, this.nPixels),
       ),
     );
   }

@@ -12,14 +12,21 @@
 //   why(formula, adduct, database)  Promise<object>
 // The page shows nothing of what a source cannot.
 
-/** Read the encoded image that a run carries of its TIC or mask: {max, data} → numbers. */
-export async function decodeImage({ max, data }, nPixels) {
+/**
+ * Read the encoded image that a run carries of its TIC or mask: {max, packed} → numbers.
+ *
+ * Packed are a bit per pixel and, of each pixel whose bit is set, two bytes.
+ */
+export async function decodeImage({ max, packed }, nPixels) {
   const image = new Float32Array(nPixels);
-  if (!data) return image;
-  const bytes = await inflate(fromBase64(data));
+  if (!packed) return image;
+  const bytes = await inflate(fromBase64(packed));
   const step = max / 65535;
+  let at = Math.ceil(nPixels / 8);
   for (let pixel = 0; pixel < nPixels; pixel += 1) {
-    image[pixel] = (bytes[2 * pixel] + 256 * bytes[2 * pixel + 1]) * step;
+    if (!isSet(bytes, pixel)) continue;
+    image[pixel] = (bytes[at] + 256 * bytes[at + 1]) * step;
+    at += 2;
   }
   return image;
 }
@@ -27,7 +34,11 @@ export async function decodeImage({ max, data }, nPixels) {
 /** Read an encoded mask: a bit per pixel, row by row, highest bit first. */
 export async function decodeMask(data, nPixels) {
   const bits = await inflate(fromBase64(data));
-  return Uint8Array.from({ length: nPixels }, (_, i) => (bits[i >> 3] >> (7 - (i & 7))) & 1);
+  return Uint8Array.from({ length: nPixels }, (_, i) => isSet(bits, i));
+}
+
+function isSet(bits, pixel) {
+  return (bits[pixel >> 3] >> (7 - (pixel & 7))) & 1;
 }
 
 function fromBase64(text) {
