@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ionbox.datasets import outcome
+from ionbox.datasets.copying import copy_file
 
 CONTENT = bytes(range(256)) * 300
 
@@ -24,7 +24,7 @@ def copy(source: Path) -> Path:
     """Copy as results are copied, over a longer file."""
     target = source.with_name("target")
     target.write_bytes(CONTENT * 2)
-    outcome._copy(source, target)
+    copy_file(source, target)
     return target
 
 

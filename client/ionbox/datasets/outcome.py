@@ -6,10 +6,8 @@ folder to the one that ``--out`` names. Results of another dataset there are nev
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,13 +22,11 @@ from ionbox_cloud.storage.key_paths import path_below
 from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_science.errors import InvalidConfig
 
+from ionbox.datasets.copying import copy_file
 from ionbox.datasets.files import LocalDataset
 from ionbox.errors import DamagedResults
 from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
-
-_CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM}
-"""What a file system answers that cannot copy by itself: to another one, or at all."""
 
 
 @dataclass(frozen=True)
@@ -221,44 +217,12 @@ def _replace(source: Path, target: Path) -> None:
     try:
         for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
             if path.is_file():
-                _copy(path, incoming / path.relative_to(source))
+                copy_file(path, incoming / path.relative_to(source))
         if target.is_dir():
             _remove(target)
         incoming.replace(target)
     finally:
         _remove(incoming)
-
-
-def _copy(source: Path, target: Path) -> None:
-    check()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not _share(source, target):
-        shutil.copyfile(source, target)
-    shutil.copystat(source, target)
-
-
-def _share(source: Path, target: Path) -> bool:
-    """Copy a file by asking the file system to; return whether it did.
-
-    Btrfs and XFS then share the file's blocks until one of the two is written to: nothing is
-    copied, and what a user does to the one is not seen in the other, as it would be with a hard
-    link.
-    """
-    if not hasattr(os, "copy_file_range"):
-        return False  # macOS
-    with source.open("rb") as read, target.open("wb") as written:
-        left = source.stat().st_size
-        while left > 0:
-            try:
-                n = os.copy_file_range(read.fileno(), written.fileno(), left)
-            except OSError as error:
-                if error.errno in _CANNOT_SHARE:
-                    return False
-                raise
-            if n == 0:
-                return False
-            left -= n
-    return True
 
 
 def _remove(path: Path) -> None:
