@@ -79,10 +79,11 @@ static void checksum_three(const uint8_t *data, size_t n, uint32_t *running)
 
 /*
  * Write the checksum of each block of n_bytes bytes: (ceil(n_bytes / block_bytes),). The last block
- * may be shorter; of no bytes there is none.
+ * may be shorter; of no bytes there is none. Copy the bytes to a target of as many, unless it is
+ * NULL: blocks are copied just before they are summed up, so that memory is read once.
  */
-int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
-                               uint32_t *checksum)
+static int32_t sum_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
+                          uint8_t *target, uint32_t *checksum)
 {
     if (n_bytes < 0 || block_bytes < 1) {
         return STATUS_INVALID;
@@ -91,6 +92,9 @@ int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t blo
     size_t start = 0;
     if (step % 8 == 0) {
         for (; (size - start) / 3 >= step; start += 3 * step) {
+            if (target != NULL) {
+                memcpy(target + start, data + start, 3 * step);
+            }
             checksum_three(data + start, step, checksum);
             for (int block = 0; block < 3; block++) {
                 *checksum++ ^= UINT32_MAX;
@@ -99,7 +103,24 @@ int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t blo
     }
     for (; start < size; start += step) {
         const size_t length = size - start < step ? size - start : step;
+        if (target != NULL) {
+            memcpy(target + start, data + start, length);
+        }
         *checksum++ = ~extend_checksum(UINT32_MAX, data + start, length);
     }
     return STATUS_OK;
+}
+
+/* Write the checksum of each block, as sum_blocks does. */
+int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
+                               uint32_t *checksum)
+{
+    return sum_blocks(data, n_bytes, block_bytes, NULL, checksum);
+}
+
+/* The same, and copy the blocks. */
+int32_t ionbox_copy_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
+                           uint8_t *target, uint32_t *checksum)
+{
+    return sum_blocks(data, n_bytes, block_bytes, target, checksum);
 }

@@ -86,6 +86,8 @@ int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t 
 
 int32_t ionbox_checksum_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
                                uint32_t *checksum);
+int32_t ionbox_copy_blocks(const uint8_t *data, int64_t n_bytes, int64_t block_bytes,
+                           uint8_t *target, uint32_t *checksum);
 
 int32_t ionbox_bound_windows(const double *pattern_mz, int64_t n_windows, double ppm,
                              double *lowest, double *highest);

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows, window_bounds
-from ionbox_science.sorting.block_checksums import UInt32s, checksum, checksum_blocks
+from ionbox_science.sorting.block_checksums import UInt32s, checksum, checksum_blocks, copy_blocks
 from ionbox_science.sorting.segments import INDEX_STEP, SegmentLayout, encode_segment
 
 from ionbox_cloud import keys
@@ -234,12 +234,13 @@ class SegmentReader:
         layout = self._layout(segment)
         stored = self._read_bytes(segment, *layout.byte_range(name, start, stop))
         checksums = self._index(segment)[1]
-        if checksums is not None:
-            expected = checksums[layout.find_blocks(start, stop), _COLUMNS.index(name)]
-            if not np.array_equal(checksum_blocks(stored, layout.block_bytes(name)), expected):
-                key = keys.segment(self._segments_id, segment)
-                raise DamagedObject.of(key, "a block of it has another checksum")
-        target[:] = np.frombuffer(stored, layout.columns[name][1])
+        if checksums is None:
+            target[:] = np.frombuffer(stored, layout.columns[name][1])
+            return
+        expected = checksums[layout.find_blocks(start, stop), _COLUMNS.index(name)]
+        if not np.array_equal(copy_blocks(stored, layout.block_bytes(name), target), expected):
+            key = keys.segment(self._segments_id, segment)
+            raise DamagedObject.of(key, "a block of it has another checksum")
 
     def _read_bytes(self, segment: int, offset: int, n_bytes: int) -> memoryview:
         """Read a range of a segment, which must be long enough."""

@@ -6,7 +6,7 @@ other damage but one in four billion. A block is what is read at least, so each 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,34 @@ def checksum_blocks(data: Buffer, block_bytes: int) -> UInt32s:
     octets = np.frombuffer(memoryview(data), np.uint8)
     checksums = np.empty(-(-octets.size // block_bytes), np.uint32)
     call_kernel("ionbox_checksum_blocks", octets, octets.size, block_bytes, checksums)
+    return checksums
+
+
+def copy_blocks(data: Buffer, block_bytes: int, target: npt.NDArray[Any]) -> UInt32s:
+    """Copy bytes into an array; returns what `checksum_blocks` does.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The blocks, one behind the other.
+    block_bytes : int
+        Size of a block, bytes; the last one may be shorter.
+    target : array
+        Contiguous, of as many bytes.
+
+    Raises
+    ------
+    ValueError
+        If the target has another size or is not contiguous.
+    """
+    octets = np.frombuffer(memoryview(data), np.uint8)
+    if target.nbytes != octets.size or not target.flags.c_contiguous:
+        raise ValueError(f"{octets.size} bytes do not fit {target.nbytes}")
+    checksums = np.empty(-(-octets.size // block_bytes), np.uint32)
+    call_kernel(
+        "ionbox_copy_blocks",
+        *(octets, octets.size, block_bytes, target.view(np.uint8), checksums),
+    )
     return checksums
 
 
