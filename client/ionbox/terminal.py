@@ -184,6 +184,9 @@ def show_summary(summary: Sequence[SummaryRow]) -> None:
     console().print(table)
 
 
+_UNBOUNDED = 10_000
+
+
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; columns between the first and the last are numbers."""
     from rich.table import Table
@@ -195,7 +198,10 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(head, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    console().print(table)
+    out = console()
+    if not out.is_terminal:
+        out.width = _UNBOUNDED  # a file is as wide as its lines
+    out.print(table)
 
 
 @contextlib.contextmanager

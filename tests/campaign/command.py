@@ -160,7 +160,14 @@ def _run(arguments: Sequence[str], trial: str, prepare: Prepare | None, said: in
 
 def limit_files(n_bytes: int) -> Prepare:
     """Let no file grow beyond a limit: a full disk, as far as a program can tell."""
-    return partial(resource.setrlimit, resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    def prepare() -> None:
+        # Python 3.11 keeps what it could write of a compiled module, and reads it the next time
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        sys.dont_write_bytecode = True
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return prepare
 
 
 _DAC_OVERRIDE = 1  # to write where the mode says otherwise; numbers of linux/capability.h

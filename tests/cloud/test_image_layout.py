@@ -133,6 +133,13 @@ def test_ranges_are_what_zarr_asks_for(
     asyncio.run(read())
 
 
+def test_it_is_for_reading_only(tmp_path: Path) -> None:
+    objects = Store.open(tmp_path.as_uri()).objects_below("folder")
+    assert ZarrFolder(objects).with_read_only(True).read_only
+    with pytest.raises(ValueError, match="cannot be written to"):
+        ZarrFolder(objects).with_read_only(False)
+
+
 @pytest.mark.parametrize("place", [0.01, 0.3, 0.6, 0.95, 1])
 def test_a_damaged_image_is_never_read(
     results: Store, plan: RunPlan, place: float, images: np.ndarray[Any, Any]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
+import os
 from pathlib import Path
 
 import pytest
+from ionbox.datasets import copying, outcome
 from ionbox.local.errors import CannotWrite
 
 from tests.end_to_end.laptop import ACIDS, Laptop
@@ -23,7 +24,9 @@ LIMITED = (
 
 def annotate(laptop: Laptop, tissue: Path, limit: int, work: Path) -> tuple[int, str]:
     """Annotate with a limit to the size of files; returns the exit code and what was said."""
-    ended = run(laptop.command_line(LIMITED, tissue, str(limit), work=work, n_workers=1))
+    command = laptop.command_line(LIMITED, tissue, str(limit), work=work, n_workers=1)
+    # Python 3.11 keeps what it could write of a compiled module, and reads it the next time
+    ended = run(command, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
     return ended.returncode, ended.stderr
 
 
@@ -61,7 +64,7 @@ def test_a_folder_for_results_that_fills_up_is_no_dead_end(
     laptop: Laptop, tissue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = laptop.database("acids", ACIDS[:40])
-    real, copied = shutil.copy2, []
+    real, copied = copying.copy_file, []
 
     def fill_up(source: Path, target: Path) -> None:
         copied.append(target)
@@ -69,7 +72,7 @@ def test_a_folder_for_results_that_fills_up_is_no_dead_end(
             raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
         real(source, target)
 
-    monkeypatch.setattr("shutil.copy2", fill_up)
+    monkeypatch.setattr(outcome, "copy_file", fill_up)
     with pytest.raises(CannotWrite, match=rf"^{laptop.root}/out/.* cannot be written \(No space"):
         laptop.annotate(tissue, [table], out=laptop.root / "out")
     said = json.loads((laptop.root / "out" / "status.json").read_text("utf-8"))
@@ -84,12 +87,12 @@ def test_results_that_are_being_copied_say_so_before_anything_is_replaced(
 ) -> None:
     table = laptop.database("acids", ACIDS[:40])
     statuses = []
-    real = shutil.copy2
+    real = copying.copy_file
 
     def look(source: Path, target: Path) -> None:
         statuses.append(json.loads((laptop.root / "out" / "status.json").read_text("utf-8")))
         real(source, target)
 
-    monkeypatch.setattr("shutil.copy2", look)
+    monkeypatch.setattr(outcome, "copy_file", look)
     laptop.annotate(tissue, [table], out=laptop.root / "out").succeeded()
     assert {(said["status"], said["error"]) for said in statuses} == {("failed", "NotCopied")}

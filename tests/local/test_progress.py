@@ -143,6 +143,8 @@ def test_a_terminal_names_steps_that_are_not_taken(terminal: Terminal) -> None:
     show(*run_of("PlanRun", "PublishResults"), stream=terminal)
     assert "7/9 EstimateFdr" in terminal.getvalue()
     assert "done before" in terminal.getvalue()
+    (last,) = [line for line in terminal.getvalue().splitlines() if "EstimateFdr" in line][-1:]
+    assert "✓" in last
 
 
 def test_no_color_is_respected(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,17 @@ def test_a_folder_that_cannot_be_written_to_costs_time_only(
     assert len(parser.parsed) == 2
 
 
+def test_what_cannot_be_kept_is_run_all_the_same(
+    toy: Toy, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> bytes:
+        raise TypeError("cannot pickle a lock")
+
+    monkeypatch.setattr(pickle, "dumps", refuse)
+    assert run(toy, kept, 1) == 1
+    assert not kept.exists()
+
+
 def test_few_are_kept(kept: Path, parser: Parser) -> None:
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
@@ -187,3 +199,14 @@ def test_what_it_prints_goes_to_the_log_of_the_run(tmp_path: Path) -> None:
             with toy.pool(n_workers=1, reserve=reserve) as pool:
                 assert pool.invoke("echo", json.dumps({"print": toy.root.name})).error is None
     assert [toy.log.read_text() for toy in toys] == ["first\n", "second\n"]
+
+
+def test_nothing_is_printed_to_the_log_of_another_run(tmp_path: Path) -> None:
+    first, second = (Toy(tmp_path / name) for name in ("first", "second"))
+    second.log.mkdir(parents=True)
+    with Reserve() as reserve:
+        reserve.start([])
+        for toy in (first, second):
+            with toy.pool(n_workers=1, reserve=reserve) as pool:
+                assert pool.invoke("echo", json.dumps({"print": toy.root.name})).error is None
+    assert first.log.read_text() == "first\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,28 +61,36 @@ def annotate(options: argparse.Namespace) -> int:
 
 def _annotate_several(options: argparse.Namespace, run: Callable[[Path, Path], Outcome]) -> int:
     """Annotate datasets one after the other; those that cannot be are named, and the rest done."""
-    from ionbox.datasets.batch import annotate_each, find_members
+    from ionbox.datasets.batch import annotate_member, find_members
+    from ionbox.local.cancelling import check, deferred
 
     members = find_members(options.dataset, options.out)
     ends = []
-    for number, member in enumerate(members, 1):
-        terminal.note(f"dataset {number} of {len(members)}: {member.imzml}")
-        (end,) = annotate_each([member], lambda each: run(each.imzml, each.out))
-        ends.append(end)
-        if end.outcome is not None:
-            _show_problems(end.outcome, member.out, debug=options.debug)
-        else:
-            terminal.complain(end.refusal)
+    with deferred() as signals:
+        for number, member in enumerate(members, 1):
+            check()  # a signal that came too late for the dataset before ends the rest
+            terminal.note(f"dataset {number} of {len(members)}: {member.imzml}")
+            end = annotate_member(member, run)
+            ends.append(end)
+            if end.outcome is not None:
+                _show_problems(end.outcome, member.out, debug=options.debug)
+            elif end.error is not None:
+                if options.debug:
+                    traceback.print_exception(end.error)
+                terminal.complain(end.message)
+        signals.forget()
     terminal.show_table(
         ("dataset", "annotations", "FDR ≤ 10%", "results"), [_member_row(end) for end in ends]
     )
-    n_failed = sum(not end.succeeded for end in ends)
-    if n_failed:
-        terminal.complain(
-            f"{n_failed} of {len(ends)} datasets have no results",
-            advice="The same command again does what is missing.",
-        )
-    return INVALID if n_failed else OK
+    failed = [end for end in ends if not end.succeeded]
+    if not failed:
+        return OK
+    corrected = " once they are corrected" if any(end.is_invalid for end in failed) else ""
+    terminal.complain(
+        f"{len(failed)} of {len(ends)} datasets have no results",
+        advice=f"The same command again does what is missing{corrected}.",
+    )
+    return INVALID
 
 
 def _member_row(end: MemberEnd) -> list[str]:

@@ -182,17 +182,20 @@ def _run(
     _require_text(work)
     databases = databases or read_databases(config, dataset.sidecar)
     if not databases:
-        raise InvalidConfig("databases: none given; name at least one with --database FILE")
+        raise InvalidConfig(
+            "databases: none given; name at least one with --database FILE; "
+            "'ionbox lipids lipids.tsv' writes one"
+        )
     buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
     log = work / "logs" / f"{execution_id}.log"
     inbox = buckets["inbox"] / execution_id
     with writing(work, "--work"):
         for folder in (*buckets.values(), log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        log.touch()
         remove_dead(buckets["inbox"])
         check()
         with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+            log.touch()  # from here on there is an attempt to list
             result = run_execution(
                 execution_id,
                 request.to_json(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
 
 from ionbox.datasets.outcome import Outcome
-from ionbox.errors import OperateError
+from ionbox.errors import OperateError, UserMustAct
 from ionbox.local.errors import LocalError
 from ionbox.reading.out_folder import read_run_id
 
@@ -44,13 +44,13 @@ class MemberEnd:
         The dataset.
     outcome : Outcome or None
         How the run ended; None if there was none.
-    refusal : str
-        Why there was none; else empty.
+    error : Exception or None
+        Why there was none; else None.
     """
 
     member: Member
     outcome: Outcome | None
-    refusal: str = ""
+    error: Exception | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -61,8 +61,15 @@ class MemberEnd:
     def message(self) -> str:
         """Why there are no results; empty if there are."""
         if self.outcome is None:
-            return self.refusal
+            return str(self.error)
         return "" if self.succeeded else self.outcome.status.message or "failed"
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether the input must be corrected first."""
+        if self.outcome is None:
+            return isinstance(self.error, IonboxError | UserMustAct)
+        return self.outcome.status.status == "invalid_input"
 
 
 def find_members(given: Sequence[Path], out: Path) -> list[Member]:
@@ -72,7 +79,8 @@ def find_members(given: Sequence[Path], out: Path) -> list[Member]:
     ----------
     given : sequence of Path
         imzML files, and folders: all imzML files in them and in their folders are meant, but none
-        in ``out`` and in hidden folders.
+        in hidden folders and in ``out``, if that is one of their folders. An ibd that is named
+        beside its imzML, as ``data/*`` does, is passed over.
     out : Path
         Gets a folder of results for each dataset.
 
@@ -99,17 +107,23 @@ def find_members(given: Sequence[Path], out: Path) -> list[Member]:
     return list(members.values())
 
 
+_BESIDE = {".ibd", ".json"}
+
+
 def _files(given: Sequence[Path], out: Path) -> Iterator[Path]:
+    imzml = {path.with_suffix("") for path in given if path.suffix.lower() == ".imzml"}
     for path in given:
         if not path.is_dir():
-            yield path
+            if path.suffix.lower() not in _BESIDE or path.with_suffix("") not in imzml:
+                yield path
             continue
+        is_below = out.resolve() != path.resolve() and out.resolve().is_relative_to(path.resolve())
         found = [
             file
             for file in sorted(path.rglob("*"))
             if file.suffix.lower() == ".imzml"
             and file.is_file()
-            and not file.resolve().is_relative_to(out.resolve())
+            and not (is_below and file.resolve().is_relative_to(out.resolve()))
             and not any(part.startswith(".") for part in file.relative_to(path).parts)
         ]
         if not found:
@@ -117,31 +131,22 @@ def _files(given: Sequence[Path], out: Path) -> Iterator[Path]:
         yield from found
 
 
-def annotate_each(
-    members: Sequence[Member], annotate: Callable[[Member], Outcome]
-) -> Iterator[MemberEnd]:
-    """Annotate datasets one after the other; one that fails leaves the others alone.
+def annotate_member(member: Member, annotate: Callable[[Path, Path], Outcome]) -> MemberEnd:
+    """Annotate one dataset of several; whatever is refused or fails leaves the others alone.
 
     Parameters
     ----------
-    members : sequence of Member
-        The datasets.
+    member : Member
+        The dataset.
     annotate : callable
-        Annotates one.
-
-    Yields
-    ------
-    MemberEnd
-        How each ended, as soon as it has.
+        Annotates an imzML, into a folder.
 
     Raises
     ------
     KeyboardInterrupt
         When interrupted: the same command goes on with what is missing.
     """
-    for member in members:
-        try:
-            end = MemberEnd(member, annotate(member))
-        except (IonboxError, LocalError, OperateError, OSError) as error:
-            end = MemberEnd(member, None, str(error))
-        yield end
+    try:
+        return MemberEnd(member, annotate(member.imzml, member.out))
+    except (IonboxError, LocalError, OperateError, OSError) as error:
+        return MemberEnd(member, None, error)

@@ -16,6 +16,8 @@ _CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errn
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file, its times and permissions; the target's folder is made if it is not there."""
     check()
+    if target.exists() and source.samefile(target):
+        raise shutil.SameFileError(f"{source} and {target} are one file")
     target.parent.mkdir(parents=True, exist_ok=True)
     if not _share(source, target):
         shutil.copyfile(source, target)

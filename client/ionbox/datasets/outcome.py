@@ -183,6 +183,7 @@ def require_whole(folder: Path, record: RunRecord) -> None:
         path = folder / name
         if not path.is_file():
             raise DamagedResults(f"{folder} is not whole: {name} is missing")
+        check()
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         if (path.stat().st_size, digest) != (file.n_bytes, file.sha256):

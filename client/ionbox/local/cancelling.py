@@ -95,8 +95,9 @@ def _is_default(number: int) -> bool:
 def deferred() -> Iterator[_Deferral]:
     """Only note the signals that come in a block; within another `deferred` this one does nothing.
 
-    The block calls `check` now and then. What was noted and not raised is raised at its end, unless
-    it was forgotten; where a signal would have ended the process at once it now does.
+    Nor can it forget what the outer one noted. The block calls `check` now and then. What was noted
+    and not raised is raised at its end, unless it was forgotten; where a signal would have ended
+    the process at once it now does.
 
     Yields
     ------
@@ -105,7 +106,8 @@ def deferred() -> Iterator[_Deferral]:
     """
     global _active
     if _active is not None or threading.current_thread() is not threading.main_thread():
-        yield _active or _Deferral()
+        # what an outer block notes, an inner one must not forget
+        yield _Deferral()
         return
     deferral = _active = _Deferral()
     heeded = [

@@ -69,6 +69,7 @@ class Interpreter:
 
         self.backend: Any = StepFunctionsParserBackend(REGION, ACCOUNT)
         self._execution: Any = None
+        self._threads: set[threading.Thread] = set()
 
     def start(self, name: str, definition: str, execution_input: Mapping[str, Any]) -> None:
         """Start to execute a state machine; returns before it has ended.
@@ -89,15 +90,18 @@ class Interpreter:
             raise InvalidDefinition(
                 f"The interpreter refuses the state machine: {reason}"
             ) from error
+        before = set(interpreter_threads())
         self._execution = self.backend.start_execution(
             machine.arn, name, json.dumps(execution_input)
         )
+        self._threads = set(interpreter_threads()) - before
 
     @property
     def runs(self) -> bool:
         """Whether the execution has not ended yet."""
-        running: bool = self._execution.status == "RUNNING"
-        return running
+        # its status is set a moment before its output, by a thread that ends with that
+        is_told = any(thread.is_alive() for thread in self._threads)
+        return bool(self._execution.status == "RUNNING" or is_told)
 
     @property
     def has_begun(self) -> bool:

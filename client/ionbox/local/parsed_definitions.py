@@ -17,12 +17,15 @@ import pickle
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 _MOST_KEPT = 16
 """A machine has a definition for each number of workers and each set of functions."""
+
+_STALE_S = 86_400
 
 _Parse = Callable[[str], tuple[Any, Any]]
 
@@ -64,8 +67,9 @@ class _Definitions:
                 self._pickled[name] = pickled
                 return program, None
         program, tree = self._parse(definition)
-        self._pickled[name] = pickle.dumps(program)
-        with contextlib.suppress(OSError):  # a full disk, a home that cannot be written to
+        # a full disk, a home that cannot be written to, a moto whose objects are no data
+        with contextlib.suppress(Exception):
+            self._pickled[name] = pickle.dumps(program)
             _write(self._folder / name, self._pickled[name])
         return program, tree
 
@@ -85,6 +89,7 @@ def _read(path: Path) -> bytes | None:
             if not (_is_ours(os.fstat(file.fileno())) and _is_ours(path.parent.stat())):
                 return None
             content = file.read()
+        os.utime(path)  # those used last are kept
     except OSError:
         return None
     digest, pickled = content[:32], content[32:]
@@ -110,6 +115,10 @@ def _write(path: Path, pickled: bytes) -> None:
 
 
 def _drop_oldest(folder: Path) -> None:
-    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime)[:-_MOST_KEPT]:
+    used = {path: path.stat().st_mtime for path in folder.iterdir()}
+    temporary = [path for path in used if path.name.startswith(".")]
+    kept = sorted(used.keys() - temporary, key=used.__getitem__)
+    # of processes that were killed
+    stale = [path for path in temporary if used[path] < time.time() - _STALE_S]
+    for path in (*kept[:-_MOST_KEPT], *stale):
         path.unlink(missing_ok=True)

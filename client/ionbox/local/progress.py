@@ -239,7 +239,8 @@ class TerminalDisplay:
 
     def skip(self, step: int, why: str) -> None:
         name = _label(STEPS[step - 1][0])
-        self._progress.add_task(name, total=1, completed=1, items=why)
+        line = self._progress.add_task(name, total=1, items=why)
+        self._progress.update(line, completed=1)  # what is added complete never counts as finished
 
     def close(self, tallies: list[Tally]) -> None:
         self._progress.stop()

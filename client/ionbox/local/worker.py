@@ -45,9 +45,8 @@ def main() -> None:
     stale = False
     while not stale:
         call = Call(**json.loads(queue.get()))
-        if call.log != log:
-            log = call.log
-            _print_to(log)
+        if call.log and call.log != log:
+            log = _print_to(call.log)
         fresh_mb += _load(call.handler)
         meter = PeakMeter()
         answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
@@ -58,13 +57,19 @@ def main() -> None:
         answers.flush()
 
 
-def _print_to(log: str) -> None:
-    """Append whatever is printed from here on to a file, if it can be opened."""
-    with contextlib.suppress(OSError):
+def _print_to(log: str) -> str:
+    """Append whatever is printed from here on to a file; returns its path.
+
+    If it cannot be opened nothing is kept, rather than in the log of another run; returns "".
+    """
+    try:
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        for number in (1, 2):
-            os.dup2(descriptor, number)
-        os.close(descriptor)
+    except OSError:
+        descriptor, log = os.open(os.devnull, os.O_WRONLY), ""
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    os.close(descriptor)
+    return log
 
 
 def _load(handler: str) -> float:

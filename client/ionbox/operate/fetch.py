@@ -112,10 +112,9 @@ def fetch_results(
 def _list_checksums(store: Store, results: str) -> Mapping[str, str]:
     """Return the SHA-256 that the run record lists of each object, by key."""
     record = parse_object(store.read(f"{results}/{RECORD}").decode("utf-8", "replace"))
-    return {
-        f"{results}/{name}": str(as_object(file).get("sha256"))
-        for name, file in as_object(record.get("files")).items()
-    }
+    listed = as_object(record.get("files")).items()
+    sums = {f"{results}/{name}": as_object(file).get("sha256") for name, file in listed}
+    return {key: digest for key, digest in sums.items() if isinstance(digest, str)}
 
 
 def _copy(

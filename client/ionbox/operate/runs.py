@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord
+from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
@@ -224,7 +225,9 @@ class Runs:
         elif execution.state != "running":
             run = replace(
                 run,
-                message=status.message or execution.cause or execution.error,
+                message=status.message
+                or read_words(self.work, execution.cause or "")
+                or execution.error,
                 advice=status.advice or "",
             )
         records = self._records(run)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.datasets import outcome
 from ionbox.datasets.batch import Member, find_members
 from ionbox.local import machine, worker_process
 from ionbox_science.errors import InvalidConfig, InvalidDataset
@@ -73,6 +75,7 @@ def test_each_gets_a_folder_and_one_that_cannot_be_read_is_named(
     assert shown["small"][:2] == ["none:", "small.imzML:"]
     assert "dataset 3 of 3" in ended.err
     assert "error: 1 of 3 datasets have no results" in ended.err
+    assert "does what is missing once they are corrected" in ended.err
     out = datasets.parent / "out"
     assert sorted(path.name for path in out.iterdir()) == ["brain", "liver", "small"]
     assert not (out / "small" / "run.json").exists()
@@ -111,6 +114,25 @@ def test_a_cancel_ends_all_of_them(
     assert "dataset 2" not in ended.err
 
 
+def test_a_signal_that_is_too_late_for_one_ends_the_rest(
+    ionbox: Command, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = outcome.write_status, []
+
+    def interrupted(*arguments: Any) -> None:
+        whole(*arguments)
+        calls.append(arguments)
+        if len(calls) == 2:  # half copied, and then succeeded: nothing looks for signals after that
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(outcome, "write_status", interrupted)
+    ended = annotate(ionbox, datasets, datasets)
+    assert ended.code == 130
+    assert "dataset 1 of 3" in ended.err
+    assert "dataset 2 of 3" not in ended.err
+    assert (datasets.parent / "out" / "brain" / "run.json").exists()
+
+
 # --- which they are -------------------------------------------------------------------------------
 
 
@@ -129,6 +151,20 @@ def test_results_and_hidden_folders_are_no_datasets(tmp_path: Path) -> None:
         (tmp_path / folder / f"{folder[-1]}.imzML").touch()
     (found,) = find_members([tmp_path], tmp_path / "out")
     assert found.imzml == tmp_path / "data" / "a.imzML"
+
+
+@pytest.mark.parametrize("out", [".", "data"])
+def test_results_may_go_beside_the_data(tmp_path: Path, out: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.imzML").touch()
+    (found,) = find_members([tmp_path / out], tmp_path / out)
+    assert found.imzml == tmp_path / "data" / "a.imzML"
+
+
+def test_all_files_of_a_folder_may_be_named(tmp_path: Path) -> None:
+    names = ("a.imzML", "a.ibd", "a.json", "b.IBD")
+    members = find_members([tmp_path / name for name in names], tmp_path / "out")
+    assert [member.imzml.name for member in members] == ["a.imzML", "b.IBD"]  # b's is asked for
 
 
 def test_a_dataset_that_is_given_twice_is_one(tmp_path: Path) -> None:

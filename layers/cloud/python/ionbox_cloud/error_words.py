@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ionbox_cloud import keys
-from ionbox_cloud.errors import NamelessError, StorageError, UnusableObject
+from ionbox_cloud.errors import NamelessError, UnusableObject
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.logs import describe_error
 from ionbox_cloud.store import Store
@@ -102,6 +102,6 @@ def _keep(work: Store, execution_id: str, error: Exception) -> str:
     key = keys.error_words(execution_id, digest)
     try:
         work.write_json(key, words.to_json())
-    except StorageError:
+    except Exception:  # noqa: BLE001 (whatever fails here, the error goes on under its own name)
         return f"{said}; its words could not be kept in the work bucket"
     return f"{said}; its words are in the work bucket, at {key}"

@@ -19,7 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ionbox_cloud.logs import logger
+from ionbox_cloud.logs import describe_error, logger
 
 # Limits of SendTaskFailure, in characters.
 MAX_ERROR = 256
@@ -62,7 +62,7 @@ class TaskToken:
                     self._ask(self._client.send_task_heartbeat)
         except (ClientError, BotoCoreError) as error:
             # Either the next one gets through, or it is refused because this one was missed.
-            logger.warning("heartbeat not sent", extra={"reason": str(error)})
+            logger.warning("heartbeat not sent", extra={"reason": describe_error(error)})
 
     def succeed(self, answer: Mapping[str, Any]) -> None:
         """Report what the step answered.
@@ -97,7 +97,7 @@ class TaskToken:
             send(taskToken=self._token, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABANDONED:
-                logger.error("nobody waits for this task", extra={"reason": str(error)})
+                logger.error("nobody waits for this task", extra={"reason": describe_error(error)})
                 end_process(EXIT_ABANDONED)
             raise
 

@@ -93,8 +93,8 @@ def encode_best(
     Notes
     -----
     Images are read in batches, and for a batch every isotope of an object once: few reads where
-    images are small, and where they are huge, no more than there is room for. How many that is, the
-    first batch tells.
+    images are small, and where they are huge, about twice as many as there is room for at most. How
+    many that is, the first batch tells.
     """
     _, n_isotopes, height, width = images.shape
     wanted: list[tuple[int, int]] = []

@@ -28,7 +28,7 @@ from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.images import StoredImages, open_images
 from ionbox_cloud.stored.publication import Publication
 
-DATA_VERSION = 1
+DATA_VERSION = 2
 """Of the data in the page. A report has the page that fits them; the viewer shows the data of any
 report in its own page, and says so where they are newer."""
 

@@ -29,13 +29,15 @@ class ZarrFolder(ObjectStore[Any]):
 
     Parameters
     ----------
-    objects
+    store
         What `ByteStore.objects_below` returned. Reading is all that is made safe here: listing
         through zarr still awaits obstore.
     """
 
-    def __init__(self, objects: Objects, *, read_only: bool = True) -> None:
-        super().__init__(objects, read_only=read_only)
+    def __init__(self, store: Objects, *, read_only: bool = True) -> None:
+        if not read_only:
+            raise ValueError("a folder that zarr reads cannot be written to")
+        super().__init__(store, read_only=True)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -57,10 +59,13 @@ class ZarrFolder(ObjectStore[Any]):
         return await asyncio.to_thread(_exists, self.store, key)
 
 
+_ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
+
 def _read(objects: Objects, key: str, byte_range: ByteRequest | None) -> Any:
     try:
         return obstore.get(objects, key, options=_options(byte_range)).bytes()
-    except FileNotFoundError:
+    except _ABSENT:
         return None
 
 
@@ -80,6 +85,6 @@ def _options(byte_range: ByteRequest | None) -> Any:
 def _exists(objects: Objects, key: str) -> bool:
     try:
         obstore.head(objects, key)
-    except FileNotFoundError:
+    except _ABSENT:
         return False
     return True

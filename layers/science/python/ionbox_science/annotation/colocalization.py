@@ -99,7 +99,8 @@ def colocalize(
     for row in np.flatnonzero(n_ions == 0):
         prepared[row // TILE, :, row % TILE] = 0  # so that it is nobody's partner
     n_kept = min(n_partners, max(len(order) - 1, 0))
-    similar = find_partners(without_empty_pixels(prepared), n_images, n_kept + 1)
+    prepared = without_empty_pixels(prepared)
+    similar = find_partners(prepared, n_images, n_kept + 1)
     return Colocalization(names, *_name_ions(*similar, n_ions, n_kept))
 
 

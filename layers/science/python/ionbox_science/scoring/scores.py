@@ -3,13 +3,20 @@
 In: peaks sorted by m/z (segments) and the isotope patterns of a range of ions, targets and decoys.
 Out: their metrics, for the FDR. This is the heart of a run (``AnnotateSegments``).
 
-*spectral*: do the intensities of the isotope images follow the isotope pattern?
-*spatial*: do the isotope images look like the first one?
-*chaos*: is the first image an object or noise?
+*chaos*: is the first image an object or noise? 1 - (mean number of its connected objects over 30
+thresholds) / (its number of filled pixels).
+
+*spatial*: do the isotope images look like the first one? Mean of their Pearson correlations with
+it, weighted by abundance, within 0 to 1.
+
+*spectral*: do the intensities of the isotope images follow the isotope pattern? 1 - mean absolute
+difference of expected and observed, each scaled to unit length; observed are sums over the pixels
+of the first image.
 
 Every metric equals METASPACE's to rounding (there: partly float32, here: float64 throughout, so
 that one spatial metric serves both FDR methods). A metric that cannot be computed is zero.
-``kernels/scoring/scores.c`` does the computing and defines each metric.
+``kernels/scoring/scores.c`` does the computing and defines each metric;
+``tests/oracles/obvious.py`` says the same in a few lines of numpy each.
 """
 
 from __future__ import annotations

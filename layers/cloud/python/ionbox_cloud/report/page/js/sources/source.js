@@ -15,10 +15,15 @@
 /**
  * Read the encoded image that a run carries of its TIC or mask: {max, packed} → numbers.
  *
- * Packed are a bit per pixel and, of each pixel whose bit is set, two bytes.
+ * Packed are a bit per pixel and, of each pixel whose bit is set, two bytes. Reports of data version 1
+ * have data instead: two bytes of every pixel.
  */
-export async function decodeImage({ max, packed }, nPixels) {
+export async function decodeImage({ max, packed, data }, nPixels) {
   const image = new Float32Array(nPixels);
+  if (data) {
+    const all = await inflate(fromBase64(data));
+    return image.map((_, i) => (all[2 * i] + 256 * all[2 * i + 1]) * (max / 65535));
+  }
   if (!packed) return image;
   const bytes = await inflate(fromBase64(packed));
   const step = max / 65535;
