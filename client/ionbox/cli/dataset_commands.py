@@ -8,7 +8,6 @@ raised, and printed by `ionbox.cli.main`. The work is done in `ionbox.datasets` 
 from __future__ import annotations
 
 import argparse
-import gc
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,16 +29,14 @@ if TYPE_CHECKING:
 def annotate(options: argparse.Namespace) -> int:
     """Annotate datasets, and show how many ions were found, or why a run failed."""
     from ionbox.local.functions import IONBOX, read_functions
+    from ionbox.local.uncollected import uncollected
     from ionbox.local.worker_process import Reserve
 
     with Reserve() as reserve:
         # before all the imports of this process: it has some of its own to do
         reserve.start([read_functions(IONBOX)["plan_run"].handler])
-        gc.disable()  # imports leave nothing to collect, but set it off again and again
-        from ionbox.datasets.annotate import annotate
-
-        gc.freeze()
-        gc.enable()
+        with uncollected():
+            from ionbox.datasets.annotate import annotate
         config = config_layers(options)
         work = options.work or default_work_folder()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import re
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except terminal.OutputClosed:
         terminal.drop_output()
         code = _UNREAD
+    gc.freeze()  # at its end Python would look through all modules once more
     raise SystemExit(code)
 
 

@@ -13,6 +13,8 @@ import types
 from collections.abc import Iterator
 from enum import Enum
 
+from ionbox.local.uncollected import uncollected
+
 _BATCH = ("moto.batch", "moto.batch.utils")
 
 
@@ -27,7 +29,7 @@ def import_interpreter() -> None:
     """Import moto's interpreter, once; whoever imports moto's Batch later gets moto's own."""
     if not sys.modules.keys() & {*_BATCH, "moto.stepfunctions.parser.models"}:
         # if another moto wants more of it, the whole is imported, later and by those who want it
-        with contextlib.suppress(AttributeError, ImportError), _without_batch():
+        with contextlib.suppress(AttributeError, ImportError), _without_batch(), uncollected():
             import moto.stepfunctions.parser.models  # noqa: F401
 
 

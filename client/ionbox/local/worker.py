@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from ionbox.local.memory import PeakMeter, give_back_memory, resident_mb
 from ionbox.local.runtime import Call, answer_call, load_handler
+from ionbox.local.uncollected import uncollected
 
 # What libraries load when first used, and a little fragmentation, beyond start-up and handlers.
 _MOST_KEPT_MB = 64
@@ -36,11 +37,9 @@ def main() -> None:
     queue: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
     fresh_mb = resident_mb()
-    gc.disable()  # imports leave nothing to collect, but set it off again and again
-    for handler in sys.argv[1:]:
-        fresh_mb += _load(handler)
-    gc.freeze()
-    gc.enable()
+    with uncollected():
+        for handler in sys.argv[1:]:
+            fresh_mb += _load(handler)
     log = ""
     stale = False
     while not stale:
