@@ -14,7 +14,7 @@ from tests.reports import CODE, MadeUp, hostile
 
 def test_a_report_has_the_schema_that_the_page_reads() -> None:
     run = read_report(MadeUp().report())
-    assert run["version"] == 1
+    assert run["version"] == 2
     assert run["omitted"] == {"annotations": 0, "images": 0, "isotopes": 0}
     assert run["dataset"]["pixelSize"] == [20.0, 20.0]
     assert [len(run["msm"]["lipids"][kind]) for kind in ("targets", "decoys")] == [50, 50]

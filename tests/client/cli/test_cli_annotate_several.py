@@ -114,6 +114,7 @@ def test_a_cancel_ends_all_of_them(
     assert "dataset 2" not in ended.err
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_signal_that_is_too_late_for_one_ends_the_rest(
     ionbox: Command, datasets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

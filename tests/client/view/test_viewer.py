@@ -98,7 +98,7 @@ def test_the_page_is_served_under_a_policy_that_allows_nothing_else(client: Clie
 
 def test_the_run_is_that_of_the_report(client: Client, run: LocalRun) -> None:
     served = client.get("/api/run").json
-    assert served["version"] == 1
+    assert served["version"] == 2
     assert len(served["annotations"]) == run.record["n_annotations"] > 10
     assert served["served"] == {"ppm": PPM, "anyMz": "", "spectrum": ""}
 
