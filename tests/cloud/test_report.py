@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
+from pathlib import Path
 
+import numpy as np
 import pytest
+from ionbox_cloud.report import page_assembly
 from ionbox_cloud.report.report_file import GOOD_FDR, read_report
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 
+from cdk.node import NODE
+from tests import patience
 from tests.reports import CODE, MadeUp, hostile
 
 
@@ -87,3 +94,20 @@ def test_hostile_names_stay_inside_their_data() -> None:
     run = read_report(data)
     assert run["dataset"]["name"] == f"data {CODE}"
     assert run["annotations"][0]["molecules"][1]["name"] == f"{CODE}0"
+
+
+def test_the_page_reads_images_of_reports_of_version_1() -> None:
+    """They have two bytes of every pixel, as whoever kept such a report still has."""
+    image = np.array([0, 1, 65535, 20], "<u2")
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = compressor.compress(image.tobytes()) + compressor.flush()
+    old = {"max": 131070.0, "data": base64.b64encode(packed).decode()}
+    module = (Path(page_assembly.__file__).parent / "page/js/sources/source.js").as_uri()
+    code = (
+        f"import({json.dumps(module)})"
+        f".then((source) => source.decodeImage({json.dumps(old)}, 4))"
+        ".then((image) => console.log(JSON.stringify([...image])));"
+    )
+    done = patience.run([NODE, "-e", code])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [0, 2, 131070, 40]
