@@ -33,7 +33,7 @@ from ionbox.local.errors import CannotWrite, writing
 from ionbox.local.worker_process import Reserve
 from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
-from ionbox.run_lock import remove_dead
+from ionbox.run_lock import hold
 from ionbox.work_folder import default_work_folder
 
 
@@ -192,9 +192,12 @@ def _run(
     with writing(work, "--work"):
         for folder in (*buckets.values(), log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        remove_dead(buckets["inbox"])
         check()
-        with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+        with (
+            hold(work, execution_id) as run,
+            dropped_files(inbox, dataset, databases, config) as request,
+            RunProgress() as listener,
+        ):
             log.touch()  # from here on there is an attempt to list
             result = run_execution(
                 execution_id,
@@ -206,6 +209,8 @@ def _run(
                 reserve=reserve,
                 parsed=default_work_folder() / "state-machines",
             )
+            if result.status == "SUCCEEDED" and all(call.error is None for call in result.calls):
+                run.none_killed()
         outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
         if outcome.status.results:
             folder = buckets["results"] / outcome.status.results

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.error_words import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
-from ionbox_cloud.storage.key_paths import path_below
+from ionbox_cloud.storage.key_paths import is_half_written, path_below
 from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_science.errors import InvalidConfig
 
@@ -28,9 +27,6 @@ from ionbox.datasets.files import LocalDataset
 from ionbox.errors import DamagedResults
 from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
-
-_HALF_WRITTEN = re.compile(r"#\d+$")
-"""Names of what a store was writing when its process was killed."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,7 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
         (out / RECORD).unlink(missing_ok=True)
         source = results / (status.results or "")
         for entry in source.iterdir():
-            if entry.name != RECORD and not _HALF_WRITTEN.search(entry.name):
+            if entry.name != RECORD and not is_half_written(entry.name):
                 check()
                 _replace(entry, path_below(out, entry.name))
         require_whole(out, outcome.record)
@@ -221,7 +217,7 @@ def _replace(source: Path, target: Path) -> None:
     _remove(incoming)
     try:
         for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
-            if path.is_file() and not _HALF_WRITTEN.search(path.name):
+            if path.is_file() and not is_half_written(path.name):
                 copy_file(path, incoming / path.relative_to(source))
         if target.is_dir():
             _remove(target)
