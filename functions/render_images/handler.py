@@ -38,11 +38,15 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     grid = Grid(read_mask(stores.work, plan.segments_id))
     publication = Publication(stores.results, plan)
     part = ImagePart(plan, listed, message)
-    n_pixels = plan.width * plan.height
-    for start, stop in cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels):
+
+    def render(start: int, stop: int) -> None:
         images = _draw(segments, listed.mz[start:stop], plan.config.image_options, grid)
         write_images(publication, plan, start, images)
         part.add(start, images)
+
+    n_pixels = plan.width * plan.height
+    for shard in cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels):
+        render(*shard)
     part.write(stores.work)
     publication.note(stores.work, message.execution_id, "RenderImages", message.item)
     stores.work.write_json(message.output_key, {"n_images": message.stop - message.start})

@@ -42,7 +42,8 @@ _READ_BUFFERS_MB = 30
 _BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being written
 _BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being written
 _BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
-_BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
+_BYTES_PER_DRAWN_CELL = 4  # float32
+_BYTES_PER_STORED_CELL = 10  # float32, and at worst as much again compressed, as it grows
 _BYTES_PER_PEAK = 16  # m/z, intensity and pixel
 _BYTES_PER_TIC_PIXEL = 24  # the sum, and copies of it while it is written
 _BYTES_PER_SCORED_PIXEL = 181  # mask, and images of 30 bytes per pixel in each of 6 threads
@@ -104,8 +105,13 @@ def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
 
 
 def image_memory_mb(n_cells: int, n_peaks: int) -> int:
-    """Predict the memory in MB of an item of images, from the peaks that are read for it."""
-    return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
+    """Predict the memory in MB of a shard of images, from the peaks that are read for it.
+
+    First peaks and images are in memory, then images and what is stored of them. The pictures of an
+    item take less than either.
+    """
+    drawn = n_cells * _BYTES_PER_DRAWN_CELL + n_peaks * _BYTES_PER_PEAK
+    return _BASE_MEMORY_MB + max(drawn, n_cells * _BYTES_PER_STORED_CELL) // _MB
 
 
 def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:

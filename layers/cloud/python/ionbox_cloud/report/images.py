@@ -94,26 +94,21 @@ def encode_best(
 
 
 class _Stored:
-    """Pictures of all ions, as they lie behind each other."""
+    """Pictures of all ions, by row."""
 
     def __init__(self, pictures: Sequence[Pictures]) -> None:
         self._packed = [part.packed.data for part in pictures]
         self._part = [at for at, part in enumerate(pictures) for _ in part.n_bytes]
         self._maximum = [row for part in pictures for row in part.maximum.tolist()]
         self.n_bytes = [row for part in pictures for row in part.n_bytes.tolist()]
-        self._stop = [row for part in pictures for row in _find_stops(part).tolist()]
+        self._start = [row for part in pictures for row in part.start.tolist()]
         self.n_isotopes = len(self.n_bytes[0]) if self.n_bytes else 0
 
     def encode(self, row: int, isotope: int) -> EncodedImage:
         """Return an image that is not left out."""
-        stop = self._stop[row][isotope]
-        picture = self._packed[self._part[row]][stop - self.n_bytes[row][isotope] : stop]
+        start, n_bytes = self._start[row][isotope], self.n_bytes[row][isotope]
+        picture = self._packed[self._part[row]][start : start + n_bytes]
         return EncodedImage(self._maximum[row][isotope], _to_text(picture))
-
-
-def _find_stops(part: Pictures) -> npt.NDArray[np.int64]:
-    """Return where each picture ends, (n_ions, n_isotopes)."""
-    return np.cumsum(np.maximum(part.n_bytes, 0)).reshape(part.n_bytes.shape)
 
 
 def _to_text(data: bytes | memoryview) -> str:

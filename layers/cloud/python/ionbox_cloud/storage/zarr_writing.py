@@ -160,7 +160,8 @@ class ZarrArray:
 
     def _to_bytes(self, values: npt.NDArray[Any]) -> bytes | memoryview:
         if not self._is_text:
-            return memoryview(np.ascontiguousarray(values, self.dtype.newbyteorder("<"))).cast("B")
+            little = np.ascontiguousarray(values, self.dtype.newbyteorder("<"))
+            return little.reshape(-1).view(np.uint8).data
         texts = [text.encode() for text in values.ravel().tolist()]
         if not any(texts):
             return b""

@@ -117,8 +117,9 @@ def read_image_parts(
 def _check(pictures: Pictures, item: ImageItem, plan: RunPlan) -> Pictures:
     """Return pictures if they are those of the item."""
     shape = (item.stop - item.start, plan.config.isotope_peaks)
-    if not pictures.maximum.shape == pictures.n_bytes.shape == shape:
+    arrays = pictures.maximum, pictures.start, pictures.n_bytes
+    if any(array.shape != shape for array in arrays):
         raise ValueError(f"pictures {pictures.n_bytes.shape} instead of {shape}")
-    if np.maximum(pictures.n_bytes, 0).sum() != pictures.packed.size:
+    if (pictures.start + pictures.n_bytes).max(initial=0) > pictures.packed.size:
         raise ValueError(f"{pictures.packed.size} bytes of pictures")
     return pictures

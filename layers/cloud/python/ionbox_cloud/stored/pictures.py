@@ -45,13 +45,16 @@ class Pictures(ArrayRecord):
     ----------
     maximum : (n_ions, n_isotopes) float64
         Intensity of the brightest pixel, counts; 0 if the image is empty, or left out.
+    start : (n_ions, n_isotopes) int64
+        Where each picture begins in ``packed``.
     n_bytes : (n_ions, n_isotopes) int64
         Size of each picture; 0 if the image is empty, `LEFT_OUT` if it is left out.
-    packed : (n_bytes,) uint8
-        All pictures, ion by ion, isotope by isotope.
+    packed : (n_packed,) uint8
+        All pictures.
     """
 
     maximum: npt.NDArray[np.float64]
+    start: npt.NDArray[np.int64]
     n_bytes: npt.NDArray[np.int64]
     packed: npt.NDArray[np.uint8]
 
@@ -68,36 +71,33 @@ class PicturePacker:
     def __init__(self, place: npt.NDArray[np.int64]) -> None:
         self._place = place
         self._maximum = np.zeros(place.shape)
-        self._pictures: list[list[bytes | None]] = [[None] * place.shape[1] for _ in place]
-        self._n_packed = self._n_bytes = 0
+        self._start = np.zeros(place.shape, np.int64)
+        self._n_bytes = np.full(place.shape, LEFT_OUT, np.int64)
+        self._packed = bytearray()
+        self._n_packed = self._n_text_bytes = 0
 
     def add(self, first: int, images: npt.NDArray[np.float32]) -> None:
         """Pack images of ions from ``first`` on, (n, n_isotopes, height, width) float32, counts."""
-        stop = first + len(images)
-        order = np.argsort(self._place[first:stop], axis=None)
+        order = np.argsort(self._place[first : first + len(images)], axis=None)
         for row, isotope in zip(*np.unravel_index(order, images.shape[:2]), strict=True):
-            if not self._has_room(int(self._place[first + row, isotope])):
+            at = first + row, isotope
+            if not self._has_room(int(self._place[at])):
                 return
-            maximum, packed = pack_image(images[row, isotope])
-            picture = deflate(packed.data) if maximum else b""
-            self._maximum[first + row, isotope] = maximum
-            self._pictures[first + row][isotope] = picture
+            self._maximum[at], packed = pack_image(images[row, isotope])
+            picture = deflate(packed.data) if packed.size else b""
+            self._start[at], self._n_bytes[at] = len(self._packed), len(picture)
+            self._packed += picture
             self._n_packed += 1
-            self._n_bytes += text_bytes(len(picture))
+            self._n_text_bytes += text_bytes(len(picture))
 
     def _has_room(self, place: int) -> bool:
         """Say whether pictures like those so far, one at each place before, leave room for it."""
-        return place * self._n_bytes <= _ROOM * self._n_packed
+        return place * self._n_text_bytes <= _ROOM * self._n_packed
 
     def pictures(self) -> Pictures:
         """Return what was packed."""
-        sizes = [[LEFT_OUT if each is None else len(each) for each in row] for row in self._pictures]
-        packed = b"".join(each for row in self._pictures for each in row if each)
-        return Pictures(
-            self._maximum,
-            np.array(sizes, np.int64).reshape(self._place.shape),
-            np.frombuffer(packed, np.uint8),
-        )
+        packed = np.frombuffer(self._packed, np.uint8)
+        return Pictures(self._maximum, self._start, self._n_bytes, packed)
 
 
 def order_pictures(
