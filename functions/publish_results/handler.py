@@ -3,8 +3,9 @@
 The page is made by `ionbox_cloud.report.report_file` and `page_assembly`.
 
 Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
-annotations, what RenderImages left of the images, and call records; writes ``annotations.csv``, ``report.html``, the rest of
-``results/<dataset>/<run>/``, ``run.json``, and the execution's ``status.json``.
+annotations, what RenderImages left of the images, and call records; writes ``annotations.csv``,
+``report.html``, the rest of ``results/<dataset>/<run>/``, ``run.json``, and the execution's
+``status.json``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,9 @@ def test_an_array_of_one_chunk_is_what_zarr_writes(values: Values) -> None:
 
 
 @given(stn.array_shapes(min_dims=4, max_dims=4, max_side=5), st.data())
-def test_shards_have_the_chunks_that_zarr_writes(shape: tuple[int, ...], data: st.DataObject) -> None:
+def test_shards_have_the_chunks_that_zarr_writes(
+    shape: tuple[int, ...], data: st.DataObject
+) -> None:
     values = data.draw(
         stn.arrays(np.float32, shape, elements=st.floats(0, 100, width=32), fill=st.just(0.0))
     )

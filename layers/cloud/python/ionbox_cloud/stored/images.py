@@ -77,9 +77,7 @@ def list_images(databases: Sequence[Annotations]) -> ImageList:
     ion_formula = np.concatenate([table.ion_formula for table in databases])
     mz = np.concatenate([table.pattern_mz for table in databases])
     abundance = np.concatenate([table.pattern_intensity for table in databases])
-    ion_formula, first, formula = np.unique(
-        ion_formula, return_index=True, return_inverse=True
-    )
+    ion_formula, first, formula = np.unique(ion_formula, return_index=True, return_inverse=True)
     order = np.argsort(mz[first, 0], kind="stable")
     rows = first[order]
     image = np.argsort(order)[formula]
