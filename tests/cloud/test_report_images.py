@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
-from ionbox_cloud.stored import pictures
 from ionbox_cloud.stored.pictures import (
     GOOD_FDR,
     LEFT_OUT,
+    ROOM_BYTES,
     PicturePacker,
     Pictures,
     order_pictures,
@@ -64,11 +64,13 @@ IMAGES = np.random.default_rng(2).random((10, 2, 8, 8)).astype(np.float32)
 PLACES = np.arange(20).reshape(10, 2)
 
 
-def pack(*parts: slice, places: npt.NDArray[np.int64] = PLACES) -> list[Pictures]:
+def pack(
+    *parts: slice, places: npt.NDArray[np.int64] = PLACES, room_bytes: int = ROOM_BYTES
+) -> list[Pictures]:
     """What calls of RenderImages leave of the images."""
     packed = []
     for part in parts:
-        packer = PicturePacker(places[part])
+        packer = PicturePacker(places[part], room_bytes)
         packer.add(0, IMAGES[part])
         packed.append(packer.pictures())
     return packed
@@ -124,14 +126,11 @@ def test_an_empty_image_has_a_picture_of_no_bytes() -> None:
     assert encode_best([packer.pictures()], [[0]], 10**6) == {0: [EncodedImage(0, "")] * 2}
 
 
-def test_what_comes_far_behind_the_end_of_a_report_is_not_packed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_comes_far_behind_the_end_of_a_report_is_not_packed() -> None:
     whole = pack(slice(0, 10))[0].n_bytes
     room = 4 * 3 * text_bytes(int(whole.max()))  # a report that has room for three, four times
-    monkeypatch.setattr(pictures, "_ROOM", room)
     places = np.random.default_rng(3).permutation(20).reshape(10, 2)
-    (found,) = pack(slice(0, 10), places=places)
+    (found,) = pack(slice(0, 10), places=places, room_bytes=room)
     packed = found.n_bytes != LEFT_OUT
     assert packed[places <= 12].all()
     assert 13 <= packed.sum() < 16

@@ -27,7 +27,9 @@ GOOD_FDR = 0.1
 BYTES_AROUND = 150
 """At most what surrounds a picture in a report: maximum, quotes, the element that holds it."""
 
-_ROOM = 4 * REPORT_BYTES  # for what is packed: one call's pictures may be larger than others'
+ROOM_BYTES = 4 * REPORT_BYTES
+"""How much pictures may seem to need before some are not packed: one call's may be larger than
+others'."""
 
 _LEVEL = 1
 """Of deflate: 6 takes 1.7 times the CPU and saves 2 % (docs/decisions.md)."""
@@ -65,10 +67,13 @@ class PicturePacker:
     ----------
     place : (n_ions, n_isotopes) int64
         Of each image in the order in which a report takes them (`order_pictures`).
+    room_bytes : int
+        What all pictures up to one of them may seem to take in a report, so that it is packed.
     """
 
-    def __init__(self, place: npt.NDArray[np.int64]) -> None:
+    def __init__(self, place: npt.NDArray[np.int64], room_bytes: int = ROOM_BYTES) -> None:
         self._place = place
+        self._room_bytes = room_bytes
         self._maximum = np.zeros(place.shape)
         self._start = np.zeros(place.shape, np.int64)
         self._n_bytes = np.full(place.shape, LEFT_OUT, np.int64)
@@ -91,7 +96,7 @@ class PicturePacker:
 
     def _has_room(self, place: int) -> bool:
         """Say whether pictures like those so far, one at each place before, leave room for it."""
-        return place * self._n_text_bytes <= _ROOM * self._n_packed
+        return place * self._n_text_bytes <= self._room_bytes * self._n_packed
 
     def pictures(self) -> Pictures:
         """Return what was packed."""
