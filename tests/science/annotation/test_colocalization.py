@@ -15,6 +15,7 @@ from ionbox_science.annotation.colocalization import (
     NO_PARTNER,
     Colocalization,
     PackedPart,
+    average_squares,
     colocalize,
     colocalize_prepared,
     join_part,
@@ -193,6 +194,13 @@ def test_too_many_pixels_are_averaged_over_squares_first() -> None:
     np.testing.assert_allclose(as_matrix(small), as_matrix(find(images[:, ::3, ::3])), atol=1e-6)
     tiny = colocalize([images], 5, shape, names(5), max_values=1)
     assert tiny.partner.shape == (5, 4)
+
+
+@pytest.mark.parametrize("side", [2, 3, 5, 8, 9, 40])
+def test_averages_are_the_obvious_ones_to_the_last_bit(side: int) -> None:
+    images = np.random.default_rng(side).lognormal(5, 5, (20, 31, 44)).astype(np.float32)
+    found = average_squares(images, side)
+    np.testing.assert_array_equal(found, oracle.average_squares(images, side))
 
 
 def test_missing_images_are_noticed() -> None:
