@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import obstore
 import pytest
 import zarr
 from ionbox_cloud import keys
-from ionbox_cloud.errors import InternalError, MissingOutput
+from ionbox_cloud.errors import DamagedObject, InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.planning import work_items
 from ionbox_cloud.published import COLOCALIZATION
@@ -303,6 +303,27 @@ def test_drawing_an_item_again_writes_the_same_bytes(run: InMemoryRun) -> None:
     run.run("RenderImages")
     assert [run.stores.work.read(key) for key in keys_of_images] == before
     assert len(before) == len(run.items("RenderImages"))
+
+
+Part = dict[str, npt.NDArray[Any]]
+OTHER_PARTS: Mapping[str, Callable[[Part], Part]] = {
+    "without an array": lambda part: {name: part[name] for name in part if name != "start"},
+    "pictures of fewer ions": lambda part: part | {"n_bytes": part["n_bytes"][1:]},
+    "fewer bytes": lambda part: part | {"packed": part["packed"][1:]},
+    "other images": lambda part: part | {"filled": part["filled"][:-1]},
+    "fewer pixels": lambda part: part | {"vectors": part["vectors"][1:]},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_PARTS.values(), ids=OTHER_PARTS)
+def test_what_was_left_of_other_images_is_not_taken(
+    run: InMemoryRun, change: Callable[[Part], Part]
+) -> None:
+    run.run_before("PublishResults")
+    key = keys.image_part(run.planned.run_id, 0)
+    run.stores.work.write_arrays(key, change(run.stores.work.read_arrays(key)))
+    with pytest.raises(DamagedObject, match=key):
+        run.run("PublishResults")
 
 
 def test_nothing_that_annotates_imports_zarr(
