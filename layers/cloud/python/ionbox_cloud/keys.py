@@ -16,7 +16,7 @@
                              item-<n>.npz              their metrics
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-                        images-<n>.npz                 what the report needs of some images
+                        images-<n>.npz                 what PublishResults needs of some images
              sort/<sort>/span-<n>.bin                  a span of spectra, sorted, cut by segment
                          span-<n>.npz                  peaks per segment, TIC; written after it
                          counts.npz                    peaks per span and segment

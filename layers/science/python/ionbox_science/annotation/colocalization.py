@@ -1,7 +1,7 @@
 """Which ions lie in the same places: cosine similarity of median-thresholded ion images.
 
 In: the images of the annotated ions' first isotope peaks. Out: for each ion the ions most similar
-to it, and how similar (a part of ``PublishResults``).
+to it, and how similar. RenderImages prepares its images, PublishResults joins and compares all.
 
 The measure is METASPACE's (its engine's ``colocalization.py``; chosen among others by Ovchinnikova
 et al. 2020, doi:10.1093/bioinformatics/btaa085). Per image of a first isotope peak: cap at the 99th
