@@ -31,6 +31,7 @@ from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
+from ionbox_science.progress import part_of_progress
 
 
 @state_handler("PublishResults", RunRef)
@@ -90,9 +91,12 @@ def _publish(
     header = read_stored_header(stores.work, plan.segments_id)
     tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     write_overview(publication, tic, header)
-    write_colocalization(stores.results, publication, plan)
+    with part_of_progress(0.1, 0.5):
+        write_colocalization(stores.results, publication, plan)
     publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
     manifest = SegmentReader(stores.results, plan.segments_id).manifest
     record = describe_run(plan, header, manifest, found, states, cost)
-    write_report(stores.results, publication, plan, record, found, Overview(tic, header.mask))
+    overview = Overview(tic, header.mask)
+    with part_of_progress(0.6, 1):
+        write_report(stores.results, publication, plan, record, found, overview)
     return record

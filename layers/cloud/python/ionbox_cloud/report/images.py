@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.image_packing import pack_image
+from ionbox_science.progress import report_progress
 
 from ionbox_cloud.planning.work_items import IMAGE_CELLS_PER_ITEM
 from ionbox_cloud.stored.images import StoredImages
@@ -114,6 +115,7 @@ def encode_best(
                 return found
             found.setdefault(row, [None] * n_isotopes)[isotope] = image
         n_done += len(batch)
+        report_progress(n_done, len(wanted), "images")
         # twice as many as there would be room for: those to come are fainter, and so smaller
         n_next = max(n_next, 2 * left * n_done // (budget - left))
     return found

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
 from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.progress import part_of_progress, report_progress, watched_count
 
 MAX_PARTNERS = 100
 """Partners that are kept per ion, as in METASPACE."""
@@ -31,6 +32,7 @@ NO_PARTNER = -1
 """Fills up the partners of an ion that has fewer; its coefficient is 0."""
 
 _MAX_VALUES = 1 << 27  # pixels of all prepared images together, uint16: 256 MB
+_PREPARED = 0.3  # of the time that a thousand images take
 TILE, _VECTOR = 3, 16  # the same numbers as in ``tiles.h``
 
 Prepared = npt.NDArray[np.uint16]
@@ -91,7 +93,8 @@ def colocalize(
     -----
     Memory: 2 bytes per pixel of all images, of at most ``max_values`` pixels; one block of them.
     """
-    prepared = _prepare_all(blocks, n_images, shape, max_values)
+    with part_of_progress(0, _PREPARED):
+        prepared = _prepare_all(blocks, n_images, shape, max_values)
     order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))
     names = np.array([name for name, _ in order], dtype=np.str_)
     image = np.array([row for _, row in order], dtype=np.intp)
@@ -100,7 +103,8 @@ def colocalize(
         prepared[row // TILE, :, row % TILE] = 0  # so that it is nobody's partner
     n_kept = min(n_partners, max(len(order) - 1, 0))
     prepared = without_empty_pixels(prepared)
-    similar = find_partners(prepared, n_images, n_kept + 1)
+    with part_of_progress(_PREPARED, 1):
+        similar = find_partners(prepared, n_images, n_kept + 1)
     return Colocalization(names, *_name_ions(*similar, n_ions, n_kept))
 
 
@@ -160,11 +164,12 @@ def find_partners(
     """
     partner = np.full((n_images, n_kept), NO_PARTNER, np.int32)
     coefficient = np.zeros((n_images, n_kept), np.float32)
-    call_kernel(
-        "ionbox_find_partners",
-        *(prepared, n_images, prepared.shape[1]),
-        *(int(plain), n_kept, partner, coefficient),
-    )
+    with watched_count(n_images * (n_images + 1) // 2, "pairs of images") as n_done:
+        call_kernel(
+            "ionbox_find_partners",
+            *(prepared, n_images, prepared.shape[1]),
+            *(int(plain), n_kept, partner, coefficient, n_done),
+        )
     return partner, coefficient
 
 
@@ -207,6 +212,7 @@ def _prepare_all(
             images = block if shrink == 1 else _average_squares(block, shrink)
             prepare_images(images, prepared, row, n_images)
         row += len(block)
+        report_progress(row, n_images, "images")
     if row != n_images:
         raise ValueError(f"{row} images instead of {n_images}")
     return prepared
