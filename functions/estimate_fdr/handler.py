@@ -85,7 +85,7 @@ def _annotate_database(
         for item in range(n_items):
             stored = stores.work.read_arrays(keys.score_item(database.scores_id, item))
             parts.append(IonScores.from_arrays(stored))
-            report_progress(item + 1, n_items, "items")
+            report_progress(item + 1, n_items, "files")
     scores = IonScores.concatenate(parts)
     del parts
     ranked = rank_targets(table, scores, plan.config.fdr_method)

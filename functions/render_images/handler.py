@@ -14,7 +14,7 @@ from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.segments import SegmentReader
-from ionbox_science.progress import report_progress
+from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import (
     Grid,
     drop_small_images,
@@ -36,7 +36,8 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     grid = Grid(read_mask(stores.work, plan.segments_id))
     publication = Publication(stores.results, plan)
     images = extract_images(peaks, windows, grid)
-    report_progress(1, 2, "steps")  # drawn, written
+    with part_of_progress(0, 0.5):  # the rest is writing
+        report_progress(len(mz), len(mz), "images")
     write_images(stores.results, publication, message.start, images)
     publication.note(stores.work, message.execution_id, "RenderImages", message.item)
     stores.work.write_json(message.output_key, {"n_images": len(mz)})

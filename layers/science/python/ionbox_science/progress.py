@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Listener = Callable[[float, int, int, str], None]
 """Takes how much of everything is done (0 to 1); and done, total and unit of the loop it is in."""
@@ -111,6 +113,8 @@ def watched_count(total: int, unit: str) -> Iterator[npt.NDArray[np.int64]]:
     (1,) int64
         0, for the kernel to raise up to ``total``.
     """
+    import numpy as np  # here: the command line imports this module, and does without
+
     done = np.zeros(1, np.int64)
     if _listener is None:
         yield done

@@ -164,7 +164,7 @@ def find_partners(
     """
     partner = np.full((n_images, n_kept), NO_PARTNER, np.int32)
     coefficient = np.zeros((n_images, n_kept), np.float32)
-    with watched_count(n_images * (n_images + 1) // 2, "pairs of images") as n_done:
+    with watched_count(n_images * (n_images + 1) // 2, "pairs") as n_done:
         call_kernel(
             "ionbox_find_partners",
             *(prepared, n_images, prepared.shape[1]),

@@ -66,10 +66,10 @@ def feed_kernel(
         del batch, spectra  # else both would live while the next batch is read
 
 
-def count_peaks(dataset: OpenDataset, parts: Sequence[SpectrumPart]) -> ProgressCount:
+def count_peaks(dataset: OpenDataset, parts: Sequence[SpectrumPart], unit: str) -> ProgressCount:
     """Return a count of the declared peaks of some parts, for progress while they are read."""
     n_peaks = sum(int(dataset.header.mz_count[part.rows].sum()) for part in parts)
-    return ProgressCount(n_peaks, "peaks")
+    return ProgressCount(n_peaks, unit)
 
 
 def check_arrays(header: ImzmlHeader) -> None:

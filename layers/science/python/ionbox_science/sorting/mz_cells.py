@@ -58,7 +58,7 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     n_cells = call_kernel("ionbox_get_n_cells")
     per_part = np.zeros((len(parts), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
-    progress = count_peaks(dataset, parts)
+    progress = count_peaks(dataset, parts, "peaks read")
 
     def count(index: int) -> None:
         arguments = parts[index].read_first(), progress, per_part[index]
@@ -87,7 +87,8 @@ def sort_cells(
     buckets = _plan_buckets(counted)
     peaks = dataset.new_columns(buckets.n_peaks)
     columns = peak_columns(peaks)
-    placed, sorted_ = count_peaks(dataset, parts), ProgressCount(buckets.n_peaks, "peaks")
+    placed = count_peaks(dataset, parts, "peaks placed")
+    in_order = ProgressCount(buckets.n_peaks, "peaks sorted")
 
     def scatter(index: int) -> None:
         rows = buckets.rows[index]
@@ -98,7 +99,7 @@ def sort_cells(
     def sort(task: slice) -> None:
         starts = buckets.start[task.start : task.stop + 1]
         call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
-        sorted_.add(int(starts[-1] - starts[0]))
+        in_order.add(int(starts[-1] - starts[0]))
 
     with part_of_progress(_COUNTED, _PLACED):
         spread(scatter, range(len(parts)), n_threads)

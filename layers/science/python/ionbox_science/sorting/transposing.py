@@ -63,7 +63,8 @@ def transpose_spectra(
     """
     per_part = np.zeros((len(parts), len(mz)), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
-    counted, placed = count_peaks(dataset, parts), count_peaks(dataset, parts)
+    counted = count_peaks(dataset, parts, "peaks read")
+    placed = count_peaks(dataset, parts, "peaks placed")
 
     def count(index: int) -> None:
         arguments = parts[index].read_first(), counted, len(mz), per_part[index]
