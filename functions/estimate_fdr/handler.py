@@ -40,8 +40,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     plan = read_plan(stores.work, message.execution_id)
     publication = Publication(stores.results, plan)
     found = []
+    share = _ANNOTATED / len(plan.databases)
     for index, database in enumerate(plan.databases):
-        with part_of_progress(*(n * _ANNOTATED / len(plan.databases) for n in (index, index + 1))):
+        with part_of_progress(index * share, (index + 1) * share):
             found.append(_annotate_database(stores, publication, plan, index, database))
     images = list_images(found)
     stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())

@@ -66,7 +66,7 @@ def test_nothing_to_do_is_not_reported() -> None:
 
 
 def test_what_a_kernel_counts_is_reported_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_LOOK_S", 0.001)
+    monkeypatch.setattr(progress, "LOOK_S", 0.001)
     reports: list[Report] = []
     with (
         listening(lambda *report: reports.append(report)),
@@ -85,7 +85,7 @@ SHARED = (SORTED[0][:1] * 60, SORTED[1])
 def test_sorting_counts_peaks(
     share_mz: bool, n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mz_cells, "_PEAKS_PER_TASK", 500)
+    monkeypatch.setattr(mz_cells, "PEAKS_PER_TASK", 500)
     dataset = lay_out(*(SHARED if share_mz else SORTED), share_mz=share_mz)
     reports = heard(
         lambda: sort_in_memory(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ionbox.local.progress_pipe import Gauge
+from ionbox.local.progress.pipe import Gauge
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
-from ionbox.local.progress_pipe import Gauge
+from ionbox.local.progress.pipe import Gauge
 from ionbox.local.runtime import Answer, Call, error_answer
 from ionbox.local.worker_process import KILLED, Reserve, Worker, exit_reason, platform_error
 

@@ -12,7 +12,7 @@ import runpy
 import sys
 import threading
 
-from ionbox.local.progress_pipe import ProgressWriter
+from ionbox.local.progress.pipe import ProgressWriter
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from ionbox.local.endpoint import Request, Response, Service, ServiceFault
 from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
-from ionbox.local.progress_pipe import Gauge
+from ionbox.local.progress.pipe import Gauge
 
 HEARTBEAT_S = 30.0
 """Seconds of silence after which a task on this machine is taken for dead."""

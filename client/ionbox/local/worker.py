@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from ionbox.local.memory import PeakMeter, give_back_memory, resident_mb
-from ionbox.local.progress_pipe import ProgressWriter
+from ionbox.local.progress.pipe import ProgressWriter
 from ionbox.local.runtime import Call, answer_call, load_handler
 from ionbox.local.uncollected import uncollected
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
-from ionbox.local.progress_pipe import Gauge
+from ionbox.local.progress.pipe import Gauge
 from ionbox.local.runtime import LASTING_ENVIRONMENT, Answer, Call, error_answer
 
 _EXIT_S = 5.0  # for a process to be gone after its pipe has closed

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Listener = Callable[[float, int, int, str], None]
 """Takes how much of everything is done (0 to 1); and done, total and unit of the loop it is in."""
 
-_LOOK_S = 0.2  # between two looks at what a kernel counts
+LOOK_S = 0.2
+"""Seconds between two looks at what a kernel counts."""
 
 _listener: Listener | None = None
 _part = (0.0, 1.0)
@@ -122,7 +123,7 @@ def watched_count(total: int, unit: str) -> Iterator[npt.NDArray[np.int64]]:
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(_LOOK_S):
+        while not ended.wait(LOOK_S):
             report_progress(int(done[0]), total, unit)
 
     thread = threading.Thread(target=look, name="progress", daemon=True)

@@ -30,9 +30,11 @@ from ionbox_science.sorting.spectrum_parts import (
 UInt64Array = npt.NDArray[np.uint64]
 UInt32Array = npt.NDArray[np.uint32]
 
+PEAKS_PER_TASK = 1 << 22
+"""Peaks that are sorted between two reports of progress, at most."""
+
 # Tasks per thread when buckets are sorted: enough to even out buckets that take longer.
 _TASKS_PER_THREAD = 4
-_PEAKS_PER_TASK = 1 << 22  # and enough of them for progress to be seen
 # Of the time that sorting takes, how much is over when peaks are counted, and when they are placed.
 _COUNTED, _PLACED = 0.35, 0.7
 
@@ -104,7 +106,7 @@ def sort_cells(
     with part_of_progress(_COUNTED, _PLACED):
         spread(scatter, range(len(parts)), n_threads)
     n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
-    n_tasks = max(n_tasks, -(-buckets.n_peaks // _PEAKS_PER_TASK))
+    n_tasks = max(n_tasks, -(-buckets.n_peaks // PEAKS_PER_TASK))
     with part_of_progress(_PLACED, 1):
         spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
     return peaks

@@ -124,11 +124,10 @@ class ProgressWriter:
         if self._pipe is None:
             yield
             return
-        self._due, self._unsent = time.monotonic() + _EVERY_S, None
+        self._due, self._unsent = 0.0, None
         with listening(self._hear):
             yield
-        if self._unsent is not None:
-            self._send(*self._unsent)
+        self._send_last()
 
     def _hear(self, fraction: float, done: int, total: int, unit: str) -> None:
         now = time.monotonic()
@@ -137,6 +136,10 @@ class ProgressWriter:
             return
         self._due, self._unsent = now + _EVERY_S, None
         self._send(fraction, done, total, unit)
+
+    def _send_last(self) -> None:
+        if self._unsent is not None:
+            self._send(*self._unsent)
 
     def _send(self, fraction: float, done: int, total: int, unit: str) -> None:
         # far shorter than what a pipe takes whole or not at all, so lines are never torn
