@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.colocalization import measure_colocalization
 from benchmarks.history import HISTORY, record
 from benchmarks.kernels import kernel_names, run_kernel
-from benchmarks.measure import measure_copy_gb_s
+from benchmarks.measure import is_busy, measure_copy_gb_s
 from benchmarks.pipeline import run_pipeline
 from benchmarks.report import Results, print_results, write_json
 from benchmarks.startup import measure_help
@@ -33,7 +33,7 @@ def main() -> None:
     print_results(results, console)
     console.print(f"written to {write_json(options.out, results, tiny=options.tiny)}")
     if options.record:
-        record(results.goals)
+        record(results.goals, busy=results.busy)
         console.print(f"a row more in {HISTORY}, and in docs/performance.md")
 
 
@@ -59,7 +59,7 @@ def _parts(options: argparse.Namespace) -> list[str]:
 
 
 def _measure(parts: Collection[str], console: Console, *, tiny: bool) -> Results:
-    results = Results(measure_copy_gb_s(tiny=tiny))
+    results = Results(measure_copy_gb_s(tiny=tiny), busy=is_busy())
     for part in parts:
         console.print(f"{part} ...", highlight=False)
         if part == STARTUP:

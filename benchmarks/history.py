@@ -48,9 +48,19 @@ def figures_before(rows: Sequence[Row]) -> dict[str, str]:
     return {name: value for row in rows for name, value in row.items() if value}
 
 
-def record(goals: Sequence[Goal], path: Path = HISTORY, document: Path = DOCUMENT) -> None:
-    """Add a row for the commit that is checked out, and renew the table in the document."""
-    figures = {goal.column: f"{goal.measured:.3g}" for goal in goals if goal.column}
+def record(
+    goals: Sequence[Goal],
+    path: Path = HISTORY,
+    document: Path = DOCUMENT,
+    *,
+    busy: bool = False,
+) -> None:
+    """Add a row for the commit that is checked out, and renew the table in the document.
+
+    On a ``busy`` machine wall-clock seconds say nothing of the code, and are left out.
+    """
+    kept = (goal for goal in goals if goal.column and not (busy and goal.column.endswith("_s")))
+    figures = {goal.column: f"{goal.measured:.3g}" for goal in kept}
     row = {"commit": _describe_commit(), "date": date.today().isoformat()} | figures
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n").writerow(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import time
@@ -90,6 +91,11 @@ def measure_side_by_side(
                 results.append(result)
             del result  # a large one, before the next is made
     return results, [min(spent) for spent in costs]
+
+
+def is_busy() -> bool:
+    """Say whether as many processes as there are cores were at work in the last minute."""
+    return os.getloadavg()[0] >= (os.cpu_count() or 1)
 
 
 def measure_copy_gb_s(*, tiny: bool) -> float:

@@ -116,8 +116,9 @@ def run_pipeline(workload: Workload, folder: Path, n_formulas: int = 1000) -> It
     ``n_formulas`` is how many L is measured by.
     """
     work, yardsticks = folder / "work", None
-    # where state machines that were parsed are kept
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {**os.environ}
+    if workload.is_first:
+        environment["XDG_CACHE_HOME"] = str(folder / "cache")
     for kind in workload.kinds:
         if kind == "warm":
             _forget_all_but_patterns(work)

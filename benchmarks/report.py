@@ -36,6 +36,8 @@ class Results:
     ----------
     copy_gb_s : float
         What numpy copies in a CPU second, 10^9 bytes: says how fast the machine's memory is.
+    busy : bool
+        Whether other work kept all cores busy when this began: wall-clock times say little then.
     help : HelpCost or None
         What ``ionbox --help`` takes; None if it was not measured.
     colocalization : ColocalizationCost or None
@@ -47,6 +49,7 @@ class Results:
     """
 
     copy_gb_s: float
+    busy: bool = False
     help: HelpCost | None = None
     colocalization: ColocalizationCost | None = None
     kernels: list[KernelResult] = field(default_factory=list)
@@ -67,7 +70,7 @@ def print_results(results: Results, console: Console) -> None:
             _print_states(list(runs), console)
     copied = f"{results.copy_gb_s:.1f} GB/s"
     console.print(f"memory: numpy copies {copied} on one core (read once, written once)")
-    _print_goals(results.goals, console)
+    _print_goals(results.goals, console, busy=results.busy)
 
 
 def _print_kernels(kernels: Sequence[KernelResult], console: Console) -> None:
@@ -140,7 +143,7 @@ def _print_states(runs: Sequence[PipelineRun], console: Console) -> None:
     console.print(table)
 
 
-def _print_goals(goals: Sequence[Goal], console: Console) -> None:
+def _print_goals(goals: Sequence[Goal], console: Console, *, busy: bool) -> None:
     headers = _numeric("measured", "asked", "before", "engine")
     table = Table("goal", *headers, "", title="Goals", box=SIMPLE)
     before = figures_before(read_history())
@@ -150,6 +153,8 @@ def _print_goals(goals: Sequence[Goal], console: Console) -> None:
         verdict = "met" if goal.met else "MISSED"
         table.add_row(goal.what, f"{goal.measured:.3g}", bound, was, goal.engine, verdict)
     console.print(table)
+    if busy:
+        console.print("other work kept all cores busy: wall-clock times say little")
     console.print(f"before: of {before['commit']} or an earlier commit (benchmarks/history.tsv)")
     if any(goal.engine for goal in goals):
         console.print("engine: METASPACE's; CPU s without L were measured on another machine")
@@ -195,6 +200,7 @@ def write_json(folder: Path, results: Results, *, tiny: bool) -> Path:
         "date": today,
         "machine": {
             "cores": os.cpu_count(),
+            "busy": results.busy,
             "processor": platform.machine(),
             "system": platform.system(),
             "python": platform.python_version(),

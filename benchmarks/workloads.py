@@ -60,6 +60,9 @@ class Workload:
     kinds : tuple of str
         How it is run, one after the other: ``cold`` if nothing is there, ``warm`` if isotope
         patterns are, ``finished`` if the run is.
+    is_first : bool
+        Whether it is the first on its machine: what runs of all datasets share, such as parsed
+        state machines in the user's cache, is not there either.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Workload:
     config: Path
     goals: tuple[PipelineGoal, ...] = ()
     kinds: tuple[str, ...] = ("cold", "warm")
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,7 @@ def _simulate_workload(name: str, simulation: Simulation, folder: Path) -> Workl
         config=_write_config(folder / f"{name}-config.json", simulation.settings),
         goals=simulation.goals,
         kinds=simulation.kinds,
+        is_first=name == "example",
     )
 
 

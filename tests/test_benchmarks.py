@@ -177,3 +177,13 @@ def test_a_record_is_a_row_in_the_file_and_in_the_document(tmp_path: Path) -> No
     assert figures_before([*older, newest])["large_cold_loops"] == "74.2"
     assert figures_before([*older, newest])["large_warm_loops"] == older[-1]["large_warm_loops"]
     assert f"| {newest['commit']} |" in document.read_text("utf-8")
+
+
+def test_a_busy_machine_leaves_wall_clock_times_out(tmp_path: Path) -> None:
+    path, document = tmp_path / "history.tsv", tmp_path / "performance.md"
+    shutil.copy(HISTORY, path)
+    shutil.copy(DOCUMENT, document)
+    goals = [Goal("x", 5, 1, column="first_state_s"), Goal("y", 6, 1, column="large_memory_mb")]
+    record(goals, path, document, busy=True)
+    newest = read_history(path)[-1]
+    assert (newest["first_state_s"], newest["large_memory_mb"]) == ("", "6")

@@ -272,8 +272,8 @@ static void look_at_images(struct ranking *ranking)
  * to n_images (n_images + 1) / 2, for who looks at it meanwhile from another thread.
  */
 int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n_vectors,
-                             int32_t is_plain, int64_t n_kept, int32_t *partner,
-                             float *coefficient, int64_t *n_done)
+                             int32_t is_plain, int64_t n_kept, int32_t *partner, float *coefficient,
+                             int64_t *n_done)
 {
     if (n_images < 0 || n_images > INT32_MAX || n_vectors < 0 || n_kept < 1) {
         return STATUS_INVALID;
