@@ -85,7 +85,7 @@ def list_goals(
         what = "command to first state, slowest run"
         measured = slowest.first_state_s
         yield Goal(f"{what}, wall s", measured, MAX_FIRST_STATE_S, column="first_state_s")
-        yield _in_loops(what, measured, slowest.yardsticks.loop_s, MAX_FIRST_STATE_S)
+        yield _in_loops(what, measured, slowest.loop_s, MAX_FIRST_STATE_S)
     if colocalization is not None:
         what = f"colocalization of {colocalization.n_images:,} images, L"
         yield Goal(what, colocalization.loops, MAX_COLOCALIZATION_LOOPS, column="colocalize_loops")

@@ -40,8 +40,6 @@ class Yardsticks:
 
     Attributes
     ----------
-    loop_s : float
-        L: see `measure_loop`.
     pattern_loop_s : float
         cpyMSpec's plain loop over all ions, extrapolated from a sample of them.
     argsort_s : float
@@ -56,7 +54,6 @@ class Yardsticks:
         Wall-clock seconds of a copy of the ibd to a file beside it.
     """
 
-    loop_s: float
     pattern_loop_s: float
     argsort_s: float
     copy_s: float
@@ -66,9 +63,7 @@ class Yardsticks:
     file_copy_s: float
 
 
-def measure_yardsticks(
-    imzml: Path, work: Path, record: dict[str, Any], n_formulas: int
-) -> Yardsticks:
+def measure_yardsticks(imzml: Path, work: Path, record: dict[str, Any]) -> Yardsticks:
     """Measure the yardsticks on the data and the ions of a finished run.
 
     Parameters
@@ -79,8 +74,6 @@ def measure_yardsticks(
         The run's work folder, where its ions are.
     record : dict
         The run's record, ``run.json``.
-    n_formulas : int
-        Formulas that L is measured by.
     """
     model = RunConfig.from_json(record["config"]).isotope_model
     store = Store.open((work / "work").resolve().as_uri())
@@ -100,7 +93,6 @@ def measure_yardsticks(
     )
     pattern_loop_s = loop_s * ions.n_ions / len(chosen)
     return Yardsticks(
-        measure_loop(n_formulas),
         pattern_loop_s,
         argsort_s,
         copy_s,

@@ -71,6 +71,10 @@ def test_the_first_state_starts_before_the_run_ends(tiny_report: Report) -> None
 
 def test_yardsticks_are_of_the_same_data(tiny_report: Report) -> None:
     cold, warm, _ = tiny_report[1]["pipeline"]
+    loops = [run["yardsticks_cpu_s"].pop("loop_of_1000") for run in (cold, warm)]
+    assert loops[0] != loops[1]  # measured after each
+    for run, loop_s in zip((cold, warm), loops, strict=True):
+        assert run["ratios"]["loop_of_1000"] == pytest.approx(run["cpu_s"] / loop_s, rel=0.01)
     assert cold["yardsticks_cpu_s"] == warm["yardsticks_cpu_s"]
     for name, seconds in cold["yardsticks_cpu_s"].items():
         assert cold["ratios"][name] == pytest.approx(cold["cpu_s"] / seconds, rel=0.01)

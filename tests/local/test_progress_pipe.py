@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from ionbox.local.call_events import CallFinished, CallStarted, Event
 from ionbox.local.progress import run_progress
@@ -48,6 +49,14 @@ def report(writer: ProgressWriter, *done: int, total: int = 1000) -> None:
 def test_the_last_word_of_a_call_counts(gauge: Gauge, writer: ProgressWriter) -> None:
     report(writer, *range(1, 1001))
     assert gauge.read() == Reading(1.0, 1000, 1000, "ions")
+
+
+def test_numbers_may_be_of_numpy(gauge: Gauge, writer: ProgressWriter) -> None:
+    with writer.reporting():
+        done: Any = np.int64(1)
+        total: Any = np.int64(4)
+        report_progress(done, total, "ions")
+    assert gauge.read() == Reading(0.25, 1, 4, "ions")
 
 
 def test_a_new_call_begins_with_nothing(gauge: Gauge, writer: ProgressWriter) -> None:

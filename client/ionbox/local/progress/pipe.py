@@ -143,7 +143,9 @@ class ProgressWriter:
 
     def _send(self, fraction: float, done: int, total: int, unit: str) -> None:
         # far shorter than what a pipe takes whole or not at all, so lines are never torn
-        line = json.dumps([round(fraction, 4), done, total, unit]).encode() + b"\n"
+        # int, as it may be numpy's, which is no JSON
+        words = round(float(fraction), 4), int(done), int(total), unit
+        line = json.dumps(words).encode() + b"\n"
         with contextlib.suppress(OSError):  # the pipe is full, or the runner gone
             if self._pipe is not None:
                 os.write(self._pipe, line)
