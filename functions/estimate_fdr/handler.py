@@ -79,16 +79,8 @@ def _annotate_database(
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     table = read_ions(stores.work, database.patterns_id)
-    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
-    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
-    parts = []
     with part_of_progress(0, 0.5):
-        for item in range(n_items):
-            stored = stores.work.read_arrays(keys.score_item(database.scores_id, item))
-            parts.append(IonScores.from_arrays(stored))
-            report_progress(item + 1, n_items, "files")
-    scores = IonScores.concatenate(parts)
-    del parts
+        scores = _read_scores(stores, database)
     ranked = rank_targets(table, scores, plan.config.fdr_method)
     report_progress(3, 4, "steps")  # read, put together, ranked
     patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
@@ -107,3 +99,15 @@ def _annotate_database(
         pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
     )
     return annotations
+
+
+def _read_scores(stores: Stores, database: PlannedDatabase) -> IonScores:
+    """Read the scores of all ions of a database."""
+    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
+    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
+    parts = []
+    for item in range(n_items):
+        stored = stores.work.read_arrays(keys.score_item(database.scores_id, item))
+        parts.append(IonScores.from_arrays(stored))
+        report_progress(item + 1, n_items, "files")
+    return IonScores.concatenate(parts)
