@@ -27,8 +27,11 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
+from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.scores import IonScores
+
+_ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
 
 
 @state_handler("EstimateFdr", RunRef)
@@ -37,10 +40,11 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
     plan = read_plan(stores.work, message.execution_id)
     publication = Publication(stores.results, plan)
-    found = [
-        _annotate_database(stores, publication, plan, index, database)
-        for index, database in enumerate(plan.databases)
-    ]
+    found = []
+    share = _ANNOTATED / len(plan.databases)
+    for index, database in enumerate(plan.databases):
+        with part_of_progress(index * share, (index + 1) * share):
+            found.append(_annotate_database(stores, publication, plan, index, database))
     images = list_images(found)
     stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())
     image_of = index_images(images, found, plan)
@@ -93,17 +97,10 @@ def _annotate_database(
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     table = read_ions(stores.work, database.patterns_id)
-    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
-    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
-    scores = IonScores.concatenate(
-        [
-            IonScores.from_arrays(
-                stores.work.read_arrays(keys.score_item(database.scores_id, item))
-            )
-            for item in range(n_items)
-        ]
-    )
+    with part_of_progress(0, 0.5):
+        scores = _read_scores(stores, database)
     ranked = rank_targets(table, scores, plan.config.fdr_method)
+    report_progress(3, 4, "steps")  # read, put together, ranked
     patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
     stores.work.write_arrays(
@@ -120,3 +117,15 @@ def _annotate_database(
         pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
     )
     return annotations
+
+
+def _read_scores(stores: Stores, database: PlannedDatabase) -> IonScores:
+    """Read the scores of all ions of a database."""
+    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
+    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
+    parts = []
+    for item in range(n_items):
+        stored = stores.work.read_arrays(keys.score_item(database.scores_id, item))
+        parts.append(IonScores.from_arrays(stored))
+        report_progress(item + 1, n_items, "files")
+    return IonScores.concatenate(parts)

@@ -34,6 +34,7 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.colocalization import colocalize_prepared
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
+from ionbox_science.progress import part_of_progress
 
 
 @state_handler("PublishResults", RunRef)
@@ -94,8 +95,10 @@ def _publish(
     listed = read_image_list(stores.work, plan.run_id)
     n_images = len(listed.mz)
     image_of = index_images(listed, [each.annotated.annotations for each in found], plan)
-    ready = read_image_parts(stores.work, plan, n_images, items)
-    colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
+    with part_of_progress(0, 0.1):
+        ready = read_image_parts(stores.work, plan, n_images, items)
+    with part_of_progress(0.1, 0.5):
+        colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
     write_colocalization(publication, colocalized)
     header = read_stored_header(stores.work, plan.segments_id)
     publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
@@ -103,5 +106,6 @@ def _publish(
     manifest = SegmentReader(stores.results, plan.segments_id).manifest
     record = describe_run(plan, header, manifest, found, states, cost)
     images, overview = ReportImages(image_of, ready.pictures), Overview(tic, header.mask)
-    write_report(publication, record, found, images, overview, colocalized)
+    with part_of_progress(0.6, 1):
+        write_report(publication, record, found, images, overview, colocalized)
     return record

@@ -19,6 +19,7 @@ from ionbox_cloud.stored.image_parts import ImagePart
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_science.progress import report_progress
 from ionbox_science.scoring.ion_images import (
     Grid,
     drop_small_images,
@@ -44,9 +45,10 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
         write_images(publication, plan, start, images)
         part.add(start, images)
 
-    n_pixels = plan.width * plan.height
-    for shard in cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels):
-        render(*shard)
+    n_pixels, n_images = plan.width * plan.height, message.stop - message.start
+    for start, stop in cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels):
+        render(start, stop)
+        report_progress(stop - message.start, n_images, "images")
     part.write(stores.work)
     publication.note(stores.work, message.execution_id, "RenderImages", message.item)
     stores.work.write_json(message.output_key, {"n_images": message.stop - message.start})

@@ -18,6 +18,7 @@ from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig
 
+from ionbox import terminal
 from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import LocalDataset, dropped_files, find_dataset
 from ionbox.datasets.outcome import (
@@ -35,6 +36,9 @@ from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
 from ionbox.run_lock import hold
 from ionbox.work_folder import default_work_folder
+
+COPYING_SHOWN_AFTER_S = 2.0
+"""Most results are copied before."""
 
 
 def annotate(
@@ -94,8 +98,11 @@ def annotate(
                 ended = _run_shown(
                     execution_id, dataset, databases, config, work, n_workers, reserve
                 )
-                with writing(out, "--out"):
-                    outcome = deliver(ended, work / "results", out)
+                with (
+                    writing(out, "--out"),
+                    terminal.progress("copying results", after_s=COPYING_SHOWN_AFTER_S) as progress,
+                ):
+                    outcome = deliver(ended, work / "results", out, progress)
             except DamagedResults:
                 # damaged since they were published: the next attempt finds that, and publishes anew
                 if is_last:
@@ -176,7 +183,7 @@ def _run(
 ) -> Outcome:
     # imported here: `ionbox check` and submitting to AWS need no local runner
     from ionbox.local.machine import run_execution
-    from ionbox.local.progress import RunProgress
+    from ionbox.local.progress.run_progress import RunProgress
     from ionbox.local.runtime import StoreUrls
 
     _require_text(work)

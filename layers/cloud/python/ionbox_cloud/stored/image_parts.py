@@ -21,6 +21,7 @@ from ionbox_science.annotation.colocalization import (
     pack_part,
     prepare_part,
 )
+from ionbox_science.progress import report_progress
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject
@@ -111,6 +112,7 @@ def read_image_parts(
             pictures.append(_check(Pictures.from_arrays(arrays), item, plan))
         except (KeyError, ValueError) as error:
             raise DamagedObject.of(name, str(error)) from None
+        report_progress(item.stop, n_images, "images")
     return ReadyImages(prepared, pictures)
 
 

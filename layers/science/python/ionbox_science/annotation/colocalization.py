@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
 from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.progress import part_of_progress, report_progress, watched_count
 
 MAX_PARTNERS = 100
 """Partners that are kept per ion, as in METASPACE."""
@@ -31,6 +32,7 @@ NO_PARTNER = -1
 """Fills up the partners of an ion that has fewer; its coefficient is 0."""
 
 _MAX_VALUES = 1 << 27  # pixels of all prepared images together, uint16: 256 MB
+_PREPARED = 0.3  # of the time that a thousand images take
 _FEW_ROWS = 8  # numpy adds up longer runs in another order
 TILE, _VECTOR = 3, 16  # the same numbers as in ``tiles.h``
 
@@ -94,13 +96,16 @@ def colocalize(
     """
     prepared = make_part(0, n_images, n_images, shape, max_values)
     row = 0
-    for block in blocks:
-        if row + len(block) <= n_images:
-            prepare_part(block, row, prepared, 0, n_images, max_values)
-        row += len(block)
+    with part_of_progress(0, _PREPARED):
+        for block in blocks:
+            if row + len(block) <= n_images:
+                prepare_part(block, row, prepared, 0, n_images, max_values)
+            row += len(block)
+            report_progress(row, n_images, "images")
     if row != n_images:
         raise ValueError(f"{row} images instead of {n_images}")
-    return colocalize_prepared(prepared, n_images, image_of, n_partners)
+    with part_of_progress(_PREPARED, 1):
+        return colocalize_prepared(prepared, n_images, image_of, n_partners)
 
 
 def colocalize_prepared(
@@ -266,11 +271,12 @@ def find_partners(
     """
     partner = np.full((n_images, n_kept), NO_PARTNER, np.int32)
     coefficient = np.zeros((n_images, n_kept), np.float32)
-    call_kernel(
-        "ionbox_find_partners",
-        *(prepared, n_images, prepared.shape[1]),
-        *(int(plain), n_kept, partner, coefficient),
-    )
+    with watched_count(n_images * (n_images + 1) // 2, "pairs") as n_done:
+        call_kernel(
+            "ionbox_find_partners",
+            *(prepared, n_images, prepared.shape[1]),
+            *(int(plain), n_kept, partner, coefficient, n_done),
+        )
     return partner, coefficient
 
 

@@ -6,7 +6,7 @@ Shared by `mz_cells` and `transposing`: batches of spectra, as they lie in memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import INTENSITY_TYPES, describe_spectra
 from ionbox_science.kernel_calls import KernelStruct, Status, call_kernel, check_status
-from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch
+from ionbox_science.progress import ProgressCount
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch, SpectrumPart
 
 
 def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
@@ -30,6 +31,7 @@ def feed_kernel(
     kernel: str,
     dataset: OpenDataset,
     batches: Iterator[SpectrumBatch],
+    progress: ProgressCount,
     *arguments: object,
     spectrum_tic: npt.NDArray[np.float64] | None = None,
 ) -> None:
@@ -43,6 +45,8 @@ def feed_kernel(
         What the batches are part of.
     batches : iterator of SpectrumBatch
         One is forgotten before the next is asked for.
+    progress : ProgressCount
+        Gets the peaks of each batch: see `count_peaks`.
     *arguments
         Further arguments, the same for all batches.
     spectrum_tic : (n_spectra,) float64, counts, optional
@@ -58,7 +62,14 @@ def feed_kernel(
         spectra = spectra_struct(dataset, batch)
         sums = () if spectrum_tic is None else (spectrum_tic[batch.rows],)
         call_kernel(kernel, spectra, *arguments, *sums)
+        progress.add(int(dataset.header.mz_count[batch.rows].sum()))
         del batch, spectra  # else both would live while the next batch is read
+
+
+def count_peaks(dataset: OpenDataset, parts: Sequence[SpectrumPart], unit: str) -> ProgressCount:
+    """Return a count of the declared peaks of some parts, for progress while they are read."""
+    n_peaks = sum(int(dataset.header.mz_count[part.rows].sum()) for part in parts)
+    return ProgressCount(n_peaks, unit)
 
 
 def check_arrays(header: ImzmlHeader) -> None:

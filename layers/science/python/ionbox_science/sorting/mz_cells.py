@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.sorting.batch_calls import check_filled, feed_kernel
+from ionbox_science.progress import ProgressCount, part_of_progress
+from ionbox_science.sorting.batch_calls import check_filled, count_peaks, feed_kernel
 from ionbox_science.sorting.spectrum_parts import (
     OpenDataset,
     SpectrumPart,
@@ -29,8 +30,13 @@ from ionbox_science.sorting.spectrum_parts import (
 UInt64Array = npt.NDArray[np.uint64]
 UInt32Array = npt.NDArray[np.uint32]
 
+PEAKS_PER_TASK = 1 << 22
+"""Peaks that are sorted between two reports of progress, at most."""
+
 # Tasks per thread when buckets are sorted: enough to even out buckets that take longer.
 _TASKS_PER_THREAD = 4
+# Of the time that sorting takes, how much is over when peaks are counted, and when they are placed.
+_COUNTED, _PLACED = 0.35, 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +60,14 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     n_cells = call_kernel("ionbox_get_n_cells")
     per_part = np.zeros((len(parts), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
+    progress = count_peaks(dataset, parts, "peaks read")
 
     def count(index: int) -> None:
-        batches, counts = parts[index].read_first(), per_part[index]
-        feed_kernel("ionbox_count_cells", dataset, batches, counts, spectrum_tic=spectrum_tic)
+        arguments = parts[index].read_first(), progress, per_part[index]
+        feed_kernel("ionbox_count_cells", dataset, *arguments, spectrum_tic=spectrum_tic)
 
-    spread(count, range(len(parts)), n_threads)
+    with part_of_progress(0, _COUNTED):
+        spread(count, range(len(parts)), n_threads)
     return CellCounts(per_part, spectrum_tic)
 
 
@@ -81,20 +89,26 @@ def sort_cells(
     buckets = _plan_buckets(counted)
     peaks = dataset.new_columns(buckets.n_peaks)
     columns = peak_columns(peaks)
+    placed = count_peaks(dataset, parts, "peaks placed")
+    in_order = ProgressCount(buckets.n_peaks, "peaks sorted")
 
     def scatter(index: int) -> None:
         rows = buckets.rows[index]
-        arguments = buckets.of_cell, rows, columns
-        feed_kernel("ionbox_scatter_peaks", dataset, parts[index].read_again(), *arguments)
+        arguments = parts[index].read_again(), placed, buckets.of_cell, rows, columns
+        feed_kernel("ionbox_scatter_peaks", dataset, *arguments)
         check_filled(rows)
 
     def sort(task: slice) -> None:
         starts = buckets.start[task.start : task.stop + 1]
         call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
+        in_order.add(int(starts[-1] - starts[0]))
 
-    spread(scatter, range(len(parts)), n_threads)
+    with part_of_progress(_COUNTED, _PLACED):
+        spread(scatter, range(len(parts)), n_threads)
     n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
-    spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
+    n_tasks = max(n_tasks, -(-buckets.n_peaks // PEAKS_PER_TASK))
+    with part_of_progress(_PLACED, 1):
+        spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
     return peaks
 
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.sorting.batch_calls import check_filled, feed_kernel
+from ionbox_science.progress import part_of_progress
+from ionbox_science.sorting.batch_calls import check_filled, count_peaks, feed_kernel
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, rows_of_parts, spread
 
 
@@ -62,14 +63,15 @@ def transpose_spectra(
     """
     per_part = np.zeros((len(parts), len(mz)), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
+    counted = count_peaks(dataset, parts, "peaks read")
+    placed = count_peaks(dataset, parts, "peaks placed")
 
     def count(index: int) -> None:
-        batches, arguments = parts[index].read_first(), (len(mz), per_part[index])
-        feed_kernel(
-            "ionbox_count_channels", dataset, batches, *arguments, spectrum_tic=spectrum_tic
-        )
+        arguments = parts[index].read_first(), counted, len(mz), per_part[index]
+        feed_kernel("ionbox_count_channels", dataset, *arguments, spectrum_tic=spectrum_tic)
 
-    spread(count, range(len(parts)), n_threads)
+    with part_of_progress(0, 0.5):
+        spread(count, range(len(parts)), n_threads)
     # Rows follow from counts: channels one after the other, and in each the parts in their order.
     total = per_part.sum(axis=0)
     stop = np.cumsum(total, dtype=np.uint64)
@@ -79,10 +81,11 @@ def transpose_spectra(
 
     def scatter(index: int) -> None:
         rows = all_rows[index]
-        arguments = len(mz), rows, columns
-        feed_kernel("ionbox_scatter_channels", dataset, parts[index].read_again(), *arguments)
+        arguments = parts[index].read_again(), placed, len(mz), rows, columns
+        feed_kernel("ionbox_scatter_channels", dataset, *arguments)
         check_filled(rows)
 
-    spread(scatter, range(len(parts)), n_threads)
+    with part_of_progress(0.5, 1):
+        spread(scatter, range(len(parts)), n_threads)
     call_kernel("ionbox_fill_channels", len(mz), mz, stop, columns)
     return peaks, spectrum_tic
