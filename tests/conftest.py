@@ -97,6 +97,14 @@ def pytest_collection_finish() -> None:
         remember_definitions()
 
 
+def pytest_unconfigure() -> None:
+    """End the workers that runs of tests shared."""
+    shared = sys.modules.get("tests.shared_workers")
+    if shared is not None:
+        with shared.WORKERS:
+            pass
+
+
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """The address of a server that plays AWS, one in each of pytest's processes.

@@ -11,6 +11,7 @@ import pytest
 from ionbox.datasets import outcome
 from ionbox.datasets.batch import Member, find_members
 from ionbox.local import machine, worker_process
+from ionbox.local.worker_process import Reserve
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.cli.typing_commands import write_database, write_dataset
@@ -51,7 +52,8 @@ def rows(ended: Ended) -> dict[str, list[str]]:
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[worker_process.Worker]:
-    """Every worker process that is started."""
+    """Every worker process that is started, none of them for another command."""
+    monkeypatch.setattr(worker_process, "Reserve", Reserve)
     started: list[worker_process.Worker] = []
     start = worker_process.Worker.__init__
 
