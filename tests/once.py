@@ -19,9 +19,7 @@ def alone(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def make_once(
-    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
-) -> Path:
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder that the first process to ask fills; the others wait, and only read."""
     base = factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

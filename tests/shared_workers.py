@@ -16,7 +16,7 @@ WORKERS = Reserve()
 
 
 class LentWorkers(Reserve):
-    """The same for a command that runs in this process and would end its workers: it leaves them."""
+    """The same for a command that runs in this process, and would end its workers."""
 
     def __exit__(self, *_: object) -> None:
         """Nothing ends."""

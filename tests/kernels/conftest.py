@@ -23,9 +23,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kernels as this machine's compiler builds them; a word from it is an error."""
 
     def build(folder: Path) -> None:
-        build_kernels.build(
-            build_kernels.find_compiler(), folder, flags=build_kernels.STRICT_FLAGS
-        )
+        build_kernels.build(build_kernels.find_compiler(), folder, flags=build_kernels.STRICT_FLAGS)
 
     library: Path = make_once(tmp_path_factory, "here", build) / build_kernels.LIBRARY.name
     return library

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,27 @@ import pytest
 from ionbox.datasets.outcome import Outcome
 from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
+from ionbox.local import machine
 from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.small_run import DATABASES, SETTINGS
 from tests.client.table_rows import ion_of
 from tests.cloud_builders import database_table, simulate
+from tests.shared_workers import WORKERS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def workers() -> Iterator[None]:
+    """Runs share those of other tests."""
+    run_execution = machine.run_execution
+
+    def run_with_shared(*arguments: Any, **options: Any) -> machine.ExecutionResult:
+        return run_execution(*arguments, **{**options, "reserve": WORKERS})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "run_execution", run_with_shared)
+        yield
 
 
 @pytest.fixture(scope="module")
