@@ -60,9 +60,13 @@ class MadeUp:
         blobs = [draw_blob(self.height, self.width, y, x, self.height / 4) for y, x in middles]
         strength = generator.lognormal(5, 2, (self.n, 1, 1, 1))
         decay = 0.5 ** np.arange(N_ISOTOPES)[None, :, None, None]
-        noise = generator.uniform(0.5, 1, shape)
-        kinds = np.array(blobs)[np.arange(self.n) % 8][:, None]
-        self.images = (kinds * noise * strength * decay).astype(np.float32)
+        kinds = np.array(blobs, np.float32)[np.arange(self.n) % 8][:, None]
+        # step by step and in float32: the largest are 320 MB
+        self.images = generator.random(shape, np.float32)
+        self.images *= 0.5
+        self.images += 0.5
+        self.images *= kinds
+        self.images *= (strength * decay).astype(np.float32)
         self.images[:, :, self.mask == 0] = 0
 
     @property

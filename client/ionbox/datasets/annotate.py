@@ -168,8 +168,11 @@ def _require_text(work: Path) -> None:
 
 
 def _name_execution() -> str:
-    # the time first: names sort by it, and `ionbox list` reads it from them
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    # The time first: names sort by it, and `ionbox list` reads it from them. Those of one second
+    # sort by its thousandths.
+    now = time.time()
+    second = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{second}-{int(now % 1 * 1000):03x}{uuid.uuid4().hex[:5]}"
 
 
 def _run(

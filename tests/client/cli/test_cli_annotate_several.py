@@ -15,6 +15,7 @@ from ionbox.datasets import outcome
 from ionbox.datasets.batch import Member, find_members
 from ionbox.local import machine, worker_process
 from ionbox.local.progress.tally import Tally
+from ionbox.local.worker_process import Reserve
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
@@ -57,7 +58,8 @@ def rows(ended: Ended) -> dict[str, list[str]]:
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[worker_process.Worker]:
-    """Every worker process that is started."""
+    """Every worker process that is started, none of them for another command."""
+    monkeypatch.setattr(worker_process, "Reserve", Reserve)
     started: list[worker_process.Worker] = []
     start = worker_process.Worker.__init__
 
