@@ -137,13 +137,9 @@ def _annotate_here(dataset: Dataset, name: str, folder: Path) -> bytes:
     imzml.write_bytes(dataset.renamed(name))
     imzml.with_suffix(".ibd").symlink_to(dataset.ibd)
     settings = ["--polarity", "positive", "--analyzer", "orbitrap", "--resolving-power", "140000"]
-    subprocess.run(
-        [
-            *(IONBOX, "annotate", imzml, "--database", dataset.database, *settings),
-            *("--out", folder / "out", "--work", folder / "work"),
-        ],
-        check=True,
-    )
+    given = [imzml, "--database", dataset.database, "--out", folder / "out"]
+    command: list[str | Path] = [IONBOX, "annotate", *given, "--work", folder / "work", *settings]
+    subprocess.run(command, check=True)
     return (folder / "out" / "annotations.csv").read_bytes()
 
 

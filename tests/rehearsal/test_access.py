@@ -22,7 +22,7 @@ NEVER_ASKED = {
     r"StateMachineRole: lambda:InvokeFunction on function:RecordFailure": "an item of a Map fails",
     r"RecordFailureRole: s3:\w+ on .*": "an item of a Map fails",
     r"PlanRunRole: s3:DeleteObject on .*": "an object is damaged",
-    r"PlanRunRole: s3:GetObject on WorkBucket/(executions|sort)/\*": "a run goes on where one ended",
+    r"PlanRunRole: s3:GetObject on WorkBucket/(executions|sort)/\*": _AGAIN,
     r"PlanRunRole: s3:GetObject on ResultsBucket/segments/\*": "segments are there already",
     r"(SortSpans|ChecksumIbd)Role: s3:GetObject on WorkBucket/sort/\*": _AGAIN,
     r"(PlanMerge|MergeSegments|FinishSegments|SortSpectraTask)Role: s3:GetObject on "
@@ -31,7 +31,7 @@ NEVER_ASKED = {
     r"EstimateFdrRole: s3:GetObject on ResultsBucket/results/\*": _AGAIN,
     r"SortSpectraTaskRole: states:SendTaskFailure on .*": "the task fails",
     r"ReportFailureRole: s3:GetObject on ResultsBucket/segments/\*": "a run fails after the sort",
-    r"\w+: s3:ListBucket on ResultsBucket": "whether an object is there is asked of one that is not",
+    r"\w+: s3:ListBucket on ResultsBucket": "an object that is not there is asked for",
     r"AnnounceEndRole: s3:PutObject on ResultsBucket/executions/\*": "a run ends without a status",
     r"IntakeRole: sns:Publish on .*": "what was dropped cannot be made out",
 }
