@@ -137,8 +137,8 @@ def _annotate_here(dataset: Dataset, name: str, folder: Path) -> bytes:
     imzml.write_bytes(dataset.renamed(name))
     imzml.with_suffix(".ibd").symlink_to(dataset.ibd)
     settings = ["--polarity", "positive", "--analyzer", "orbitrap", "--resolving-power", "140000"]
-    given = [imzml, "--database", dataset.database, "--out", folder / "out"]
-    command: list[str | Path] = [IONBOX, "annotate", *given, "--work", folder / "work", *settings]
+    given: list[str | Path] = [imzml, "--database", dataset.database, "--out", folder / "out"]
+    command = [IONBOX, "annotate", *given, "--work", folder / "work", *settings]
     subprocess.run(command, check=True)
     return (folder / "out" / "annotations.csv").read_bytes()
 
