@@ -124,15 +124,15 @@ OBJECTS: dict[str, Objects] = {
         results_reads=("segments/",),
     ),
     "EstimateFdr": Objects(
-        work_reads=("executions/", "patterns/", "scores/"),
+        work_reads=(*_DATASET, "patterns/", "scores/"),
         work_writes=("executions/", "runs/"),
         results_reads=("segments/", "results/"),
         results_writes=("results/",),
     ),
     "RenderImages": Objects(
         work_reads=(*_DATASET, "runs/"),
-        work_writes=("executions/",),
-        results_reads=("segments/", "results/"),
+        work_writes=("executions/", "runs/"),
+        results_reads=("segments/",),
         results_writes=("results/",),
     ),
     "PublishResults": Objects(

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.planning.read_ahead import AT_ONCE, Ranges, ReadAhead, join
 
+from tests.patience import PATIENCE_S
+
 OBJECT = np.random.default_rng(1).integers(0, 256, 3_000_000, np.uint8).tobytes()
 
 
@@ -53,10 +55,10 @@ def test_nothing_is_asked_for_twice() -> None:
 
 
 def test_requests_are_made_side_by_side() -> None:
-    together = threading.Barrier(AT_ONCE, timeout=60)
+    together = threading.Barrier(AT_ONCE)
 
     def read(offset: int, n_bytes: int) -> memoryview:
-        together.wait()  # breaks if they come one after the other
+        together.wait(PATIENCE_S)  # breaks if they come one after the other
         return memoryview(bytes(n_bytes))
 
     starts = range(0, AT_ONCE * 10_000_000, 10_000_000)

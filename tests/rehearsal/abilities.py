@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import run
 from tests.rehearsal.limits import find_hierarchy
 
 PYTHON = (3, 13)  # of the functions, as their compiled libraries need it
@@ -91,7 +91,7 @@ def _find_python() -> Path | None:
 def _prefix_of(python: Path) -> Path | None:
     """Return the folder of a Python; None if it is another version."""
     ask = "import sys; print(*sys.version_info[:2], sys.base_prefix)"
-    said = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+    said = run([python, "-c", ask])
     major, minor, prefix = (said.stdout.strip() or "0 0 -").split(" ", 2)
     return Path(prefix) if (int(major), int(minor)) == PYTHON else None
 
@@ -100,5 +100,4 @@ def _has_roots() -> bool:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         return False
     tried = "mount --make-rprivate / && mount -t tmpfs tmpfs /mnt"
-    ended = subprocess.run(["unshare", "-m", "sh", "-c", tried], capture_output=True, check=False)
-    return ended.returncode == 0
+    return run(["unshare", "-m", "sh", "-c", tried]).returncode == 0

@@ -33,7 +33,7 @@ from moto.utilities.arns import parse_arn
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from tests.moto_connections import KeepingHandler
-from tests.patience import wait_until
+from tests.patience import PATIENCE_S, RUN_S, wait_until
 from tests.rehearsal.functions import REGION, CallRecord, Function, Functions
 from tests.rehearsal.request_log import Request, RequestLog
 from tests.rehearsal.sandbox import Place
@@ -41,7 +41,6 @@ from tests.rehearsal.tasks import Tasks
 from tests.rehearsal.template import ACCOUNT, Template
 
 _LOOK_S = 0.25
-_PATIENCE_S = 600.0
 _DEEP = 100_000  # calls in each other: moto's Step Functions recurses for each item of a Map
 
 LEFT_OUT = {
@@ -186,13 +185,11 @@ class Account:
 
     def wait_for_calls(self, logical_id: str, n: int, after: int) -> None:
         """Wait until a function has ended so many calls, beyond the first calls of the account."""
-        wait_until(
-            lambda: sum(c.function == logical_id for c in self.calls[after:]) >= n, _PATIENCE_S
-        )
+        wait_until(lambda: sum(c.function == logical_id for c in self.calls[after:]) >= n, RUN_S)
 
     def settle(self) -> None:
         """Wait until no call runs, no message waits, and no execution goes on."""
-        wait_until(self._is_still, _PATIENCE_S)
+        wait_until(self._is_still, RUN_S)
 
     def _is_still(self) -> bool:
         sqs, sfn = self.client("sqs"), self.client("stepfunctions")
@@ -438,7 +435,7 @@ def _serve() -> Iterator[tuple[RequestLog, str]]:
         yield log, str(server.server_port)
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(PATIENCE_S)
         server.server_close()
 
 

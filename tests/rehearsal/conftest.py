@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import wait_until
+from tests.patience import RUN_S, run, wait_until
 from tests.rehearsal.abilities import look
 from tests.rehearsal.account import Account, Ended
 from tests.rehearsal.functions import CallRecord
 
 PROJECT = Path(__file__).parents[2]
 IONBOX = Path(sys.executable).with_name("ionbox")
-RUN_S = 1200.0  # for a run to end, on the slowest machine
 SETTINGS = {"polarity": "positive", "analyzer": "orbitrap", "resolving_power": 140000.0}
 SETTINGS_FILE = {**SETTINGS, "databases": ["lipids"]}
 SORTS = ("lambda", "map", "fargate")
@@ -73,13 +71,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The example of `make run`."""
     folder = tmp_path_factory.mktemp("dataset")
     database, imzml = folder / "lipids.tsv", folder / "tissue.imzML"
-    subprocess.run([IONBOX, "lipids", database], check=True, cwd=folder)
+    _ionbox("lipids", database)
     simulation = ["--width", "80", "--height", "60", "--ions", "200", "--noise", "300"]
-    subprocess.run(
-        [IONBOX, "simulate", imzml, "--database", database, *simulation, "--seed", "1"],
-        check=True,
-        cwd=folder,
-    )
+    _ionbox("simulate", imzml, "--database", database, *simulation, "--seed", "1")
     return Dataset(imzml, imzml.with_suffix(".ibd"), database)
 
 
@@ -105,7 +99,7 @@ def rehearsal(account: Account, dataset: Dataset) -> Rehearsal:
     ends: dict[str, Ended] = {}
     calls: dict[str, list[CallRecord]] = {}
 
-    def run(name: str, ibd: bytes | Path, settings: dict[str, object]) -> None:
+    def drop(name: str, ibd: bytes | Path, settings: dict[str, object]) -> None:
         known = {each.name for each in account.executions()}
         n_calls, n_mails = len(account.calls), len(account.mails())
         account.drop(
@@ -121,8 +115,8 @@ def rehearsal(account: Account, dataset: Dataset) -> Rehearsal:
         calls[name] = account.calls[n_calls:]
 
     for sort in SORTS:
-        run(sort, dataset.ibd, {**SETTINGS_FILE, "sort": sort})
-    run("cut", dataset.ibd.read_bytes()[:-1000], dict(SETTINGS_FILE))
+        drop(sort, dataset.ibd, {**SETTINGS_FILE, "sort": sort})
+    drop("cut", dataset.ibd.read_bytes()[:-1000], dict(SETTINGS_FILE))
     return Rehearsal(account, dataset, ends, calls)
 
 
@@ -132,14 +126,18 @@ def laptop_tables(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
     return {sort: _annotate_here(dataset, sort, tmp_path_factory.mktemp(sort)) for sort in SORTS}
 
 
+def _ionbox(*words: str | Path) -> None:
+    ended = run([IONBOX, *words])
+    assert ended.returncode == 0, ended.stderr
+
+
 def _annotate_here(dataset: Dataset, name: str, folder: Path) -> bytes:
     imzml = folder / f"{name}.imzML"
     imzml.write_bytes(dataset.renamed(name))
     imzml.with_suffix(".ibd").symlink_to(dataset.ibd)
     settings = ["--polarity", "positive", "--analyzer", "orbitrap", "--resolving-power", "140000"]
-    given: list[str | Path] = [imzml, "--database", dataset.database, "--out", folder / "out"]
-    command = [IONBOX, "annotate", *given, "--work", folder / "work", *settings]
-    subprocess.run(command, check=True)
+    folders = ["--out", folder / "out", "--work", folder / "work"]
+    _ionbox("annotate", imzml, "--database", dataset.database, *folders, *settings)
     return (folder / "out" / "annotations.csv").read_bytes()
 
 

@@ -286,7 +286,7 @@ def _exit(environment: _Environment, request_id: str) -> Result:
     given = environment.api.result(_LOOK_S)
     if given is not None:
         return given
-    status = environment.sandbox.wait()
+    status = environment.sandbox.exit_code()
     killed = status in (-9, 128 + 9)  # of the process itself, or of the shell that became it
     how = "signal: killed" if killed else f"exit status {status}"
     return _platform("Runtime.ExitError", f"Runtime exited with error: {how}", request_id)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE_S, RUN_S
 from tests.rehearsal.abilities import RUNTIME, look
 from tests.rehearsal.limits import Limits, find_hierarchy
 
@@ -105,9 +106,9 @@ class Sandbox:
         """Return the exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
-    def wait(self) -> int:
+    def exit_code(self) -> int:
         """Wait for its end, and return the exit code."""
-        return self._process.wait()
+        return self._process.wait(RUN_S)
 
     @property
     def is_alive(self) -> bool:
@@ -126,7 +127,7 @@ class Sandbox:
     def close(self) -> None:
         """Kill it, and take its limits away."""
         self.signal(signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(PATIENCE_S)
         if self._limits:
             self._limits.remove()
 

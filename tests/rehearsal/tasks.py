@@ -98,7 +98,7 @@ class Tasks:
 
     def _attend(self, sandbox: Sandbox, number: int) -> None:
         started = time.monotonic()
-        status = sandbox.wait()
+        status = sandbox.exit_code()
         record = CallRecord(
             function=STATE,
             sandbox=f"{PRINCIPAL}.{number}",
