@@ -136,7 +136,7 @@ def _annotate_here(dataset: Dataset, name: str, folder: Path) -> bytes:
     imzml.write_bytes(dataset.renamed(name))
     imzml.with_suffix(".ibd").symlink_to(dataset.ibd)
     settings = ["--polarity", "positive", "--analyzer", "orbitrap", "--resolving-power", "140000"]
-    folders = ["--out", folder / "out", "--work", folder / "work"]
+    folders: list[str | Path] = ["--out", folder / "out", "--work", folder / "work"]
     _ionbox("annotate", imzml, "--database", dataset.database, *folders, *settings)
     return (folder / "out" / "annotations.csv").read_bytes()
 

@@ -15,7 +15,7 @@ DEEPEST = 12
 DEEPER = {
     "PlanRun": 640,
     "PublishResults": 190,
-    "EstimateFdr": 28,
+    "EstimateFdr": 34,
     "RenderImages1769": 30,
     "SegmentSpectra1769": 18,
     "SegmentSpectra3008": 18,
