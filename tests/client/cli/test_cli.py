@@ -72,7 +72,6 @@ class TestHelp:
         [
             (["anotate", "x.imzML"], "; did you mean annotate?"),
             (["simulat"], "; did you mean simulate?"),
-            (["annotate", "x.imzML", "--out", "o", "--sort", "fargat"], "did you mean fargate?"),
         ],
     )
     def test_a_mistyped_word_is_told_what_was_probably_meant(
