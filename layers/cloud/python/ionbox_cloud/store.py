@@ -86,7 +86,7 @@ class Store(ByteStore):
         DamagedObject
             If it is not what was written: the file has a checksum of each array.
         """
-        return parse_arrays(self.read(key), key)
+        return parse_arrays(self.read_view(key), key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False

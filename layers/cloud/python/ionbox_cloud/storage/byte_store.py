@@ -171,8 +171,12 @@ class ByteStore:
         MissingObject
             If there is none.
         """
+        return bytes(self.read_view(key))
+
+    def read_view(self, key: str) -> memoryview:
+        """Read a whole object as `read` does, without a copy of its own."""
         with named_errors(key):
-            return bytes(obstore.get(self._objects, key).bytes())
+            return memoryview(obstore.get(self._objects, key).bytes())
 
     def read_if_there(self, key: str) -> bytes | None:
         """Read a whole object, None if there is none."""
