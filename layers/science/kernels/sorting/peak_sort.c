@@ -19,6 +19,7 @@
 #include "spectra.h"
 
 #define NO_BUCKET UINT32_MAX
+#define PASSED_OVER (UINT32_MAX - 1) /* bucket of cells whose peaks are placed another time */
 
 /* ---- counting ---- */
 
@@ -138,7 +139,7 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
         const uint64_t bits = kept->mz_bits[i];
         const uint32_t bucket = cell_bucket[cell_of(bits, mz_bytes)];
         if (bucket != open) {
-            if (open != NO_BUCKET) {
+            if (open < PASSED_OVER) {
                 bucket_rows[open].next = rows.next;
                 prefetch_rows(&to, mz_bytes, rows.next);
             }
@@ -146,7 +147,12 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
                 return STATUS_CHANGED;
             }
             open = bucket;
-            rows = bucket_rows[bucket];
+            if (bucket != PASSED_OVER) {
+                rows = bucket_rows[bucket];
+            }
+        }
+        if (bucket == PASSED_OVER) {
+            continue;
         }
         if (rows.next == rows.stop) {
             return STATUS_CHANGED;
@@ -156,7 +162,7 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
         to.pixel[rows.next] = pixel;
         rows.next++;
     }
-    if (open != NO_BUCKET) {
+    if (open < PASSED_OVER) {
         bucket_rows[open].next = rows.next;
     }
     return STATUS_OK;
@@ -165,7 +171,7 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
 /*
  * Second pass: write every peak above zero into its bucket, in the order of the spectra.
  *
- * cell_bucket: (N_CELLS,) as planned.
+ * cell_bucket: (N_CELLS,) as planned; or PASSED_OVER, where peaks are to be left out this time.
  * bucket_rows: (n_buckets,) rows that this part of the spectra fills; next moves on.
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.

@@ -79,8 +79,9 @@ int32_t ionbox_merge_buckets(int64_t n_spans, const struct peak_columns *spans, 
                              const int64_t *cuts, const struct peak_columns *out);
 int32_t ionbox_count_channels(const struct spectra *spectra, int64_t n_channels,
                               uint64_t *channel_count, double *tic);
-int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
-                                struct rows *channel_rows, const struct peak_columns *out);
+int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t first_channel,
+                                int64_t n_channels, struct rows *channel_rows,
+                                const struct peak_columns *out);
 int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t *stop,
                              const struct peak_columns *out);
 

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 PEAKS_PER_MERGE_ITEM = 12_000_000
 """Peaks that one call merges, one segment after the other."""
 
+PEAKS_PER_SORT_THREAD = 64_000_000
+"""Peaks of a dataset (some six seconds of sorting) for which one more thread is used."""
+
+SORT_RANGE_BYTES = 2 << 30
+"""Memory for the peaks of a range of m/z, of which one call sorts one after the other."""
+
 IONS_PER_CHUNK = 65536
 """Ions per chunk of isotope patterns: about half a second of computing."""
 
@@ -68,9 +74,16 @@ def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(n, start + size)
 
 
-def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int) -> int:
-    """Predict the memory in MB of sorting a dataset at once: peaks as columns, buffers, the TIC."""
-    n_bytes = n_peaks * (mz_bytes + 8) + n_pixels * _BYTES_PER_TIC_PIXEL
+def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: bool = False) -> int:
+    """Predict the memory in MB of sorting a dataset: peaks as columns, buffers, the TIC.
+
+    Of peaks, a range of m/z at a time; only those that are picked from profiles all together, and
+    then as many as there are points.
+    """
+    columns = n_peaks * (mz_bytes + 8)
+    if not is_picked:
+        columns = min(columns, SORT_RANGE_BYTES)
+    n_bytes = columns + n_pixels * _BYTES_PER_TIC_PIXEL
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_bytes // _MB
 
 

@@ -29,6 +29,9 @@ from ionbox_science.sorting.spectrum_parts import (
 UInt64Array = npt.NDArray[np.uint64]
 UInt32Array = npt.NDArray[np.uint32]
 
+# What peak_sort.c has for the bucket of a cell without peaks, and of one that is left out.
+_EMPTY, _PASSED_OVER = 2**32 - 1, 2**32 - 2
+
 # Tasks per thread when buckets are sorted: enough to even out buckets that take longer.
 _TASKS_PER_THREAD = 4
 
@@ -63,39 +66,83 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     return CellCounts(per_part, spectrum_tic)
 
 
-def sort_cells(
-    dataset: OpenDataset, parts: Sequence[SpectrumPart], counted: CellCounts, n_threads: int
-) -> Peaks:
-    """Read the parts again, place their peaks in buckets, and sort the buckets.
+class CellSort:
+    """The second pass: peaks of neighbouring buckets, placed and sorted.
 
-    Returns
-    -------
-    Peaks
-        All peaks above zero, m/z ascending; peaks of equal m/z in the order of the file.
+    Parameters
+    ----------
+    dataset : OpenDataset
+        What the parts are part of.
+    parts : sequence of SpectrumPart
+        Neighbouring spectra, in the order of the file.
+    counted : CellCounts
+        What `count_cells` returned for them.
+    n_threads : int
+        Threads that work on the parts, then on the buckets.
 
-    Raises
-    ------
-    InvalidDataset
-        If a part has other peaks than were counted, or the ibd ends too early.
+    Attributes
+    ----------
+    start : (n_groups + 1,) uint64
+        First row of each bucket in the output, and the number of rows.
     """
-    buckets = _plan_buckets(counted)
-    peaks = dataset.new_columns(buckets.n_peaks)
-    columns = peak_columns(peaks)
 
-    def scatter(index: int) -> None:
-        rows = buckets.rows[index]
-        arguments = buckets.of_cell, rows, columns
-        feed_kernel("ionbox_scatter_peaks", dataset, parts[index].read_again(), *arguments)
-        check_filled(rows)
+    def __init__(
+        self,
+        dataset: OpenDataset,
+        parts: Sequence[SpectrumPart],
+        counted: CellCounts,
+        n_threads: int,
+    ) -> None:
+        self._dataset = dataset
+        self._parts = parts
+        self._n_threads = n_threads
+        self._buckets = _plan_buckets(counted)
+        self.start = self._buckets.start
 
-    def sort(task: slice) -> None:
-        starts = buckets.start[task.start : task.stop + 1]
-        call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
+    def fill(self, groups: slice, peaks: Peaks) -> None:
+        """Read the parts again, and fill in the peaks of neighbouring buckets in order of m/z.
 
-    spread(scatter, range(len(parts)), n_threads)
-    n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
-    spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
-    return peaks
+        Parameters
+        ----------
+        groups : slice
+            The buckets.
+        peaks : Peaks
+            Columns of as many rows as they have.
+
+        Raises
+        ------
+        InvalidDataset
+            If a part has other peaks than were counted, or the ibd ends too early.
+        """
+        start = self.start[groups.start : groups.stop + 1] - self.start[groups.start]
+        rows = self._buckets.rows[:, groups] - self.start[groups.start]
+        of_cell = self._buckets.of_cell
+        if groups.stop - groups.start < len(self.start) - 1:
+            of_cell = _number_from(of_cell, groups)
+        columns = peak_columns(peaks)
+
+        def scatter(index: int) -> None:
+            of_part = np.ascontiguousarray(rows[index])
+            batches = self._parts[index].read_again()
+            feed_kernel("ionbox_scatter_peaks", self._dataset, batches, of_cell, of_part, columns)
+            check_filled(of_part)
+
+        def sort(task: slice) -> None:
+            starts = start[task.start : task.stop + 1]
+            call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
+
+        n_threads = self._n_threads
+        spread(scatter, range(len(self._parts)), n_threads)
+        n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
+        spread(sort, split_evenly(np.diff(start).astype(np.int64), n_tasks), n_threads)
+
+
+def _number_from(of_cell: UInt32Array, buckets: slice) -> UInt32Array:
+    """Return the buckets of cells, some numbered from 0; cells of the others are passed over."""
+    numbered = of_cell - np.uint32(buckets.start)  # of those before, it wraps around
+    numbered[numbered >= buckets.stop - buckets.start] = _PASSED_OVER
+    numbered[of_cell == _EMPTY] = _EMPTY
+    return numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +162,6 @@ class _Buckets:
     of_cell: UInt32Array
     start: UInt64Array
     rows: UInt64Array
-
-    @property
-    def n_peaks(self) -> int:
-        return int(self.start[-1])
 
 
 def _plan_buckets(counted: CellCounts) -> _Buckets:
