@@ -68,11 +68,13 @@ int32_t ionbox_pick_peaks(const struct spectra *spectra, const uint8_t *is_profi
                           double *intensity, float *valley, int64_t *n_found);
 
 int64_t ionbox_get_n_cells(void);
-int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic);
+int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic,
+                           uint8_t *ascends);
 int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket,
                             uint32_t *first_cell, uint64_t *bucket_start);
 int32_t ionbox_scatter_peaks(const struct spectra *spectra, const uint32_t *cell_bucket,
-                             struct rows *bucket_rows, const struct peak_columns *out);
+                             int64_t first_cell, int64_t stop_cell, struct rows *bucket_rows,
+                             const struct peak_columns *out, const uint8_t *ascends);
 int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start,
                             const struct peak_columns *columns);
 int32_t ionbox_merge_buckets(int64_t n_spans, const struct peak_columns *spans, int64_t n_buckets,

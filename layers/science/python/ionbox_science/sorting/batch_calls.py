@@ -6,7 +6,8 @@ Shared by `mz_cells` and `transposing`: batches of spectra, as they lie in memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ def feed_kernel(
     dataset: OpenDataset,
     batches: Iterator[SpectrumBatch],
     *arguments: object,
-    spectrum_tic: npt.NDArray[np.float64] | None = None,
+    of_spectra: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
     """Call a kernel for batch after batch.
 
@@ -45,9 +46,9 @@ def feed_kernel(
         One is forgotten before the next is asked for.
     *arguments
         Further arguments, the same for all batches.
-    spectrum_tic : (n_spectra,) float64, counts, optional
-        For a kernel that sums intensities: it gets the part of the batch's spectra, to be written,
-        as its last argument.
+    of_spectra : sequence of (n_spectra,) array
+        Further arguments, with a value for each spectrum of the dataset: the kernel gets the part
+        of the batch's spectra.
 
     Raises
     ------
@@ -56,8 +57,7 @@ def feed_kernel(
     """
     for batch in batches:
         spectra = spectra_struct(dataset, batch)
-        sums = () if spectrum_tic is None else (spectrum_tic[batch.rows],)
-        call_kernel(kernel, spectra, *arguments, *sums)
+        call_kernel(kernel, spectra, *arguments, *(values[batch.rows] for values in of_spectra))
         del batch, spectra  # else both would live while the next batch is read
 
 

@@ -46,10 +46,13 @@ class CellCounts:
         Peaks above zero of each part of the spectra in each cell.
     spectrum_tic : (n_spectra,) float64, counts
         Sum of intensities of every spectrum that was read; zero for others.
+    ascends : (n_spectra,) bool
+        Whether the m/z of a spectrum that was read never descend; False for others.
     """
 
     per_part: UInt64Array
     spectrum_tic: npt.NDArray[np.float64]
+    ascends: npt.NDArray[np.bool_]
 
 
 def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int) -> CellCounts:
@@ -57,13 +60,15 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     n_cells = call_kernel("ionbox_get_n_cells")
     per_part = np.zeros((len(parts), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
+    ascends = np.zeros(dataset.header.n_spectra, np.bool_)
 
     def count(index: int) -> None:
         batches, counts = parts[index].read_first(), per_part[index]
-        feed_kernel("ionbox_count_cells", dataset, batches, counts, spectrum_tic=spectrum_tic)
+        of_spectra = spectrum_tic, ascends
+        feed_kernel("ionbox_count_cells", dataset, batches, counts, of_spectra=of_spectra)
 
     spread(count, range(len(parts)), n_threads)
-    return CellCounts(per_part, spectrum_tic)
+    return CellCounts(per_part, spectrum_tic, ascends)
 
 
 class CellSort:
@@ -96,6 +101,7 @@ class CellSort:
         self._dataset = dataset
         self._parts = parts
         self._n_threads = n_threads
+        self._ascends = counted.ascends
         self._buckets = _plan_buckets(counted)
         self.start = self._buckets.start
 
@@ -117,14 +123,20 @@ class CellSort:
         start = self.start[groups.start : groups.stop + 1] - self.start[groups.start]
         rows = self._buckets.rows[:, groups] - self.start[groups.start]
         of_cell = self._buckets.of_cell
+        cells = 0, len(of_cell)
         if groups.stop - groups.start < len(self.start) - 1:
             of_cell = _number_from(of_cell, groups)
+            (chosen,) = np.nonzero(of_cell < _PASSED_OVER)
+            cells = int(chosen[0]), int(chosen[-1]) + 1
         columns = peak_columns(peaks)
 
         def scatter(index: int) -> None:
             of_part = np.ascontiguousarray(rows[index])
-            batches = self._parts[index].read_again()
-            feed_kernel("ionbox_scatter_peaks", self._dataset, batches, of_cell, of_part, columns)
+            arguments = of_cell, *cells, of_part, columns
+            batches, of_spectra = self._parts[index].read_again(), [self._ascends]
+            feed_kernel(
+                "ionbox_scatter_peaks", self._dataset, batches, *arguments, of_spectra=of_spectra
+            )
             check_filled(of_part)
 
         def sort(task: slice) -> None:

@@ -56,7 +56,7 @@ def count_channels(
     def count(index: int) -> None:
         batches, arguments = parts[index].read_first(), (n_channels, per_part[index])
         feed_kernel(
-            "ionbox_count_channels", dataset, batches, *arguments, spectrum_tic=spectrum_tic
+            "ionbox_count_channels", dataset, batches, *arguments, of_spectra=[spectrum_tic]
         )
 
     spread(count, range(len(parts)), n_threads)
