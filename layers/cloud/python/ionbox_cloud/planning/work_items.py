@@ -28,6 +28,9 @@ IONS_PER_SCORE_ITEM = 131072
 IONS_PER_READ = 16384
 """Ions of a score item whose measured peaks are read together, while those before are scored."""
 
+PEAKS_PER_READ = 2_000_000
+"""Measured peaks that are read together: more take memory that the system has to clear."""
+
 PEAKS_PER_SCORE_ITEM = 20_000_000
 """Measured peaks in the m/z range of a score item; what has more is split."""
 
@@ -72,6 +75,12 @@ def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
     """Cut ``n`` things into ranges (start, stop) of ``size``, of which the last may be shorter."""
     for start in range(0, n, size):
         yield start, min(n, start + size)
+
+
+def ions_per_read(n_ions: int, n_peaks: int) -> int:
+    """Return how many ions of an item to read peaks for together; it has ``n_peaks``."""
+    by_peaks = n_ions * PEAKS_PER_READ // max(n_peaks, 1)
+    return max(1, min(IONS_PER_READ, by_peaks))
 
 
 def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: bool = False) -> int:
