@@ -56,7 +56,8 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
 struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
                                                     const int32_t *isotope_starts,
                                                     const double *masses,
-                                                    const double *abundances);
+                                                    const double *abundances,
+                                                    int32_t is_plain);
 void ionbox_free_pattern_context(struct pattern_context *context);
 int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
                                  const int64_t *starts, const int32_t *elements,
