@@ -7,8 +7,6 @@ fit the memory of a function. Reads the ibd in the inbox and the stored header; 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from ionbox_cloud.environment import count_sort_threads
 from ionbox_cloud.handlers import state_handler
@@ -37,18 +35,14 @@ def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     def write(index: int, peaks: Peaks) -> None:
         written.append(write_segment(stores.results, plan.segments_id, index, peaks))
 
-    with ThreadPoolExecutor(1) as beside:
-        # One thread reads in the order of the file, and the checksum is complete without reading
-        # the ibd again. As it would not be with several, it then has a reader of its own.
-        reading = beside.submit(digest.finish, plan.ibd_bytes) if n_threads > 1 else None
-        tic = sort_in_ranges(
-            header,
-            read_range,
-            np.array(plan.segment_bounds),
-            write,
-            range_bytes=SORT_RANGE_BYTES,
-            n_threads=n_threads,
-            watch=None if reading else digest,
-        )
-        checksum = reading.result() if reading else digest.finish(plan.ibd_bytes)
+    tic = sort_in_ranges(
+        header,
+        read_range,
+        np.array(plan.segment_bounds),
+        write,
+        range_bytes=SORT_RANGE_BYTES,
+        n_threads=n_threads,
+        watch=digest,
+    )
+    checksum = digest.finish(plan.ibd_bytes)
     return close_segments(stores.results, plan, header, written, tic, checksum)

@@ -125,8 +125,9 @@ def test_memory_grows_for_a_segment_that_does_not_fit_and_for_no_more() -> None:
     assert 8 * longest <= largest <= 8 * longest + 3200
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("range_bytes", [3200, 10**9])
-def test_the_checksum_is_complete_however_many_ranges(range_bytes: int) -> None:
+def test_the_checksum_is_complete_however_many_ranges(range_bytes: int, n_threads: int) -> None:
     mz, intensity = many(100)
     dataset = lay_out(mz, intensity)
     n_bytes = 0
@@ -143,6 +144,8 @@ def test_the_checksum_is_complete_however_many_ranges(range_bytes: int) -> None:
         EIGHTY,
         lambda index, peaks: None,
         range_bytes=range_bytes,
+        n_threads=n_threads,
+        batch_bytes=5000,
         watch=digest,
     )
     expected = PassingDigest("sha1", dataset.read_range).finish(len(dataset.ibd))
@@ -171,4 +174,22 @@ def test_an_ibd_that_changes_between_two_ranges_is_refused(*, share_mz: bool) ->
             EIGHTY,
             write_segment,
             range_bytes=3200,
+        )
+
+
+def test_what_is_wrong_with_the_checksum_is_raised() -> None:
+    dataset = lay_out(*many(20))
+
+    def watch(offset: int, piece: memoryview) -> None:
+        raise RuntimeError("wrong")
+
+    with pytest.raises(RuntimeError, match="wrong"):
+        sort_in_ranges(
+            dataset.header,
+            dataset.read_range,
+            EIGHTY,
+            lambda index, peaks: None,
+            range_bytes=10**9,
+            n_threads=2,
+            watch=watch,
         )

@@ -198,9 +198,9 @@ def sort_open_span(
 
 
 def count_peaks(
-    dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int
+    dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int, *, in_order: bool = False
 ) -> tuple[CellSort | ChannelSort, Float64s]:
-    """Read some spectra for the first time.
+    """Read some spectra for the first time, in their order if need be: by one thread.
 
     Returns
     -------
@@ -211,9 +211,9 @@ def count_peaks(
     """
     axis = dataset.shared_mz
     if dataset.is_picked or axis is None or not is_axis(axis):
-        in_cells = count_cells(dataset, parts, n_threads)
+        in_cells = count_cells(dataset, parts, 1 if in_order else n_threads)
         return CellSort(dataset, parts, in_cells, n_threads), in_cells.spectrum_tic
-    counted = count_channels(dataset, len(axis), parts, n_threads)
+    counted = count_channels(dataset, len(axis), parts, 1 if in_order else n_threads)
     return ChannelSort(dataset, axis, parts, counted, n_threads), counted.spectrum_tic
 
 

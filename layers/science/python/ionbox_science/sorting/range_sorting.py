@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ionbox_science.imzml.header import ImzmlHeader
-from ionbox_science.imzml.ibd import ReadRange, WatchPiece
+from ionbox_science.imzml.ibd import ReadRange, WatchBeside, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.mz_cells import CellSort
@@ -63,12 +63,13 @@ def sort_in_ranges(
     range_bytes : int
         Memory for peaks, 12 or 16 bytes each.
     n_threads : int
-        Threads that read and sort. The result does not depend on it.
+        Threads that sort. The result does not depend on it.
     batch_bytes : int
         Arrays are read together up to this size, shared evenly by the threads.
     watch : callable, optional
-        Called with every piece of the ibd that is read for the first time: see
-        `ionbox_science.sorting.peak_sorting.sort_in_memory`.
+        Called with every piece of the ibd that is read for the first time, to compute a checksum,
+        say; in the order of the spectra, as one thread reads them, and beside the counting if there
+        are more.
 
     Returns
     -------
@@ -94,8 +95,26 @@ def sort_in_ranges(
     more.
     """
     check_arrays(header)
+    if watch is not None and n_threads > 1:
+        with WatchBeside(watch) as beside:
+            dataset = OpenDataset.open(header, read_range, beside)
+            return _sort(dataset, bounds, write_segment, range_bytes, n_threads, batch_bytes)
     dataset = OpenDataset.open(header, read_range, watch)
+    return _sort(dataset, bounds, write_segment, range_bytes, n_threads, batch_bytes)
+
+
+def _sort(
+    dataset: OpenDataset,
+    bounds: Float64s,
+    write_segment: WriteSegment,
+    range_bytes: int,
+    n_threads: int,
+    batch_bytes: int,
+) -> Float64s:
+    header = dataset.header
     if dataset.is_picked:
+        # one thread, where the order matters in which the ibd is read
+        n_threads = 1 if dataset.watch else n_threads
         span = sort_open_span(dataset, slice(0, header.n_spectra), n_threads, batch_bytes, 0)
         for index, peaks in enumerate(cut_segments(span.peaks, bounds)):
             write_segment(index, peaks)
@@ -104,7 +123,7 @@ def sort_in_ranges(
         SpectrumPart(dataset, part, batch_bytes // n_threads)
         for part in split_evenly(dataset.n_bytes, n_threads)
     ]
-    order, spectrum_tic = count_peaks(dataset, parts, n_threads)
+    order, spectrum_tic = count_peaks(dataset, parts, n_threads, in_order=dataset.watch is not None)
     n_rows = range_bytes // bytes_per_peak(header.mz_dtype)
     _write_segments(dataset, order, n_rows, bounds, write_segment)
     return sum_per_pixel(header, spectrum_tic)
