@@ -27,8 +27,8 @@ def test_both_mean_the_same_file_by_a_key(tmp_path: Path, key: str) -> None:
         assert files.map(key, 0, 6) is None
         assert not files.write(key, [b"ours"])
         return
-    assert files.read(key) == b"theirs"
-    assert files.map(key, 2, 3) == b"eir"
+    assert bytes(files.read(key) or b"") == b"theirs"
+    assert bytes(files.map(key, 2, 3) or b"") == b"eir"
     assert files.write(key, [b"ou", memoryview(b""), memoryview(b"rs")])
     assert bytes(obstore.get(library, key).bytes()) == b"ours"
 
@@ -53,22 +53,24 @@ def test_what_is_mapped_is_what_is_read_wherever_it_begins(tmp_path: Path, offse
     files = FolderFiles(tmp_path.as_uri())
     for n_bytes in (1, 300, 5000, 20_000):
         expected = data[offset : offset + n_bytes]
-        assert files.read("key", offset, n_bytes) == expected
-        mapped = files.map("key", offset, n_bytes)
-        assert mapped == expected
-        assert mapped is not None
-        assert mapped.readonly
+        for found in (files.read("key", offset, n_bytes), files.map("key", offset, n_bytes)):
+            assert found is not None
+            assert found.readonly
+            assert found.tobytes() == expected
     assert files.read("key", 10_000, 1) is None
     assert files.map("key", 10_000, 1) is None
 
 
 def test_what_is_mapped_stays_when_the_object_is_replaced_or_removed(tmp_path: Path) -> None:
     store = Store.open(tmp_path.as_uri())
-    for change in (lambda: store.write("key", b"other"), lambda: store.delete(["key"])):
+    for is_replaced in (True, False):
         store.write("key", b"a" * 5000)
         mapped = store.map_range("key", 1000, 4000)
-        change()
-        assert mapped == b"a" * 4000
+        if is_replaced:
+            store.write("key", b"other")
+        else:
+            store.delete(["key"])
+        assert mapped.tobytes() == b"a" * 4000
 
 
 def test_a_file_is_written_beside_what_killed_processes_left(tmp_path: Path) -> None:

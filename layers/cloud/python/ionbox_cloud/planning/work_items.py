@@ -41,12 +41,13 @@ IMAGE_CELLS_PER_CHUNK = 1 << 16
 """Pixel values (256 kB) compressed together there, and read together to get one image."""
 
 _MB = 1 << 20
-# Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
+# Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
 _BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
 _READ_BUFFERS_MB = 30
-_BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being written
-_BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being written
-_BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
+_BYTES_PER_PATTERN = 400  # its ion's atoms, the pattern, the file being written
+_BYTES_PER_SCORED_ION = 700  # pattern, windows, metrics, the file being written
+_BYTES_PER_SCORED_PEAK = 18  # columns, mapped or copied
+_READS_AT_ONCE = 2  # the peaks that are scored, and those that are read meanwhile
 _BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
 _BYTES_PER_PEAK = 16  # m/z, intensity and pixel
 _BYTES_PER_TIC_PIXEL = 24  # the sum, and copies of it while it is written
@@ -113,9 +114,10 @@ def pattern_memory_mb(n_ions: int) -> int:
 
 def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
     """Predict the memory in MB of an item of scores, from the peaks in its m/z range."""
+    per_read = n_peaks * ions_per_read(n_ions, n_peaks) // max(n_ions, 1)
     n_bytes = (
         n_ions * _BYTES_PER_SCORED_ION
-        + n_peaks * _BYTES_PER_SCORED_PEAK
+        + min(_READS_AT_ONCE * per_read, n_peaks) * _BYTES_PER_SCORED_PEAK
         + n_pixels * _BYTES_PER_SCORED_PIXEL
     )
     return _BASE_MEMORY_MB + n_bytes // _MB
