@@ -9,7 +9,7 @@ from __future__ import annotations
 from ionbox_cloud.environment import count_threads
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ScoreItem
-from ionbox_cloud.planning.work_items import IONS_PER_READ, cut
+from ionbox_cloud.planning.work_items import cut, ions_per_read
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
@@ -33,11 +33,12 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     patterns = read_patterns(stores.work, patterns_id, message.start, message.stop)
     segments = SegmentReader(stores.results, plan.segments_id)
     grid = Grid(read_mask(stores.work, plan.segments_id))
+    # patterns are padded with m/z 0, which is no window to read
+    n_peaks = segments.count_peaks(*window_bounds(patterns.mz[patterns.mz > 0], options.ppm))
     batches = [
         (message.start + start, patterns.take(slice(start, stop)))
-        for start, stop in cut(len(patterns.mz), IONS_PER_READ)
+        for start, stop in cut(len(patterns.mz), ions_per_read(len(patterns.mz), n_peaks))
     ]
-    # patterns are padded with m/z 0, which is no window to read
     reads = [segments.plan_read(*window_bounds(p.mz[p.mz > 0], options.ppm)) for _, p in batches]
     parts, n_done = [], 0
     for (first_ion, part), peaks in zip(batches, read_ahead(reads), strict=True):

@@ -21,7 +21,7 @@ from ionbox_cloud.planning.sort_plan import (
     plan_sort,
     read_sort_task,
 )
-from ionbox_cloud.planning.work_items import score_memory_mb, sort_memory_mb
+from ionbox_cloud.planning.work_items import SORT_RANGE_BYTES, score_memory_mb, sort_memory_mb
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 TASK = SortTask(vcpu=4, memory_mb=16384)
@@ -63,11 +63,12 @@ def test_a_small_dataset_is_sorted_by_one_call() -> None:
     ("size", "ladder", "task", "way"),
     [
         (LARGE, FULL, TASK, "lambda"),
-        (LARGE, NEW_ACCOUNT, TASK, "map"),
+        (LARGE, NEW_ACCOUNT, TASK, "lambda"),
+        (LARGE, clipped(2048), TASK, "map"),
         (HUGE, FULL, TASK, "fargate"),
         (HUGE, FULL, None, "map"),
     ],
-    ids=["5 GB", "5 GB, new account", "64 GB", "64 GB without Fargate"],
+    ids=["5 GB", "5 GB, new account", "5 GB, small functions", "64 GB", "64 GB without Fargate"],
 )
 def test_a_dataset_goes_where_it_fits_and_is_cheap(
     size: SortJob, ladder: Ladder, task: SortTask | None, way: str
@@ -80,6 +81,17 @@ def test_64_gb_can_be_sorted_without_large_functions(way: str) -> None:
     plan = plan_sort(way, HUGE, NEW_ACCOUNT, TASK)
     assert plan.way == way
     assert 0.01 < plan.predicted_dollars < 5
+
+
+def test_a_call_has_memory_for_a_range_of_mz_or_for_all_points_of_profiles() -> None:
+    plan = plan_sort("lambda", LARGE, FULL, TASK)
+    assert SORT_RANGE_BYTES / 2**20 < plan.memory_mb < SORT_RANGE_BYTES / 2**20 + 200
+    picked = plan_sort("lambda", replace(LARGE, n_picked=1_000_000), FULL, TASK)
+    assert picked.memory_mb > LARGE.column_bytes / 2**20
+    # 4.8 GB of peaks are three ranges: the ibd is read four times instead of twice
+    assert plan.predicted_seconds == pytest.approx(
+        picked.predicted_seconds + 2 * LARGE.ibd_bytes / 80e6
+    )
 
 
 def test_a_task_has_disk_for_all_peaks() -> None:
@@ -116,7 +128,7 @@ def test_the_choice_costs_hardly_more_than_the_cheapest_that_can_be_asked_for(
 
 def test_a_way_that_cannot_do_it_says_what_it_lacks() -> None:
     with pytest.raises(InvalidConfig, match=r"lambda cannot sort brain: .* largest function"):
-        plan_sort("lambda", LARGE, NEW_ACCOUNT, TASK)
+        plan_sort("lambda", LARGE, clipped(2048), TASK)
     with pytest.raises(InvalidConfig, match="no Fargate task"):
         plan_sort("fargate", SMALL, FULL, None)
     with pytest.raises(InvalidConfig, match="GB of disk"):

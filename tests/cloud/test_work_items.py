@@ -10,9 +10,11 @@ from ionbox_cloud.planning.work_items import (
     IMAGE_CELLS_PER_CHUNK,
     IMAGE_CELLS_PER_SHARD,
     IONS_PER_CHUNK,
+    IONS_PER_READ,
     IONS_PER_SCORE_ITEM,
     MOST_IMAGE_ITEMS,
     PEAKS_PER_MERGE_ITEM,
+    PEAKS_PER_READ,
     PEAKS_PER_SCORE_ITEM,
     IonRange,
     cut,
@@ -23,6 +25,7 @@ from ionbox_cloud.planning.work_items import (
     image_memory_mb,
     images_per_chunk,
     images_per_shard,
+    ions_per_read,
 )
 
 
@@ -65,6 +68,14 @@ def test_no_item_is_too_large(chunks: list[IonRange]) -> None:
             for share, chunk in zip(per_ion, touched, strict=True)
         )
         assert n_peaks <= PEAKS_PER_SCORE_ITEM + max(per_ion)  # ions are not split
+
+
+@given(st.integers(0, IONS_PER_SCORE_ITEM), st.integers(0, PEAKS_PER_SCORE_ITEM))
+def test_peaks_are_read_for_so_many_ions_that_memory_is_used_again(n: int, n_peaks: int) -> None:
+    size = ions_per_read(n, n_peaks)
+    assert 1 <= size <= IONS_PER_READ
+    if 1 < size < IONS_PER_READ:
+        assert n_peaks * (size - 1) / n <= PEAKS_PER_READ < n_peaks * (size + 1) / n
 
 
 def test_small_chunks_are_joined() -> None:

@@ -290,9 +290,9 @@ def test_what_stays_damaged_ends_the_run(
     (database,) = rig.run.planned.databases
     key = keys.pattern_chunk(database.patterns_id, 0)
     rig.run.stores.work.delete([keys.score_item(database.scores_id, 0)])
-    read = Store.read
+    read = Store.read_view
     monkeypatch.setattr(
-        Store, "read", lambda store, name: read(store, name)[: 100 if name == key else None]
+        Store, "read_view", lambda store, name: read(store, name)[: 100 if name == key else None]
     )
     with pytest.raises(NotRepaired, match=rf"object '{key}' is damaged: .*; it was computed anew"):
         rig.annotate()

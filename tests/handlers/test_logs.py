@@ -170,7 +170,15 @@ def refuse_everything(
 
         monkeypatch.setattr(Store, method, refuse)
 
-    for method in ("read", "read_range", "write", "facts", "list", "list_folder", "list_lasting"):
+    for method in (
+        "read_view",
+        "read_range",
+        "write",
+        "facts",
+        "list",
+        "list_folder",
+        "list_lasting",
+    ):
         fail(method)
 
 

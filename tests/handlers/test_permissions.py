@@ -36,6 +36,7 @@ GET, PUT, LIST = "s3:GetObject", "s3:PutObject", "s3:ListBucket"
 DELETE = "s3:DeleteObject"
 OBJECT_ACTIONS = {
     "read": (GET,),
+    "read_view": (GET,),
     "read_range": (GET,),
     # without leave to list, S3 says "forbidden" of what is not there
     "facts": (GET, LIST),

@@ -171,7 +171,7 @@ def test_peaks_read_in_several_batches_give_the_same_scores(
     at_once = [run.stores.work.read(item["output_key"]) for item in items]
     step = step_of("AnnotateSegments")
     for batch in (1, 7, 1000):
-        monkeypatch.setitem(step.__globals__, "IONS_PER_READ", batch)
+        monkeypatch.setitem(step.__globals__, "ions_per_read", lambda *counts, n=batch: n)
         run.run("AnnotateSegments")
         assert [run.stores.work.read(item["output_key"]) for item in items] == at_once
 

@@ -42,7 +42,7 @@ def test_the_tree_is_short_enough_to_be_read_at_a_glance(machine: dict[str, Any]
 @pytest.mark.parametrize(
     ("state", "function"),
     [
-        ("SegmentSpectra", "sort_in_memory"),
+        ("SegmentSpectra", "sort_in_ranges"),
         ("SortSpectra", "sort_on_disk"),
         ("GenerateIsotopePatterns", "generate_patterns_of"),
         ("AnnotateSegments", "score_ions"),

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ionbox_cloud.environment import SORT_THREADS_VARIABLE
+
 from ionbox.local.call_events import CallEnd, Listener, ignore
 from ionbox.local.cancelling import check
 from ionbox.local.definition import (
@@ -35,7 +37,7 @@ from ionbox.local.interpreter import (
     start_interpreter,
     without_aws,
 )
-from ionbox.local.pool import WorkerPool
+from ionbox.local.pool import WorkerPool, default_workers
 from ionbox.local.runtime import StoreUrls, handler_environment
 from ionbox.local.tasks import HEARTBEAT_S, LocalTasks
 from ionbox.local.worker_process import Reserve
@@ -130,7 +132,10 @@ def run_execution(
     )
     buckets = {WORK_BUCKET: _folder(stores.work)}
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = handler_environment(stores, functions, task_table)
+    environment = {
+        **handler_environment(stores, functions, task_table),
+        SORT_THREADS_VARIABLE: str(n_workers or default_workers()),
+    }
     pool = WorkerPool(
         functions,
         environment=environment,

@@ -27,6 +27,7 @@ from ionbox_science.theory.isotope_patterns import (
     IsotopeModel,
     ReferenceMissing,
     generate_patterns,
+    generate_patterns_of,
     peak_sigma,
 )
 from ionbox_science.theory.isotopes import read_isotopes
@@ -245,6 +246,21 @@ def test_threads_do_not_change_the_result(n_threads: int, monkeypatch: pytest.Mo
     several = generate_patterns(ions, model_of(), n_threads)
     assert one[0].tobytes() == several[0].tobytes()
     assert one[1].tobytes() == several[1].tobytes()
+
+
+@pytest.mark.parametrize("resolving_power", [3_000, 68_600, 161_000, 2_000_000])
+@pytest.mark.parametrize("analyzer", ANALYZERS)
+def test_what_the_processor_can_does_not_change_a_bit(
+    analyzer: Analyzer, resolving_power: float, hmdb_ions: list[str]
+) -> None:
+    model = model_of(analyzer, resolving_power, n_peaks=8)
+    compositions = parse_compositions(hmdb_ions)
+    wide, plain = (
+        generate_patterns_of(compositions, model, hmdb_ions.__getitem__, plain=plain)
+        for plain in (False, True)
+    )
+    assert wide[0].tobytes() == plain[0].tobytes()
+    assert wide[1].tobytes() == plain[1].tobytes()
 
 
 def test_order_of_ions_does_not_change_patterns(hmdb_ions: list[str]) -> None:

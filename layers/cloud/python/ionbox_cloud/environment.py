@@ -35,6 +35,7 @@ EXPIRY_VARIABLES = ("IONBOX_WORK_EXPIRY_DAYS", "IONBOX_SEGMENTS_EXPIRY_DAYS")
 
 RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
 SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
+SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,15 @@ def count_threads(environment: Mapping[str, str] = os.environ) -> int:
     side by side as there are cores.
     """
     return int(environment.get("OMP_NUM_THREADS", 0)) or _count_cores()
+
+
+def count_sort_threads(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many threads may sort a dataset in one call.
+
+    One, unless the environment says otherwise: on one machine next to nothing runs beside that
+    call, and reading is cheap.
+    """
+    return int(environment.get(SORT_THREADS_VARIABLE, 1))
 
 
 def _count_cores() -> int:

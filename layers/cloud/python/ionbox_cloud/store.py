@@ -86,7 +86,7 @@ class Store(ByteStore):
         DamagedObject
             If it is not what was written: the file has a checksum of each array.
         """
-        return parse_arrays(self.read(key), key)
+        return parse_arrays(self.read_view(key), key)
 
     def read_many_arrays(self, keys: Sequence[str]) -> Iterator[Arrays]:
         """Yield what `read_arrays` returns of many objects, in order, some of them read at once.

@@ -19,15 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../processor.h"
 #include "../status.h"
 #include "tiles.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <cpuid.h>
-#include <immintrin.h>
-#define HAS_WIDE
-#define WIDE __attribute__((target("avx2")))
-#endif
 
 /* Vectors of a strip: 64 times two products, which one of eight sums gets of it, fit 31 bits. */
 enum { STRIP = 64, BLOCK = 32 };
@@ -110,30 +104,10 @@ WIDE static void multiply_widely(const uint16_t *one, const uint16_t *other, siz
 }
 #endif
 
-#ifdef HAS_WIDE
-/*
- * Say whether the processor has AVX2, and the operating system keeps its registers. Compilers have
- * a question for it, which clang answers by a library that not every build of it has.
- */
-static bool has_avx2(void)
-{
-    enum { AVX2 = 1 << 5, OSXSAVE = 1 << 27, REGISTERS = 6 };
-    unsigned eax, ebx, ecx, edx;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & OSXSAVE)) {
-        return false;
-    }
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & AVX2)) {
-        return false;
-    }
-    __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-    return (eax & REGISTERS) == REGISTERS;
-}
-#endif
-
 static multiply_strips *choose_multiplication(bool is_plain)
 {
 #ifdef HAS_WIDE
-    if (!is_plain && has_avx2()) {
+    if (!is_plain && is_wide(false)) {
         return multiply_widely;
     }
 #endif

@@ -160,17 +160,20 @@ void ionbox_free_pattern_context(struct pattern_context *context)
 /*
  * Make the context of one thread. isotope_starts is (n_elements + 1); masses in Da and abundances
  * are (isotope_starts[n_elements]). Elements ascend by symbol. Returns NULL without memory or where
- * an element has no isotope or more than ten.
+ * an element has no isotope or more than ten. What the processor has for many numbers at a time is used
+ * if is_plain is 0; the result is the same.
  */
 struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
                                                     const int32_t *isotope_starts,
-                                                    const double *masses, const double *abundances)
+                                                    const double *masses, const double *abundances,
+                                                    int32_t is_plain)
 {
     struct pattern_context *context = calloc(1, sizeof *context);
     if (!context) {
         return NULL;
     }
     fill_exp_table(context->exp_table);
+    context->add = choose_addition(is_plain != 0);
     if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)
         != STATUS_OK) {
         ionbox_free_pattern_context(context);

@@ -16,7 +16,8 @@
 #define REACH 6.0 /* sigma, beyond which a Gaussian is cut off: its exponent is -18 there */
 enum {
     EXP_SIZE = 4501, /* of the table of exponentials: -18 to 0 by 0.004 */
-    WINDOW = 15,     /* samples a centroid is the mean of */
+    SAMPLES_AT_ONCE = 16,
+    WINDOW = 15, /* samples a centroid is the mean of */
     HALF_WINDOW = WINDOW / 2
 };
 
@@ -43,8 +44,16 @@ struct centroid_peak {
     double intensity; /* height of its top sample, relative to the most abundant isotopologue */
 };
 
+/*
+ * Adds the Gaussians of n_masses isotopologues to n <= SAMPLES_AT_ONCE samples at ascending m/z:
+ * value += abundance * gaussian, one isotopologue after the other.
+ */
+typedef void add_gaussians(const double *exp_table, const double *mass, const double *abundance,
+                           int32_t n_masses, double sigma, int n, const double *mz, double *value);
+
 struct pattern_context {
     double exp_table[EXP_SIZE];
+    add_gaussians *add;
     struct fine_structure fine;
 
     /* Grid. */

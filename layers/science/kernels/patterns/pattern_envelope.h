@@ -5,6 +5,9 @@
 
 #include "pattern_context.h"
 
+/* Choose how Gaussians are added up: the result is the same, to the last bit. */
+add_gaussians *choose_addition(bool is_plain);
+
 /* Fill in the table of exponentials, (EXP_SIZE), of exp(-18) to exp(0). */
 void fill_exp_table(double *table);
 

@@ -62,7 +62,6 @@ struct ion_image {
 struct score_scratch {
     double *sum;        /* (n_pixels,) where images are summed up; rests at zero */
     float *first_image; /* (n_pixels,) the first isotope image; zero between ions */
-    float *first_value; /* first_image at the pixels of another image */
     struct ion_image first, other;
     struct chaos_scratch chaos;
 };
@@ -71,7 +70,6 @@ static void free_scratch(struct score_scratch *scratch)
 {
     free(scratch->sum);
     free(scratch->first_image);
-    free(scratch->first_value);
     free(scratch->first.pixel);
     free(scratch->first.value);
     free(scratch->other.pixel);
@@ -91,92 +89,105 @@ static int32_t init_scratch(struct score_scratch *scratch, size_t height, size_t
     }
     scratch->sum = calloc(n_pixels, sizeof *scratch->sum);
     scratch->first_image = calloc(n_pixels, sizeof *scratch->first_image);
-    scratch->first_value = malloc((longest + 1) * sizeof *scratch->first_value);
     scratch->first.pixel = malloc((longest + 1) * sizeof *scratch->first.pixel);
     scratch->first.value = malloc((longest + 1) * sizeof *scratch->first.value);
     scratch->other.pixel = malloc((longest + 1) * sizeof *scratch->other.pixel);
     scratch->other.value = malloc((longest + 1) * sizeof *scratch->other.value);
-    if (scratch->sum && scratch->first_image && scratch->first_value && scratch->first.pixel
-        && scratch->first.value && scratch->other.pixel && scratch->other.value) {
+    if (scratch->sum && scratch->first_image && scratch->first.pixel && scratch->first.value
+        && scratch->other.pixel && scratch->other.value) {
         return STATUS_OK;
     }
     free_scratch(scratch);
     return STATUS_NO_MEMORY;
 }
 
-/* Turn the image in `sum`, of which image->pixel has n_touched pixels, into a list; clear `sum`. */
-static void collect_image(struct ion_image *image, double *sum, size_t n_touched)
+/*
+ * Turn the image in `sum`, of which image->pixel has n_touched pixels, into a list, and fill in
+ * sum, mean, minimum and maximum over n_measured pixels; clear `sum`. All in one loop: an addition
+ * to the image's sum waits for the one before, and meanwhile pixels are looked up.
+ */
+static void collect_image(struct ion_image *image, double *restrict sum, size_t n_touched,
+                          size_t n_measured)
 {
-    uint32_t *pixel = image->pixel;
-    float *value = image->value;
+    uint32_t *restrict pixel = image->pixel;
+    float *restrict value = image->value;
     size_t n = 0;
+    double total = 0;
+    float minimum = INFINITY, maximum = -INFINITY;
+    bool has_nan = false;
     for (size_t i = 0; i < n_touched; i++) {
-        uint32_t p = pixel[i];
-        float v = (float)sum[p];
+        const uint32_t p = pixel[i];
+        const float v = (float)sum[p];
         sum[p] = 0;
         pixel[n] = p;
         value[n] = v;
-        n += v != 0; /* zero: listed twice, or intensities of both signs */
-    }
-    image->n = n;
-}
-
-/* Fill in sum, mean, minimum and maximum of an image over n_measured pixels. */
-static void summarise_image(struct ion_image *image, size_t n_measured)
-{
-    double sum = 0;
-    float minimum = image->n < n_measured ? 0 : INFINITY;
-    float maximum = image->n < n_measured ? 0 : -INFINITY;
-    bool has_nan = false;
-    for (size_t i = 0; i < image->n; i++) {
-        float v = image->value[i];
-        sum += (double)v;
-        minimum = v < minimum ? v : minimum;
-        maximum = v > maximum ? v : maximum;
+        /* zero: listed twice, or intensities of both signs */
+        const bool is_filled = v != 0;
+        n += is_filled;
+        total += (double)v;
+        minimum = is_filled && v < minimum ? v : minimum;
+        maximum = is_filled && v > maximum ? v : maximum;
         has_nan = has_nan || v != v;
     }
-    image->sum = sum;
-    image->mean = sum / (double)n_measured;
+    if (n < n_measured) { /* other pixels are zero */
+        minimum = minimum < 0 ? minimum : 0;
+        maximum = maximum > 0 ? maximum : 0;
+    }
+    image->n = n;
+    image->sum = total;
+    image->mean = total / (double)n_measured;
     image->minimum = has_nan ? NAN : minimum;
     image->maximum = has_nan ? NAN : maximum;
 }
 
 /*
- * Fill in image->sum_of_squares of the first image; return the sum of its non-zero pixels'
- * differences from the mean.
+ * Enter the first image into first_image, (n_pixels,), and fill in its sum_of_squares. Writes the
+ * sum of its pixels above zero, and of its pixels' differences from the mean.
  */
-static double centre_first_image(struct ion_image *image, size_t n_measured)
+static void enter_first_image(struct ion_image *image, size_t n_measured,
+                              float *restrict first_image, double *present_sum,
+                              double *difference_sum)
 {
-    double difference_sum = 0, square_sum = 0;
+    double present = 0, differences = 0, square_sum = 0;
     for (size_t i = 0; i < image->n; i++) {
-        double difference = (double)image->value[i] - image->mean;
-        difference_sum += difference;
+        const float v = image->value[i];
+        first_image[image->pixel[i]] = v;
+        present += v > 0 ? (double)v : 0;
+        const double difference = (double)v - image->mean;
+        differences += difference;
         square_sum += difference * difference;
     }
     double n_zero = (double)(n_measured - image->n);
     image->sum_of_squares = square_sum + n_zero * (image->mean * image->mean);
-    return difference_sum;
+    *present_sum = present;
+    *difference_sum = differences;
 }
 
 /*
  * Return the Pearson correlation of the first and another image over n_measured pixels, 0 where it
- * is not defined.
+ * is not defined; write the other's sum over the pixels where the first is above zero.
  *
- * first_value: (other->n,) the first image at the pixels of the other. first_difference: what
- * centre_first_image returned.
+ * first_image: (n_pixels,) with the first image; first_difference: both from enter_first_image.
  */
-static double correlate(const struct ion_image *first, double first_difference,
-                        const struct ion_image *other, const float *first_value, size_t n_measured)
+static double correlate(const struct ion_image *first, const float *restrict first_image,
+                        double first_difference, const struct ion_image *other, size_t n_measured,
+                        double *present_sum)
 {
-    double square_sum = 0, product_sum = 0, shared_difference = 0;
+    double square_sum = 0, product_sum = 0, shared_difference = 0, present = 0;
     size_t n_shared = 0;
     for (size_t i = 0; i < other->n; i++) {
-        double a = (double)first_value[i] - first->mean;
+        const float first_value = first_image[other->pixel[i]];
+        double a = (double)first_value - first->mean;
         double b = (double)other->value[i] - other->mean;
+        present += first_value > 0 ? (double)other->value[i] : 0;
         square_sum += b * b;
         product_sum += a * b;
-        shared_difference += first_value[i] != 0 ? a : 0;
-        n_shared += first_value[i] != 0;
+        shared_difference += first_value != 0 ? a : 0;
+        n_shared += first_value != 0;
+    }
+    *present_sum = present;
+    if (first->n < 2 || other->n == 0) {
+        return 0;
     }
     /* of the first image alone; exactly 0 without such pixels: what rounding leaves could matter */
     double rest = n_shared == first->n ? 0 : first_difference - shared_difference;
@@ -186,21 +197,6 @@ static double correlate(const struct ion_image *first, double first_difference,
     double sum_of_squares = square_sum + n_zero * (other->mean * other->mean);
     double correlation = covariance / sqrt(first->sum_of_squares * sum_of_squares);
     return isfinite(correlation) ? correlation : 0;
-}
-
-/*
- * Look up the first image at the pixels of another; return the other's sum over the pixels where
- * the first is above zero.
- */
-static double look_up_first(const float *first_image, const struct ion_image *other,
-                            float *first_value)
-{
-    double present_sum = 0;
-    for (size_t i = 0; i < other->n; i++) {
-        first_value[i] = first_image[other->pixel[i]];
-        present_sum += first_value[i] > 0 ? (double)other->value[i] : 0;
-    }
-    return present_sum;
 }
 
 /*
@@ -311,11 +307,10 @@ static int32_t take_image(const struct score_job *job, struct score_scratch *scr
     if (n < 0) {
         return STATUS_INVALID;
     }
-    collect_image(image, scratch->sum, (size_t)n);
+    collect_image(image, scratch->sum, (size_t)n, (size_t)job->n_measured);
     if (image->n > (size_t)job->n_measured) {
         return STATUS_INVALID;
     }
-    summarise_image(image, (size_t)job->n_measured);
     job->total[column] = (float)image->sum;
     job->minimum[column] = image->minimum;
     job->maximum[column] = image->maximum;
@@ -334,20 +329,13 @@ static int32_t score_ion(const struct score_job *job, struct score_scratch *scra
     if (status != STATUS_OK) {
         return status;
     }
-    for (size_t i = 0; i < first->n; i++) {
-        scratch->first_image[first->pixel[i]] = first->value[i];
-        observed[0] += first->value[i] > 0 ? (double)first->value[i] : 0;
-    }
-    double first_difference = centre_first_image(first, n_measured);
+    double first_difference;
+    enter_first_image(first, n_measured, scratch->first_image, observed, &first_difference);
     for (size_t k = 1; k < n_peaks && status == STATUS_OK; k++) {
         status = take_image(job, scratch, ion, k, out, other);
-        if (status != STATUS_OK) {
-            break;
-        }
-        observed[k] = look_up_first(scratch->first_image, other, scratch->first_value);
-        if (first->n > 1 && other->n > 0) {
-            correlation[k] =
-                correlate(first, first_difference, other, scratch->first_value, n_measured);
+        if (status == STATUS_OK) {
+            correlation[k] = correlate(first, scratch->first_image, first_difference, other,
+                                       n_measured, observed + k);
         }
     }
     for (size_t i = 0; i < first->n; i++) {

@@ -19,6 +19,7 @@
 #include "spectra.h"
 
 #define NO_BUCKET UINT32_MAX
+#define PASSED_OVER (UINT32_MAX - 1) /* bucket of cells whose peaks are placed another time */
 
 /* ---- counting ---- */
 
@@ -37,6 +38,23 @@ static inline double count_kept(const struct kept *kept, int32_t mz_bytes, uint6
     return sum;
 }
 
+/*
+ * Say whether the m/z of a spectrum never descend, in the order of cells; then those of some cells
+ * stand together.
+ */
+static inline bool has_ascending_mz(const unsigned char *mz, size_t n, int32_t mz_bytes)
+{
+    uint64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t key = order_key(load_mz(mz, i, mz_bytes), mz_bytes);
+        if (key < before) {
+            return false;
+        }
+        before = key;
+    }
+    return true;
+}
+
 /* Return the number of cells, which Python needs to allocate counts. */
 int64_t ionbox_get_n_cells(void)
 {
@@ -46,9 +64,11 @@ int64_t ionbox_get_n_cells(void)
 /*
  * First pass: count the peaks above zero per cell and sum their intensities per spectrum.
  *
- * cell_count: (N_CELLS,), added to. tic: (n_spectra,) counts, written.
+ * cell_count: (N_CELLS,), added to. tic: (n_spectra,) counts, written. ascends: (n_spectra,),
+ * written: whether the m/z of a spectrum never descend.
  */
-int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic)
+int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic,
+                           uint8_t *ascends)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -65,6 +85,9 @@ int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, 
                                          : count_kept(&kept, 4, cell_count, sum);
         }
         tic[s] = sum;
+        const unsigned char *mz = bytes_at(spectra->mz_address[s]);
+        ascends[s] = spectra->mz_bytes == 8 ? has_ascending_mz(mz, n_peaks, 8)
+                                            : has_ascending_mz(mz, n_peaks, 4);
     }
     return STATUS_OK;
 }
@@ -138,7 +161,7 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
         const uint64_t bits = kept->mz_bits[i];
         const uint32_t bucket = cell_bucket[cell_of(bits, mz_bytes)];
         if (bucket != open) {
-            if (open != NO_BUCKET) {
+            if (open < PASSED_OVER) {
                 bucket_rows[open].next = rows.next;
                 prefetch_rows(&to, mz_bytes, rows.next);
             }
@@ -146,7 +169,12 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
                 return STATUS_CHANGED;
             }
             open = bucket;
-            rows = bucket_rows[bucket];
+            if (bucket != PASSED_OVER) {
+                rows = bucket_rows[bucket];
+            }
+        }
+        if (bucket == PASSED_OVER) {
+            continue;
         }
         if (rows.next == rows.stop) {
             return STATUS_CHANGED;
@@ -156,35 +184,61 @@ static inline int32_t scatter_kept(const struct kept *kept, int32_t mz_bytes, ui
         to.pixel[rows.next] = pixel;
         rows.next++;
     }
-    if (open != NO_BUCKET) {
+    if (open < PASSED_OVER) {
         bucket_rows[open].next = rows.next;
     }
     return STATUS_OK;
 }
 
+/* Return the first of n peaks, whose m/z ascend, that lies in a cell or above it; n if none does. */
+static size_t find_cell(const unsigned char *mz, size_t n, int32_t mz_bytes, uint32_t cell)
+{
+    size_t low = 0;
+    while (low < n) {
+        const size_t middle = low + (n - low) / 2;
+        if (cell_of(load_mz(mz, middle, mz_bytes), mz_bytes) < cell) {
+            low = middle + 1;
+        } else {
+            n = middle;
+        }
+    }
+    return low;
+}
+
 /*
  * Second pass: write every peak above zero into its bucket, in the order of the spectra.
  *
- * cell_bucket: (N_CELLS,) as planned.
+ * cell_bucket: (N_CELLS,) as planned; or PASSED_OVER, where peaks are to be left out this time.
+ * first_cell, stop_cell: all cells below and from there on are PASSED_OVER, or empty.
  * bucket_rows: (n_buckets,) rows that this part of the spectra fills; next moves on.
+ * ascends: (n_spectra,) from the first pass.
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.
  */
 int32_t ionbox_scatter_peaks(const struct spectra *spectra, const uint32_t *cell_bucket,
-                             struct rows *bucket_rows, const struct peak_columns *out)
+                             int64_t first_cell, int64_t stop_cell, struct rows *bucket_rows,
+                             const struct peak_columns *out, const uint8_t *ascends)
 {
+    const int32_t mz_bytes = spectra->mz_bytes;
+    const bool all = first_cell <= 0 && stop_cell >= N_CELLS;
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
     }
     struct kept kept;
     for (int64_t s = 0; s < spectra->n_spectra; s++) {
-        const size_t n_peaks = (size_t)spectra->n_peaks[s];
-        for (size_t start = 0; start < n_peaks; start += CHUNK_PEAKS) {
-            const size_t left = n_peaks - start;
+        size_t first = 0;
+        size_t stop = (size_t)spectra->n_peaks[s];
+        if (!all && ascends[s]) {
+            const unsigned char *mz = bytes_at(spectra->mz_address[s]);
+            first = find_cell(mz, stop, mz_bytes, (uint32_t)first_cell);
+            stop = find_cell(mz, stop, mz_bytes, (uint32_t)stop_cell);
+        }
+        for (size_t start = first; start < stop; start += CHUNK_PEAKS) {
+            const size_t left = stop - start;
             const size_t n = left < CHUNK_PEAKS ? left : CHUNK_PEAKS;
             read_kept(spectra, s, start, n, &kept);
             const int32_t status =
-                spectra->mz_bytes == 8
+                mz_bytes == 8
                     ? scatter_kept(&kept, 8, spectra->pixel[s], cell_bucket, bucket_rows, out)
                     : scatter_kept(&kept, 4, spectra->pixel[s], cell_bucket, bucket_rows, out);
             if (status != STATUS_OK) {

@@ -69,7 +69,7 @@ static int32_t scatter_channels(const float *value, const uint8_t *above, size_t
     return STATUS_OK;
 }
 
-/* Write n channels from channel start on, of spectra first to stop. */
+/* Write n channels from channel start on, of spectra first to stop; channel_rows: of the first. */
 static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_t stop,
                             size_t start, size_t n, struct rows *channel_rows, float *out_intensity,
                             uint32_t *out_pixel)
@@ -80,8 +80,8 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
     for (int64_t s = first; s < stop; s++) {
         const unsigned char *intensity = bytes_at(spectra->intensity_address[s]) + skipped;
         convert_intensity(spectra->intensity_type, intensity, n, value, above);
-        const int32_t status = scatter_channels(value, above, n, spectra->pixel[s],
-                                                channel_rows + start, out_intensity, out_pixel);
+        const int32_t status = scatter_channels(value, above, n, spectra->pixel[s], channel_rows,
+                                                out_intensity, out_pixel);
         if (status != STATUS_OK) {
             return status;
         }
@@ -92,12 +92,14 @@ static int32_t scatter_tile(const struct spectra *spectra, int64_t first, int64_
 /*
  * Second pass: write intensity and pixel of every peak above zero to the rows of its channel.
  *
+ * first_channel, n_channels: which ones; others are passed over.
  * channel_rows: (n_channels,) rows that this part of the spectra fills; next moves on.
  * Returns STATUS_CHANGED where there are more peaks than were counted; nothing is written beyond a
  * stop.
  */
-int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
-                                struct rows *channel_rows, const struct peak_columns *out)
+int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t first_channel,
+                                int64_t n_channels, struct rows *channel_rows,
+                                const struct peak_columns *out)
 {
     if (!types_are_known(spectra)) {
         return STATUS_INVALID;
@@ -108,8 +110,9 @@ int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channel
         for (size_t start = 0; start < (size_t)n_channels; start += TILE_CHANNELS) {
             const size_t rest = (size_t)n_channels - start;
             const size_t n = rest < TILE_CHANNELS ? rest : TILE_CHANNELS;
-            const int32_t status = scatter_tile(spectra, first, stop, start, n, channel_rows,
-                                                out->intensity, out->pixel);
+            const int32_t status =
+                scatter_tile(spectra, first, stop, (size_t)first_channel + start, n,
+                             channel_rows + start, out->intensity, out->pixel);
             if (status != STATUS_OK) {
                 return status;
             }

@@ -56,7 +56,8 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
 struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
                                                     const int32_t *isotope_starts,
                                                     const double *masses,
-                                                    const double *abundances);
+                                                    const double *abundances,
+                                                    int32_t is_plain);
 void ionbox_free_pattern_context(struct pattern_context *context);
 int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
                                  const int64_t *starts, const int32_t *elements,
@@ -68,19 +69,22 @@ int32_t ionbox_pick_peaks(const struct spectra *spectra, const uint8_t *is_profi
                           double *intensity, float *valley, int64_t *n_found);
 
 int64_t ionbox_get_n_cells(void);
-int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic);
+int32_t ionbox_count_cells(const struct spectra *spectra, uint64_t *cell_count, double *tic,
+                           uint8_t *ascends);
 int64_t ionbox_plan_buckets(const uint64_t *cell_count, uint32_t *cell_bucket,
                             uint32_t *first_cell, uint64_t *bucket_start);
 int32_t ionbox_scatter_peaks(const struct spectra *spectra, const uint32_t *cell_bucket,
-                             struct rows *bucket_rows, const struct peak_columns *out);
+                             int64_t first_cell, int64_t stop_cell, struct rows *bucket_rows,
+                             const struct peak_columns *out, const uint8_t *ascends);
 int32_t ionbox_sort_buckets(int64_t n_buckets, const uint64_t *bucket_start,
                             const struct peak_columns *columns);
 int32_t ionbox_merge_buckets(int64_t n_spans, const struct peak_columns *spans, int64_t n_buckets,
                              const int64_t *cuts, const struct peak_columns *out);
 int32_t ionbox_count_channels(const struct spectra *spectra, int64_t n_channels,
                               uint64_t *channel_count, double *tic);
-int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t n_channels,
-                                struct rows *channel_rows, const struct peak_columns *out);
+int32_t ionbox_scatter_channels(const struct spectra *spectra, int64_t first_channel,
+                                int64_t n_channels, struct rows *channel_rows,
+                                const struct peak_columns *out);
 int32_t ionbox_fill_channels(int64_t n_channels, const void *mz, const uint64_t *stop,
                              const struct peak_columns *out);
 

@@ -22,6 +22,7 @@ from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
+    SORT_RANGE_BYTES,
     merge_memory_mb,
     sort_memory_mb,
     span_memory_mb,
@@ -112,6 +113,17 @@ class SortJob:
         return self.n_peaks * (self.mz_bytes + 8)
 
     @property
+    def memory_mb(self) -> int:
+        """Memory of the call that sorts all of it, MB."""
+        is_picked = self.n_picked is not None
+        return sort_memory_mb(self.n_peaks, self.mz_bytes, self.n_pixels, is_picked=is_picked)
+
+    @property
+    def n_ranges(self) -> int:
+        """Ranges of m/z that this call sorts, one after the other."""
+        return 1 if self.n_picked is not None else max(1, -(-self.column_bytes // SORT_RANGE_BYTES))
+
+    @property
     def n_spans(self) -> int:
         """Spans of spectra that many calls would sort, one each."""
         return max(1, -(-self.n_peaks // PEAKS_PER_SPAN))
@@ -171,7 +183,7 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
 
 
 def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
+    memory_mb = job.memory_mb
     if not ladder.fits("SegmentSpectra", memory_mb):
         top = ladder.top_mb("SegmentSpectra")
         return f"its peaks take {memory_mb:,} MB, the largest function has {top:,} MB"
@@ -205,13 +217,13 @@ def _refuse_fargate(job: SortJob, task: SortTask | None) -> str:
 
 
 def _lambda_seconds(job: SortJob) -> float:
-    # the ibd is read twice, to count peaks and to place them; the segments are written
-    moved = 2 * job.ibd_bytes + job.column_bytes
+    # the ibd is read to count peaks, and to place those of each range; the segments are written
+    moved = (1 + job.n_ranges) * job.ibd_bytes + job.column_bytes
     return _CALL_START_S + moved / _CALL_BYTES_PER_S + job.n_peaks / _PEAKS_PER_S
 
 
 def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
-    memory_mb = sort_memory_mb(job.n_peaks, job.mz_bytes, job.n_pixels)
+    memory_mb = job.memory_mb
     state = "SegmentSpectra"
     rung_mb = ladder.rungs_mb[state][ladder.start_rung(state, memory_mb)]
     seconds = _lambda_seconds(job)

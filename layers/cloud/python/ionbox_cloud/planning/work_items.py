@@ -13,6 +13,12 @@ from dataclasses import dataclass
 PEAKS_PER_MERGE_ITEM = 12_000_000
 """Peaks that one call merges, one segment after the other."""
 
+PEAKS_PER_SORT_THREAD = 64_000_000
+"""Peaks of a dataset (some six seconds of sorting) for which one more thread is used."""
+
+SORT_RANGE_BYTES = 2 << 30
+"""Memory for the peaks of a range of m/z, of which one call sorts one after the other."""
+
 IONS_PER_CHUNK = 65536
 """Ions per chunk of isotope patterns: about half a second of computing."""
 
@@ -21,6 +27,9 @@ IONS_PER_SCORE_ITEM = 131072
 
 IONS_PER_READ = 16384
 """Ions of a score item whose measured peaks are read together, while those before are scored."""
+
+PEAKS_PER_READ = 2_000_000
+"""Measured peaks that are read together: more take memory that the system has to clear."""
 
 PEAKS_PER_SCORE_ITEM = 20_000_000
 """Measured peaks in the m/z range of a score item; what has more is split."""
@@ -36,12 +45,13 @@ MOST_IMAGE_ITEMS = 96
 after the other. PublishResults reads three small objects of each item."""
 
 _MB = 1 << 20
-# Measured on simulated datasets of 100x100 and 200x200 pixels; run.json shows how well they hold.
+# Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
 _BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
 _READ_BUFFERS_MB = 30
-_BYTES_PER_PATTERN = 1500  # its ion's atoms, the pattern, the file being written
-_BYTES_PER_SCORED_ION = 1900  # pattern, windows, metrics, the file being written
-_BYTES_PER_SCORED_PEAK = 18  # columns, and pieces of them while they are read
+_BYTES_PER_PATTERN = 400  # its ion's atoms, the pattern, the file being written
+_BYTES_PER_SCORED_ION = 700  # pattern, windows, metrics, the file being written
+_BYTES_PER_SCORED_PEAK = 18  # columns, mapped or copied
+_READS_AT_ONCE = 2  # the peaks that are scored, and those that are read meanwhile
 _BYTES_PER_DRAWN_CELL = 4  # float32
 _BYTES_PER_STORED_CELL = 10  # float32, and at worst as much again compressed, as it grows
 _BYTES_PER_PEAK = 16  # m/z, intensity and pixel
@@ -73,9 +83,22 @@ def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(n, start + size)
 
 
-def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int) -> int:
-    """Predict the memory in MB of sorting a dataset at once: peaks as columns, buffers, the TIC."""
-    n_bytes = n_peaks * (mz_bytes + 8) + n_pixels * _BYTES_PER_TIC_PIXEL
+def ions_per_read(n_ions: int, n_peaks: int) -> int:
+    """Return how many ions of an item to read peaks for together; it has ``n_peaks``."""
+    by_peaks = n_ions * PEAKS_PER_READ // max(n_peaks, 1)
+    return max(1, min(IONS_PER_READ, by_peaks))
+
+
+def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: bool = False) -> int:
+    """Predict the memory in MB of sorting a dataset: peaks as columns, buffers, the TIC.
+
+    Of peaks, a range of m/z at a time; only those that are picked from profiles all together, and
+    then as many as there are points.
+    """
+    columns = n_peaks * (mz_bytes + 8)
+    if not is_picked:
+        columns = min(columns, SORT_RANGE_BYTES)
+    n_bytes = columns + n_pixels * _BYTES_PER_TIC_PIXEL
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_bytes // _MB
 
 
@@ -96,9 +119,10 @@ def pattern_memory_mb(n_ions: int) -> int:
 
 def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
     """Predict the memory in MB of an item of scores, from the peaks in its m/z range."""
+    per_read = n_peaks * ions_per_read(n_ions, n_peaks) // max(n_ions, 1)
     n_bytes = (
         n_ions * _BYTES_PER_SCORED_ION
-        + n_peaks * _BYTES_PER_SCORED_PEAK
+        + min(_READS_AT_ONCE * per_read, n_peaks) * _BYTES_PER_SCORED_PEAK
         + n_pixels * _BYTES_PER_SCORED_PIXEL
     )
     return _BASE_MEMORY_MB + n_bytes // _MB

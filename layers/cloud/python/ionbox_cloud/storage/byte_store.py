@@ -20,6 +20,7 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
+from ionbox_cloud.storage.folder_files import FolderFiles
 from ionbox_cloud.storage.storage_errors import named_errors
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MEMORY = "memory:"
 _S3 = "s3:"
+_FILE = "file:"
 
 _SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
 
@@ -100,6 +102,7 @@ class ByteStore:
         self._access = access or {}
         self._create = create
         self._folders: dict[str, MemoryStore] = {}
+        self._files = FolderFiles(url) if url.startswith(_FILE) else None
 
     @classmethod
     def open(cls, url: str, expiry_days: int = 0, *, create: bool = True) -> Self:
@@ -114,7 +117,7 @@ class ByteStore:
         """
         if url.startswith(_MEMORY):
             return cls(MemoryStore(), url, expiry_days)
-        if url.startswith("file:"):
+        if url.startswith(_FILE):
             return cls(_open_folder(url, create=create), url, expiry_days, create=create)
         # with its checksum each object is stored: `has_content` asks for it
         return cls(from_url(url, config={"checksum_algorithm": "SHA256"}), url, expiry_days)
@@ -171,8 +174,15 @@ class ByteStore:
         MissingObject
             If there is none.
         """
+        return bytes(self.read_view(key))
+
+    def read_view(self, key: str) -> memoryview:
+        """Read a whole object as `read` does, without a copy of its own."""
+        found = self._files.read(key) if self._files else None
+        if found is not None:
+            return found
         with named_errors(key):
-            return bytes(obstore.get(self._objects, key).bytes())
+            return memoryview(obstore.get(self._objects, key).bytes())
 
     def read_if_there(self, key: str) -> bytes | None:
         """Read a whole object, None if there is none."""
@@ -215,8 +225,19 @@ class ByteStore:
         """
         if n_bytes == 0:  # HTTP has no range without bytes
             return memoryview(b"")
+        found = self._files.read(key, offset, n_bytes) if self._files else None
+        if found is not None:
+            return found
         with named_errors(key), self._long_enough(key, offset):
             return memoryview(obstore.get_range(self._objects, key, start=offset, length=n_bytes))
+
+    def map_range(self, key: str, offset: int, n_bytes: int) -> memoryview:
+        """Return what `read_range` does; bytes of a file are read as they are looked at.
+
+        For objects that are written once and removed, and nothing else: see `FolderFiles.map`.
+        """
+        found = self._files.map(key, offset, n_bytes) if self._files and n_bytes else None
+        return self.read_range(key, offset, n_bytes) if found is None else found
 
     @contextlib.contextmanager
     def _long_enough(self, key: str, offset: int) -> Iterator[None]:
@@ -236,6 +257,8 @@ class ByteStore:
 
     def write(self, key: str, data: bytes | Sequence[memoryview]) -> None:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
+        if self._files and self._files.write(key, [data] if isinstance(data, bytes) else data):
+            return
         with named_errors(key, self.url):
             if isinstance(data, bytes):
                 obstore.put(self._objects, key, data)
@@ -244,6 +267,8 @@ class ByteStore:
 
     def write_whole(self, key: str, data: memoryview) -> None:
         """Write an object of one piece in one request: only then S3 keeps its whole checksum."""
+        if self._files and self._files.write(key, [data]):
+            return
         with named_errors(key, self.url):
             obstore.put(self._objects, key, data, use_multipart=False)
 

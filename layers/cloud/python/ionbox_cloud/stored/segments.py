@@ -15,6 +15,7 @@ Segments of versions before they had checksums are read without; their manifest 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -188,21 +189,20 @@ class SegmentReader:
         """
         ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
         # where each range begins in the result, and, one more, where the last one ends
-        rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)])
-        columns = {
-            "mz": np.empty(rows[-1], self._mz_dtype.newbyteorder("=")),
-            "intensity": np.empty(rows[-1], np.float32),
-            "pixel": np.empty(rows[-1], np.uint32),
-        }
+        rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)]).tolist()
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            if len(ranges) == 1:
+                read = functools.partial(self._read_in_place, ranges[0])
+                return Peaks(*pool.map(read, _COLUMNS))
+            columns = [np.empty(rows[-1], dtype) for dtype in self._dtypes()]
             reads = [
-                pool.submit(self._read_rows, part, name, column[row : row + part[2] - part[1]])
-                for part, row in zip(ranges, rows, strict=False)
-                for name, column in columns.items()
+                pool.submit(self._read_rows, part, name, column[start:stop])
+                for part, (start, stop) in zip(ranges, itertools.pairwise(rows), strict=True)
+                for name, column in zip(_COLUMNS, columns, strict=True)
             ]
-        for read in reads:
-            read.result()
-        return Peaks(columns["mz"], columns["intensity"], columns["pixel"])
+        for each in reads:
+            each.result()
+        return Peaks(*columns)
 
     def read_image(
         self, mz: float, ppm: float, mask: npt.NDArray[np.bool_]
@@ -228,25 +228,60 @@ class SegmentReader:
         images = extract_images(peaks, find_windows(peaks.mz, window, ppm), Grid(mask))
         return np.asarray(images[0, 0])
 
+    def _dtypes(self) -> tuple[np.dtype[Any], ...]:
+        """Return the types of columns in memory."""
+        return (self._mz_dtype.newbyteorder("="), np.dtype(np.float32), np.dtype(np.uint32))
+
+    def _read_in_place(self, rows: tuple[int, int, int], name: str) -> npt.NDArray[Any]:
+        """Return (segment, first row, last row + 1) of a column where they were read to."""
+        segment, start, stop = rows
+        layout = self._layout(segment)
+        stored = self._read_bytes(segment, *layout.byte_range(name, start, stop))
+        column = np.frombuffer(stored, layout.columns[name][1])
+        if not column.dtype.isnative or not column.flags.aligned:
+            column = column.astype(column.dtype.newbyteorder("="))
+        self._check_blocks(rows, name, lambda n_bytes: checksum_blocks(stored, n_bytes))
+        return column
+
     def _read_rows(self, rows: tuple[int, int, int], name: str, target: npt.NDArray[Any]) -> None:
         """Read (segment, first row, last row + 1) of a column into its place."""
         segment, start, stop = rows
         layout = self._layout(segment)
         stored = self._read_bytes(segment, *layout.byte_range(name, start, stop))
+        if not self._check_blocks(rows, name, lambda n_bytes: copy_blocks(stored, n_bytes, target)):
+            target[:] = np.frombuffer(stored, layout.columns[name][1])
+
+    def _check_blocks(
+        self, rows: tuple[int, int, int], name: str, sum_up: Callable[[int], UInt32s]
+    ) -> bool:
+        """Compare the checksums of what was read, given by a call that takes the bytes of a block.
+
+        Returns
+        -------
+        bool
+            Whether there are checksums to compare with; if not, nothing is called.
+
+        Raises
+        ------
+        DamagedObject
+            If one differs.
+        """
+        segment, start, stop = rows
         checksums = self._index(segment)[1]
         if checksums is None:
-            target[:] = np.frombuffer(stored, layout.columns[name][1])
-            return
+            return False
+        layout = self._layout(segment)
         expected = checksums[layout.find_blocks(start, stop), _COLUMNS.index(name)]
-        if not np.array_equal(copy_blocks(stored, layout.block_bytes(name), target), expected):
+        if not np.array_equal(sum_up(layout.block_bytes(name)), expected):
             key = keys.segment(self._segments_id, segment)
             raise DamagedObject.of(key, "a block of it has another checksum")
+        return True
 
     def _read_bytes(self, segment: int, offset: int, n_bytes: int) -> memoryview:
         """Read a range of a segment, which must be long enough."""
         key = keys.segment(self._segments_id, segment)
         try:
-            stored = self._store.read_range(key, offset, n_bytes)
+            stored = self._store.map_range(key, offset, n_bytes)
         except MissingObject:
             if not self._store.exists(key):
                 raise

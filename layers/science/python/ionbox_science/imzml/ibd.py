@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -250,3 +251,36 @@ class PassingDigest:
     def _update(self, piece: memoryview) -> None:
         self._digest.update(piece)
         self._position += piece.nbytes
+
+
+class WatchBeside:
+    """A `WatchPiece` that has another one look at each piece in a thread of its own, in order.
+
+    One piece is looked at while the caller goes on with it, and reads the next; what the other one
+    raises is raised by the next call, or at the end of the context.
+    """
+
+    def __init__(self, watch: WatchPiece) -> None:
+        self._watch = watch
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: Future[None] | None = None
+
+    def __call__(self, offset: int, piece: memoryview) -> None:
+        """Have a piece looked at, after the one before."""
+        self._wait()
+        self._under_way = self._thread.submit(self._watch, offset, piece)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            self._thread.shutdown()
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None

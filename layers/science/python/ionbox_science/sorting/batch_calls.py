@@ -7,6 +7,7 @@ Shared by `mz_cells` and `transposing`: batches of spectra, as they lie in memor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ def feed_kernel(
     batches: Iterator[SpectrumBatch],
     progress: ProgressCount,
     *arguments: object,
-    spectrum_tic: npt.NDArray[np.float64] | None = None,
+    of_spectra: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
     """Call a kernel for batch after batch.
 
@@ -46,12 +47,12 @@ def feed_kernel(
     batches : iterator of SpectrumBatch
         One is forgotten before the next is asked for.
     progress : ProgressCount
-        Gets the peaks of each batch: see `count_peaks`.
+        Gets the peaks of each batch: see `count_declared`.
     *arguments
         Further arguments, the same for all batches.
-    spectrum_tic : (n_spectra,) float64, counts, optional
-        For a kernel that sums intensities: it gets the part of the batch's spectra, to be written,
-        as its last argument.
+    of_spectra : sequence of (n_spectra,) array
+        Further arguments, with a value for each spectrum of the dataset: the kernel gets the part
+        of the batch's spectra.
 
     Raises
     ------
@@ -60,13 +61,12 @@ def feed_kernel(
     """
     for batch in batches:
         spectra = spectra_struct(dataset, batch)
-        sums = () if spectrum_tic is None else (spectrum_tic[batch.rows],)
-        call_kernel(kernel, spectra, *arguments, *sums)
+        call_kernel(kernel, spectra, *arguments, *(values[batch.rows] for values in of_spectra))
         progress.add(int(dataset.header.mz_count[batch.rows].sum()))
         del batch, spectra  # else both would live while the next batch is read
 
 
-def count_peaks(dataset: OpenDataset, parts: Sequence[SpectrumPart], unit: str) -> ProgressCount:
+def count_declared(dataset: OpenDataset, parts: Sequence[SpectrumPart], unit: str) -> ProgressCount:
     """Return a count of the declared peaks of some parts, for progress while they are read."""
     n_peaks = sum(int(dataset.header.mz_count[part.rows].sum()) for part in parts)
     return ProgressCount(n_peaks, unit)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
 from ionbox_science.progress import ProgressCount, part_of_progress
-from ionbox_science.sorting.batch_calls import check_filled, count_peaks, feed_kernel
+from ionbox_science.sorting.batch_calls import check_filled, count_declared, feed_kernel
 from ionbox_science.sorting.spectrum_parts import (
     OpenDataset,
     SpectrumPart,
@@ -33,10 +33,12 @@ UInt32Array = npt.NDArray[np.uint32]
 PEAKS_PER_TASK = 1 << 22
 """Peaks that are sorted between two reports of progress, at most."""
 
+# What peak_sort.c has for the bucket of a cell without peaks, and of one that is left out.
+_EMPTY, _PASSED_OVER = 2**32 - 1, 2**32 - 2
+
 # Tasks per thread when buckets are sorted: enough to even out buckets that take longer.
 _TASKS_PER_THREAD = 4
-# Of the time that sorting takes, how much is over when peaks are counted, and when they are placed.
-_COUNTED, _PLACED = 0.35, 0.7
+_PLACED = 0.55  # of the time that the second pass takes, how much is over when peaks are placed
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +51,13 @@ class CellCounts:
         Peaks above zero of each part of the spectra in each cell.
     spectrum_tic : (n_spectra,) float64, counts
         Sum of intensities of every spectrum that was read; zero for others.
+    ascends : (n_spectra,) bool
+        Whether the m/z of a spectrum that was read never descend; False for others.
     """
 
     per_part: UInt64Array
     spectrum_tic: npt.NDArray[np.float64]
+    ascends: npt.NDArray[np.bool_]
 
 
 def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int) -> CellCounts:
@@ -60,56 +65,107 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     n_cells = call_kernel("ionbox_get_n_cells")
     per_part = np.zeros((len(parts), n_cells), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
-    progress = count_peaks(dataset, parts, "peaks read")
+    ascends = np.zeros(dataset.header.n_spectra, np.bool_)
+    progress = count_declared(dataset, parts, "peaks read")
 
     def count(index: int) -> None:
         arguments = parts[index].read_first(), progress, per_part[index]
-        feed_kernel("ionbox_count_cells", dataset, *arguments, spectrum_tic=spectrum_tic)
+        feed_kernel("ionbox_count_cells", dataset, *arguments, of_spectra=(spectrum_tic, ascends))
 
-    with part_of_progress(0, _COUNTED):
-        spread(count, range(len(parts)), n_threads)
-    return CellCounts(per_part, spectrum_tic)
+    spread(count, range(len(parts)), n_threads)
+    return CellCounts(per_part, spectrum_tic, ascends)
 
 
-def sort_cells(
-    dataset: OpenDataset, parts: Sequence[SpectrumPart], counted: CellCounts, n_threads: int
-) -> Peaks:
-    """Read the parts again, place their peaks in buckets, and sort the buckets.
+class CellSort:
+    """The second pass: peaks of neighbouring buckets, placed and sorted.
 
-    Returns
-    -------
-    Peaks
-        All peaks above zero, m/z ascending; peaks of equal m/z in the order of the file.
+    Parameters
+    ----------
+    dataset : OpenDataset
+        What the parts are part of.
+    parts : sequence of SpectrumPart
+        Neighbouring spectra, in the order of the file.
+    counted : CellCounts
+        What `count_cells` returned for them.
+    n_threads : int
+        Threads that work on the parts, then on the buckets.
 
-    Raises
-    ------
-    InvalidDataset
-        If a part has other peaks than were counted, or the ibd ends too early.
+    Attributes
+    ----------
+    start : (n_groups + 1,) uint64
+        First row of each bucket in the output, and the number of rows.
     """
-    buckets = _plan_buckets(counted)
-    peaks = dataset.new_columns(buckets.n_peaks)
-    columns = peak_columns(peaks)
-    placed = count_peaks(dataset, parts, "peaks placed")
-    in_order = ProgressCount(buckets.n_peaks, "peaks sorted")
 
-    def scatter(index: int) -> None:
-        rows = buckets.rows[index]
-        arguments = parts[index].read_again(), placed, buckets.of_cell, rows, columns
-        feed_kernel("ionbox_scatter_peaks", dataset, *arguments)
-        check_filled(rows)
+    def __init__(
+        self,
+        dataset: OpenDataset,
+        parts: Sequence[SpectrumPart],
+        counted: CellCounts,
+        n_threads: int,
+    ) -> None:
+        self._dataset = dataset
+        self._parts = parts
+        self._n_threads = n_threads
+        self._ascends = counted.ascends
+        self._buckets = _plan_buckets(counted)
+        self.start = self._buckets.start
 
-    def sort(task: slice) -> None:
-        starts = buckets.start[task.start : task.stop + 1]
-        call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
-        in_order.add(int(starts[-1] - starts[0]))
+    def fill(self, groups: slice, peaks: Peaks) -> None:
+        """Read the parts again, and fill in the peaks of neighbouring buckets in order of m/z.
 
-    with part_of_progress(_COUNTED, _PLACED):
-        spread(scatter, range(len(parts)), n_threads)
-    n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
-    n_tasks = max(n_tasks, -(-buckets.n_peaks // PEAKS_PER_TASK))
-    with part_of_progress(_PLACED, 1):
-        spread(sort, split_evenly(np.diff(buckets.start).astype(np.int64), n_tasks), n_threads)
-    return peaks
+        Parameters
+        ----------
+        groups : slice
+            The buckets.
+        peaks : Peaks
+            Columns of as many rows as they have.
+
+        Raises
+        ------
+        InvalidDataset
+            If a part has other peaks than were counted, or the ibd ends too early.
+        """
+        start = self.start[groups.start : groups.stop + 1] - self.start[groups.start]
+        rows = self._buckets.rows[:, groups] - self.start[groups.start]
+        of_cell = self._buckets.of_cell
+        cells = 0, len(of_cell)
+        if groups.stop - groups.start < len(self.start) - 1:
+            of_cell = _number_from(of_cell, groups)
+            (chosen,) = np.nonzero(of_cell < _PASSED_OVER)
+            cells = int(chosen[0]), int(chosen[-1]) + 1
+        columns = peak_columns(peaks)
+        placed = count_declared(self._dataset, self._parts, "peaks placed")
+        in_order = ProgressCount(int(start[-1]), "peaks sorted")
+
+        def scatter(index: int) -> None:
+            of_part = np.ascontiguousarray(rows[index])
+            arguments = placed, of_cell, *cells, of_part, columns
+            batches, of_spectra = self._parts[index].read_again(), [self._ascends]
+            feed_kernel(
+                "ionbox_scatter_peaks", self._dataset, batches, *arguments, of_spectra=of_spectra
+            )
+            check_filled(of_part)
+
+        def sort(task: slice) -> None:
+            starts = start[task.start : task.stop + 1]
+            call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
+            in_order.add(int(starts[-1] - starts[0]))
+
+        n_threads = self._n_threads
+        with part_of_progress(0, _PLACED):
+            spread(scatter, range(len(self._parts)), n_threads)
+        n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
+        n_tasks = max(n_tasks, -(-int(start[-1]) // PEAKS_PER_TASK))
+        with part_of_progress(_PLACED, 1):
+            spread(sort, split_evenly(np.diff(start).astype(np.int64), n_tasks), n_threads)
+
+
+def _number_from(of_cell: UInt32Array, buckets: slice) -> UInt32Array:
+    """Return the buckets of cells, some numbered from 0; cells of the others are passed over."""
+    numbered = of_cell - np.uint32(buckets.start)  # of those before, it wraps around
+    numbered[numbered >= buckets.stop - buckets.start] = _PASSED_OVER
+    numbered[of_cell == _EMPTY] = _EMPTY
+    return numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +185,6 @@ class _Buckets:
     of_cell: UInt32Array
     start: UInt64Array
     rows: UInt64Array
-
-    @property
-    def n_peaks(self) -> int:
-        return int(self.start[-1])
 
 
 def _plan_buckets(counted: CellCounts) -> _Buckets:

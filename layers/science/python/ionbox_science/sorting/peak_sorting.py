@@ -16,6 +16,7 @@ peaks to the last bit as sorting the whole dataset, and the same total ion curre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +25,19 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.progress import part_of_progress
 from ionbox_science.sorting.batch_calls import check_arrays
-from ionbox_science.sorting.mz_cells import count_cells, sort_cells
+from ionbox_science.sorting.mz_cells import CellSort, count_cells
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, split_evenly
-from ionbox_science.sorting.transposing import is_axis, transpose_spectra
+from ionbox_science.sorting.transposing import ChannelSort, count_channels, is_axis
 
 Float64s = npt.NDArray[np.float64]
 
 BATCH_BYTES = 16 * 1024 * 1024
 """Size up to which arrays are read together, unless told otherwise."""
+
+COUNTED = 0.35
+"""Of the time that sorting takes, how much is over when peaks are counted."""
 
 _PICKED_BATCHES = 4  # a batch, its gaps and its peaks together stay within the memory of two
 
@@ -186,18 +191,36 @@ def sort_open_span(
         SpectrumPart(dataset, part, batch_bytes, _share(keep_bytes, part, rows, dataset))
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]
-    if dataset.is_picked:
-        counted = count_cells(dataset, parts, n_threads)
-        if int(counted.per_part.sum()) > int(dataset.header.mz_count[rows].sum()) // 2:
-            for part in parts:  # the columns need the memory: see `sort_in_memory`
-                part.kept.clear()
-        peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
-    elif dataset.shared_mz is not None and is_axis(dataset.shared_mz):
-        peaks, spectrum_tic = transpose_spectra(dataset, dataset.shared_mz, parts, n_threads)
-    else:
-        counted = count_cells(dataset, parts, n_threads)
-        peaks, spectrum_tic = sort_cells(dataset, parts, counted, n_threads), counted.spectrum_tic
+    with part_of_progress(0, COUNTED):
+        order, spectrum_tic = count_peaks(dataset, parts, n_threads)
+    n_peaks = int(order.start[-1])
+    if dataset.is_picked and n_peaks > int(dataset.header.mz_count[rows].sum()) // 2:
+        for part in parts:  # the columns need the memory: see `sort_in_memory`
+            part.kept.clear()
+    peaks = dataset.new_columns(n_peaks)
+    with part_of_progress(COUNTED, 1):
+        order.fill(slice(0, len(order.start) - 1), peaks)
     return SortedSpan(peaks, spectrum_tic[rows])
+
+
+def count_peaks(
+    dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int, *, in_order: bool = False
+) -> tuple[CellSort | ChannelSort, Float64s]:
+    """Read some spectra for the first time, in their order if need be: by one thread.
+
+    Returns
+    -------
+    order : CellSort or ChannelSort
+        Reads them again, and fills in their peaks in order of m/z.
+    spectrum_tic : (n_spectra,) float64, counts
+        Sum of intensities of every spectrum of the dataset; zero for those in no part.
+    """
+    axis = dataset.shared_mz
+    if dataset.is_picked or axis is None or not is_axis(axis):
+        in_cells = count_cells(dataset, parts, 1 if in_order else n_threads)
+        return CellSort(dataset, parts, in_cells, n_threads), in_cells.spectrum_tic
+    counted = count_channels(dataset, len(axis), parts, 1 if in_order else n_threads)
+    return ChannelSort(dataset, axis, parts, counted, n_threads), counted.spectrum_tic
 
 
 def sum_per_pixel(header: ImzmlHeader, spectrum_tic: Float64s) -> Float64s:

@@ -120,16 +120,19 @@ def tabulate_compositions(
     natural = [element for element in known[: isotopes.n_elements] if element in elements]
     columns = [list(elements).index(element) for element in natural]
     element_ids = np.array([known.index(element) for element in natural], np.int32)
-    row, column = np.nonzero(counts[:, columns])
-    starts = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(np.bincount(row, minlength=len(counts)), out=starts[1:])
+    if columns == list(range(counts.shape[1])):
+        atoms = np.ascontiguousarray(counts).reshape(-1)
+    else:
+        atoms = counts.take(columns, axis=1).reshape(-1)
+    (place,) = np.nonzero(atoms)
+    starts = np.searchsorted(place, np.arange(len(counts) + 1) * len(columns))
     label_mass = np.zeros(len(counts))
     for label in set(ISOTOPE_LABELS) & set(elements):
         label_mass += counts[:, list(elements).index(label)] * element_masses()[label]
     return Compositions(
         starts=starts,
-        elements=element_ids[column],
-        counts=counts[:, columns][row, column].astype(np.int32),
+        elements=element_ids[place % len(columns)] if len(columns) else element_ids,
+        counts=atoms[place].astype(np.int32),
         label_mass=label_mass,
         outcome=np.where(np.diff(starts) > 0, READ, WITHOUT_PATTERN).astype(np.uint8),
     )

@@ -166,6 +166,8 @@ def generate_patterns_of(
     model: IsotopeModel,
     ion_formula: Callable[[int], str],
     n_threads: int = 1,
+    *,
+    plain: bool = False,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
     """Compute the isotope patterns of ions whose atoms are counted already.
 
@@ -179,6 +181,8 @@ def generate_patterns_of(
         Returns the formula of an ion by its row, for the rare one that is left to cpyMSpec.
     n_threads : int
         Threads to spread the ions over; the result does not depend on it.
+    plain : bool
+        Whether to do without what this processor has beyond others; the result is the same.
 
     Returns
     -------
@@ -200,7 +204,7 @@ def generate_patterns_of(
 
     def compute_share(thread: int) -> None:
         """Compute every n_threads-th range of ions, with a context of the thread's own."""
-        with _open_context() as context:
+        with _open_context(int(plain)) as context:
             for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
                 ions = slice(start, start + IONS_PER_CALL)
                 declined[ions] = _run_kernel(
@@ -222,11 +226,11 @@ def generate_patterns_of(
 
 
 @contextlib.contextmanager
-def _open_context() -> Iterator[int]:
+def _open_context(is_plain: int) -> Iterator[int]:
     """Make and free a kernel context: tables and memory that the ions of one thread share."""
     isotopes = read_isotopes()
     arrays = isotopes.starts, isotopes.masses, isotopes.abundances
-    context = call_kernel("ionbox_make_pattern_context", isotopes.n_elements, *arrays)
+    context = call_kernel("ionbox_make_pattern_context", isotopes.n_elements, *arrays, is_plain)
     try:
         yield context
     finally:
