@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := uv==0.13.9
 
-.PHONY: help run kernels test check format invoke docs outline golden bench campaign fuzz wheels synth bootstrap deploy clean
+.PHONY: help run kernels test check format invoke docs outline golden bench campaign fuzz rehearse wheels synth bootstrap deploy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -62,6 +62,14 @@ $(VENV)/.cdk: cdk/requirements.txt layers/science/build-requirements.txt | $(VEN
 	@$(call install,-r cdk/requirements.txt)
 	@touch $@
 
+# AWS's runtime for functions, for Python 3.13 whatever Python this is
+$(VENV)/.rehearsal: tests/rehearsal/requirements.txt | $(VENV)/.tests
+	@echo "Installing AWS's runtime client ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/rehearsal-runtime \
+		--python-version 3.13 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+		--only-binary=:all: -r $<
+	@touch $@
+
 # asl-validator checks the state machine's definition as Step Functions would
 $(VENV)/.asl: tests/cdk/package-lock.json | $(VENV)/.cdk
 	@mkdir -p $(VENV)/asl && cp tests/cdk/package.json tests/cdk/package-lock.json $(VENV)/asl/
@@ -90,7 +98,7 @@ TEST_WORKERS ?= 2
 TEST_ALL ?= $(CI)
 
 test: $(VENV)/.tests $(VENV)/.asl $(KERNELS) $(if $(TEST_ALL),$(VENV)/.spatialdata) ## run the tests
-	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/rehearsal
 
 check: $(VENV)/.tests $(VENV)/.cdk ## lint, format and type checks
 	@$(BIN)/ruff check .
@@ -129,6 +137,9 @@ campaign: $(VENV)/.tests $(KERNELS) ## disturb N runs (300) with faults, run eac
 
 fuzz: $(VENV)/.tests $(KERNELS) ## try N hostile inputs (10,000): make fuzz N=10000; SEED=… N=1 makes one again
 	@$(BIN)/python -m tests.fuzz $(if $(N),--inputs $(N)) $(if $(SEED),--seed $(SEED))
+
+rehearse: $(VENV)/.rehearsal $(KERNELS) synth ## deploy the stack into an emulated account on this machine and run it
+	@IONBOX_REHEARSE=1 $(BIN)/pytest tests/rehearsal
 
 wheels: $(BIN)/ionbox ## the sdist, and wheels for Linux and macOS, in dist
 	@$(BIN)/python build_wheels.py dist

@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [--tiny] [--huge] [--only NAME] [--out FOLDER]``."""
+"""Run the benchmarks: ``python -m benchmarks [--tiny] [--huge] [--only NAME] [--record]``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.colocalization import measure_colocalization
+from benchmarks.history import HISTORY, record
 from benchmarks.kernels import kernel_names, run_kernel
-from benchmarks.measure import measure_copy_gb_s
+from benchmarks.measure import is_busy, measure_copy_gb_s
 from benchmarks.pipeline import run_pipeline
 from benchmarks.report import Results, print_results, write_json
 from benchmarks.startup import measure_help
-from benchmarks.workloads import make_workload, workload_names
+from benchmarks.workloads import ON_REQUEST, make_workload, workload_names
 
 STARTUP = "startup"
+COLOCALIZATION = "colocalization-10000"
 
 
 def main() -> None:
@@ -29,6 +32,9 @@ def main() -> None:
     results = _measure(options.only or available, console, tiny=options.tiny)
     print_results(results, console)
     console.print(f"written to {write_json(options.out, results, tiny=options.tiny)}")
+    if options.record:
+        record(results.goals, busy=results.busy)
+        console.print(f"a row more in {HISTORY}, and in docs/performance.md")
 
 
 def _parse_options() -> argparse.Namespace:
@@ -36,28 +42,36 @@ def _parse_options() -> argparse.Namespace:
     add = parser.add_argument
     add("--tiny", action="store_true", help="tiny inputs: does everything run?")
     add("--huge", action="store_true", help="also 200 x 200 pixels, 1.1 GB: minutes more")
+    add("--giant", action="store_true", help="also 400 x 400 pixels, 4.1 GB: many minutes more")
+    add("--record", action="store_true", help="keep the main figures in history.tsv")
     add("--only", action="append", default=[], metavar="NAME", help="this part; repeat")
     add("--out", type=Path, default=Path(__file__).parent / "results")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.record and options.tiny:
+        parser.error("--record: figures of tiny inputs mean nothing")
+    return options
 
 
 def _parts(options: argparse.Namespace) -> list[str]:
-    huge = options.huge or "huge" in options.only
-    return [STARTUP, *kernel_names(), *workload_names(tiny=options.tiny, huge=huge)]
+    more = [name for name in ON_REQUEST if getattr(options, name) or name in options.only]
+    workloads = workload_names(tiny=options.tiny, more=more)
+    return [STARTUP, COLOCALIZATION, *kernel_names(), *workloads]
 
 
 def _measure(parts: Collection[str], console: Console, *, tiny: bool) -> Results:
-    results = Results(measure_copy_gb_s())
+    results = Results(measure_copy_gb_s(tiny=tiny), busy=is_busy())
     for part in parts:
         console.print(f"{part} ...", highlight=False)
         if part == STARTUP:
-            results.help = measure_help()
+            results.help = measure_help(tiny=tiny)
+        elif part == COLOCALIZATION:
+            results.colocalization = measure_colocalization(tiny=tiny)
         elif part in kernel_names():
             results.kernels.append(run_kernel(part, tiny=tiny))
         else:
             with tempfile.TemporaryDirectory(prefix="ionbox-bench-") as folder:
                 workload = make_workload(part, Path(folder))
-                results.runs += run_pipeline(workload, Path(folder))
+                results.runs += run_pipeline(workload, Path(folder), 10 if tiny else 1000)
     return results
 
 

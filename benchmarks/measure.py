@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,8 +28,17 @@ class Cost:
     wall_s: float
 
 
-def measure_command(command: Sequence[str]) -> tuple[Cost, list[tuple[float, str]]]:
+def measure_command(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[Cost, list[tuple[float, str]]]:
     """Run a command; the start of its interpreter and all processes it starts count.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    environment : mapping, optional
+        All environment variables; those of this process if not given.
 
     Returns
     -------
@@ -44,7 +54,7 @@ def measure_command(command: Sequence[str]) -> tuple[Cost, list[tuple[float, str
     """
     started, cpu_started = time.perf_counter(), _children_cpu_s()
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stderr is not None
         lines = [(time.perf_counter() - started, line) for line in process.stderr]
@@ -61,7 +71,7 @@ def _children_cpu_s() -> float:
 
 
 def measure_side_by_side(
-    contenders: Sequence[Callable[[], Result]],
+    contenders: Sequence[Callable[[], Result]], n_rounds: int = _ROUNDS
 ) -> tuple[list[Result], list[float]]:
     """Return each function's result and its lowest CPU seconds of up to three calls.
 
@@ -70,7 +80,7 @@ def measure_side_by_side(
     """
     results: list[Result] = []
     costs: list[list[float]] = [[] for _ in contenders]
-    for round_number in range(_ROUNDS):
+    for round_number in range(n_rounds):
         for function, spent in zip(contenders, costs, strict=True):
             if sum(spent) > _ENOUGH_S:
                 continue
@@ -83,12 +93,17 @@ def measure_side_by_side(
     return results, [min(spent) for spent in costs]
 
 
-def measure_copy_gb_s() -> float:
+def is_busy() -> bool:
+    """Say whether as many processes as there are cores were at work in the last minute."""
+    return os.getloadavg()[0] >= (os.cpu_count() or 1)
+
+
+def measure_copy_gb_s(*, tiny: bool) -> float:
     """Return how much numpy copies from array to array, in GB (10^9 bytes) per CPU second.
 
     Each byte, read once and written once, counts once.
     """
-    source = np.ones(_COPIED_MB * _MB // 8)
+    source = np.ones((1 if tiny else _COPIED_MB) * _MB // 8)
     target = np.zeros_like(source)
     _, (cpu_s,) = measure_side_by_side([lambda: np.copyto(target, source)])
     return source.nbytes / cpu_s / 1e9

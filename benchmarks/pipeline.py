@@ -1,4 +1,4 @@
-"""The whole pipeline on a workload: cold, and warm, with isotope patterns cached.
+"""The whole pipeline on a workload: cold, warm with isotope patterns cached, and finished.
 
 In: a workload (dataset, database, settings). Out: what the command ``ionbox annotate`` cost, state
 by state as far as its run record says, and how many annotations it made.
@@ -7,6 +7,7 @@ by state as far as its run record says, and how many annotations it made.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from ionbox_cloud.store import Store
 
 from benchmarks.measure import Cost, measure_command
 from benchmarks.workloads import Workload
-from benchmarks.yardsticks import Yardsticks, measure_yardsticks
+from benchmarks.yardsticks import Yardsticks, measure_loop, measure_yardsticks
 
 COMMAND = (sys.executable, "-c", "from ionbox.cli.main import main; main()")
 """The command ``ionbox``, without its script, which need not be installed."""
@@ -34,7 +35,8 @@ class PipelineRun:
     workload : Workload
         What was annotated.
     kind : str
-        ``cold`` if nothing had been computed before, ``warm`` if isotope patterns were cached.
+        ``cold`` if nothing had been computed before, ``warm`` if isotope patterns were cached,
+        ``finished`` if the same run was there already.
     cost : Cost
         What all processes took from start to end: command, interpreter of the state machine,
         workers.
@@ -46,6 +48,8 @@ class PipelineRun:
         Rows of ``annotations.csv``.
     yardsticks : Yardsticks
         What other libraries take for fixed work on this workload.
+    loop_s : float
+        L right after the run, CPU seconds: see `benchmarks.yardsticks.measure_loop`.
     """
 
     workload: Workload
@@ -55,15 +59,41 @@ class PipelineRun:
     first_state_s: float
     n_annotations: int
     yardsticks: Yardsticks
+    loop_s: float
 
     @property
     def cpu_s(self) -> float:
         return self.cost.cpu_s
 
     @property
-    def annotate_cpu_s(self) -> float:
-        """CPU seconds of the state that makes images and metrics of all ions."""
-        return self.states["AnnotateSegments"]["cpu_s"]
+    def loops(self) -> float:
+        """CPU seconds of everything, in L (`benchmarks.yardsticks.measure_loop`)."""
+        return self.cpu_s / self.loop_s
+
+    @property
+    def annotate_loops(self) -> float:
+        """CPU seconds of the state that makes images and metrics of all ions, in L."""
+        return self.states["AnnotateSegments"]["cpu_s"] / self.loop_s
+
+    @property
+    def publish_loops(self) -> float:
+        """CPU seconds of PublishResults for every 1,000 annotations, in L."""
+        cpu_s = self.states["PublishResults"]["cpu_s"]
+        return cpu_s * 1000 / max(self.n_annotations, 1) / self.loop_s
+
+    @property
+    def wall_s(self) -> float:
+        return self.cost.wall_s
+
+    @property
+    def wall_loops(self) -> float:
+        """Wall-clock seconds in L, which is CPU seconds: the same work on one free core."""
+        return self.wall_s / self.loop_s
+
+    @property
+    def file_copies(self) -> float:
+        """Wall-clock seconds in those of a copy of the ibd."""
+        return self.wall_s / self.yardsticks.file_copy_s
 
     @property
     def peak_memory_mb(self) -> float:
@@ -83,14 +113,23 @@ class PipelineRun:
         return self.cpu_s - sum(state["cpu_s"] for state in self.states.values())
 
 
-def run_pipeline(workload: Workload, folder: Path) -> Iterator[PipelineRun]:
-    """Run a workload cold, measure its yardsticks, and run it again with patterns cached."""
+def run_pipeline(workload: Workload, folder: Path, n_formulas: int = 1000) -> Iterator[PipelineRun]:
+    """Run a workload in all its ways; measure L after each, and its yardsticks after the first.
+
+    ``n_formulas`` is how many L is measured by.
+    """
     work, yardsticks = folder / "work", None
-    for kind in ("cold", "warm"):
+    environment = {**os.environ}
+    if workload.is_first:
+        environment["XDG_CACHE_HOME"] = str(folder / "cache")
+    for kind in workload.kinds:
+        if kind == "warm":
+            _forget_all_but_patterns(work)
         out = folder / kind
-        cost, lines = measure_command(_annotate(workload, out, work))
+        cost, lines = measure_command(_annotate(workload, out, work), environment)
         record, status = (_read_json(out / name) for name in ("run.json", "status.json"))
-        states = record["states"] | _publishing(work, status["execution_id"])
+        computed = {} if kind == "finished" else record["states"]
+        states = computed | _uncounted(work, status["execution_id"])
         yardsticks = yardsticks or measure_yardsticks(workload.imzml, work, record)
         yield PipelineRun(
             workload,
@@ -100,14 +139,18 @@ def run_pipeline(workload: Workload, folder: Path) -> Iterator[PipelineRun]:
             first_state_s=_first_start_s(lines, states),
             n_annotations=record["n_annotations"],
             yardsticks=yardsticks,
+            loop_s=measure_loop(n_formulas),
         )
-        _forget_all_but_patterns(work)
 
 
-def _publishing(work: Path, execution_id: str) -> dict[str, dict[str, float]]:
-    """Return what PublishResults cost, which writes the run record and so is not in it."""
-    store, state = Store.open((work / "work").resolve().as_uri()), "PublishResults"
-    return {state: store.read_json(keys.record(execution_id, state, 0))}
+def _uncounted(work: Path, execution_id: str) -> dict[str, dict[str, float]]:
+    """Return what the first and the last state cost.
+
+    PublishResults writes the run record and so is not in it; of a run that is finished already, the
+    record tells what it cost when it was computed.
+    """
+    store, states = Store.open((work / "work").resolve().as_uri()), ("PlanRun", "PublishResults")
+    return {state: store.read_json(keys.record(execution_id, state, 0)) for state in states}
 
 
 def _annotate(workload: Workload, out: Path, work: Path) -> list[str]:

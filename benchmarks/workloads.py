@@ -7,20 +7,16 @@ METASPACE's engine was measured on, in size and settings.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ionbox.simulation.lipids import write_lipids
 from ionbox.simulation.simulate import simulate_dataset
-from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.lipids import enumerate_lipids
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
-"""Data that METASPACE's engine was measured with, where it lies beside the checkout; it is not part
-of it, and nothing here needs it."""
+from benchmarks.formulas import REFERENCE, hmdb_formulas, lipid_formulas
 
-_HMDB = REFERENCE / "databases" / "hmdb_formulas.tsv"
 _ENGINE_SIGMA = 0.000619  # METASPACE's entry "280K"
 
 
@@ -31,19 +27,22 @@ class PipelineGoal:
     Attributes
     ----------
     kind : str
-        Which run, ``cold`` or ``warm``.
+        Which run: see `Workload.kinds`.
     quantity : str
         Property of `benchmarks.pipeline.PipelineRun` that has a bound.
     at_most : float
-        The bound, in the property's unit: CPU seconds, MB or %.
-    engine : float or None
-        What METASPACE's engine takes for the same, measured once on another machine.
+        The bound, in the property's unit.
+    column : str
+        Column of ``history.tsv`` that keeps the figure; empty if none does.
+    engine : str
+        What METASPACE's engine takes for the same, if it was measured, with its unit.
     """
 
     kind: str
     quantity: str
     at_most: float
-    engine: float | None = None
+    column: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,12 @@ class Workload:
         Files: dataset, molecule table, settings; more settings may lie beside the dataset.
     goals : tuple of PipelineGoal
         What its runs may cost.
+    kinds : tuple of str
+        How it is run, one after the other: ``cold`` if nothing is there, ``warm`` if isotope
+        patterns are, ``finished`` if the run is.
+    is_first : bool
+        Whether it is the first on its machine: what runs of all datasets share, such as parsed
+        state machines in the user's cache, is not there either.
     """
 
     name: str
@@ -66,6 +71,8 @@ class Workload:
     database: Path
     config: Path
     goals: tuple[PipelineGoal, ...] = ()
+    kinds: tuple[str, ...] = ("cold", "warm")
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Simulation:
         Settings of the run.
     goals : tuple of PipelineGoal
         What its runs may cost.
+    kinds : tuple of str
+        How it is run.
     """
 
     width: int
@@ -98,8 +107,10 @@ class Simulation:
     n_lipids: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     goals: tuple[PipelineGoal, ...] = ()
+    kinds: tuple[str, ...] = ("cold", "warm")
 
 
+_ALL = 1 << 20  # more than there are
 _LIKE_ENGINE = {
     "adducts": ["+H", "+Na", "+K"],
     "decoys": 20,
@@ -107,49 +118,70 @@ _LIKE_ENGINE = {
     "isocalc_sigma": _ENGINE_SIGMA,
 }
 _LARGE_GOALS = (
-    PipelineGoal("cold", "annotate_cpu_s", 8, engine=745),
-    PipelineGoal("warm", "cpu_s", 14, engine=776),
-    PipelineGoal("warm", "peak_memory_mb", 1500, engine=1700),
-    PipelineGoal("cold", "cpu_s", 22, engine=1487),
+    PipelineGoal("cold", "loops", 75, "large_cold_loops", engine="1,487 CPU s"),
+    PipelineGoal("warm", "loops", 45, "large_warm_loops", engine="776 CPU s"),
+    PipelineGoal("cold", "annotate_loops", 53, engine="745 CPU s"),
+    PipelineGoal("cold", "publish_loops", 6.7, "publish_loops"),
+    PipelineGoal("cold", "peak_memory_mb", 500, "large_memory_mb", engine="1,700 MB"),
+)
+_EXAMPLE_GOALS = (
+    PipelineGoal("cold", "wall_s", 3, "example_cold_s"),
+    PipelineGoal("cold", "wall_loops", 14),
+    PipelineGoal("finished", "wall_s", 1, "example_finished_s"),
+    PipelineGoal("finished", "wall_loops", 4.6),
 )
 _HUGE_GOALS = (
-    PipelineGoal("warm", "cpu_s", 45),
+    PipelineGoal("warm", "loops", 300),
     PipelineGoal("warm", "memory_off_plan_percent", 30),
 )
-_SIMULATIONS = {
-    "tiny": Simulation(12, 10, n_ions=20, n_noise_peaks=50, n_lipids=60),
+_GIANT_GOALS = (
+    PipelineGoal("cold", "file_copies", 11.5),
+    PipelineGoal("cold", "loops", 510),
+    PipelineGoal("cold", "peak_memory_mb", 3000),
+)
+SIMULATIONS = {
+    "tiny": Simulation(
+        12, 10, n_ions=20, n_noise_peaks=50, n_lipids=60, kinds=("cold", "warm", "finished")
+    ),
+    # what `make run` annotates
+    "example": Simulation(
+        80,
+        60,
+        n_ions=200,
+        n_noise_peaks=300,
+        n_lipids=_ALL,
+        goals=_EXAMPLE_GOALS,
+        kinds=("cold", "finished"),
+    ),
     "small": Simulation(40, 30, n_ions=100, n_noise_peaks=300, n_lipids=500),
     "medium": Simulation(80, 60, n_ions=200, n_noise_peaks=600, n_lipids=2000),
     "large": Simulation(100, 100, 600, 2200, 3, settings=_LIKE_ENGINE, goals=_LARGE_GOALS),
     "huge": Simulation(200, 200, 600, 2000, 3, settings=_LIKE_ENGINE, goals=_HUGE_GOALS),
+    "giant": Simulation(
+        400, 400, 600, 1850, 3, settings=_LIKE_ENGINE, goals=_GIANT_GOALS, kinds=("cold",)
+    ),
 }
 _REFERENCE_NAME = "synth40edge"
+ON_REQUEST = ("huge", "giant")
+"""Workloads of a gigabyte and more."""
 
 
-def workload_names(*, tiny: bool, huge: bool) -> list[str]:
-    """Return the names of the workloads of a run of the benchmarks."""
+def workload_names(*, tiny: bool, more: Sequence[str] = ()) -> list[str]:
+    """Return the names of the workloads of a run of the benchmarks.
+
+    ``more`` are those that run only if they are asked for.
+    """
     if tiny:
         return ["tiny"]
     reference = [_REFERENCE_NAME] if REFERENCE.is_dir() else []
-    return [*reference, "small", "medium", "large", *(["huge"] if huge else [])]
+    return ["example", *reference, "small", "medium", "large", *more]
 
 
 def make_workload(name: str, folder: Path) -> Workload:
     """Make the files of a workload in a folder; the reference dataset stays where it is."""
     if name == _REFERENCE_NAME:
         return _reference_workload(folder)
-    return _simulate_workload(name, _SIMULATIONS[name], folder)
-
-
-def hmdb_formulas() -> tuple[list[str], str]:
-    """Return the formulas of HMDB, or of the built-in lipids where that is missing, and whose."""
-    if _HMDB.is_file():
-        return list(parse_database(_HMDB.read_bytes(), "hmdb").unique_formulas()), "HMDB"
-    return _lipid_formulas(), "lipids, as HMDB's are not at hand: engine's figures do not compare"
-
-
-def _lipid_formulas() -> list[str]:
-    return list(dict.fromkeys(lipid.formula for lipid in enumerate_lipids()))
+    return _simulate_workload(name, SIMULATIONS[name], folder)
 
 
 def _reference_workload(folder: Path) -> Workload:
@@ -160,7 +192,7 @@ def _reference_workload(folder: Path) -> Workload:
         imzml=REFERENCE / "datasets" / f"{_REFERENCE_NAME}.imzML",
         database=REFERENCE / "databases" / "hmdb2k.tsv",
         config=_write_config(folder / f"{_REFERENCE_NAME}-config.json", settings),
-        goals=(PipelineGoal("cold", "cpu_s", 40, engine=60),),
+        goals=(PipelineGoal("cold", "loops", 25, "synth40edge_loops", engine="349 L"),),
     )
 
 
@@ -168,7 +200,7 @@ def _simulate_workload(name: str, simulation: Simulation, folder: Path) -> Workl
     if simulation.n_lipids is None:
         formulas, origin = hmdb_formulas()
     else:
-        formulas, origin = _lipid_formulas()[: simulation.n_lipids], "lipids"
+        formulas, origin = lipid_formulas()[: simulation.n_lipids], "lipids"
     made = simulate_dataset(
         folder / f"{name}.imzML",
         width=simulation.width,
@@ -178,21 +210,27 @@ def _simulate_workload(name: str, simulation: Simulation, folder: Path) -> Workl
         seed=simulation.seed,
         formulas=formulas,
     )
+    database = folder / f"{name}-formulas.tsv"
+    if simulation.n_lipids == _ALL:
+        write_lipids(database)
+    else:
+        _write_database(database, formulas)
     what = f"{simulation.width} x {simulation.height} pixels, {made.n_peaks:,} peaks"
     return Workload(
         name=name,
         note=f"simulated, {what}; {len(formulas):,} formulas ({origin})",
         imzml=made.imzml_path,
-        database=_write_database(folder / f"{name}-formulas.tsv", formulas),
+        database=database,
         config=_write_config(folder / f"{name}-config.json", simulation.settings),
         goals=simulation.goals,
+        kinds=simulation.kinds,
+        is_first=name == "example",
     )
 
 
-def _write_database(path: Path, formulas: list[str]) -> Path:
+def _write_database(path: Path, formulas: list[str]) -> None:
     rows = (f"{formula}\t{formula}\t{formula}\n" for formula in formulas)
     path.write_text("id\tname\tformula\n" + "".join(rows), "utf-8")
-    return path
 
 
 def _write_config(path: Path, settings: Mapping[str, Any]) -> Path:

@@ -77,24 +77,24 @@ OBJECTS: dict[str, Objects] = {
         work_writes=("executions/", "sort/"),
     ),
     "PlanMerge": Objects(
-        work_reads=(*_DATASET, "sort/"),
+        work_reads=("executions/", "sort/"),
         work_writes=("executions/", "sort/"),
         results_reads=("segments/",),
     ),
     "MergeSegments": Objects(
-        work_reads=(*_DATASET, "sort/"),
+        work_reads=("executions/", "sort/"),
         work_writes=("executions/", "sort/"),
         results_reads=("segments/",),
         results_writes=("segments/",),
     ),
     "ChecksumIbd": Objects(
         inbox_reads=EVERYTHING,
-        work_reads=(*_DATASET, "sort/"),
+        work_reads=("executions/", "sort/"),
         work_writes=("executions/", "sort/"),
     ),
     "FinishSegments": Objects(
         work_reads=(*_DATASET, "sort/"),
-        work_writes=("executions/", "sort/"),
+        work_writes=("executions/",),
         results_reads=("segments/",),
         results_writes=("segments/",),
     ),
@@ -115,7 +115,7 @@ OBJECTS: dict[str, Objects] = {
     ),
     "PlanAnnotation": Objects(
         work_reads=("executions/", "patterns/", "scores/"),
-        work_writes=("executions/", "patterns/", "scores/"),
+        work_writes=("executions/", "scores/"),
         results_reads=("segments/",),
     ),
     "AnnotateSegments": Objects(
@@ -124,15 +124,15 @@ OBJECTS: dict[str, Objects] = {
         results_reads=("segments/",),
     ),
     "EstimateFdr": Objects(
-        work_reads=("executions/", "patterns/", "scores/", "runs/"),
-        work_writes=("executions/", "scores/", "runs/"),
+        work_reads=(*_DATASET, "patterns/", "scores/"),
+        work_writes=("executions/", "runs/"),
         results_reads=("segments/", "results/"),
         results_writes=("results/",),
     ),
     "RenderImages": Objects(
         work_reads=(*_DATASET, "runs/"),
-        work_writes=("executions/",),
-        results_reads=("segments/", "results/"),
+        work_writes=("executions/", "runs/"),
+        results_reads=("segments/",),
         results_writes=("results/",),
     ),
     "PublishResults": Objects(

@@ -231,6 +231,24 @@ class FargateSort(Construct):
             f"task-definition/{self.family}:*",
             "the revisions of one task: a run that began before an update uses the one before",
         )
+        # the state machine asks for the definition's tags on its tasks; who sets tags may tag
+        tasks = (
+            f"arn:{Aws.PARTITION}:ecs:{Aws.REGION}:{Aws.ACCOUNT_ID}:task/"
+            f"{self.cluster.cluster_name}/*"
+        )
+        role.add_to_policy(
+            aws_iam.PolicyStatement(
+                actions=["ecs:TagResource"],
+                resources=[tasks],
+                conditions={"StringEquals": {"ecs:CreateAction": "RunTask"}},
+            )
+        )
+        acknowledge_wildcard(
+            role,
+            "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/"
+            "<SortSpectraClusterBDADF742>/*",
+            "tasks of one cluster, only as they start; their ids are known in a run",
+        )
         role.add_to_policy(
             aws_iam.PolicyStatement(
                 actions=["iam:PassRole"],

@@ -15,7 +15,7 @@ PAGES = {
         *("docs/operations", "docs/parity", "docs/performance", "docs/reliability"),
     ],
     "Understand it": [
-        *("statemachine/README", "docs/architecture", "docs/reliability"),
+        *("statemachine/README", "docs/architecture", "docs/reliability", "docs/rehearsal"),
         *("docs/glossary", "docs/decisions"),
     ],
     "Change it": [

@@ -27,6 +27,9 @@ COMPUTING = {
 }
 """Packages in which handlers end: the science, and the page. Where each is."""
 
+BESIDE_THE_SCIENCE = "ionbox_science.progress"
+"""What tells how far it is, and computes nothing."""
+
 State = Mapping[str, Any]
 
 BESIDE_A_CALL = {
@@ -98,7 +101,7 @@ def imported_functions(source: str) -> list[tuple[str, str]]:
     return [
         (alias.name, f"{COMPUTING[package]}/{node.module.replace('.', '/')}.py")
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and node.module
+        if isinstance(node, ast.ImportFrom) and node.module and node.module != BESIDE_THE_SCIENCE
         for package in COMPUTING
         if f"{node.module}.".startswith(f"{package}.")
         for alias in node.names

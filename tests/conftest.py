@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -53,7 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Divide the numbers of examples that tests ask hypothesis for: no profile overrides these."""
+    """Divide the numbers of examples that tests ask hypothesis for: no profile overrides these.
+
+    Half a million objects of modules and tests come with the collection, and stay: garbage is not
+    looked for among them, neither here nor ever after.
+    """
     one_in: int = session.config.getoption("--fewer-examples")
     settings = hypothesis.settings
 
@@ -63,7 +68,12 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if one_in > 1:
             patch.setattr(hypothesis, "settings", with_fewer)
-        return (yield)
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            gc.enable()
+            gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,6 +95,14 @@ def pytest_collection_finish() -> None:
         remember_models()
     if any(name.startswith("ionbox.") for name in sys.modules):
         remember_definitions()
+
+
+def pytest_unconfigure() -> None:
+    """End the workers that runs of tests shared."""
+    shared = sys.modules.get("tests.shared_workers")
+    if shared is not None:
+        with shared.WORKERS:
+            pass
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,11 @@ from ionbox_cloud.records.run_record import (
     SummaryRow,
     Versions,
 )
-from ionbox_cloud.report.report_file import Overview, make_report
+from ionbox_cloud.report.report_file import Overview, ReportImages, make_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
-from ionbox_cloud.stored.images import StoredImages
+from ionbox_cloud.stored.pictures import PicturePacker, Pictures
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
@@ -60,9 +60,13 @@ class MadeUp:
         blobs = [draw_blob(self.height, self.width, y, x, self.height / 4) for y, x in middles]
         strength = generator.lognormal(5, 2, (self.n, 1, 1, 1))
         decay = 0.5 ** np.arange(N_ISOTOPES)[None, :, None, None]
-        noise = generator.uniform(0.5, 1, shape)
-        kinds = np.array(blobs)[np.arange(self.n) % 8][:, None]
-        self.images = (kinds * noise * strength * decay).astype(np.float32)
+        kinds = np.array(blobs, np.float32)[np.arange(self.n) % 8][:, None]
+        # step by step and in float32: the largest are 320 MB
+        self.images = generator.random(shape, np.float32)
+        self.images *= 0.5
+        self.images += 0.5
+        self.images *= kinds
+        self.images *= (strength * decay).astype(np.float32)
         self.images[:, :, self.mask == 0] = 0
 
     @property
@@ -116,14 +120,15 @@ class MadeUp:
             for row, ion in enumerate(name_ions(each.annotated.annotations, "positive"))
         }
 
-    def stored(self, per_shard: int = 7) -> StoredImages:
-        """The images as if read from a store."""
-        return StoredImages(
-            self.images.shape,
-            per_shard,
-            self.image_of(),
-            lambda start, stop, isotope: self.images[start:stop, isotope],
-        )
+    def pictures(self) -> list[Pictures]:
+        """The pictures as two calls of RenderImages leave them."""
+        found = []
+        places = np.arange(self.n * N_ISOTOPES).reshape(self.n, N_ISOTOPES)
+        for start, stop in ((0, self.n // 2), (self.n // 2, self.n)):
+            packer = PicturePacker(places[start:stop])
+            packer.add(0, self.images[start:stop])
+            found.append(packer.pictures())
+        return found
 
     def record(self) -> RunRecord:
         """A run record."""
@@ -165,8 +170,9 @@ class MadeUp:
     def report(self) -> bytes:
         """The report's bytes."""
         overview = Overview(self.images[:, 0].sum(axis=0, dtype=np.float64), self.mask)
+        images = ReportImages(self.image_of(), self.pictures())
         pieces = make_report(
-            self.record(), self.found(), self.stored(), overview, self.partners, self.max_bytes
+            self.record(), self.found(), images, overview, self.partners, self.max_bytes
         )
         return b"".join(pieces)
 

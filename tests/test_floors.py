@@ -77,7 +77,7 @@ SCIENCE = House(
     "ionbox_science",
     "layers/science/python/ionbox_science",
     (
-        "__init__ errors setting_table csv_cells columns kernels kernel_signatures "
+        "__init__ errors setting_table csv_cells columns kernels kernel_signatures progress "
         "metaspace_metadata",
         "kernel_calls",
         "imzml",

@@ -25,6 +25,7 @@ from ionbox_science.imzml.header import read_header
 
 from tests.cloud_builders import database_table, lipid_like_formulas, simulate
 from tests.patience import PATIENCE_S
+from tests.shared_workers import WORKERS
 
 FORMULAS = lipid_like_formulas(8, 20)
 SETTINGS = {
@@ -85,7 +86,9 @@ def make_run(
     database = root / f"{database_name}.tsv"
     database.write_bytes(table)
     config = [ConfigLayer("the test", SETTINGS)]
-    outcome = annotate(run.imzml, [database], run.out, config, work=run.work, n_workers=1)
+    outcome = annotate(
+        run.imzml, [database], run.out, config, work=run.work, n_workers=1, reserve=WORKERS
+    )
     assert outcome.succeeded, outcome.status
     return run
 

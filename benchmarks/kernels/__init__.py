@@ -96,12 +96,14 @@ def run_kernel(name: str, *, tiny: bool) -> KernelResult:
         If contenders disagree: a comparison of their times would mean nothing.
     """
     kernel: Kernel = importlib.import_module(f"{__name__}.{name}")
-    cases = [_run_case(kernel.TITLE, *case) for case in kernel.cases(tiny=tiny)]
+    n_rounds = 1 if tiny else 3
+    cases = [_run_case(kernel.TITLE, *case, n_rounds) for case in kernel.cases(tiny=tiny)]
     return KernelResult(kernel.TITLE, cases, kernel.GOALS)
 
 
-def _run_case(title: str, case: str, contenders: Contenders) -> CaseResult:
-    answers, costs = measure_side_by_side([contender.run for contender in contenders.values()])
+def _run_case(title: str, case: str, contenders: Contenders, n_rounds: int) -> CaseResult:
+    runs = [contender.run for contender in contenders.values()]
+    answers, costs = measure_side_by_side(runs, n_rounds)
     expected, *others = answers
     for name, answer in zip(list(contenders)[1:], others, strict=True):
         if not all(map(_agree, expected, answer)):

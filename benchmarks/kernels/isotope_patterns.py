@@ -19,8 +19,8 @@ from ionbox_science.theory.isotope_patterns import (
     generate_patterns,
 )
 
+from benchmarks.formulas import hmdb_formulas
 from benchmarks.kernels import Contender, Contenders
-from benchmarks.workloads import hmdb_formulas
 from benchmarks.yardsticks import loop_patterns
 
 TITLE = "isotope patterns"

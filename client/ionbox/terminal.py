@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -205,17 +206,34 @@ def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 @contextlib.contextmanager
-def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+def progress(description: str, after_s: float = 0.0) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while a block runs.
 
     Yields a function to call with how much is done and how much there is in all. Where standard
-    error is not a terminal nothing is shown.
+    error is not a terminal nothing is shown, nor before ``after_s`` seconds have passed.
     """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    started, bar = time.monotonic(), contextlib.ExitStack()
+    tells: list[Callable[[int, int], None]] = []
+
+    def tell(done: int, total: int) -> None:
+        if not tells and time.monotonic() - started >= after_s:
+            tells.append(bar.enter_context(_bar(description)))
+        for each in tells:
+            each(done, total)
+
+    with bar:
+        yield tell
+
+
+@contextlib.contextmanager
+def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     out = console(stderr=True)
-    hidden = not out.is_terminal
-    with Progress(*columns, console=out, transient=True, disable=hidden) as bar:
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(description)
         yield lambda done, total: bar.update(task, completed=done, total=total)

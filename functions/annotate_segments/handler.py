@@ -15,6 +15,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.patterns import read_patterns
 from ionbox_cloud.stored.segments import SegmentReader, read_ahead
+from ionbox_science.progress import report_progress
 from ionbox_science.scoring.ion_images import Grid, window_bounds
 from ionbox_science.scoring.scores import IonScores, score_ions
 
@@ -39,11 +40,12 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
         for start, stop in cut(len(patterns.mz), ions_per_read(len(patterns.mz), n_peaks))
     ]
     reads = [segments.plan_read(*window_bounds(p.mz[p.mz > 0], options.ppm)) for _, p in batches]
-    parts = [
-        score_ions(
-            peaks, part, grid, options, segments.mz_range, first_ion, n_threads=count_threads()
-        )
-        for (first_ion, part), peaks in zip(batches, read_ahead(reads), strict=True)
-    ]
+    parts, n_done = [], 0
+    for (first_ion, part), peaks in zip(batches, read_ahead(reads), strict=True):
+        mz_range, n_threads = segments.mz_range, count_threads()
+        scores = score_ions(peaks, part, grid, options, mz_range, first_ion, n_threads=n_threads)
+        parts.append(scores)
+        n_done += len(part.mz)
+        report_progress(n_done, message.stop - message.start, "ions")
     stores.work.write_arrays(message.output_key, IonScores.concatenate(parts).to_arrays())
     return Done()

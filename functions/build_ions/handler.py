@@ -20,6 +20,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_table
 from ionbox_cloud.stored.patterns import count_ions, write_ions
 from ionbox_science.config import RunConfig
+from ionbox_science.progress import part_of_progress
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import build_ions
 
@@ -30,9 +31,11 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     plan = read_plan(stores.work, message.execution_id)
     # by output: databases of equal formulas share their patterns, which are then computed once
     missing: dict[str, tuple[str, int, int, int]] = {}
-    for database in plan.databases:
+    n_databases = len(plan.databases)
+    for index, database in enumerate(plan.databases):
         present = stores.work.list_lasting(keys.patterns(database.patterns_id))
-        n_ions = _ensure_ions(stores, database, plan.config, present)
+        with part_of_progress(index / n_databases, (index + 1) / n_databases):
+            n_ions = _ensure_ions(stores, database, plan.config, present)
         for chunk, (start, stop) in _chunks(n_ions):
             output_key = keys.pattern_chunk_summary(database.patterns_id, chunk)
             if not {output_key, keys.pattern_chunk(database.patterns_id, chunk)} <= present:

@@ -13,6 +13,7 @@ from ionbox_cloud.messages import Done, PatternItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.patterns import read_ions, write_chunk
+from ionbox_science.progress import part_of_progress
 from ionbox_science.theory.isotope_patterns import generate_patterns_of
 
 
@@ -21,13 +22,14 @@ def lambda_handler(message: PatternItem, stores: Stores) -> Done:
     """Write the patterns of ions ``start`` to ``stop``."""
     model = read_plan(stores.work, message.execution_id).config.isotope_model
     table = read_ions(stores.work, message.patterns_id)
-    mz, intensity = generate_patterns_of(
-        table.compositions(slice(message.start, message.stop)),
-        model,
-        # formulas are written for the rare ion that needs one, not for all of the chunk
-        lambda row: table.ion_formulas(np.array([message.start + row]))[0],
-        n_threads=count_threads(),
-    )
+    with part_of_progress(0.05, 0.9):  # between reading the ions and writing the patterns
+        mz, intensity = generate_patterns_of(
+            table.compositions(slice(message.start, message.stop)),
+            model,
+            # formulas are written for the rare ion that needs one, not for all of the chunk
+            lambda row: table.ion_formulas(np.array([message.start + row]))[0],
+            n_threads=count_threads(),
+        )
     write_chunk(
         stores.work,
         message.patterns_id,

@@ -13,6 +13,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import read_ahead
 from ionbox_cloud.stored.sorted_spans import SpanReader, write_merged
+from ionbox_science.progress import report_progress
 from ionbox_science.sorting.span_merging import merge_spans
 
 
@@ -24,9 +25,9 @@ def lambda_handler(message: MergeItem, stores: Stores) -> Done:
     indices = range(message.start, message.stop)
     # one segment is merged while the blocks of the next are read: memory is planned for both
     blocks = read_ahead(spans.plan_read(index) for index in indices)
-    written = [
-        write_segment(stores.results, plan.segments_id, index, merge_spans(found))
-        for index, found in zip(indices, blocks, strict=True)
-    ]
+    written = []
+    for index, found in zip(indices, blocks, strict=True):
+        written.append(write_segment(stores.results, plan.segments_id, index, merge_spans(found)))
+        report_progress(len(written), len(indices), "segments")
     write_merged(stores.work, message.output_key, written)
     return Done()

@@ -86,10 +86,10 @@ def _make_plan(request: RunRequest, accepted: AcceptedRequest, stores: Stores) -
         algorithm,
         lambda: digest_ibd(algorithm, read_range, accepted.ibd.n_bytes, ALLOWANCE_S),
     )
-    plan = make_plan(request, accepted, stores.inbox, contents.settle)
+    plan = make_plan(request, accepted, contents.settle)
     if contents.remember(plan):
         return plan
-    return make_plan(request, accepted, stores.inbox, contents.settle)
+    return make_plan(request, accepted, contents.settle)
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

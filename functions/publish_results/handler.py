@@ -1,15 +1,16 @@
-"""PublishResults: table, images' overview, report, and the run record, which is written last.
+"""PublishResults: table, colocalization, report, and the run record, which is written last.
 
 The page is made by `ionbox_cloud.report.report_file` and `page_assembly`.
 
 Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
-annotations, images and call records; writes ``annotations.csv``, ``report.html``, the rest of
-``results/<dataset>/<run>/``, ``run.json``, and the execution's ``status.json``.
+annotations, what RenderImages left of the images, and call records; writes ``annotations.csv``,
+``report.html``, the rest of ``results/<dataset>/<run>/``, ``run.json``, and the execution's
+``status.json``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ionbox_cloud import keys
@@ -21,16 +22,19 @@ from ionbox_cloud.records.describe_run import describe_run
 from ionbox_cloud.records.run_record import Bill, RunRecord, RunStatus, StateTotals
 from ionbox_cloud.records.run_totals import bill, total_states, write_status
 from ionbox_cloud.report.published_run import read_record
-from ionbox_cloud.report.report_file import Overview, write_report
+from ionbox_cloud.report.report_file import Overview, ReportImages, write_report
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
-from ionbox_cloud.stored.images import write_colocalization, write_overview
+from ionbox_cloud.stored.image_parts import read_image_parts
+from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
 from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_science.annotation.colocalization import colocalize_prepared
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
+from ionbox_science.progress import part_of_progress
 
 
 @state_handler("PublishResults", RunRef)
@@ -47,9 +51,9 @@ def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     if published is not None:
         record = published
     else:
-        gather(stores.work, "RenderImages", message.execution_id, ImageItem)
+        items = gather(stores.work, "RenderImages", message.execution_id, ImageItem)
         publication = Publication(stores.results, plan)
-        record = _publish(stores, publication, plan, states, cost)
+        record = _publish(stores, publication, plan, items, states, cost)
         files = gather_files(stores.work, message.execution_id) | publication.files
         record = replace(record, files=files)
         # last of the results: whoever finds run.json finds everything else
@@ -74,6 +78,7 @@ def _publish(
     stores: Stores,
     publication: Publication,
     plan: RunPlan,
+    items: Sequence[ImageItem],
     states: Mapping[str, StateTotals],
     cost: Bill,
 ) -> RunRecord:
@@ -87,12 +92,20 @@ def _publish(
         [each.annotated for each in found],
     )
     publication.write(TABLE, table)
+    listed = read_image_list(stores.work, plan.run_id)
+    n_images = len(listed.mz)
+    image_of = index_images(listed, [each.annotated.annotations for each in found], plan)
+    with part_of_progress(0, 0.1):
+        ready = read_image_parts(stores.work, plan, n_images, items)
+    with part_of_progress(0.1, 0.5):
+        colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
+    write_colocalization(publication, colocalized)
     header = read_stored_header(stores.work, plan.segments_id)
-    tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
-    write_overview(publication, tic, header)
-    write_colocalization(stores.results, publication, plan)
     publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
+    tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
     manifest = SegmentReader(stores.results, plan.segments_id).manifest
     record = describe_run(plan, header, manifest, found, states, cost)
-    write_report(stores.results, publication, plan, record, found, Overview(tic, header.mask))
+    images, overview = ReportImages(image_of, ready.pictures), Overview(tic, header.mask)
+    with part_of_progress(0.6, 1):
+        write_report(publication, record, found, images, overview, colocalized)
     return record

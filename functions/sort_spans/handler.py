@@ -13,6 +13,7 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
 from ionbox_cloud.stored.sorted_spans import write_span
+from ionbox_science.progress import part_of_progress
 from ionbox_science.sorting.peak_sorting import sort_span
 
 
@@ -22,8 +23,9 @@ def lambda_handler(message: SortItem, stores: Stores) -> Done:
     plan = read_plan(stores.work, message.execution_id)
     read_range = open_planned_ibd(stores.inbox, plan)
     header = read_stored_header(stores.work, plan.segments_id)
-    found = sort_span(
-        header, read_range, slice(message.start, message.stop), n_threads=count_threads()
-    )
+    with part_of_progress(0, 0.8):  # the rest is writing
+        found = sort_span(
+            header, read_range, slice(message.start, message.stop), n_threads=count_threads()
+        )
     write_span(stores.work, plan, message.index, found.peaks, found.spectrum_tic)
     return Done()

@@ -5,15 +5,13 @@ Node.js takes longest to read the CDK. So one of pytest's processes synthesises 
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,9 @@ from typing import Any
 from cdk.node import provide_node
 
 provide_node()
+# The CDK's own validator takes most of a synthesis, and what it finds are warnings that no test
+# reads: cfn-lint validates the templates.
+os.environ["CDK_VALIDATION"] = "false"
 
 from aws_cdk import App, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
@@ -28,6 +29,7 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 from cdk.app import read_context  # noqa: E402
 from cdk.settings import StackSettings  # noqa: E402
 from cdk.stack import IonboxStack  # noqa: E402
+from tests.once import alone  # noqa: E402
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
@@ -93,7 +95,7 @@ def synthesise(**settings: Any) -> Synthesis:
 @functools.cache
 def _synthesise(settings: str) -> Synthesis:
     name = hashlib.sha256(settings.encode()).hexdigest()[:16]
-    with _alone(_shared_folder()) as folder:
+    with alone(_shared_folder()) as folder:
         done = folder / f"{name}.done"
         if not done.exists():
             _synthesise_into(folder / name, json.loads(settings))
@@ -122,14 +124,6 @@ def _shared_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"ionbox-synth-{run}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[Path]:
-    """Keep other processes out of a folder; one that dies lets the next in."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
 
 
 def empty_layers(folder: Path) -> Mapping[str, Path]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ionbox.local.definition import each_state
 
+from cdk.workflow import DEFINITION
 from tests.cdk.synthesis import Synthesis
 
 # Where AWS knows no narrower resource; everything else names what it is about.
@@ -181,6 +184,22 @@ def test_the_state_machine_starts_one_kind_of_task_in_one_cluster(stack: Synthes
         for name in ("TaskRoleArn", "ExecutionRoleArn")
     }
     assert {each["Fn::GetAtt"][0] for each in pass_role["Resource"]} == roles
+
+
+def test_who_starts_tasks_with_tags_may_tag_them(stack: Synthesis) -> None:
+    """RunTask is denied as a whole if it sets tags, or propagates some, and this is missing."""
+    definition = json.loads(DEFINITION.read_text("utf-8"))
+    (task,) = [s for s in each_state(definition) if "ecs:runTask" in s.get("Resource", "")]
+    (made,) = stack.of_type("ECS::TaskDefinition").values()
+    assert task["Parameters"]["PropagateTags"] == "TASK_DEFINITION"
+    assert made["Properties"]["Tags"], "nothing to propagate; then nobody need tag"
+    found = [
+        (role, s) for role, s in statements(stack) if "ecs:TagResource" in as_list(s["Action"])
+    ]
+    ((role, statement),) = found
+    assert role == "StateMachineRole"
+    assert statement["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
+    assert stack.flat(statement["Resource"]).endswith(":task/sortspectraclusterbdadf742/*")
 
 
 def test_without_fargate_nobody_may_start_tasks(without_fargate: Synthesis) -> None:

@@ -29,7 +29,7 @@ functions = pathlib.Path(folders[0])
 for path in sorted(functions.glob("*/*.py")):
     module = importlib.import_module(f"{path.parent.name}.{path.stem}")
     print(module.__name__)
-import zarr.storage, cpyMSpec, pyimzml.ImzMLParser, aws_lambda_powertools.metrics
+import numcodecs.zstd, cpyMSpec, pyimzml.ImzMLParser, aws_lambda_powertools.metrics
 from ionbox_science.kernels import LIBRARY, library
 library()
 print(LIBRARY)

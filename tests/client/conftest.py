@@ -16,6 +16,7 @@ from moto import mock_aws
 
 from tests.client.operating import REGION, Cloud, Command, run_command
 from tests.client.small_run import make_run, upload
+from tests.once import make_once
 
 
 @pytest.fixture
@@ -81,18 +82,16 @@ def operate(capsys: pytest.CaptureFixture[str]) -> Command:
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results folder of a small run with two databases; not to be changed."""
-    return make_run(tmp_path_factory.mktemp("small-run"))
+    return make_once(tmp_path_factory, "small-run", make_run) / "results"
 
 
 @pytest.fixture(scope="session")
 def results_with_losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a neutral loss, a modification and radical ions."""
-    return make_run(
-        tmp_path_factory.mktemp("losses"),
-        neutral_losses=["-H2O"],
-        chem_mods=["+C"],
-        adducts=["+H", "[M]+"],
+    make = functools.partial(
+        make_run, neutral_losses=["-H2O"], chem_mods=["+C"], adducts=["+H", "[M]+"]
     )
+    return make_once(tmp_path_factory, "losses", make) / "results"
 
 
 @pytest.fixture

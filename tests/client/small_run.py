@@ -9,6 +9,7 @@ from ionbox.datasets.annotate import annotate
 from ionbox_cloud.messages import ConfigLayer
 
 from tests.cloud_builders import database_table, lipid_like_formulas, simulate
+from tests.shared_workers import WORKERS
 
 DATABASES = {"acids": lipid_like_formulas(8, 22), "waxes": lipid_like_formulas(18, 36)}
 SETTINGS: dict[str, Any] = {
@@ -31,7 +32,9 @@ def make_run(folder: Path, **settings: Any) -> Path:
         tables[-1].write_bytes(database_table(of_database))
     out = folder / "results"
     config = [ConfigLayer("the test", {**SETTINGS, **settings})]
-    outcome = annotate(dataset, tables, out, config, work=folder / "work", n_workers=2)
+    outcome = annotate(
+        dataset, tables, out, config, work=folder / "work", n_workers=2, reserve=WORKERS
+    )
     assert outcome.succeeded, outcome.status
     return out
 

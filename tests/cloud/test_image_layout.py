@@ -15,8 +15,9 @@ from ionbox_cloud.planning.work_items import images_per_shard
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.zarr_folder import ZarrFolder
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.images import ImageList, create_images, open_images, write_images
+from ionbox_cloud.stored.images import ImageList, create_images, write_images
 from ionbox_cloud.stored.publication import Publication
+from ionbox_science.imzml.header import ImzmlHeader
 from zarr.abc.store import (
     ByteRequest,
     OffsetByteRequest,
@@ -45,12 +46,14 @@ class CountingStore(ZarrFolder):
 @pytest.fixture(scope="module")
 def images() -> np.ndarray[Any, Any]:
     generator = np.random.default_rng(1)
-    return generator.lognormal(5, 2, (N_IONS, N_ISOTOPES, SIZE, SIZE)).astype(np.float32)
+    return generator.standard_exponential((N_IONS, N_ISOTOPES, SIZE, SIZE), np.float32)
 
 
 @pytest.fixture(scope="module")
 def plan() -> RunPlan:
-    return cast(RunPlan, SimpleNamespace(dataset_id="d", run_id="r", width=SIZE, height=SIZE))
+    config = SimpleNamespace(isotope_peaks=N_ISOTOPES)
+    run = SimpleNamespace(dataset_id="d", run_id="r", width=SIZE, height=SIZE, config=config)
+    return cast(RunPlan, run)
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +62,21 @@ def results(
 ) -> Store:
     results = Store.open(tmp_path_factory.mktemp("results").as_uri())
     mz = np.linspace(100, 1000, N_IONS)[:, None] + np.arange(N_ISOTOPES)
-    listed = ImageList(np.arange(N_IONS).astype(str), mz, np.ones(mz.shape, np.float32))
+    names = np.arange(N_IONS).astype(str)
+    listed = ImageList(names, mz, np.ones(mz.shape, np.float32), np.zeros(mz.shape, np.int64))
     publication = Publication(results, plan)
-    create_images(publication, plan, listed, {f"ion {row}": row for row in range(N_IONS)})
+    image_of = {f"ion {row}": row for row in range(N_IONS)}
+    header = cast(ImzmlHeader, SimpleNamespace(mask=np.ones((SIZE, SIZE), bool), gaps_closed=False))
+    create_images(publication, plan, listed, image_of, images[0, 0].astype(np.float64), header)
     per_shard = images_per_shard(N_ISOTOPES, SIZE * SIZE)
     for start in range(0, N_IONS, per_shard):
-        write_images(results, publication, start, images[start : start + per_shard])
+        write_images(publication, plan, start, images[start : start + per_shard])
     return results
+
+
+def open_images(results: Store, plan: RunPlan) -> Any:
+    folder = keys.results(plan.dataset_id, plan.run_id, "ion_images.zarr")
+    return zarr.open_group(ZarrFolder(results.objects_below(folder)), mode="r")["images"]
 
 
 def test_there_are_few_objects(results: Store, plan: RunPlan) -> None:
@@ -89,14 +100,14 @@ def test_images_of_an_isotope_are_read_together(
 ) -> None:
     stored = open_images(results, plan)
     assert stored.shape == images.shape
-    assert stored.image_of["ion 3"] == 3
-    np.testing.assert_array_equal(stored.read(600, 1300, 2), images[600:1300, 2])
+    assert stored.attrs["image_of"]["ion 3"] == 3
+    np.testing.assert_array_equal(stored[600:1300, 2], images[600:1300, 2])
 
 
 @pytest.mark.usefixtures("futures_fail")
 def test_no_thread_of_rust_ends_what_is_read(results: Store, plan: RunPlan) -> None:
     stored = open_images(results, plan)
-    assert stored.read(0, 3, 0).any()
+    assert stored[0:3, 0].any()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +165,7 @@ def test_a_damaged_image_is_never_read(
         stored = open_images(results, plan)
         with pytest.raises((ValueError, RuntimeError), match="checksum"):
             for isotope in range(N_ISOTOPES):
-                stored.read(0, stored.per_shard, isotope)
+                _ = stored[: stored.shards[0], isotope]
     finally:
         results.write(key, data)
-    np.testing.assert_array_equal(open_images(results, plan).read(0, 9, 0), images[:9, 0])
+    np.testing.assert_array_equal(open_images(results, plan)[:9, 0], images[:9, 0])

@@ -131,6 +131,7 @@ NUMBERED = {
     "summaries of spans": lambda n: keys.sorted_span_summary("s", n),
     "merged": lambda n: keys.merged_segments("s", n),
     "images": lambda n: keys.image_record("e", n),
+    "parts of images": lambda n: keys.image_part("r", n),
     "failures": lambda n: keys.failure("e", "AnnotateSegments", n),
     "records": lambda n: keys.record("e", "AnnotateSegments", n),
 }

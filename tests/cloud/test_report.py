@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ionbox_cloud.report import page_assembly
-from ionbox_cloud.report.report_file import GOOD_FDR, read_report
+from ionbox_cloud.report.report_file import read_report
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
+from ionbox_cloud.stored.pictures import GOOD_FDR
 
 from cdk.node import NODE
 from tests import patience

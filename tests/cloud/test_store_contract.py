@@ -222,6 +222,19 @@ class StoreContract:
             np.testing.assert_array_equal(found[name], array)
             assert found[name].dtype == array.dtype
 
+    def test_many_arrays_are_read_in_the_order_of_their_keys(self, store: Store) -> None:
+        for n in range(8):
+            store.write_arrays(f"arrays/{n}.npz", {"n": np.array(n)})
+        wanted = [5, 0, 7, 3, 1, 6, 2] * 10  # more than are read at once
+        found = store.read_many_arrays([f"arrays/{n}.npz" for n in wanted])
+        assert [int(arrays["n"]) for arrays in found] == wanted
+        assert list(store.read_many_arrays([])) == []
+        store.write("arrays/3.npz", b"no arrays")
+        with pytest.raises(DamagedObject, match=r"arrays/3\.npz"):
+            list(store.read_many_arrays([f"arrays/{n}.npz" for n in wanted]))
+        with pytest.raises(MissingObject, match=r"arrays/9\.npz"):
+            list(store.read_many_arrays(["arrays/9.npz"]))
+
     def test_equal_arrays_make_equal_bytes(self, store: Store) -> None:
         for key in ("one", "other"):
             store.write_arrays(key, {"a": np.arange(5), "b": np.zeros((2, 2), bool)})

@@ -8,17 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.planning.work_items import (
     IMAGE_CELLS_PER_CHUNK,
-    IMAGE_CELLS_PER_ITEM,
+    IMAGE_CELLS_PER_SHARD,
     IONS_PER_CHUNK,
     IONS_PER_READ,
     IONS_PER_SCORE_ITEM,
+    MOST_IMAGE_ITEMS,
     PEAKS_PER_MERGE_ITEM,
     PEAKS_PER_READ,
     PEAKS_PER_SCORE_ITEM,
     IonRange,
     cut,
+    cut_image_items,
     cut_merge_items,
     cut_score_items,
+    cut_shards,
+    image_memory_mb,
     images_per_chunk,
     images_per_shard,
     ions_per_read,
@@ -95,7 +99,31 @@ def test_a_chunk_of_images_fits_in_memory_or_is_one_ion(n_isotopes: int, n_pixel
     assert per_chunk >= 1
     assert per_chunk == 1 or per_chunk * n_pixels <= IMAGE_CELLS_PER_CHUNK
     assert per_shard % per_chunk == 0
-    assert per_shard == 1 or per_shard * n_isotopes * n_pixels <= IMAGE_CELLS_PER_ITEM
+    assert per_shard == 1 or per_shard * n_isotopes * n_pixels <= IMAGE_CELLS_PER_SHARD
+
+
+@given(st.integers(0, 10**5), st.integers(2, 16), st.integers(1, 10**7))
+def test_items_of_images_are_whole_shards_and_not_too_many(
+    n_ions: int, n_isotopes: int, n_pixels: int
+) -> None:
+    items = cut_image_items(n_ions, n_isotopes, n_pixels)
+    shards = [shard for item in items for shard in cut_shards(*item, n_isotopes, n_pixels)]
+    assert [ion for start, stop in items for ion in range(start, stop)] == list(range(n_ions))
+    assert shards == list(cut(n_ions, images_per_shard(n_isotopes, n_pixels)))
+    assert len(items) <= MOST_IMAGE_ITEMS
+    assert len(items) == len(shards) or len(shards) > MOST_IMAGE_ITEMS
+
+
+def test_three_objects_of_each_item_of_many_large_images_are_read_in_twelve_waves() -> None:
+    n_items = len(cut_image_items(2000, 4, 1000 * 1000))
+    assert n_items > 40  # and still many calls draw at once
+    assert 3 * n_items <= 12 * 32
+
+
+def test_images_take_memory_by_the_shard() -> None:
+    whole = image_memory_mb(IMAGE_CELLS_PER_SHARD, 0)
+    assert whole == image_memory_mb(IMAGE_CELLS_PER_SHARD, 1_000_000)  # gone when it is stored
+    assert image_memory_mb(IMAGE_CELLS_PER_SHARD, 20_000_000) > whole + 150
 
 
 @given(st.lists(st.integers(0, 3 * PEAKS_PER_MERGE_ITEM), min_size=1, max_size=60))

@@ -36,6 +36,7 @@ from ionbox_science.imzml.spectra import read_peaks
 
 from tests.client.table_rows import ion_of
 from tests.imzml_builder import range_reader
+from tests.shared_workers import WORKERS
 
 ARCHIVE = Path(__file__).parents[1] / "golden" / "written_by_d0a0400.zip"
 
@@ -125,6 +126,7 @@ def test_an_execution_that_was_left_is_taken_up(older: Older, tmp_path: Path) ->
         [ConfigLayer("the test", {"sort": "map", "force": True})],
         work=older.work,
         n_workers=2,
+        reserve=WORKERS,
     )
     assert outcome.succeeded
     assert (tmp_path / "out" / "annotations.csv").read_bytes() == before
@@ -140,6 +142,7 @@ def test_a_finished_run_is_used_again_or_made_anew(older: Older, tmp_path: Path)
         tmp_path / "out",
         work=work,
         n_workers=1,
+        reserve=WORKERS,
     )
     assert outcome.record is not None
     assert outcome.status.reused == (outcome.record.run_id == older.results.name)

@@ -20,6 +20,7 @@ from ionbox.local.machine import ExecutionResult
 from ionbox_cloud.messages import ConfigLayer
 
 from tests.cloud_builders import database_table, lipid_like_formulas
+from tests.shared_workers import WORKERS
 
 SETTINGS = {
     "polarity": "positive",
@@ -140,10 +141,12 @@ class Laptop:
         n_workers: int = 1,
         out: Path | None = None,
         rungs_mb: Mapping[str, Sequence[int]] | None = None,
+        new_workers: bool = False,
     ) -> LaptopRun:
         """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder.
 
-        ``rungs_mb`` are other sizes of some functions than those of the table.
+        ``rungs_mb`` are other sizes of some functions than those of the table. ``new_workers`` are
+        for this run alone and know its environment; else it shares those of other tests.
         """
         out = out or self.root / f"out-{len(list(self.root.glob('out-*')))}"
         config = [ConfigLayer("the test", {**SETTINGS, **(settings or {})})]
@@ -157,5 +160,13 @@ class Laptop:
         run_execution = machine.run_execution
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(machine, "run_execution", run_and_keep)
-            outcome = annotate(imzml, databases, out, config, work=self.work, n_workers=n_workers)
+            outcome = annotate(
+                imzml,
+                databases,
+                out,
+                config,
+                work=self.work,
+                n_workers=n_workers,
+                reserve=None if new_workers else WORKERS,
+            )
         return LaptopRun(outcome, results[0], out)

@@ -115,7 +115,10 @@ def test_what_a_killed_run_left_in_the_inbox_the_next_one_removes(
     process.wait(PATIENCE_S)
     assert len(list((laptop.work / "inbox").iterdir())) == 2  # its links, and its lock
     wait_until(lambda: processes_of(laptop) == [], RUN_S)
+    half_written = laptop.work / "work" / "segment-00001.bin#1"
+    half_written.touch()
     again = started_run("results/results/*/*/run.json")
     _, said = again.communicate(timeout=RUN_S)
     assert again.returncode == 0, said
     assert list((laptop.work / "inbox").iterdir()) == []
+    assert not half_written.exists()

@@ -24,7 +24,8 @@ def usual(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> LaptopRun:
     databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "WEST+11")
-        return laptop.annotate(tissue, databases, FULL, n_workers=2).succeeded()
+        run = laptop.annotate(tissue, databases, FULL, n_workers=2, new_workers=True)
+    return run.succeeded()
 
 
 ABOUT_THE_RUN = {"run.json", "status.json", "sources.json"}
@@ -89,7 +90,7 @@ def test_another_folder_day_or_hash_seed_change_no_byte(
     databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
     monkeypatch.setenv("PYTHONHASHSEED", "12345")
     monkeypatch.setenv("TZ", "EAST-14")  # 25 hours later than the usual run: never the same day
-    run = laptop.annotate(there / "tissue.imzML", databases, FULL).succeeded()
+    run = laptop.annotate(there / "tissue.imzML", databases, FULL, new_workers=True).succeeded()
     assert deliverables(run) == deliverables(usual)
 
 

@@ -92,7 +92,11 @@ def test_a_worker_killed_once_changes_nothing(
 ) -> None:
     databases = [laptop.database("bitters", BITTERS)]
     kill_worker("annotate_segments", 0, times=1)
+    half_written = laptop.work / "work" / "scores#1"  # as a worker leaves it that is killed
+    half_written.parent.mkdir(parents=True)
+    half_written.touch()
     disturbed = laptop.annotate(tissue, databases).succeeded()
+    assert not half_written.exists()
     assert disturbed.n_calls["AnnotateSegments"] == 2
     assert disturbed.record["states"]["AnnotateSegments"]["climbs"] == 0
     monkeypatch.undo()

@@ -172,6 +172,27 @@ def test_what_is_published_is_published_anew_where_it_is_damaged(
     assert len(published_keys) > 15
 
 
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_was_left_of_the_images_is_made_again_where_it_is_damaged(
+    new_rig: Callable[..., Rig], damage: Callable[[bytes], bytes]
+) -> None:
+    rig = new_rig()
+    unpublish(rig.run.stores)
+    attempt = rig.run.again("attempt-damaged").run_before("PublishResults")
+    work = rig.run.stores.work
+    key = keys.image_part(attempt.planned.run_id, 0)
+    whole = work.read(key)
+    work.write(key, damage(whole))
+    n_plans = 0
+    try:
+        attempt.run("PublishResults")
+    except UnusableObject as error:
+        assert error.key == key
+        n_plans = annotate(attempt)
+    assert published(rig.run.stores) == rig.expected
+    assert n_plans == (0 if work.read(key) != whole else 1)
+
+
 def test_whole_results_are_handed_out_again(new_rig: Callable[..., Rig]) -> None:
     rig = new_rig()
     attempt, _ = rig.annotate()

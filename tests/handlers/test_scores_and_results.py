@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import obstore
 import pytest
 import zarr
 from ionbox_cloud import keys
-from ionbox_cloud.errors import InternalError, MissingOutput
+from ionbox_cloud.errors import DamagedObject, InternalError, MissingOutput
 from ionbox_cloud.messages import DatabaseFile
 from ionbox_cloud.planning import work_items
 from ionbox_cloud.published import COLOCALIZATION
@@ -215,7 +218,7 @@ def test_images_are_the_intensities_in_the_windows(
     ions_per_item: int | None,
 ) -> None:
     if ions_per_item:
-        monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_ITEM", ions_per_item * 4 * 6 * 8)
+        monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_SHARD", ions_per_item * 4 * 6 * 8)
         monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_CHUNK", 2 * 6 * 8)
     run.run_all()
     assert (len(run.items("RenderImages")) > 2) == (ions_per_item is not None)
@@ -255,7 +258,111 @@ def test_a_run_that_broke_off_after_its_images_were_laid_out_is_finished_by_the_
     assert run.stores.results.exists(f"{folder}/run.json")
 
 
+def cut_into(monkeypatch: pytest.MonkeyPatch, ions_per_shard: int, most_items: int) -> None:
+    """Let an object have images of few ions, and a run few items."""
+    monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_SHARD", ions_per_shard * 4 * 6 * 8)
+    monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_CHUNK", 6 * 8)
+    monkeypatch.setattr(work_items, "MOST_IMAGE_ITEMS", most_items)
+
+
+def what_is_seen(run: InMemoryRun) -> dict[str, Any]:
+    """Table and colocalization, and the images in the report."""
+    results = run.stores.results
+    folder = keys.results(run.planned.dataset_id, run.planned.run_id)
+    report = results.read(f"{folder}/report.html")
+    names = ("annotations.csv", "diagnostics/colocalization.npz")
+    return {
+        "images": re.findall(rb'id="image-.*?</script>', report),
+        "rows": read_report(report)["annotations"],
+        **{name: results.read(f"{folder}/{name}") for name in names},
+    }
+
+
+def test_results_are_the_same_however_images_are_cut(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = what_is_seen(run.run_all())
+    assert len(expected["images"]) > 5
+    # parts that begin within a tile of three images, and items of several shards
+    for attempt, (ions_per_shard, most_items) in enumerate([(1, 99), (2, 99), (2, 3), (1, 2)]):
+        cut_into(monkeypatch, ions_per_shard, most_items)
+        run.stores.results.delete(run.stores.results.list("results"))
+        again = run.again(f"attempt-{attempt}").run_all()
+        items = again.items("RenderImages")
+        shards = run.stores.results.list("results")
+        n_shards = sum("/images/c/" in key for key in shards)
+        assert len(items) <= most_items < 99 or len(items) == n_shards
+        assert n_shards > 3
+        assert what_is_seen(again) == expected
+
+
+def test_drawing_an_item_again_writes_the_same_bytes(run: InMemoryRun) -> None:
+    run.run_before("PublishResults")
+    keys_of_images = [key for key in run.stores.work.list("runs") if "/images-" in key]
+    before = [run.stores.work.read(key) for key in keys_of_images]
+    run.run("RenderImages")
+    assert [run.stores.work.read(key) for key in keys_of_images] == before
+    assert len(before) == len(run.items("RenderImages"))
+
+
+Part = dict[str, npt.NDArray[Any]]
+OTHER_PARTS: Mapping[str, Callable[[Part], Part]] = {
+    "without an array": lambda part: {name: part[name] for name in part if name != "start"},
+    "pictures of fewer ions": lambda part: part | {"n_bytes": part["n_bytes"][1:]},
+    "fewer bytes": lambda part: part | {"packed": part["packed"][1:]},
+    "other images": lambda part: part | {"filled": part["filled"][:-1]},
+    "fewer pixels": lambda part: part | {"vectors": part["vectors"][1:]},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_PARTS.values(), ids=OTHER_PARTS)
+def test_what_was_left_of_other_images_is_not_taken(
+    run: InMemoryRun, change: Callable[[Part], Part]
+) -> None:
+    run.run_before("PublishResults")
+    key = keys.image_part(run.planned.run_id, 0)
+    run.stores.work.write_arrays(key, change(run.stores.work.read_arrays(key)))
+    with pytest.raises(DamagedObject, match=key):
+        run.run("PublishResults")
+
+
+def test_nothing_that_annotates_imports_zarr(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes 0.2 s."""
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    run.run_all()
+
+
 # --- PublishResults -------------------------------------------------------------------------------
+
+
+def test_publishing_asks_by_the_item_and_reads_no_image(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.run_all()  # so that all attempts to come find the same things done
+    asked: list[str] = []
+    for name in ("get", "get_range", "head"):
+        real = getattr(obstore, name)
+
+        def ask(store: Any, key: str, *args: Any, real: Any = real, **options: Any) -> Any:
+            asked.append(key)
+            return real(store, key, *args, **options)
+
+        monkeypatch.setattr(obstore, name, ask)
+    n_asked = []
+    for attempt, (ions_per_shard, most_items) in enumerate([(1, 2), (1, 4), (2, 4)]):
+        cut_into(monkeypatch, ions_per_shard, most_items)
+        run.stores.results.delete(run.stores.results.list("results"))
+        again = run.again(f"attempt-{attempt}").run_before("PublishResults")
+        asked.clear()
+        again.run("PublishResults")
+        assert not [key for key in asked if "ion_images.zarr" in key]
+        n_asked.append((len(again.items("RenderImages")), len(asked)))
+    (few, asked_of_few), *others = n_asked
+    for n_items, n in others:
+        assert n_items > few
+        assert n == asked_of_few + 3 * (n_items - few)
 
 
 def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.builds import build_kernels
+from tests.once import make_once
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +20,12 @@ def zig() -> list[str]:
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kernels as this machine's compiler builds them."""
-    compiler = build_kernels.find_compiler()
-    library: Path = build_kernels.build(compiler, tmp_path_factory.mktemp("here"))
+    """The kernels as this machine's compiler builds them; a word from it is an error."""
+
+    def build(folder: Path) -> None:
+        build_kernels.build(build_kernels.find_compiler(), folder, flags=build_kernels.STRICT_FLAGS)
+
+    library: Path = make_once(tmp_path_factory, "here", build) / build_kernels.LIBRARY.name
     return library
 
 

@@ -6,7 +6,8 @@ from typing import Any, TextIO
 import pytest
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
-from ionbox.local.progress import STEPS, RunProgress
+from ionbox.local.progress.run_progress import RunProgress
+from ionbox.local.progress.steps import STEPS
 
 
 def finished(state: str, error: str | None = None) -> CallFinished:

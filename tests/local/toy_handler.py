@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox.local.runtime import LambdaContext
+from ionbox_science.progress import report_progress
 
 KEPT: list[bytearray] = []
 
@@ -101,6 +102,7 @@ ACTS: dict[str, Callable[[Any], object]] = {
     "append_line": append_line,
     "print": print,
     "start_child": start_child,
+    "report": lambda report: report_progress(*report),
     "hold_mb": hold,
     "keep_mb": keep,
     "await_file": await_file,

@@ -58,3 +58,13 @@ def lay_out(images: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     padded = np.pad(images, ((0, -n % 3), (0, -n_pixels % 16)))
     tiles = padded.reshape(len(padded) // 3, 3, -1, 16).transpose(0, 2, 1, 3)
     return np.ascontiguousarray(tiles)
+
+
+def average_squares(images: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float64]:
+    """Means of squares, those at the far edges smaller."""
+    height, width = images.shape[1:]
+    starts = [np.arange(0, length, side) for length in (height, width)]
+    lengths = [np.diff([*first, n]) for first, n in zip(starts, (height, width), strict=True)]
+    sums = np.add.reduceat(images.astype(np.float64), starts[0], axis=1)
+    means: npt.NDArray[np.float64] = np.add.reduceat(sums, starts[1], axis=2) / np.outer(*lengths)
+    return means

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import gc
 import re
 import sys
@@ -125,7 +126,20 @@ class _Parser(argparse.ArgumentParser):
     """A parser that does not print back what a terminal obeys: names of files may be arguments."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(terminal.printable(message, lines=True))
+        super().error(terminal.printable(message + _suggest(message), lines=True))
+
+
+_INVALID_CHOICE = re.compile(r"invalid choice: '(.+)' \(choose from (.+)\)")
+
+
+def _suggest(message: str) -> str:
+    """Name the choice that was probably meant, if argparse's message is of a word that is none."""
+    found = _INVALID_CHOICE.search(message)
+    if found is None:
+        return ""
+    choices = [choice.strip("'") for choice in found[2].split(", ")]
+    nearest = difflib.get_close_matches(found[1], choices, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig
 
+from ionbox import terminal
 from ionbox.datasets.config_files import read_databases
 from ionbox.datasets.files import LocalDataset, dropped_files, find_dataset
 from ionbox.datasets.outcome import (
@@ -33,8 +34,11 @@ from ionbox.local.errors import CannotWrite, writing
 from ionbox.local.worker_process import Reserve
 from ionbox.reading.out_folder import check_folder
 from ionbox.reading.sources import write_sources
-from ionbox.run_lock import remove_dead
+from ionbox.run_lock import hold
 from ionbox.work_folder import default_work_folder
+
+COPYING_SHOWN_AFTER_S = 2.0
+"""Most results are copied before."""
 
 
 def annotate(
@@ -94,8 +98,11 @@ def annotate(
                 ended = _run_shown(
                     execution_id, dataset, databases, config, work, n_workers, reserve
                 )
-                with writing(out, "--out"):
-                    outcome = deliver(ended, work / "results", out)
+                with (
+                    writing(out, "--out"),
+                    terminal.progress("copying results", after_s=COPYING_SHOWN_AFTER_S) as progress,
+                ):
+                    outcome = deliver(ended, work / "results", out, progress)
             except DamagedResults:
                 # damaged since they were published: the next attempt finds that, and publishes anew
                 if is_last:
@@ -161,8 +168,11 @@ def _require_text(work: Path) -> None:
 
 
 def _name_execution() -> str:
-    # the time first: names sort by it, and `ionbox list` reads it from them
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    # The time first: names sort by it, and `ionbox list` reads it from them. Those of one second
+    # sort by its thousandths.
+    now = time.time()
+    second = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{second}-{int(now % 1 * 1000):03x}{uuid.uuid4().hex[:5]}"
 
 
 def _run(
@@ -176,7 +186,7 @@ def _run(
 ) -> Outcome:
     # imported here: `ionbox check` and submitting to AWS need no local runner
     from ionbox.local.machine import run_execution
-    from ionbox.local.progress import RunProgress
+    from ionbox.local.progress.run_progress import RunProgress
     from ionbox.local.runtime import StoreUrls
 
     _require_text(work)
@@ -192,9 +202,12 @@ def _run(
     with writing(work, "--work"):
         for folder in (*buckets.values(), log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        remove_dead(buckets["inbox"])
         check()
-        with dropped_files(inbox, dataset, databases, config) as request, RunProgress() as listener:
+        with (
+            hold(work, execution_id) as run,
+            dropped_files(inbox, dataset, databases, config) as request,
+            RunProgress() as listener,
+        ):
             log.touch()  # from here on there is an attempt to list
             result = run_execution(
                 execution_id,
@@ -206,6 +219,8 @@ def _run(
                 reserve=reserve,
                 parsed=default_work_folder() / "state-machines",
             )
+            if result.status == "SUCCEEDED" and all(call.error is None for call in result.calls):
+                run.none_killed()
         outcome = read_outcome(buckets["results"], execution_id, result.error, result.cause, log)
         if outcome.status.results:
             folder = buckets["results"] / outcome.status.results

@@ -16,8 +16,6 @@ from pathlib import Path
 from ionbox_cloud.messages import ConfigLayer, DatabaseFile, DatasetFiles, RunRequest
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
 
-from ionbox.run_lock import hold
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -133,7 +131,7 @@ def dropped_files(
         If two databases have the same name.
     """
     _check_databases(databases)
-    with hold(inbox), _made(inbox):
+    with _made(inbox):
         for path in (dataset.imzml, dataset.ibd, dataset.sidecar):
             if path.exists():
                 (inbox / path.name).symlink_to(path.resolve())

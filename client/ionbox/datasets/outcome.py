@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.error_words import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
-from ionbox_cloud.storage.key_paths import path_below
+from ionbox_cloud.storage.key_paths import is_half_written, path_below
 from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_science.errors import InvalidConfig
 
@@ -28,9 +27,6 @@ from ionbox.datasets.files import LocalDataset
 from ionbox.errors import DamagedResults
 from ionbox.local.cancelling import check
 from ionbox.reading.out_folder import read_dataset, read_run_id
-
-_HALF_WRITTEN = re.compile(r"#\d+$")
-"""Names of what a store was writing when its process was killed."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,12 @@ def is_other_data(known: Mapping[str, Any], dataset: LocalDataset) -> bool:
         return known.get("imzml_sha256") != hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
+def deliver(
+    outcome: Outcome,
+    results: Path,
+    out: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Outcome:
     """Copy a run's results to the user's folder; after a failure only its status.
 
     When old results are replaced, their run record is removed before anything else, and the new one
@@ -142,6 +143,9 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
         The folder that stands for the results bucket.
     out : Path
         The user's folder; made if it is not there.
+    progress : callable, optional
+        Called after each file with what is done and what there is, in bytes: each file is copied,
+        then compared.
 
     Returns
     -------
@@ -163,11 +167,12 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
         write_status(_half_copied(status.execution_id), out)
         (out / RECORD).unlink(missing_ok=True)
         source = results / (status.results or "")
+        tell = _Teller(2 * sum(file.n_bytes for file in outcome.record.files.values()), progress)
         for entry in source.iterdir():
-            if entry.name != RECORD and not _HALF_WRITTEN.search(entry.name):
+            if entry.name != RECORD and not is_half_written(entry.name):
                 check()
-                _replace(entry, path_below(out, entry.name))
-        require_whole(out, outcome.record)
+                _replace(entry, path_below(out, entry.name), tell)
+        require_whole(out, outcome.record, tell)
         _replace(source / RECORD, out / RECORD)
     elif older:
         status = replace(status, older_results=older)
@@ -175,8 +180,25 @@ def deliver(outcome: Outcome, results: Path, out: Path) -> Outcome:
     return replace(outcome, status=status)
 
 
-def require_whole(folder: Path, record: RunRecord) -> None:
+class _Teller:
+    """Adds up the bytes of files that are done, and tells how many."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None]) -> None:
+        self._done, self._total = 0, total
+        self._progress = progress
+
+    def __call__(self, n_bytes: int) -> None:
+        self._done += n_bytes
+        # a few files are not in the record, what says where the data lie, say
+        self._progress(min(self._done, self._total), self._total)
+
+
+def require_whole(
+    folder: Path, record: RunRecord, tell: Callable[[int], None] = lambda n_bytes: None
+) -> None:
     """Compare the files of a folder with what a run record says of them.
+
+    ``tell`` is called with the bytes of each.
 
     Raises
     ------
@@ -192,6 +214,7 @@ def require_whole(folder: Path, record: RunRecord) -> None:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         if (path.stat().st_size, digest) != (file.n_bytes, file.sha256):
             raise DamagedResults(f"{folder}: {name} is damaged (its checksum is another)")
+        tell(file.n_bytes)
 
 
 def _half_copied(execution_id: str) -> RunStatus:
@@ -215,14 +238,17 @@ def write_status(status: RunStatus, out: Path) -> None:
         incoming.unlink(missing_ok=True)
 
 
-def _replace(source: Path, target: Path) -> None:
+def _replace(
+    source: Path, target: Path, tell: Callable[[int], None] = lambda n_bytes: None
+) -> None:
     """Copy a file or folder under another name first, so that what has the right name is whole."""
     incoming = target.with_name(f".{target.name}.incoming")
     _remove(incoming)
     try:
         for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
-            if path.is_file() and not _HALF_WRITTEN.search(path.name):
+            if path.is_file() and not is_half_written(path.name):
                 copy_file(path, incoming / path.relative_to(source))
+                tell(path.stat().st_size)
         if target.is_dir():
             _remove(target)
         incoming.replace(target)

@@ -8,7 +8,9 @@ thread-safe.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ionbox.local.progress.pipe import Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,18 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A worker took a call."""
+    """A worker took a call; its gauge says how far it is."""
 
     state: str
+    gauge: Gauge | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CallFinished:
-    """A call was answered, or its worker died."""
+    """A call was answered, or its worker died; the gauge is that of its start."""
 
     record: CallEnd
+    gauge: Gauge | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str
     ``heartbeat_s``, is enough to know that it is dead.
     """
     machine = json.loads(definition)
-    for state in _states(machine):
+    for state in each_state(machine):
         if state["Type"] == "Map":
             # 0 and no limit are the same; twice the workers, so that none waits for its next item
             state["MaxConcurrency"] = min(state.get("MaxConcurrency") or 1000, 2 * n_workers)
@@ -89,11 +89,24 @@ def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str
         if state.get("Resource") == _INVOKE:
             state.pop("TimeoutSeconds", None)
             state.pop("TimeoutSecondsPath", None)
-        if state.get("Resource", "").startswith(_ECS):
-            # AWS wants the parameters of its SDK capitalised, the interpreter as ECS has them
-            state["Parameters"] = _uncapitalise(state["Parameters"])
+        if adapt_task(state):
             state["HeartbeatSeconds"] = min(state["HeartbeatSeconds"], math.ceil(heartbeat_s))
     return json.dumps(machine)
+
+
+def adapt_task(state: State) -> bool:
+    """Write a state that runs a Fargate task as the interpreter wants it.
+
+    Returns
+    -------
+    bool
+        Whether it is one; any other is left as it is.
+    """
+    if not state.get("Resource", "").startswith(_ECS):
+        return False
+    # AWS wants the parameters of its SDK capitalised, the interpreter as ECS has them
+    state["Parameters"] = _uncapitalise(state["Parameters"])
+    return True
 
 
 def _uncapitalise(value: Any) -> Any:
@@ -105,9 +118,9 @@ def _uncapitalise(value: Any) -> Any:
     return value
 
 
-def _states(machine: Mapping[str, Any]) -> Iterator[State]:
+def each_state(machine: Mapping[str, Any]) -> Iterator[State]:
     """Yield all states, those in branches and Maps included."""
     for state in machine["States"].values():
         yield state
         for branch in [*state.get("Branches", []), *filter(None, [state.get("ItemProcessor")])]:
-            yield from _states(branch)
+            yield from each_state(branch)

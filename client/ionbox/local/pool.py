@@ -22,6 +22,7 @@ from pathlib import Path
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Listener, ignore
 from ionbox.local.functions import Function, find_function
 from ionbox.local.memory import MemoryWatch
+from ionbox.local.progress.pipe import Gauge
 from ionbox.local.runtime import Answer, Call, error_answer
 from ionbox.local.worker_process import KILLED, Reserve, Worker, exit_reason, platform_error
 
@@ -184,7 +185,8 @@ class WorkerPool:
             return self._closed
 
     def _run(self, worker: Worker, function: Function, call: Call, queued_s: float) -> Answer:
-        self._listener(CallStarted(function.state))
+        worker.gauge.reset()
+        self._listener(CallStarted(function.state, worker.gauge))
         started, clock = time.time(), time.monotonic()
         answer = self._call(worker, call)
         record = CallEnd(
@@ -197,10 +199,10 @@ class WorkerPool:
             worker_pid=worker.pid,
             peak_memory_mb=answer.peak_memory_mb,
         )
-        self.keep(record)
+        self.keep(record, worker.gauge)
         return answer
 
-    def keep(self, record: CallEnd) -> None:
+    def keep(self, record: CallEnd, gauge: Gauge) -> None:
         """Keep the record of a call and tell the listener.
 
         Not once the pool is closed: then it was the pool that ended the call.
@@ -209,7 +211,7 @@ class WorkerPool:
             if self._closed:
                 return
             self._calls.append(record)
-        self._listener(CallFinished(record))
+        self._listener(CallFinished(record, gauge))
 
     def _call(self, worker: Worker, call: Call) -> Answer:
         with self.memory_watch.limit(worker.pid, call.memory_mb, worker.kill) as watched:

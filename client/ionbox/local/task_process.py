@@ -12,6 +12,8 @@ import runpy
 import sys
 import threading
 
+from ionbox.local.progress.pipe import ProgressWriter
+
 
 def main() -> None:
     """Run the file that the command line names."""
@@ -21,7 +23,8 @@ def main() -> None:
     os.close(nothing)
     threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
     sys.argv = sys.argv[1:]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    with ProgressWriter().reporting():
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _end_with(runner: int) -> None:

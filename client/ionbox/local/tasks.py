@@ -25,6 +25,7 @@ from ionbox.local.endpoint import Request, Response, Service, ServiceFault
 from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
+from ionbox.local.progress.pipe import Gauge
 
 HEARTBEAT_S = 30.0
 """Seconds of silence after which a task on this machine is taken for dead."""
@@ -73,6 +74,7 @@ class _Run:
     environment: dict[str, str]
     arn: str
     process: subprocess.Popen[bytes] | None = None
+    gauge: Gauge = field(default_factory=Gauge)
     watched: Watched | None = None
     killer: threading.Timer | None = None
     queued: float = field(default_factory=time.monotonic)
@@ -262,17 +264,19 @@ class LocalTasks:
         with self._lock, self._log.open("ab") as log_file:
             if self._closed:
                 return None
-            self._listener(CallStarted(run.task.state))
+            self._listener(CallStarted(run.task.state, run.gauge))
             run.started, run.clock = time.time(), time.monotonic()
-            run.process = subprocess.Popen(
-                # -P: a file in the user's folder must not shadow a module
-                [sys.executable, "-P", "-m", "ionbox.local.task_process", str(run.task.entry)],
-                stdin=subprocess.PIPE,
-                stdout=log_file,
-                stderr=log_file,
-                env=self._environment | run.environment,
-                start_new_session=True,
-            )
+            with run.gauge.passed_on() as (told, descriptors):
+                run.process = subprocess.Popen(
+                    # -P: a file in the user's folder must not shadow a module
+                    [sys.executable, "-P", "-m", "ionbox.local.task_process", str(run.task.entry)],
+                    stdin=subprocess.PIPE,
+                    stdout=log_file,
+                    stderr=log_file,
+                    env={**self._environment, **run.environment, **told},
+                    pass_fds=descriptors,
+                    start_new_session=True,
+                )
             return run.process
 
     def _attend(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
@@ -288,6 +292,7 @@ class LocalTasks:
         process.stdin.close()
         if self._record(run, _NO_REPORT) and self._is_awaited(run):
             self._waiting.silence(run.token)  # AWS would wait for a heartbeat that cannot come
+        run.gauge.close()
 
     def _record(self, run: _Run, error: str | None) -> bool:
         """Keep how a run went; returns False if that is known already."""
@@ -295,7 +300,7 @@ class LocalTasks:
             if run.recorded:
                 return False
             run.recorded = True
-        self._pool.keep(run.record(error))
+        self._pool.keep(run.record(error), run.gauge)
         return True
 
     def _is_awaited(self, run: _Run) -> bool:

@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from ionbox.local.memory import PeakMeter, give_back_memory, resident_mb
+from ionbox.local.progress.pipe import ProgressWriter
 from ionbox.local.runtime import Call, answer_call, load_handler
 from ionbox.local.uncollected import uncollected
 
@@ -34,6 +35,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     calls, answers = _take_over_pipes()
+    progress = ProgressWriter()
     queue: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_calls, args=(calls, queue), daemon=True).start()
     fresh_mb = resident_mb()
@@ -48,7 +50,9 @@ def main() -> None:
             log = _print_to(call.log)
         fresh_mb += _load(call.handler)
         meter = PeakMeter()
-        answer = replace(answer_call(call), peak_memory_mb=meter.peak_mb())
+        with progress.reporting():
+            answer = answer_call(call)
+        answer = replace(answer, peak_memory_mb=meter.peak_mb())
         stale = _keeps_too_much(fresh_mb)
         with contextlib.suppress(OSError):  # a full disk: the log has an end, the call goes on
             sys.stdout.flush()  # so that the log has what a call printed before the next begins

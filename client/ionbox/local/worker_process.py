@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
+from ionbox.local.progress.pipe import Gauge
 from ionbox.local.runtime import LASTING_ENVIRONMENT, Answer, Call, error_answer
 
 _EXIT_S = 5.0  # for a process to be gone after its pipe has closed
@@ -34,19 +35,26 @@ class Worker:
         File that receives what handlers print until a call names another; it is appended to.
     handlers
         Files of handlers to import before the first call comes.
+
+    Attributes
+    ----------
+    gauge : Gauge
+        Says how far its call is.
     """
 
     def __init__(
         self, environment: Mapping[str, str], log: Path, handlers: Sequence[Path] = ()
     ) -> None:
-        with log.open("ab") as log_file:
+        self.gauge = Gauge()
+        with log.open("ab") as log_file, self.gauge.passed_on() as (told, descriptors):
             self._process = subprocess.Popen(
                 # -P: a file in the user's folder must not shadow a module
                 [sys.executable, "-P", "-m", "ionbox.local.worker", *handlers],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
-                env=environment,
+                env={**environment, **told},
+                pass_fds=descriptors,
                 # Ctrl-C is for the runner, which then stops the workers in order; and a session
                 # of its own makes what a handler started killable with it.
                 start_new_session=True,
@@ -130,6 +138,7 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):
             calls.close()
         answers.close()
+        self.gauge.close()
 
 
 def platform_error(error: str, text: str, call: Call) -> Answer:

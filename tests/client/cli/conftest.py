@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 from ionbox.cli.main import main
+from ionbox.local import worker_process
 
 from tests.client.operating import Command, Ended
+from tests.shared_workers import LentWorkers
 
 
 @pytest.fixture
 def ionbox(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    """Run the command in an empty folder."""
+    """Run the command in an empty folder, with workers that commands share."""
+    monkeypatch.setattr(worker_process, "Reserve", LentWorkers)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 

@@ -67,6 +67,25 @@ class TestHelp:
         assert ended.err.startswith("usage: ionbox compare ")
         assert ended.err.endswith("ionbox compare: error: unrecognized arguments: --metric msm\n")
 
+    @pytest.mark.parametrize(
+        ("words", "meant"),
+        [
+            (["anotate", "x.imzML"], "; did you mean annotate?"),
+            (["simulat"], "; did you mean simulate?"),
+        ],
+    )
+    def test_a_mistyped_word_is_told_what_was_probably_meant(
+        self, ionbox: Command, words: list[str], meant: str
+    ) -> None:
+        ended = ionbox(*words)
+        assert ended.code == 2
+        assert ended.err.rstrip().endswith(meant)
+
+    def test_a_word_like_no_other_is_only_refused(self, ionbox: Command) -> None:
+        ended = ionbox("xyzzy")
+        assert ended.code == 2
+        assert "did you mean" not in ended.err
+
     def test_no_command_is_a_usage_error_that_shows_the_commands(self, ionbox: Command) -> None:
         ended = ionbox()
         assert (ended.code, ended.out) == (2, "")

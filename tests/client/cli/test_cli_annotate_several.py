@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.datasets import annotate as annotate_module
 from ionbox.datasets import outcome
 from ionbox.datasets.batch import Member, find_members
 from ionbox.local import machine, worker_process
+from ionbox.local.progress.tally import Tally
+from ionbox.local.worker_process import Reserve
+from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.cli.typing_commands import write_database, write_dataset
 from tests.client.operating import Command, Ended
+from tests.local.test_progress import Terminal
 
 FLAGS = ("--polarity", "positive", "--analyzer", "orbitrap", "--decoys", "1", "--adduct=+H")
 
@@ -51,7 +58,8 @@ def rows(ended: Ended) -> dict[str, list[str]]:
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> list[worker_process.Worker]:
-    """Every worker process that is started."""
+    """Every worker process that is started, none of them for another command."""
+    monkeypatch.setattr(worker_process, "Reserve", Reserve)
     started: list[worker_process.Worker] = []
     start = worker_process.Worker.__init__
 
@@ -63,19 +71,58 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[worker_process.Worker]:
     return started
 
 
+@pytest.fixture
+def units_said(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What the calls of each state counted, as it was shown."""
+    said: dict[str, list[str]] = {}
+    work = Tally.work
+
+    def remember(tally: Tally) -> str:
+        units = said.setdefault(tally.state, [])
+        units += [*(reading.unit for reading in tally.readings), *tally.n_units]
+        return work(tally)
+
+    monkeypatch.setattr(Tally, "work", remember)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return said
+
+
+UNITS = {
+    "PlanRun": "bytes",  # of the second: its beginning is as that of the first
+    "SegmentSpectra": "segments",
+    "BuildIons": "decoy draws",
+    "GenerateIsotopePatterns": "ions",
+    "AnnotateSegments": "ions",
+    "EstimateFdr": "steps",
+}
+
+
 def test_each_gets_a_folder_and_one_that_cannot_be_read_is_named(
-    ionbox: Command, datasets: Path, workers: list[worker_process.Worker]
+    ionbox: Command,
+    datasets: Path,
+    workers: list[worker_process.Worker],
+    units_said: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ended = annotate(ionbox, datasets, datasets, "--workers", 1)
+    screen = Terminal()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", screen)
+        patched.setattr(annotate_module, "COPYING_SHOWN_AFTER_S", 0.0)
+        ended = annotate(ionbox, datasets, datasets, "--workers", 1)
     assert ended.code == 1
+    said = screen.getvalue()
+    assert "copying results" in said
+    assert [said.count(f"✓ {n}/9 ") for n in range(1, 10)] == [2] * 9
+    assert {state: units[-1] for state, units in units_said.items() if units} == UNITS
     shown = rows(ended)
     assert list(shown) == ["brain", "liver", "small"]
     assert shown["brain"][-1] == "out/brain"
     assert shown["liver"][-1] == "out/liver"
     assert shown["small"][:2] == ["none:", "small.imzML:"]
-    assert "dataset 3 of 3" in ended.err
-    assert "error: 1 of 3 datasets have no results" in ended.err
-    assert "does what is missing once they are corrected" in ended.err
+    assert "dataset 3 of 3" in said
+    assert "1 of 3 datasets have no results" in said
+    assert "does what is missing once they are corrected" in said
     out = datasets.parent / "out"
     assert sorted(path.name for path in out.iterdir()) == ["brain", "liver", "small"]
     assert not (out / "small" / "run.json").exists()
@@ -85,11 +132,25 @@ def test_each_gets_a_folder_and_one_that_cannot_be_read_is_named(
     assert "earlier run)" in " ".join(rows(again)["brain"])
 
 
+def copied(results: Path, name: str, out: Path) -> bool:
+    """Deliver results once more, and say whether that told of all bytes, copied and compared."""
+    record = RunRecord.from_json(json.loads((results / name / "run.json").read_text("utf-8")))
+    done = outcome.Outcome(RunStatus("succeeded", "once more", results=name), record, Path())
+    told: list[tuple[int, int]] = []
+    outcome.deliver(done, results, out, lambda *each: told.append(each))
+    n_files, n_bytes = len(record.files), sum(file.n_bytes for file in record.files.values())
+    return told == sorted(told) and len(told) > n_files and told[-1] == (2 * n_bytes,) * 2
+
+
 def test_all_done_is_success(ionbox: Command, datasets: Path) -> None:
     given = [datasets / "brain.imzML", datasets / "slide"]
     ended = annotate(ionbox, datasets, *given)
     assert ended.code == 0, ended.err
     assert list(rows(ended)) == ["brain", "liver"]
+    assert (ended.out + ended.err).replace("\n", "").isprintable()  # no colours, no moves
+    steps = [line.partition(" ")[0] for line in ended.err.splitlines() if "/9 " in line]
+    of_one = sorted(f"{n}/9" for n in range(1, 10))
+    assert [sorted(steps[:9]), sorted(steps[9:])] == [of_one, of_one]
     for kept in (datasets.parent / "cache" / "ionbox" / "results" / "results").glob("*/*"):
         for name in ("annotations.csv#1", "ion_images.zarr/zarr.json#12"):
             (kept / name).touch()  # as a store leaves it that is killed while it writes
@@ -100,6 +161,7 @@ def test_all_done_is_success(ionbox: Command, datasets: Path) -> None:
     )
     assert single.code == 0
     assert not list((datasets.parent / "single").rglob("*#*"))
+    assert copied(datasets.parent / "out", "brain", datasets.parent / "copied")
     for name in ("annotations.csv", "report.html"):
         several = (datasets.parent / "out" / "brain" / name).read_bytes()
         assert (datasets.parent / "single" / name).read_bytes() == several

@@ -16,7 +16,7 @@ from ionbox import terminal
 from ionbox.cli import show
 from ionbox.cli.main import build_parser, main
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted
-from ionbox.local.progress import RunProgress
+from ionbox.local.progress.run_progress import RunProgress
 from ionbox_cloud import keys
 from ionbox_cloud.errors import AccessDenied
 from ionbox_cloud.records.run_record import SummaryRow

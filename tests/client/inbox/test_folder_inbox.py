@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,27 @@ import pytest
 from ionbox.datasets.outcome import Outcome
 from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
+from ionbox.local import machine
 from ionbox_cloud.records.run_record import RunStatus
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.client.small_run import DATABASES, SETTINGS
 from tests.client.table_rows import ion_of
 from tests.cloud_builders import database_table, simulate
+from tests.shared_workers import WORKERS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def workers() -> Iterator[None]:
+    """Runs share those of other tests."""
+    run_execution = machine.run_execution
+
+    def run_with_shared(*arguments: Any, **options: Any) -> machine.ExecutionResult:
+        return run_execution(*arguments, **{**options, "reserve": WORKERS})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "run_execution", run_with_shared)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +94,18 @@ def test_files_that_lie_apart_are_brought_together(inbox: ionbox.Inbox, files: P
     assert inbox.dataset("moved").name == "moved"
 
 
+@pytest.fixture
+def random_parts_descend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is random in names sorts the other way than time."""
+    number = itertools.count(1)
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=(2**32 - next(number)) << 96))
+
+
+@pytest.mark.usefixtures("random_parts_descend")
 def test_a_name_stands_for_one_dataset_unless_told_otherwise(
     inbox: ionbox.Inbox, tmp_path: Path, files: Path
 ) -> None:
+    """The last run of a name is what it stands for, were it in the same second."""
     simulate(tmp_path / "tissue.imzML", DATABASES["acids"], width=5, height=4, n_ions=20)
     arguments: dict[str, Any] = {"databases": [files / "acids.tsv"], **SETTINGS}
     with pytest.raises(InvalidConfig, match="'my section' is the name of other data here"):

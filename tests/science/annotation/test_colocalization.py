@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,16 @@ from ionbox_science.annotation import colocalization
 from ionbox_science.annotation.colocalization import (
     NO_PARTNER,
     Colocalization,
+    PackedPart,
+    average_squares,
     colocalize,
+    colocalize_prepared,
+    join_part,
+    make_part,
     make_prepared,
+    pack_part,
     prepare_images,
+    prepare_part,
 )
 
 from tests.oracles import colocalization as oracle
@@ -188,6 +196,54 @@ def test_too_many_pixels_are_averaged_over_squares_first() -> None:
     assert tiny.partner.shape == (5, 4)
 
 
+@pytest.mark.parametrize("side", [2, 3, 5, 8, 9, 40])
+def test_averages_are_the_obvious_ones_to_the_last_bit(side: int) -> None:
+    images = np.random.default_rng(side).lognormal(5, 5, (20, 31, 44)).astype(np.float32)
+    found = average_squares(images, side)
+    np.testing.assert_array_equal(found, oracle.average_squares(images, side))
+
+
 def test_missing_images_are_noticed() -> None:
     with pytest.raises(ValueError, match="2 images instead of 3"):
         colocalize([draw(1, 2)], 3, (9, 7), names(3))
+
+
+def pack_images(images: Images, first: int, n_images: int, max_values: int) -> PackedPart:
+    """What is stored of some images of many, which come one by one."""
+    shape = (images.shape[1], images.shape[2])
+    part = make_part(first, first + len(images), n_images, shape, max_values)
+    for row in range(len(images)):
+        prepare_part(images[row : row + 1], first + row, part, first, n_images, max_values)
+    return pack_part(part)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 9), st.lists(st.integers(0, 14), max_size=4), st.sampled_from([10**6, 300]))
+def test_parts_prepared_alone_and_joined_are_all_images(
+    seed: int, cuts: list[int], max_values: int
+) -> None:
+    images = draw(seed, 14)
+    bounds = sorted({0, *cuts, 14})
+    joined = make_part(0, 14, 14, (9, 7), max_values)
+    for first, stop in pairwise(bounds):
+        packed = pack_images(images[first:stop], first, 14, max_values)
+        join_part(packed, first, stop, joined)
+    found = colocalize_prepared(joined, 14, names(14))
+    expected = colocalize([images], 14, (9, 7), names(14), max_values=max_values)
+    np.testing.assert_array_equal(found.partner, expected.partner)
+    np.testing.assert_array_equal(found.coefficient, expected.coefficient)
+
+
+def test_what_is_empty_in_three_neighbours_is_not_stored() -> None:
+    images = np.zeros((6, 40, 40), np.float32)
+    images[3:, 10:14, 16:32] = np.arange(1, 65).reshape(4, 16)
+    packed = pack_images(images, 0, 6, 10**6)
+    assert 1 <= len(packed.vectors) <= 3 * 4
+    assert packed.filled.size == 2 * 100 / 8
+
+
+def test_a_part_of_other_images_does_not_fit() -> None:
+    packed = pack_images(draw(1, 5), 0, 20, 10**6)
+    joined = make_part(0, 20, 20, (9, 7))
+    with pytest.raises(ValueError, match="1 bytes of bits for 28 vectors"):
+        join_part(packed, 0, 20, joined)

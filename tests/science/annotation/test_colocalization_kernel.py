@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from ionbox_science.annotation.colocalization import find_partners, make_prepared, prepare_images
+from ionbox_science.kernel_calls import call_kernel
 
 from tests.oracles import colocalization as oracle
 
@@ -119,6 +120,14 @@ def test_partners_of_more_images_than_a_block_and_more_pixels_than_a_strip(
     found = find_partners(oracle.lay_out(images), len(images), 21, plain=plain)
     for one, other in zip(found, oracle.find_partners(images, 21), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("n", [1, 96, 97, 200])
+def test_every_pair_is_counted(n: int) -> None:
+    prepared, n_done = oracle.lay_out(alike(n, n, 20)), np.zeros(1, np.int64)
+    found = np.zeros((n, 1), np.int32), np.zeros((n, 1), np.float32)
+    call_kernel("ionbox_find_partners", prepared, n, prepared.shape[1], 0, 1, *found, n_done)
+    assert n_done[0] == n * (n + 1) // 2
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -29,7 +29,7 @@ SAMPLE_BYTES = 64 << 10
 LAYOUT_VERSION = 5
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
-RESULTS_VERSION = 8
+RESULTS_VERSION = 9
 """Grows when files of the results say more, or say it otherwise: runs are then published anew."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
@@ -60,11 +60,16 @@ def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str
     """
     digest = hashlib.sha256(imzml)
     digest.update(f"\n{ibd_bytes}\n".encode())
-    last = max(0, ibd_bytes - SAMPLE_BYTES)  # offset of the sample that ends with the file
-    for sample in range(N_SAMPLES):
-        offset = last * sample // (N_SAMPLES - 1)
-        digest.update(read_range(offset, min(SAMPLE_BYTES, ibd_bytes - offset)))
+    for offset, end in sampled_ranges(ibd_bytes):
+        digest.update(read_range(offset, end - offset))
     return digest.hexdigest()[:_ID_DIGITS]
+
+
+def sampled_ranges(ibd_bytes: int) -> list[tuple[int, int]]:
+    """Return offset and end of each sample of an ibd that `identify_dataset` reads, bytes."""
+    last = max(0, ibd_bytes - SAMPLE_BYTES)  # offset of the sample that ends with the file
+    offsets = (last * sample // (N_SAMPLES - 1) for sample in range(N_SAMPLES))
+    return [(offset, min(offset + SAMPLE_BYTES, ibd_bytes)) for offset in offsets]
 
 
 def identify_other_content(dataset_id: str, digest: str) -> str:

@@ -16,6 +16,7 @@
                              item-<n>.npz              their metrics
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
+                        images-<n>.npz                 what PublishResults needs of some images
              sort/<sort>/span-<n>.bin                  a span of spectra, sorted, cut by segment
                          span-<n>.npz                  peaks per segment, TIC; written after it
                          counts.npz                    peaks per span and segment
@@ -169,6 +170,11 @@ def run_annotations(run_id: str, database: int) -> str:
 def run_images(run_id: str) -> str:
     """Return the key of the list of ions to draw."""
     return f"runs/{run_id}/images.npz"
+
+
+def image_part(run_id: str, item: int) -> str:
+    """Return the key of what PublishResults needs of an item's images."""
+    return f"runs/{run_id}/images-{item:05}.npz"
 
 
 def items(execution_id: str, state: str) -> str:

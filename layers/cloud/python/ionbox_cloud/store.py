@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ from ionbox_cloud.storage.object_bytes import (
 
 __all__ = ["ObjectFacts", "Store", "Stores", "open_stores"]
 
-_READ_AT_ONCE = 32  # small objects: the time is in waiting
+_READ_AT_ONCE = 32  # the time is in waiting
 
 
 class Store(ByteStore):
@@ -87,6 +87,18 @@ class Store(ByteStore):
             If it is not what was written: the file has a checksum of each array.
         """
         return parse_arrays(self.read_view(key), key)
+
+    def read_many_arrays(self, keys: Sequence[str]) -> Iterator[Arrays]:
+        """Yield what `read_arrays` returns of many objects, in order, some of them read at once.
+
+        As many as are read at once are in memory.
+        """
+        for start in range(0, len(keys), _READ_AT_ONCE):
+            with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+                read = list(threads.map(self.read, keys[start : start + _READ_AT_ONCE]))
+            for place, key in enumerate(keys[start : start + _READ_AT_ONCE]):
+                data, read[place] = read[place], b""
+                yield parse_arrays(data, key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False

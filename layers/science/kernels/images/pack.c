@@ -12,10 +12,13 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { BITS = 8, AT_A_TIME = 1024 };
+static const int32_t INFINITE = 0x7F800000; /* as float32; above it is NaN, below 0 what is less */
 static const double STEPS = 65535;
 
 /* Return an intensity as a number, whatever its type. */
@@ -25,9 +28,27 @@ static inline double intensity_at(const void *image, size_t pixel, int32_t image
                             : (double)((const float *)image)[pixel];
 }
 
+/* Return the highest finite intensity of float32, at least 0. Its bits have the order of numbers. */
+static double find_maximum_of_floats(const float *image, size_t n_pixels)
+{
+    int32_t highest = 0;
+    for (size_t pixel = 0; pixel < n_pixels; pixel++) {
+        int32_t bits;
+        memcpy(&bits, image + pixel, sizeof bits);
+        bits = bits < INFINITE ? bits : 0;
+        highest = bits > highest ? bits : highest;
+    }
+    float maximum;
+    memcpy(&maximum, &highest, sizeof maximum);
+    return (double)maximum;
+}
+
 /* Return the highest finite intensity, at least 0. */
 static inline double find_maximum(const void *image, size_t n_pixels, int32_t image_bytes)
 {
+    if (image_bytes == sizeof(float)) {
+        return find_maximum_of_floats(image, n_pixels);
+    }
     double maximum = 0;
     for (size_t pixel = 0; pixel < n_pixels; pixel++) {
         double value = intensity_at(image, pixel, image_bytes);
@@ -36,6 +57,18 @@ static inline double find_maximum(const void *image, size_t n_pixels, int32_t im
         }
     }
     return maximum;
+}
+
+/* Say whether eight pixels are all 0 in every bit. */
+static inline bool are_zero(const void *pixels, int32_t image_bytes)
+{
+    uint64_t words[BITS], any = 0;
+    size_t n = (size_t)image_bytes;
+    memcpy(words, pixels, BITS * n);
+    for (size_t i = 0; i < n; i++) {
+        any |= words[i];
+    }
+    return any == 0;
 }
 
 /*
@@ -47,6 +80,11 @@ static inline size_t mark_signal(const void *image, int32_t image_bytes, size_t 
 {
     size_t n_kept = 0;
     for (; first < stop; first += BITS, bits++) {
+        const unsigned char *pixels = (const unsigned char *)image + first * (size_t)image_bytes;
+        if (first + BITS <= stop && are_zero(pixels, image_bytes)) {
+            *bits = 0;
+            continue;
+        }
         unsigned found = 0;
         for (size_t i = 0; i < BITS && first + i < stop; i++) {
             double value = intensity_at(image, first + i, image_bytes);

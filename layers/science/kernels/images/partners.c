@@ -205,6 +205,14 @@ static void rank_blocks(struct ranking *ranking, size_t first, size_t second, in
     }
 }
 
+/* Return how many pairs of n images two blocks hold, given their first images; one pair of each. */
+static int64_t count_pairs(size_t n, size_t first, size_t second)
+{
+    size_t one = n - first < TILE * BLOCK ? n - first : TILE * BLOCK;
+    size_t other = n - second < TILE * BLOCK ? n - second : TILE * BLOCK;
+    return (int64_t)(first == second ? one * (one + 1) / 2 : one * other);
+}
+
 /* Measure how long each image is, and where the tiles have signal. */
 static void look_at_images(struct ranking *ranking)
 {
@@ -234,10 +242,12 @@ static void look_at_images(struct ranking *ranking)
  * Find for each of the images (tiles.h), pixels from 0 to 4095, those with the highest cosines
  * above 0, itself included: partner and coefficient (n_images, n_kept), falling, equal ones in
  * order. Both are left as they are where there is none. What the processor can do beyond any other
- * is used if is_plain is 0; the result is the same.
+ * is used if is_plain is 0; the result is the same. n_done is raised by the pairs that are ranked, up
+ * to n_images (n_images + 1) / 2, for who looks at it meanwhile from another thread.
  */
 int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n_vectors,
-                             int32_t is_plain, int64_t n_kept, int32_t *partner, float *coefficient)
+                             int32_t is_plain, int64_t n_kept, int32_t *partner, float *coefficient,
+                             int64_t *n_done)
 {
     if (n_images < 0 || n_images > INT32_MAX || n_vectors < 0 || n_kept < 1) {
         return STATUS_INVALID;
@@ -264,6 +274,7 @@ int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n
         for (size_t first = 0; first < n_tiles; first += BLOCK) {
             for (size_t second = first; second < n_tiles; second += BLOCK) {
                 rank_blocks(&ranking, first, second, products);
+                *n_done += count_pairs(n, TILE * first, TILE * second);
             }
         }
     }

@@ -13,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.config import FileWords, match_analyzer
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks
+from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks, choose_spectra
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.spectra import ReadRange, read_peaks
 from ionbox_science.setting_table import Polarity
 
+from ionbox_cloud.identity import sampled_ranges
 from ionbox_cloud.messages import DatasetFiles
+from ionbox_cloud.planning.read_ahead import Ranges, ReadAhead
 from ionbox_cloud.store import ObjectFacts, Store
 
 _SAMPLED_SPECTRA = 512
@@ -38,6 +40,8 @@ class Inspection:
         What the imzML says.
     ibd : ObjectFacts or None
         Size and tags of the ibd, if there is one.
+    read_range : ReadRange
+        Reads the ibd; what a plan samples of it is at hand.
     problems : tuple of Problem
         What is wrong or odd, errors first.
     """
@@ -45,6 +49,7 @@ class Inspection:
     imzml: bytes
     header: ImzmlHeader
     ibd: ObjectFacts | None
+    read_range: ReadRange
     problems: tuple[Problem, ...]
 
     def messages(self, severity: str) -> tuple[str, ...]:
@@ -100,11 +105,34 @@ def inspect_dataset(
         centroid=options.centroid,
     )
     readable = ibd is not None and ibd.n_bytes >= header.ibd_end
-    if readable and not any(p.severity == "error" for p in problems):
+    if ibd and readable and not any(p.severity == "error" for p in problems):
+        if inbox.is_remote:
+            read_range = ReadAhead(read_range, _sampled_ranges(header, ibd.n_bytes))
         problems += check_peaks(header, read_range, ibd_name=ibd_name)
     # "error" comes before "warning"
     problems.sort(key=lambda problem: problem.severity)
-    return Inspection(imzml, header, ibd, tuple(problems))
+    return Inspection(imzml, header, ibd, read_range, tuple(problems))
+
+
+def _sampled_ranges(header: ImzmlHeader, ibd_bytes: int) -> Ranges:
+    """Return offset and end of all that the checks, the identity and the plan read of an ibd."""
+    sampled = np.union1d(choose_spectra(header.n_spectra), _choose_sample(header.n_spectra))
+    arrays = [
+        np.stack((offset, offset + count * dtype.itemsize), axis=1)
+        for offset, count, dtype in (
+            (header.mz_offset[sampled], header.mz_count[sampled], header.mz_dtype),
+            (
+                header.intensity_offset[sampled],
+                header.intensity_count[sampled],
+                header.intensity_dtype,
+            ),
+        )
+    ]
+    return np.concatenate([*arrays, np.array(sampled_ranges(ibd_bytes), np.int64)])
+
+
+def _choose_sample(n_spectra: int) -> npt.NDArray[np.int64]:
+    return np.arange(0, n_spectra, -(-n_spectra // _SAMPLED_SPECTRA))
 
 
 def words_of(header: ImzmlHeader) -> FileWords:
@@ -138,14 +166,11 @@ def sample_peaks(header: ImzmlHeader, read_range: ReadRange) -> PeakSample:
     Which ones depends on the number of spectra alone: every attempt samples the same, and so finds
     the same bounds of segments.
     """
-    step = -(-header.n_spectra // _SAMPLED_SPECTRA)
-    sampled = [
-        read_peaks(header, read_range, index, index + 1).mz
-        for index in range(0, header.n_spectra, step)
-    ]
+    chosen = _choose_sample(header.n_spectra)
+    sampled = [read_peaks(header, read_range, index, index + 1).mz for index in chosen.tolist()]
     mz = np.concatenate(sampled).astype(np.float64)
     n_peaks = header.n_peaks
     if header.picked is not None:
-        n_points = int(header.mz_count[::step].sum())
+        n_points = int(header.mz_count[chosen].sum())
         n_peaks = len(mz) * header.n_peaks // max(n_points, 1)
     return PeakSample(mz[np.isfinite(mz)], n_peaks)

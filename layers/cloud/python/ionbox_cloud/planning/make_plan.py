@@ -25,14 +25,13 @@ from ionbox_cloud.identity import (
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
-from ionbox_cloud.planning.inspection import ibd_reader, sample_peaks
+from ionbox_cloud.planning.inspection import sample_peaks
 from ionbox_cloud.planning.sort_plan import SortJob, plan_sort, read_sort_task
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
-from ionbox_cloud.store import Store
 
 
 def make_plan(
-    request: RunRequest, accepted: AcceptedRequest, inbox: Store, settle: Callable[[str], str]
+    request: RunRequest, accepted: AcceptedRequest, settle: Callable[[str], str]
 ) -> RunPlan:
     """Decide what is computed and under which names.
 
@@ -41,9 +40,7 @@ def make_plan(
     request : RunRequest
         What was asked: files by key, and settings.
     accepted : AcceptedRequest
-        What is behind it, found fit.
-    inbox : Store
-        Where the ibd is; a sample of it is read.
+        What is behind it, found fit; a sample of the ibd is read.
     settle : callable
         Returns the identity of the dataset from that of its samples.
 
@@ -55,7 +52,7 @@ def make_plan(
         If the dataset is too large for any way.
     """
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
-    read_range = ibd_reader(inbox, request.dataset.ibd_key)
+    read_range = accepted.dataset.read_range
     dataset_id = settle(identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range))
     sample = sample_peaks(header, read_range)
     bounds = plan_bounds(sample.mz, sample.n_peaks, PEAKS_PER_SEGMENT).tolist()

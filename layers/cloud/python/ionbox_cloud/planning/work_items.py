@@ -34,11 +34,15 @@ PEAKS_PER_READ = 2_000_000
 PEAKS_PER_SCORE_ITEM = 20_000_000
 """Measured peaks in the m/z range of a score item; what has more is split."""
 
-IMAGE_CELLS_PER_ITEM = 16_000_000
-"""Pixel values of an item of images (64 MB), and so of an object of ``ion_images.zarr``."""
+IMAGE_CELLS_PER_SHARD = 16_000_000
+"""Pixel values of an object of ``ion_images.zarr`` (64 MB)."""
 
 IMAGE_CELLS_PER_CHUNK = 1 << 16
 """Pixel values (256 kB) compressed together there, and read together to get one image."""
+
+MOST_IMAGE_ITEMS = 96
+"""Items of images, at most; where there are more objects than this, an item writes several, one
+after the other. PublishResults reads three small objects of each item."""
 
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
@@ -48,7 +52,8 @@ _BYTES_PER_PATTERN = 400  # its ion's atoms, the pattern, the file being written
 _BYTES_PER_SCORED_ION = 700  # pattern, windows, metrics, the file being written
 _BYTES_PER_SCORED_PEAK = 18  # columns, mapped or copied
 _READS_AT_ONCE = 2  # the peaks that are scored, and those that are read meanwhile
-_BYTES_PER_IMAGE_CELL = 16  # float32 image, its chunk, the chunk compressed
+_BYTES_PER_DRAWN_CELL = 4  # float32
+_BYTES_PER_STORED_CELL = 10  # float32, and at worst as much again compressed, as it grows
 _BYTES_PER_PEAK = 16  # m/z, intensity and pixel
 _BYTES_PER_TIC_PIXEL = 24  # the sum, and copies of it while it is written
 _BYTES_PER_SCORED_PIXEL = 181  # mask, and images of 30 bytes per pixel in each of 6 threads
@@ -124,8 +129,13 @@ def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
 
 
 def image_memory_mb(n_cells: int, n_peaks: int) -> int:
-    """Predict the memory in MB of an item of images, from the peaks that are read for it."""
-    return _BASE_MEMORY_MB + (n_cells * _BYTES_PER_IMAGE_CELL + n_peaks * _BYTES_PER_PEAK) // _MB
+    """Predict the memory in MB of a shard of images, from the peaks that are read for it.
+
+    First peaks and images are in memory, then images and what is stored of them. The pictures of an
+    item take less than either.
+    """
+    drawn = n_cells * _BYTES_PER_DRAWN_CELL + n_peaks * _BYTES_PER_PEAK
+    return _BASE_MEMORY_MB + max(drawn, n_cells * _BYTES_PER_STORED_CELL) // _MB
 
 
 def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
@@ -189,5 +199,18 @@ def images_per_chunk(n_pixels: int) -> int:
 def images_per_shard(n_isotopes: int, n_pixels: int) -> int:
     """Return how many ions share an object of the image array: whole chunks."""
     per_chunk = images_per_chunk(n_pixels)
-    n_chunks = IMAGE_CELLS_PER_ITEM // (n_isotopes * n_pixels) // per_chunk
+    n_chunks = IMAGE_CELLS_PER_SHARD // (n_isotopes * n_pixels) // per_chunk
     return max(1, n_chunks) * per_chunk
+
+
+def cut_image_items(n_ions: int, n_isotopes: int, n_pixels: int) -> list[tuple[int, int]]:
+    """Cut the ions with images into items (start, stop), each of whole shards."""
+    per_shard = images_per_shard(n_isotopes, n_pixels)
+    n_shards = -(-n_ions // per_shard)
+    return list(cut(n_ions, per_shard * max(1, -(-n_shards // MOST_IMAGE_ITEMS))))
+
+
+def cut_shards(start: int, stop: int, n_isotopes: int, n_pixels: int) -> list[tuple[int, int]]:
+    """Cut an item of images into shards (start, stop)."""
+    per_shard = images_per_shard(n_isotopes, n_pixels)
+    return [(start + a, start + b) for a, b in cut(stop - start, per_shard)]

@@ -40,9 +40,10 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
         State → totals, for the states that have been called.
     """
     calls: dict[str, list[CallRecord]] = {}
-    for key in work.list(keys.records(execution_id)):
-        record = CallRecord.from_json(work.read_json(key))
-        calls.setdefault(record.state, []).append(record)
+    for written in work.read_many_json(work.list(keys.records(execution_id))):
+        if written is not None:  # half written when its process was killed
+            record = CallRecord.from_json(written)
+            calls.setdefault(record.state, []).append(record)
     ladder = Ladder.from_environment()
     return {state: _total(records, plan, ladder) for state, records in calls.items()}
 

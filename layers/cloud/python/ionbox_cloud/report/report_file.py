@@ -15,29 +15,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_science.annotation.colocalization import Colocalization
 from ionbox_science.annotation.quality import fdr_curve
 
-from ionbox_cloud.published import COLOCALIZATION, REPORT
+from ionbox_cloud.published import REPORT
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.report.images import EncodedImage, encode_best, encode_image, encode_mask
 from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
-from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
-from ionbox_cloud.stored.images import StoredImages, open_images
+from ionbox_cloud.stored.pictures import GOOD_FDR, REPORT_BYTES, Pictures
 from ionbox_cloud.stored.publication import Publication
 
 DATA_VERSION = 2
 """Of the data in the page. A report has the page that fits them; the viewer shows the data of any
 report in its own page, and says so where they are newer."""
-
-MAX_BYTES = 25_000_000
-"""Size of a report, at most. Images that do not fit stay outside; those of annotations up to
-`GOOD_FDR` come first, all their isotopes before any image of the rest."""
-
-GOOD_FDR = 0.1
-"""The usual level, which the page shows first."""
 
 _MAX_TABLE_BYTES = 10_000_000  # so that images always have room, however many the annotations
 MAX_TIC_BYTES = 5_000_000  # a larger one is left out
@@ -61,35 +54,53 @@ class Overview:
     mask: npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class ReportImages:
+    """The ion images that a report chooses from.
+
+    Attributes
+    ----------
+    image_of : mapping of str to int
+        Row of the images of each ion, by its name in ``annotations.csv``.
+    pictures : sequence of Pictures
+        The images, by row.
+    """
+
+    image_of: Mapping[str, int]
+    pictures: Sequence[Pictures]
+
+
 def write_report(
-    results: Store,
     publication: Publication,
-    plan: RunPlan,
     record: RunRecord,
     found: Sequence[FoundDatabase],
+    images: ReportImages,
     overview: Overview,
+    colocalized: Colocalization,
 ) -> None:
-    """Write the report of a run whose images are written; see `make_report`."""
-    partners = read_partners(results, publication.key(COLOCALIZATION), MAX_PARTNERS)
-    images = open_images(results, plan)
-    pieces = make_report(record, found, images, overview, partners)
-    publication.write(REPORT, b"".join(pieces))
+    """Write the report of a run; see `make_report`."""
+    partners = name_partners(colocalized, MAX_PARTNERS)
+    publication.write(REPORT, b"".join(make_report(record, found, images, overview, partners)))
 
 
 def read_partners(results: Store, key: str, n: int | None = None) -> dict[str, list[Partner]]:
     """Read the (best n) colocalized partners of each ion of a run; none if nobody wrote them."""
     if not results.exists(key):
         return {}
-    stored = results.read_arrays(key)
-    ions = stored["ion"].tolist()
+    return name_partners(Colocalization.from_arrays(results.read_arrays(key)), n)
+
+
+def name_partners(found: Colocalization, n: int | None = None) -> dict[str, list[Partner]]:
+    """Return the (best n) colocalized partners of each ion."""
+    ions = found.ion.tolist()
     return {
         ion: [
             Partner(ions[row], value) for row, value in zip(rows, values, strict=True) if row >= 0
         ]
         for ion, rows, values in zip(
             ions,
-            stored["partner"][:, :n].tolist(),
-            stored["coefficient"][:, :n].tolist(),
+            found.partner[:, :n].tolist(),
+            found.coefficient[:, :n].tolist(),
             strict=True,
         )
     }
@@ -98,10 +109,10 @@ def read_partners(results: Store, key: str, n: int | None = None) -> dict[str, l
 def make_report(
     record: RunRecord,
     found: Sequence[FoundDatabase],
-    images: StoredImages,
+    images: ReportImages,
     overview: Overview,
     partners: Mapping[str, Sequence[Partner]] | None = None,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = REPORT_BYTES,
 ) -> list[bytes]:
     """Make the report of a run.
 
@@ -111,8 +122,8 @@ def make_report(
         What ``run.json`` will say.
     found : sequence of FoundDatabase
         Databases and their annotations, in the order of the plan.
-    images : StoredImages
-        The ion images, as they are stored.
+    images : ReportImages
+        Pictures of the ions, and which are whose.
     overview : Overview
         Total ion current and mask.
     partners : mapping of str to sequence of Partner, or None
@@ -127,27 +138,28 @@ def make_report(
 
     Notes
     -----
-    Memory: the file, and a batch of images at a time.
+    Memory: the pictures, and the file twice.
     """
     config = record.config
     databases = [each.annotated for each in found]
     rows = describe_annotations(
         databases, config.polarity, config.ppm, images.image_of, partners or {}
     )
-    annotations, n_left_out = _take_rows(rows, min(_MAX_TABLE_BYTES, max_bytes // 2))
-    run = _describe_run(record, found, overview) | {"annotations": annotations}
+    annotations, table, n_left_out = _take_rows(rows, min(_MAX_TABLE_BYTES, max_bytes // 2))
     title = f"{record.dataset.name} · ionbox"
-    page = assemble_page("report", title, {"run": encode_block(run)})
+    run = _describe_run(record, found, overview)
+    described = f'{encode_block(run)[:-1]},"annotations":[{",".join(table)}]'
+    page = assemble_page("report", title, {"run": described + "}"})
     # the page without images is measured; a little is kept back for "omitted", not in it yet
     budget = max_bytes - sum(map(len, page)) - 1000
     groups = _group_images(annotations)
-    encoded = encode_best(images, groups, budget)
-    run["omitted"] = {
+    encoded = encode_best(images.pictures, groups, budget)
+    omitted = {
         "annotations": n_left_out,
         "images": sum(map(len, groups)) - len(encoded),
         "isotopes": sum(None in stored for stored in encoded.values()),
     }
-    blocks = {"run": encode_block(run)}
+    blocks = {"run": f'{described},"omitted":{encode_block(omitted)}}}'}
     blocks |= {f"image-{row}": _encode_images(encoded[row]) for row in sorted(encoded)}
     return assemble_page("report", title, blocks)
 
@@ -167,18 +179,21 @@ def read_report(data: bytes) -> dict[str, Any]:
     return run
 
 
-def _take_rows(rows: Iterable[Row], max_bytes: int) -> tuple[list[Row], int]:
-    """Return the first rows, as far as they fit, and how many are left out."""
+def _take_rows(rows: Iterable[Row], max_bytes: int) -> tuple[list[Row], list[str], int]:
+    """Return the first rows, as far as they fit, the text of each, and how many are left out."""
     taken: list[Row] = []
+    texts: list[str] = []
     n_left_out = 0
     for row in rows:
         # once a row does not fit none is taken, even a shorter one: the table has no holes
-        max_bytes -= 0 if n_left_out else len(encode_block(row))
-        if max_bytes < 0:
+        text = "" if n_left_out else encode_block(row)
+        max_bytes -= len(text)
+        if n_left_out or max_bytes < 0:
             n_left_out += 1
         else:
             taken.append(row)
-    return taken, n_left_out
+            texts.append(text)
+    return taken, texts, n_left_out
 
 
 def _group_images(annotations: Sequence[Row]) -> tuple[list[int], list[int]]:
@@ -224,9 +239,7 @@ def _curve(found: FoundDatabase) -> list[list[float]]:
 
 
 def _encode_images(images: Sequence[EncodedImage | None]) -> str:
-    return encode_block(
-        {
-            "max": [image.maximum if image else 0 for image in images],
-            "packed": [image.packed if image else None for image in images],
-        }
-    )
+    """Write the images of an ion as `encode_block` would: base64 has nothing to escape."""
+    maxima = encode_block([image.maximum if image else 0 for image in images])
+    packed = ",".join(f'"{image.packed}"' if image else "null" for image in images)
+    return f'{{"max":{maxima},"packed":[{packed}]}}'

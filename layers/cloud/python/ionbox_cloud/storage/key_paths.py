@@ -13,6 +13,19 @@ from ionbox_cloud.errors import UnsafeKey
 
 # What is no part of a path, or more than one: on Windows, too, for a folder may be passed on.
 _UNSAFE = re.compile(r"|\.{1,2}|[A-Za-z]:.*|.*[\x00-\x1f\x7f\\].*", re.DOTALL)
+# obstore writes an object to a folder under such a name first; in keys it writes # as %23
+_HALF_WRITTEN = re.compile(r".*#\d+", re.DOTALL)
+
+
+def is_half_written(name: str) -> bool:
+    """Say whether a file in a folder of objects is half written, now or for ever.
+
+    Examples
+    --------
+    >>> is_half_written("segment-00001.bin#1")
+    True
+    """
+    return _HALF_WRITTEN.fullmatch(name) is not None
 
 
 def path_below(folder: Path, key: str) -> Path:

@@ -7,6 +7,7 @@ import time
 
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import ReadRange
+from ionbox_science.progress import report_progress
 
 from ionbox_cloud.planning.work_items import cut
 from ionbox_cloud.stored.segments import read_ahead
@@ -37,8 +38,9 @@ def digest_ibd(algorithm: str, read_range: ReadRange, n_bytes: int, allowance_s:
     deadline = time.monotonic() + allowance_s
     pieces = list(cut(n_bytes, _PIECE_BYTES))
     reads = [functools.partial(read_range, start, stop - start) for start, stop in pieces]
-    for (start, _), piece in zip(pieces, read_ahead(reads), strict=True):
+    for (start, stop), piece in zip(pieces, read_ahead(reads), strict=True):
         digest(start, memoryview(piece))
+        report_progress(stop, n_bytes, "bytes")
         if time.monotonic() > deadline:
             return ""
     return digest.finish(n_bytes)

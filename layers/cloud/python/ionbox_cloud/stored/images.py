@@ -1,8 +1,8 @@
 """``ion_images.zarr``: annotated ions × isotopes × y × x, in few objects (shards) of many chunks.
 
 A chunk has the images of one isotope peak of some ions, so one image is a small range of an object
-to read. EstimateFdr lists the ions and lays the arrays out, each call of RenderImages writes
-one shard, PublishResults adds TIC and mask. Each chunk has a CRC-32C, which readers of zarr check.
+to read. EstimateFdr lists the ions and writes all but the images, each call of RenderImages writes
+shards. Each chunk has a CRC-32C, which readers of zarr check.
 
 ::
 
@@ -19,7 +19,7 @@ one shard, PublishResults adds TIC and mask. Each chunk has a CRC-32C, which rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,13 @@ from ionbox_cloud import keys
 from ionbox_cloud.planning.work_items import images_per_chunk, images_per_shard
 from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.storage.zarr_writing import METADATA, ZarrArray, describe_group
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.pictures import order_pictures
 from ionbox_cloud.stored.publication import Publication
 
 if TYPE_CHECKING:
     import zarr
-    from zarr.core.buffer import Buffer
-
-    Objects = dict[str, Buffer]
 
 
 @dataclass(frozen=True)
@@ -57,34 +56,17 @@ class ImageList(ArrayRecord):
         Theoretical m/z of the isotope peaks, zero padded.
     abundance : (n_ions, n_isotopes) float32
         Theoretical abundances, relative to a base peak of 100; zero padded.
+    place : (n_ions, n_isotopes) int64
+        Of each image in the order in which the report takes them.
     """
 
     ion_formula: npt.NDArray[np.str_]
     mz: npt.NDArray[np.float64]
     abundance: npt.NDArray[np.float32]
+    place: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class StoredImages:
-    """The images of a run, as they are stored.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_ions, n_isotopes, height, width) of the whole array.
-    per_shard : int
-        Ions that share an object.
-    image_of : mapping of str to int
-        Row of each ion, by its name in ``annotations.csv``.
-    read : callable
-        Takes (start, stop, isotope); returns the images of that isotope peak of ions ``start`` to
-        ``stop``, (n, height, width) float32, counts.
-    """
-
-    shape: tuple[int, ...]
-    per_shard: int
-    image_of: Mapping[str, int]
-    read: Callable[[int, int, int], npt.NDArray[np.float32]]
+_RANK = ("fdr", "msm")
 
 
 def list_images(databases: Sequence[Annotations]) -> ImageList:
@@ -95,10 +77,14 @@ def list_images(databases: Sequence[Annotations]) -> ImageList:
     ion_formula = np.concatenate([table.ion_formula for table in databases])
     mz = np.concatenate([table.pattern_mz for table in databases])
     abundance = np.concatenate([table.pattern_intensity for table in databases])
-    ion_formula, first = np.unique(ion_formula, return_index=True)
+    ion_formula, first, formula = np.unique(ion_formula, return_index=True, return_inverse=True)
     order = np.argsort(mz[first, 0], kind="stable")
     rows = first[order]
-    return ImageList(ion_formula[order], mz[rows], abundance[rows])
+    image = np.argsort(order)[formula]
+    fdr, msm = (np.concatenate([getattr(table, name) for table in databases]) for name in _RANK)
+    ranked = zip(fdr.tolist(), msm.tolist(), image.tolist(), strict=True)
+    place = order_pictures(len(rows), mz.shape[1], ranked)
+    return ImageList(ion_formula[order], mz[rows], abundance[rows], place)
 
 
 def read_image_list(work: Store, run_id: str) -> ImageList:
@@ -107,7 +93,7 @@ def read_image_list(work: Store, run_id: str) -> ImageList:
 
 
 def index_images(
-    images: ImageList, databases: Sequence[Annotations], plan: RunPlan
+    images: ImageList, databases: Iterable[Annotations], plan: RunPlan
 ) -> dict[str, int]:
     """Return the row of the image list of each ion, by its name in ``annotations.csv``."""
     place = {ion_formula: index for index, ion_formula in enumerate(images.ion_formula.tolist())}
@@ -121,9 +107,14 @@ def index_images(
 
 
 def create_images(
-    publication: Publication, plan: RunPlan, images: ImageList, image_of: dict[str, int]
+    publication: Publication,
+    plan: RunPlan,
+    images: ImageList,
+    image_of: Mapping[str, int],
+    tic: npt.NDArray[np.float64],
+    header: ImzmlHeader,
 ) -> None:
-    """Lay out the arrays of a run, whatever is there already.
+    """Lay out the images of a run, and write the arrays beside them, whatever is there already.
 
     Parameters
     ----------
@@ -133,80 +124,37 @@ def create_images(
         The run; it has the size of the images.
     images : ImageList
         The ions to draw.
-    image_of : dict of str to int
+    image_of : mapping of str to int
         As `index_images` returns it.
+    tic : (height, width) float64
+        Total ion current, counts.
+    header : ImzmlHeader
+        Has the mask, and positions if they are needed.
     """
-    objects, group = _make_group()
-    n_ions, n_isotopes = images.mz.shape
-    size = (plan.height, plan.width)
-    n_pixels = plan.height * plan.width
-    array = group.create_array(
-        ImageArrays.IMAGES,
-        shape=(n_ions, n_isotopes, *size),
-        shards=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
-        chunks=(images_per_chunk(n_pixels), 1, *size),
-        compressors=_compressors(),
-        dtype="float32",
-        dimension_names=("ion", "isotope", "y", "x"),
-    )
-    array.attrs[ImageArrays.IMAGE_OF] = image_of
-    _put(group, ImageArrays.MZ, images.mz, ("ion", "isotope"))
-    _put(group, ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope"))
-    names: Any = group.create_array(
-        ImageArrays.ION_FORMULA,
-        shape=images.ion_formula.shape,
-        compressors=_compressors(),
-        dtype=str,
-        dimension_names=("ion",),
-    )
-    if images.ion_formula.size:
-        names[:] = images.ion_formula.astype(np.dtypes.StringDType())
-    _publish(publication, objects)
+    publication.write(f"{IMAGES}/{METADATA}", describe_group())
+    layout = _lay_out(plan, len(images.mz), image_of)
+    publication.write(f"{IMAGES}/{ImageArrays.IMAGES}/{METADATA}", layout.describe())
+    _put(publication, ImageArrays.MZ, images.mz, ("ion", "isotope"))
+    _put(publication, ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope"))
+    _put(publication, ImageArrays.ION_FORMULA, images.ion_formula, ("ion",))
+    _put(publication, ImageArrays.TIC, tic, ("y", "x"))
+    _put(publication, ImageArrays.MASK, header.mask, ("y", "x"))
+    if header.gaps_closed:
+        _put(publication, ImageArrays.X, header.layout.x, ("x",))
+        _put(publication, ImageArrays.Y, header.layout.y, ("y",))
 
 
 def write_images(
-    results: Store, publication: Publication, start: int, images: npt.NDArray[np.float32]
+    publication: Publication, plan: RunPlan, start: int, images: npt.NDArray[np.float32]
 ) -> None:
     """Write the images of ions from ``start`` on, (n, n_isotopes, height, width) float32, counts.
 
-    They must be whole shards: for part of one, zarr would read the object and write it back, and
-    two calls at once would undo each other's work.
+    They must be a whole shard, so that no two calls write the same object.
     """
-    import zarr
-    from zarr.core.buffer import default_buffer_prototype
-    from zarr.storage import MemoryStore
-
-    layout = f"{ImageArrays.IMAGES}/zarr.json"
-    stored = results.read(publication.key(f"{IMAGES}/{layout}"))
-    objects = {layout: default_buffer_prototype().buffer.from_bytes(stored)}
-    array: Any = zarr.open_array(MemoryStore(objects), path=ImageArrays.IMAGES, mode="r+")
-    array[start : start + len(images)] = images
-    del objects[layout]
-    _publish(publication, objects)
-
-
-def open_images(results: Store, plan: RunPlan) -> StoredImages:
-    """Open the images of a run to read them; nothing but their layout is read here."""
-    array: Any = _open_group(results, plan)[ImageArrays.IMAGES]
-    return StoredImages(
-        shape=array.shape,
-        per_shard=array.shards[0],
-        image_of=array.attrs[ImageArrays.IMAGE_OF],
-        read=lambda start, stop, isotope: array[start:stop, isotope],
-    )
-
-
-def write_overview(
-    publication: Publication, tic: npt.NDArray[np.float64], header: ImzmlHeader
-) -> None:
-    """Write the total ion current, (height, width) counts, the mask, and positions if needed."""
-    objects, group = _make_group()
-    _put(group, ImageArrays.TIC, tic, ("y", "x"))
-    _put(group, ImageArrays.MASK, header.mask, ("y", "x"))
-    if header.gaps_closed:
-        _put(group, ImageArrays.X, header.layout.x, ("x",))
-        _put(group, ImageArrays.Y, header.layout.y, ("y",))
-    _publish(publication, objects)
+    shard = _lay_out(plan, start + len(images), {}).encode(images, start)
+    if shard is not None:
+        name, content = shard
+        publication.write(f"{IMAGES}/{ImageArrays.IMAGES}/{name}", content)
 
 
 def read_first_isotopes(group: zarr.Group) -> Iterator[npt.NDArray[np.float32]]:
@@ -225,53 +173,33 @@ def colocalize_images(group: zarr.Group) -> Colocalization:
     return colocalize(read_first_isotopes(group), n_images, (height, width), image_of)
 
 
-def write_colocalization(results: Store, publication: Publication, plan: RunPlan) -> None:
-    """Write which ions of a run have similar images, from the images as they are stored."""
-    found = colocalize_images(_open_group(results, plan))
+def write_colocalization(publication: Publication, found: Colocalization) -> None:
+    """Write which ions of a run have similar images."""
     publication.write_arrays(COLOCALIZATION, found.to_arrays())
 
 
-def _put(
-    group: zarr.Group, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
-) -> None:
-    array = group.create_array(
-        name,
-        shape=values.shape,
-        chunks=values.shape,
-        compressors=_compressors(),
-        dtype=values.dtype,
-        dimension_names=dimension_names,
+def _lay_out(plan: RunPlan, n_ions: int, image_of: Mapping[str, int]) -> ZarrArray:
+    n_isotopes = plan.config.isotope_peaks
+    size = (plan.height, plan.width)
+    n_pixels = plan.height * plan.width
+    return ZarrArray(
+        (n_ions, n_isotopes, *size),
+        np.dtype(np.float32),
+        ("ion", "isotope", "y", "x"),
+        chunk=(images_per_chunk(n_pixels), 1, *size),
+        shard=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
+        attributes={ImageArrays.IMAGE_OF: image_of},
     )
-    if values.size:
-        array[...] = values
 
 
-def _open_group(results: Store, plan: RunPlan) -> zarr.Group:
-    import zarr  # 0.2 s, and most handlers do without
-
-    from ionbox_cloud.storage.zarr_folder import ZarrFolder
-
-    folder = keys.results(plan.dataset_id, plan.run_id, IMAGES)
-    return zarr.open_group(ZarrFolder(results.objects_below(folder)), mode="r")
-
-
-def _make_group() -> tuple[Objects, zarr.Group]:
-    """Make a group in memory, and the mapping of its objects."""
-    import zarr
-    from zarr.storage import MemoryStore
-
-    objects: Objects = {}
-    return objects, zarr.create_group(MemoryStore(objects))
-
-
-def _publish(publication: Publication, objects: Objects) -> None:
-    """Publish the objects of a group in memory."""
-    for name, content in objects.items():
-        publication.write(f"{IMAGES}/{name}", content.as_numpy_array().data)
-
-
-def _compressors() -> list[Any]:
-    """Return how chunks are compressed and checked: zarr's usual way, then a checksum."""
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
-    return [ZstdCodec(level=0, checksum=False), Crc32cCodec()]
+def _put(
+    publication: Publication,
+    name: str,
+    values: npt.NDArray[Any],
+    dimension_names: tuple[str, ...],
+) -> None:
+    array = ZarrArray.of(values, dimension_names)
+    publication.write(f"{IMAGES}/{name}/{METADATA}", array.describe())
+    chunk = array.encode(values)
+    if chunk is not None:
+        publication.write(f"{IMAGES}/{name}/{chunk[0]}", chunk[1])

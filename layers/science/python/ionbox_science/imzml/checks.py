@@ -264,6 +264,17 @@ def _check_density(header: ImzmlHeader, name: str) -> Iterator[Problem]:
         )
 
 
+def choose_spectra(n_spectra: int, n_sampled: int = _N_SAMPLED) -> npt.NDArray[np.int64]:
+    """Return the indices of the spectra that `check_peaks` looks at.
+
+    Returns
+    -------
+    (n,) int64
+        Ascending; ``n_sampled`` of them, or all if there are fewer.
+    """
+    return np.unique(np.linspace(0, n_spectra - 1, n_sampled).round().astype(np.int64))
+
+
 def check_peaks(
     header: ImzmlHeader, read_range: ReadRange, *, ibd_name: str, n_sampled: int = _N_SAMPLED
 ) -> list[Problem]:
@@ -293,7 +304,7 @@ def check_peaks(
     InvalidDataset
         If the ibd ends before a spectrum does.
     """
-    sample = np.unique(np.linspace(0, header.n_spectra - 1, n_sampled).round().astype(np.int64))
+    sample = choose_spectra(header.n_spectra, n_sampled)
     first_errors: list[Problem] = []
     first_wrong: tuple[int, float] | None = None
     oddities: Counter[str] = Counter()

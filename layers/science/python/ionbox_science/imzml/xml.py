@@ -52,8 +52,11 @@ from ionbox_science.imzml.terms import (
 )
 
 RE_EXPORT = "export the dataset again"
+
+MOST_ELEMENTS = 1_000_000
+"""How many may stand before the spectra, or in one spectrum: so many are in memory at once."""
+
 _LONGEST_TAG = 4_000_000  # bytes
-_MOST_ELEMENTS = 1_000_000  # in what stands before the spectra, or in one spectrum
 _LONGEST_NUMBER = 40  # digits; a longer text is no number that anybody means
 _READABLE = "save it as UTF-8 or ISO-8859-1"
 
@@ -452,8 +455,8 @@ def parse(source: bytes, defects: Defects) -> Document | None:
     n_held = 0  # elements in memory
     for event, element in _events(source, defects):
         n_held += event == "start"
-        if n_held > _MOST_ELEMENTS:
-            text = f"more than {_MOST_ELEMENTS:,} elements stand in one place"
+        if n_held > MOST_ELEMENTS:
+            text = f"more than {MOST_ELEMENTS:,} elements stand in one place"
             defects.note("xml", text, "give the imzML of a dataset")
             break
         if document is None:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.spectra import INTENSITY_TYPES, describe_spectra
 from ionbox_science.kernel_calls import KernelStruct, Status, call_kernel, check_status
-from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch
+from ionbox_science.progress import ProgressCount
+from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumBatch, SpectrumPart
 
 
 def spectra_struct(dataset: OpenDataset, batch: SpectrumBatch) -> KernelStruct:
@@ -31,6 +32,7 @@ def feed_kernel(
     kernel: str,
     dataset: OpenDataset,
     batches: Iterator[SpectrumBatch],
+    progress: ProgressCount,
     *arguments: object,
     of_spectra: Sequence[npt.NDArray[Any]] = (),
 ) -> None:
@@ -44,6 +46,8 @@ def feed_kernel(
         What the batches are part of.
     batches : iterator of SpectrumBatch
         One is forgotten before the next is asked for.
+    progress : ProgressCount
+        Gets the peaks of each batch: see `count_peaks`.
     *arguments
         Further arguments, the same for all batches.
     of_spectra : sequence of (n_spectra,) array
@@ -58,7 +62,14 @@ def feed_kernel(
     for batch in batches:
         spectra = spectra_struct(dataset, batch)
         call_kernel(kernel, spectra, *arguments, *(values[batch.rows] for values in of_spectra))
+        progress.add(int(dataset.header.mz_count[batch.rows].sum()))
         del batch, spectra  # else both would live while the next batch is read
+
+
+def count_peaks(dataset: OpenDataset, parts: Sequence[SpectrumPart], unit: str) -> ProgressCount:
+    """Return a count of the declared peaks of some parts, for progress while they are read."""
+    n_peaks = sum(int(dataset.header.mz_count[part.rows].sum()) for part in parts)
+    return ProgressCount(n_peaks, unit)
 
 
 def check_arrays(header: ImzmlHeader) -> None:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchPiece, split_into_batches
 from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.peak_sorting import (
     BATCH_BYTES,
@@ -52,6 +53,7 @@ _THREAD_BYTES = 5 << 20
 _SPECTRUM_BYTES = 64
 _CHANNEL_BYTES, _CHANNEL_THREAD_BYTES = 32, 48
 _GAPS = 16  # a 16th more is kept than the arrays are long, for gaps between them
+_SORTED = 0.6  # of the time, how much is over when all spans are sorted and merging begins
 _BATCHES = 32  # a batch is at most a 32nd of the memory, so that two on their way in are a 16th
 
 
@@ -140,15 +142,23 @@ def sort_on_disk(
         return span
 
     if len(spans) == 1:
-        for index, peaks in enumerate(cut_segments(sort_next(spans[0]).peaks, bounds)):
-            write_segment(index, peaks)
+        with part_of_progress(0, _SORTED):
+            span = sort_next(spans[0])
+        with part_of_progress(_SORTED, 1):
+            for index, peaks in enumerate(cut_segments(span.peaks, bounds)):
+                write_segment(index, peaks)
+                report_progress(index + 1, len(bounds) + 1, "segments")
         return sum_per_pixel(header, spectrum_tic)
     with _SegmentFiles(folder, len(bounds) + 1, header.mz_dtype) as files:
-        for rows in spans:
-            files.append(*encode_span(sort_next(rows).peaks, bounds))
+        with part_of_progress(0, _SORTED):
+            for number, rows in enumerate(spans):
+                with part_of_progress(number / len(spans), (number + 1) / len(spans)):
+                    files.append(*encode_span(sort_next(rows).peaks, bounds))
         memory.check_segments(files.n_peaks, bounds, header.mz_dtype)
-        for index in range(len(bounds) + 1):
-            write_segment(index, merge_spans(files.take(index), n_threads=n_threads))
+        with part_of_progress(_SORTED, 1):
+            for index in range(len(bounds) + 1):
+                write_segment(index, merge_spans(files.take(index), n_threads=n_threads))
+                report_progress(index + 1, len(bounds) + 1, "segments")
     return sum_per_pixel(header, spectrum_tic)
 
 

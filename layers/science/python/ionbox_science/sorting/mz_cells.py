@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.sorting.batch_calls import check_filled, feed_kernel
+from ionbox_science.progress import ProgressCount, part_of_progress
+from ionbox_science.sorting.batch_calls import check_filled, count_peaks, feed_kernel
 from ionbox_science.sorting.spectrum_parts import (
     OpenDataset,
     SpectrumPart,
@@ -32,8 +33,12 @@ UInt32Array = npt.NDArray[np.uint32]
 # What peak_sort.c has for the bucket of a cell without peaks, and of one that is left out.
 _EMPTY, _PASSED_OVER = 2**32 - 1, 2**32 - 2
 
+PEAKS_PER_TASK = 1 << 22
+"""Peaks that are sorted between two reports of progress, at most."""
+
 # Tasks per thread when buckets are sorted: enough to even out buckets that take longer.
 _TASKS_PER_THREAD = 4
+_PLACED = 0.54  # of the time of the second pass, how much is over when peaks are placed
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +67,12 @@ def count_cells(dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: 
     spectrum_tic = np.zeros(dataset.header.n_spectra)
     ascends = np.zeros(dataset.header.n_spectra, np.bool_)
 
+    progress = count_peaks(dataset, parts, "peaks read")
+
     def count(index: int) -> None:
-        batches, counts = parts[index].read_first(), per_part[index]
+        arguments = parts[index].read_first(), progress, per_part[index]
         of_spectra = spectrum_tic, ascends
-        feed_kernel("ionbox_count_cells", dataset, batches, counts, of_spectra=of_spectra)
+        feed_kernel("ionbox_count_cells", dataset, *arguments, of_spectra=of_spectra)
 
     spread(count, range(len(parts)), n_threads)
     return CellCounts(per_part, spectrum_tic, ascends)
@@ -129,24 +136,28 @@ class CellSort:
             (chosen,) = np.nonzero(of_cell < _PASSED_OVER)
             cells = int(chosen[0]), int(chosen[-1]) + 1
         columns = peak_columns(peaks)
+        placed = count_peaks(self._dataset, self._parts, "peaks placed")
+        in_order = ProgressCount(len(peaks), "peaks sorted")
 
         def scatter(index: int) -> None:
             of_part = np.ascontiguousarray(rows[index])
-            arguments = of_cell, *cells, of_part, columns
             batches, of_spectra = self._parts[index].read_again(), [self._ascends]
-            feed_kernel(
-                "ionbox_scatter_peaks", self._dataset, batches, *arguments, of_spectra=of_spectra
-            )
+            arguments = batches, placed, of_cell, *cells, of_part, columns
+            feed_kernel("ionbox_scatter_peaks", self._dataset, *arguments, of_spectra=of_spectra)
             check_filled(of_part)
 
         def sort(task: slice) -> None:
             starts = start[task.start : task.stop + 1]
             call_kernel("ionbox_sort_buckets", task.stop - task.start, starts, columns)
+            in_order.add(int(starts[-1] - starts[0]))
 
         n_threads = self._n_threads
-        spread(scatter, range(len(self._parts)), n_threads)
+        with part_of_progress(0, _PLACED):
+            spread(scatter, range(len(self._parts)), n_threads)
         n_tasks = _TASKS_PER_THREAD * n_threads if n_threads > 1 else 1
-        spread(sort, split_evenly(np.diff(start).astype(np.int64), n_tasks), n_threads)
+        n_tasks = max(n_tasks, -(-len(peaks) // PEAKS_PER_TASK))
+        with part_of_progress(_PLACED, 1):
+            spread(sort, split_evenly(np.diff(start).astype(np.int64), n_tasks), n_threads)
 
 
 def _number_from(of_cell: UInt32Array, buckets: slice) -> UInt32Array:

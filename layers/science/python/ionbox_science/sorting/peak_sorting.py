@@ -25,6 +25,7 @@ import numpy.typing as npt
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.progress import part_of_progress
 from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.mz_cells import CellSort, count_cells
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, split_evenly
@@ -35,6 +36,7 @@ Float64s = npt.NDArray[np.float64]
 BATCH_BYTES = 16 * 1024 * 1024
 """Size up to which arrays are read together, unless told otherwise."""
 
+_COUNTED = 0.35  # of the time that sorting takes, how much is over when peaks are counted
 _PICKED_BATCHES = 4  # a batch, its gaps and its peaks together stay within the memory of two
 
 
@@ -187,17 +189,19 @@ def sort_open_span(
         SpectrumPart(dataset, part, batch_bytes, _share(keep_bytes, part, rows, dataset))
         for part in split_evenly(dataset.n_bytes[rows], n_threads, rows.start)
     ]
-    order, spectrum_tic = count_peaks(dataset, parts, n_threads)
+    with part_of_progress(0, _COUNTED):
+        order, spectrum_tic = begin_sorting(dataset, parts, n_threads)
     n_peaks = int(order.start[-1])
     if dataset.is_picked and n_peaks > int(dataset.header.mz_count[rows].sum()) // 2:
         for part in parts:  # the columns need the memory: see `sort_in_memory`
             part.kept.clear()
     peaks = dataset.new_columns(n_peaks)
-    order.fill(slice(0, len(order.start) - 1), peaks)
+    with part_of_progress(_COUNTED, 1):
+        order.fill(slice(0, len(order.start) - 1), peaks)
     return SortedSpan(peaks, spectrum_tic[rows])
 
 
-def count_peaks(
+def begin_sorting(
     dataset: OpenDataset, parts: Sequence[SpectrumPart], n_threads: int, *, in_order: bool = False
 ) -> tuple[CellSort | ChannelSort, Float64s]:
     """Read some spectra for the first time, in their order if need be: by one thread.

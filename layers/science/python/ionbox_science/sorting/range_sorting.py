@@ -18,12 +18,13 @@ import numpy as np
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import ReadRange, WatchBeside, WatchPiece
 from ionbox_science.imzml.spectra import Peaks
+from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.sorting.batch_calls import check_arrays
 from ionbox_science.sorting.mz_cells import CellSort
 from ionbox_science.sorting.peak_sorting import (
     BATCH_BYTES,
     Float64s,
-    count_peaks,
+    begin_sorting,
     sort_open_span,
     sum_per_pixel,
 )
@@ -31,6 +32,9 @@ from ionbox_science.sorting.segments import cut_segments
 from ionbox_science.sorting.span_layout import bytes_per_peak
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, split_evenly
 from ionbox_science.sorting.transposing import ChannelSort
+
+# Of the time, how much is over when peaks are counted; and of that of a range, when it is sorted.
+_COUNTED, _SORTED = 0.25, 0.7
 
 WriteSegment = Callable[[int, Peaks], None]
 """Stores a segment, given its number and its peaks in order of m/z."""
@@ -123,9 +127,13 @@ def _sort(
         SpectrumPart(dataset, part, batch_bytes // n_threads)
         for part in split_evenly(dataset.n_bytes, n_threads)
     ]
-    order, spectrum_tic = count_peaks(dataset, parts, n_threads, in_order=dataset.watch is not None)
+    with part_of_progress(0, _COUNTED):
+        order, spectrum_tic = begin_sorting(
+            dataset, parts, n_threads, in_order=dataset.watch is not None
+        )
     n_rows = range_bytes // bytes_per_peak(header.mz_dtype)
-    _write_segments(dataset, order, n_rows, bounds, write_segment)
+    with part_of_progress(_COUNTED, 1):
+        _write_segments(dataset, order, n_rows, bounds, write_segment)
     return sum_per_pixel(header, spectrum_tic)
 
 
@@ -138,7 +146,7 @@ def _write_segments(
 ) -> None:
     """Sort range after range of at most ``n_rows`` peaks, and hand on the segments."""
     start = order.start.astype(np.int64)
-    n_groups = len(start) - 1
+    n_groups, n_all = len(start) - 1, max(int(start[-1]), 1)
     room = dataset.new_columns(min(n_rows, int(start[-1])))
     # `n_held` peaks, sorted, stand at the beginning: those of a segment that is not complete yet
     first, n_written, n_held = 0, 0, 0
@@ -148,14 +156,19 @@ def _write_segments(
         n_sorted = n_held + int(start[stop] - start[first])
         if n_sorted > len(room):
             room = _enlarge(dataset, room, n_held, n_sorted)
-        order.fill(slice(first, stop), _rows(room, n_held, n_sorted))
+        begun, ended = start[first] / n_all, start[stop] / n_all
+        sorted_by = begun + _SORTED * (ended - begun)
+        with part_of_progress(begun, sorted_by):
+            order.fill(slice(first, stop), _rows(room, n_held, n_sorted))
         peaks = _rows(room, 0, n_sorted)
         # a segment is complete where a peak stands behind it
         cuts = np.searchsorted(peaks.mz, bounds[n_written:].astype(peaks.mz.dtype), side="left")
         n_complete = int(np.searchsorted(cuts, n_sorted)) if stop < n_groups else len(cuts) + 1
-        for place, end in enumerate([*cuts.tolist(), n_sorted][:n_complete]):
-            begin = int(cuts[place - 1]) if place else 0
-            write_segment(n_written + place, _rows(room, begin, end))
+        with part_of_progress(sorted_by, ended):
+            for place, end in enumerate([*cuts.tolist(), n_sorted][:n_complete]):
+                begin = int(cuts[place - 1]) if place else 0
+                write_segment(n_written + place, _rows(room, begin, end))
+                report_progress(n_written + place + 1, len(bounds) + 1, "segments")
         if n_complete:
             n_done = n_sorted if stop == n_groups else int(cuts[n_complete - 1])
             _move_to_front(room, n_done, n_sorted)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ionbox_science.imzml.spectra import Peaks, peak_columns
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.sorting.batch_calls import check_filled, feed_kernel
+from ionbox_science.sorting.batch_calls import check_filled, count_peaks, feed_kernel
 from ionbox_science.sorting.spectrum_parts import OpenDataset, SpectrumPart, rows_of_parts, spread
 
 
@@ -52,12 +52,11 @@ def count_channels(
     """Read the parts for the first time: count peaks above zero per channel, sum per spectrum."""
     per_part = np.zeros((len(parts), n_channels), np.uint64)
     spectrum_tic = np.zeros(dataset.header.n_spectra)
+    progress = count_peaks(dataset, parts, "peaks read")
 
     def count(index: int) -> None:
-        batches, arguments = parts[index].read_first(), (n_channels, per_part[index])
-        feed_kernel(
-            "ionbox_count_channels", dataset, batches, *arguments, of_spectra=[spectrum_tic]
-        )
+        arguments = parts[index].read_first(), progress, n_channels, per_part[index]
+        feed_kernel("ionbox_count_channels", dataset, *arguments, of_spectra=[spectrum_tic])
 
     spread(count, range(len(parts)), n_threads)
     return ChannelCounts(per_part, spectrum_tic)
@@ -121,12 +120,13 @@ class ChannelSort:
         stop = self.start[groups.start + 1 : groups.stop + 1] - self.start[groups.start]
         n_channels = groups.stop - groups.start
         columns = peak_columns(peaks)
+        placed = count_peaks(self._dataset, self._parts, "peaks placed")
 
         def scatter(index: int) -> None:
             of_part = np.ascontiguousarray(rows[index])
-            arguments = groups.start, n_channels, of_part, columns
             batches = self._parts[index].read_again()
-            feed_kernel("ionbox_scatter_channels", self._dataset, batches, *arguments)
+            arguments = batches, placed, groups.start, n_channels, of_part, columns
+            feed_kernel("ionbox_scatter_channels", self._dataset, *arguments)
             check_filled(of_part)
 
         spread(scatter, range(len(self._parts)), self._n_threads)

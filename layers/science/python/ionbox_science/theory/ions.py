@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
+from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.compositions import (
     MAX_TABULATED,
@@ -51,6 +52,7 @@ NO_ION = -1
 """Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
 an array of ions it finds the last element, so arrays of scores get one more element for it."""
 
+_DRAWS_PER_REPORT = 1 << 10
 _PAIRS_COMPARED = 1 << 12  # at once: a row of atoms each, which all pairs would take GB for
 
 _SEED = 42  # METASPACE's, so that the same decoys are drawn
@@ -187,7 +189,8 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
     """
     parts = rule.target_parts()
     targets = [join_modifier(*part) for part in parts]
-    modifiers, decoy_modifier = _assign_decoys(len(formulas), targets, parts, rule)
+    with part_of_progress(0, 0.4):
+        modifiers, decoy_modifier = _assign_decoys(len(formulas), targets, parts, rule)
     elements = {e for m in modifiers for step in parse_modifier(m) for e, _ in step}
     table = tabulate_elements(formulas, elements)
     formula_rows = np.arange(len(formulas))[:, None, None]
@@ -200,7 +203,8 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
     pairs_modifier = np.concatenate(
         [np.tile(np.arange(len(targets)), len(formulas)), decoy_modifier.ravel()]
     )
-    ion, ion_pair = _number_ions(table, modifiers, pairs_formula, pairs_modifier)
+    with part_of_progress(0.7, 0.9):  # sorted before, as a whole, which takes as long again
+        ion, ion_pair = _number_ions(table, modifiers, pairs_formula, pairs_modifier)
     n_target_pairs = len(formulas) * len(targets)
     is_target = np.zeros(len(ion_pair), bool)
     is_target[ion[:n_target_pairs][ion[:n_target_pairs] != NO_ION]] = True
@@ -246,7 +250,9 @@ def draw_decoys(n_draws: int, n_candidates: int, n_decoys: int) -> npt.NDArray[n
     n_taken = min(n_decoys, n_candidates)
     draws = np.empty((n_draws, n_taken), np.int16)
     candidates = np.arange(n_candidates, dtype=np.int16)
-    for draw in draws:
+    for row, draw in enumerate(draws):
+        if row % _DRAWS_PER_REPORT == 0:
+            report_progress(row, n_draws, "decoy draws")
         shuffled = candidates.copy()
         random.shuffle(shuffled)
         draw[:] = shuffled[:n_taken]
@@ -369,4 +375,5 @@ def _same_ions(
         atoms -= change[modifier[b]]
         if atoms.any():
             return False
+        report_progress(start + one[start : start + _PAIRS_COMPARED].size, one.size, "pairs")
     return True

@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.kernel_calls import call_kernel
+from ionbox_science.progress import ProgressCount
 from ionbox_science.setting_table import DEFAULTS, REFERENCE_MZ
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
@@ -199,6 +200,7 @@ def generate_patterns_of(
     mz = np.zeros((n_ions, model.n_peaks))
     intensity = np.zeros((n_ions, model.n_peaks), np.float32)
     declined = np.zeros(n_ions, np.bool_)
+    progress = ProgressCount(n_ions, "ions")
 
     def compute_share(thread: int) -> None:
         """Compute every n_threads-th range of ions, with a context of the thread's own."""
@@ -208,6 +210,7 @@ def generate_patterns_of(
                 declined[ions] = _run_kernel(
                     context, compositions, ions, model, mz[ions], intensity[ions]
                 )
+                progress.add(len(mz[ions]))
 
     if n_threads == 1:
         compute_share(0)
