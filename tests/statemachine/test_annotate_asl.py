@@ -15,7 +15,7 @@ import ionbox_cloud.errors
 import ionbox_cloud.messages
 import ionbox_science.errors
 import pytest
-from ionbox.local.definition import fill_placeholders, placeholder_values
+from ionbox.local.definition import adapt_task, each_state, fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_cloud.errors import InternalError, TransientError, UnusableObject
@@ -45,6 +45,13 @@ LAMBDA_TROUBLE = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+}
+ECS_TROUBLE = {
+    "AmazonECS.Unknown",  # RunTask answered with failures instead of a task
+    "ECS.AmazonECSException",
+    "ECS.ServerException",
+    "ECS.SdkClientException",
+    "ECS.ThrottlingException",
 }
 
 State = dict[str, Any]
@@ -299,7 +306,7 @@ def test_no_failure_of_a_task_escapes(place: Place) -> None:
 @each(PLACES)
 def test_every_error_name_is_a_class_or_a_service(place: Place) -> None:
     names = error_names(place, "Retry") | error_names(place, "Catch")
-    services = ("States.", "Lambda.", "Runtime.", "Sandbox.", "Ecs.")
+    services = ("States.", "Lambda.", "Runtime.", "Sandbox.", "ECS.", "AmazonECS.")
     foreign = {name for name in names if name.startswith(services)}
     assert names - foreign - {"MemoryError"} <= declared_errors()
 
@@ -487,12 +494,50 @@ def test_a_climb_keeps_all_that_is_read_afterwards(place: Place) -> None:
 
 def test_the_task_waits_with_a_token_and_a_heartbeat() -> None:
     state = FARGATE.state
-    assert state["Resource"].endswith(":aws-sdk:ecs:runTask.waitForTaskToken")
-    assert 0 < state["HeartbeatSeconds"] < state["TimeoutSeconds"]
+    # the integration that fails at once where RunTask answers with failures instead of a task
+    assert state["Resource"] == "arn:aws:states:::ecs:runTask.waitForTaskToken"
+    # counts from RunTask on: finding a machine and pulling the image included
+    assert 300 <= state["HeartbeatSeconds"] < state["TimeoutSeconds"]
     assert state["TimeoutSeconds"] == TABLE["tasks"][FARGATE.name]["timeout_s"]
     retried = error_names(FARGATE, "Retry")
     assert {"States.HeartbeatTimeout", "States.Timeout"} <= retried
     assert own_leaves(TransientError) <= retried
+    assert retried >= ECS_TROUBLE
+
+
+def test_a_task_for_which_there_is_no_room_waits_for_minutes() -> None:
+    (entry,) = [
+        each for each in FARGATE.state["Retry"] if "AmazonECS.Unknown" in each["ErrorEquals"]
+    ]
+    assert "ECS.ThrottlingException" in entry["ErrorEquals"]
+    delays = [
+        min(entry["IntervalSeconds"] * entry["BackoffRate"] ** n, entry["MaxDelaySeconds"])
+        for n in range(entry["MaxAttempts"])
+    ]
+    assert sum(delays) / 2 > 1200, "half, because of the jitter"
+
+
+def test_both_integrations_of_ecs_name_the_same_errors() -> None:
+    here = json.loads(TEXT)
+    (task,) = [state for state in each_state(here) if adapt_task(state)]
+    assert task["Resource"] == "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken"
+    written = {"ECS.AmazonECSException": "Ecs.EcsException"}  # what has no name of its own
+    for kind in ("Retry", "Catch"):
+        ours, theirs = (
+            [each["ErrorEquals"] for each in state[kind]] for state in (FARGATE.state, task)
+        )
+        assert theirs == [
+            [
+                written.get(name, name.replace("ECS.", "Ecs.") if name[:4] == "ECS." else name)
+                for name in names
+            ]
+            for names in ours
+        ]
+        assert not [name for names in ours for name in names if name.startswith("Ecs.")]
+        assert not [name for names in theirs for name in names if name.startswith("ECS.")]
+    assert {"Ecs.EcsException", "Ecs.ServerException"} <= {
+        name for each in task["Retry"] for name in each["ErrorEquals"]
+    }
 
 
 def test_the_task_gets_what_its_entry_point_reads() -> None:
