@@ -1,7 +1,7 @@
 """Start of the Fargate task: fetch what Lambda would have unpacked, then become the task.
 
-Its first heartbeat comes before all else: that the state machine waits for it began with RunTask, and
-finding a machine and pulling the image have taken from that time already.
+Its first heartbeat comes before all else: the state machine has waited since RunTask, while a
+machine was found and the image pulled.
 Travels as text in the task definition, to an image that has Python and boto3 and nothing of ours.
 """
 

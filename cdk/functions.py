@@ -25,15 +25,17 @@ COMPILED = ["**/__pycache__", "**/*.pyc"]
 """What Python leaves where it has run; not deployed."""
 
 
-def log_group(scope: Construct, settings: StackSettings, name: str) -> aws_logs.LogGroup:
-    """Make the log group of a handler, of the Fargate task or of the state machine.
+def log_group(
+    scope: Construct, settings: StackSettings, name: str, group_name: str = ""
+) -> aws_logs.LogGroup:
+    """Make the log group of a handler or of the Fargate task; of another name, if one is given.
 
     Made here and not by Lambda itself, whose log groups keep everything for ever.
     """
     group = aws_logs.LogGroup(
         scope,
         f"{name}Logs",
-        log_group_name=f"{settings.log_group_prefix}/{name}",
+        log_group_name=group_name or f"{settings.log_group_prefix}/{name}",
         retention=aws_logs.RetentionDays[_RETENTION[settings.log_retention_days]],
         removal_policy=RemovalPolicy.DESTROY,
     )

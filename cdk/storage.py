@@ -17,6 +17,9 @@ from cdk.settings import StackSettings
 _OLD_VERSIONS = Duration.days(30)  # of what was replaced or deleted in the inbox or the results
 _INCOMPLETE_UPLOADS = Duration.days(7)  # their parts are billed, and listed nowhere
 
+# Of a first deployment that failed nothing is left; there is nothing in it, either.
+_KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
 # Folders of the work bucket that expire; claims are kept for longer.
 _INTERMEDIATES = (
     *("databases/", "datasets/", "patterns/", "scores/"),
@@ -50,7 +53,7 @@ class Storage(Construct):
         )
         self.inbox = self._bucket(
             "Inbox",
-            RemovalPolicy.RETAIN,
+            _KEPT,
             versioned=True,
             rules=[_old_versions()],
         )
@@ -77,7 +80,7 @@ class Storage(Construct):
         )
         self.results = self._bucket(
             "Results",
-            RemovalPolicy.RETAIN,
+            _KEPT,
             versioned=True,
             rules=[
                 _old_versions(),

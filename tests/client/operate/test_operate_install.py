@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 from ionbox.errors import UserMustAct
 from ionbox.operate import install
 from ionbox_science.errors import InvalidConfig
@@ -16,12 +19,24 @@ from ionbox_science.errors import InvalidConfig
 from tests.client.operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
 
 
-def set_quotas(cloud: Cloud, concurrency: float = 1000, vcpus: float = 64) -> None:
+def set_quotas(
+    cloud: Cloud,
+    concurrency: float = 1000,
+    vcpus: float = 64,
+    n_vpcs: int = 1,
+    vpcs: float = 5,
+) -> None:
     cloud.fake(
         "lambda",
         get_account_settings=lambda **_: {"AccountLimit": {"ConcurrentExecutions": concurrency}},
     )
-    cloud.fake("service-quotas", get_service_quota=lambda **_: {"Quota": {"Value": vcpus}})
+    values = {"L-3032A538": vcpus, "L-F678F1CE": vpcs}
+    cloud.fake(
+        "service-quotas",
+        get_service_quota=lambda **asked: {"Quota": {"Value": values[asked["QuotaCode"]]}},
+    )
+    # no client of EC2 below it: boto3 reads the description of its API for half a second
+    cloud.fakes["ec2"] = SimpleNamespace(describe_vpcs=lambda: {"Vpcs": [{}] * n_vpcs})
 
 
 @pytest.fixture
@@ -70,13 +85,44 @@ class TestDoctor:
             "--context fargate=false"
         ) in ended.out
 
-    def test_names_the_fargate_quota_that_it_asks_for(
-        self, bootstrapped: Cloud, operate: Command
-    ) -> None:
+    def test_names_the_quotas_that_it_asks_for(self, bootstrapped: Cloud, operate: Command) -> None:
         quotas = bootstrapped.fakes["service-quotas"]
         operate("doctor")
-        asked = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
-        assert quotas.calls == [("get_service_quota", asked)]
+        vcpus = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+        vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+        assert quotas.calls == [("get_service_quota", vcpus), ("get_service_quota", vpcs)]
+
+    @pytest.mark.parametrize(("vcpus", "n_tasks"), [(4, 1), (8, 2), (64, 16)])
+    def test_asks_for_no_more_than_a_task_takes(
+        self, bootstrapped: Cloud, operate: Command, vcpus: float, n_tasks: int
+    ) -> None:
+        set_quotas(bootstrapped, vcpus=vcpus)
+        ended = operate("doctor")
+        assert verdicts(ended.out)["Fargate"] == "ok"
+        assert f"{vcpus:g} vCPUs: {n_tasks} sort tasks at once, 4 vCPUs each" in ended.out
+
+    def test_knows_that_a_region_holds_few_networks(
+        self, bootstrapped: Cloud, operate: Command
+    ) -> None:
+        set_quotas(bootstrapped, n_vpcs=5)
+        ended = operate("doctor")
+        assert verdicts(ended.out)["networks"] == "note"
+        assert "5 of 5 networks (VPCs) of this region are there" in ended.out
+        assert "--context fargate=false" in ended.out
+        bootstrapped.install()  # has its network
+        ended = operate("doctor")
+        assert "networks" not in verdicts(ended.out)
+        assert "--context fargate=true" in ended.out
+
+    def test_asks_nothing_for_a_task_that_is_not_wanted(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        set_quotas(bootstrapped, vcpus=0, n_vpcs=5)
+        monkeypatch.setattr(install, "read_settings", lambda: {"fargate": False})
+        ended = operate("doctor")
+        assert verdicts(ended.out)["Fargate"] == "ok"
+        assert "left out, as set (fargate=false)" in ended.out
+        assert bootstrapped.fakes["service-quotas"].calls == []
 
     def test_without_bootstrap_gives_the_command(self, cloud: Cloud, operate: Command) -> None:
         set_quotas(cloud)
@@ -204,6 +250,23 @@ class TestDeploy:
         assert command[5:] == ["eu-central-1", ""]
         assert "datasets go to the bucket the-inbox" in ended.out
 
+    @pytest.mark.parametrize(
+        ("given", "fargate"), [("vpc_id=vpc-1", "true"), ("fargate=false", "false")]
+    )
+    def test_needs_no_room_for_a_network_that_it_does_not_make(
+        self,
+        bootstrapped: Cloud,
+        operate: Command,
+        checkout: list[list[str]],
+        given: str,
+        fargate: str,
+    ) -> None:
+        set_quotas(bootstrapped, n_vpcs=5)
+        ended = operate("deploy", "--yes", "--context", given)
+        assert ended.code == 0
+        assert "networks" not in verdicts(ended.out)
+        assert f"-c 'fargate={fargate}'" in checkout[0][4]
+
     def test_asks_and_takes_no_for_an_answer(
         self, operate: Command, checkout: list[list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -269,6 +332,34 @@ class TestDeploy:
         assert f"--context: expected KEY=VALUE, got '{pair}'" in ended.err
 
 
+class Pages:
+    """A paginator's answers, or its error."""
+
+    def __init__(self, name: str, answers: Any) -> None:
+        assert name.startswith("list_")
+        self._answers = answers
+
+    def paginate(self, **_: Any) -> Any:
+        if isinstance(self._answers, Exception):
+            raise self._answers
+        return self._answers
+
+
+class Waiter:
+    """Fails as long as the stack is not deleted."""
+
+    def __init__(self, deleted: Callable[[], bool]) -> None:
+        self._deleted = deleted
+
+    def wait(self, **_: Any) -> None:
+        if not self._deleted():
+            raise WaiterError("stack_delete_complete", "DELETE_FAILED", {})
+
+
+def buckets(cloud: Cloud) -> set[str]:
+    return {each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]}
+
+
 class TestDestroy:
     def test_removes_the_stack_and_keeps_data(self, installed: Cloud, operate: Command) -> None:
         for bucket in (INBOX, WORK, RESULTS):
@@ -277,15 +368,75 @@ class TestDestroy:
         assert ended.code == 0
         assert "stays: the buckets the-inbox (datasets) and the-results (results)" in ended.out
         assert (installed.keys(INBOX), installed.keys(RESULTS)) == (["x"], ["x"])
-        assert installed.keys(WORK) == []
+        assert buckets(installed) == {INBOX, RESULTS}
         assert operate("list").code == 1
 
-    def test_waits_for_running_runs(self, installed: Cloud, operate: Command) -> None:
-        installed.start("ghi-1", "slow", wait=False)
+    def test_stops_first_what_runs_and_drops_what_waits(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        arn = installed.start("ghi-1", "slow", wait=False)
+        sqs = installed.client("sqs")
+        (queue,) = sqs.list_queues(QueueNamePrefix="runs")["QueueUrls"]
+        sqs.send_message(QueueUrl=queue, MessageBody="{}")
+        ecs = installed.fake("ecs", stop_task=lambda **_: {})
+        ecs.get_paginator = lambda name: Pages(name, [{"taskArns": ["task-1", "task-2"]}])
         ended = operate("destroy", "--yes")
-        assert ended.code == 1
-        assert "still running: ghi-1; wait for them or stop them" in ended.err
-        assert operate("list").code == 0
+        assert ended.code == 0
+        assert "stops: runs that are on (ghi-1), and those that wait" in ended.out
+        assert installed.state_when_ended(arn) == "ABORTED"
+        assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+        assert [(call, asked["task"]) for call, asked in ecs.calls] == [
+            ("stop_task", "task-1"),
+            ("stop_task", "task-2"),
+        ]
+
+    def test_empties_the_work_bucket_again_if_a_call_wrote_meanwhile(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        installed.put(WORK, "x", b"x")
+        real = installed.client("cloudformation")
+        fake = installed.fake("cloudformation", delete_stack=lambda **_: deletions.pop(0)())
+        deletions = [
+            lambda: installed.put(WORK, "late", b"x"),
+            lambda: real.delete_stack(StackName="ionbox"),
+        ]
+        fake.get_waiter = lambda _: Waiter(lambda: not deletions)
+        ended = operate("destroy", "--yes")
+        assert ended.code == 0
+        assert buckets(installed) == {INBOX, RESULTS}
+
+    def test_says_what_it_could_not_delete(self, installed: Cloud, operate: Command) -> None:
+        installed.put(WORK, "x", b"x")
+        refused = {"Key": "x", "Code": "AccessDenied", "Message": "a lock"}
+        installed.fake("s3", delete_objects=lambda **_: {"Errors": [refused]})
+        ended = operate("destroy", "--yes")
+        assert ended.code == 3
+        assert "1 objects of the bucket the-work could not be deleted" in ended.err
+        assert "x: AccessDenied: a lock" in ended.err
+
+    def test_that_broke_off_is_taken_up(self, installed: Cloud, operate: Command) -> None:
+        gone = refusal("StateMachineDoesNotExist", operation="ListExecutions")
+        fake = installed.fake("stepfunctions")
+        fake.get_paginator = lambda name: Pages(name, gone)
+        sqs = installed.client("sqs")
+        for url in sqs.list_queues()["QueueUrls"]:
+            sqs.delete_queue(QueueUrl=url)
+        installed.client("ecs").delete_cluster(cluster="the-cluster")
+        ended = operate("destroy", "--yes")
+        assert (ended.code, ended.err) == (0, "")
+        assert buckets(installed) == {INBOX, RESULTS}
+
+    def test_leaves_a_bucket_alone_that_is_no_part_of_the_stack(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        outputs = installed.client("cloudformation").describe_stacks(StackName="ionbox")
+        values = {
+            each["OutputKey"]: each["OutputValue"] for each in outputs["Stacks"][0]["Outputs"]
+        }
+        installed.make_stack("other", values | {"WorkBucket": INBOX})
+        installed.put(INBOX, "x", b"x")
+        assert operate("destroy", "--yes", "--stack", "other").code == 0
+        assert installed.keys(INBOX) == ["x"]
 
     def test_asks(self, installed: Cloud, operate: Command) -> None:
         ended = operate("destroy")
