@@ -25,7 +25,9 @@ DEFINITION = PROJECT / "statemachine" / "annotate.asl.json"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
-NO_TASK = dict.fromkeys(("Cluster", "SortTask", "Subnets", "SecurityGroup"), "none")
+NO_TASK = dict.fromkeys(
+    ("Cluster", "SortTask", "Subnets", "SecurityGroup", "AssignPublicIp"), "none"
+)
 """Without Fargate no plan asks for a task; these only fill the definition."""
 
 

@@ -17,7 +17,7 @@ from cdk.workflow import DEFINITION, placeholders_of
 from tests import patience
 from tests.cdk.synthesis import Synthesis
 
-VARIANTS = ("stack", "without_fargate", "with_all")
+VARIANTS = ("stack", "without_fargate", "with_all", "restricted")
 VALIDATOR = Path(sys.prefix) / "asl" / "node_modules" / ".bin" / "asl-validator"
 
 Machine = dict[str, Any]

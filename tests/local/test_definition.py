@@ -31,6 +31,7 @@ def test_placeholders_are_the_rungs_of_functions_the_task_and_what_is_only_a_nam
         "Cluster": "local",
         "Subnets": "subnet-local",
         "SecurityGroup": "sg-local",
+        "AssignPublicIp": "ENABLED",
     }
 
 

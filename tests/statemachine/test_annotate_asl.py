@@ -35,6 +35,7 @@ OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType", "MapConcurrency"} | {
     "SortTask",
     "Subnets",
     "SecurityGroup",
+    "AssignPublicIp",
 }
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 INVOKE = "arn:aws:states:::lambda:invoke"

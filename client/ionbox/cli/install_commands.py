@@ -103,11 +103,13 @@ def _say_what_goes(account: Account, installation: Installation) -> None:
     running = sorted(remove.running_executions(account, installation).values())
     if running:
         terminal.say(f"stops: runs that are on ({', '.join(running)}), and those that wait")
-    terminal.say(
-        f"goes:  workflow, functions, queues, alarms, logs, and the bucket {installation.work} "
-        "with caches and intermediates"
-    )
+    goes, stays = "workflow, functions, queues, alarms, logs", ""
+    if installation.work in remove.work_buckets(account, installation.stack):
+        goes += f", and the bucket {installation.work} with caches and intermediates"
+    else:
+        stays = f"; {installation.work} is not the stack's and stays, too"
+    terminal.say(f"goes:  {goes}")
     terminal.say(
         f"stays: the buckets {installation.inbox} (datasets) and {installation.results} (results); "
-        "docs/operations.md says how to delete them for good"
+        f"docs/operations.md says how to delete them for good{stays}"
     )

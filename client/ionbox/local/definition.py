@@ -38,6 +38,7 @@ _ELSEWHERE = {
     "Cluster": "local",
     "Subnets": "subnet-local",
     "SecurityGroup": "sg-local",
+    "AssignPublicIp": "ENABLED",
 }
 
 State = dict[str, Any]

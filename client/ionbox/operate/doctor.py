@@ -123,6 +123,7 @@ def examine(
     _advise_memory(found, cap_mb, outputs)
     _advise_concurrency(found, _ask(found, "Lambda concurrency", lambda: _concurrency(account)))
     _advise_fargate(found, account, chosen, outputs)
+    _look_at_own_inbox(found, account, str(chosen.get("inbox_bucket", "")))
     _look_at_bootstrap(found, account)
     return found
 
@@ -165,6 +166,25 @@ def _look_at_stack(found: Examination, account: Account, stack: str) -> Mapping[
     else:
         found.add(OK, "stack", f"'{stack}' is installed, version {version}")
     return outputs
+
+
+def _look_at_own_inbox(found: Examination, account: Account, bucket: str) -> None:
+    """Look whether an inbox that the stack did not make tells EventBridge what arrives."""
+    if not bucket:
+        return
+    try:
+        told = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    except (BotoCoreError, ClientError) as error:
+        found.add(NOTE, "inbox", f"cannot be read: {translate(error)}")
+        return
+    if "EventBridgeConfiguration" in told:
+        found.add(OK, "inbox", f"{bucket} tells EventBridge what arrives")
+        return
+    text = (
+        f"{bucket} does not tell EventBridge what arrives, so no run would start; switch it on: "
+        "S3, the bucket, Properties, Amazon EventBridge"
+    )
+    found.add(PROBLEM, "inbox", text)
 
 
 def _look_at_bootstrap(found: Examination, account: Account) -> None:

@@ -128,14 +128,14 @@ def _delete(account: Account, stack: str) -> None:
     WaiterError
         If something of it is left.
     """
-    for bucket in _work_buckets(account, stack):
+    for bucket in work_buckets(account, stack):
         empty_bucket(account, bucket)
     cloudformation = account.client("cloudformation")
     cloudformation.delete_stack(StackName=stack)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
 
 
-def _work_buckets(account: Account, stack: str) -> list[str]:
+def work_buckets(account: Account, stack: str) -> list[str]:
     """Return the name of the bucket that the stack will delete; none if it is not the stack's."""
     made = account.client("cloudformation").describe_stack_resources(StackName=stack)
     return [

@@ -114,6 +114,22 @@ class TestDoctor:
         assert "networks" not in verdicts(ended.out)
         assert "--context fargate=true" in ended.out
 
+    def test_asks_whether_an_inbox_of_ones_own_tells_what_arrives(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(install, "read_settings", lambda: {"inbox_bucket": "lab-inbox"})
+        answers: list[dict[str, Any]] = [{}, {"EventBridgeConfiguration": {}}]
+        fake = bootstrapped.fake(
+            "s3", get_bucket_notification_configuration=lambda **_: answers.pop(0)
+        )
+        ended = operate("doctor")
+        assert ended.code == 1
+        assert "lab-inbox does not tell EventBridge what arrives" in ended.out
+        assert verdicts(operate("doctor").out)["inbox"] == "ok"
+        assert (
+            fake.calls == [("get_bucket_notification_configuration", {"Bucket": "lab-inbox"})] * 2
+        )
+
     def test_asks_nothing_for_a_task_that_is_not_wanted(
         self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -435,7 +451,9 @@ class TestDestroy:
         }
         installed.make_stack("other", values | {"WorkBucket": INBOX})
         installed.put(INBOX, "x", b"x")
-        assert operate("destroy", "--yes", "--stack", "other").code == 0
+        ended = operate("destroy", "--yes", "--stack", "other")
+        assert ended.code == 0
+        assert "and the bucket" not in ended.out
         assert installed.keys(INBOX) == ["x"]
 
     def test_asks(self, installed: Cloud, operate: Command) -> None:
