@@ -46,6 +46,9 @@ LAMBDA_TROUBLE = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ResourceConflictException",  # called while it is being updated
 }
 ECS_TROUBLE = {
     "AmazonECS.Unknown",  # RunTask answered with failures instead of a task
@@ -293,6 +296,11 @@ def test_a_task_retries_what_is_transient_often_and_a_timeout_once(place: Place)
     assert [(set(other["ErrorEquals"]), other["MaxAttempts"]) for other in others] == (
         [] if place.function in ("RecordFailure", "ReportFailure") else [(TIMEOUTS, 1)]
     )
+
+
+def test_all_tasks_retry_alike() -> None:
+    retries = {json.dumps(place.state["Retry"][:2]) for place in TASKS}
+    assert len(retries) == 1
 
 
 @each(TASKS)
