@@ -43,6 +43,10 @@ def log_group(
     return group
 
 
+RESERVED = {"Intake": 3, "StartRuns": 1, "AnnounceEnd": 1}
+"""Calls at once that are set aside, and the most there are, of what no Map may hold up. Events that
+find Intake busy wait in Lambda's own queue; of StartRuns there is only one anyway."""
+
 # By days: the CDK has names where CloudFormation has numbers.
 _RETENTION = {
     1: "ONE_DAY",
@@ -172,6 +176,9 @@ class Functions(Construct):
             environment=self._environment,
             role=role,
             log_group=logs,
+            reserved_concurrent_executions=(
+                RESERVED.get(entry.state) if self._settings.reserve_for_events else None
+            ),
         )
         name_resource(function, name)
         acknowledge(

@@ -40,7 +40,11 @@ class StackSettings:
     max_runs : int
         Runs at once; more wait in a queue.
     map_concurrency : int
-        Most items of a Map at once, per run. An account with 10 concurrent functions: 8.
+        Most items of a Map at once, per run. Two Maps of a run may be on at once: with the usual
+        1,000 concurrent functions, (1,000 - 5) / (2 x 5 runs) = 99.
+    reserve_for_events : bool
+        Whether five concurrent functions are set aside for Intake, StartRuns and AnnounceEnd. AWS
+        refuses that where fewer than 100 would be left to all others.
     fargate : bool
         Whether datasets beyond a Lambda function may be sorted by a Fargate task; costs nothing
         while none runs. Without it, there is no network either.
@@ -76,6 +80,7 @@ class StackSettings:
     max_lambda_mb: int
     max_runs: int
     map_concurrency: int
+    reserve_for_events: bool
     fargate: bool
     child_execution_type: str
     work_expiry_days: int

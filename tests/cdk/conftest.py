@@ -40,6 +40,7 @@ def with_all() -> Synthesis:
         stack_name="core-facility",
         max_lambda_mb=10240,
         map_concurrency=8,
+        reserve_for_events=True,
         child_execution_type="EXPRESS",
         notification_email="lab@example.org",
         kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234",

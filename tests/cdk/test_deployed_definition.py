@@ -85,7 +85,7 @@ def test_nothing_but_placeholders_differs_from_the_file(stack: Synthesis) -> Non
 def test_maps_run_no_more_at_once_than_the_account_allows(
     stack: Synthesis, with_all: Synthesis
 ) -> None:
-    for synthesis, most in ((stack, "200"), (with_all, "8")):
+    for synthesis, most in ((stack, "99"), (with_all, "8")):
         machine = json.loads(definition_of(synthesis))
         limits = machine["States"]["Begin"]["Parameters"]["limits"]
         assert limits == {"map_concurrency.$": f"States.StringToJson('{most}')"}

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.operate.doctor import _EVENT_CALLS
 from ionbox_cloud import keys
 
+from cdk.app import read_context
 from cdk.functions_table import TABLE
+from cdk.settings import StackSettings
 from tests.cdk.synthesis import Synthesis
 
 FUNCTIONS = json.loads(TABLE.read_text("utf-8"))["functions"]
@@ -150,6 +153,25 @@ def test_handlers_of_events_know_the_control_plane(with_all: Synthesis, name: st
     assert variables["IONBOX_TOPIC"].endswith(":Topic")
     assert json.loads(variables["IONBOX_DEFAULT_CONFIG"]) == {"ppm": 5, "databases": ["lipids"]}
     assert variables["IONBOX_EVENT_BUS"] == "default"
+
+
+def test_events_have_calls_of_their_own_where_the_account_has_enough(
+    with_all: Synthesis, stack: Synthesis
+) -> None:
+    reserved = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in with_all.of_type("Lambda::Function").items()
+        if "ReservedConcurrentExecutions" in each["Properties"]
+    }
+    assert reserved.keys() == set(EVENT_HANDLERS)
+    assert sum(reserved.values()) == _EVENT_CALLS  # what the doctor leaves for them
+    for function in stack.of_type("Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function["Properties"]
+
+
+def test_maps_of_all_runs_leave_room_for_events() -> None:
+    settings = StackSettings.from_context(read_context())
+    assert 2 * settings.max_runs * settings.map_concurrency + _EVENT_CALLS <= 1000
 
 
 def test_only_the_planner_knows_whether_there_is_a_task(

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from ionbox_science import __version__
@@ -25,11 +25,16 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 NEW_ACCOUNT_LAMBDA_MB = 3008  # memory of a function that AWS allows every account
 TOP_LAMBDA_MB = 10240  # the most that Lambda has
 _USUAL_CONCURRENCY = 1000  # calls at once: AWS's default quota; new accounts have less
-_SPARED = 2  # calls at once left for intake and the like where there are only a few
-_MOST_CHILDREN = 500  # items of a Map at once, however many calls an account allows
+_FEW_CALLS = 100  # with fewer, one run at a time; AWS reserves nothing of them for a function
+_EVENT_CALLS = 5  # calls at once left for Intake, StartRuns and AnnounceEnd: cdk/functions.py
+_MAPS_AT_ONCE = 2  # of a run: peaks are sorted while patterns are generated
+_USUAL_RUNS = 5  # max_runs of cdk.json, for who has no checkout
+_MANY_WORKERS = 788  # as an example: what it takes to compute that many parts at once
 _FARGATE_QUOTA = ("fargate", "L-3032A538")  # "Fargate On-Demand vCPU resource count"
 _VPC_QUOTA = ("vpc", "L-F678F1CE")  # "VPCs per Region"; 5 unless more were granted
 _BOOTSTRAP_STACK, _BOOTSTRAP_VERSION = "CDKToolkit", 6  # as CDK names it; the oldest that will do
+Answer = TypeVar("Answer")
+
 _BUSY = re.compile("_IN_PROGRESS$")
 _BROKEN = re.compile("FAILED$|^ROLLBACK_COMPLETE$")
 
@@ -121,14 +126,14 @@ def examine(
     outputs = _look_at_stack(found, account, stack)
     cap_mb = _ask_memory_cap(account) if probe_memory else None
     _advise_memory(found, cap_mb, outputs)
-    _advise_concurrency(found, _ask(found, "Lambda concurrency", lambda: _concurrency(account)))
+    _advise_concurrency(found, account, chosen)
     _advise_fargate(found, account, chosen, outputs)
     _look_at_own_inbox(found, account, str(chosen.get("inbox_bucket", "")))
     _look_at_bootstrap(found, account)
     return found
 
 
-def _ask(found: Examination, subject: str, question: Callable[[], float]) -> float | None:
+def _ask(found: Examination, subject: str, question: Callable[[], Answer]) -> Answer | None:
     """Return the answer to a question to AWS, or None after noting why there is none."""
     try:
         return question()
@@ -229,18 +234,25 @@ def _advise_memory(found: Examination, cap_mb: int | None, outputs: Mapping[str,
         found.add(NOTE, "Lambda memory", text, "ionbox doctor --probe-memory")
 
 
-def _advise_concurrency(found: Examination, concurrency: float | None) -> None:
-    if concurrency is None:
+def _advise_concurrency(found: Examination, account: Account, chosen: Mapping[str, Any]) -> None:
+    """Divide the account's calls at once among the runs, and say what more would take."""
+    limits = _ask(found, "Lambda concurrency", lambda: _concurrency(account))
+    if limits is None:
         return
-    n = int(concurrency)
-    # half, so that other functions of a shared account can run; a small account needs all it has
-    children = n - _SPARED if n < 100 else n // 2
-    children = max(1, min(children, _MOST_CHILDREN))
+    n, n_unreserved = limits
+    few = n < _FEW_CALLS
+    max_runs = 1 if few else int(chosen.get("max_runs", _USUAL_RUNS))
+    children = max(1, (n - _EVENT_CALLS) // (_MAPS_AT_ONCE * max_runs))
     found.context["map_concurrency"] = str(children)
-    text = f"{n:,} calls at once"
-    if n < 100:
+    reserve = n_unreserved - _EVENT_CALLS >= _FEW_CALLS
+    found.context["reserve_for_events"] = str(reserve).lower()
+    text = f"{n:,} calls at once: {children:,} for each step of {max_runs} runs"
+    if few:
         found.context["max_runs"] = "1"
         text += "; enough for one run at a time. Ask AWS for 1,000 (Service Quotas, free of charge)"
+    elif children < _MANY_WORKERS:
+        needed = _MANY_WORKERS * _MAPS_AT_ONCE + _EVENT_CALLS
+        text += f". For {_MANY_WORKERS} ask AWS for {needed:,}, and set max_runs=1"
     verdict = OK if n >= _USUAL_CONCURRENCY else NOTE
     found.add(verdict, "Lambda concurrency", text, _deploy_with("map_concurrency", children))
 
@@ -304,9 +316,11 @@ def _deploy_with(setting: str, value: object) -> str:
     return f"ionbox deploy --context {setting}={value}"
 
 
-def _concurrency(account: Account) -> float:
+def _concurrency(account: Account) -> tuple[int, int]:
+    """Return the calls that may be on at once, and those of them that are not reserved."""
     limits = account.client("lambda").get_account_settings()["AccountLimit"]
-    return float(limits["ConcurrentExecutions"])
+    n = int(limits["ConcurrentExecutions"])
+    return n, int(limits.get("UnreservedConcurrentExecutions", n))
 
 
 def _count_vpcs(account: Account) -> float:

@@ -75,15 +75,38 @@ class TestDoctor:
             "CDK bootstrap": "ok",
         }
         for command in (
-            "ionbox deploy --context map_concurrency=8",
+            "ionbox deploy --context map_concurrency=2",
             "ionbox deploy --context fargate=false",
             "ionbox doctor --probe-memory",
         ):
             assert command in ended.out
         assert (
-            "--context max_lambda_mb=3008 --context map_concurrency=8 --context max_runs=1 "
-            "--context fargate=false"
+            "--context max_lambda_mb=3008 --context map_concurrency=2 "
+            "--context reserve_for_events=false --context max_runs=1 --context fargate=false"
         ) in ended.out
+
+    @pytest.mark.parametrize(
+        ("quota", "max_runs", "map_concurrency"),
+        [(10, 5, 2), (6, 5, 1), (1000, 5, 99), (1000, 1, 497), (1581, 1, 788), (20_000, 5, 1999)],
+    )
+    def test_divides_calls_at_once_among_the_maps_of_all_runs(
+        self,
+        bootstrapped: Cloud,
+        operate: Command,
+        monkeypatch: pytest.MonkeyPatch,
+        quota: int,
+        max_runs: int,
+        map_concurrency: int,
+    ) -> None:
+        set_quotas(bootstrapped, concurrency=quota)
+        monkeypatch.setattr(install, "read_settings", lambda: {"max_runs": max_runs})
+        out = operate("doctor").out
+        assert f"--context map_concurrency={map_concurrency} " in out
+        assert f"--context reserve_for_events={str(quota >= 105).lower()}" in out
+        runs = 1 if quota < 100 else max_runs
+        assert 2 * runs * map_concurrency + 5 <= max(quota, 7)
+        hint = "For 788 ask AWS for 1,581, and set max_runs=1"
+        assert (hint in out) == (quota >= 100 and map_concurrency < 788)
 
     def test_names_the_quotas_that_it_asks_for(self, bootstrapped: Cloud, operate: Command) -> None:
         quotas = bootstrapped.fakes["service-quotas"]
@@ -260,8 +283,9 @@ class TestDeploy:
         (command,) = checkout
         assert command[:4] == ["make", "-C", str(tmp_path), "deploy"]
         assert command[4] == (
-            "ARGS=--require-approval never -c 'fargate=true' -c 'map_concurrency=8' "
-            "-c 'max_lambda_mb=10240' -c 'max_runs=1' -c 'stack_name=ionbox'"
+            "ARGS=--require-approval never -c 'fargate=true' -c 'map_concurrency=2' "
+            "-c 'max_lambda_mb=10240' -c 'max_runs=1' -c 'reserve_for_events=false' "
+            "-c 'stack_name=ionbox'"
         )
         assert command[5:] == ["eu-central-1", ""]
         assert "datasets go to the bucket the-inbox" in ended.out
