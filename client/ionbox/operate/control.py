@@ -132,8 +132,7 @@ def _cannot_redrive(account: Account, installation: Installation, execution: Exe
     if any(event["type"] == "FailStateEntered" for event in newest):
         return "it ended in its Fail state, and would again"
     if not _has_plan(account, installation, execution):
-        # states that call a function go back to PlanRun then; a Map cannot, which reads its list
-        # of items itself
+        # the workflow would find that out and plan again, state by state; this is shorter
         return "its plan and lists of items have expired"
     return ""
 
