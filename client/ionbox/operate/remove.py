@@ -67,14 +67,16 @@ def destroy(account: Account, installation: Installation | None, stack: str) -> 
 
 def running_executions(account: Account, installation: Installation) -> dict[str, str]:
     """Return the names of the executions that run, by ARN."""
+    running: dict[str, str] = {}
     with _nothing_if_gone():
         pages = (
             account.client("stepfunctions")
             .get_paginator("list_executions")
             .paginate(stateMachineArn=installation.state_machine, statusFilter="RUNNING")
         )
-        return {each["executionArn"]: each["name"] for p in pages for each in p["executions"]}
-    return {}
+        for page in pages:
+            running |= {each["executionArn"]: each["name"] for each in page["executions"]}
+    return running
 
 
 def stop_everything(account: Account, installation: Installation) -> None:
