@@ -146,6 +146,13 @@ def test_a_failed_run_says_what_it_cost_so_far(run: InMemoryRun) -> None:
     assert status["cost"]["requests"] >= 4
 
 
+def test_a_task_for_which_there_was_no_room_may_be_started_later(run: InMemoryRun) -> None:
+    run.plan()
+    status = report(run, "failed", "AmazonECS.Unknown", "Capacity is unavailable", run.ref.run_id)
+    assert "did not start the sort task" in status["advice"]
+    assert "ionbox doctor" in status["advice"]
+
+
 def test_a_sort_that_lacks_memory_gets_advice_on_memory(run: InMemoryRun) -> None:
     run.plan()
     status = report(run, "failed", "Runtime.ExitError", "signal: killed", run.ref.run_id)
