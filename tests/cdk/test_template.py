@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ionbox.operate.doctor import _EVENT_CALLS
+from ionbox.operate.doctor import EVENT_CALLS
 from ionbox_cloud import keys
 
 from cdk.app import read_context
@@ -164,14 +164,14 @@ def test_events_have_calls_of_their_own_where_the_account_has_enough(
         if "ReservedConcurrentExecutions" in each["Properties"]
     }
     assert reserved.keys() == set(EVENT_HANDLERS)
-    assert sum(reserved.values()) == _EVENT_CALLS  # what the doctor leaves for them
+    assert sum(reserved.values()) == EVENT_CALLS  # what the doctor leaves for them
     for function in stack.of_type("Lambda::Function").values():
         assert "ReservedConcurrentExecutions" not in function["Properties"]
 
 
 def test_maps_of_all_runs_leave_room_for_events() -> None:
     settings = StackSettings.from_context(read_context())
-    assert 2 * settings.max_runs * settings.map_concurrency + _EVENT_CALLS <= 1000
+    assert 2 * settings.max_runs * settings.map_concurrency + EVENT_CALLS <= 1000
 
 
 def test_only_the_planner_knows_whether_there_is_a_task(

@@ -12,7 +12,7 @@ import pytest
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
-from ionbox_cloud.environment import WORK_VARIABLE
+from ionbox_cloud.environment import INITIALIZATION_VARIABLE, WORK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.init_time import INIT
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
@@ -105,8 +105,13 @@ def test_a_task_costs_processors_memory_and_disk(run: InMemoryRun) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
-def test_the_first_call_of_a_process_pays_for_its_start(run: InMemoryRun) -> None:
-    INIT.end({"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"})
+def test_the_first_call_of_a_process_pays_for_its_start(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_handler(str(FUNCTIONS["PlanRun"].handler))
+    load_handler(str(FUNCTIONS["SegmentSpectra"].handler))
+    monkeypatch.setenv(INITIALIZATION_VARIABLE, "on-demand")
+    INIT.end()
     run.plan()
     run.run("SegmentSpectra")
     work = run.stores.work

@@ -26,7 +26,7 @@ NEW_ACCOUNT_LAMBDA_MB = 3008  # memory of a function that AWS allows every accou
 TOP_LAMBDA_MB = 10240  # the most that Lambda has
 _USUAL_CONCURRENCY = 1000  # calls at once: AWS's default quota; new accounts have less
 _FEW_CALLS = 100  # with fewer, one run at a time; AWS reserves nothing of them for a function
-_EVENT_CALLS = 5  # calls at once left for Intake, StartRuns and AnnounceEnd: cdk/functions.py
+EVENT_CALLS = 5  # calls at once left for Intake, StartRuns and AnnounceEnd: cdk/functions.py
 _MAPS_AT_ONCE = 2  # of a run: peaks are sorted while patterns are generated
 _USUAL_RUNS = 5  # max_runs of cdk.json, for who has no checkout
 _MANY_WORKERS = 788  # as an example: what it takes to compute that many parts at once
@@ -242,16 +242,16 @@ def _advise_concurrency(found: Examination, account: Account, chosen: Mapping[st
     n, n_unreserved = limits
     few = n < _FEW_CALLS
     max_runs = 1 if few else int(chosen.get("max_runs", _USUAL_RUNS))
-    children = max(1, (n - _EVENT_CALLS) // (_MAPS_AT_ONCE * max_runs))
+    children = max(1, (n - EVENT_CALLS) // (_MAPS_AT_ONCE * max_runs))
     found.context["map_concurrency"] = str(children)
-    reserve = n_unreserved - _EVENT_CALLS >= _FEW_CALLS
+    reserve = n_unreserved - EVENT_CALLS >= _FEW_CALLS
     found.context["reserve_for_events"] = str(reserve).lower()
     text = f"{n:,} calls at once: {children:,} for each step of {max_runs} runs"
     if few:
         found.context["max_runs"] = "1"
         text += "; enough for one run at a time. Ask AWS for 1,000 (Service Quotas, free of charge)"
     elif children < _MANY_WORKERS:
-        needed = _MANY_WORKERS * _MAPS_AT_ONCE + _EVENT_CALLS
+        needed = _MANY_WORKERS * _MAPS_AT_ONCE + EVENT_CALLS
         text += f". For {_MANY_WORKERS} ask AWS for {needed:,}, and set max_runs=1"
     verdict = OK if n >= _USUAL_CONCURRENCY else NOTE
     found.add(verdict, "Lambda concurrency", text, _deploy_with("map_concurrency", children))

@@ -6,15 +6,14 @@ the first one of it takes the start upon itself.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
+from ionbox_cloud.environment import is_start_billed
+
 _STAT = Path("/proc/self/stat")
+_TICKS_PER_S = 100  # USER_HZ, the same on x86 and Arm
 _START = 22 - 3  # field of proc(5) with the start of a process, of those that follow its name
-# Lambda sets it. Processes that are made ready beforehand are billed otherwise.
-_KIND, _BILLED = "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"
 
 
 class InitTime:
@@ -23,9 +22,9 @@ class InitTime:
     def __init__(self) -> None:
         self._seconds = 0.0
 
-    def end(self, environment: Mapping[str, str] = os.environ) -> None:
+    def end(self) -> None:
         """Take the start for ended: the handler and all that it needs are imported."""
-        if environment.get(_KIND) == _BILLED:
+        if is_start_billed():
             self._seconds = process_age_s()
 
     def take(self) -> float:
@@ -43,5 +42,5 @@ def process_age_s() -> float:
         return 0.0
     # the name is in brackets and may have blanks in it
     fields = _STAT.read_text().rpartition(")")[2].split()
-    began = int(fields[_START]) / os.sysconf("SC_CLK_TCK")
+    began = int(fields[_START]) / _TICKS_PER_S
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - began)
