@@ -1,5 +1,7 @@
 """Start of the Fargate task: fetch what Lambda would have unpacked, then become the task.
 
+Its first heartbeat comes before all else: the state machine has waited since RunTask, while a
+machine was found and the image pulled.
 Travels as text in the task definition, to an image that has Python and boto3 and nothing of ours.
 """
 
@@ -11,6 +13,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+EXIT_ABANDONED = 3  # nobody waits for this task; `ionbox_cloud.task_token` has the same
+
+
+def send_heartbeat() -> None:
+    """Tell the state machine that the task has begun; end if it does not wait any more."""
+    try:
+        boto3.client("stepfunctions").send_task_heartbeat(taskToken=os.environ["IONBOX_TASK_TOKEN"])
+    except (ClientError, BotoCoreError) as error:
+        sys.stderr.write(f"heartbeat not sent: {error}\n")
+        answer = getattr(error, "response", {}).get("Error", {})
+        if answer.get("Code") in ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken"):
+            sys.exit(EXIT_ABANDONED)
+        # of any other error the next heartbeat may know nothing
 
 
 def unpack(url: str, folder: Path) -> None:
@@ -34,6 +51,7 @@ def main() -> None:
     """Fetch, unpack, and replace this process by the task: signals go to the task then."""
     folder = Path(os.environ.get("IONBOX_TASK_FOLDER", "/tmp/ionbox"))
     code, layers = folder / "functions", folder / "layers"
+    send_heartbeat()
     try:
         unpack(os.environ["IONBOX_CODE_ZIP"], code)
         for url in os.environ["IONBOX_LAYER_ZIPS"].split(","):

@@ -150,7 +150,8 @@ class EventPath(Construct):
         )
         self._functions.allow(
             "StartRuns",
-            ["sqs:ReceiveMessage", "sqs:DeleteMessage"],
+            # to send: one that has to let a small run go first goes to the queue's end
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"],
             [self.runs.queue_arn],
         )
         bus = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:event-bus/default"

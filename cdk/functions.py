@@ -25,21 +25,27 @@ COMPILED = ["**/__pycache__", "**/*.pyc"]
 """What Python leaves where it has run; not deployed."""
 
 
-def log_group(scope: Construct, settings: StackSettings, name: str) -> aws_logs.LogGroup:
-    """Make the log group of a handler, of the Fargate task or of the state machine.
+def log_group(
+    scope: Construct, settings: StackSettings, name: str, group_name: str = ""
+) -> aws_logs.LogGroup:
+    """Make the log group of a handler or of the Fargate task; of another name, if one is given.
 
     Made here and not by Lambda itself, whose log groups keep everything for ever.
     """
     group = aws_logs.LogGroup(
         scope,
         f"{name}Logs",
-        log_group_name=f"{settings.log_group_prefix}/{name}",
+        log_group_name=group_name or f"{settings.log_group_prefix}/{name}",
         retention=aws_logs.RetentionDays[_RETENTION[settings.log_retention_days]],
         removal_policy=RemovalPolicy.DESTROY,
     )
     name_resource(group, f"{name[0].upper()}{name[1:]}Logs")
     return group
 
+
+RESERVED = {"Intake": 3, "StartRuns": 1, "AnnounceEnd": 1}
+"""Calls at once that are set aside, and the most there are, of what no Map may hold up. Events that
+find Intake busy wait in Lambda's own queue; of StartRuns there is only one anyway."""
 
 # By days: the CDK has names where CloudFormation has numbers.
 _RETENTION = {
@@ -170,6 +176,9 @@ class Functions(Construct):
             environment=self._environment,
             role=role,
             log_group=logs,
+            reserved_concurrent_executions=(
+                RESERVED.get(entry.state) if self._settings.reserve_for_events else None
+            ),
         )
         name_resource(function, name)
         acknowledge(

@@ -40,7 +40,11 @@ class StackSettings:
     max_runs : int
         Runs at once; more wait in a queue.
     map_concurrency : int
-        Most items of a Map at once, per run. An account with 10 concurrent functions: 8.
+        Most items of a Map at once, per run. Two Maps of a run may be on at once: with the usual
+        1,000 concurrent functions, (1,000 - 5) / (2 x 5 runs) = 99.
+    reserve_for_events : bool
+        Whether five concurrent functions are set aside for Intake, StartRuns and AnnounceEnd. AWS
+        refuses that where fewer than 100 would be left to all others.
     fargate : bool
         Whether datasets beyond a Lambda function may be sorted by a Fargate task; costs nothing
         while none runs. Without it, there is no network either.
@@ -56,6 +60,18 @@ class StackSettings:
         Address that is told how runs end, and of alarms; empty: nobody.
     kms_key_arn : str
         A key of yours to encrypt the buckets with; empty: keys that S3 manages.
+    permissions_boundary : str
+        ARN of a policy that no role of the stack may exceed; empty: none.
+    vpc_id, subnet_ids, security_group_id : str
+        A network of yours for the Fargate task, some of its subnets (with commas between), and a
+        security group; empty: a network, and in yours a security group, of the stack's own.
+    assign_public_ip : bool
+        Whether the task gets a public address; without one the subnets need endpoints.
+    sort_image : str
+        A copy of the task's image in an ECR repository, for subnets without a way to the internet;
+        empty: AWS's public one.
+    inbox_bucket, work_bucket, results_bucket : str
+        Names of buckets of yours; empty: the stack makes one.
     default_config : mapping
         Settings of runs, weaker than all that come with a dataset.
     """
@@ -64,6 +80,7 @@ class StackSettings:
     max_lambda_mb: int
     max_runs: int
     map_concurrency: int
+    reserve_for_events: bool
     fargate: bool
     child_execution_type: str
     work_expiry_days: int
@@ -71,6 +88,15 @@ class StackSettings:
     log_retention_days: int
     notification_email: str
     kms_key_arn: str
+    permissions_boundary: str
+    vpc_id: str
+    subnet_ids: str
+    security_group_id: str
+    assign_public_ip: bool
+    sort_image: str
+    inbox_bucket: str
+    work_bucket: str
+    results_bucket: str
     default_config: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -85,6 +111,23 @@ class StackSettings:
             value = getattr(self, name)
             if not is_fit(value):
                 raise InvalidSettings(f"{name} is {value!r}; it must be {wanted}")
+        self._refuse_half_a_network()
+        buckets = [self.inbox_bucket, self.work_bucket, self.results_bucket]
+        given = list(filter(None, buckets))
+        if len(given) != len(set(given)):
+            raise InvalidSettings("inbox_bucket, work_bucket and results_bucket must differ")
+
+    def _refuse_half_a_network(self) -> None:
+        if self.vpc_id and not self.subnet_ids:
+            raise InvalidSettings("vpc_id needs subnet_ids: where in it the Fargate task starts")
+        for name in ("subnet_ids", "security_group_id"):
+            if getattr(self, name) and not self.vpc_id:
+                raise InvalidSettings(f"{name} needs vpc_id, the network that it is in")
+        if not self.assign_public_ip and not self.vpc_id:
+            raise InvalidSettings(
+                "assign_public_ip is False; that needs vpc_id: from the stack's own network, a "
+                "task without a public address reaches nothing"
+            )
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> StackSettings:
@@ -127,6 +170,17 @@ def _is_count(value: int) -> bool:
 
 _COUNT = (_is_count, "at least 1")
 
+ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
+    r"(?P<repository>[a-z0-9._/-]+)(:[\w.-]+|@sha256:[0-9a-f]{64})"
+)
+"""An image in a repository of ECR."""
+
+_BUCKET = (
+    lambda name: re.fullmatch(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?", name) is not None,
+    "the name of a bucket, or empty",
+)
+
 # By setting: whether a value is fit, and what to say it must be.
 _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stack_name": (
@@ -150,6 +204,29 @@ _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda address: re.fullmatch(r"(\S+@\S+)?", address) is not None,
         "an e-mail address, or empty",
     ),
+    "permissions_boundary": (
+        lambda arn: re.fullmatch(r"(arn:aws[a-z-]*:iam::(\d+|aws):policy/\S+)?", arn) is not None,
+        "the ARN of a policy (arn:aws:iam::<account>:policy/<name>), or empty",
+    ),
+    "vpc_id": (
+        lambda name: re.fullmatch(r"(vpc-[0-9a-f]+)?", name) is not None,
+        "the id of a network (vpc-…), or empty",
+    ),
+    "subnet_ids": (
+        lambda names: re.fullmatch(r"(subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*)?", names) is not None,
+        "ids of subnets with commas between (subnet-…,subnet-…), or empty",
+    ),
+    "security_group_id": (
+        lambda name: re.fullmatch(r"(sg-[0-9a-f]+)?", name) is not None,
+        "the id of a security group (sg-…), or empty",
+    ),
+    "sort_image": (
+        lambda image: not image or ECR_IMAGE.fullmatch(image) is not None,
+        "an image of ECR (<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>), or empty",
+    ),
+    "inbox_bucket": _BUCKET,
+    "work_bucket": _BUCKET,
+    "results_bucket": _BUCKET,
     "kms_key_arn": (
         lambda arn: re.fullmatch(r"(arn:aws[a-z-]*:kms:[^:]+:\d+:key/\S+)?", arn) is not None,
         "the ARN of a KMS key (arn:aws:kms:<region>:<account>:key/<id>), or empty",

@@ -19,7 +19,7 @@ from cdk.functions_table import FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge, acknowledge_wildcard
-from cdk.settings import StackSettings
+from cdk.settings import ECR_IMAGE, StackSettings
 from cdk.storage import Storage
 
 STATE = "SortSpectra"
@@ -64,7 +64,8 @@ class FargateSort(Construct):
     ) -> None:
         super().__init__(scope, STATE)
         entry = table.tasks[STATE]
-        self.network = self._network()
+        self._settings = settings
+        self.network = self._own_network() if settings.vpc_id else self._network()
         self.security_group = self._security_group()
         self.cluster = aws_ecs.Cluster(self, "Cluster", vpc=self.network)
         acknowledge(
@@ -92,7 +93,17 @@ class FargateSort(Construct):
         acknowledge(self.definition, "ECS2", "names of buckets and files are no secrets")
         self._add_container(storage, table, layers, entry.entry, entry.layers)
 
-    def _network(self) -> aws_ec2.Vpc:
+    def _own_network(self) -> aws_ec2.IVpc:
+        """Take the network of the settings, which is left as it is."""
+        return aws_ec2.Vpc.from_vpc_attributes(
+            self,
+            "Network",
+            vpc_id=self._settings.vpc_id,
+            # of no consequence: where tasks start is said by their subnets
+            availability_zones=["unknown"],
+        )
+
+    def _network(self) -> aws_ec2.IVpc:
         network = aws_ec2.Vpc(
             self,
             "Network",
@@ -118,7 +129,11 @@ class FargateSort(Construct):
         )
         return network
 
-    def _security_group(self) -> aws_ec2.SecurityGroup:
+    def _security_group(self) -> aws_ec2.ISecurityGroup:
+        if self._settings.security_group_id:
+            return aws_ec2.SecurityGroup.from_security_group_id(
+                self, "SecurityGroup", self._settings.security_group_id, mutable=False
+            )
         group = aws_ec2.SecurityGroup(
             self,
             "SecurityGroup",
@@ -147,6 +162,26 @@ class FargateSort(Construct):
     def _execution_role(self) -> aws_iam.Role:
         role = self._role("ExecutionRole", "what starts SortSpectra: it opens its log")
         self.logs.grant_write(role)
+        image = ECR_IMAGE.fullmatch(self._settings.sort_image)
+        if image:
+            repository = (
+                f"arn:{Aws.PARTITION}:ecr:{image['region']}:{image['account']}:"
+                f"repository/{image['repository']}"
+            )
+            role.add_to_policy(
+                aws_iam.PolicyStatement(
+                    actions=[
+                        "ecr:BatchCheckLayerAvailability",
+                        "ecr:BatchGetImage",
+                        "ecr:GetDownloadUrlForLayer",
+                    ],
+                    resources=[repository],
+                )
+            )
+            role.add_to_policy(
+                aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+            )
+            acknowledge_wildcard(role, "*", "a login to ECR is of the account, not of a repository")
         return role
 
     def _role(self, name: str, what: str) -> aws_iam.Role:
@@ -187,7 +222,7 @@ class FargateSort(Construct):
         self.definition.add_container(
             CONTAINER,
             container_name=CONTAINER,
-            image=aws_ecs.ContainerImage.from_registry(IMAGE),
+            image=aws_ecs.ContainerImage.from_registry(self._settings.sort_image or IMAGE),
             entry_point=["/var/lang/bin/python3", "-c", BOOTSTRAP.read_text("utf-8")],
             environment={
                 **storage.environment(),
@@ -209,7 +244,9 @@ class FargateSort(Construct):
         return {
             "Cluster": self.cluster.cluster_arn,
             "SortTask": self.definition.task_definition_arn,
-            "Subnets": ",".join(subnet.subnet_id for subnet in self.network.public_subnets),
+            "Subnets": self._settings.subnet_ids
+            or ",".join(subnet.subnet_id for subnet in self.network.public_subnets),
+            "AssignPublicIp": "ENABLED" if self._settings.assign_public_ip else "DISABLED",
             "SecurityGroup": self.security_group.security_group_id,
         }
 

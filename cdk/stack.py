@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import CfnOutput, Stack, Tags, aws_iam
 from constructs import Construct
 
 from cdk.alarms import Alarms, make_topic
@@ -48,6 +48,11 @@ class IonboxStack(Stack):
             description="ionbox: annotation of imaging mass spectrometry data",
             analytics_reporting=False,
         )
+        if settings.permissions_boundary:
+            boundary = aws_iam.ManagedPolicy.from_managed_policy_arn(
+                self, "Boundary", settings.permissions_boundary
+            )
+            aws_iam.PermissionsBoundary.of(self).apply(boundary)  # also to roles made below
         table = FunctionsTable.read(settings.max_lambda_mb)
         storage = Storage(self, settings)
         functions = Functions(self, settings, table, storage, layers)

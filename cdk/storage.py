@@ -17,6 +17,9 @@ from cdk.settings import StackSettings
 _OLD_VERSIONS = Duration.days(30)  # of what was replaced or deleted in the inbox or the results
 _INCOMPLETE_UPLOADS = Duration.days(7)  # their parts are billed, and listed nowhere
 
+# Of a first deployment that failed nothing is left; there is nothing in it, either.
+_KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
 # Folders of the work bucket that expire; claims are kept for longer.
 _INTERMEDIATES = (
     *("databases/", "datasets/", "patterns/", "scores/"),
@@ -43,6 +46,11 @@ class Storage(Construct):
     def __init__(self, scope: Construct, settings: StackSettings) -> None:
         super().__init__(scope, "Storage")
         self._settings = settings
+        self._own = {
+            "Inbox": settings.inbox_bucket,
+            "Work": settings.work_bucket,
+            "Results": settings.results_bucket,
+        }
         self._key = (
             aws_kms.Key.from_key_arn(self, "Key", settings.kms_key_arn)
             if settings.kms_key_arn
@@ -50,18 +58,20 @@ class Storage(Construct):
         )
         self.inbox = self._bucket(
             "Inbox",
-            RemovalPolicy.RETAIN,
+            settings.inbox_bucket,
+            _KEPT,
             versioned=True,
             rules=[_old_versions()],
         )
         inbox = self.inbox.node.default_child
-        assert isinstance(inbox, aws_s3.CfnBucket)
-        # not event_bridge_enabled=True: that installs a function to set this one property
-        inbox.add_property_override(
-            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
-        )
+        if isinstance(inbox, aws_s3.CfnBucket):  # not if it is the user's own
+            # not event_bridge_enabled=True: that installs a function to set this one property
+            inbox.add_property_override(
+                "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+            )
         self.work = self._bucket(
             "Work",
+            settings.work_bucket,
             RemovalPolicy.DESTROY,
             rules=[
                 *(
@@ -77,7 +87,8 @@ class Storage(Construct):
         )
         self.results = self._bucket(
             "Results",
-            RemovalPolicy.RETAIN,
+            settings.results_bucket,
+            _KEPT,
             versioned=True,
             rules=[
                 _old_versions(),
@@ -94,11 +105,15 @@ class Storage(Construct):
     def _bucket(
         self,
         name: str,
+        own: str,
         removal_policy: RemovalPolicy,
         *,
         versioned: bool = False,
         rules: list[aws_s3.LifecycleRule],
-    ) -> aws_s3.Bucket:
+    ) -> aws_s3.IBucket:
+        """Make a bucket, or take one of the user's own, which is left as it is."""
+        if own:
+            return aws_s3.Bucket.from_bucket_name(self, name, own)
         uploads = aws_s3.LifecycleRule(
             id="incomplete-uploads", abort_incomplete_multipart_upload_after=_INCOMPLETE_UPLOADS
         )
@@ -166,8 +181,10 @@ class Storage(Construct):
                 _add(role, actions, [bucket.arn_for_objects(f"{f}*") for f in writes])
             if deletes:
                 _add(role, ["s3:DeleteObject"], [bucket.arn_for_objects(f"{f}*") for f in deletes])
+            own = self._own[name]
+            shown = f"arn:<AWS::Partition>:s3:::{own}" if own else f"<{name}Bucket.Arn>"
             for folder in sorted({*reads, *writes, *deletes}):
-                acknowledge_wildcard(role, f"<{name}Bucket.Arn>/{folder}*", _FOLDER)
+                acknowledge_wildcard(role, f"{shown}/{folder}*", _FOLDER)
         if self._key:
             # what S3 asks of the key for a caller that reads (Decrypt) or writes (both)
             _add(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self._key.key_arn])

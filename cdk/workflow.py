@@ -25,7 +25,9 @@ DEFINITION = PROJECT / "statemachine" / "annotate.asl.json"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
-NO_TASK = dict.fromkeys(("Cluster", "SortTask", "Subnets", "SecurityGroup"), "none")
+NO_TASK = dict.fromkeys(
+    ("Cluster", "SortTask", "Subnets", "SecurityGroup", "AssignPublicIp"), "none"
+)
 """Without Fargate no plan asks for a task; these only fill the definition."""
 
 
@@ -103,7 +105,14 @@ class Workflow(Construct):
             definition_substitutions={name: values[name] for name in sorted(wanted)},
             role=self.role,
             logs=aws_stepfunctions.LogOptions(
-                destination=log_group(self, settings, "statemachine"),
+                # of this name, AWS needs no line of its own in the region's policy for deliveries
+                # of logs, which holds 5,120 characters and is shared by all that deliver
+                destination=log_group(
+                    self,
+                    settings,
+                    "statemachine",
+                    f"/aws/vendedlogs/states/{settings.stack_name}",
+                ),
                 level=aws_stepfunctions.LogLevel.ALL,
                 include_execution_data=False,  # names of people's files
             ),

@@ -22,6 +22,11 @@ from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.segments_present import has_segments
 
 _UNWRITABLE = "Make room or get permission there, then run again: finished work is kept."
+_NOT_STARTED = (
+    "ECS did not start the sort task, though asked many times; most likely there was no room. Run "
+    "again later: finished work is kept. 'ionbox doctor' says how many may run at once."
+)
+_NO_TASK = {"AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.ThrottlingException"}
 _ADVICE = {
     "invalid_input": "Correct the input and run again.",
     "failed": "Run again: finished work is kept. If it fails the same way, report it.",
@@ -71,6 +76,8 @@ def _advise(
     """Say what to do; ``called`` are the states that have succeeded at least once."""
     if message.error.Error == AccessDenied.__name__:
         return _UNWRITABLE
+    if message.error.Error in _NO_TASK:
+        return _NOT_STARTED
     if message.error.Error not in OUT_OF_MEMORY or plan is None:
         return _ADVICE[message.kind]
     sorted_before = has_segments(results, plan)

@@ -18,12 +18,29 @@ def without_fargate() -> Synthesis:
 
 
 @pytest.fixture(scope="session")
+def restricted() -> Synthesis:
+    """The stack of an account in which others make networks and buckets, and limit roles."""
+    return synthesise(
+        permissions_boundary="arn:aws:iam::123456789012:policy/developers",
+        vpc_id="vpc-0a1",
+        subnet_ids="subnet-0a1,subnet-0b2",
+        security_group_id="sg-0c3",
+        assign_public_ip=False,
+        sort_image="123456789012.dkr.ecr.eu-central-1.amazonaws.com/public/lambda/python:3.13",
+        inbox_bucket="lab-inbox",
+        work_bucket="lab-work",
+        results_bucket="lab-results",
+    )
+
+
+@pytest.fixture(scope="session")
 def with_all() -> Synthesis:
     """The stack with everything that is off in cdk.json, at full size."""
     return synthesise(
         stack_name="core-facility",
         max_lambda_mb=10240,
         map_concurrency=8,
+        reserve_for_events=True,
         child_execution_type="EXPRESS",
         notification_email="lab@example.org",
         kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234",

@@ -16,9 +16,12 @@ from pathlib import Path
 
 import boto3
 import pytest
+from ionbox_cloud.task_token import EXIT_ABANDONED
 
 from cdk.sort_task import BOOTSTRAP
 from tests.patience import PATIENCE_S, wait_until
+
+HEARTBEAT = ("AWSStepFunctions.SendTaskHeartbeat", {"taskToken": "token-1"})
 
 TASK = """
 import os, signal, sys, time
@@ -74,15 +77,16 @@ class StepFunctions(HTTPServer):
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, str]]] = []
-        calls = self.calls
+        self.refusal: list[str] = []  # the error that answers whatever it is asked
+        calls, refusal = self.calls, self.refusal
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 calls.append((self.headers["X-Amz-Target"], body))
-                self.send_response(200)
+                self.send_response(400 if refusal else 200)
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(json.dumps({"__type": refusal[0]} if refusal else {}).encode())
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -130,7 +134,7 @@ def test_becomes_the_task_with_the_layers_on_its_path(
     _, complaints = task.communicate(timeout=PATIENCE_S)
     assert task.returncode == 0, complaints
     assert (tmp_path / "started").read_text() == f'{task.pid} ab {{"run_id":"r"}}'
-    assert step_functions.calls == []
+    assert step_functions.calls == [HEARTBEAT]
 
 
 def test_a_stop_reaches_the_task(variables: dict[str, str], tmp_path: Path) -> None:
@@ -149,8 +153,30 @@ def test_tells_the_run_when_there_is_no_code(
     task = start({**variables, "IONBOX_LAYER_ZIPS": "s3://assets/gone.zip"})
     task.communicate(timeout=PATIENCE_S)
     assert task.returncode == 1
-    ((call, body),) = step_functions.calls
+    first, (call, body) = step_functions.calls
+    assert first == HEARTBEAT, "before it looked for its code"
     assert call == "AWSStepFunctions.SendTaskFailure"
     assert body["taskToken"] == "token-1"
     assert body["error"] == "StoreUnavailable"
     assert "NoSuchKey" in body["cause"]
+
+
+def test_does_nothing_if_nobody_waits_for_it(
+    variables: dict[str, str], step_functions: StepFunctions, tmp_path: Path
+) -> None:
+    step_functions.refusal.append("TaskTimedOut")
+    task = start(variables)
+    task.communicate(timeout=PATIENCE_S)
+    assert task.returncode == EXIT_ABANDONED
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_heartbeat_that_gets_lost_does_not_stop_it(
+    variables: dict[str, str], step_functions: StepFunctions, tmp_path: Path
+) -> None:
+    step_functions.refusal.append("AccessDeniedException")
+    task = start(variables)
+    _, complaints = task.communicate(timeout=PATIENCE_S)
+    assert task.returncode == 0, complaints
+    assert "heartbeat not sent" in complaints
+    assert (tmp_path / "started").exists()

@@ -26,7 +26,7 @@ def complaints(template: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("fixture", ["stack", "with_all"])
+@pytest.mark.parametrize("fixture", ["stack", "with_all", "restricted"])
 def test_templates_are_accepted(fixture: str, request: pytest.FixtureRequest) -> None:
     synthesis: Synthesis = request.getfixturevalue(fixture)
     (template,) = synthesis.folder.glob("*.template.json")

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ionbox.operate.doctor import EVENT_CALLS
 from ionbox_cloud import keys
 
+from cdk.app import read_context
 from cdk.functions_table import TABLE
+from cdk.settings import StackSettings
 from tests.cdk.synthesis import Synthesis
 
 FUNCTIONS = json.loads(TABLE.read_text("utf-8"))["functions"]
@@ -73,15 +76,17 @@ def test_buckets_can_have_a_key_of_ones_own(with_all: Synthesis) -> None:
 
 
 def test_users_data_outlives_the_stack_and_intermediates_do_not(stack: Synthesis) -> None:
-    kept = {
-        name: resource["DeletionPolicy"] for name, resource in stack.of_type("S3::Bucket").items()
-    }
-    assert kept == {"InboxBucket": "Retain", "ResultsBucket": "Retain", "WorkBucket": "Delete"}
-    replaced = {
-        name: resource["UpdateReplacePolicy"]
+    policies = {
+        name: (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
         for name, resource in stack.of_type("S3::Bucket").items()
     }
-    assert replaced == kept
+    # except on create: a first deployment that failed leaves nothing behind
+    kept = ("RetainExceptOnCreate", "Retain")
+    assert policies == {
+        "InboxBucket": kept,
+        "ResultsBucket": kept,
+        "WorkBucket": ("Delete", "Delete"),
+    }
 
 
 @pytest.mark.parametrize("bucket", ["InboxBucket", "ResultsBucket"])
@@ -150,6 +155,25 @@ def test_handlers_of_events_know_the_control_plane(with_all: Synthesis, name: st
     assert variables["IONBOX_EVENT_BUS"] == "default"
 
 
+def test_events_have_calls_of_their_own_where_the_account_has_enough(
+    with_all: Synthesis, stack: Synthesis
+) -> None:
+    reserved = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in with_all.of_type("Lambda::Function").items()
+        if "ReservedConcurrentExecutions" in each["Properties"]
+    }
+    assert reserved.keys() == set(EVENT_HANDLERS)
+    assert sum(reserved.values()) == EVENT_CALLS  # what the doctor leaves for them
+    for function in stack.of_type("Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function["Properties"]
+
+
+def test_maps_of_all_runs_leave_room_for_events() -> None:
+    settings = StackSettings.from_context(read_context())
+    assert 2 * settings.max_runs * settings.map_concurrency + EVENT_CALLS <= 1000
+
+
 def test_only_the_planner_knows_whether_there_is_a_task(
     stack: Synthesis, without_fargate: Synthesis
 ) -> None:
@@ -172,8 +196,11 @@ def test_every_log_has_its_name_and_ends(stack: Synthesis) -> None:
         each["Properties"]["LogGroupName"]: each["Properties"]["RetentionInDays"]
         for each in stack.of_type("Logs::LogGroup").values()
     }
-    names = {*FUNCTIONS, "SortSpectra", "statemachine"}
-    assert found == {f"/ionbox/ionbox/{name}": 30 for name in names}
+    names = {f"/ionbox/ionbox/{name}" for name in (*FUNCTIONS, "SortSpectra")}
+    # Step Functions delivers to it by a policy of the region that holds 5,120 characters; groups
+    # of this prefix take none of them
+    names.add("/aws/vendedlogs/states/ionbox")
+    assert found == dict.fromkeys(names, 30)
 
 
 # --- events ---------------------------------------------------------------------------------------

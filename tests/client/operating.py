@@ -135,7 +135,7 @@ class Cloud:
         default_config: Mapping[str, Any] = MappingProxyType({}),
         **left_out: None,
     ) -> None:
-        for bucket in (INBOX, WORK, RESULTS):
+        for bucket in (INBOX, RESULTS):
             where = {"LocationConstraint": REGION}
             self.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
         made = self.client("stepfunctions").create_state_machine(
@@ -163,11 +163,14 @@ class Cloud:
             "MaxLambdaMb": "10240",
             "DefaultConfig": json.dumps(dict(default_config)),
         }
-        self.make_stack(name, {key: outputs[key] for key in outputs if key not in left_out})
+        self.make_stack(name, {key: outputs[key] for key in outputs if key not in left_out}, WORK)
 
-    def make_stack(self, name: str, outputs: dict[str, str]) -> None:
+    def make_stack(self, name: str, outputs: dict[str, str], work: str = "") -> None:
+        """Make a stack; the work bucket is a part of it, as the only one of the three."""
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": work}}
         template = {
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}
+            | ({"WorkBucket": bucket} if work else {}),
             "Outputs": {key: {"Value": value} for key, value in outputs.items()},
         }
         self.client("cloudformation").create_stack(

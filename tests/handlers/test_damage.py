@@ -14,11 +14,21 @@ from ionbox_cloud.published import RECORD
 from ionbox_cloud.store import Store, Stores
 
 from tests.cloud_builders import database_table, lipid_like_formulas
-from tests.handlers.in_memory import SETTINGS, STATES, InMemoryRun
+from tests.handlers.in_memory import (
+    MAPS,
+    SETTINGS,
+    SORT_BY_MANY,
+    STATES,
+    InMemoryRun,
+    call,
+    message_type,
+)
 from tests.imzml_builder import Pair
 
 NewRun = Callable[..., InMemoryRun]
 Contents = dict[str, bytes]
+
+ALL_STATES = (*SORT_BY_MANY, *STATES[1:])
 
 DATABASES = {"acids": database_table(lipid_like_formulas(8, 9)[:6])}
 
@@ -244,6 +254,37 @@ def test_what_is_missing_is_computed_again(new_rig: Callable[..., Rig], missing:
     work.delete([key for key in work.list("") if key.startswith(start)])
     rig.annotate()
     assert published(rig.run.stores) == rig.expected
+
+
+@pytest.mark.parametrize("state", ALL_STATES)
+def test_all_intermediates_may_expire_between_two_states(
+    new_rig: Callable[..., Rig], state: str
+) -> None:
+    """As when an execution that was stopped is redriven after they have."""
+    rig = new_rig(sort="map")
+    lose_intermediates(rig.run.stores, also=("results/",))
+    attempt = rig.run.again("attempt-redriven")
+    attempt.plan()
+    for before in ALL_STATES[: ALL_STATES.index(state)]:
+        attempt.run(before)
+    # a Map has read its list by then, or it could not be redriven at all
+    messages = (
+        [message_type(state).from_json(each) for each in attempt.items(state)]
+        if (state in MAPS)
+        else [attempt.ref]
+    )
+    lose_intermediates(rig.run.stores)
+    for message in messages:
+        with pytest.raises(UnusableObject, match="no object"):
+            call(state, message)
+    assert annotate(attempt) == 1
+    assert published(rig.run.stores) == rig.expected
+
+
+def lose_intermediates(stores: Stores, also: tuple[str, ...] = ()) -> None:
+    stores.work.delete(stores.work.list(""))
+    for folder in ("segments/", *also):
+        stores.results.delete(stores.results.list(folder))
 
 
 def test_only_what_is_damaged_is_computed_again_and_the_log_says_so(

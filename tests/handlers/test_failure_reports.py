@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
-from ionbox_cloud.environment import WORK_VARIABLE
+from ionbox_cloud.environment import INITIALIZATION_VARIABLE, WORK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.init_time import INIT
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
 from ionbox_cloud.records.run_totals import bill, total_states
 from ionbox_cloud.run_plan import SortPlan
@@ -98,8 +100,30 @@ def test_a_task_costs_processors_memory_and_disk(run: InMemoryRun) -> None:
     plan = replace(run.planned, sort=size)
     record_calls(run, "SortSpectra", (3600.0, 16384))
     total = total_states(run.stores.work, run.execution_id, plan)["SortSpectra"]
-    assert total.dollars == pytest.approx(4 * 0.04048 + 16 * 0.004445 + 100 * 0.000111)
+    assert total.dollars == pytest.approx(4 * 0.04048 + 16 * 0.004445 + 100 * 0.000111 + 0.005)
     assert total.planned_memory_mb == 16384
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began")
+def test_the_first_call_of_a_process_pays_for_its_start(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_handler(str(FUNCTIONS["PlanRun"].handler))
+    load_handler(str(FUNCTIONS["SegmentSpectra"].handler))
+    monkeypatch.setenv(INITIALIZATION_VARIABLE, "on-demand")
+    INIT.end()
+    run.plan()
+    run.run("SegmentSpectra")
+    work = run.stores.work
+    first, second = (
+        CallRecord.from_json(work.read_json(keys.record(run.execution_id, state, 0)))
+        for state in ("PlanRun", "SegmentSpectra")
+    )
+    assert first.init_s > 0
+    assert second.init_s == 0
+    total = total_states(work, run.execution_id, run.planned)["PlanRun"]
+    billed_s = total.duration_s + first.init_s
+    assert total.gb_s == pytest.approx(billed_s * first.rung_mb / 1024, abs=1e-3)
 
 
 def test_a_bill_adds_up_and_says_by_which_prices(run: InMemoryRun) -> None:
@@ -125,6 +149,13 @@ def test_a_failed_run_says_what_it_cost_so_far(run: InMemoryRun) -> None:
     status = report(run, "failed", "MissingOutput", "gone", run.ref.run_id)
     assert 0 < status["cost"]["dollars"] < 0.01
     assert status["cost"]["requests"] >= 4
+
+
+def test_a_task_for_which_there_was_no_room_may_be_started_later(run: InMemoryRun) -> None:
+    run.plan()
+    status = report(run, "failed", "AmazonECS.Unknown", "Capacity is unavailable", run.ref.run_id)
+    assert "did not start the sort task" in status["advice"]
+    assert "ionbox doctor" in status["advice"]
 
 
 def test_a_sort_that_lacks_memory_gets_advice_on_memory(run: InMemoryRun) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.events.executions import REMEMBERED_S, Executions, StartOutcome
 from ionbox_cloud.events.run_queue import (
+    SMALL_RUN_BYTES,
     ReceivedRun,
     RunQueue,
     ended_executions,
@@ -27,18 +29,18 @@ ENDS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:ionbox"
 
 
-def waiting(number: int) -> WaitingRun:
+def waiting(number: int, n_bytes: int = 1000) -> WaitingRun:
     files = DatasetFiles(f"mouse {number}", "mouse.imzML", "mouse.ibd", None)
-    return WaitingRun(f"claim{number:03}-1", RunRequest(files, (), (), ()))
+    return WaitingRun(f"claim{number:03}-1", RunRequest(files, (), (), ()), n_bytes)
 
 
 def queue_of(account: Account) -> RunQueue:
     return RunQueue(open_client("sqs"), account.run_queue_url, account.kick_queue_url)
 
 
-def add(account: Account, *numbers: int) -> list[str]:
+def add(account: Account, *numbers: int, n_bytes: int = 1000) -> list[str]:
     for number in numbers:
-        queue_of(account).add(waiting(number))
+        queue_of(account).add(waiting(number, n_bytes))
     return [waiting(number).execution_id for number in numbers]
 
 
@@ -140,6 +142,67 @@ def test_executions_of_a_longer_list_are_counted_page_by_page(account: Account) 
     assert pages.n_calls == 2  # it stops counting
 
 
+# --- small and large runs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "max_runs", "n_started"),
+    [
+        (SMALL_RUN_BYTES, 5, 5),
+        (SMALL_RUN_BYTES + 1, 5, 4),
+        (0, 5, 4),  # from a version that did not say
+        (SMALL_RUN_BYTES + 1, 2, 1),
+        (SMALL_RUN_BYTES + 1, 1, 1),
+    ],
+)
+def test_the_last_place_is_kept_for_small_runs(n_bytes: int, max_runs: int, n_started: int) -> None:
+    queue = Queue(range(7), dict.fromkeys(range(7), n_bytes))
+    assert len(start_waiting_runs(queue, Executions(Machine(), ARN), max_runs)) == n_started
+
+
+def test_a_small_run_passes_large_ones_that_must_wait(new_account: NewAccount) -> None:
+    account = new_account(max_runs=3)
+    large = add(account, *range(4), n_bytes=64_000_000_000)
+    account.settle()
+    assert account.executions() == large[:2]
+    # passed over more often than the dead letters allow a message to be received
+    for number in range(20, 24):
+        (small,) = add(account, number)
+        account.start_runs()
+        assert account.executions("RUNNING") == [*large[:2], small]
+        account.end(small)
+    account.settle()
+    assert account.count(account.run_queue_url) == len(large[2:])
+    for _ in large:
+        running = account.executions("RUNNING")
+        assert len(running) <= 2
+        account.end(running[0])
+        account.settle()
+    assert sorted(name for name in account.executions() if name in large) == large
+    assert account.count(account.run_queue_url) == account.count(account.dead_url) == 0
+
+
+def test_large_runs_keep_their_order_when_they_are_passed_over() -> None:
+    queue = Queue(range(6), dict.fromkeys(range(5), SMALL_RUN_BYTES + 1))
+    started = start_waiting_runs(queue, Executions(Machine(), ARN), 3)
+    assert started == [waiting(number).execution_id for number in (0, 1, 5)]
+    assert queue.left == ["receipt 2", "receipt 3", "receipt 4"]
+    assert queue.put == ["receipt 2", "receipt 3", "receipt 4"]
+
+
+def test_a_long_queue_is_not_searched_for_ever() -> None:
+    n = 1000
+    queue = Queue(range(n), dict.fromkeys(range(n), SMALL_RUN_BYTES + 1))
+    assert len(start_waiting_runs(queue, Executions(Machine(), ARN), 3)) == 2
+    assert len(queue.put) <= 100
+
+
+def test_a_run_that_an_older_version_queued_is_understood() -> None:
+    written = waiting(1).to_json()
+    del written["n_bytes"]
+    assert WaitingRun.from_json(written) == waiting(1, 0)
+
+
 # --- Step Functions lists with a delay ------------------------------------------------------------
 
 
@@ -176,15 +239,23 @@ def client_error(code: str) -> ClientError:
 class Queue(RunQueue):
     """A run queue in memory; messages that are left come back with the next test of a kick."""
 
-    def __init__(self, numbers: Sequence[int]) -> None:
+    def __init__(
+        self, numbers: Sequence[int], sizes: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
         self.left = [f"receipt {number}" for number in numbers]
+        self.put: list[str] = []
         self._numbers = list(numbers)
+        self._sizes = sizes
 
     def receive(self) -> ReceivedRun | None:
         if not self._numbers:
             return None
         number = self._numbers.pop(0)
-        return ReceivedRun(waiting(number), f"receipt {number}")
+        run = waiting(number, self._sizes.get(number, 1000))
+        return ReceivedRun(run, f"receipt {number}")
+
+    def put_back(self, received: ReceivedRun) -> None:
+        self.put.append(received.receipt)
 
     def remove(self, received: ReceivedRun) -> None:
         self.left.remove(received.receipt)

@@ -31,6 +31,7 @@ def test_placeholders_are_the_rungs_of_functions_the_task_and_what_is_only_a_nam
         "Cluster": "local",
         "Subnets": "subnet-local",
         "SecurityGroup": "sg-local",
+        "AssignPublicIp": "ENABLED",
     }
 
 
@@ -79,7 +80,20 @@ def test_the_parameters_of_a_task_are_written_as_ecs_has_them() -> None:
     }
 
 
-@pytest.mark.parametrize(("given", "heartbeat_s", "adapted"), [(120, 30, 30), (10, 30, 10)])
+def test_a_task_is_started_in_the_way_that_the_interpreter_knows() -> None:
+    retry = [{"ErrorEquals": ["TaskStopped", "ECS.AmazonECSException", "ECS.ServerException"]}]
+    catch = [{"ErrorEquals": ["AmazonECS.Unknown"], "Next": "F"}]
+    state = adapt({"F": fargate_task(Retry=retry, Catch=catch)})["F"]
+    assert state["Resource"] == "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken"
+    assert state["Retry"][0]["ErrorEquals"] == [
+        "TaskStopped",
+        "Ecs.EcsException",
+        "Ecs.ServerException",
+    ]
+    assert state["Catch"][0]["ErrorEquals"] == ["AmazonECS.Unknown"]
+
+
+@pytest.mark.parametrize(("given", "heartbeat_s", "adapted"), [(600, 30, 30), (10, 30, 10)])
 def test_a_task_may_be_silent_no_longer_than_told(
     given: int, heartbeat_s: float, adapted: int
 ) -> None:

@@ -156,8 +156,8 @@ def fargate_task(memory_mb: int = 500, **fields: Any) -> State:
     return (
         {
             "Type": "Task",
-            "Resource": "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken",
-            "HeartbeatSeconds": 120,
+            "Resource": "arn:aws:states:::ecs:runTask.waitForTaskToken",
+            "HeartbeatSeconds": 600,
             "TimeoutSeconds": 21600,
             "Parameters": {
                 "Cluster": "${Cluster}",

@@ -16,6 +16,7 @@ NEVER_ASKED = {
     r"StateMachineRole: (logs|xray):\w+ on \*": "Step Functions writes its log and traces",
     r"StateMachineRole: states:\w+ on .*": "Step Functions runs the items of Maps as executions",
     r"StartRunsRole: sqs:\w+ on kick\.fifo": "Lambda looks into the queue that calls StartRuns",
+    r"StartRunsRole: sqs:SendMessage on .*": "a large run lets a small one go first",
     r"(Intake|AnnounceEnd)Role: sqs:SendMessage on .*DeadLetters.*": "Lambda gives up on an event",
     r"\w+: s3:AbortMultipartUpload on .*": "the storage library gives up on a large object",
     r"StateMachineRole: lambda:InvokeFunction on function:\w+3008": "a rung is climbed",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from ionbox_cloud import keys
 
 from tests.rehearsal.abilities import look
 from tests.rehearsal.conftest import KILLED, SORTS, Rehearsal
@@ -89,6 +90,20 @@ def test_functions_stay_below_their_memory(rehearsal: Rehearsal) -> None:
         for call in rehearsal.calls[name]:
             if call.function != "SortSpectra":
                 assert call.peak_mb < rehearsal.account.functions.named(call.function).memory_mb
+
+
+def test_a_call_records_how_long_its_process_took_to_start(rehearsal: Rehearsal) -> None:
+    s3, bucket = rehearsal.account.client("s3"), rehearsal.account.outputs["WorkBucket"]
+    starts = []
+    for sort in SORTS:
+        key = keys.record(rehearsal.ends[sort].name, "PlanRun", 0)
+        written = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        (call,) = (each for each in rehearsal.calls[sort] if each.function == "PlanRun")
+        # the process began after it was asked for; the system counts in hundredths of a second
+        assert written["init_s"] <= call.init_s + 0.02
+        assert (written["init_s"] > 0) == (call.init_s > 0)
+        starts.append(written["init_s"])
+    assert any(starts)
 
 
 def test_the_same_files_again_start_nothing(rehearsal: Rehearsal) -> None:

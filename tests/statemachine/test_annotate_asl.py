@@ -15,7 +15,7 @@ import ionbox_cloud.errors
 import ionbox_cloud.messages
 import ionbox_science.errors
 import pytest
-from ionbox.local.definition import fill_placeholders, placeholder_values
+from ionbox.local.definition import adapt_task, each_state, fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
 from ionbox_cloud.errors import InternalError, TransientError, UnusableObject
@@ -35,6 +35,7 @@ OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType", "MapConcurrency"} | {
     "SortTask",
     "Subnets",
     "SecurityGroup",
+    "AssignPublicIp",
 }
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -45,6 +46,16 @@ LAMBDA_TROUBLE = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ResourceConflictException",  # called while it is being updated
+}
+ECS_TROUBLE = {
+    "AmazonECS.Unknown",  # RunTask answered with failures instead of a task
+    "ECS.AmazonECSException",
+    "ECS.ServerException",
+    "ECS.SdkClientException",
+    "ECS.ThrottlingException",
 }
 
 State = dict[str, Any]
@@ -287,6 +298,11 @@ def test_a_task_retries_what_is_transient_often_and_a_timeout_once(place: Place)
     )
 
 
+def test_all_tasks_retry_alike() -> None:
+    retries = {json.dumps(place.state["Retry"][:2]) for place in TASKS}
+    assert len(retries) == 1
+
+
 @each(TASKS)
 def test_no_failure_of_a_task_escapes(place: Place) -> None:
     assert any(
@@ -299,7 +315,7 @@ def test_no_failure_of_a_task_escapes(place: Place) -> None:
 @each(PLACES)
 def test_every_error_name_is_a_class_or_a_service(place: Place) -> None:
     names = error_names(place, "Retry") | error_names(place, "Catch")
-    services = ("States.", "Lambda.", "Runtime.", "Sandbox.", "Ecs.")
+    services = ("States.", "Lambda.", "Runtime.", "Sandbox.", "ECS.", "AmazonECS.")
     foreign = {name for name in names if name.startswith(services)}
     assert names - foreign - {"MemoryError"} <= declared_errors()
 
@@ -344,6 +360,35 @@ def test_what_cannot_be_used_is_planned_and_computed_anew() -> None:
         assert again == ([] if place.name == "PlanRun" else [own_leaves(UnusableObject)])
 
 
+def test_a_list_that_a_map_cannot_read_is_made_again_once() -> None:
+    """A Map reads its list itself, so nobody can name the object that is missing."""
+    catching = [
+        place for place in OUTERMOST if "States.ItemReaderFailed" in error_names(place, "Catch")
+    ]
+    with_maps = [place for place in MAPS if not place.containers]
+    with_maps += [place.containers[0] for place in MAPS if place.containers]
+    assert {place.name for place in catching} == {place.name for place in with_maps}
+    for place in catching:
+        (entry,) = (
+            e for e in place.state["Catch"] if "States.ItemReaderFailed" in e["ErrorEquals"]
+        )
+        assert entry["Next"] == "ChooseListsAgain"
+    again = BY_NAME["MakeListsAgain"]
+    flag = again.state["ResultPath"]
+    assert again.state["Result"] is True
+    assert again.next_names == ["PlanRun"]
+    choice = BY_NAME["ChooseListsAgain"].state
+    assert choice["Choices"] == [
+        {"Variable": flag, "BooleanEquals": True, "Next": "RunFailedOtherwise"}
+    ]
+    assert choice["Default"] == again.name
+    # the flag is there from the beginning, and outlives the plan that is made anew
+    begin, keep = (BY_NAME[name].state["Parameters"] for name in ("Begin", "KeepPlan"))
+    assert flag == "$.limits.lists_made_again"
+    assert begin["limits"]["lists_made_again"] is False
+    assert keep["limits.$"] == "$.limits"
+
+
 def goes_back(entry: dict[str, Any]) -> bool:
     return bool(entry["Next"] == "PlanRun")
 
@@ -352,7 +397,7 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
     for place in OUTERMOST:
         for entry in place.state["Catch"]:
             assert entry["ResultPath"] == "$.error"
-            if goes_back(entry):
+            if goes_back(entry) or entry["Next"] == "ChooseListsAgain":
                 continue
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
             following = set(BY_NAME[entry["Next"]].next_names)
@@ -487,12 +532,50 @@ def test_a_climb_keeps_all_that_is_read_afterwards(place: Place) -> None:
 
 def test_the_task_waits_with_a_token_and_a_heartbeat() -> None:
     state = FARGATE.state
-    assert state["Resource"].endswith(":aws-sdk:ecs:runTask.waitForTaskToken")
-    assert 0 < state["HeartbeatSeconds"] < state["TimeoutSeconds"]
+    # the integration that fails at once where RunTask answers with failures instead of a task
+    assert state["Resource"] == "arn:aws:states:::ecs:runTask.waitForTaskToken"
+    # counts from RunTask on: finding a machine and pulling the image included
+    assert 300 <= state["HeartbeatSeconds"] < state["TimeoutSeconds"]
     assert state["TimeoutSeconds"] == TABLE["tasks"][FARGATE.name]["timeout_s"]
     retried = error_names(FARGATE, "Retry")
     assert {"States.HeartbeatTimeout", "States.Timeout"} <= retried
     assert own_leaves(TransientError) <= retried
+    assert retried >= ECS_TROUBLE
+
+
+def test_a_task_for_which_there_is_no_room_waits_for_minutes() -> None:
+    (entry,) = [
+        each for each in FARGATE.state["Retry"] if "AmazonECS.Unknown" in each["ErrorEquals"]
+    ]
+    assert "ECS.ThrottlingException" in entry["ErrorEquals"]
+    delays = [
+        min(entry["IntervalSeconds"] * entry["BackoffRate"] ** n, entry["MaxDelaySeconds"])
+        for n in range(entry["MaxAttempts"])
+    ]
+    assert sum(delays) / 2 > 1200, "half, because of the jitter"
+
+
+def test_both_integrations_of_ecs_name_the_same_errors() -> None:
+    here = json.loads(TEXT)
+    (task,) = [state for state in each_state(here) if adapt_task(state)]
+    assert task["Resource"] == "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken"
+    written = {"ECS.AmazonECSException": "Ecs.EcsException"}  # what has no name of its own
+    for kind in ("Retry", "Catch"):
+        ours, theirs = (
+            [each["ErrorEquals"] for each in state[kind]] for state in (FARGATE.state, task)
+        )
+        assert theirs == [
+            [
+                written.get(name, name.replace("ECS.", "Ecs.") if name[:4] == "ECS." else name)
+                for name in names
+            ]
+            for names in ours
+        ]
+        assert not [name for names in ours for name in names if name.startswith("Ecs.")]
+        assert not [name for names in theirs for name in names if name.startswith("ECS.")]
+    assert {"Ecs.EcsException", "Ecs.ServerException"} <= {
+        name for each in task["Retry"] for name in each["ErrorEquals"]
+    }
 
 
 def test_the_task_gets_what_its_entry_point_reads() -> None:

@@ -1,6 +1,6 @@
 """``ionbox doctor``, ``deploy``, ``destroy``: from parsed arguments to what is printed.
 
-The work is done in `ionbox.operate.doctor` and `ionbox.operate.install`. A command that changes the
+The work is done in `ionbox.operate.doctor`, `install` and `remove`. A command that changes the
 account says what it will do, and asks.
 """
 
@@ -15,16 +15,20 @@ from ionbox.cli.command import INVALID, OK
 from ionbox.cli.operator_command import command, confirm
 from ionbox.cli.where_arguments import read_where, write_flags
 from ionbox.errors import UserMustAct
-from ionbox.operate import install
+from ionbox.operate import install, remove
 from ionbox.operate.doctor import PROBLEM, Examination, examine
-from ionbox.operate.open_runs import aws_runs
 
 
 @command
 def doctor(options: argparse.Namespace) -> int:
     """Show what stands in the way, and which settings suit the account."""
     where = read_where(options)
-    found = examine(open_account(where), where.stack, probe_memory=options.probe_memory)
+    found = examine(
+        open_account(where),
+        where.stack,
+        install.read_settings(),
+        probe_memory=options.probe_memory,
+    )
     show.show_findings(found.findings)
     terminal.say("\n" + ("nothing stands in the way" if found.fit else "not fit yet: see above"))
     if found.context:
@@ -39,7 +43,8 @@ def deploy(options: argparse.Namespace) -> int:
     where = read_where(options)
     account = open_account(where)
     given = install.parse_context(options.context)
-    found = examine(account, options.stack, probe_memory=options.probe_memory)
+    chosen = {**install.read_settings(), **given}
+    found = examine(account, options.stack, chosen, probe_memory=options.probe_memory)
     show.show_findings(found.findings)
     _refuse_unfit(found)
     # what was given beats what suits the account, and that beats cdk.json
@@ -88,27 +93,23 @@ def destroy(options: argparse.Namespace) -> int:
         _say_what_goes(account, installation)
     place = f"account {account.number}, {account.region}"
     confirm(f"remove '{options.stack}' from {place}?", yes=options.yes)
-    install.destroy(account, installation, options.stack)
+    remove.destroy(account, installation, options.stack)
     terminal.say(f"'{options.stack}' is removed")
     return OK
 
 
 def _say_what_goes(account: Account, installation: Installation) -> None:
-    """Say what is deleted and what is kept; refuse as long as runs are on."""
-    running = [
-        run.name
-        for run in aws_runs(account, installation).executions.recent(100)
-        if run.state == "running"
-    ]
+    """Say what is stopped, what is deleted and what is kept."""
+    running = sorted(remove.running_executions(account, installation).values())
     if running:
-        raise UserMustAct(
-            f"still running: {', '.join(running)}; wait for them or stop them with 'ionbox cancel'"
-        )
-    terminal.say(
-        f"goes:  workflow, functions, queues, alarms, logs, and the bucket {installation.work} "
-        "with caches and intermediates"
-    )
+        terminal.say(f"stops: runs that are on ({', '.join(running)}), and those that wait")
+    goes, stays = "workflow, functions, queues, alarms, logs", ""
+    if installation.work in remove.work_buckets(account, installation.stack):
+        goes += f", and the bucket {installation.work} with caches and intermediates"
+    else:
+        stays = f"; {installation.work} is not the stack's and stays, too"
+    terminal.say(f"goes:  {goes}")
     terminal.say(
         f"stays: the buckets {installation.inbox} (datasets) and {installation.results} (results); "
-        "docs/operations.md says how to delete them for good"
+        f"docs/operations.md says how to delete them for good{stays}"
     )

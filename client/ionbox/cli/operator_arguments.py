@@ -238,6 +238,7 @@ _DESTROY = """\
 example:
   ionbox destroy
 
-Datasets and results stay: the inbox and results buckets are not deleted.
+Stops the runs that are on. Datasets and results stay: the inbox and results
+buckets are not deleted.
 
 """

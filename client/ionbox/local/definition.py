@@ -18,9 +18,15 @@ from ionbox.local.functions import FargateTask, Function, functions_by_state
 WORK_BUCKET = "work"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-# Resources of the tasks that call a function, and of those that run a Fargate task.
+# Resource of the tasks that call a function.
 _INVOKE = "arn:aws:states:::lambda:invoke"
-_ECS = "arn:aws:states:::aws-sdk:ecs:"
+# Resource of the tasks that run a Fargate task: AWS has two, the interpreter knows the second only.
+# The first fails at once if ECS has no room for a task; the second would wait for its heartbeat.
+_RUN_TASK = "arn:aws:states:::ecs:runTask.waitForTaskToken"
+_RUN_TASK_HERE = "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken"
+# How errors of ECS are called by either; `AmazonECS.Unknown` is of the first alone.
+_ECS_ERRORS = {"ECS.AmazonECSException": "Ecs.EcsException"}
+_ECS_ERROR, _ECS_ERROR_HERE = "ECS.", "Ecs."
 
 # By state, the placeholder of its task definition.
 _TASKS = {"SortSpectra": "SortTask"}
@@ -32,6 +38,7 @@ _ELSEWHERE = {
     "Cluster": "local",
     "Subnets": "subnet-local",
     "SecurityGroup": "sg-local",
+    "AssignPublicIp": "ENABLED",
 }
 
 State = dict[str, Any]
@@ -102,11 +109,21 @@ def adapt_task(state: State) -> bool:
     bool
         Whether it is one; any other is left as it is.
     """
-    if not state.get("Resource", "").startswith(_ECS):
+    if state.get("Resource") != _RUN_TASK:
         return False
-    # AWS wants the parameters of its SDK capitalised, the interpreter as ECS has them
+    state["Resource"] = _RUN_TASK_HERE
+    for entry in [*state.get("Retry", []), *state.get("Catch", [])]:
+        entry["ErrorEquals"] = [_rename_error(name) for name in entry["ErrorEquals"]]
+    # AWS wants the parameters capitalised, the interpreter as ECS has them
     state["Parameters"] = _uncapitalise(state["Parameters"])
     return True
+
+
+def _rename_error(name: str) -> str:
+    """Write an error of ECS as the interpreter has it; any other is left as it is."""
+    if name.startswith(_ECS_ERROR):
+        return _ECS_ERRORS.get(name, _ECS_ERROR_HERE + name.removeprefix(_ECS_ERROR))
+    return name
 
 
 def _uncapitalise(value: Any) -> Any:

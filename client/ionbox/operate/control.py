@@ -11,6 +11,7 @@ from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
+from ionbox_cloud import keys
 
 from ionbox.account import Account, Installation, error_code
 from ionbox.errors import OperateError, UserMustAct
@@ -100,7 +101,7 @@ def redrive(account: Account, installation: Installation, run: RunState) -> str:
             f"run {run.name} was refused: {run.message}\n"
             "correct the input and submit it again; the same input would be refused again"
         )
-    reason = _cannot_redrive(account, execution)
+    reason = _cannot_redrive(account, installation, execution)
     if not reason:
         try:
             account.client("stepfunctions").redrive_execution(executionArn=execution.arn)
@@ -118,7 +119,7 @@ def redrive(account: Account, installation: Installation, run: RunState) -> str:
     )
 
 
-def _cannot_redrive(account: Account, execution: Execution) -> str:
+def _cannot_redrive(account: Account, installation: Installation, execution: Execution) -> str:
     """Return why an execution cannot be redriven, or should not; empty if it can."""
     if execution.ended and datetime.now(UTC) - execution.ended > REDRIVE_PERIOD:
         days = (datetime.now(UTC) - execution.ended).days
@@ -130,7 +131,22 @@ def _cannot_redrive(account: Account, execution: Execution) -> str:
     )["events"]
     if any(event["type"] == "FailStateEntered" for event in newest):
         return "it ended in its Fail state, and would again"
+    if not _has_plan(account, installation, execution):
+        # the workflow would find that out and plan again, state by state; this is shorter
+        return "its plan and lists of items have expired"
     return ""
+
+
+def _has_plan(account: Account, installation: Installation, execution: Execution) -> bool:
+    try:
+        account.client("s3").head_object(
+            Bucket=installation.work, Key=keys.run_plan(execution.name)
+        )
+    except ClientError as error:
+        if error_code(error) in {"404", "NoSuchKey"}:
+            return False
+        raise
+    return True
 
 
 def _touch(account: Account, installation: Installation, run: RunState) -> None:

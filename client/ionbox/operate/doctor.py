@@ -6,16 +6,18 @@ doctor`` shows what it found; ``ionbox deploy`` also installs with the settings 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from ionbox_science import __version__
 
 from ionbox.account import Account, error_code, read_outputs, translate
 from ionbox.errors import OperateError
+from ionbox.local.functions import IONBOX
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 """Verdicts: as it should be, worth knowing, stands in the way."""
@@ -23,11 +25,16 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 NEW_ACCOUNT_LAMBDA_MB = 3008  # memory of a function that AWS allows every account
 TOP_LAMBDA_MB = 10240  # the most that Lambda has
 _USUAL_CONCURRENCY = 1000  # calls at once: AWS's default quota; new accounts have less
-_SPARED = 2  # calls at once left for intake and the like where there are only a few
-_MOST_CHILDREN = 500  # items of a Map at once, however many calls an account allows
-_SMALLEST_TASK_VCPUS, _LARGEST_TASK_VCPUS = 4, 16  # of the sort task
+_FEW_CALLS = 100  # with fewer, one run at a time; AWS reserves nothing of them for a function
+EVENT_CALLS = 5  # calls at once left for Intake, StartRuns and AnnounceEnd: cdk/functions.py
+_MAPS_AT_ONCE = 2  # of a run: peaks are sorted while patterns are generated
+_USUAL_RUNS = 5  # max_runs of cdk.json, for who has no checkout
+_MANY_WORKERS = 788  # as an example: what it takes to compute that many parts at once
 _FARGATE_QUOTA = ("fargate", "L-3032A538")  # "Fargate On-Demand vCPU resource count"
+_VPC_QUOTA = ("vpc", "L-F678F1CE")  # "VPCs per Region"; 5 unless more were granted
 _BOOTSTRAP_STACK, _BOOTSTRAP_VERSION = "CDKToolkit", 6  # as CDK names it; the oldest that will do
+Answer = TypeVar("Answer")
+
 _BUSY = re.compile("_IN_PROGRESS$")
 _BROKEN = re.compile("FAILED$|^ROLLBACK_COMPLETE$")
 
@@ -82,7 +89,9 @@ class Examination:
         self.findings.append(CheckLine(verdict, subject, text, remedy))
 
 
-def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Examination:
+def examine(
+    account: Account, stack: str, chosen: Mapping[str, Any], *, probe_memory: bool = False
+) -> Examination:
     """Look at credentials, quotas, CDK bootstrap and stack.
 
     Parameters
@@ -91,6 +100,9 @@ def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Exam
         Account and region.
     stack : str
         Name of the stack, which need not exist.
+    chosen : mapping
+        Settings that the user has chosen, on the command line or in ``cdk.json``: what they do
+        without is not asked for.
     probe_memory : bool
         Whether to ask for a function of `TOP_LAMBDA_MB` with a role that does not exist. It cannot
         be made, and the refusal says whether the memory or only the role is at fault. AWS tells
@@ -114,13 +126,14 @@ def examine(account: Account, stack: str, *, probe_memory: bool = False) -> Exam
     outputs = _look_at_stack(found, account, stack)
     cap_mb = _ask_memory_cap(account) if probe_memory else None
     _advise_memory(found, cap_mb, outputs)
-    _advise_concurrency(found, _ask(found, "Lambda concurrency", lambda: _concurrency(account)))
-    _advise_fargate(found, _ask(found, "Fargate", lambda: _fargate_vcpus(account)))
+    _advise_concurrency(found, account, chosen)
+    _advise_fargate(found, account, chosen, outputs)
+    _look_at_own_inbox(found, account, str(chosen.get("inbox_bucket", "")))
     _look_at_bootstrap(found, account)
     return found
 
 
-def _ask(found: Examination, subject: str, question: Callable[[], float]) -> float | None:
+def _ask(found: Examination, subject: str, question: Callable[[], Answer]) -> Answer | None:
     """Return the answer to a question to AWS, or None after noting why there is none."""
     try:
         return question()
@@ -158,6 +171,25 @@ def _look_at_stack(found: Examination, account: Account, stack: str) -> Mapping[
     else:
         found.add(OK, "stack", f"'{stack}' is installed, version {version}")
     return outputs
+
+
+def _look_at_own_inbox(found: Examination, account: Account, bucket: str) -> None:
+    """Look whether an inbox that the stack did not make tells EventBridge what arrives."""
+    if not bucket:
+        return
+    try:
+        told = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    except (BotoCoreError, ClientError) as error:
+        found.add(NOTE, "inbox", f"cannot be read: {translate(error)}")
+        return
+    if "EventBridgeConfiguration" in told:
+        found.add(OK, "inbox", f"{bucket} tells EventBridge what arrives")
+        return
+    text = (
+        f"{bucket} does not tell EventBridge what arrives, so no run would start; switch it on: "
+        "S3, the bucket, Properties, Amazon EventBridge"
+    )
+    found.add(PROBLEM, "inbox", text)
 
 
 def _look_at_bootstrap(found: Examination, account: Account) -> None:
@@ -202,47 +234,101 @@ def _advise_memory(found: Examination, cap_mb: int | None, outputs: Mapping[str,
         found.add(NOTE, "Lambda memory", text, "ionbox doctor --probe-memory")
 
 
-def _advise_concurrency(found: Examination, concurrency: float | None) -> None:
-    if concurrency is None:
+def _advise_concurrency(found: Examination, account: Account, chosen: Mapping[str, Any]) -> None:
+    """Divide the account's calls at once among the runs, and say what more would take."""
+    limits = _ask(found, "Lambda concurrency", lambda: _concurrency(account))
+    if limits is None:
         return
-    n = int(concurrency)
-    # half, so that other functions of a shared account can run; a small account needs all it has
-    children = n - _SPARED if n < 100 else n // 2
-    children = max(1, min(children, _MOST_CHILDREN))
+    n, n_unreserved = limits
+    few = n < _FEW_CALLS
+    max_runs = 1 if few else int(chosen.get("max_runs", _USUAL_RUNS))
+    children = max(1, (n - EVENT_CALLS) // (_MAPS_AT_ONCE * max_runs))
     found.context["map_concurrency"] = str(children)
-    text = f"{n:,} calls at once"
-    if n < 100:
+    reserve = n_unreserved - EVENT_CALLS >= _FEW_CALLS
+    found.context["reserve_for_events"] = str(reserve).lower()
+    text = f"{n:,} calls at once: {children:,} for each step of {max_runs} runs"
+    if few:
         found.context["max_runs"] = "1"
         text += "; enough for one run at a time. Ask AWS for 1,000 (Service Quotas, free of charge)"
+    elif children < _MANY_WORKERS:
+        needed = _MANY_WORKERS * _MAPS_AT_ONCE + EVENT_CALLS
+        text += f". For {_MANY_WORKERS} ask AWS for {needed:,}, and set max_runs=1"
     verdict = OK if n >= _USUAL_CONCURRENCY else NOTE
     found.add(verdict, "Lambda concurrency", text, _deploy_with("map_concurrency", children))
 
 
-def _advise_fargate(found: Examination, vcpus: float | None) -> None:
+def _advise_fargate(
+    found: Examination, account: Account, chosen: Mapping[str, Any], outputs: Mapping[str, str]
+) -> None:
+    """Look whether a sort task may run, and whether the network that it needs may be made."""
+    if _is_off(chosen.get("fargate", True)):
+        found.context["fargate"] = "false"
+        found.add(OK, "Fargate", "left out, as set (fargate=false)")
+        return
+    vcpus = _ask(found, "Fargate", lambda: _quota(account, _FARGATE_QUOTA))
     if vcpus is None:
         return
-    usable = vcpus >= _SMALLEST_TASK_VCPUS
+    per_task = _task_vcpus()
+    usable = vcpus >= per_task
     found.context["fargate"] = str(usable).lower()
     text = f"{vcpus:g} vCPUs"
-    if not usable:
-        text += f"; the smallest sort task needs {_SMALLEST_TASK_VCPUS}, so it is left out"
-    elif vcpus < _LARGEST_TASK_VCPUS:
-        text += f"; datasets that need the largest task ({_LARGEST_TASK_VCPUS} vCPUs) would fail"
-    verdict = OK if vcpus >= _LARGEST_TASK_VCPUS else NOTE
+    if usable:
+        text += f": {int(vcpus // per_task)} sort tasks at once, {per_task} vCPUs each"
+    else:
+        text += f"; a sort task needs {per_task}, so it is left out"
+    verdict = OK if usable else NOTE
     found.add(verdict, "Fargate", text, _deploy_with("fargate", found.context["fargate"]))
+    has_network = outputs.get("ClusterName", "none") != "none" or chosen.get("vpc_id")
+    if usable and not has_network:
+        _advise_network(found, account)
+
+
+def _advise_network(found: Examination, account: Account) -> None:
+    """Look whether there is room for one network more."""
+    allowed = _ask(found, "networks", lambda: _quota(account, _VPC_QUOTA))
+    present = _ask(found, "networks", lambda: _count_vpcs(account))
+    if allowed is None or present is None:
+        return
+    text = f"{present:g} of {allowed:g} networks (VPCs) of this region are there"
+    if present < allowed:
+        found.add(OK, "networks", text)
+        return
+    found.context["fargate"] = "false"
+    text += (
+        "; the sort task needs one more, so it is left out. Have more allowed (Service Quotas, "
+        'Amazon VPC, "VPCs per Region"), or name one of yours'
+    )
+    found.add(NOTE, "networks", text, "ionbox deploy --context vpc_id=VPC --context fargate=true")
+
+
+def _is_off(value: object) -> bool:
+    """Say whether a setting is false, written in JSON or on a command line."""
+    return str(value).strip().lower() == "false"
+
+
+def _task_vcpus() -> int:
+    """Return the processors of the sort task: each run asks for as many, whatever its dataset."""
+    table = json.loads(IONBOX.table.read_text("utf-8"))
+    return max(int(task["vcpu"]) for task in table["tasks"].values())
 
 
 def _deploy_with(setting: str, value: object) -> str:
     return f"ionbox deploy --context {setting}={value}"
 
 
-def _concurrency(account: Account) -> float:
+def _concurrency(account: Account) -> tuple[int, int]:
+    """Return the calls that may be on at once, and those of them that are not reserved."""
     limits = account.client("lambda").get_account_settings()["AccountLimit"]
-    return float(limits["ConcurrentExecutions"])
+    n = int(limits["ConcurrentExecutions"])
+    return n, int(limits.get("UnreservedConcurrentExecutions", n))
 
 
-def _fargate_vcpus(account: Account) -> float:
-    service, code = _FARGATE_QUOTA
+def _count_vpcs(account: Account) -> float:
+    return float(len(account.client("ec2").describe_vpcs()["Vpcs"]))
+
+
+def _quota(account: Account, quota: tuple[str, str]) -> float:
+    service, code = quota
     answer = account.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
     return float(answer["Quota"]["Value"])
 

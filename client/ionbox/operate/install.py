@@ -1,7 +1,7 @@
-"""Installing and removing the stack; ``ionbox deploy`` and ``ionbox destroy``.
+"""Installing the stack; ``ionbox deploy``.
 
 Installing is ``make deploy`` in a checkout, which runs CDK; here its command line is put together
-and checked. Removing goes straight to CloudFormation.
+and checked.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from botocore.exceptions import WaiterError
 from ionbox_science.config import FileWords, resolve_config
 
 from ionbox import checkout
-from ionbox.account import Account, Installation
+from ionbox.account import Account
 from ionbox.errors import OperateError, UserMustAct
-
-_DELETED_AT_ONCE = 1000  # objects that one call of S3's DeleteObjects takes
 
 
 def make_command(context: Mapping[str, str], root: Path = checkout.ROOT) -> list[str]:
@@ -64,6 +62,15 @@ def make_command(context: Mapping[str, str], root: Path = checkout.ROOT) -> list
     settings = " ".join(f"-c '{key}={value}'" for key, value in sorted(context.items()))
     # the command has asked; CDK would ask again about roles, and cannot without a terminal
     return ["make", "-C", str(root), "deploy", f"ARGS=--require-approval never {settings}"]
+
+
+def read_settings(root: Path = checkout.ROOT) -> dict[str, Any]:
+    """Return the settings in ``cdk.json``'s context; none where there is no checkout."""
+    path = root / "cdk.json"
+    if not path.is_file():
+        return {}
+    context: dict[str, Any] = json.loads(path.read_text("utf-8"))["context"]
+    return {key: value for key, value in context.items() if ":" not in key}
 
 
 def check_default_config(context: Mapping[str, str], root: Path = checkout.ROOT) -> None:
@@ -124,44 +131,3 @@ def parse_context(pairs: Sequence[str]) -> dict[str, str]:
             raise UserMustAct(f"--context: expected KEY=VALUE, got '{pair}'")
         context[key] = value
     return context
-
-
-def destroy(account: Account, installation: Installation | None, stack: str) -> None:
-    """Delete the stack and what only it needs; the inbox and results buckets stay.
-
-    Parameters
-    ----------
-    account : Account
-        Where it is installed.
-    installation : Installation or None
-        None if the stack is not complete; its work bucket is then left to CloudFormation.
-    stack : str
-        Name of the stack.
-
-    Raises
-    ------
-    OperateError
-        If CloudFormation could not delete everything; its console shows what is left.
-    """
-    if installation is not None:
-        empty_bucket(account, installation.work)  # CloudFormation deletes empty buckets only
-    cloudformation = account.client("cloudformation")
-    cloudformation.delete_stack(StackName=stack)
-    try:
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
-    except WaiterError as error:
-        raise OperateError(
-            f"CloudFormation could not delete all of '{stack}'; its console shows under 'Events' "
-            "which part is left. Run the same command again once that is gone"
-        ) from error
-
-
-def empty_bucket(account: Account, bucket: str) -> None:
-    """Delete every object in a bucket, with all its versions."""
-    s3 = account.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-        for start in range(0, len(objects), _DELETED_AT_ONCE):
-            batch = objects[start : start + _DELETED_AT_ONCE]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})

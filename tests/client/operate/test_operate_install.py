@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 from ionbox.errors import UserMustAct
 from ionbox.operate import install
 from ionbox_science.errors import InvalidConfig
@@ -16,12 +19,24 @@ from ionbox_science.errors import InvalidConfig
 from tests.client.operating import INBOX, RESULTS, WORK, Cloud, Command, raising, refusal
 
 
-def set_quotas(cloud: Cloud, concurrency: float = 1000, vcpus: float = 64) -> None:
+def set_quotas(
+    cloud: Cloud,
+    concurrency: float = 1000,
+    vcpus: float = 64,
+    n_vpcs: int = 1,
+    vpcs: float = 5,
+) -> None:
     cloud.fake(
         "lambda",
         get_account_settings=lambda **_: {"AccountLimit": {"ConcurrentExecutions": concurrency}},
     )
-    cloud.fake("service-quotas", get_service_quota=lambda **_: {"Quota": {"Value": vcpus}})
+    values = {"L-3032A538": vcpus, "L-F678F1CE": vpcs}
+    cloud.fake(
+        "service-quotas",
+        get_service_quota=lambda **asked: {"Quota": {"Value": values[asked["QuotaCode"]]}},
+    )
+    # no client of EC2 below it: boto3 reads the description of its API for half a second
+    cloud.fakes["ec2"] = SimpleNamespace(describe_vpcs=lambda: {"Vpcs": [{}] * n_vpcs})
 
 
 @pytest.fixture
@@ -60,23 +75,93 @@ class TestDoctor:
             "CDK bootstrap": "ok",
         }
         for command in (
-            "ionbox deploy --context map_concurrency=8",
+            "ionbox deploy --context map_concurrency=2",
             "ionbox deploy --context fargate=false",
             "ionbox doctor --probe-memory",
         ):
             assert command in ended.out
         assert (
-            "--context max_lambda_mb=3008 --context map_concurrency=8 --context max_runs=1 "
-            "--context fargate=false"
+            "--context max_lambda_mb=3008 --context map_concurrency=2 "
+            "--context reserve_for_events=false --context max_runs=1 --context fargate=false"
         ) in ended.out
 
-    def test_names_the_fargate_quota_that_it_asks_for(
-        self, bootstrapped: Cloud, operate: Command
+    @pytest.mark.parametrize(
+        ("quota", "max_runs", "map_concurrency"),
+        [(10, 5, 2), (6, 5, 1), (1000, 5, 99), (1000, 1, 497), (1581, 1, 788), (20_000, 5, 1999)],
+    )
+    def test_divides_calls_at_once_among_the_maps_of_all_runs(
+        self,
+        bootstrapped: Cloud,
+        operate: Command,
+        monkeypatch: pytest.MonkeyPatch,
+        quota: int,
+        max_runs: int,
+        map_concurrency: int,
     ) -> None:
+        set_quotas(bootstrapped, concurrency=quota)
+        monkeypatch.setattr(install, "read_settings", lambda: {"max_runs": max_runs})
+        out = operate("doctor").out
+        assert f"--context map_concurrency={map_concurrency} " in out
+        assert f"--context reserve_for_events={str(quota >= 105).lower()}" in out
+        runs = 1 if quota < 100 else max_runs
+        assert 2 * runs * map_concurrency + 5 <= max(quota, 7)
+        hint = "For 788 ask AWS for 1,581, and set max_runs=1"
+        assert (hint in out) == (quota >= 100 and map_concurrency < 788)
+
+    def test_names_the_quotas_that_it_asks_for(self, bootstrapped: Cloud, operate: Command) -> None:
         quotas = bootstrapped.fakes["service-quotas"]
         operate("doctor")
-        asked = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
-        assert quotas.calls == [("get_service_quota", asked)]
+        vcpus = {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+        vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+        assert quotas.calls == [("get_service_quota", vcpus), ("get_service_quota", vpcs)]
+
+    @pytest.mark.parametrize(("vcpus", "n_tasks"), [(4, 1), (8, 2), (64, 16)])
+    def test_asks_for_no_more_than_a_task_takes(
+        self, bootstrapped: Cloud, operate: Command, vcpus: float, n_tasks: int
+    ) -> None:
+        set_quotas(bootstrapped, vcpus=vcpus)
+        ended = operate("doctor")
+        assert verdicts(ended.out)["Fargate"] == "ok"
+        assert f"{vcpus:g} vCPUs: {n_tasks} sort tasks at once, 4 vCPUs each" in ended.out
+
+    def test_knows_that_a_region_holds_few_networks(
+        self, bootstrapped: Cloud, operate: Command
+    ) -> None:
+        set_quotas(bootstrapped, n_vpcs=5)
+        ended = operate("doctor")
+        assert verdicts(ended.out)["networks"] == "note"
+        assert "5 of 5 networks (VPCs) of this region are there" in ended.out
+        assert "--context fargate=false" in ended.out
+        bootstrapped.install()  # has its network
+        ended = operate("doctor")
+        assert "networks" not in verdicts(ended.out)
+        assert "--context fargate=true" in ended.out
+
+    def test_asks_whether_an_inbox_of_ones_own_tells_what_arrives(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(install, "read_settings", lambda: {"inbox_bucket": "lab-inbox"})
+        answers: list[dict[str, Any]] = [{}, {"EventBridgeConfiguration": {}}]
+        fake = bootstrapped.fake(
+            "s3", get_bucket_notification_configuration=lambda **_: answers.pop(0)
+        )
+        ended = operate("doctor")
+        assert ended.code == 1
+        assert "lab-inbox does not tell EventBridge what arrives" in ended.out
+        assert verdicts(operate("doctor").out)["inbox"] == "ok"
+        assert (
+            fake.calls == [("get_bucket_notification_configuration", {"Bucket": "lab-inbox"})] * 2
+        )
+
+    def test_asks_nothing_for_a_task_that_is_not_wanted(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        set_quotas(bootstrapped, vcpus=0, n_vpcs=5)
+        monkeypatch.setattr(install, "read_settings", lambda: {"fargate": False})
+        ended = operate("doctor")
+        assert verdicts(ended.out)["Fargate"] == "ok"
+        assert "left out, as set (fargate=false)" in ended.out
+        assert bootstrapped.fakes["service-quotas"].calls == []
 
     def test_without_bootstrap_gives_the_command(self, cloud: Cloud, operate: Command) -> None:
         set_quotas(cloud)
@@ -198,11 +283,29 @@ class TestDeploy:
         (command,) = checkout
         assert command[:4] == ["make", "-C", str(tmp_path), "deploy"]
         assert command[4] == (
-            "ARGS=--require-approval never -c 'fargate=true' -c 'map_concurrency=8' "
-            "-c 'max_lambda_mb=10240' -c 'max_runs=1' -c 'stack_name=ionbox'"
+            "ARGS=--require-approval never -c 'fargate=true' -c 'map_concurrency=2' "
+            "-c 'max_lambda_mb=10240' -c 'max_runs=1' -c 'reserve_for_events=false' "
+            "-c 'stack_name=ionbox'"
         )
         assert command[5:] == ["eu-central-1", ""]
         assert "datasets go to the bucket the-inbox" in ended.out
+
+    @pytest.mark.parametrize(
+        ("given", "fargate"), [("vpc_id=vpc-1", "true"), ("fargate=false", "false")]
+    )
+    def test_needs_no_room_for_a_network_that_it_does_not_make(
+        self,
+        bootstrapped: Cloud,
+        operate: Command,
+        checkout: list[list[str]],
+        given: str,
+        fargate: str,
+    ) -> None:
+        set_quotas(bootstrapped, n_vpcs=5)
+        ended = operate("deploy", "--yes", "--context", given)
+        assert ended.code == 0
+        assert "networks" not in verdicts(ended.out)
+        assert f"-c 'fargate={fargate}'" in checkout[0][4]
 
     def test_asks_and_takes_no_for_an_answer(
         self, operate: Command, checkout: list[list[str]], monkeypatch: pytest.MonkeyPatch
@@ -269,6 +372,45 @@ class TestDeploy:
         assert f"--context: expected KEY=VALUE, got '{pair}'" in ended.err
 
 
+class Replaced:
+    """A client with some of its methods replaced."""
+
+    def __init__(self, client: Any, **methods: Callable[..., Any]) -> None:
+        self._client = client
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        return self._methods.get(name) or getattr(self._client, name)
+
+
+class Pages:
+    """A paginator's answers, or its error."""
+
+    def __init__(self, name: str, answers: Any) -> None:
+        assert name.startswith("list_")
+        self._answers = answers
+
+    def paginate(self, **_: Any) -> Any:
+        if isinstance(self._answers, Exception):
+            raise self._answers
+        return self._answers
+
+
+class Waiter:
+    """Fails as long as the stack is not deleted."""
+
+    def __init__(self, deleted: Callable[[], bool]) -> None:
+        self._deleted = deleted
+
+    def wait(self, **_: Any) -> None:
+        if not self._deleted():
+            raise WaiterError("stack_delete_complete", "DELETE_FAILED", {})
+
+
+def buckets(cloud: Cloud) -> set[str]:
+    return {each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]}
+
+
 class TestDestroy:
     def test_removes_the_stack_and_keeps_data(self, installed: Cloud, operate: Command) -> None:
         for bucket in (INBOX, WORK, RESULTS):
@@ -277,15 +419,83 @@ class TestDestroy:
         assert ended.code == 0
         assert "stays: the buckets the-inbox (datasets) and the-results (results)" in ended.out
         assert (installed.keys(INBOX), installed.keys(RESULTS)) == (["x"], ["x"])
-        assert installed.keys(WORK) == []
+        assert buckets(installed) == {INBOX, RESULTS}
         assert operate("list").code == 1
 
-    def test_waits_for_running_runs(self, installed: Cloud, operate: Command) -> None:
-        installed.start("ghi-1", "slow", wait=False)
+    def test_stops_first_what_runs_and_drops_what_waits(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        arn = installed.start("ghi-1", "slow", wait=False)
+        sqs = installed.client("sqs")
+        (queue,) = sqs.list_queues(QueueNamePrefix="runs")["QueueUrls"]
+        sqs.send_message(QueueUrl=queue, MessageBody="{}")
+        stopped: list[str] = []
+        pages = [{"taskArns": ["task-1", "task-2"]}]
+        installed.fakes["ecs"] = Replaced(
+            installed.client("ecs"),
+            get_paginator=lambda name: Pages(name, pages),
+            stop_task=lambda **asked: stopped.append(asked["task"]),
+        )
         ended = operate("destroy", "--yes")
-        assert ended.code == 1
-        assert "still running: ghi-1; wait for them or stop them" in ended.err
-        assert operate("list").code == 0
+        assert ended.code == 0
+        assert "stops: runs that are on (ghi-1), and those that wait" in ended.out
+        assert installed.state_when_ended(arn) == "ABORTED"
+        assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+        assert stopped == ["task-1", "task-2"]
+
+    def test_empties_the_work_bucket_again_if_a_call_wrote_meanwhile(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        installed.put(WORK, "x", b"x")
+        real = installed.client("cloudformation")
+        deletions: list[Callable[[], Any]] = [
+            lambda: installed.put(WORK, "late", b"x"),
+            lambda: real.delete_stack(StackName="ionbox"),
+        ]
+        installed.fakes["cloudformation"] = Replaced(
+            real,
+            delete_stack=lambda **_: deletions.pop(0)(),
+            get_waiter=lambda _: Waiter(lambda: not deletions),
+        )
+        ended = operate("destroy", "--yes")
+        assert ended.code == 0
+        assert buckets(installed) == {INBOX, RESULTS}
+
+    def test_says_what_it_could_not_delete(self, installed: Cloud, operate: Command) -> None:
+        installed.put(WORK, "x", b"x")
+        refused = {"Key": "x", "Code": "AccessDenied", "Message": "a lock"}
+        installed.fake("s3", delete_objects=lambda **_: {"Errors": [refused]})
+        ended = operate("destroy", "--yes")
+        assert ended.code == 3
+        assert "1 objects of the bucket the-work could not be deleted" in ended.err
+        assert "x: AccessDenied: a lock" in ended.err
+
+    def test_that_broke_off_is_taken_up(self, installed: Cloud, operate: Command) -> None:
+        gone = refusal("StateMachineDoesNotExist", operation="ListExecutions")
+        installed.fakes["stepfunctions"] = Replaced(
+            installed.client("stepfunctions"), get_paginator=lambda name: Pages(name, gone)
+        )
+        sqs = installed.client("sqs")
+        for url in sqs.list_queues()["QueueUrls"]:
+            sqs.delete_queue(QueueUrl=url)
+        installed.client("ecs").delete_cluster(cluster="the-cluster")
+        ended = operate("destroy", "--yes")
+        assert (ended.code, ended.err) == (0, "")
+        assert buckets(installed) == {INBOX, RESULTS}
+
+    def test_leaves_a_bucket_alone_that_is_no_part_of_the_stack(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        outputs = installed.client("cloudformation").describe_stacks(StackName="ionbox")
+        values = {
+            each["OutputKey"]: each["OutputValue"] for each in outputs["Stacks"][0]["Outputs"]
+        }
+        installed.make_stack("other", values | {"WorkBucket": INBOX})
+        installed.put(INBOX, "x", b"x")
+        ended = operate("destroy", "--yes", "--stack", "other")
+        assert ended.code == 0
+        assert "and the bucket" not in ended.out
+        assert installed.keys(INBOX) == ["x"]
 
     def test_asks(self, installed: Cloud, operate: Command) -> None:
         ended = operate("destroy")

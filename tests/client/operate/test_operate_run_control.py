@@ -24,6 +24,7 @@ from tests.client.operating import (
     INBOX,
     PREFIX,
     RESULTS,
+    WORK,
     Cloud,
     Command,
     record,
@@ -176,6 +177,7 @@ class TestRedrive:
     ) -> None:
         arn = installed.start("ghi-1", "slow", wait=False)
         installed.stop(arn)
+        installed.put(WORK, keys.run_plan("ghi-1"), {})
         sfn = installed.fake("stepfunctions", redrive_execution=lambda **_: {})
         ended = operate("redrive", "ghi-1")
         assert ended.code == 0
@@ -212,12 +214,24 @@ class TestRedrive:
         assert "it ended 20 days ago, and the limit is 14 days" in ended.out
         assert ended.code == 0
 
+    def test_of_one_whose_plan_has_expired_starts_again(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        installed.put(INBOX, "slow.imzML", b"<mzML/>")
+        installed.stop(installed.start("ghi-1", "slow", wait=False))
+        sfn = installed.fake("stepfunctions", redrive_execution=lambda **_: {})
+        ended = operate("redrive", "ghi-1")
+        assert ended.code == 0
+        assert "(its plan and lists of items have expired)" in ended.out
+        assert sfn.calls == []
+
     def test_that_step_functions_refuses_starts_again(
         self, installed: Cloud, operate: Command
     ) -> None:
         installed.put(INBOX, "slow.imzML", b"<mzML/>")
         arn = installed.start("ghi-1", "slow", wait=False)
         installed.stop(arn)
+        installed.put(WORK, keys.run_plan("ghi-1"), {})
 
         def refuse(**_: Any) -> Any:
             raise refusal("ExecutionNotRedrivable", "history is full")

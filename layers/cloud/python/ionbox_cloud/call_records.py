@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import PublishedRecord
 
 TASK = "SortSpectra"
 """The state that is a Fargate task."""
 
 
 @dataclass(frozen=True)
-class CallRecord(JsonRecord):
+class CallRecord(PublishedRecord):
     """What one call took.
 
     Attributes
@@ -33,6 +33,9 @@ class CallRecord(JsonRecord):
         What the plan expected it to need, MB; 0 if the message did not say.
     rung_mb : int
         Memory of the function or task, MB.
+    init_s : float
+        Seconds that Lambda took to start the process, if this was its first call; else 0. Billed,
+        and no part of ``duration_s``.
     """
 
     state: str
@@ -42,3 +45,9 @@ class CallRecord(JsonRecord):
     peak_memory_mb: float
     planned_mb: int
     rung_mb: int
+    init_s: float = 0.0
+
+    @property
+    def billed_s(self) -> float:
+        """Seconds that are paid for."""
+        return self.duration_s + self.init_s

@@ -37,6 +37,16 @@ RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
 SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
 
+INITIALIZATION_VARIABLE = "AWS_LAMBDA_INITIALIZATION_TYPE"
+
+
+def is_start_billed(environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether this is a process of Lambda, started for a call.
+
+    Lambda sets the variable. Processes that are made ready beforehand are billed otherwise.
+    """
+    return environment.get(INITIALIZATION_VARIABLE) == "on-demand"
+
 
 @dataclass(frozen=True)
 class StoresEnvironment:

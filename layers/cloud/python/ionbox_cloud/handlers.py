@@ -24,6 +24,7 @@ from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.environment import StoresEnvironment
 from ionbox_cloud.error_words import without_words, words_kept_in
 from ionbox_cloud.errors import InvalidMessage, UnusableObject
+from ionbox_cloud.init_time import INIT
 from ionbox_cloud.logs import logger, refer_to
 from ionbox_cloud.messages import Message
 from ionbox_cloud.repair import note_unusable
@@ -73,6 +74,8 @@ def state_handler(
     """
 
     def decorate(step: Step[In]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+        INIT.end()  # a handler's module has nothing below its handler
+
         @functools.wraps(step)
         def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             stores = open_stores(StoresEnvironment.from_environment())
@@ -150,6 +153,7 @@ def _run_measured(
         peak_memory_mb=round(peak_memory_mb(), 1),
         planned_mb=getattr(message, "memory_mb", 0),
         rung_mb=rung_mb,
+        init_s=round(INIT.take(), 4),
     )
     stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
     logger.info("done", extra={"record": record.to_json()})

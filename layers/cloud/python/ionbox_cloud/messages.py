@@ -12,7 +12,7 @@ import abc
 from dataclasses import dataclass, field
 from typing import Any
 
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,24 @@ class RunRequest(Message):
 
 
 @dataclass(frozen=True)
-class WaitingRun(Message):
-    """In the run queue: a run that waits for its turn, under the name its execution gets."""
+class WaitingRun(PublishedRecord):
+    """In the run queue: a run that waits for its turn, under the name its execution gets.
+
+    It may wait for days, an update of ionbox in between.
+
+    Attributes
+    ----------
+    execution_id : str
+        The name.
+    request : RunRequest
+        What its execution gets.
+    n_bytes : int
+        Size of imzML and ibd together, bytes; 0 if not known.
+    """
 
     execution_id: str
     request: RunRequest
+    n_bytes: int = 0
 
 
 @dataclass(frozen=True)

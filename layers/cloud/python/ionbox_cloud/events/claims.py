@@ -190,7 +190,7 @@ def find_dataset_name(work: Store, execution_id: str) -> str | None:
 def _run_of(attempt: Attempt, drop: DroppedDataset, defaults: dict[str, Any]) -> WaitingRun:
     layers = (ConfigLayer(DEFAULTS_SOURCE, defaults),) if defaults else ()
     request = RunRequest(drop.files, databases=(), config=(), defaults=layers)
-    return WaitingRun(attempt.execution_id, request)
+    return WaitingRun(attempt.execution_id, request, drop.n_bytes)
 
 
 def _wants_force(drop: DroppedDataset, inbox: Store) -> bool:

@@ -33,11 +33,14 @@ class DroppedDataset:
         Content tags of imzML, ibd and, if there is one, sidecar.
     versions : tuple of str
         What tells each from an earlier upload of the same content.
+    n_bytes : int
+        Size of imzML and ibd together, bytes.
     """
 
     files: DatasetFiles
     etags: tuple[str, ...]
     versions: tuple[str, ...]
+    n_bytes: int
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def _find_dataset(inbox: Store, stem: str) -> DroppedDataset | Ignored:
         DatasetFiles(PurePosixPath(imzml).stem, imzml, ibd, sidecar),
         tuple(each.etag for each in facts),
         tuple(each.version for each in facts),
+        sum(each.n_bytes for each in facts[:2]),  # without the sidecar
     )
 
 

@@ -4,6 +4,10 @@ Two queues: one holds the waiting runs; the other, first in first out with a sin
 wakes StartRuns, so that there is never more than one of it. A kick follows every run that is queued
 and every execution that ends, and comes every few minutes besides, so none needs to be kept safe.
 How many runs are on is asked of Step Functions each time: there is no counter that could leak.
+
+The last place is kept for small runs, so that a few of hours do not hold up those of a minute. How
+long a run takes is only known when it is planned, which is in its execution; until then its size
+stands for that.
 """
 
 from __future__ import annotations
@@ -22,6 +26,12 @@ from ionbox_cloud.logs import logger
 from ionbox_cloud.messages import WaitingRun
 
 KICK_GROUP = "kick"
+
+SMALL_RUN_BYTES = 100_000_000
+"""Most that imzML and ibd of a small run have together: such a run takes about a minute on AWS by
+the example in docs/operations.md."""
+
+_MOST_PASSED_OVER = 100  # runs that one call looks past for a small one; StartRuns has 120 s
 
 WAIT_S = 1  # without any waiting, SQS asks some of its servers only and may miss a message
 
@@ -87,6 +97,15 @@ class RunQueue:
         (message,) = messages
         return ReceivedRun(_parse_run(message["Body"]), message["ReceiptHandle"])
 
+    def put_back(self, received: ReceivedRun) -> None:
+        """Put a run to the end of the queue, as new: one received ten times is a dead letter."""
+        assert received.run is not None
+        # twice in the queue for a moment, rather than not at all; its name is taken only once
+        self._client.send_message(
+            QueueUrl=self._runs, MessageBody=json.dumps(received.run.to_json())
+        )
+        self.remove(received)
+
     def remove(self, received: ReceivedRun) -> None:
         """Remove a message for good: its run exists."""
         self._client.delete_message(QueueUrl=self._runs, ReceiptHandle=received.receipt)
@@ -122,10 +141,14 @@ def start_waiting_runs(
     # so many more are asked for, because those that ended may still be listed
     running = executions.running(max_runs + len(ended)) - ended
     started: list[str] = []
-    while len(running) < max_runs:
+    passed_over: list[ReceivedRun] = []
+    while len(running) < max_runs and len(passed_over) < _MOST_PASSED_OVER:
         received = queue.receive()
         if received is None:
             break
+        if received.run and not has_place(received.run, len(running), max_runs):
+            passed_over.append(received)
+            continue
         outcome = _start(executions, received)
         if outcome is StartOutcome.LATER:
             break
@@ -136,7 +159,18 @@ def start_waiting_runs(
         if outcome is StartOutcome.STARTED:
             running.add(received.run.execution_id)
             started.append(received.run.execution_id)
+    for received in passed_over:  # now, in their order: put back at once, they would come again
+        queue.put_back(received)
     return started
+
+
+def has_place(run: WaitingRun, n_running: int, max_runs: int) -> bool:
+    """Say whether a run may start beside ``n_running`` others: the last place is for small runs.
+
+    Where there is only one place, it is everybody's.
+    """
+    is_small = 0 < run.n_bytes <= SMALL_RUN_BYTES
+    return n_running < (max_runs if is_small or max_runs == 1 else max_runs - 1)
 
 
 def ended_executions(kicks: Iterable[str]) -> set[str]:

@@ -38,8 +38,12 @@ class Prices(JsonRecord):
         A processor, a gigabyte of memory and a gigabyte of disk of a task for an hour.
     fargate_free_disk_gb : int
         Disk in GB that every task has for nothing.
+    public_address_h : float
+        A public address of a task for an hour.
     s3_write, s3_read : float
         One request that writes or lists, and one that reads.
+    logs_gb : float
+        A gigabyte of lines that are taken into a log.
     """
 
     source: str
@@ -52,8 +56,10 @@ class Prices(JsonRecord):
     fargate_gb_h: float
     fargate_disk_gb_h: float
     fargate_free_disk_gb: int
+    public_address_h: float
     s3_write: float
     s3_read: float
+    logs_gb: float
 
     def lambda_calls(self, gb_s: float, n_calls: int) -> float:
         """Return the price in dollars of ``n_calls`` calls that took ``gb_s`` together."""
@@ -69,6 +75,7 @@ class Prices(JsonRecord):
             vcpu * self.fargate_vcpu_h
             + memory_mb / _MB_PER_GB * self.fargate_gb_h
             + max(0, disk_gb - self.fargate_free_disk_gb) * self.fargate_disk_gb_h
+            + self.public_address_h  # it has one, unless its network is the user's own
         )
         return max(seconds, _SHORTEST_TASK_S) / _SECONDS_PER_HOUR * per_hour
 
@@ -97,4 +104,4 @@ def price_call(call: CallRecord, sort: SortPlan | None) -> float:
     """
     if call.state == TASK and sort:
         return read_prices().fargate_task(call.duration_s, sort.vcpu, call.rung_mb, sort.disk_gb)
-    return read_prices().lambda_calls(gigabyte_seconds(call.duration_s, call.rung_mb), 1)
+    return read_prices().lambda_calls(gigabyte_seconds(call.billed_s, call.rung_mb), 1)

@@ -57,7 +57,7 @@ def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) ->
         peak_memory_mb=max(call.peak_memory_mb for call in calls),
         planned_memory_mb=max(planned_mb, *(call.planned_mb for call in calls)),
         climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
-        gb_s=round(sum(gigabyte_seconds(call.duration_s, call.rung_mb) for call in calls), 4),
+        gb_s=round(sum(gigabyte_seconds(call.billed_s, call.rung_mb) for call in calls), 4),
         dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
     )
 
