@@ -241,7 +241,7 @@ def test_formulas_in_blocks_make_the_table_that_one_block_makes(
     formulas = sorted(f"C{c}H{h}O{o}" for c, h, o in product(range(1, 4), range(1, 5), range(1, 3)))
     ion_rule = IonRule(("+H", "-H", "[M]+"), ("-H2O",), n_decoys=4, decoy_rule=rule)
     whole = build_ions(formulas, ion_rule).to_arrays()
-    monkeypatch.setattr(ions_module, "_CELLS_AT_ONCE", cells_at_once)
+    monkeypatch.setattr(ions_module, "CELLS_AT_ONCE", cells_at_once)
     for name, array in build_ions(formulas, ion_rule).to_arrays().items():
         np.testing.assert_array_equal(array, whole[name], name)
         assert array.dtype == whole[name].dtype

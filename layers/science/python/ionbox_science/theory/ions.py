@@ -52,9 +52,11 @@ NO_ION = -1
 """Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
 an array of ions it finds the last element, so arrays of scores get one more element for it."""
 
+CELLS_AT_ONCE = 1 << 18
+"""Formulas times decoys, or times modifiers, of a block: tables of a few MB."""
+
 _DRAWS_PER_REPORT = 1 << 10
 _PAIRS_COMPARED = 1 << 12  # at once: a row of atoms each, which all pairs would take GB for
-_CELLS_AT_ONCE = 1 << 18  # of a block of formulas, by decoys or modifiers: a few MB
 
 _SEED = 42  # METASPACE's, so that the same decoys are drawn
 
@@ -101,6 +103,20 @@ class IonRule:
         """Return those decoy adducts that are no target modifier's part, in sampling order."""
         used = {*self.adducts, *self.chem_mods, *self.neutral_losses}
         return tuple(adduct for adduct in decoy_adducts() if adduct not in used)
+
+
+def count_pairs(rule: IonRule) -> int:
+    """Return how many targets and decoys a formula has, if it can form all of them."""
+    n_decoys = min(rule.n_decoys, len(rule.decoy_candidates()))
+    return len(rule.target_parts()) * (1 + n_decoys)
+
+
+def count_modifiers(rule: IonRule) -> int:
+    """Return how many different modifiers a formula gets, at most: a bound of its ions."""
+    n_targets, n_candidates = len(rule.target_parts()), len(rule.decoy_candidates())
+    n_prefixes = n_targets // len(rule.adducts)
+    n_draws = 1 if rule.decoy_rule == "per-formula" else len(rule.adducts)
+    return n_targets + n_prefixes * min(n_draws * rule.n_decoys, n_candidates)
 
 
 @dataclass(frozen=True)
@@ -348,7 +364,7 @@ def _number_ions(
 def _blocks(decoy_modifier: npt.NDArray[np.int32], n_modifiers: int) -> list[slice]:
     """Cut the formulas so that a table of a block, by decoy or by modifier, is small."""
     n_formulas, n_targets, n_decoys = decoy_modifier.shape
-    size = max(1, _CELLS_AT_ONCE // max(1, n_modifiers, n_targets * n_decoys))
+    size = max(1, CELLS_AT_ONCE // max(1, n_modifiers, n_targets * n_decoys))
     return [slice(start, min(start + size, n_formulas)) for start in range(0, n_formulas, size)]
 
 
