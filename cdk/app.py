@@ -56,13 +56,14 @@ def summarise(settings: StackSettings, template: Path) -> str:
     )
     table = FunctionsTable.read(settings.max_lambda_mb)
     ladders = [entry.rungs_mb for entry in table.functions.values() if entry.is_ladder]
+    sizes = sorted({rung_mb for ladder in ladders for rung_mb in ladder})
     task = "a Fargate task for large datasets" if settings.fargate else "no Fargate task"
     return "\n".join(
         [
             f"{os.path.relpath(template)}: stack '{settings.stack_name}', "
             f"{kinds.total()} resources",
             f"  {kinds['AWS::Lambda::Function']} functions of {len(table.functions)} handlers, "
-            f"{len(ladders)} of them at {' and '.join(map(str, ladders[0]))} MB; {task}",
+            f"{len(ladders)} of them at {', '.join(map(str, sizes))} MB; {task}",
             "Next: ionbox deploy, or make deploy (installs it in the AWS account that your "
             "credentials are for; make bootstrap once before).",
         ]

@@ -62,7 +62,7 @@ CLOUD = House(
     (
         "__init__ errors published aws_clients",
         "logs keys environment json_record storage",
-        "messages store ladder call_records task_token",
+        "messages store ladder call_records task_token init_time",
         "identity repair error_words",
         "handlers",
         "run_plan fargate_task",

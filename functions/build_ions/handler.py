@@ -12,7 +12,7 @@ from collections.abc import Iterator, Set
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ItemList, PatternItem, RunRef
+from ionbox_cloud.messages import ItemList, PatternItem, RunCall
 from ionbox_cloud.planning.map_items import plan_items
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK, cut, pattern_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, read_plan
@@ -25,8 +25,8 @@ from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import build_ions
 
 
-@state_handler("BuildIons", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+@state_handler("BuildIons", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
     """Write ion tables that do not exist yet; answer with the chunks of patterns to compute."""
     plan = read_plan(stores.work, message.execution_id)
     # by output: databases of equal formulas share their patterns, which are then computed once

@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ImageItem, ItemList, RunRef, ScoreItem
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.messages import ImageItem, ImageItems, RunCall, ScoreItem
+from ionbox_cloud.planning.call_memory import plan_call, publish_memory_mb
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
 from ionbox_cloud.published import diagnostics
@@ -34,8 +36,8 @@ from ionbox_science.scoring.scores import IonScores
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
 
 
-@state_handler("EstimateFdr", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+@state_handler("EstimateFdr", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     """Write the annotations of each database; answer with the images to draw."""
     gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
     plan = read_plan(stores.work, message.execution_id)
@@ -53,7 +55,10 @@ def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
     create_images(publication, plan, images, image_of, tic, header)
     publication.note(stores.work, message.execution_id, "EstimateFdr")
     items = _cut_images(message.execution_id, plan, images, stores)
-    return plan_items(stores.work, "RenderImages", message.execution_id, items)
+    listed = plan_items(stores.work, "RenderImages", message.execution_id, items)
+    memory_mb = publish_memory_mb(plan, len(images.mz))
+    publishing = plan_call("PublishResults", memory_mb, Ladder.from_environment())
+    return ImageItems(listed.n_items, listed.items_key, publishing)
 
 
 def _cut_images(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import MergeItem, RunRef, SortedDataset
+from ionbox_cloud.messages import MergeItem, RunCall, SortedDataset
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
@@ -18,8 +18,8 @@ from ionbox_cloud.stored.sorted_spans import read_spectrum_tic, read_written_seg
 from ionbox_science.sorting.peak_sorting import sum_per_pixel
 
 
-@state_handler("FinishSegments", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
+@state_handler("FinishSegments", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> SortedDataset:
     """Write the total ion current, then the manifest, which says that all segments are there."""
     gather(stores.work, "MergeSegments", message.execution_id, MergeItem)
     plan = read_plan(stores.work, message.execution_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ItemList, PatternItem, RunRef, ScoreItem
+from ionbox_cloud.messages import ItemList, PatternItem, RunCall, ScoreItem
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import IonRange, cut_score_items, score_memory_mb
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
@@ -19,8 +19,8 @@ from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.ion_images import window_bounds
 
 
-@state_handler("PlanAnnotation", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+@state_handler("PlanAnnotation", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
     """Cut the ions of each database, and list the score items that do not exist yet."""
     gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
     plan = read_plan(stores.work, message.execution_id)

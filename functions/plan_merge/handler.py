@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ItemList, MergeItem, RunRef, SortItem
+from ionbox_cloud.messages import ItemList, MergeItem, RunCall, SortItem
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_merge_items, merge_memory_mb
 from ionbox_cloud.run_plan import read_plan
@@ -17,8 +17,8 @@ from ionbox_cloud.stored.segments_present import has_merged
 from ionbox_cloud.stored.sorted_spans import gather_counts
 
 
-@state_handler("PlanMerge", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> ItemList:
+@state_handler("PlanMerge", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
     """Write the counts of all spans, then list the segments that do not exist yet."""
     gather(stores.work, "SortSpans", message.execution_id, SortItem)
     plan = read_plan(stores.work, message.execution_id)

@@ -23,6 +23,7 @@ from ionbox_cloud.messages import (
     SortItem,
 )
 from ionbox_cloud.planning.accepted_request import AcceptedRequest, accept_request
+from ionbox_cloud.planning.call_memory import plan_calls, require_memory
 from ionbox_cloud.planning.inspection import ibd_reader
 from ionbox_cloud.planning.make_plan import make_plan
 from ionbox_cloud.planning.map_items import plan_items
@@ -51,8 +52,10 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     """
     for key in set_aside(stores, message.execution_id):
         logger.warning("an object is computed again", extra=refer_to(key))
+    ladder = Ladder.from_environment()
+    planning_mb = require_memory(message.request.dataset, stores.inbox, message.rung, ladder)
     accepted = accept_request(message.request, stores.inbox)
-    plan = _make_plan(message.request, accepted, stores)
+    plan = _make_plan(message.request, accepted, stores, planning_mb)
     write_header(stores.work, plan.segments_id, accepted.dataset.header)
     for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
         stores.work.write(keys.database(planned.content_id), data)
@@ -66,17 +69,20 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
         published=is_published(stores.results, plan),
         sort=SortChoice(
             way="reuse" if sorted_already else plan.sort.way,
-            rung=Ladder.from_environment().start_rung("SegmentSpectra", plan.sort.memory_mb),
+            rung=ladder.start_rung("SegmentSpectra", plan.sort.memory_mb),
             n_items=spans.n_items,
             items_key=spans.items_key,
             task_cpu=str(plan.sort.vcpu * 1024),
             task_memory=str(plan.sort.memory_mb),
             task_disk_gb=plan.sort.disk_gb,
         ),
+        calls=plan_calls(plan, ladder),
     )
 
 
-def _make_plan(request: RunRequest, accepted: AcceptedRequest, stores: Stores) -> RunPlan:
+def _make_plan(
+    request: RunRequest, accepted: AcceptedRequest, stores: Stores, planning_mb: int
+) -> RunPlan:
     """Make the plan, and remember the content that it is made for."""
     algorithm = accepted.dataset.header.checksum_algorithm
     read_range = ibd_reader(stores.inbox, request.dataset.ibd_key)
@@ -86,10 +92,10 @@ def _make_plan(request: RunRequest, accepted: AcceptedRequest, stores: Stores) -
         algorithm,
         lambda: digest_ibd(algorithm, read_range, accepted.ibd.n_bytes, ALLOWANCE_S),
     )
-    plan = make_plan(request, accepted, contents.settle)
+    plan = make_plan(request, accepted, contents.settle, planning_mb)
     if contents.remember(plan):
         return plan
-    return make_plan(request, accepted, contents.settle)
+    return make_plan(request, accepted, contents.settle, planning_mb)
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

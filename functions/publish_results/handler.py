@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
+from ionbox_cloud.messages import ImageItem, PublishedRun, RunCall
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
 from ionbox_cloud.records.describe_run import describe_run
@@ -37,8 +37,8 @@ from ionbox_science.imzml.spectrum_index import pack_index
 from ionbox_science.progress import part_of_progress
 
 
-@state_handler("PublishResults", RunRef)
-def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
+@state_handler("PublishResults", RunCall)
+def lambda_handler(message: RunCall, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
     plan = read_plan(stores.work, message.execution_id)
     folder = keys.results(plan.dataset_id, plan.run_id)

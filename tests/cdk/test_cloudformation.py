@@ -35,7 +35,7 @@ def test_templates_are_accepted(fixture: str, request: pytest.FixtureRequest) ->
 
 def test_mistakes_are_found(stack: Synthesis, tmp_path: Path) -> None:
     broken: dict[str, Any] = json.loads(json.dumps(stack.template))
-    broken["Resources"]["PlanRun"]["Properties"]["MemorySize"] = 99_999
+    broken["Resources"]["PlanRun1769"]["Properties"]["MemorySize"] = 99_999
     broken["Resources"]["KickQueue"]["Properties"]["FifoQeue"] = True
     broken["Resources"]["Topic"]["DependsOn"] = ["TopicPolicyA1747468"]  # which needs the topic
     template = tmp_path / "broken.template.json"

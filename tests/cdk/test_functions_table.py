@@ -60,7 +60,7 @@ def test_all_functions_share_code_and_take_the_tables_handler_and_layers(stack: 
 
 def test_the_planner_is_told_the_rungs_that_exist(with_all: Synthesis, stack: Synthesis) -> None:
     for synthesis, limit in ((with_all, 10240), (stack, 3008)):
-        variables = synthesis.properties("PlanRun")["Environment"]["Variables"]
+        variables = synthesis.properties("PlanRun1769")["Environment"]["Variables"]
         rungs = json.loads(variables["IONBOX_RUNGS_MB"])
         assert rungs.keys() == ENTRIES["functions"].keys()
         assert rungs["AnnotateSegments"][-1] == limit

@@ -178,7 +178,7 @@ def test_only_the_planner_knows_whether_there_is_a_task(
     stack: Synthesis, without_fargate: Synthesis
 ) -> None:
     for synthesis, answer in ((stack, {"vcpu": 4, "memory_mb": 16384}), (without_fargate, None)):
-        variables = synthesis.properties("PlanRun")["Environment"]["Variables"]
+        variables = synthesis.properties("PlanRun1769")["Environment"]["Variables"]
         assert json.loads(variables["IONBOX_SORT_TASK"]) == answer
 
 
@@ -380,7 +380,7 @@ def test_the_task_starts_with_what_the_functions_are_made_of(stack: Synthesis) -
     variables = {each["Name"]: stack.flat(each["Value"]) for each in container["Environment"]}
     assert variables["IONBOX_ENTRY"] == "sort_spectra/task.py"
     assert variables["IONBOX_WORK"] == "s3://workbucket"
-    functions = stack.properties("PlanRun")["Code"]
+    functions = stack.properties("PlanRun1769")["Code"]
     layers = [stack.properties(f"{name}Layer")["Content"] for name in ("Science", "Cloud")]
     bucket = stack.flat(functions["S3Bucket"])
     assert variables["IONBOX_CODE_ZIP"] == f"s3://{bucket}/{functions['S3Key']}"

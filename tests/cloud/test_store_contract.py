@@ -75,6 +75,13 @@ class StoreContract:
         with pytest.raises(FileNotFoundError):
             obstore.get(store.objects_below("results/b/images.zarr"), "c/0/0")
 
+    def test_what_is_large_is_read_as_well(self, store: Store) -> None:
+        data = bytes(range(251)) * 12345  # several pieces
+        store.write("a", data)
+        assert store.read_large("a") == data
+        with pytest.raises(MissingObject, match="'b'"):
+            store.read_large("b")
+
     def test_what_may_be_absent_is_none(self, store: Store) -> None:
         store.write("key", SOME_BYTES)
         assert store.read_if_there("key") == SOME_BYTES

@@ -23,6 +23,31 @@ def run_record(run: LaptopRun) -> dict[str, Any]:
     return record
 
 
+ON_THE_WHOLE_RUN = {
+    *("PlanRun", "PlanMerge", "FinishSegments", "BuildIons"),
+    *("PlanAnnotation", "EstimateFdr", "PublishResults"),
+}
+
+
+def test_calls_on_the_whole_run_take_about_the_memory_that_was_planned(
+    laptop: Laptop, tissue: Path
+) -> None:
+    run = laptop.annotate(tissue, [laptop.database("acids", ACIDS)], {"sort": "map"}).succeeded()
+    states = run_record(run)["states"]
+    (path,) = (laptop.work / "work" / "executions").glob("*/records/PublishResults/*")
+    published = json.loads(path.read_text("utf-8"))
+    off = {
+        state: states[state]["peak_memory_mb"] / states[state]["planned_memory_mb"]
+        for state in ON_THE_WHOLE_RUN & states.keys()
+    }
+    off["PublishResults"] = published["peak_memory_mb"] / published["planned_mb"]
+    assert off.keys() == ON_THE_WHOLE_RUN
+    # in a run as small as this a worker holds mostly what it held before
+    assert {state: ratio for state, ratio in off.items() if not 0.4 < ratio < 2.2} == {}
+    called = {call.function for call in run.result.calls if call.state in ON_THE_WHOLE_RUN}
+    assert {name.rpartition("-")[2] for name in called} == {"1769"}
+
+
 def segments(work: Path) -> dict[str, bytes]:
     (folder,) = (work / "results" / "segments").iterdir()
     return {path.name: path.read_bytes() for path in folder.iterdir()}

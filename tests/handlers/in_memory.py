@@ -20,6 +20,7 @@ from ionbox_cloud.messages import (
     Message,
     PlannedRun,
     PlanRequest,
+    RunCall,
     RunRef,
     RunRequest,
 )
@@ -125,7 +126,8 @@ class InMemoryRun:
 
     def plan(self) -> PlannedRun:
         """Call PlanRun."""
-        self.answers["PlanRun"] = call("PlanRun", PlanRequest(self.execution_id, self.request))
+        request = PlanRequest(self.execution_id, self.request, rung=0)
+        self.answers["PlanRun"] = call("PlanRun", request)
         return PlannedRun.from_json(self.answers["PlanRun"])
 
     @property
@@ -136,6 +138,15 @@ class InMemoryRun:
     def planned(self) -> RunPlan:
         return read_plan(self.stores.work, self.ref.execution_id)
 
+    def message(self, state: str) -> RunRef:
+        """What a state that works on the whole run is sent."""
+        if message_type(state) is not RunCall:
+            return self.ref
+        planned = self.answers["PlanRun"]["calls"][state]
+        if state == "PublishResults" and "EstimateFdr" in self.answers:
+            planned = self.answers["EstimateFdr"]["publication"]
+        return RunCall(self.ref.execution_id, self.ref.run_id, planned["memory_mb"])
+
     def run(self, state: str) -> dict[str, Any]:
         """Call a state; a Map's function once per item of its list."""
         if state in MAPS:
@@ -143,7 +154,7 @@ class InMemoryRun:
             for item in self.items(state):
                 self.answers[state] = call(state, item_type.from_json(item))
         else:
-            self.answers[state] = call(state, self.ref)
+            self.answers[state] = call(state, self.message(state))
         return self.answers.get(state, {})
 
     def run_before(self, state: str) -> InMemoryRun:

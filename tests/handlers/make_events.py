@@ -46,6 +46,7 @@ def main() -> None:
         path.write_text(json.dumps(event, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
     planned = call("PlanRun", request)
+    calls = planned["calls"]
     ref = {name: planned[name] for name in ("execution_id", "run_id")}
     for state in STATES:
         if state in MAPS:
@@ -56,8 +57,10 @@ def main() -> None:
             for item in items:
                 call(state, item)
         else:
-            keep(state, ref)
-            call(state, ref)
+            memory = {"memory_mb": calls[state]["memory_mb"]} if state in calls else {}
+            keep(state, ref | memory)
+            answer = call(state, ref | memory)
+            calls["PublishResults"] = answer.get("publication", calls["PublishResults"])
     shutil.rmtree(work)
 
 

@@ -270,8 +270,8 @@ def test_all_intermediates_may_expire_between_two_states(
     # a Map has read its list by then, or it could not be redriven at all
     messages = (
         [message_type(state).from_json(each) for each in attempt.items(state)]
-        if (state in MAPS)
-        else [attempt.ref]
+        if state in MAPS
+        else [attempt.message(state)]
     )
     lose_intermediates(rig.run.stores)
     for message in messages:

@@ -69,7 +69,12 @@ def test_every_call_leaves_a_record_of_what_it_cost(run: InMemoryRun) -> None:
     assert states["AnnotateSegments"].items == 2
     assert states["SegmentSpectra"].planned_memory_mb == run.planned.sort.memory_mb
     assert all(states[name].planned_memory_mb >= 130 for name in MAPS if name in states)
-    assert states["PlanRun"].planned_memory_mb == 0
+    assert states["PlanRun"].planned_memory_mb == run.planned.planning_mb >= 100
+    answers = run.answers["PlanRun"]["calls"] | {
+        "PublishResults": run.answers["EstimateFdr"]["publication"]
+    }
+    for state in answers.keys() & states.keys():
+        assert states[state].planned_memory_mb == answers[state]["memory_mb"]
     for total in states.values():
         assert total.duration_s > 0
         assert total.peak_memory_mb > 1

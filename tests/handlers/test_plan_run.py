@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from ionbox_cloud import keys
+from ionbox_cloud.environment import RUNGS_VARIABLE
 from ionbox_cloud.identity import hash_content
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.messages import PlanRequest
+from ionbox_cloud.planning import call_memory
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.theory.lipids import SHIPPED_DATABASES
 
-from tests.handlers.in_memory import SETTINGS, InMemoryRun
+from tests.cloud_builders import database_table
+from tests.handlers.in_memory import FORMULAS, SETTINGS, InMemoryRun, call
 from tests.imzml_builder import Pair, build_pair
 
 NewRun = Callable[..., InMemoryRun]
@@ -42,6 +49,33 @@ def test_the_plan_holds_what_later_states_need(run: InMemoryRun) -> None:
         assert work.read(keys.database(database.content_id)) == table
         assert database.content_id == hash_content(table)
         assert database.n_molecules == table.count(b"\n") - 1
+
+
+def test_a_function_too_small_for_the_imzml_does_not_read_it(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rungs = json.loads(os.environ[RUNGS_VARIABLE]) | {"PlanRun": [105, 2000]}
+    monkeypatch.setenv(RUNGS_VARIABLE, json.dumps(rungs))
+    run.stores.inbox.write("tissue.imzML", b"no imzML")
+    with pytest.raises(MemoryError, match="in a larger function"):
+        call("PlanRun", PlanRequest(run.execution_id, run.request, rung=0))
+    with pytest.raises(InvalidDataset, match="this is not XML"):
+        call("PlanRun", PlanRequest(run.execution_id, run.request, rung=1))
+
+
+def test_later_calls_start_where_what_they_need_is_expected_to_fit(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rungs = json.loads(os.environ[RUNGS_VARIABLE])
+    few, many = ({"acids": database_table(FORMULAS[:n])} for n in (1, 64))
+    monkeypatch.setattr(call_memory, "MB", 1 << 10)  # the kB of so small a run stand for MB
+    planned = [new_run(databases=databases).plan() for databases in (few, many)]
+    for state in ("BuildIons", "EstimateFdr"):
+        small, large = (answer.calls[state] for answer in planned)
+        assert small.memory_mb < large.memory_mb
+        for each in (small, large):
+            assert each.rung == Ladder({state: rungs[state]}).start_rung(state, each.memory_mb)
+    assert planned[0].calls["PlanAnnotation"] == planned[1].calls["PlanAnnotation"]
 
 
 def test_planning_writes_no_results(run: InMemoryRun) -> None:

@@ -16,7 +16,7 @@ PEAKS = ["peaks read", "peaks placed", "peaks sorted"]
 UNITS = {
     "PlanRun": [],  # no other file begins like this one, so it is not read
     "SegmentSpectra": [*PEAKS, "segments"],
-    "BuildIons": ["decoy draws", "pairs"],
+    "BuildIons": ["decoy draws", "formulas"],
     "GenerateIsotopePatterns": ["ions"],
     "PlanAnnotation": [],
     "AnnotateSegments": ["ions"],

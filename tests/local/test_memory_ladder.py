@@ -12,7 +12,9 @@ from ionbox.local.machine import ExecutionResult
 from tests.local.toys import Entry, Toy
 
 MACHINE = json.loads(IONBOX.definition.read_text("utf-8"))
-SORT_BRANCH = MACHINE["States"]["PrepareInputs"]["Branches"][0]["States"]
+SORT_BRANCH, PATTERNS_BRANCH = (
+    branch["States"] for branch in MACHINE["States"]["PrepareInputs"]["Branches"]
+)
 
 TIMED_OUT = {"fail": {"name": "Sandbox.Timedout", "message": "Task timed out after 1.00 seconds"}}
 FAILED = {"fail": {"name": "MissingObject", "message": "gone"}}
@@ -39,6 +41,8 @@ CASES = [
         0, [TIMED_OUT, {"hold_mb": 130}, TIMED_OUT, {}], [100, 100, 200, 200], id="slow, then large"
     ),
 ]
+
+FEW_CASES = {"starts high enough", "no rung left", "MemoryError", "another error", "too slow"}
 
 RUNGS: Entry = {"rungs_mb": [100, 200, 300]}
 
@@ -84,6 +88,50 @@ def test_a_single_call_climbs_only_for_lack_of_memory(
     run = {"counter": str(tmp_path / "counter"), "turns": turns}
     event = {"run": run, "plan": {"sort": {"rung": rung}}}
     result = toy.run(first | states, event, {"SegmentSpectra": RUNGS})
+    assert called(result) == [size for size in expected if size]
+    assert result.status == ("FAILED" if None in expected else "SUCCEEDED")
+    if None in expected:
+        assert result.error == result.calls[-1].error
+
+
+def next_names(state: State) -> set[str]:
+    """Where a state leads."""
+    ways = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {way[key] for way in ways for key in ("Next", "Default") if key in way}
+
+
+def call_on_a_run(state: str, scope: dict[str, State]) -> dict[str, State]:
+    """The states of one call with its ladder; where it goes on, the run ends well, else badly."""
+    found = {name: each for name, each in scope.items() if state in name}
+    found[state] = hurry(found[state])
+    name_of = found[state]["Parameters"]["FunctionName.$"]
+    found[state]["Parameters"] = {"FunctionName.$": name_of, "Payload.$": "$.run"}  # for the toy
+    failed = {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
+    outside = {name for each in found.values() for name in next_names(each)} - found.keys()
+    ends = {
+        name: {"Type": "Succeed"} if name == found[state]["Next"] else failed for name in outside
+    }
+    return {f"Aim{state}": found.pop(f"Aim{state}")} | found | ends
+
+
+@pytest.mark.parametrize(
+    ("state", "scope"), [("EstimateFdr", MACHINE["States"]), ("BuildIons", PATTERNS_BRANCH)]
+)
+@pytest.mark.parametrize(
+    ("rung", "turns", "expected"), [case for case in CASES if case.id in FEW_CASES]
+)
+def test_a_call_on_the_whole_run_climbs_as_well(
+    toy: Toy,
+    tmp_path: Path,
+    state: str,
+    scope: dict[str, State],
+    rung: int,
+    turns: list[dict[str, Any]],
+    expected: list[int | None],
+) -> None:
+    run = {"counter": str(tmp_path / "counter"), "turns": turns}
+    event = {"run": run, "plan": {"calls": {state: {"rung": rung, "memory_mb": 77}}}}
+    result = toy.run(call_on_a_run(state, scope), event, {state: RUNGS})
     assert called(result) == [size for size in expected if size]
     assert result.status == ("FAILED" if None in expected else "SUCCEEDED")
     if None in expected:

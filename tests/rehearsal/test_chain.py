@@ -14,7 +14,13 @@ from tests.rehearsal.sandbox import MB_PER_PROCESSOR
 
 SORTING = {
     "lambda": {"SegmentSpectra1769", "SegmentSpectra3008"},
-    "map": {"SortSpans1769", "PlanMerge", "MergeSegments1769", "ChecksumIbd", "FinishSegments"},
+    "map": {
+        "SortSpans1769",
+        "PlanMerge1769",
+        "MergeSegments1769",
+        "ChecksumIbd",
+        "FinishSegments1769",
+    },
     "fargate": {"SortSpectra"},
 }
 
@@ -59,8 +65,8 @@ def test_an_ibd_that_is_cut_short_is_refused_in_a_sentence(
     assert end.error == "InvalidDataset"
     assert "cut.ibd is truncated: it has" in said("cut")
     assert "and lacks 1000;" in said("cut")
-    assert called(rehearsal, "cut") >= {"PlanRun", "ReportFailure"}
-    assert not called(rehearsal, "cut") & {"SegmentSpectra1769", "BuildIons"}
+    assert called(rehearsal, "cut") >= {"PlanRun1769", "ReportFailure"}
+    assert not called(rehearsal, "cut") & {"SegmentSpectra1769", "BuildIons1769"}
 
 
 def test_a_function_killed_for_its_memory_climbs(rehearsal: Rehearsal) -> None:
@@ -114,7 +120,7 @@ def test_the_same_files_again_start_nothing(rehearsal: Rehearsal) -> None:
     account.wait_for_calls("Intake", 2, after=n_calls)
     account.settle()
     assert len(account.executions()) == ended
-    assert not {call.function for call in account.calls[n_calls:]} & {"PlanRun", "AnnounceEnd"}
+    assert not {call.function for call in account.calls[n_calls:]} & {"PlanRun1769", "AnnounceEnd"}
 
 
 def test_a_task_is_asked_for_as_fargate_wants_it(rehearsal: Rehearsal) -> None:

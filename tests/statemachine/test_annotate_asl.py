@@ -39,7 +39,8 @@ OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType", "MapConcurrency"} | {
 }
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 INVOKE = "arn:aws:states:::lambda:invoke"
-ON_LADDER = "States.ArrayGetItem($.functions, $.rung)"
+# of a call on the whole run it stands beside what other states need
+ON_LADDER = re.compile(r"States\.ArrayGetItem\(\$\.(call\.)?functions, \$\.(call\.)?rung\)")
 OUT_OF_MEMORY_NAMES = {"Runtime.ExitError", "Runtime.OutOfMemory", "MemoryError"}
 TIMEOUTS = {"Sandbox.Timedout", "States.Timeout"}
 LAMBDA_TROUBLE = {
@@ -80,7 +81,7 @@ class Place:
     def function(self) -> str:
         """The function a task calls."""
         parameters = self.state["Parameters"]
-        if parameters.get("FunctionName.$") == ON_LADDER:
+        if ON_LADDER.fullmatch(parameters.get("FunctionName.$", "")):
             return ladder_of(self)
         match = PLACEHOLDER.fullmatch(parameters["FunctionName"])
         assert match is not None
@@ -340,7 +341,7 @@ def test_a_fail_state_never_takes_a_reserved_name(place: Place) -> None:
     before = [
         other for other in PLACES if other.scope is place.scope and place.name in other.next_names
     ]
-    guarded = {"ChooseSegmentSpectraEnd", "ReportFailure"}
+    guarded = {f"Choose{place.name.removeprefix('End')}End", "ReportFailure"}
     assert {other.name for other in before} <= guarded
 
 
@@ -376,7 +377,7 @@ def test_a_list_that_a_map_cannot_read_is_made_again_once() -> None:
     again = BY_NAME["MakeListsAgain"]
     flag = again.state["ResultPath"]
     assert again.state["Result"] is True
-    assert again.next_names == ["PlanRun"]
+    assert again.next_names == ["AimPlanRun"]
     choice = BY_NAME["ChooseListsAgain"].state
     assert choice["Choices"] == [
         {"Variable": flag, "BooleanEquals": True, "Next": "RunFailedOtherwise"}
@@ -390,7 +391,7 @@ def test_a_list_that_a_map_cannot_read_is_made_again_once() -> None:
 
 
 def goes_back(entry: dict[str, Any]) -> bool:
-    return bool(entry["Next"] == "PlanRun")
+    return bool(entry["Next"] == "AimPlanRun")
 
 
 def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
@@ -398,6 +399,8 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
         for entry in place.state["Catch"]:
             assert entry["ResultPath"] == "$.error"
             if goes_back(entry) or entry["Next"] == "ChooseListsAgain":
+                continue
+            if place.name in entry["Next"]:  # it climbs
                 continue
             assert BY_NAME[entry["Next"]].state["ResultPath"] == "$.kind"
             following = set(BY_NAME[entry["Next"]].next_names)
@@ -483,6 +486,10 @@ def test_a_map_is_bounded_and_passes_no_data_on(place: Place) -> None:
 LADDERS = [place for place in TASKS if place.on_ladder]
 
 
+def in_map(place: Place) -> bool:
+    return bool(place.containers) and place.containers[-1] in MAPS
+
+
 def test_functions_of_several_sizes_are_called_on_a_ladder_and_no_others() -> None:
     several = {name for name, entry in FUNCTIONS.items() if len(entry["rungs_mb"]) > 1}
     assert {place.function for place in LADDERS} == several
@@ -493,7 +500,7 @@ def test_functions_of_several_sizes_are_called_on_a_ladder_and_no_others() -> No
 @each(LADDERS)
 def test_only_a_lack_of_memory_climbs(place: Place) -> None:
     climb = f"Climb{place.function}"
-    memory, unknown, rest = place.state["Catch"]
+    *_, memory, unknown, rest = place.state["Catch"]
     assert set(memory["ErrorEquals"]) == OUT_OF_MEMORY_NAMES
     assert OUT_OF_MEMORY_NAMES | {"Lambda.Unknown"} == OUT_OF_MEMORY
     assert memory["Next"] == climb
@@ -510,9 +517,14 @@ def test_a_climb_goes_one_rung_up_until_there_is_none(place: Place) -> None:
     states = place.scope["States"]
     climb = states[f"Climb{place.function}"]
     choice = states[climb["Next"]]
-    assert climb["Parameters"]["rung.$"] == "States.MathAdd($.rung, 1)"
+    where = climb.get("ResultPath", "$")
+    assert climb["Parameters"]["rung.$"] == f"States.MathAdd({where}.rung, 1)"
     assert choice["Choices"] == [
-        {"Variable": "$.rung", "NumericLessThanPath": "$.n_rungs", "Next": place.name}
+        {
+            "Variable": f"{where}.rung",
+            "NumericLessThanPath": f"{where}.n_rungs",
+            "Next": place.name,
+        }
     ]
     assert choice["Default"] == place.state["Catch"][-1]["Next"]
 
@@ -523,8 +535,40 @@ def test_a_climb_keeps_all_that_is_read_afterwards(place: Place) -> None:
     kept = {name.removesuffix(".$") for name in states[f"Climb{place.function}"]["Parameters"]}
     after = {name: state for name, state in states.items() if name != f"Aim{place.name}"}
     own = [state for name, state in after.items() if place.function in name]
-    read = set(re.findall(r"\$\.([a-z_]+)", json.dumps(own)))
+    where = states[f"Climb{place.function}"].get("ResultPath", "$")
+    read = set(re.findall(rf"{re.escape(where)}\.([a-z_]+)", json.dumps(own)))
     assert read - {"done"} <= kept
+
+
+@each([place for place in LADDERS if place.name != "SegmentSpectra" and not in_map(place)])
+def test_a_call_on_the_whole_run_starts_where_it_was_planned_and_is_told_its_memory(
+    place: Place,
+) -> None:
+    aim = place.scope["States"][f"Aim{place.name}"]
+    assert (aim["ResultPath"], aim["Next"]) == ("$.call", place.name)
+    planned = {
+        "PlanRun": 0,  # there is no plan yet
+        "PublishResults": "$.images.list.publication.rung",
+    }.get(place.name, f"$.plan.calls.{place.name}.rung")
+    key = "rung" if planned == 0 else "rung.$"
+    assert aim["Parameters"][key] == planned
+    payload = place.state["Parameters"]["Payload"]
+    if planned == 0:
+        assert payload["rung.$"] == "$.call.rung"
+    else:
+        assert payload["memory_mb.$"] == str(planned).replace(".rung", ".memory_mb")
+    others = [
+        other.name
+        for other in PLACES
+        if other.scope is place.scope and place.name in other.next_names
+    ]
+    beside = {f"{name}{place.name}" for name in ("Aim", "Repeat")} | {f"Choose{place.name}Rung"}
+    assert set(others) == beside
+
+
+def test_the_publication_of_a_run_that_draws_nothing_is_planned_too() -> None:
+    kept = BY_NAME["KeepPlan"].state["Parameters"]["images"]
+    assert kept == {"list": {"publication.$": "$.planned.plan.calls.PublishResults"}}
 
 
 # --- Fargate --------------------------------------------------------------------------------------

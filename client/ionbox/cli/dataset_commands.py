@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 def annotate(options: argparse.Namespace) -> int:
     """Annotate datasets, and show how many ions were found, or why a run failed."""
-    from ionbox.local.functions import IONBOX, read_functions
+    from ionbox.local.functions import IONBOX, functions_by_state, read_functions
     from ionbox.local.uncollected import uncollected
     from ionbox.local.worker_process import Reserve
 
     with Reserve() as reserve:
         # before all the imports of this process: it has some of its own to do
-        reserve.start([read_functions(IONBOX)["plan_run"].handler])
+        first, *_ = functions_by_state(read_functions(IONBOX))["PlanRun"]
+        reserve.start([first.handler])
         with uncollected():
             from ionbox.datasets.annotate import annotate
         config = config_layers(options)

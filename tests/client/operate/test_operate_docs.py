@@ -122,7 +122,7 @@ class TestCosts:
         return (project / "docs/operations.md").read_text("utf-8")
 
     @pytest.mark.parametrize(
-        ("example", "total_cents"), [("100 MB", 0.7), ("2 GB", 2.5), ("64 GB", 35)]
+        ("example", "total_cents"), [("100 MB", 0.6), ("2 GB", 2.4), ("64 GB", 35)]
     )
     def test_add_up(self, text: str, example: str, total_cents: float) -> None:
         section = text.split(f"### Example: {example}\n")[1].split("\n### ")[0].split("\n## ")[0]

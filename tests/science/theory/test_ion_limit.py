@@ -6,7 +6,7 @@ import pytest
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.ion_limit import MOST_IONS, check_ion_count
-from ionbox_science.theory.ions import IonRule, build_ions
+from ionbox_science.theory.ions import IonRule, build_ions, count_modifiers, count_pairs
 
 FORMULAS = ("C10H16N5O13P3", "C6H12O6", "C9H8O4")
 
@@ -30,6 +30,8 @@ def modifiers(sign: str, n: int) -> tuple[str, ...]:
 )
 def test_ions_are_counted_as_they_are_made(rule: IonRule, monkeypatch: pytest.MonkeyPatch) -> None:
     table = build_ions(FORMULAS, rule)
+    assert len(FORMULAS) * count_pairs(rule) == table.target_ion.size + table.decoy_ion.size
+    assert table.n_ions <= len(FORMULAS) * count_modifiers(rule)
     n_ions = table.target_ion.size + table.decoy_ion.size
     molecules = MoleculeDatabase("some", FORMULAS, FORMULAS, FORMULAS)
     monkeypatch.setattr("ionbox_science.theory.ion_limit.MOST_IONS", n_ions)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
+from ionbox_science.theory import ions as ions_module
 from ionbox_science.theory.compositions import Compositions, parse_compositions
 from ionbox_science.theory.ions import (
     NO_ION,
@@ -227,3 +231,48 @@ def test_more_modifiers_than_an_int16_counts_draw_the_same_decoys_as_few() -> No
         assert [many_formulas[i] for i in of_many if i != NO_ION] == [
             few_formulas[i] for i in of_few if i != NO_ION
         ]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("cells_at_once", [1, 400])
+def test_formulas_in_blocks_make_the_table_that_one_block_makes(
+    monkeypatch: pytest.MonkeyPatch, rule: DecoyRule, cells_at_once: int
+) -> None:
+    formulas = sorted(f"C{c}H{h}O{o}" for c, h, o in product(range(1, 4), range(1, 5), range(1, 3)))
+    ion_rule = IonRule(("+H", "-H", "[M]+"), ("-H2O",), n_decoys=4, decoy_rule=rule)
+    whole = build_ions(formulas, ion_rule).to_arrays()
+    monkeypatch.setattr(ions_module, "CELLS_AT_ONCE", cells_at_once)
+    for name, array in build_ions(formulas, ion_rule).to_arrays().items():
+        np.testing.assert_array_equal(array, whole[name], name)
+        assert array.dtype == whole[name].dtype
+
+
+def test_an_ion_is_named_by_the_first_formula_and_modifier_that_make_it() -> None:
+    # one molecule loses water as a modification or as a loss: two modifiers of the same ions
+    rule = IonRule(("+H", "+Na"), ("-H2O",), ("-H2O",), n_decoys=40, decoy_rule="per-target-ion")
+    table = build_ions(["C6H10O5", "C6H12O6"], rule)
+    n_formulas, n_targets = table.target_ion.shape
+    ion_of = np.concatenate([table.target_ion.ravel(), table.decoy_ion.ravel()])
+    modifier_of = np.concatenate(
+        [np.tile(np.arange(n_targets), n_formulas), table.decoy_modifier.ravel()]
+    )
+    formula_of = np.concatenate(
+        [np.arange(n_formulas).repeat(n) for n in (n_targets, n_targets * 40)]
+    )
+    found, first = np.unique(ion_of, return_index=True)
+    first = first[found != NO_ION]
+    np.testing.assert_array_equal(table.ion_formula_index, formula_of[first])
+    np.testing.assert_array_equal(table.ion_modifier_index, modifier_of[first])
+
+
+def test_ions_are_built_in_little_more_memory_than_they_take() -> None:
+    formulas = sorted(f"C{c}H{h}O{o}" for c, h, o in product(range(9, 29), range(9, 29), range(9)))
+    rule = IonRule(("+H", "+Na", "+K", "+NH4", "+Li", "[M]+"))
+    build_ions(formulas[:9], rule)  # what is cached
+    tracemalloc.start()
+    try:
+        table = build_ions(formulas, rule)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * sum(array.nbytes for array in table.to_arrays().values())

@@ -142,6 +142,9 @@ def _run_measured(
         logger.warning("an object cannot be used; it will be computed again", extra=unusable)
         note_unusable(stores.work, execution_id, error)
         raise
+    except MemoryError:
+        logger.warning("out of memory", exc_info=True)  # a larger function is called
+        raise
     except Exception:
         logger.exception("failed")
         raise

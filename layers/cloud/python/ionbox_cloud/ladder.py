@@ -59,6 +59,10 @@ class Ladder:
         """Say whether the largest size should do for ``memory_mb``."""
         return memory_mb * _MARGIN <= self.top_mb(state)
 
+    def most_mb(self, state: str) -> int:
+        """Return the most that a call may be expected to need, MB, for the largest size to do."""
+        return int(self.top_mb(state) / _MARGIN)
+
     def climbs(self, state: str, start_rung: int, rung_mb: int) -> int:
         """Return how many rungs a call went up from where it started to ``rung_mb``."""
         return max(0, bisect.bisect_left(self.rungs_mb[state], rung_mb) - start_rung)

@@ -87,10 +87,14 @@ class WaitingRun(PublishedRecord):
 
 @dataclass(frozen=True)
 class PlanRequest(Message):
-    """To PlanRun: the name of the attempt, and what it is asked for."""
+    """To PlanRun: the name of the attempt, and what it is asked for.
+
+    ``rung`` is where on the memory ladder this call is, from 0.
+    """
 
     execution_id: str
     request: RunRequest
+    rung: int
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,21 @@ class RunRef(Message):
 
     execution_id: str
     run_id: str
+
+
+@dataclass(frozen=True)
+class RunCall(RunRef):
+    """To states that work on the whole run in one call: with the memory it should need, MB."""
+
+    memory_mb: int
+
+
+@dataclass(frozen=True)
+class PlannedCall(Message):
+    """How much memory a call on the whole run should need, MB, and on which rung it starts."""
+
+    memory_mb: int
+    rung: int
 
 
 @dataclass(frozen=True)
@@ -136,13 +155,15 @@ class SortChoice(Message):
 class PlannedRun(Message):
     """From PlanRun: the run, and what the state machine needs to know to choose its way.
 
-    ``published`` says that the results are there: nothing is left to do but to say so.
+    ``published`` says that the results are there: nothing is left to do but to say so. ``calls``
+    are those on the whole run, by state.
     """
 
     execution_id: str
     run_id: str
     published: bool
     sort: SortChoice
+    calls: dict[str, PlannedCall]
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,13 @@ class ItemList(Message):
 
     n_items: int
     items_key: str
+
+
+@dataclass(frozen=True)
+class ImageItems(ItemList):
+    """From EstimateFdr: the items of images, and the call that publishes them."""
+
+    publication: PlannedCall
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,10 @@ class RunPlan(JsonRecord):
         In the order of the request.
     force : bool
         Publish anew what is published already.
+    n_formulas : int
+        Different formulas of the database that has most of them.
+    planning_mb : int
+        Memory that planning was expected to need, MB.
     warnings : tuple of str
         What the user should know but need not act on.
     """
@@ -102,6 +106,8 @@ class RunPlan(JsonRecord):
     config: RunConfig
     databases: tuple[PlannedDatabase, ...]
     force: bool
+    n_formulas: int
+    planning_mb: int
     warnings: tuple[str, ...]
 
     @property

@@ -90,7 +90,7 @@ def inspect_dataset(
         If there is no imzML.
     """
     imzml_name, ibd_name = PurePosixPath(files.imzml_key).name, PurePosixPath(files.ibd_key).name
-    imzml = inbox.read(files.imzml_key)
+    imzml = inbox.read_large(files.imzml_key)
     header = read_header(imzml, imzml_name, options)
     ibd = inbox.facts(files.ibd_key)
     read_range = ibd_reader(inbox, files.ibd_key)

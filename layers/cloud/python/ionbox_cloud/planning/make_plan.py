@@ -31,7 +31,10 @@ from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 
 
 def make_plan(
-    request: RunRequest, accepted: AcceptedRequest, settle: Callable[[str], str]
+    request: RunRequest,
+    accepted: AcceptedRequest,
+    settle: Callable[[str], str],
+    planning_mb: int,
 ) -> RunPlan:
     """Decide what is computed and under which names.
 
@@ -43,6 +46,8 @@ def make_plan(
         What is behind it, found fit; a sample of the ibd is read.
     settle : callable
         Returns the identity of the dataset from that of its samples.
+    planning_mb : int
+        Memory that planning was expected to need, MB.
 
     Raises
     ------
@@ -92,6 +97,8 @@ def make_plan(
         config=config,
         databases=databases,
         force=accepted.force,
+        n_formulas=max(len(molecules.unique_formulas()) for molecules, _ in accepted.databases),
+        planning_mb=planning_mb,
         warnings=(*accepted.dataset.messages("warning"), *accepted.warnings),
     )
 

@@ -16,6 +16,9 @@ from ionbox_science.imzml.spectra import ReadRange
 
 AT_ONCE = 32  # requests
 
+MOST_BYTES = 256 << 20
+"""What is kept in memory at most, unless told otherwise."""
+
 Ranges = npt.NDArray[np.int64]
 """(n, 2): offset and end of each, bytes."""
 
@@ -42,7 +45,7 @@ class ReadAhead:
         ranges: Ranges,
         *,
         request_bytes: int = 8 << 20,
-        most_bytes: int = 256 << 20,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._read_range = read_range
         pieces = list(_limit(join(ranges), most_bytes))

@@ -18,8 +18,9 @@ from ionbox_cloud.records.run_record import Bill, RunStatus, StateBill, StateTot
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 
-# These are no Maps: their message is a `RunRef`, so what they should need is in the plan.
+# Messages of these do not say what they should need: it is in the plan.
 _SORT_ALL = {"SegmentSpectra", TASK}
+_PLANNING = "PlanRun"
 
 
 def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[str, StateTotals]:
@@ -49,7 +50,7 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
 
 
 def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:
-    planned_mb = plan.sort.memory_mb if plan and calls[0].state in _SORT_ALL else 0
+    planned_mb = _planned_mb(calls[0].state, plan)
     return StateTotals(
         items=len(calls),
         duration_s=round(sum(call.duration_s for call in calls), 4),
@@ -60,6 +61,15 @@ def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) ->
         gb_s=round(sum(gigabyte_seconds(call.billed_s, call.rung_mb) for call in calls), 4),
         dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
     )
+
+
+def _planned_mb(state: str, plan: RunPlan | None) -> int:
+    """Return what the plan itself says of a state; 0 if it does not."""
+    if plan is None:
+        return 0
+    if state in _SORT_ALL:
+        return plan.sort.memory_mb
+    return plan.planning_mb if state == _PLANNING else 0
 
 
 def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -183,6 +184,21 @@ class ByteStore:
             return found
         with named_errors(key):
             return memoryview(obstore.get(self._objects, key).bytes())
+
+    def read_large(self, key: str) -> bytes:
+        """Read a whole object that there is memory for once only; `read` has it twice meanwhile.
+
+        Raises
+        ------
+        MissingObject
+            If there is none.
+        """
+        with named_errors(key):
+            found = obstore.get(self._objects, key)
+        buffer = io.BytesIO()  # grows in place, and gives its bytes away without a copy
+        for piece in _pieces(found, key):
+            buffer.write(piece)
+        return buffer.getvalue()
 
     def read_if_there(self, key: str) -> bytes | None:
         """Read a whole object, None if there is none."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -289,15 +290,19 @@ def tabulate_elements(
     InvalidFormula
         If a formula cannot be read.
     """
-    parsed = [parse_formula(formula) for formula in formulas]
-    elements = tuple(
-        sorted({e for counts in parsed for e in counts} | set(further_elements), key=_element_rank)
-    )
+    # a dict per formula would be several times the table
+    found: dict[str, int] = {}  # a number for each element
+    numbers, counts, n_elements = array("i"), array("i"), array("i")
+    for formula in formulas:
+        parsed = parse_formula(formula)
+        n_elements.append(len(parsed))
+        counts.extend(parsed.values())
+        numbers.extend(found.setdefault(element, len(found)) for element in parsed)
+    elements = tuple(sorted({*found, *further_elements}, key=_element_rank))
     column = {element: index for index, element in enumerate(elements)}
-    table = np.zeros((len(parsed), len(elements)), np.int32)
-    for row, counts in enumerate(parsed):
-        for element, count in counts.items():
-            table[row, column[element]] = count
+    column_of = np.array([column[element] for element in found], np.intp)
+    table = np.zeros((len(formulas), len(elements)), np.int32)
+    table[np.repeat(np.arange(len(formulas)), n_elements), column_of[numbers]] = counts
     return ElementTable(elements, table)
 
 

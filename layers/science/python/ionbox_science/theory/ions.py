@@ -52,6 +52,9 @@ NO_ION = -1
 """Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
 an array of ions it finds the last element, so arrays of scores get one more element for it."""
 
+CELLS_AT_ONCE = 1 << 18
+"""Formulas times decoys, or times modifiers, of a block: tables of a few MB."""
+
 _DRAWS_PER_REPORT = 1 << 10
 _PAIRS_COMPARED = 1 << 12  # at once: a row of atoms each, which all pairs would take GB for
 
@@ -100,6 +103,20 @@ class IonRule:
         """Return those decoy adducts that are no target modifier's part, in sampling order."""
         used = {*self.adducts, *self.chem_mods, *self.neutral_losses}
         return tuple(adduct for adduct in decoy_adducts() if adduct not in used)
+
+
+def count_pairs(rule: IonRule) -> int:
+    """Return how many targets and decoys a formula has, if it can form all of them."""
+    n_decoys = min(rule.n_decoys, len(rule.decoy_candidates()))
+    return len(rule.target_parts()) * (1 + n_decoys)
+
+
+def count_modifiers(rule: IonRule) -> int:
+    """Return how many different modifiers a formula gets, at most: a bound of its ions."""
+    n_targets, n_candidates = len(rule.target_parts()), len(rule.decoy_candidates())
+    n_prefixes = n_targets // len(rule.adducts)
+    n_draws = 1 if rule.decoy_rule == "per-formula" else len(rule.adducts)
+    return n_targets + n_prefixes * min(n_draws * rule.n_decoys, n_candidates)
 
 
 @dataclass(frozen=True)
@@ -193,34 +210,21 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
         modifiers, decoy_modifier = _assign_decoys(len(formulas), targets, parts, rule)
     elements = {e for m in modifiers for step in parse_modifier(m) for e, _ in step}
     table = tabulate_elements(formulas, elements)
-    formula_rows = np.arange(len(formulas))[:, None, None]
-    pairs_formula = np.concatenate(
-        [
-            np.repeat(np.arange(len(formulas)), len(targets)),
-            np.broadcast_to(formula_rows, decoy_modifier.shape).ravel(),
-        ]
-    )
-    pairs_modifier = np.concatenate(
-        [np.tile(np.arange(len(targets)), len(formulas)), decoy_modifier.ravel()]
-    )
-    with part_of_progress(0.7, 0.9):  # sorted before, as a whole, which takes as long again
-        ion, ion_pair = _number_ions(table, modifiers, pairs_formula, pairs_modifier)
-    n_target_pairs = len(formulas) * len(targets)
-    is_target = np.zeros(len(ion_pair), bool)
-    is_target[ion[:n_target_pairs][ion[:n_target_pairs] != NO_ION]] = True
+    with part_of_progress(0.4, 0.9):
+        numbered = _number_ions(table, modifiers, decoy_modifier)
     return IonTable(
         formulas=np.array(formulas, dtype=np.str_),
         modifiers=np.array(modifiers, dtype=np.str_),
         target_parts=np.array(parts, dtype=np.str_).reshape(-1, 3),
-        target_ion=ion[:n_target_pairs].reshape(len(formulas), len(targets)),
+        target_ion=numbered.target_ion,
         decoy_modifier=decoy_modifier,
-        decoy_ion=ion[n_target_pairs:].reshape(decoy_modifier.shape),
+        decoy_ion=numbered.decoy_ion,
         elements=np.array(table.elements, dtype=np.str_),
         formula_counts=table.counts,
         modifier_change=tabulate_modifiers(modifiers, table.elements)[0],
-        ion_formula_index=pairs_formula[ion_pair].astype(np.int32),
-        ion_modifier_index=pairs_modifier[ion_pair].astype(np.int32),
-        is_target=is_target,
+        ion_formula_index=numbered.ion_formula,
+        ion_modifier_index=numbered.ion_modifier,
+        is_target=numbered.is_target,
     )
 
 
@@ -289,58 +293,171 @@ def _assign_decoys(
     return modifiers, draws + first_modifier[:, None]
 
 
-def _number_ions(
-    table: ElementTable,
-    modifiers: Sequence[str],
-    pairs_formula: npt.NDArray[np.intp],
-    pairs_modifier: npt.NDArray[np.intp],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
-    """Give each distinct ion formula a number, by ascending mass.
+@dataclass(frozen=True)
+class _NumberedIons:
+    """What `_number_ions` finds; the arrays of `IonTable` of about the same names."""
 
-    Returns
-    -------
-    ion : (n_pairs,) int32
-        Ion of each (formula, modifier) pair, `NO_ION` where there is none.
-    ion_pair : (n_ions,) intp
-        First pair that makes each ion.
+    target_ion: npt.NDArray[np.int32]
+    decoy_ion: npt.NDArray[np.int32]
+    ion_formula: npt.NDArray[np.int32]
+    ion_modifier: npt.NDArray[np.int32]
+    is_target: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Pairs of a formula and a modifier that it can take, each once, in the order of first use.
+
+    That is, of all targets before all decoys, each by formula. Decoys of many targets are the same
+    pair: there are several times as many decoys as cells.
+
+    Attributes
+    ----------
+    formula, modifier : (n_cells,) int32
+        Rows of their tables.
+    starts : list of int
+        Where the decoys of each block of formulas begin, and the number of cells.
+    """
+
+    formula: npt.NDArray[np.int32]
+    modifier: npt.NDArray[np.int32]
+    starts: list[int]
+
+
+def _number_ions(
+    table: ElementTable, modifiers: Sequence[str], decoy_modifier: npt.NDArray[np.int32]
+) -> _NumberedIons:
+    """Give each distinct ion formula a number, by ascending mass.
 
     Notes
     -----
     An ion formula is a sum of two rows of element counts, and a fingerprint linear in the counts
     is the sum of the rows' fingerprints: ions are told apart without writing any of them down.
-    Pairs with equal fingerprints are compared exactly, so a collision cannot go unseen.
+    Cells with equal fingerprints are compared exactly, so a collision cannot go unseen.
     """
+    n_formulas, n_targets, _ = decoy_modifier.shape
     change, needed = tabulate_modifiers(modifiers, table.elements)
-    possible = _find_possible(table.counts, change, needed)[pairs_formula, pairs_modifier]
-    chosen = np.flatnonzero(possible)
-    formula, modifier = pairs_formula[chosen], pairs_modifier[chosen]
+    with part_of_progress(0, 0.4):
+        cells = _list_cells(table.counts, change, needed, decoy_modifier)
+    with part_of_progress(0.4, 0.8):
+        group, first = _group_cells(table.counts, change, cells)
     masses = np.array([element_masses()[element] for element in table.elements])
+    formula, modifier = cells.formula[first], cells.modifier[first]
     # einsum, not matmul: BLAS may sum in another order elsewhere, and ions are sorted by this.
     # Rounded, so that the last digits decide about no ion's number.
     mass = (
         np.einsum("fe,e->f", table.counts, masses)[formula]
         + np.einsum("me,e->m", change, masses)[modifier]
     ).round(4)
+    # by mass; ions of equal mass in the order of their first cells
+    order = np.lexsort((first, mass))
+    rank = np.empty(order.size, np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    ion = rank[group]
+    of_targets = slice(cells.starts[0])
+    target_ion = np.full((n_formulas, n_targets), NO_ION, np.int32)
+    target_ion[cells.formula[of_targets], cells.modifier[of_targets]] = ion[of_targets]
+    is_target = np.zeros(order.size, bool)
+    is_target[ion[of_targets]] = True
+    with part_of_progress(0.8, 1):
+        decoy_ion = _place_decoys(cells, ion, decoy_modifier, len(modifiers))
+    return _NumberedIons(target_ion, decoy_ion, formula[order], modifier[order], is_target)
+
+
+def _blocks(decoy_modifier: npt.NDArray[np.int32], n_modifiers: int) -> list[slice]:
+    """Cut the formulas so that a table of a block, by decoy or by modifier, is small."""
+    n_formulas, n_targets, n_decoys = decoy_modifier.shape
+    size = max(1, CELLS_AT_ONCE // max(1, n_modifiers, n_targets * n_decoys))
+    return [slice(start, min(start + size, n_formulas)) for start in range(0, n_formulas, size)]
+
+
+def _list_cells(
+    counts: npt.NDArray[np.int32],
+    change: npt.NDArray[np.int32],
+    needed: npt.NDArray[np.int32],
+    decoy_modifier: npt.NDArray[np.int32],
+) -> _Cells:
+    n_targets = decoy_modifier.shape[1]
+    formulas: list[npt.NDArray[np.int32]] = []
+    modifiers: list[npt.NDArray[np.int32]] = []
+    decoy_formulas: list[npt.NDArray[np.int32]] = []
+    decoy_modifiers: list[npt.NDArray[np.int32]] = []
+    for block in _blocks(decoy_modifier, len(change)):
+        possible = _find_possible(counts[block], change, needed)
+        row, modifier = possible[:, :n_targets].nonzero()
+        formulas.append((row + block.start).astype(np.int32))
+        modifiers.append(modifier.astype(np.int32))
+        drawn = decoy_modifier[block].reshape(len(possible), -1)
+        place = np.arange(drawn.shape[1], dtype=np.int32)
+        rows = np.arange(len(possible))[:, None]
+        # where a row names a modifier first: of what is assigned to one element, the last stays
+        first_place = np.empty(possible.shape, np.int32)
+        first_place[rows, drawn[:, ::-1]] = place[::-1]
+        row, at = ((first_place[rows, drawn] == place) & possible[rows, drawn]).nonzero()
+        decoy_formulas.append((row + block.start).astype(np.int32))
+        decoy_modifiers.append(drawn[row, at])
+        report_progress(block.stop, len(counts), "formulas")
+    n_target_cells = sum(map(len, formulas))
+    ends = itertools.accumulate(map(len, decoy_formulas), initial=n_target_cells)
+    nothing = [np.empty(0, np.int32)]
+    return _Cells(
+        np.concatenate(formulas + decoy_formulas or nothing),
+        np.concatenate(modifiers + decoy_modifiers or nothing),
+        list(ends),
+    )
+
+
+def _group_cells(
+    counts: npt.NDArray[np.int32], change: npt.NDArray[np.int32], cells: _Cells
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+    """Find out which cells are the same ion formula.
+
+    Returns
+    -------
+    group : (n_cells,) int32
+        Ion formula of each, by a number.
+    first : (n_ions,) intp
+        First cell of each ion formula.
+    """
     # Sums wrap around modulo 2^64 and so stay linear, negative changes included. A collision,
     # should there ever be one, is met by other weights.
     for salt in itertools.count():
-        weights = np.random.default_rng(salt).integers(0, 2**64, masses.size, np.uint64)
-        # multiplied per formula and per modifier; per pair, of which there are far more, only added
-        fingerprint = (table.counts.astype(np.uint64) * weights).sum(axis=1)[formula] + (
-            change.astype(np.uint64) * weights
-        ).sum(axis=1)[modifier]
-        _, first, group = np.unique(fingerprint, return_index=True, return_inverse=True)
-        twin = first[group]
-        again = np.flatnonzero(twin != np.arange(twin.size))
-        if _same_ions(table.counts, change, formula, modifier, again, twin[again]):
+        weights = np.random.default_rng(salt).integers(0, 2**64, counts.shape[1], np.uint64)
+        # multiplied per formula and per modifier; per cell, of which there are far more, only added
+        fingerprint = (counts.astype(np.uint64) * weights).sum(axis=1)[cells.formula]
+        fingerprint += (change.astype(np.uint64) * weights).sum(axis=1)[cells.modifier]
+        order = fingerprint.argsort(kind="stable")
+        fingerprint = fingerprint[order]
+        is_new = np.ones(order.size, bool)
+        np.not_equal(fingerprint[1:], fingerprint[:-1], out=is_new[1:])
+        del fingerprint
+        first = order[is_new]
+        group = np.empty(order.size, np.int32)
+        group[order] = np.cumsum(is_new, dtype=np.int32) - 1
+        again = order[~is_new]
+        del order
+        if _same_ions(counts, change, cells.formula, cells.modifier, again, first[group[again]]):
             break
-    # by mass; ions of equal mass in the order of their first pairs
-    order = np.lexsort((first, mass[first]))
-    rank = np.empty(order.size, np.int32)
-    rank[order] = np.arange(order.size, dtype=np.int32)
-    ion = np.full(possible.size, NO_ION, np.int32)
-    ion[chosen] = rank[group]
-    return ion, chosen[first[order]]
+    return group, first
+
+
+def _place_decoys(
+    cells: _Cells,
+    ion: npt.NDArray[np.int32],
+    decoy_modifier: npt.NDArray[np.int32],
+    n_modifiers: int,
+) -> npt.NDArray[np.int32]:
+    """Return the ion of every decoy, `NO_ION` where there is none."""
+    decoy_ion = np.empty(decoy_modifier.shape, np.int32)
+    for block, (start, stop) in zip(
+        _blocks(decoy_modifier, n_modifiers), itertools.pairwise(cells.starts), strict=True
+    ):
+        drawn = decoy_modifier[block]
+        found = np.full((len(drawn), n_modifiers), NO_ION, np.int32)
+        found[cells.formula[start:stop] - block.start, cells.modifier[start:stop]] = ion[start:stop]
+        decoy_ion[block] = found[np.arange(len(drawn))[:, None, None], drawn]
+        report_progress(block.stop, len(decoy_modifier), "formulas")
+    return decoy_ion
 
 
 def _find_possible(
@@ -362,12 +479,12 @@ def _find_possible(
 def _same_ions(
     counts: npt.NDArray[np.int32],
     change: npt.NDArray[np.int32],
-    formula: npt.NDArray[np.intp],
-    modifier: npt.NDArray[np.intp],
+    formula: npt.NDArray[np.int32],
+    modifier: npt.NDArray[np.int32],
     one: npt.NDArray[np.intp],
     other: npt.NDArray[np.intp],
 ) -> bool:
-    """Return whether pairs ``one`` and ``other`` all make the same ion formulas, atom by atom."""
+    """Return whether cells ``one`` and ``other`` all make the same ion formulas, atom by atom."""
     for start in range(0, one.size, _PAIRS_COMPARED):
         a, b = one[start : start + _PAIRS_COMPARED], other[start : start + _PAIRS_COMPARED]
         atoms = counts[formula[a]] + change[modifier[a]]
