@@ -17,7 +17,7 @@ from ionbox_cloud.handlers import peak_memory_mb
 from ionbox_cloud.messages import RunRef, SortedDataset
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
+from ionbox_cloud.stored.dataset import open_planned_dataset
 from ionbox_cloud.stored.segment_writing import WrittenSegment, close_segments, write_segment
 from ionbox_science.imzml.ibd import PassingDigest
 from ionbox_science.imzml.spectra import Peaks
@@ -33,8 +33,7 @@ _SHARE = 0.85
 def main(message: RunRef, stores: Stores, memory_mb: int) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
     plan = read_plan(stores.work, message.execution_id)
-    read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.segments_id)
+    header, read_range = open_planned_dataset(stores, plan)
     digest = PassingDigest(header.checksum_algorithm, read_range)
     written: list[WrittenSegment] = []
 

@@ -21,6 +21,7 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.storage.folder_files import FolderFiles
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 from ionbox_cloud.storage.storage_errors import named_errors
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ _S3 = "s3:"
 _FILE = "file:"
 
 _SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
+
+_WHOLE_BYTES = 16 << 20
+"""Up to this size an object is written in one request, which takes some 0.2 s. Written in parts it
+takes three, one after the other: that it begins, all parts at once, and that it is complete."""
 
 _PIECE_BYTES = 1 << 20  # of a download, for a progress bar that moves
 
@@ -150,6 +155,11 @@ class ByteStore:
         """Whether it is a bucket, not a folder or memory."""
         return self.url.startswith("s3:")
 
+    @property
+    def at_once(self) -> int:
+        """Requests that are worth making at once: many to a bucket, one to a folder or memory."""
+        return AT_ONCE if self.is_remote else 1
+
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
 
@@ -261,7 +271,9 @@ class ByteStore:
             return
         with named_errors(key, self.url):
             if isinstance(data, bytes):
-                obstore.put(self._objects, key, data)
+                obstore.put(self._objects, key, data, use_multipart=len(data) > _WHOLE_BYTES)
+            elif sum(piece.nbytes for piece in data) <= _WHOLE_BYTES:
+                obstore.put(self._objects, key, b"".join(data), use_multipart=False)
             else:
                 obstore.put(self._objects, key, _cut(data))
 
