@@ -10,10 +10,10 @@ annotations, what RenderImages left of the images, and call records; writes ``an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ionbox_cloud import keys
+from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunRef
 from ionbox_cloud.planning.map_items import gather
@@ -24,6 +24,7 @@ from ionbox_cloud.records.run_totals import add_up, bill, read_calls, write_stat
 from ionbox_cloud.report.published_run import read_record
 from ionbox_cloud.report.report_file import Overview, ReportImages, write_report
 from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.storage.side_by_side import Started
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
@@ -41,27 +42,25 @@ from ionbox_science.progress import part_of_progress
 def lambda_handler(message: RunRef, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
     work, execution_id = stores.work, message.execution_id
-    with work.side_by_side() as reads:
-        called = reads.start(read_calls, work, execution_id)
+    with work.side_by_side() as calls:
+        called = calls.start(read_calls, work, execution_id)
         plan = read_plan(work, execution_id)
         # PlanRun compared the files with the record, and removed it if they are not what it says
         published = None if plan.force else read_record(stores.results, plan)
-    folder = keys.results(plan.dataset_id, plan.run_id)
-    # without this call: its own record is written once it is over
-    states = add_up(called.result(), plan)
-    cost = bill(states, on_aws=stores.results.is_remote)
-    reused = published is not None
-    if published is not None:
-        record = published
-    else:
-        publication = Publication(stores.results, plan)
-        with work.side_by_side() as calls, publication.written_by(calls):
+        reused = published is not None
+        if published is not None:
+            record = published
+        else:
             noted = calls.start(gather_files, work, execution_id)
-            record = _publish(stores, publication, plan, execution_id, states, cost)
-        files = noted.result() | publication.files
-        record = replace(record, files=files)
+            publication = Publication(stores.results, plan)
+            with publication.written_by(calls):
+                record = _publish(stores, publication, plan, execution_id, called)
+    folder = keys.results(plan.dataset_id, plan.run_id)
+    if not reused:
+        record = replace(record, files=noted.result() | publication.files)
         # last of the results: whoever finds run.json finds everything else
         stores.results.write_sealed(f"{folder}/{RECORD}", record.to_json())
+    _, cost = _add_up(called, plan, stores)
     write_status(
         stores.results,
         RunStatus(
@@ -83,8 +82,7 @@ def _publish(
     publication: Publication,
     plan: RunPlan,
     execution_id: str,
-    states: Mapping[str, StateTotals],
-    cost: Bill,
+    called: Started[list[CallRecord]],
 ) -> RunRecord:
     """Write all results but the run record, and return that record."""
     with stores.work.side_by_side() as reads:
@@ -112,9 +110,18 @@ def _publish(
         colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
     write_colocalization(publication, colocalized)
     publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
+    states, cost = _add_up(called, plan, stores)
     record = describe_run(plan, header, manifest.result(), found, states, cost)
     images = ReportImages(image_of, ready.pictures)
     overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):
         write_report(publication, record, found, images, overview, colocalized)
     return record
+
+
+def _add_up(
+    called: Started[list[CallRecord]], plan: RunPlan, stores: Stores
+) -> tuple[dict[str, StateTotals], Bill]:
+    """Return what each state took and what it cost, without this call: its record comes last."""
+    states = add_up(called.result(), plan)
+    return states, bill(states, on_aws=stores.results.is_remote)

@@ -35,8 +35,10 @@ _FILE = "file:"
 _SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
 
 _WHOLE_BYTES = 16 << 20
-"""Up to this size an object is written in one request, which takes some 0.2 s. Written in parts it
-takes three, one after the other: that it begins, all parts at once, and that it is complete."""
+"""Up to this size an object is written in one request, and a larger one in parts of this size. That
+takes three requests one after the other: that it begins, parts at once, that it is complete."""
+
+_PARTS_AT_ONCE = 4  # of what is written in parts; they are in memory once more
 
 _PIECE_BYTES = 1 << 20  # of a download, for a progress bar that moves
 
@@ -269,13 +271,21 @@ class ByteStore:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
         if self._files and self._files.write(key, [data] if isinstance(data, bytes) else data):
             return
+        content: bytes | Iterator[memoryview]
+        if isinstance(data, bytes):
+            content = data
+        elif sum(piece.nbytes for piece in data) <= _WHOLE_BYTES:
+            content = b"".join(data)
+        else:
+            content = _cut(data)
         with named_errors(key, self.url):
-            if isinstance(data, bytes):
-                obstore.put(self._objects, key, data, use_multipart=len(data) > _WHOLE_BYTES)
-            elif sum(piece.nbytes for piece in data) <= _WHOLE_BYTES:
-                obstore.put(self._objects, key, b"".join(data), use_multipart=False)
-            else:
-                obstore.put(self._objects, key, _cut(data))
+            obstore.put(
+                self._objects,
+                key,
+                content,
+                chunk_size=_WHOLE_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
 
     def write_whole(self, key: str, data: memoryview) -> None:
         """Write an object of one piece in one request: only then S3 keeps its whole checksum."""
