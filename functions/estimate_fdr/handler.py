@@ -122,6 +122,10 @@ def _annotate_database(
     patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
     with stores.work.side_by_side() as writes, publication.written_by(writes):
+        publication.write_arrays(
+            diagnostics(database.name),
+            pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
+        )
         writes.start(
             stores.work.write_arrays,
             keys.run_annotations(plan.run_id, index),
@@ -131,10 +135,6 @@ def _annotate_database(
                 "msm_histogram": histogram_msm(table, scores),
                 **tally_scores(table, scores).to_arrays(),
             },
-        )
-        publication.write_arrays(
-            diagnostics(database.name),
-            pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
         )
     return annotations
 

@@ -102,6 +102,7 @@ def _publish(
         [each.annotated for each in found],
     )
     publication.write(TABLE, table)
+    publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
     n_images = len(listed.mz)
     image_of = index_images(listed, [each.annotated.annotations for each in found], plan)
     with part_of_progress(0, 0.1):
@@ -109,7 +110,6 @@ def _publish(
     with part_of_progress(0.1, 0.5):
         colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
     write_colocalization(publication, colocalized)
-    publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
     states, cost = _add_up(called, plan, stores)
     record = describe_run(plan, header, manifest.result(), found, states, cost)
     images = ReportImages(image_of, ready.pictures)
