@@ -23,7 +23,7 @@ SETTINGS_FILE = {**SETTINGS, "databases": ["lipids"]}
 SORTS = ("lambda", "map", "fargate")
 KILLED = "SegmentSpectra1769"  # its first rung is given too little memory
 ANSWER_S = 0.1
-"""Seconds after which S3 answers: so one sees which requests wait for which, on a busy machine, too."""
+"""Seconds after which S3 answers: so one sees what waits for what, on a busy machine, too."""
 TOO_LITTLE_MB = 45
 """More than a sandbox needs to start, less than the sort takes."""
 
