@@ -30,9 +30,11 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     plan = read_plan(stores.work, message.execution_id)
     options = plan.config.image_options
     patterns_id = plan.databases[message.database].patterns_id
-    patterns = read_patterns(stores.work, patterns_id, message.start, message.stop)
-    segments = SegmentReader(stores.results, plan.segments_id)
-    grid = Grid(read_mask(stores.work, plan.segments_id))
+    with stores.work.side_by_side() as calls:
+        chunks = calls.start(read_patterns, stores.work, patterns_id, message.start, message.stop)
+        opened = calls.start(SegmentReader, stores.results, plan.segments_id)
+        mask = calls.start(read_mask, stores.work, plan.segments_id)
+    patterns, segments, grid = chunks.result(), opened.result(), Grid(mask.result())
     # patterns are padded with m/z 0, which is no window to read
     n_peaks = segments.count_peaks(*window_bounds(patterns.mz[patterns.mz > 0], options.ppm))
     batches = [

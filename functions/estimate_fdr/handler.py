@@ -19,7 +19,7 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
 from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
-from ionbox_cloud.store import Stores
+from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
@@ -39,33 +39,48 @@ _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid o
 @state_handler("EstimateFdr", RunCall)
 def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     """Write the annotations of each database; answer with the images to draw."""
-    gather(stores.work, "AnnotateSegments", message.execution_id, ScoreItem)
-    plan = read_plan(stores.work, message.execution_id)
+    work = stores.work
+    with work.side_by_side() as reads:
+        # first: a failure that it finds comes before whatever else is missing for it
+        reads.start(gather, work, "AnnotateSegments", message.execution_id, ScoreItem)
+        plan = reads.start(read_plan, work, message.execution_id).result()
+        counted = [
+            reads.start(_count_score_items, work, database.scores_id) for database in plan.databases
+        ]
+        opened = reads.start(SegmentReader, stores.results, plan.segments_id)
+        stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
+        header = reads.start(read_stored_header, work, plan.segments_id)
     publication = Publication(stores.results, plan)
     found = []
     share = _ANNOTATED / len(plan.databases)
-    for index, database in enumerate(plan.databases):
+    for index, (database, n_items) in enumerate(zip(plan.databases, counted, strict=True)):
         with part_of_progress(index * share, (index + 1) * share):
-            found.append(_annotate_database(stores, publication, plan, index, database))
+            found.append(
+                _annotate_database(stores, publication, plan, index, database, n_items.result())
+            )
     images = list_images(found)
-    stores.work.write_arrays(keys.run_images(plan.run_id), images.to_arrays())
     image_of = index_images(images, found, plan)
-    tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
-    header = read_stored_header(stores.work, plan.segments_id)
-    create_images(publication, plan, images, image_of, tic, header)
-    publication.note(stores.work, message.execution_id, "EstimateFdr")
-    items = _cut_images(message.execution_id, plan, images, stores)
-    listed = plan_items(stores.work, "RenderImages", message.execution_id, items)
+    with work.side_by_side() as writes:
+        writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
+        cut = writes.start(_cut_images, message.execution_id, plan, images, opened.result())
+        tic = stored_tic.result()["tic"]
+        with publication.written_by(writes):
+            create_images(publication, plan, images, image_of, tic, header.result())
+    with work.side_by_side() as writes:
+        # after the files that it is about
+        writes.start(publication.note, work, message.execution_id, "EstimateFdr")
+        listing = writes.start(plan_items, work, "RenderImages", message.execution_id, cut.result())
+    listed = listing.result()
     memory_mb = publish_memory_mb(plan, len(images.mz))
     publishing = plan_call("PublishResults", memory_mb, Ladder.from_environment())
     return ImageItems(listed.n_items, listed.items_key, publishing)
 
 
 def _cut_images(
-    execution_id: str, plan: RunPlan, images: ImageList, stores: Stores
+    execution_id: str, plan: RunPlan, images: ImageList, segments: SegmentReader
 ) -> list[ImageItem]:
     """Cut the images into items."""
-    segments = SegmentReader(stores.results, plan.segments_id)
+    segments.read_indices(*window_bounds(images.mz[images.mz > 0], plan.config.ppm))
     n_images, n_isotopes = images.mz.shape
     n_pixels = plan.width * plan.height
     items = []
@@ -77,7 +92,8 @@ def _cut_images(
             for mz in [images.mz[a:b]]
         ]
         memory_mb = max(
-            image_memory_mb(n_ions * n_isotopes * n_pixels, n_peaks) for n_ions, n_peaks in shards
+            image_memory_mb(n_ions * n_isotopes * n_pixels, n_peaks, len(shards))
+            for n_ions, n_peaks in shards
         )
         items.append(
             ImageItem(
@@ -99,38 +115,45 @@ def _annotate_database(
     plan: RunPlan,
     index: int,
     database: PlannedDatabase,
+    n_items: int,
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
-    table = read_ions(stores.work, database.patterns_id)
-    with part_of_progress(0, 0.5):
-        scores = _read_scores(stores, database)
+    with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
+        ions = reads.start(read_ions, stores.work, database.patterns_id)
+        scores = _read_scores(stores, database, n_items)
+    table = ions.result()
     ranked = rank_targets(table, scores, plan.config.fdr_method)
     report_progress(3, 4, "steps")  # read, put together, ranked
     patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
-    stores.work.write_arrays(
-        keys.run_annotations(plan.run_id, index),
-        {
-            **annotations.to_arrays(),
-            "n_dropped": np.array(ranked.n_dropped),
-            "msm_histogram": histogram_msm(table, scores),
-            **tally_scores(table, scores).to_arrays(),
-        },
-    )
-    publication.write_arrays(
-        diagnostics(database.name),
-        pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
-    )
+    with stores.work.side_by_side() as writes, publication.written_by(writes):
+        publication.write_arrays(
+            diagnostics(database.name),
+            pack_diagnostics(ScoredDatabase(database.name, table, scores, ranked.fdr)),
+        )
+        writes.start(
+            stores.work.write_arrays,
+            keys.run_annotations(plan.run_id, index),
+            {
+                **annotations.to_arrays(),
+                "n_dropped": np.array(ranked.n_dropped),
+                "msm_histogram": histogram_msm(table, scores),
+                **tally_scores(table, scores).to_arrays(),
+            },
+        )
     return annotations
 
 
-def _read_scores(stores: Stores, database: PlannedDatabase) -> IonScores:
+def _count_score_items(work: Store, scores_id: str) -> int:
+    """Return how many items PlanAnnotation cut, maybe more than were missing for the Map."""
+    return len(work.read_json(keys.scores_plan(scores_id)))
+
+
+def _read_scores(stores: Stores, database: PlannedDatabase, n_items: int) -> IonScores:
     """Read the scores of all ions of a database."""
-    # as many as PlanAnnotation cut, which may be more than were missing and so on the Map's list
-    n_items = len(stores.work.read_json(keys.scores_plan(database.scores_id)))
+    names = [keys.score_item(database.scores_id, item) for item in range(n_items)]
     parts = []
-    for item in range(n_items):
-        stored = stores.work.read_arrays(keys.score_item(database.scores_id, item))
+    for item, stored in enumerate(stores.work.read_many_arrays(names)):
         parts.append(IonScores.from_arrays(stored))
         report_progress(item + 1, n_items, "files")
     return IonScores.concatenate(parts)

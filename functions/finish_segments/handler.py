@@ -21,10 +21,14 @@ from ionbox_science.sorting.peak_sorting import sum_per_pixel
 @state_handler("FinishSegments", RunCall)
 def lambda_handler(message: RunCall, stores: Stores) -> SortedDataset:
     """Write the total ion current, then the manifest, which says that all segments are there."""
-    gather(stores.work, "MergeSegments", message.execution_id, MergeItem)
-    plan = read_plan(stores.work, message.execution_id)
-    header = read_stored_header(stores.work, plan.segments_id)
-    tic = sum_per_pixel(header, read_spectrum_tic(stores.work, plan))
-    written = read_written_segments(stores.work, plan)
-    checksum = stores.work.read_sealed(keys.ibd_checksum(plan.sort_id))["digest"]
-    return close_segments(stores.results, plan, header, written, tic, checksum)
+    with stores.work.side_by_side() as reads:
+        # first: a failure that it finds comes before whatever else is missing for it
+        reads.start(gather, stores.work, "MergeSegments", message.execution_id, MergeItem)
+        plan = reads.start(read_plan, stores.work, message.execution_id).result()
+        stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
+        spectrum_tic = reads.start(read_spectrum_tic, stores.work, plan)
+        written = reads.start(read_written_segments, stores.work, plan)
+        checksum = reads.start(stores.work.read_sealed, keys.ibd_checksum(plan.sort_id))
+    header, digest = stored_header.result(), checksum.result()["digest"]
+    tic = sum_per_pixel(header, spectrum_tic.result())
+    return close_segments(stores.results, plan, header, written.result(), tic, digest)

@@ -22,20 +22,32 @@ from ionbox_science.scoring.ion_images import window_bounds
 @state_handler("PlanAnnotation", RunCall)
 def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
     """Cut the ions of each database, and list the score items that do not exist yet."""
-    gather(stores.work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
-    plan = read_plan(stores.work, message.execution_id)
-    segments = SegmentReader(stores.results, plan.segments_id)
+    work = stores.work
+    with work.side_by_side() as reads:
+        # first: a failure that it finds comes before whatever else is missing for it
+        reads.start(gather, work, "GenerateIsotopePatterns", message.execution_id, PatternItem)
+        plan = reads.start(read_plan, work, message.execution_id).result()
+        opened = reads.start(SegmentReader, stores.results, plan.segments_id)
+        listed = [
+            reads.start(work.list_lasting, keys.scores(database.scores_id))
+            for database in plan.databases
+        ]
+        counted = [
+            reads.start(count_ions, work, database.patterns_id) for database in plan.databases
+        ]
+    segments = opened.result()
     missing: dict[str, tuple[int, IonRange]] = {}
-    for index, database in enumerate(plan.databases):
-        parts = _cut_database(stores, plan, database, segments)
-        plan_key = keys.scores_plan(database.scores_id)
-        stores.work.write_json(plan_key, [(part.start, part.stop) for part in parts])
-        present = stores.work.list_lasting(keys.scores(database.scores_id))
-        for item, part in enumerate(parts):
-            output_key = keys.score_item(database.scores_id, item)
-            if output_key not in present:
-                # databases of equal formulas share their scores: the first one asks for them
-                missing.setdefault(output_key, (index, part))
+    with work.side_by_side() as writes:
+        for index, database in enumerate(plan.databases):
+            parts = _cut_database(stores, plan, database, counted[index].result(), segments)
+            cuts = [(part.start, part.stop) for part in parts]
+            writes.start(work.write_json, keys.scores_plan(database.scores_id), cuts)
+            present = listed[index].result()
+            for item, part in enumerate(parts):
+                output_key = keys.score_item(database.scores_id, item)
+                if output_key not in present:
+                    # databases of equal formulas share their scores: the first one asks for them
+                    missing.setdefault(output_key, (index, part))
     items = [
         ScoreItem(
             message.execution_id,
@@ -51,17 +63,21 @@ def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
         )
         for item, (output_key, (database, part)) in enumerate(missing.items())
     ]
-    return plan_items(stores.work, "AnnotateSegments", message.execution_id, items)
+    return plan_items(work, "AnnotateSegments", message.execution_id, items)
 
 
 def _cut_database(
-    stores: Stores, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
+    stores: Stores,
+    plan: RunPlan,
+    database: PlannedDatabase,
+    n_ions: int,
+    segments: SegmentReader,
 ) -> list[IonRange]:
     """Cut the ions of a database by the measured peaks that their items will have to read."""
-    n_ions = count_ions(stores.work, database.patterns_id)
     summaries = read_summaries(stores.work, database.patterns_id, n_ions)
     ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)
     lowest, highest = window_bounds(ends, plan.config.ppm)
+    segments.read_indices(lowest[:, 0], highest[:, 1])
     return cut_score_items(
         [
             IonRange(summary.start, summary.stop, segments.count_peaks(low, high))

@@ -20,11 +20,14 @@ from ionbox_cloud.stored.sorted_spans import gather_counts
 @state_handler("PlanMerge", RunCall)
 def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
     """Write the counts of all spans, then list the segments that do not exist yet."""
-    gather(stores.work, "SortSpans", message.execution_id, SortItem)
-    plan = read_plan(stores.work, message.execution_id)
+    with stores.work.side_by_side() as reads:
+        # first: a failure that it finds comes before whatever else is missing for it
+        reads.start(gather, stores.work, "SortSpans", message.execution_id, SortItem)
+        plan = reads.start(read_plan, stores.work, message.execution_id).result()
+        in_work = reads.start(stores.work.list_lasting, keys.sort(plan.sort_id))
+        in_results = reads.start(stores.results.list_lasting, keys.segments(plan.segments_id))
     counts = gather_counts(stores.work, plan)
-    work_keys = stores.work.list_lasting(keys.sort(plan.sort_id))
-    results_keys = stores.results.list_lasting(keys.segments(plan.segments_id))
+    work_keys, results_keys = in_work.result(), in_results.result()
     missing = [
         part
         for part in cut_merge_items(counts.sum(axis=0).tolist())

@@ -50,23 +50,29 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     With ``force`` a run counts as not published: its results are written anew. What is cached under
     hashes of its content (segments, patterns, scores) is used all the same.
     """
-    for key in set_aside(stores, message.execution_id):
-        logger.warning("an object is computed again", extra=refer_to(key))
+    work, execution_id = stores.work, message.execution_id
     ladder = Ladder.from_environment()
-    planning_mb = require_memory(message.request.dataset, stores.inbox, message.rung, ladder)
-    accepted = accept_request(message.request, stores.inbox)
+    with work.side_by_side() as calls:
+        removed = calls.start(set_aside, stores, execution_id)
+        planning_mb = require_memory(message.request.dataset, stores.inbox, message.rung, ladder)
+        accepted = accept_request(message.request, stores.inbox)
+    for key in removed.result():
+        logger.warning("an object is computed again", extra=refer_to(key))
     plan = _make_plan(message.request, accepted, stores, planning_mb)
-    write_header(stores.work, plan.segments_id, accepted.dataset.header)
-    for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
-        stores.work.write(keys.database(planned.content_id), data)
+    with work.side_by_side() as calls:
+        calls.start(write_header, work, plan.segments_id, accepted.dataset.header)
+        for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
+            calls.start(work.write, keys.database(planned.content_id), data)
+        listed = calls.start(_list_spans, work, execution_id, plan)
+        has_sorted = calls.start(has_segments, stores.results, plan)
+        has_published = calls.start(is_published, stores.results, plan)
     # after what it names: later states take what a plan names for granted
-    stores.work.write_json(keys.run_plan(message.execution_id), plan.to_json())
-    spans = _list_spans(stores.work, message.execution_id, plan)
-    sorted_already = has_segments(stores.results, plan)
+    work.write_json(keys.run_plan(execution_id), plan.to_json())
+    spans, sorted_already = listed.result(), has_sorted.result()
     return PlannedRun(
-        execution_id=message.execution_id,
+        execution_id=execution_id,
         run_id=plan.run_id,
-        published=is_published(stores.results, plan),
+        published=has_published.result(),
         sort=SortChoice(
             way="reuse" if sorted_already else plan.sort.way,
             rung=ladder.start_rung("SegmentSpectra", plan.sort.memory_mb),

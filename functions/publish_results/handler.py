@@ -10,27 +10,28 @@ annotations, what RenderImages left of the images, and call records; writes ``an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ionbox_cloud import keys
+from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import ImageItem, PublishedRun, RunCall
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
 from ionbox_cloud.records.describe_run import describe_run
 from ionbox_cloud.records.run_record import Bill, RunRecord, RunStatus, StateTotals
-from ionbox_cloud.records.run_totals import bill, total_states, write_status
+from ionbox_cloud.records.run_totals import add_up, bill, read_calls, write_status
 from ionbox_cloud.report.published_run import read_record
 from ionbox_cloud.report.report_file import Overview, ReportImages, write_report
 from ionbox_cloud.run_plan import RunPlan, read_plan
+from ionbox_cloud.storage.side_by_side import Started
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.image_parts import read_image_parts
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
 from ionbox_cloud.stored.publication import Publication, gather_files
-from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_cloud.stored.segments import read_manifest
 from ionbox_science.annotation.colocalization import colocalize_prepared
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
@@ -40,24 +41,26 @@ from ionbox_science.progress import part_of_progress
 @state_handler("PublishResults", RunCall)
 def lambda_handler(message: RunCall, stores: Stores) -> PublishedRun:
     """Publish a run, or say that it is published already."""
-    plan = read_plan(stores.work, message.execution_id)
+    work, execution_id = stores.work, message.execution_id
+    with work.side_by_side() as calls:
+        called = calls.start(read_calls, work, execution_id)
+        plan = read_plan(work, execution_id)
+        # PlanRun compared the files with the record, and removed it if they are not what it says
+        published = None if plan.force else read_record(stores.results, plan)
+        reused = published is not None
+        if published is not None:
+            record = published
+        else:
+            noted = calls.start(gather_files, work, execution_id)
+            publication = Publication(stores.results, plan)
+            with publication.written_by(calls):
+                record = _publish(stores, publication, plan, execution_id, called)
     folder = keys.results(plan.dataset_id, plan.run_id)
-    # without this call: its own record is written once it is over
-    states = total_states(stores.work, message.execution_id, plan)
-    cost = bill(states, on_aws=stores.results.is_remote)
-    # PlanRun compared the files with the record, and removed it if they are not what it says
-    published = None if plan.force else read_record(stores.results, plan)
-    reused = published is not None
-    if published is not None:
-        record = published
-    else:
-        items = gather(stores.work, "RenderImages", message.execution_id, ImageItem)
-        publication = Publication(stores.results, plan)
-        record = _publish(stores, publication, plan, items, states, cost)
-        files = gather_files(stores.work, message.execution_id) | publication.files
-        record = replace(record, files=files)
+    if not reused:
+        record = replace(record, files=noted.result() | publication.files)
         # last of the results: whoever finds run.json finds everything else
         stores.results.write_sealed(f"{folder}/{RECORD}", record.to_json())
+    _, cost = _add_up(called, plan, stores)
     write_status(
         stores.results,
         RunStatus(
@@ -78,12 +81,19 @@ def _publish(
     stores: Stores,
     publication: Publication,
     plan: RunPlan,
-    items: Sequence[ImageItem],
-    states: Mapping[str, StateTotals],
-    cost: Bill,
+    execution_id: str,
+    called: Started[list[CallRecord]],
 ) -> RunRecord:
     """Write all results but the run record, and return that record."""
-    found = read_found_databases(stores.work, plan)
+    with stores.work.side_by_side() as reads:
+        # first: a failure that it finds comes before whatever else is missing for it
+        gathered = reads.start(gather, stores.work, "RenderImages", execution_id, ImageItem)
+        databases = reads.start(read_found_databases, stores.work, plan)
+        image_list = reads.start(read_image_list, stores.work, plan.run_id)
+        stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
+        stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
+        manifest = reads.start(read_manifest, stores.results, plan.segments_id)
+    found, listed, header = databases.result(), image_list.result(), stored_header.result()
     table = write_annotations(
         plan.dataset.name,
         plan.dataset_id,
@@ -92,20 +102,26 @@ def _publish(
         [each.annotated for each in found],
     )
     publication.write(TABLE, table)
-    listed = read_image_list(stores.work, plan.run_id)
+    publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
     n_images = len(listed.mz)
     image_of = index_images(listed, [each.annotated.annotations for each in found], plan)
     with part_of_progress(0, 0.1):
-        ready = read_image_parts(stores.work, plan, n_images, items)
+        ready = read_image_parts(stores.work, plan, n_images, gathered.result())
     with part_of_progress(0.1, 0.5):
         colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
     write_colocalization(publication, colocalized)
-    header = read_stored_header(stores.work, plan.segments_id)
-    publication.write_arrays(SPECTRUM_INDEX, pack_index(header), compressed=True)
-    tic = stores.results.read_arrays(keys.tic(plan.segments_id))["tic"]
-    manifest = SegmentReader(stores.results, plan.segments_id).manifest
-    record = describe_run(plan, header, manifest, found, states, cost)
-    images, overview = ReportImages(image_of, ready.pictures), Overview(tic, header.mask)
+    states, cost = _add_up(called, plan, stores)
+    record = describe_run(plan, header, manifest.result(), found, states, cost)
+    images = ReportImages(image_of, ready.pictures)
+    overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):
         write_report(publication, record, found, images, overview, colocalized)
     return record
+
+
+def _add_up(
+    called: Started[list[CallRecord]], plan: RunPlan, stores: Stores
+) -> tuple[dict[str, StateTotals], Bill]:
+    """Return what each state took and what it cost, without this call: its record comes last."""
+    states = add_up(called.result(), plan)
+    return states, bill(states, on_aws=stores.results.is_remote)

@@ -18,7 +18,8 @@ from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.image_parts import ImagePart
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.publication import Publication
-from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_cloud.stored.segments import Float64s, SegmentReader, read_ahead
+from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.progress import report_progress
 from ionbox_science.scoring.ion_images import (
     Grid,
@@ -34,31 +35,45 @@ from ionbox_science.scoring.scores import ImageOptions
 def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     """Write the images of ions ``start`` to ``stop``, then that they are all there."""
     plan = read_plan(stores.work, message.execution_id)
-    listed = read_image_list(stores.work, plan.run_id)
-    segments = SegmentReader(stores.results, plan.segments_id)
-    grid = Grid(read_mask(stores.work, plan.segments_id))
+    with stores.work.side_by_side() as reads:
+        images_listed = reads.start(read_image_list, stores.work, plan.run_id)
+        opened = reads.start(SegmentReader, stores.results, plan.segments_id)
+        mask = reads.start(read_mask, stores.work, plan.segments_id)
+    listed, segments, grid = images_listed.result(), opened.result(), Grid(mask.result())
     publication = Publication(stores.results, plan)
-    part = ImagePart(plan, listed, message)
+    part, options = ImagePart(plan, listed, message), plan.config.image_options
+    n_pixels, n_images = plan.width * plan.height, message.stop - message.start
+
+    def bounds(start: int, stop: int) -> tuple[Float64s, Float64s]:
+        mz = listed.mz[start:stop]
+        return window_bounds(mz[mz > 0], options.ppm)
+
+    shards = cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels)
+    segments.read_indices(*bounds(message.start, message.stop))
+    peaks_of_shards = read_ahead(segments.plan_read(*bounds(*shard)) for shard in shards)
 
     def render(start: int, stop: int) -> None:
-        images = _draw(segments, listed.mz[start:stop], plan.config.image_options, grid)
+        images = _draw(next(peaks_of_shards), listed.mz[start:stop], options, grid)
+        writes.finish()  # a shard is written while the next one is drawn, not longer
         write_images(publication, plan, start, images)
         part.add(start, images)
 
-    n_pixels, n_images = plan.width * plan.height, message.stop - message.start
-    for start, stop in cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels):
-        render(start, stop)
-        report_progress(stop - message.start, n_images, "images")
-    part.write(stores.work)
-    publication.note(stores.work, message.execution_id, "RenderImages", message.item)
-    stores.work.write_json(message.output_key, {"n_images": message.stop - message.start})
+    with stores.work.side_by_side() as writes, publication.written_by(writes):
+        for start, stop in shards:
+            render(start, stop)
+            report_progress(stop - message.start, n_images, "images")
+        part.write(stores.work)
+    with stores.work.side_by_side() as writes:
+        # after the files that they are about
+        item, done = message.item, {"n_images": n_images}
+        writes.start(publication.note, stores.work, message.execution_id, "RenderImages", item)
+        writes.start(stores.work.write_json, message.output_key, done)
     return Done()
 
 
 def _draw(
-    segments: SegmentReader, mz: npt.NDArray[np.float64], options: ImageOptions, grid: Grid
+    peaks: Peaks, mz: npt.NDArray[np.float64], options: ImageOptions, grid: Grid
 ) -> npt.NDArray[np.float32]:
     """Draw the images of the ions of a shard, (n, n_isotopes, height, width), counts."""
-    peaks = segments.read(*window_bounds(mz[mz > 0], options.ppm))
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
     return extract_images(peaks, windows, grid)

@@ -14,10 +14,9 @@ from ionbox_cloud.messages import RunRef, SortedDataset
 from ionbox_cloud.planning.work_items import PEAKS_PER_SORT_THREAD, SORT_RANGE_BYTES
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
-from ionbox_cloud.stored.segment_writing import WrittenSegment, close_segments, write_segment
+from ionbox_cloud.stored.dataset import open_planned_dataset
+from ionbox_cloud.stored.segment_writing import SegmentWriter
 from ionbox_science.imzml.ibd import PassingDigest
-from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.range_sorting import sort_in_ranges
 
 
@@ -25,24 +24,18 @@ from ionbox_science.sorting.range_sorting import sort_in_ranges
 def lambda_handler(message: RunRef, stores: Stores) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
     plan = read_plan(stores.work, message.execution_id)
-    read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.segments_id)
+    header, read_range = open_planned_dataset(stores, plan)
     digest = PassingDigest(header.checksum_algorithm, read_range)
     # a thread costs a tenth of the processor's time more, and is worth it where people wait
     n_threads = min(count_sort_threads(), 1 + header.n_peaks // PEAKS_PER_SORT_THREAD)
-    written: list[WrittenSegment] = []
-
-    def write(index: int, peaks: Peaks) -> None:
-        written.append(write_segment(stores.results, plan.segments_id, index, peaks))
-
+    segments = SegmentWriter(stores.results, plan, header)
     tic = sort_in_ranges(
         header,
         read_range,
         np.array(plan.segment_bounds),
-        write,
+        segments.write,
         range_bytes=SORT_RANGE_BYTES,
         n_threads=n_threads,
         watch=digest,
     )
-    checksum = digest.finish(plan.ibd_bytes)
-    return close_segments(stores.results, plan, header, written, tic, checksum)
+    return segments.close(tic, digest.finish(plan.ibd_bytes))

@@ -11,7 +11,7 @@ from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, SortItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
+from ionbox_cloud.stored.dataset import open_planned_dataset
 from ionbox_cloud.stored.sorted_spans import write_span
 from ionbox_science.progress import part_of_progress
 from ionbox_science.sorting.peak_sorting import sort_span
@@ -21,11 +21,9 @@ from ionbox_science.sorting.peak_sorting import sort_span
 def lambda_handler(message: SortItem, stores: Stores) -> Done:
     """Write one sorted span, then its summary: peaks per segment and TIC per spectrum."""
     plan = read_plan(stores.work, message.execution_id)
-    read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.segments_id)
+    rows = slice(message.start, message.stop)
+    header, read_range = open_planned_dataset(stores, plan, rows)
     with part_of_progress(0, 0.8):  # the rest is writing
-        found = sort_span(
-            header, read_range, slice(message.start, message.stop), n_threads=count_threads()
-        )
+        found = sort_span(header, read_range, rows, n_threads=count_threads())
     write_span(stores.work, plan, message.index, found.peaks, found.spectrum_tic)
     return Done()

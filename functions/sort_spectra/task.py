@@ -17,10 +17,9 @@ from ionbox_cloud.handlers import peak_memory_mb
 from ionbox_cloud.messages import RunRef, SortedDataset
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.dataset import open_planned_ibd, read_stored_header
-from ionbox_cloud.stored.segment_writing import WrittenSegment, close_segments, write_segment
+from ionbox_cloud.stored.dataset import open_planned_dataset
+from ionbox_cloud.stored.segment_writing import SegmentWriter
 from ionbox_science.imzml.ibd import PassingDigest
-from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.sorting.disk_sorting import sort_on_disk
 
 _MB = 1 << 20
@@ -33,28 +32,22 @@ _SHARE = 0.85
 def main(message: RunRef, stores: Stores, memory_mb: int) -> SortedDataset:
     """Write the segments and the total ion current, the manifest last."""
     plan = read_plan(stores.work, message.execution_id)
-    read_range = open_planned_ibd(stores.inbox, plan)
-    header = read_stored_header(stores.work, plan.segments_id)
+    header, read_range = open_planned_dataset(stores, plan)
     digest = PassingDigest(header.checksum_algorithm, read_range)
-    written: list[WrittenSegment] = []
-
-    def store_segment(index: int, peaks: Peaks) -> None:
-        written.append(write_segment(stores.results, plan.segments_id, index, peaks))
-
+    segments = SegmentWriter(stores.results, plan, header)
     with tempfile.TemporaryDirectory(prefix="ionbox-sort-") as folder:
         tic = sort_on_disk(
             header,
             read_range,
             np.array(plan.segment_bounds),
-            store_segment,
+            segments.write,
             # less what interpreter, libraries and header have taken already
             memory_bytes=int((_SHARE * memory_mb - peak_memory_mb()) * _MB),
             folder=Path(folder),
             n_threads=count_threads(),
             watch=digest,
         )
-    checksum = digest.finish(plan.ibd_bytes)
-    return close_segments(stores.results, plan, header, written, tic, checksum)
+    return segments.close(tic, digest.finish(plan.ibd_bytes))
 
 
 if __name__ == "__main__":

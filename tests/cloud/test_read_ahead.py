@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ionbox_cloud.planning.read_ahead import AT_ONCE, Ranges, ReadAhead, join
+from ionbox_cloud.planning.read_ahead import Ranges, ReadAhead, join
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 
 from tests.patience import PATIENCE_S
 

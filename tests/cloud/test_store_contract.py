@@ -377,6 +377,19 @@ class TestS3Store(FolderOrBucket):
             tags.append(facts.etag)
         assert tags[0] == tags[1]
 
+    @pytest.mark.parametrize(("n_bytes", "n_parts"), [(16 << 20, 1), ((32 << 20) + 1, 3)])
+    def test_only_large_objects_are_written_in_parts(
+        self, store: Store, n_bytes: int, n_parts: int
+    ) -> None:
+        whole = bytes(n_bytes)
+        for data in (whole, [memoryview(whole)[:5], memoryview(whole)[5:]]):
+            store.write("key", data)
+            facts = store.facts("key")
+            assert facts is not None
+            assert facts.n_bytes == n_bytes
+            # S3's tag of what came in parts ends with their number
+            assert facts.etag.strip('"').partition("-")[2] == ("" if n_parts == 1 else str(n_parts))
+
     def test_a_bucket_with_versions_tells_them(self, store: Store, s3: Any) -> None:
         s3.put_bucket_versioning(
             Bucket=store.url.removeprefix("s3://"), VersioningConfiguration={"Status": "Enabled"}

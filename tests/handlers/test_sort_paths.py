@@ -13,7 +13,8 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
 from ionbox_cloud.planning import make_plan, sort_plan, work_items
-from ionbox_cloud.store import Stores
+from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.stored import dataset
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
@@ -122,6 +123,33 @@ def test_a_missing_part_stops_the_sort(
     call(state, kind.from_json(first))
     with pytest.raises(MissingOutput, match=rf"{state} item 1 \({item}\) ended without output"):
         by_many.run(after)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_small_ibd_in_a_bucket_is_read_once(
+    new_stores: NewStores, tissue: Pair, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[int] = []
+    read = Store.read_range
+
+    def counting(store: Store, key: str, offset: int, n_bytes: int) -> memoryview:
+        if key.endswith(".ibd"):
+            requests.append(n_bytes)
+        return read(store, key, offset, n_bytes)
+
+    monkeypatch.setattr(Store, "read_range", counting)
+    monkeypatch.setattr(Store, "is_remote", True)
+    found = []
+    for small_bytes in (0, len(tissue.ibd)):
+        monkeypatch.setattr(dataset, "SMALL_BYTES", small_bytes)
+        run = plan_sort(new_stores, tissue, way)
+        requests.clear()
+        found.append((segment_objects(sort(run, way)), len(requests)))
+    (segments, n_of_large), (others, n_of_small) = found
+    assert segments == others
+    # many calls sort it in one span, and one more reads it for its checksum
+    assert n_of_small == (2 if way == "map" else 1) < n_of_large
+    assert sum(requests) <= n_of_small * len(tissue.ibd)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,25 @@ from ionbox_cloud.storage.object_bytes import (
     seal,
     unseal,
 )
+from ionbox_cloud.storage.side_by_side import SideBySide, map_in_order, side_by_side
 
 __all__ = ["ObjectFacts", "Store", "Stores", "open_stores"]
-
-_READ_AT_ONCE = 32  # the time is in waiting
 
 
 class Store(ByteStore):
     """One bucket or folder of objects: bytes, JSON and named arrays."""
+
+    def side_by_side(self) -> AbstractContextManager[SideBySide]:
+        """Make requests that do not need one another at once; see `side_by_side`."""
+        return side_by_side(self.at_once)
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[memoryview]:
+        """Yield what `read_view` returns of many objects, in order, some of them read at once.
+
+        As many as are read at once are in memory: `at_once`. What is wrong with an object is raised
+        when it is its turn.
+        """
+        return map_in_order(self.read_view, keys, self.at_once)
 
     def read_json(self, key: str) -> Any:
         """Read an object and parse it as JSON."""
@@ -48,9 +59,8 @@ class Store(ByteStore):
             return None
 
     def read_many_json(self, keys: Sequence[str]) -> Sequence[Any]:
-        """Read many objects at once as `read_json_if_whole` does, in the order of their keys."""
-        with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
-            return list(threads.map(self.read_json_if_whole, keys))
+        """Read many objects as `read_json_if_whole` does, in the order of their keys."""
+        return list(map_in_order(self.read_json_if_whole, keys, self.at_once))
 
     def write_json(self, key: str, value: Any) -> None:
         """Write a value as JSON, laid out for people; see `encode_json`."""
@@ -88,17 +98,15 @@ class Store(ByteStore):
         """
         return parse_arrays(self.read_view(key), key)
 
-    def read_many_arrays(self, keys: Sequence[str]) -> Iterator[Arrays]:
-        """Yield what `read_arrays` returns of many objects, in order, some of them read at once.
+    def read_many_sealed(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield what `read_sealed` returns of many objects; see `read_many`."""
+        for key, data in zip(keys, self.read_many(keys), strict=True):
+            yield unseal(bytes(data), key)
 
-        As many as are read at once are in memory.
-        """
-        for start in range(0, len(keys), _READ_AT_ONCE):
-            with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
-                read = list(threads.map(self.read, keys[start : start + _READ_AT_ONCE]))
-            for place, key in enumerate(keys[start : start + _READ_AT_ONCE]):
-                data, read[place] = read[place], b""
-                yield parse_arrays(data, key)
+    def read_many_arrays(self, keys: Sequence[str]) -> Iterator[Arrays]:
+        """Yield what `read_arrays` returns of many objects; see `read_many`."""
+        for key, data in zip(keys, self.read_many(keys), strict=True):
+            yield parse_arrays(data, key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False

@@ -28,6 +28,7 @@ from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.database_tables import DatabaseTable, find_tables
 from ionbox_cloud.planning.inspection import Inspection, inspect_dataset, words_of
 from ionbox_cloud.published import RESERVED_DATABASE
+from ionbox_cloud.storage.side_by_side import map_in_order
 from ionbox_cloud.store import ObjectFacts, Store
 
 Layers = list[tuple[str, dict[str, Any]]]
@@ -90,14 +91,18 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
     layers += sidecar or []
     defaults = [(layer.source, layer.settings) for layer in request.defaults]
     everything = [*layers, *defaults]
-    dataset = refusals.check(
-        lambda: inspect_dataset(
-            inbox,
-            request.dataset,
-            find_read_options(everything),
-            accept_profile=asks(everything, "accept_profile"),
+    with inbox.side_by_side() as reads:
+        tables = reads.start(_read_tables, request, inbox, everything)
+        dataset = refusals.check(
+            lambda: inspect_dataset(
+                inbox,
+                request.dataset,
+                find_read_options(everything),
+                accept_profile=asks(everything, "accept_profile"),
+            )
         )
-    )
+        # what they miss is said together with what is wrong otherwise, below
+        tables.leave()
     # what needs the header is checked only if there is one; databases are checked in any case
     ibd = dataset and refusals.check(dataset.require_fit)
     resolved = None
@@ -106,7 +111,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         words = words_of(dataset.header) if dataset else FileWords()
         known = layers if dataset else [*layers, STAND_INS]
         resolved = refusals.check(lambda: resolve_config(known, words, defaults))
-    databases = refusals.check(lambda: _read_databases(request, inbox, everything))
+    databases = refusals.check(lambda: _parse_databases(tables.result(), everything))
     if resolved and databases:
         rule, molecules = resolved[0].ion_rule, [parsed for parsed, _ in databases]
         refusals.check(lambda: check_ion_count(molecules, rule))
@@ -160,9 +165,8 @@ def asks(layers: Sequence[Layer], flag: str) -> bool:
     return _asked(layers, flag) is True
 
 
-def _read_databases(
-    request: RunRequest, inbox: Store, layers: Layers
-) -> list[tuple[MoleculeDatabase, bytes]]:
+def _read_tables(request: RunRequest, inbox: Store, layers: Layers) -> list[tuple[str, bytes]]:
+    """Read the tables of a request: name and bytes of each."""
     tables = [DatabaseTable.of(file, inbox) for file in request.databases]
     tables = tables or find_tables(inbox, layers)
     if not tables:
@@ -175,13 +179,19 @@ def _read_databases(
         )
     if len(set(names)) < len(names):
         raise InvalidConfig(f"databases: two have the same name ({', '.join(names)}); rename one")
+    found = map_in_order(lambda table: table.read(), tables, inbox.at_once)
+    return list(zip(names, found, strict=True))
+
+
+def _parse_databases(
+    tables: Sequence[tuple[str, bytes]], layers: Layers
+) -> list[tuple[MoleculeDatabase, bytes]]:
     skip_bad_rows = asks(layers, "skip_bad_rows")
     refusals = Refusals()
     databases = []
-    for table in tables:
-        data = table.read()
+    for name, data in tables:
         parsed = refusals.check(
-            functools.partial(parse_database, data, table.name, skip_bad_rows=skip_bad_rows)
+            functools.partial(parse_database, data, name, skip_bad_rows=skip_bad_rows)
         )
         if parsed:
             databases.append((parsed, data))

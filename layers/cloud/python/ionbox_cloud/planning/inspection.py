@@ -21,7 +21,7 @@ from ionbox_science.setting_table import Polarity
 
 from ionbox_cloud.identity import sampled_ranges
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.planning.read_ahead import Ranges, ReadAhead
+from ionbox_cloud.planning.read_ahead import Ranges, ReadAhead, array_ranges
 from ionbox_cloud.store import ObjectFacts, Store
 
 _SAMPLED_SPECTRA = 512
@@ -90,17 +90,18 @@ def inspect_dataset(
         If there is no imzML.
     """
     imzml_name, ibd_name = PurePosixPath(files.imzml_key).name, PurePosixPath(files.ibd_key).name
-    imzml = inbox.read_large(files.imzml_key)
-    header = read_header(imzml, imzml_name, options)
-    ibd = inbox.facts(files.ibd_key)
     read_range = ibd_reader(inbox, files.ibd_key)
-    long_enough = ibd is not None and ibd.n_bytes >= _UUID_BYTES
+    with inbox.side_by_side() as reads:
+        seen = reads.start(_look_at_ibd, inbox, files.ibd_key)
+        imzml = inbox.read_large(files.imzml_key)
+    header = read_header(imzml, imzml_name, options)
+    ibd, ibd_uuid = seen.result()
     problems = check_dataset(
         header,
         name=imzml_name,
         ibd_name=ibd_name,
         ibd_size=ibd.n_bytes if ibd else None,
-        ibd_uuid=bytes(read_range(0, _UUID_BYTES)) if long_enough else None,
+        ibd_uuid=ibd_uuid,
         accept_profile=accept_profile,
         centroid=options.centroid,
     )
@@ -114,21 +115,18 @@ def inspect_dataset(
     return Inspection(imzml, header, ibd, read_range, tuple(problems))
 
 
+def _look_at_ibd(inbox: Store, key: str) -> tuple[ObjectFacts | None, bytes | None]:
+    """Return what storage says of an ibd, and its UUID; None for what is not there."""
+    ibd = inbox.facts(key)
+    long_enough = ibd is not None and ibd.n_bytes >= _UUID_BYTES
+    return ibd, bytes(inbox.read_range(key, 0, _UUID_BYTES)) if long_enough else None
+
+
 def _sampled_ranges(header: ImzmlHeader, ibd_bytes: int) -> Ranges:
     """Return offset and end of all that the checks, the identity and the plan read of an ibd."""
     sampled = np.union1d(choose_spectra(header.n_spectra), _choose_sample(header.n_spectra))
-    arrays = [
-        np.stack((offset, offset + count * dtype.itemsize), axis=1)
-        for offset, count, dtype in (
-            (header.mz_offset[sampled], header.mz_count[sampled], header.mz_dtype),
-            (
-                header.intensity_offset[sampled],
-                header.intensity_count[sampled],
-                header.intensity_dtype,
-            ),
-        )
-    ]
-    return np.concatenate([*arrays, np.array(sampled_ranges(ibd_bytes), np.int64)])
+    samples = np.array(sampled_ranges(ibd_bytes), np.int64)
+    return np.concatenate([array_ranges(header, sampled), samples])
 
 
 def _choose_sample(n_spectra: int) -> npt.NDArray[np.int64]:

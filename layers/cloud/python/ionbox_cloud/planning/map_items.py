@@ -7,6 +7,7 @@ looks at what is really there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import ItemFailure, MissingOutput
 from ionbox_cloud.ladder import OUT_OF_MEMORY, Ladder
 from ionbox_cloud.messages import ItemFailureReport, ItemList, MapItem
+from ionbox_cloud.storage.side_by_side import map_in_order
 from ionbox_cloud.store import Store
 
 Item = TypeVar("Item", bound=MapItem)
@@ -56,9 +58,11 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
     MissingOutput
         If an item left neither output nor record.
     """
-    listed = work.read_json(keys.items(execution_id, state))
-    items = [item_type.from_json(entry["item"]) for entry in listed]
-    failed = work.list(keys.failures(execution_id, state))
+    with work.side_by_side() as reads:
+        listed = reads.start(work.read_json, keys.items(execution_id, state))
+        failures = reads.start(work.list, keys.failures(execution_id, state))
+    items = [item_type.from_json(entry["item"]) for entry in listed.result()]
+    failed = failures.result()
     if failed:  # before outputs: an item that failed has none either
         report = ItemFailureReport.from_json(work.read_json(failed[0]))
         item = next(item for item in items if item.item == report.item)
@@ -71,7 +75,8 @@ def gather(work: Store, state: str, execution_id: str, item_type: type[Item]) ->
         )
     # a list per folder instead of a question per item
     folders = {item.output_key.rpartition("/")[0] for item in items}
-    present = {key for folder in folders for key in work.list(folder)}
+    lists = map_in_order(work.list, sorted(folders), work.at_once)
+    present = set(itertools.chain.from_iterable(lists))
     for item in items:
         if item.output_key not in present:
             raise MissingOutput(

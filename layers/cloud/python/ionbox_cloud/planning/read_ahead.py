@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import MAX_GAP
 from ionbox_science.imzml.spectra import ReadRange
 
-AT_ONCE = 32  # requests
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 
 MOST_BYTES = 256 << 20
 """What is kept in memory at most, unless told otherwise."""
@@ -76,6 +77,23 @@ class ReadAhead:
             if start + n_bytes <= len(self._buffers[piece]):
                 return memoryview(self._buffers[piece])[start : start + n_bytes]
         return memoryview(self._read_range(offset, n_bytes))
+
+
+def array_ranges(header: ImzmlHeader, spectra: npt.NDArray[np.int64] | slice) -> Ranges:
+    """Return offset and end of the arrays of some spectra in their ibd, bytes."""
+    return np.concatenate(
+        [
+            np.stack((offset, offset + count * dtype.itemsize), axis=1)
+            for offset, count, dtype in (
+                (header.mz_offset[spectra], header.mz_count[spectra], header.mz_dtype),
+                (
+                    header.intensity_offset[spectra],
+                    header.intensity_count[spectra],
+                    header.intensity_dtype,
+                ),
+            )
+        ]
+    )
 
 
 def join(ranges: Ranges, max_gap: int = MAX_GAP) -> Iterable[tuple[int, int]]:

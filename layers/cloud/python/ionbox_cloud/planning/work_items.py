@@ -128,14 +128,18 @@ def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
     return _BASE_MEMORY_MB + n_bytes // _MB
 
 
-def image_memory_mb(n_cells: int, n_peaks: int) -> int:
-    """Predict the memory in MB of a shard of images, from the peaks that are read for it.
+def image_memory_mb(n_cells: int, n_peaks: int, n_shards: int = 1) -> int:
+    """Predict the memory in MB of an item of images, from its largest shard and most peaks of one.
 
-    First peaks and images are in memory, then images and what is stored of them. The pictures of an
-    item take less than either.
+    First peaks and images are in memory, then images and what is stored of them. Of several shards
+    the peaks of two are, and what is stored of one while the next is drawn. The pictures of an item
+    take less than either.
     """
     drawn = n_cells * _BYTES_PER_DRAWN_CELL + n_peaks * _BYTES_PER_PEAK
-    return _BASE_MEMORY_MB + max(drawn, n_cells * _BYTES_PER_STORED_CELL) // _MB
+    stored = n_cells * _BYTES_PER_STORED_CELL
+    if n_shards > 1:
+        stored += _READS_AT_ONCE * n_peaks * _BYTES_PER_PEAK
+    return _BASE_MEMORY_MB + max(drawn, stored) // _MB
 
 
 def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:

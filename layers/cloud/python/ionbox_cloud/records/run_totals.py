@@ -23,15 +23,25 @@ _SORT_ALL = {"SegmentSpectra", TASK}
 _PLANNING = "PlanRun"
 
 
+def read_calls(work: Store, execution_id: str) -> list[CallRecord]:
+    """Read what the calls of an execution wrote down, as far as it came."""
+    written = work.read_many_json(work.list(keys.records(execution_id)))
+    # None is one half written when its process was killed
+    return [CallRecord.from_json(record) for record in written if record is not None]
+
+
 def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[str, StateTotals]:
-    """Add up the calls of each state of an execution, as far as it came.
+    """Add up the calls of each state of an execution, as far as it came; see `add_up`."""
+    return add_up(read_calls(work, execution_id), plan)
+
+
+def add_up(calls: Sequence[CallRecord], plan: RunPlan | None) -> dict[str, StateTotals]:
+    """Add up the calls of each state of an execution.
 
     Parameters
     ----------
-    work : Store
-        The work bucket, where the records are.
-    execution_id : str
-        Name of the execution.
+    calls : sequence of CallRecord
+        What `read_calls` returns.
     plan : RunPlan or None
         Its plan, if it has one.
 
@@ -40,13 +50,11 @@ def total_states(work: Store, execution_id: str, plan: RunPlan | None) -> dict[s
     dict
         State → totals, for the states that have been called.
     """
-    calls: dict[str, list[CallRecord]] = {}
-    for written in work.read_many_json(work.list(keys.records(execution_id))):
-        if written is not None:  # half written when its process was killed
-            record = CallRecord.from_json(written)
-            calls.setdefault(record.state, []).append(record)
+    by_state: dict[str, list[CallRecord]] = {}
+    for call in calls:
+        by_state.setdefault(call.state, []).append(call)
     ladder = Ladder.from_environment()
-    return {state: _total(records, plan, ladder) for state, records in calls.items()}
+    return {state: _total(records, plan, ladder) for state, records in by_state.items()}
 
 
 def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) -> StateTotals:

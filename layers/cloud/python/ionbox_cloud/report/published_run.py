@@ -21,10 +21,14 @@ _PARALLEL_CHECKS = 16  # questions to a bucket: the time is in waiting
 def read_record(results: Store, plan: RunPlan) -> RunRecord | None:
     """Read the record of a published run; None if there is none that can be used."""
     try:
-        document = results.read_sealed(keys.results(plan.dataset_id, plan.run_id, RECORD))
-        return RunRecord.from_json(document)
+        return _read_record(results, plan)
     except (MissingObject, DamagedObject, InvalidMessage):
         return None
+
+
+def _read_record(results: Store, plan: RunPlan) -> RunRecord:
+    key = keys.results(plan.dataset_id, plan.run_id, RECORD)
+    return RunRecord.from_json(results.read_sealed(key))
 
 
 def is_published(results: Store, plan: RunPlan) -> bool:
@@ -34,15 +38,17 @@ def is_published(results: Store, plan: RunPlan) -> bool:
     """
     if plan.force:
         return False
-    record = read_record(results, plan)
-    wrong = [RECORD] if record is None else find_damage(results, plan, record)
+    try:
+        wrong = find_damage(results, plan, _read_record(results, plan))
+    except MissingObject:
+        return False
+    except (DamagedObject, InvalidMessage):
+        wrong = [RECORD]
     if not wrong:
         return True
-    key = keys.results(plan.dataset_id, plan.run_id, RECORD)
-    if results.exists(key):
-        kinds = sorted({name.partition("/")[0] for name in wrong})  # files below have names in them
-        logger.warning("published anew: damaged or missing in %s", ", ".join(kinds))
-        results.delete([key])
+    kinds = sorted({name.partition("/")[0] for name in wrong})  # files below have names in them
+    logger.warning("published anew: damaged or missing in %s", ", ".join(kinds))
+    results.delete([keys.results(plan.dataset_id, plan.run_id, RECORD)])
     return False
 
 

@@ -22,6 +22,7 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.storage.folder_files import FolderFiles
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 from ionbox_cloud.storage.storage_errors import named_errors
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ _S3 = "s3:"
 _FILE = "file:"
 
 _SLICE_BYTES = 8 << 20  # of a buffer that is written; a slice is copied on its way, a buffer is not
+
+_WHOLE_BYTES = 16 << 20
+"""Up to this size an object is written in one request, and a larger one in parts of this size. That
+takes three requests one after the other: that it begins, parts at once, that it is complete."""
+
+_PARTS_AT_ONCE = 4  # of what is written in parts; they are in memory once more
 
 _PIECE_BYTES = 1 << 20  # of a download, for a progress bar that moves
 
@@ -150,6 +157,11 @@ class ByteStore:
     def is_remote(self) -> bool:
         """Whether it is a bucket, not a folder or memory."""
         return self.url.startswith("s3:")
+
+    @property
+    def at_once(self) -> int:
+        """Requests that are worth making at once: many to a bucket, one to a folder or memory."""
+        return AT_ONCE if self.is_remote else 1
 
     def objects_below(self, folder: str) -> ObjectStore:
         """Open a folder as an obstore store of its own, for libraries that speak it (zarr).
@@ -275,11 +287,21 @@ class ByteStore:
         """Write an object, given whole or in consecutive pieces; replaces what was there."""
         if self._files and self._files.write(key, [data] if isinstance(data, bytes) else data):
             return
+        content: bytes | Iterator[memoryview]
+        if isinstance(data, bytes):
+            content = data
+        elif sum(piece.nbytes for piece in data) <= _WHOLE_BYTES:
+            content = b"".join(data)
+        else:
+            content = _cut(data)
         with named_errors(key, self.url):
-            if isinstance(data, bytes):
-                obstore.put(self._objects, key, data)
-            else:
-                obstore.put(self._objects, key, _cut(data))
+            obstore.put(
+                self._objects,
+                key,
+                content,
+                chunk_size=_WHOLE_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
 
     def write_whole(self, key: str, data: memoryview) -> None:
         """Write an object of one piece in one request: only then S3 keeps its whole checksum."""

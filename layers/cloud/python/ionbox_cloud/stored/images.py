@@ -42,6 +42,7 @@ from ionbox_cloud.stored.publication import Publication
 
 if TYPE_CHECKING:
     import zarr
+    from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,21 @@ def create_images(
     header : ImzmlHeader
         Has the mask, and positions if they are needed.
     """
-    publication.write(f"{IMAGES}/{METADATA}", describe_group())
     layout = _lay_out(plan, len(images.mz), image_of)
-    publication.write(f"{IMAGES}/{ImageArrays.IMAGES}/{METADATA}", layout.describe())
-    _put(publication, ImageArrays.MZ, images.mz, ("ion", "isotope"))
-    _put(publication, ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope"))
-    _put(publication, ImageArrays.ION_FORMULA, images.ion_formula, ("ion",))
-    _put(publication, ImageArrays.TIC, tic, ("y", "x"))
-    _put(publication, ImageArrays.MASK, header.mask, ("y", "x"))
+    files: dict[str, Buffer] = {
+        METADATA: describe_group(),
+        f"{ImageArrays.IMAGES}/{METADATA}": layout.describe(),
+        **_encode(ImageArrays.MZ, images.mz, ("ion", "isotope")),
+        **_encode(ImageArrays.ABUNDANCE, images.abundance, ("ion", "isotope")),
+        **_encode(ImageArrays.ION_FORMULA, images.ion_formula, ("ion",)),
+        **_encode(ImageArrays.TIC, tic, ("y", "x")),
+        **_encode(ImageArrays.MASK, header.mask, ("y", "x")),
+    }
     if header.gaps_closed:
-        _put(publication, ImageArrays.X, header.layout.x, ("x",))
-        _put(publication, ImageArrays.Y, header.layout.y, ("y",))
+        files |= _encode(ImageArrays.X, header.layout.x, ("x",))
+        files |= _encode(ImageArrays.Y, header.layout.y, ("y",))
+    for name, content in files.items():
+        publication.write(f"{IMAGES}/{name}", content)
 
 
 def write_images(
@@ -192,14 +197,11 @@ def _lay_out(plan: RunPlan, n_ions: int, image_of: Mapping[str, int]) -> ZarrArr
     )
 
 
-def _put(
-    publication: Publication,
-    name: str,
-    values: npt.NDArray[Any],
-    dimension_names: tuple[str, ...],
-) -> None:
+def _encode(
+    name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
+) -> dict[str, Buffer]:
+    """Return the objects of an array that is one chunk, by their names."""
     array = ZarrArray.of(values, dimension_names)
-    publication.write(f"{IMAGES}/{name}/{METADATA}", array.describe())
     chunk = array.encode(values)
-    if chunk is not None:
-        publication.write(f"{IMAGES}/{name}/{chunk[0]}", chunk[1])
+    found: dict[str, Buffer] = {f"{name}/{METADATA}": array.describe()}
+    return found if chunk is None else {**found, f"{name}/{chunk[0]}": chunk[1]}

@@ -60,11 +60,13 @@ class KnownContents:
         self._algorithm = algorithm
         self._digest = digest
         self._sampled_id = ""
+        self._is_first = False
 
     def settle(self, sampled_id: str) -> str:
         """Return the identity of the dataset, from that of its samples."""
         self._sampled_id = sampled_id
         first = self._read(keys.first_content(sampled_id))
+        self._is_first = first is None
         if first is None or first.tag == self._tag:
             return sampled_id
         key = keys.other_content(sampled_id, hash_content(self._tag.encode()))
@@ -90,11 +92,13 @@ class KnownContents:
             again.
         """
         key = keys.first_content(self._sampled_id)
+        seen = KnownContent(self._tag, self._sampled_id, plan.segments_id).to_json()
+        if self._is_first and self._results.create_sealed(key, seen):
+            return True
         first = self._read(key)
         if first is None:
-            seen = KnownContent(self._tag, self._sampled_id, plan.segments_id)
             self._results.delete([key])  # a damaged one counts as absent
-            if self._results.create_sealed(key, seen.to_json()):
+            if self._results.create_sealed(key, seen):
                 return True
             first = self._read(key)
         return plan.dataset_id != self._sampled_id or first is None or self._is_same(first)

@@ -21,6 +21,8 @@ from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
 from ionbox_cloud.storage.object_bytes import Arrays
 from ionbox_cloud.store import Store
 
+_ARRAYS = ("mz", "intensity", "is_target")
+
 
 @dataclass(frozen=True)
 class IonCount(JsonRecord):
@@ -124,10 +126,8 @@ def read_summaries(work: Store, patterns_id: str, n_ions: int) -> list[ChunkSumm
         If a chunk is not complete.
     """
     n_chunks = -(-n_ions // IONS_PER_CHUNK)
-    return [
-        ChunkSummary.from_json(work.read_sealed(keys.pattern_chunk_summary(patterns_id, chunk)))
-        for chunk in range(n_chunks)
-    ]
+    names = [keys.pattern_chunk_summary(patterns_id, chunk) for chunk in range(n_chunks)]
+    return [ChunkSummary.from_json(summary) for summary in work.read_many_sealed(names)]
 
 
 def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patterns:
@@ -140,13 +140,12 @@ def read_patterns(work: Store, patterns_id: str, start: int, stop: int) -> Patte
     """
     # at least one chunk, even for no ions: it says how many isotope peaks patterns have
     chunks = range(start // IONS_PER_CHUNK, max(1, -(-stop // IONS_PER_CHUNK)))
-    arrays = [work.read_arrays(keys.pattern_chunk(patterns_id, chunk)) for chunk in chunks]
+    arrays = list(
+        work.read_many_arrays([keys.pattern_chunk(patterns_id, chunk) for chunk in chunks])
+    )
     rows = slice(start - chunks.start * IONS_PER_CHUNK, stop - chunks.start * IONS_PER_CHUNK)
     return Patterns(
-        **{
-            name: np.concatenate([chunk[name] for chunk in arrays])[rows]
-            for name in ("mz", "intensity", "is_target")
-        }
+        **{name: np.concatenate([chunk[name] for chunk in arrays])[rows] for name in _ARRAYS}
     )
 
 
@@ -168,11 +167,12 @@ def read_patterns_of(work: Store, patterns_id: str, ions: npt.NDArray[np.integer
         If one of their chunks is not written.
     """
     chosen, place = np.unique(ions, return_inverse=True)
-    parts = [read_patterns(work, patterns_id, 0, 0)]  # the shape, should no ion be chosen
-    for chunk in np.unique(chosen // IONS_PER_CHUNK).tolist():
-        start = chunk * IONS_PER_CHUNK
-        of_chunk = chosen[(chosen >= start) & (chosen < start + IONS_PER_CHUNK)]
-        stop = int(of_chunk[-1]) + 1
-        whole = read_patterns(work, patterns_id, start, stop)
-        parts.append(whole.take(of_chunk - start))
+    if not len(chosen):
+        return read_patterns(work, patterns_id, 0, 0)
+    chunks = np.unique(chosen // IONS_PER_CHUNK).tolist()
+    names = [keys.pattern_chunk(patterns_id, chunk) for chunk in chunks]
+    parts = []
+    for chunk, arrays in zip(chunks, work.read_many_arrays(names), strict=True):
+        of_chunk = chosen[chosen // IONS_PER_CHUNK == chunk] - chunk * IONS_PER_CHUNK
+        parts.append(Patterns(**{name: arrays[name][of_chunk] for name in _ARRAYS}))
     return Patterns.concatenate(parts).take(place)

@@ -6,9 +6,10 @@ States write results through a `Publication`, which keeps both; PublishResults g
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.object_bytes import encode_arrays
+from ionbox_cloud.storage.side_by_side import SideBySide
 from ionbox_cloud.store import Store
 
 if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
@@ -51,6 +53,7 @@ class Publication:
     def __init__(self, results: Store, plan: RunPlan) -> None:
         self._results = results
         self._plan = plan
+        self._writes: SideBySide | None = None
         self.files: dict[str, PublishedFile] = {}
 
     def key(self, name: str) -> str:
@@ -60,8 +63,23 @@ class Publication:
     def write(self, name: str, data: Buffer) -> None:
         """Write a file."""
         content = memoryview(data).cast("B")
-        self._results.write_whole(self.key(name), content)
+        if self._writes is None:
+            self._results.write_whole(self.key(name), content)
+        else:
+            self._writes.start(self._results.write_whole, self.key(name), content)
         self.files[name] = PublishedFile(len(content), hashlib.sha256(content).hexdigest())
+
+    @contextlib.contextmanager
+    def written_by(self, writes: SideBySide) -> Iterator[None]:
+        """Let the files of a block be written side by side, for those none of which names others.
+
+        They are there when the calls of ``writes`` are made, not before.
+        """
+        before, self._writes = self._writes, writes
+        try:
+            yield
+        finally:
+            self._writes = before
 
     def write_arrays(
         self, name: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False

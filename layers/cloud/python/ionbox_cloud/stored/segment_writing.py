@@ -51,13 +51,70 @@ def write_segment(results: Store, segments_id: str, index: int, peaks: Peaks) ->
 
     Peaks of implausible m/z are left out; in this order they are the first and the last ones.
     """
+    kept, written = _describe(peaks)
+    write_peaks(results, keys.segment(segments_id, index), kept)
+    return written
+
+
+def _describe(peaks: Peaks) -> tuple[Peaks, WrittenSegment]:
+    """Return the peaks of a segment that are written, and what it holds then."""
     rows = plausible_rows(peaks.mz)
     kept = Peaks(peaks.mz[rows], peaks.intensity[rows], peaks.pixel[rows])
-    write_peaks(results, keys.segment(segments_id, index), kept)
     n_implausible = len(peaks) - len(kept)
     if not len(kept):
-        return WrittenSegment(0, n_implausible, 0.0, 0.0)
-    return WrittenSegment(len(kept), n_implausible, float(kept.mz[0]), float(kept.mz[-1]))
+        return kept, WrittenSegment(0, n_implausible, 0.0, 0.0)
+    written = WrittenSegment(len(kept), n_implausible, float(kept.mz[0]), float(kept.mz[-1]))
+    return kept, written
+
+
+class SegmentWriter:
+    """Writes the segments of a dataset as one call sorts them, then closes them.
+
+    Parameters
+    ----------
+    results : Store
+        The results bucket, where segments are.
+    plan : RunPlan
+        The run: identity, bounds and m/z type of its segments.
+    header : ImzmlHeader
+        What the imzML says.
+
+    Notes
+    -----
+    The last segment is written when they are closed, beside the total ion current: nothing that is
+    sorted later needs its memory.
+    """
+
+    def __init__(self, results: Store, plan: RunPlan, header: ImzmlHeader) -> None:
+        self._results = results
+        self._plan = plan
+        self._header = header
+        self._written: list[WrittenSegment] = []
+        self._last = Peaks(np.empty(0), np.empty(0, np.float32), np.empty(0, np.uint32))
+
+    def write(self, index: int, peaks: Peaks) -> None:
+        """Write a segment from its peaks, in order of m/z; to be called for all, in order."""
+        kept, written = _describe(peaks)
+        self._written.append(written)
+        if index == self._plan.n_segments - 1:
+            self._last = kept
+        else:
+            write_peaks(self._results, keys.segment(self._plan.segments_id, index), kept)
+
+    def close(self, tic: npt.NDArray[np.float64], digest: str) -> SortedDataset:
+        """Check what was found, write what is left and, last, the manifest; see `close_segments`.
+
+        Raises
+        ------
+        InvalidDataset
+            If there are no peaks, or some have no plausible m/z.
+        """
+        checksum = _check_written(self._plan, self._header, self._written, digest)
+        key = keys.segment(self._plan.segments_id, self._plan.n_segments - 1)
+        with self._results.side_by_side() as writes:
+            writes.start(write_peaks, self._results, key, self._last)
+            writes.start(_write_tic, self._results, self._plan, self._header, tic)
+        return _write_manifest(self._results, self._plan, self._written, checksum)
 
 
 def check_peaks_found(
@@ -123,12 +180,31 @@ def close_segments(
     InvalidDataset
         If there are no peaks, or some have no plausible m/z.
     """
+    checksum = _check_written(plan, header, written, digest)
+    _write_tic(results, plan, header, tic)
+    return _write_manifest(results, plan, written, checksum)
+
+
+def _check_written(
+    plan: RunPlan, header: ImzmlHeader, written: Sequence[WrittenSegment], digest: str
+) -> IbdChecksum:
     n_peaks = sum(segment.n_peaks for segment in written)
     n_implausible = sum(segment.n_implausible for segment in written)
-    checksum = check_peaks_found(plan, header, n_peaks + n_implausible, n_implausible, digest)
-    filled = [segment for segment in written if segment.n_peaks]
+    return check_peaks_found(plan, header, n_peaks + n_implausible, n_implausible, digest)
+
+
+def _write_tic(
+    results: Store, plan: RunPlan, header: ImzmlHeader, tic: npt.NDArray[np.float64]
+) -> None:
     image = tic.reshape(header.height, header.width)
     results.write_arrays(keys.tic(plan.segments_id), {"tic": image})
+
+
+def _write_manifest(
+    results: Store, plan: RunPlan, written: Sequence[WrittenSegment], checksum: IbdChecksum
+) -> SortedDataset:
+    """Say that all segments are there; to be called last."""
+    filled = [segment for segment in written if segment.n_peaks]
     manifest = SegmentsManifest(
         mz_dtype=plan.mz_type,
         n_peaks=tuple(segment.n_peaks for segment in written),
@@ -136,8 +212,8 @@ def close_segments(
         mz_min=filled[0].mz_min,
         mz_max=filled[-1].mz_max,
         checksum=checksum,
-        n_implausible=n_implausible,
+        n_implausible=sum(segment.n_implausible for segment in written),
         has_checksums=True,
     )
     write_manifest(results, plan.segments_id, manifest)
-    return SortedDataset(n_peaks, n_segments=len(written))
+    return SortedDataset(sum(manifest.n_peaks), n_segments=len(written))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,16 +34,20 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.storage.object_bytes import SEAL, unseal
+from ionbox_cloud.storage.side_by_side import map_in_order
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 
+SegmentIndex = tuple[Float64s, "UInt32s | None"]
+"""m/z of every `INDEX_STEP`-th peak of a segment, and the checksums of its blocks if it has any."""
+
 _COLUMNS = ("mz", "intensity", "pixel")
 
 _CHECKSUM = np.dtype("<u4")
 
-_PARALLEL_READS = 4  # requests at once of a call: the time of a read is mostly waiting
+_PARALLEL_READS = 4  # of files at once
 # Reading up to so many steps of the index for nothing costs less than another request.
 _STEPS_PER_REQUEST = 4
 
@@ -126,14 +131,13 @@ def read_ahead(reads: Iterable[Callable[[], T]]) -> Iterator[T]:
     So reading and computing overlap, and two results are in memory at a time.
     """
     with ThreadPoolExecutor(1) as pool:
-        under_way: Future[T] | None = None
+        under_way: deque[Future[T]] = deque()
         for read in reads:
-            following = pool.submit(read)
-            if under_way is not None:
-                yield under_way.result()
-            under_way = following
-        if under_way is not None:
-            yield under_way.result()
+            under_way.append(pool.submit(read))
+            if len(under_way) > 1:
+                yield under_way.popleft().result()  # which is kept by nobody here
+        if under_way:
+            yield under_way.popleft().result()
 
 
 class SegmentReader:
@@ -159,6 +163,7 @@ class SegmentReader:
         self._segments_id = segments_id
         self.manifest = read_manifest(store, segments_id)
         self._mz_dtype = np.dtype(self.manifest.mz_dtype)
+        self._indices: dict[int, SegmentIndex] = {}
 
     @property
     def mz_range(self) -> tuple[float, float]:
@@ -168,6 +173,18 @@ class SegmentReader:
     def plan_read(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> Callable[[], Peaks]:
         """Return a call that reads what `read` would, for `read_ahead`."""
         return functools.partial(self.read, lowest, highest)
+
+    def read_indices(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> None:
+        """Read the indices that m/z ranges need, those of many segments at once.
+
+        Without this, each is read when it is first needed.
+        """
+        if self._store.at_once == 1:
+            return
+        needed = self._find_segments(np.atleast_1d(lowest), np.atleast_1d(highest))
+        missing = [segment for segment, _ in needed if segment not in self._indices]
+        for _ in map_in_order(self._index, missing, self._store.at_once):
+            pass
 
     def count_peaks(self, lowest: npt.ArrayLike, highest: npt.ArrayLike) -> int:
         """Count the peaks that `read` would return; only the indices of segments are read."""
@@ -190,7 +207,7 @@ class SegmentReader:
         ranges = self._find_rows(np.atleast_1d(lowest), np.atleast_1d(highest))
         # where each range begins in the result, and, one more, where the last one ends
         rows = np.cumsum([0, *(stop - start for _, start, stop in ranges)]).tolist()
-        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        with ThreadPoolExecutor(max(_PARALLEL_READS, self._store.at_once)) as pool:
             if len(ranges) == 1:
                 read = functools.partial(self._read_in_place, ranges[0])
                 return Peaks(*pool.map(read, _COLUMNS))
@@ -292,16 +309,24 @@ class SegmentReader:
 
     def _find_rows(self, lowest: Float64s, highest: Float64s) -> list[tuple[int, int, int]]:
         """Return (segment, first row, last row + 1) of what covers some m/z ranges."""
+        self.read_indices(lowest, highest)
+        ranges = []
+        for segment, here in self._find_segments(lowest, highest):
+            covered = self._cover(segment, lowest[here], highest[here])
+            ranges += [(segment, start, stop) for start, stop in covered]
+        return ranges
+
+    def _find_segments(
+        self, lowest: Float64s, highest: Float64s
+    ) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+        """Yield the segments that some m/z ranges lie in, and which ranges these are."""
         # right: a peak at a bound lies in the segment above it
         first = np.searchsorted(self.manifest.bounds, lowest, side="right")
         last = np.searchsorted(self.manifest.bounds, highest, side="right")
-        ranges = []
         for segment in range(int(first.min(initial=0)), int(last.max(initial=-1)) + 1):
             here = (first <= segment) & (segment <= last)
             if here.any():
-                covered = self._cover(segment, lowest[here], highest[here])
-                ranges += [(segment, start, stop) for start, stop in covered]
-        return ranges
+                yield segment, here
 
     def _cover(
         self, segment: int, lowest: Float64s, highest: Float64s
@@ -323,8 +348,13 @@ class SegmentReader:
     def _layout(self, segment: int) -> SegmentLayout:
         return SegmentLayout(self.manifest.n_peaks[segment], self._mz_dtype)
 
-    @functools.cache  # noqa: B019 (a reader lives as long as its call)
-    def _index(self, segment: int) -> tuple[Float64s, UInt32s | None]:
+    def _index(self, segment: int) -> SegmentIndex:
+        """Return what lies behind the peaks of a segment, which is read once."""
+        if segment not in self._indices:
+            self._indices[segment] = self._read_index(segment)
+        return self._indices[segment]
+
+    def _read_index(self, segment: int) -> SegmentIndex:
         """Read what lies behind the peaks of a segment.
 
         Returns

@@ -24,7 +24,7 @@ from ionbox_cloud.storage.object_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
-_PARALLEL_READS = 16  # small objects and blocks: the time is in waiting for answers
+_PARALLEL_READS = 16  # blocks: the time is in waiting for answers
 _COUNTS, _CHECKSUMS, _TIC = "n_peaks", "checksums", "spectrum_tic"
 _SEGMENTS = "segments"
 
@@ -70,8 +70,7 @@ def _read_summaries(work: Store, plan: RunPlan) -> list[Arrays]:
     names = [
         keys.sorted_span_summary(plan.sort_id, index) for index in range(len(plan.span_cuts) - 1)
     ]
-    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-        return list(pool.map(work.read_arrays, names))
+    return list(work.read_many_arrays(names))
 
 
 def gather_counts(work: Store, plan: RunPlan) -> npt.NDArray[np.int64]:
@@ -111,8 +110,8 @@ def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
     names = work.list(keys.all_merged_segments(plan.sort_id))
     written = [
         WrittenSegment.from_json(each)
-        for name in names
-        for each in work.read_sealed(name)[_SEGMENTS]
+        for record in work.read_many_sealed(names)
+        for each in record[_SEGMENTS]
     ]
     if len(written) != plan.n_segments:
         raise MissingOutput(f"{len(written)} of {plan.n_segments} segments are merged; run again")

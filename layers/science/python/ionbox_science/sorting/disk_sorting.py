@@ -79,8 +79,8 @@ def sort_on_disk(
     bounds : (n_segments - 1,) float64
         m/z at which to cut: see `ionbox_science.sorting.segments.plan_bounds`.
     write_segment : callable
-        Called with number and peaks of every segment, the empty ones too, in order. It may not keep
-        the peaks: their memory is needed for the next.
+        Called with number and peaks of every segment, the empty ones too, in order. It may keep
+        none but the last's: their memory is needed for the next.
     memory_bytes : int
         Memory that may be taken on top of what the process has.
     folder : Path

@@ -62,8 +62,8 @@ def sort_in_ranges(
     bounds : (n_segments - 1,) float64
         m/z at which to cut: see `ionbox_science.sorting.segments.plan_bounds`.
     write_segment : callable
-        Called with number and peaks of every segment, the empty ones too, in order. It may not keep
-        the peaks: their memory is needed for the next.
+        Called with number and peaks of every segment, the empty ones too, in order. It may keep
+        none but the last's: their memory is needed for the next.
     range_bytes : int
         Memory for peaks, 12 or 16 bytes each.
     n_threads : int
