@@ -91,7 +91,7 @@ def units_said(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 UNITS = {
     "PlanRun": "bytes",  # of the second: its beginning is as that of the first
     "SegmentSpectra": "segments",
-    "BuildIons": "decoy draws",
+    "BuildIons": "formulas",
     "GenerateIsotopePatterns": "ions",
     "AnnotateSegments": "ions",
     "EstimateFdr": "steps",
