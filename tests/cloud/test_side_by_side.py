@@ -86,14 +86,14 @@ def test_calls_of_a_block_are_made_together() -> None:
     together = threading.Barrier(AT_ONCE)
     with side_by_side(AT_ONCE) as calls:
         started = [calls.start(together.wait, PATIENCE_S) for _ in range(AT_ONCE)]
-    assert sorted(each.result() for each in started) == list(range(AT_ONCE))
+    assert sorted(each.result(PATIENCE_S) for each in started) == list(range(AT_ONCE))
 
 
 def test_a_result_can_be_needed_by_the_next_call() -> None:
     with side_by_side(2) as calls:
-        first = calls.start(int, "20").result()
+        first = calls.start(int, "20").result(PATIENCE_S)
         second = calls.start(lambda: first + 1)
-    assert second.result() == second.result() == 21
+    assert second.result(PATIENCE_S) == second.result(PATIENCE_S) == 21
 
 
 def test_without_threads_calls_are_made_as_they_are_started() -> None:
@@ -136,9 +136,9 @@ def test_an_error_is_raised_to_who_asks_for_the_result(at_once: int) -> None:
         left, asked = calls.start(fail("left")), calls.start(fail("asked"))
         left.leave()
         with pytest.raises(ValueError, match="asked"):
-            asked.result()
+            asked.result(PATIENCE_S)
     with pytest.raises(ValueError, match="left"):
-        left.result()
+        left.result(PATIENCE_S)
 
 
 def test_calls_that_wait_when_a_block_fails_are_not_made() -> None:
@@ -149,7 +149,7 @@ def test_calls_that_wait_when_a_block_fails_are_not_made() -> None:
         for _ in range(2):  # as many as there are threads
             calls.start(cancelled.wait, PATIENCE_S)
         waiting = [calls.start(made.append, n) for n in range(50)]
-        waiting[-1]._future.add_done_callback(lambda _: cancelled.set())
+        waiting[-1].future.add_done_callback(lambda _: cancelled.set())
         raise KeyError("the block")
 
     with pytest.raises(KeyError, match="the block"), side_by_side(2) as calls:

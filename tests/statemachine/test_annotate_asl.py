@@ -197,10 +197,15 @@ def handler_of(function: str) -> ast.Module:
 
 
 def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:
+    """Calls of a function, those too that are started beside others: ``calls.start(name, …)``."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    started = [
+        ast.Call(call.args[0], call.args[1:], call.keywords)
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "start" and call.args
+    ]
     return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+        call for call in calls + started if isinstance(call.func, ast.Name) and call.func.id == name
     ]
 
 

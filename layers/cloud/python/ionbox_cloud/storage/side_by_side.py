@@ -23,20 +23,26 @@ Item = TypeVar("Item")
 
 
 class Started(Generic[T]):
-    """A call that was started."""
+    """A call that was started.
+
+    Attributes
+    ----------
+    future : Future
+        What it becomes.
+    """
 
     def __init__(self, future: Future[T], forget: Callable[[Future[T]], None]) -> None:
-        self._future = future
+        self.future = future
         self._forget = forget
 
     def leave(self) -> None:
         """Let an error of the call be raised only to those who ask for its result, maybe nobody."""
-        self._forget(self._future)
+        self._forget(self.future)
 
-    def result(self) -> T:
+    def result(self, timeout_s: float | None = None) -> T:
         """Wait for the call; return what it returned, or raise what it raised."""
         self.leave()
-        return self._future.result()
+        return self.future.result(timeout_s)
 
 
 class SideBySide:
