@@ -104,7 +104,7 @@ def test_a_call_records_how_long_its_process_took_to_start(rehearsal: Rehearsal)
     for sort in SORTS:
         key = keys.record(rehearsal.ends[sort].name, "PlanRun", 0)
         written = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        (call,) = (each for each in rehearsal.calls[sort] if each.function == "PlanRun")
+        (call,) = (each for each in rehearsal.calls[sort] if each.function.startswith("PlanRun"))
         # the process began after it was asked for; the system counts in hundredths of a second
         assert written["init_s"] <= call.init_s + 0.02
         assert (written["init_s"] > 0) == (call.init_s > 0)
