@@ -7,7 +7,6 @@ written as if reading cost nothing; this makes it so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.imzml.ibd import MAX_GAP
 from ionbox_science.imzml.spectra import ReadRange
 
-from ionbox_cloud.storage.side_by_side import AT_ONCE
+from ionbox_cloud.storage.side_by_side import AT_ONCE, map_in_order
 
 MOST_BYTES = 256 << 20
 """What is kept in memory at most, unless told otherwise."""
@@ -57,9 +56,8 @@ class ReadAhead:
             for piece, (offset, end) in enumerate(pieces)
             for start in range(0, end - offset, request_bytes)
         ]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(self._fill, requests):
-                pass
+        for _ in map_in_order(self._fill, requests, AT_ONCE):
+            pass
 
     def _fill(self, request: tuple[int, int, int]) -> None:
         piece, start, stop = request
