@@ -170,21 +170,27 @@ def _is_count(value: int) -> bool:
 
 _COUNT = (_is_count, "at least 1")
 
+
+def _text(pattern: str, wanted: str) -> tuple[Callable[[str], bool], str]:
+    """Say that a text must match a pattern as a whole, and what that is in words."""
+    return lambda text: re.fullmatch(pattern, text) is not None, wanted
+
+
 ECR_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
     r"(?P<repository>[a-z0-9._/-]+)(:[\w.-]+|@sha256:[0-9a-f]{64})"
 )
 """An image in a repository of ECR."""
 
-_BUCKET = (
-    lambda name: re.fullmatch(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?", name) is not None,
+_BUCKET = _text(
+    r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?",
     "the name of a bucket, or empty",
 )
 
 # By setting: whether a value is fit, and what to say it must be.
 _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "stack_name": (
-        lambda name: re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,39}", name) is not None,
+    "stack_name": _text(
+        r"[A-Za-z][A-Za-z0-9-]{0,39}",
         "a letter, then up to 39 letters, digits and hyphens",
     ),
     "max_lambda_mb": (
@@ -200,24 +206,24 @@ _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda days: days in _RETENTION_DAYS,
         f"one of {', '.join(map(str, _RETENTION_DAYS))}",
     ),
-    "notification_email": (
-        lambda address: re.fullmatch(r"(\S+@\S+)?", address) is not None,
+    "notification_email": _text(
+        r"(\S+@\S+)?",
         "an e-mail address, or empty",
     ),
-    "permissions_boundary": (
-        lambda arn: re.fullmatch(r"(arn:aws[a-z-]*:iam::(\d+|aws):policy/\S+)?", arn) is not None,
+    "permissions_boundary": _text(
+        r"(arn:aws[a-z-]*:iam::(\d+|aws):policy/\S+)?",
         "the ARN of a policy (arn:aws:iam::<account>:policy/<name>), or empty",
     ),
-    "vpc_id": (
-        lambda name: re.fullmatch(r"(vpc-[0-9a-f]+)?", name) is not None,
+    "vpc_id": _text(
+        r"(vpc-[0-9a-f]+)?",
         "the id of a network (vpc-…), or empty",
     ),
-    "subnet_ids": (
-        lambda names: re.fullmatch(r"(subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*)?", names) is not None,
+    "subnet_ids": _text(
+        r"(subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*)?",
         "ids of subnets with commas between (subnet-…,subnet-…), or empty",
     ),
-    "security_group_id": (
-        lambda name: re.fullmatch(r"(sg-[0-9a-f]+)?", name) is not None,
+    "security_group_id": _text(
+        r"(sg-[0-9a-f]+)?",
         "the id of a security group (sg-…), or empty",
     ),
     "sort_image": (
@@ -227,8 +233,8 @@ _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "inbox_bucket": _BUCKET,
     "work_bucket": _BUCKET,
     "results_bucket": _BUCKET,
-    "kms_key_arn": (
-        lambda arn: re.fullmatch(r"(arn:aws[a-z-]*:kms:[^:]+:\d+:key/\S+)?", arn) is not None,
+    "kms_key_arn": _text(
+        r"(arn:aws[a-z-]*:kms:[^:]+:\d+:key/\S+)?",
         "the ARN of a KMS key (arn:aws:kms:<region>:<account>:key/<id>), or empty",
     ),
 }
