@@ -42,9 +42,9 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
         for start, stop in cut(len(patterns.mz), ions_per_read(len(patterns.mz), n_peaks))
     ]
     reads = [segments.plan_read(*window_bounds(p.mz[p.mz > 0], options.ppm)) for _, p in batches]
+    mz_range, n_threads = segments.mz_range, count_threads()
     parts, n_done = [], 0
     for (first_ion, part), peaks in zip(batches, read_ahead(reads), strict=True):
-        mz_range, n_threads = segments.mz_range, count_threads()
         scores = score_ions(peaks, part, grid, options, mz_range, first_ion, n_threads=n_threads)
         parts.append(scores)
         n_done += len(part.mz)
