@@ -59,6 +59,21 @@ def test_workers_leave_the_cores_to_each_other(toy: Toy) -> None:
     assert set(answer["environment"].values()) == {"1"}
 
 
+@pytest.mark.parametrize(
+    ("of_the_user", "expected"),
+    [(None, "glibc.malloc.hugetlb=1"), ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1")],
+)
+def test_workers_take_memory_in_large_pages_unless_a_user_tunes_it_otherwise(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, of_the_user: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if of_the_user:
+        monkeypatch.setenv("GLIBC_TUNABLES", of_the_user)
+    with toy.pool() as pool:
+        _, answer = invoke(pool, environment=["GLIBC_TUNABLES"])
+    assert answer["environment"] == {"GLIBC_TUNABLES": expected}
+
+
 def test_what_handlers_print_goes_to_the_log(toy: Toy, capfd: pytest.CaptureFixture[str]) -> None:
     with toy.pool() as pool:
         invoke(pool, print="hello from a worker")
