@@ -47,7 +47,7 @@ LASTING_ENVIRONMENT: Mapping[str, str] = {
 """What libraries read when they are imported, and what is the same for every run."""
 
 HUGE_PAGES: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""What the C library reads when a process starts: large blocks in pages of 2 MB where Linux has them.
+"""What the C library reads when a process starts: large blocks in pages of 2 MB, on Linux.
 
 A sort touches most of its memory once, and each touched page costs the system's time. Elsewhere
 nobody reads it.
