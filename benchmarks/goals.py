@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.colocalization import ColocalizationCost
+from benchmarks.disk_sorting import MOST_TIMES_PER_PEAK, DiskSortCost, times_per_peak
 from benchmarks.kernels import KernelResult
 from benchmarks.pipeline import PipelineRun
 from benchmarks.startup import HelpCost
@@ -72,6 +73,7 @@ def list_goals(
     kernels: Sequence[KernelResult],
     help_cost: HelpCost | None,
     colocalization: ColocalizationCost | None,
+    disk_sorts: Sequence[DiskSortCost],
 ) -> Iterator[Goal]:
     """Yield the goals of everything that was measured."""
     for run in runs:
@@ -93,6 +95,10 @@ def list_goals(
         what, measured = "ionbox --help", help_cost.cost.wall_s
         yield Goal(f"{what}, wall s", measured, MAX_HELP_S)
         yield _in_loops(what, measured, help_cost.loop_s, MAX_HELP_S)
+    for cost, times in list(zip(disk_sorts, times_per_peak(disk_sorts), strict=True))[1:]:
+        what = f"sort of {cost.ibd_bytes / 1e9:.2g} GB in {cost.limit_bytes / 1e9:.2g} GB"
+        yield Goal(f"{what}, time per peak, times that of the smallest", times, MOST_TIMES_PER_PEAK)
+        yield Goal(f"{what}: most memory, MB", cost.peak_bytes / 1e6, cost.limit_bytes / 1e6)
     for kernel in kernels:
         for rival, at_least in kernel.goals.items():
             what = f"{kernel.title}: {rival}, times ionbox"

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks.colocalization import ColocalizationCost
+from benchmarks.disk_sorting import DiskSortCost
 from benchmarks.goals import Goal, list_goals
 from benchmarks.history import figures_before, read_history
 from benchmarks.kernels import KernelResult
@@ -42,6 +43,8 @@ class Results:
         What ``ionbox --help`` takes; None if it was not measured.
     colocalization : ColocalizationCost or None
         What finding the partners of many ions takes; None if it was not measured.
+    disk_sorts : list of DiskSortCost
+        What sorting takes that does not fit the memory; the smallest first.
     kernels : list of KernelResult
         In the order in which they were measured.
     runs : list of PipelineRun
@@ -52,12 +55,14 @@ class Results:
     busy: bool = False
     help: HelpCost | None = None
     colocalization: ColocalizationCost | None = None
+    disk_sorts: list[DiskSortCost] = field(default_factory=list)
     kernels: list[KernelResult] = field(default_factory=list)
     runs: list[PipelineRun] = field(default_factory=list)
 
     @property
     def goals(self) -> list[Goal]:
-        return list(list_goals(self.runs, self.kernels, self.help, self.colocalization))
+        parts = self.runs, self.kernels, self.help, self.colocalization, self.disk_sorts
+        return list(list_goals(*parts))
 
 
 def print_results(results: Results, console: Console) -> None:
@@ -68,6 +73,8 @@ def print_results(results: Results, console: Console) -> None:
         _print_runs(results.runs, console)
         for _, runs in itertools.groupby(results.runs, lambda run: run.workload.name):
             _print_states(list(runs), console)
+    if results.disk_sorts:
+        _print_disk_sorts(results.disk_sorts, console)
     copied = f"{results.copy_gb_s:.1f} GB/s"
     console.print(f"memory: numpy copies {copied} on one core (read once, written once)")
     _print_goals(results.goals, console, busy=results.busy)
@@ -82,6 +89,17 @@ def _print_kernels(kernels: Sequence[KernelResult], console: Console) -> None:
             others = "\n".join(f"{name} {ratio:.3g}" for name, ratio in case.ratios.items())
             table.add_row(kernel.title, case.case, f"{ours:.4f}", others)
         table.add_section()
+    console.print(table)
+
+
+def _print_disk_sorts(costs: Sequence[DiskSortCost], console: Console) -> None:
+    headers = ("CPU s", "of the system", "wall s", "ns per peak", "MB", "may have")
+    table = Table("ibd, GB", "peaks, M", *_numeric(*headers), title="Sort on disk", box=SIMPLE)
+    for cost in costs:
+        size = f"{cost.ibd_bytes / 1e9:.3g}", f"{cost.n_peaks / 1e6:.3g}"
+        seconds = (f"{each:.1f}" for each in (cost.cpu_s, cost.system_s, cost.wall_s))
+        memory = (f"{each / 1e6:,.0f}" for each in (cost.peak_bytes, cost.limit_bytes))
+        table.add_row(*size, *seconds, f"{cost.ns_per_peak:.0f}", *memory)
     console.print(table)
 
 
@@ -211,6 +229,7 @@ def write_json(folder: Path, results: Results, *, tiny: bool) -> Path:
         "colocalization": None
         if results.colocalization is None
         else _rounded(asdict(results.colocalization)),
+        "disk_sorts": [_rounded(asdict(cost)) for cost in results.disk_sorts],
         "pipeline": [_run_json(run) for run in results.runs],
         "kernels": [
             {

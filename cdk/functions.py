@@ -13,7 +13,7 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_logs
 from constructs import Construct
 
-from cdk.functions_table import PROJECT, FunctionEntry, FunctionsTable
+from cdk.functions_table import MEMORY_TUNING, PROJECT, FunctionEntry, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge
@@ -100,6 +100,7 @@ class Functions(Construct):
         self._code = aws_lambda.Code.from_asset(str(HANDLERS), exclude=COMPILED)
         self._layers = {name: self._layer(name, folder) for name, folder in layers.items()}
         self._environment = {
+            **MEMORY_TUNING,
             **storage.environment(),
             "IONBOX_RUNGS_MB": json.dumps(table.rungs_mb, separators=(",", ":")),
         }

@@ -13,6 +13,10 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 TABLE = PROJECT / "statemachine" / "functions.json"
 
+MEMORY_TUNING = {"MALLOC_ARENA_MAX": "1"}
+"""What the C library reads when a process starts: one arena for all threads. Each further one keeps
+what its threads have given back, beside the memory that was planned."""
+
 
 @dataclass(frozen=True)
 class FunctionEntry:

@@ -15,7 +15,7 @@ from aws_cdk import Aws, Duration, aws_ec2, aws_ecs, aws_iam, aws_s3_assets
 from constructs import Construct
 
 from cdk.functions import COMPILED, HANDLERS, log_group
-from cdk.functions_table import FunctionsTable
+from cdk.functions_table import MEMORY_TUNING, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge, acknowledge_wildcard
@@ -225,6 +225,7 @@ class FargateSort(Construct):
             image=aws_ecs.ContainerImage.from_registry(self._settings.sort_image or IMAGE),
             entry_point=["/var/lang/bin/python3", "-c", BOOTSTRAP.read_text("utf-8")],
             environment={
+                **MEMORY_TUNING,
                 **storage.environment(),
                 "IONBOX_RUNGS_MB": json.dumps(table.rungs_mb, separators=(",", ":")),
                 "IONBOX_CODE_ZIP": code.s3_object_url,

@@ -25,9 +25,9 @@ PEAK_BYTES, START = 12, 16
 Hashes = npt.NDArray[np.uint64]
 
 
-def header() -> ImzmlHeader:
+def header(n_rounds: int = N_ROUNDS) -> ImzmlHeader:
     """Spectra of equally many peaks, in rows of 100 pixels."""
-    index = np.arange(N_TEMPLATES * N_ROUNDS)
+    index = np.arange(N_TEMPLATES * n_rounds)
     count = np.full(len(index), N_PEAKS)
     return ImzmlHeader(
         mode="processed",
@@ -42,8 +42,8 @@ def header() -> ImzmlHeader:
     )
 
 
-def write(path: Path) -> None:
-    """Write the ibd, and beside it what sorting must give."""
+def write(path: Path, n_rounds: int = N_ROUNDS) -> None:
+    """Write the ibd, 3.1 MB for each round, and beside it what sorting must give."""
     rng = np.random.default_rng(1)
     templates = np.sort(rng.uniform(100, 1200, (N_TEMPLATES, N_PEAKS)), axis=1)
     bounds = np.quantile(templates, np.arange(1, N_SEGMENTS) / N_SEGMENTS)
@@ -53,7 +53,7 @@ def write(path: Path) -> None:
     n_peaks, hashes = np.zeros(N_SEGMENTS, np.int64), np.zeros(N_SEGMENTS, np.uint64)
     with path.open("wb") as ibd:
         ibd.write(bytes(START))
-        for i in range(N_ROUNDS):
+        for i in range(n_rounds):
             spectra["mz"] = templates + i % 8 * 1e-6
             spectra.tofile(ibd)
             pixel = np.arange(N_TEMPLATES * i, N_TEMPLATES * (i + 1), dtype="u4")[:, None]
@@ -62,8 +62,8 @@ def write(path: Path) -> None:
             np.add.at(hashes, segment, all_hashes.ravel())
             n_peaks += np.bincount(segment, minlength=N_SEGMENTS)
     sums = np.add.accumulate(spectra["intensity"].astype("f8"), axis=1)[:, -1]
-    tic = np.zeros(-(-N_TEMPLATES * N_ROUNDS // 100) * 100)
-    tic[: N_TEMPLATES * N_ROUNDS] = np.tile(sums, N_ROUNDS)
+    tic = np.zeros(-(-N_TEMPLATES * n_rounds // 100) * 100)
+    tic[: N_TEMPLATES * n_rounds] = np.tile(sums, n_rounds)
     np.savez(path.with_suffix(".npz"), bounds=bounds, n_peaks=n_peaks, hashes=hashes, tic=tic)
 
 

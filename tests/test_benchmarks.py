@@ -69,6 +69,17 @@ def test_the_first_state_starts_before_the_run_ends(tiny_report: Report) -> None
         assert 0 < run["first_state_s"] < run["wall_s"]
 
 
+def test_what_does_not_fit_the_memory_is_sorted_within_it(tiny_report: Report) -> None:
+    in_memory, on_disk = tiny_report[1]["disk_sorts"]
+    assert (
+        on_disk["ibd_bytes"] > on_disk["limit_bytes"] / 2
+    )  # in memory it takes 2.4 times its size
+    assert on_disk["peak_bytes"] <= on_disk["limit_bytes"]
+    assert on_disk["n_peaks"] == pytest.approx(50 * in_memory["n_peaks"], rel=0.01)
+    goals = [goal["what"] for goal in tiny_report[1]["goals"]]
+    assert "sort of 0.16 GB in 0.21 GB: most memory, MB" in goals
+
+
 def test_yardsticks_are_of_the_same_data(tiny_report: Report) -> None:
     cold, warm, _ = tiny_report[1]["pipeline"]
     loops = [run["yardsticks_cpu_s"].pop("loop_of_1000") for run in (cold, warm)]

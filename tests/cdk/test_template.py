@@ -139,6 +139,15 @@ def test_functions_know_where_objects_are(stack: Synthesis) -> None:
         assert variables["IONBOX_RESULTS"] == "s3://resultsbucket"
 
 
+def test_threads_share_an_arena_of_memory(with_all: Synthesis) -> None:
+    tuning = {"Name": "MALLOC_ARENA_MAX", "Value": "1"}
+    for function in with_all.of_type("Lambda::Function").values():
+        assert function["Properties"]["Environment"]["Variables"][tuning["Name"]] == tuning["Value"]
+    for definition in with_all.of_type("ECS::TaskDefinition").values():
+        (container,) = definition["Properties"]["ContainerDefinitions"]
+        assert tuning in container["Environment"]
+
+
 @pytest.mark.parametrize("name", EVENT_HANDLERS)
 def test_handlers_of_events_know_the_control_plane(with_all: Synthesis, name: str) -> None:
     variables = with_all.flat(with_all.properties(name)["Environment"]["Variables"])

@@ -14,6 +14,7 @@ from ionbox.local import memory
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event
 from ionbox.local.errors import UnknownFunction
 from ionbox.local.pool import WorkerPool
+from ionbox.local.runtime import MEMORY_TUNING
 
 from tests import patience
 from tests.local.toys import NewThreads, Toy, process_runs
@@ -61,9 +62,9 @@ def test_workers_leave_the_cores_to_each_other(toy: Toy) -> None:
 
 @pytest.mark.parametrize(
     ("of_the_user", "expected"),
-    [(None, "glibc.malloc.hugetlb=1"), ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1")],
+    [(None, MEMORY_TUNING["GLIBC_TUNABLES"]), ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1")],
 )
-def test_workers_take_memory_in_large_pages_unless_a_user_tunes_it_otherwise(
+def test_workers_take_memory_as_measured_best_unless_a_user_tunes_it_otherwise(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, of_the_user: str | None, expected: str
 ) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)

@@ -26,7 +26,7 @@ from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
 from ionbox.local.progress.pipe import Gauge
-from ionbox.local.runtime import HUGE_PAGES
+from ionbox.local.runtime import MEMORY_TUNING
 
 HEARTBEAT_S = 30.0
 """Seconds of silence after which a task on this machine is taken for dead."""
@@ -274,7 +274,7 @@ class LocalTasks:
                     stdin=subprocess.PIPE,
                     stdout=log_file,
                     stderr=log_file,
-                    env={**HUGE_PAGES, **self._environment, **run.environment, **told},
+                    env={**MEMORY_TUNING, **self._environment, **run.environment, **told},
                     pass_fds=descriptors,
                     start_new_session=True,
                 )

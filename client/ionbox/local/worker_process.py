@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from ionbox.local.progress.pipe import Gauge
-from ionbox.local.runtime import HUGE_PAGES, LASTING_ENVIRONMENT, Answer, Call, error_answer
+from ionbox.local.runtime import LASTING_ENVIRONMENT, MEMORY_TUNING, Answer, Call, error_answer
 
 _EXIT_S = 5.0  # for a process to be gone after its pipe has closed
 
@@ -53,7 +53,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
-                env={**HUGE_PAGES, **environment, **told},
+                env={**MEMORY_TUNING, **environment, **told},
                 pass_fds=descriptors,
                 # Ctrl-C is for the runner, which then stops the workers in order; and a session
                 # of its own makes what a handler started killable with it.
