@@ -62,7 +62,10 @@ def test_workers_leave_the_cores_to_each_other(toy: Toy) -> None:
 
 @pytest.mark.parametrize(
     ("of_the_user", "expected"),
-    [(None, MEMORY_TUNING["GLIBC_TUNABLES"]), ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1")],
+    [
+        (None, MEMORY_TUNING["GLIBC_TUNABLES"]),
+        ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1"),
+    ],
 )
 def test_workers_take_memory_as_measured_best_unless_a_user_tunes_it_otherwise(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, of_the_user: str | None, expected: str
