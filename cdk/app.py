@@ -1,4 +1,4 @@
-"""Synthesise the stack: builds the layers, then writes the CloudFormation template.
+"""Synthesise the stack: builds code and layers, then writes the CloudFormation template.
 
 The CDK's command line runs this (``cdk deploy``, see ``cdk.json``). Run by itself, as by ``make
 synth``, it takes the settings from ``cdk.json`` and needs neither that command line nor
@@ -41,9 +41,11 @@ def read_context() -> dict[str, Any]:
     return context
 
 
-def build_layers(out: Path = LAYERS) -> dict[str, Path]:
-    """Build the layers that changed; return the folder of each, by name."""
+def build_layers(architecture: str) -> dict[str, Path]:
+    """Build code and layers, what of them changed; return the folder of each, by name."""
+    out = LAYERS / architecture
     command = [sys.executable, str(PROJECT / "layers" / "build_layers.py"), str(out)]
+    command += ["--architecture", architecture]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         sys.exit(1)  # it said why
     return {folder.name: folder for folder in sorted(out.iterdir()) if folder.is_dir()}
@@ -63,7 +65,8 @@ def summarise(settings: StackSettings, template: Path) -> str:
             f"{os.path.relpath(template)}: stack '{settings.stack_name}', "
             f"{kinds.total()} resources",
             f"  {kinds['AWS::Lambda::Function']} functions of {len(table.functions)} handlers, "
-            f"{len(ladders)} of them at {', '.join(map(str, sizes))} MB; {task}",
+            f"{len(ladders)} of them at {', '.join(map(str, sizes))} MB; {task}; all for "
+            f"{settings.architecture}",
             "Next: ionbox deploy, or make deploy (installs it in the AWS account that your "
             "credentials are for; make bootstrap once before).",
         ]
@@ -82,7 +85,7 @@ def main() -> None:
         settings = StackSettings.from_context(app.node.get_all_context())
     except InvalidSettings as error:
         sys.exit(f"ionbox cannot be synthesised: {error}")
-    IonboxStack(app, settings, build_layers())
+    IonboxStack(app, settings, build_layers(settings.architecture))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     assembly = app.synth()
     if by_itself:

@@ -1,7 +1,7 @@
 """The Lambda functions: every handler of the table at every rung of its ladder.
 
 Memory is a property of a function, so each rung is a function of its own; all share one code asset
-(``functions/``), two layers (the rings), and per handler one role and one log.
+(``functions/``, as built), two layers (the rings), and per handler one role and one log.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_logs
 from constructs import Construct
 
-from cdk.functions_table import MEMORY_TUNING, PROJECT, FunctionEntry, FunctionsTable
+from cdk.functions_table import MEMORY_TUNING, FunctionEntry, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
 from cdk.reviewed import acknowledge
 from cdk.settings import StackSettings
 from cdk.storage import Storage
 
-HANDLERS = PROJECT / "functions"
-COMPILED = ["**/__pycache__", "**/*.pyc"]
-"""What Python leaves where it has run; not deployed."""
+CODE = "functions"
+"""What is built of the handlers; all else that is built is a layer."""
+
+_ARCHITECTURES = {
+    "x86_64": aws_lambda.Architecture.X86_64,
+    "arm64": aws_lambda.Architecture.ARM_64,
+}
 
 
 def log_group(
@@ -82,8 +86,8 @@ class Functions(Construct):
         Handlers, sizes and time limits.
     storage : Storage
         The buckets, to which each role gets its access.
-    layers : mapping of str to Path
-        Folder of each built layer, ``science`` and ``cloud``.
+    built : mapping of str to Path
+        Folder of each part that was built: ``functions``, and the layers ``science`` and ``cloud``.
     """
 
     def __init__(
@@ -92,13 +96,16 @@ class Functions(Construct):
         settings: StackSettings,
         table: FunctionsTable,
         storage: Storage,
-        layers: Mapping[str, Path],
+        built: Mapping[str, Path],
     ) -> None:
         super().__init__(scope, "Functions")
         self._settings = settings
         self._storage = storage
-        self._code = aws_lambda.Code.from_asset(str(HANDLERS), exclude=COMPILED)
-        self._layers = {name: self._layer(name, folder) for name, folder in layers.items()}
+        self._architecture = _ARCHITECTURES[settings.architecture]
+        self._code = aws_lambda.Code.from_asset(str(built[CODE]))
+        self._layers = {
+            name: self._layer(name, folder) for name, folder in built.items() if name != CODE
+        }
         self._environment = {
             **MEMORY_TUNING,
             **storage.environment(),
@@ -137,9 +144,9 @@ class Functions(Construct):
         layer = aws_lambda.LayerVersion(
             self,
             f"{name.capitalize()}Layer",
-            code=aws_lambda.Code.from_asset(str(folder), exclude=COMPILED),
+            code=aws_lambda.Code.from_asset(str(folder)),
             compatible_runtimes=[aws_lambda.Runtime.PYTHON_3_13],
-            compatible_architectures=[aws_lambda.Architecture.X86_64],
+            compatible_architectures=[self._architecture],
             description=f"ionbox: {name}",
         )
         name_resource(layer, f"{name.capitalize()}Layer")
@@ -168,7 +175,7 @@ class Functions(Construct):
             name,
             description=f"ionbox: {entry.state} with {memory_mb} MB",
             runtime=aws_lambda.Runtime.PYTHON_3_13,
-            architecture=aws_lambda.Architecture.X86_64,
+            architecture=self._architecture,
             code=self._code,
             handler=entry.handler,
             layers=[self._layers[layer] for layer in entry.layers],

@@ -14,7 +14,7 @@ from pathlib import Path
 from aws_cdk import Aws, Duration, aws_ec2, aws_ecs, aws_iam, aws_s3_assets
 from constructs import Construct
 
-from cdk.functions import COMPILED, HANDLERS, log_group
+from cdk.functions import CODE, log_group
 from cdk.functions_table import MEMORY_TUNING, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
@@ -27,11 +27,18 @@ CONTAINER = "sort"
 BOOTSTRAP = Path(__file__).with_name("bootstrap_task.py")
 
 # Lambda's own Python image, public, by digest: no docker where this is deployed, no registry.
-# The digest stands in public Dockerfiles; it was not pulled when this was written.
-IMAGE = (
-    "public.ecr.aws/lambda/python:3.13"
-    "@sha256:c99d19619deec5348812dfe5f34a896996f8577d25e2c60ab0cd81e74222c019"
-)
+# The digests stand in public Dockerfiles; they were not pulled when this was written.
+IMAGES = {
+    "x86_64": "public.ecr.aws/lambda/python:3.13"
+    "@sha256:c99d19619deec5348812dfe5f34a896996f8577d25e2c60ab0cd81e74222c019",
+    "arm64": "public.ecr.aws/lambda/python:3.13-arm64"
+    "@sha256:5f36c532ad3eb10e52e5b7cbe4b80855fca3703c581c1a4f3c11790c2e4ac378",
+}
+
+_ARCHITECTURES = {
+    "x86_64": aws_ecs.CpuArchitecture.X86_64,
+    "arm64": aws_ecs.CpuArchitecture.ARM64,
+}
 
 
 class FargateSort(Construct):
@@ -47,8 +54,8 @@ class FargateSort(Construct):
         The task's size and entry, and the ladder its plan needs to know.
     storage : Storage
         The buckets, to which the task's role gets its access.
-    layers : mapping of str to Path
-        Folder of each built layer, ``science`` and ``cloud``.
+    built : mapping of str to Path
+        Folder of each part that was built: ``functions``, and the layers ``science`` and ``cloud``.
     state_machine_arn : str
         The state machine that the task tells how it ended.
     """
@@ -59,7 +66,7 @@ class FargateSort(Construct):
         settings: StackSettings,
         table: FunctionsTable,
         storage: Storage,
-        layers: Mapping[str, Path],
+        built: Mapping[str, Path],
         state_machine_arn: str,
     ) -> None:
         super().__init__(scope, STATE)
@@ -84,14 +91,14 @@ class FargateSort(Construct):
             cpu=entry.vcpu * 1024,  # a run asks for the size it needs when it starts the task
             memory_limit_mib=entry.memory_mb,
             runtime_platform=aws_ecs.RuntimePlatform(
-                cpu_architecture=aws_ecs.CpuArchitecture.X86_64,
+                cpu_architecture=_ARCHITECTURES[settings.architecture],
                 operating_system_family=aws_ecs.OperatingSystemFamily.LINUX,
             ),
             task_role=self.role,
             execution_role=self.execution_role,
         )
         acknowledge(self.definition, "ECS2", "names of buckets and files are no secrets")
-        self._add_container(storage, table, layers, entry.entry, entry.layers)
+        self._add_container(storage, table, built, entry.entry, entry.layers)
 
     def _own_network(self) -> aws_ec2.IVpc:
         """Take the network of the settings, which is left as it is."""
@@ -201,15 +208,13 @@ class FargateSort(Construct):
         self,
         storage: Storage,
         table: FunctionsTable,
-        layers: Mapping[str, Path],
+        built: Mapping[str, Path],
         entry: str,
         layer_names: tuple[str, ...],
     ) -> None:
-        code = aws_s3_assets.Asset(self, "Code", path=str(HANDLERS), exclude=COMPILED)
+        code = aws_s3_assets.Asset(self, "Code", path=str(built[CODE]))
         zips = [
-            aws_s3_assets.Asset(
-                self, f"{name.capitalize()}Zip", path=str(layers[name]), exclude=COMPILED
-            )
+            aws_s3_assets.Asset(self, f"{name.capitalize()}Zip", path=str(built[name]))
             for name in layer_names
         ]
         for asset in (code, *zips):
@@ -222,7 +227,9 @@ class FargateSort(Construct):
         self.definition.add_container(
             CONTAINER,
             container_name=CONTAINER,
-            image=aws_ecs.ContainerImage.from_registry(self._settings.sort_image or IMAGE),
+            image=aws_ecs.ContainerImage.from_registry(
+                self._settings.sort_image or IMAGES[self._settings.architecture]
+            ),
             entry_point=["/var/lang/bin/python3", "-c", BOOTSTRAP.read_text("utf-8")],
             environment={
                 **MEMORY_TUNING,

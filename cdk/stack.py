@@ -35,12 +35,12 @@ class IonboxStack(Stack):
         The CDK app that is synthesised.
     settings : StackSettings
         What the deployer chose.
-    layers : mapping of str to Path
-        Folder of each built layer, ``science`` and ``cloud``.
+    built : mapping of str to Path
+        Folder of each part that was built: ``functions``, and the layers ``science`` and ``cloud``.
     """
 
     def __init__(
-        self, scope: Construct, settings: StackSettings, layers: Mapping[str, Path]
+        self, scope: Construct, settings: StackSettings, built: Mapping[str, Path]
     ) -> None:
         super().__init__(
             scope,
@@ -55,12 +55,12 @@ class IonboxStack(Stack):
             aws_iam.PermissionsBoundary.of(self).apply(boundary)  # also to roles made below
         table = FunctionsTable.read(settings.max_lambda_mb)
         storage = Storage(self, settings)
-        functions = Functions(self, settings, table, storage, layers)
+        functions = Functions(self, settings, table, storage, built)
         task = table.tasks["SortSpectra"]
         size = {"vcpu": task.vcpu, "memory_mb": task.memory_mb} if settings.fargate else None
         functions.add_environment("PlanRun", {"IONBOX_SORT_TASK": json.dumps(size)})
         sort_task = (
-            FargateSort(self, settings, table, storage, layers, state_machine_arn(settings))
+            FargateSort(self, settings, table, storage, built, state_machine_arn(settings))
             if settings.fargate
             else None
         )
@@ -84,6 +84,7 @@ class IonboxStack(Stack):
             "IonboxVersion": read_version(),
             "MaxRuns": str(settings.max_runs),
             "MaxLambdaMb": str(settings.max_lambda_mb),
+            "Architecture": settings.architecture,
             "DefaultConfig": json.dumps(settings.default_config),
         }
         for name, value in outputs.items():

@@ -1,15 +1,19 @@
-"""Build the two Lambda layers: our packages, the compiled kernels and the libraries they need.
+"""Build what is deployed to Lambda: the handlers' code, and the two layers.
 
-In: ``layers/science`` and ``layers/cloud``, and the versions in ``requirements.txt``. Out: a folder
-per layer, which the CDK zips and deploys.
+The layers have our packages, the compiled kernels and the libraries they need.
+
+In: ``functions``, ``layers/science``, ``layers/cloud``, and the versions in ``requirements.txt``.
+Out: a folder for each, which the CDK zips and deploys.
 
 Works on any machine with pip, without docker: wheels are those of Lambda's platform, the kernels
-are cross-compiled (see ``layers/science/build_kernels.py``)::
+are cross-compiled (see ``layers/science/build_kernels.py``). Where there is a Python of Lambda's
+version, or uv can fetch one, the sources are compiled, too (see ``compile_sources.py``)::
 
-    python layers/build_layers.py build/layers
+    python layers/build_layers.py build/layers/x86_64
+    python layers/build_layers.py build/layers/arm64 --architecture arm64
 
-A layer whose sources and pins have not changed is left as it is, and equal sources give equal
-bytes: what did not change is not deployed again.
+What has not changed, sources and pins, is left as it is, and equal sources give equal bytes: what
+did not change is not deployed again.
 """
 
 from __future__ import annotations
@@ -26,23 +30,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # a script, wherever it is run from
+
+from layers.compile_sources import (  # noqa: E402
+    VERSION,
+    NotCompiled,
+    compile_folder,
+    describe,
+    fetch_python,
+    find_python,
+    find_stale,
+)
+
 PINS = HERE.parent / "requirements.txt"
 
-PYTHON = "3.13"
-# Amazon Linux 2023, on which Lambda runs Python 3.13, has glibc 2.34. Wheels for an older glibc run
-# there too, but pip takes only those of a platform that is named: so all older ones are.
-PLATFORMS = [
-    *(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)),
-    *(f"manylinux{year}_x86_64" for year in (2014, 2010, 1)),
-]
+MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""Lambda's name of an architecture, and that of Linux, which wheels have."""
 
-HANDLERS = HERE.parent / "functions"
+CODE = "functions"
+LAYERS = ("science", "cloud")
 MAX_UNZIPPED_MB = 250
 """What Lambda allows a function: its code and all its layers."""
 
-LAYERS = ("science", "cloud")
-
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)")
+_NAMED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\s*;\s*platform_machine == \"(?P<machine>\w+)\")?")
 _SKIPPED = shutil.ignore_patterns("__pycache__", "*.so", ".*")
 
 
@@ -52,28 +63,46 @@ class LayersFailed(RuntimeError):  # noqa: N818 (named like the errors of the sc
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer.
+    """One layer, or the handlers' code.
 
     Attributes
     ----------
     name : str
-        Name of its folder below ``layers/``.
+        Name of its folder below ``layers/``; or `CODE`.
     folder : Path
-        Folder it is built in, whose content becomes ``/opt`` on Lambda.
+        Folder it is built in, whose content becomes ``/opt`` on Lambda, or ``/var/task``.
+    architecture : str
+        Of the processors it runs on, by Lambda's name.
     """
 
     name: str
     folder: Path
+    architecture: str
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is the handlers' code."""
+        return self.name == CODE
 
     @property
     def sources(self) -> Path:
-        """The layer's folder in the checkout."""
-        return HERE / self.name
+        """Its folder in the checkout."""
+        return HERE.parent / CODE if self.is_code else HERE / self.name
 
     @property
     def packages(self) -> Path:
         """Where Lambda's Python finds packages."""
-        return self.folder / "python"
+        return self.folder if self.is_code else self.folder / "python"
+
+    @property
+    def place(self) -> str:
+        """Where that is on Lambda."""
+        return "/var/task" if self.is_code else "/opt/python"
+
+    @property
+    def machine(self) -> str:
+        """Linux's name of the architecture."""
+        return MACHINES[self.architecture]
 
     @property
     def stamp(self) -> Path:
@@ -89,16 +118,29 @@ def canonical(name: str) -> str:
 def read_pins(path: Path) -> dict[str, str]:
     """Return the pinned version of each distribution.
 
-    Markers such as ``; platform_machine == "x86_64"`` are ignored: Lambda is one platform.
+    Markers such as ``; platform_machine == "x86_64"`` are ignored: those of the layers count.
     """
     pins = filter(None, map(_PIN.match, path.read_text("utf-8").splitlines()))
     return {canonical(pin["name"]): pin["version"] for pin in pins}
 
 
-def read_names(path: Path) -> list[str]:
-    """Return the distributions that a layer's own ``requirements.txt`` names."""
+def read_names(path: Path, machine: str) -> list[str]:
+    """Return the distributions that a layer's own ``requirements.txt`` names for a machine.
+
+    Raises
+    ------
+    LayersFailed
+        If a line is more than a name and a ``platform_machine``.
+    """
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
-    return [name for name in lines if name]
+    names = []
+    for line in filter(None, lines):
+        found = _NAMED.fullmatch(line)
+        if found is None:
+            raise LayersFailed(f"{path}: cannot be read: {line}")
+        if found["machine"] in (None, machine):
+            names.append(found["name"])
+    return names
 
 
 def pinned_requirements(layer: Layer) -> list[str]:
@@ -109,8 +151,10 @@ def pinned_requirements(layer: Layer) -> list[str]:
     LayersFailed
         If one of the distributions is not pinned in ``requirements.txt``.
     """
+    if layer.is_code:
+        return []
     pins = read_pins(PINS)
-    names = read_names(layer.sources / "requirements.txt")
+    names = read_names(layer.sources / "requirements.txt", layer.machine)
     missing = [name for name in names if canonical(name) not in pins]
     if missing:
         raise LayersFailed(
@@ -120,25 +164,34 @@ def pinned_requirements(layer: Layer) -> list[str]:
     return [f"{name}=={pins[canonical(name)]}" for name in names]
 
 
-def build_layers(out: Path) -> list[Layer]:
-    """Build the layers that have changed, in folders below ``out``; return all of them.
+def build_layers(out: Path, architecture: str) -> list[Layer]:
+    """Build what has changed, in folders below ``out``; return code and layers.
 
     Raises
     ------
     LayersFailed
-        If pip or the compiler fails (what they say goes to the terminal), a version is not pinned,
+        If pip or a compiler fails (what they say goes to the terminal), a version is not pinned,
         or code and layers together are too large for Lambda.
     """
-    layers = [Layer(name, out.resolve() / name) for name in LAYERS]
+    layers = [Layer(name, out.resolve() / name, architecture) for name in (CODE, *LAYERS)]
+    python = find_python()
+    if python is None and not all(_is_built(layer, python) for layer in layers):
+        python = fetch_python()
+    if python is None:
+        print(
+            f"There is no Python {VERSION} here to compile with: functions will take longer to "
+            "start. PYTHON313 may name the folder of one.",
+            file=sys.stderr,
+        )
     for layer in layers:
-        built_from = _fingerprint(layer)
-        if layer.stamp.exists() and layer.stamp.read_text("utf-8") == built_from:
+        if _is_built(layer, python):
             continue
-        print(f"Building the {layer.name} layer ...", file=sys.stderr, flush=True)
+        what = "code" if layer.is_code else f"{layer.name} layer"
+        print(f"Building the {what} ...", file=sys.stderr, flush=True)
         layer.stamp.unlink(missing_ok=True)  # a build that is interrupted is none
-        _build(layer)
-        layer.stamp.write_text(built_from, "utf-8")
-    total = sum(map(size_mb, (HANDLERS, *(layer.folder for layer in layers))))
+        _build(layer, python)
+        layer.stamp.write_text(_fingerprint(layer, python), "utf-8")
+    total = sum(size_mb(layer.folder) for layer in layers)
     if total >= MAX_UNZIPPED_MB:
         raise LayersFailed(
             f"code and layers have {total:.0f} MB unzipped; Lambda allows {MAX_UNZIPPED_MB} MB"
@@ -147,26 +200,56 @@ def build_layers(out: Path) -> list[Layer]:
 
 
 def size_mb(folder: Path) -> float:
-    """Return the size of those files of a folder that are deployed, in MB (1024 x 1024 bytes)."""
+    """Return the size of a folder's files, in MB (1024 x 1024 bytes)."""
     files = (path for path in folder.rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in files if "__pycache__" not in path.parts) / (1 << 20)
+    return sum(path.stat().st_size for path in files) / (1 << 20)
 
 
-def _build(layer: Layer) -> None:
+def _is_built(layer: Layer, python: str | None) -> bool:
+    if not layer.stamp.exists():
+        return False
+    if layer.stamp.read_text("utf-8") != _fingerprint(layer, python):
+        return False
+    return not any(find_stale(layer.folder))  # which whoever changed or ran a source there leaves
+
+
+def _build(layer: Layer, python: str | None) -> None:
     shutil.rmtree(layer.folder, ignore_errors=True)
-    _install(pinned_requirements(layer), layer.packages)
-    _trim(layer.packages)
-    shutil.copytree(layer.sources / "python", layer.packages, ignore=_SKIPPED, dirs_exist_ok=True)
+    if layer.is_code:
+        shutil.copytree(layer.sources, layer.folder, ignore=_SKIPPED)
+    else:
+        _install(pinned_requirements(layer), layer)
+        _trim(layer.packages)
+        ours = layer.sources / "python"
+        shutil.copytree(ours, layer.packages, ignore=_SKIPPED, dirs_exist_ok=True)
     if layer.name == "science":
-        _compile_kernels(layer.packages / "ionbox_science")
+        _compile_kernels(layer)
+    if python is not None:
+        try:
+            compile_folder(python, layer.packages, layer.place)
+        except NotCompiled as error:
+            raise LayersFailed(f"{error}: cannot be compiled (see above)") from error
 
 
-def _install(requirements: Sequence[str], target: Path) -> None:
-    platforms = [part for platform in PLATFORMS for part in ("--platform", platform)]
+def _platforms(machine: str) -> list[str]:
+    """Return the platforms whose wheels run on Lambda.
+
+    Amazon Linux 2023, on which Lambda runs Python 3.13, has glibc 2.34. Wheels for an older glibc
+    run there too, but pip takes only those of a platform that is named: so all older ones are.
+    """
+    return [
+        *(f"manylinux_2_{minor}_{machine}" for minor in range(34, 4, -1)),
+        *(f"manylinux{year}_{machine}" for year in (2014, 2010, 1)),
+    ]
+
+
+def _install(requirements: Sequence[str], layer: Layer) -> None:
+    named = _platforms(layer.machine)
+    platforms = [part for platform in named for part in ("--platform", platform)]
     pip = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-        *("--target", str(target), "--no-deps", "--no-compile", "--only-binary=:all:"),
-        *("--python-version", PYTHON, "--implementation", "cp", *platforms),
+        *("--target", str(layer.packages), "--no-deps", "--no-compile", "--only-binary=:all:"),
+        *("--python-version", VERSION, "--implementation", "cp", *platforms),
     ]
     if subprocess.run([*pip, *requirements], check=False, stdout=sys.stderr).returncode != 0:
         raise LayersFailed("pip cannot install the libraries (see above); is there a network?")
@@ -185,18 +268,20 @@ def _trim(packages: Path) -> None:
             path.unlink()
 
 
-def _compile_kernels(out: Path) -> None:
-    command = [sys.executable, str(HERE / "science" / "build_kernels.py"), "--lambda"]
-    done = subprocess.run([*command, "--out", str(out)], check=False, stdout=sys.stderr)
+def _compile_kernels(layer: Layer) -> None:
+    command = [sys.executable, str(HERE / "science" / "build_kernels.py")]
+    options = ["--lambda", layer.architecture, "--out", str(layer.packages / "ionbox_science")]
+    done = subprocess.run([*command, *options], check=False, stdout=sys.stderr)
     if done.returncode != 0:
         raise LayersFailed("the kernels cannot be compiled (see above)")
 
 
-def _fingerprint(layer: Layer) -> str:
-    """Return a checksum of everything a layer is made of, this file included."""
-    digest = hashlib.sha256("\n".join(pinned_requirements(layer)).encode())
-    for path in (Path(__file__), *_files_of(layer)):
-        digest.update(f"\n{path.relative_to(HERE)} {path.stat().st_size}\n".encode())
+def _fingerprint(layer: Layer, python: str | None) -> str:
+    """Return a checksum of everything a layer is made of and by, this file included."""
+    made_by = [layer.architecture, describe(python), *pinned_requirements(layer)]
+    digest = hashlib.sha256("\n".join(made_by).encode())
+    for path in (*sorted(HERE.glob("*.py")), *_files_of(layer)):
+        digest.update(f"\n{path.relative_to(HERE.parent)} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -209,14 +294,17 @@ def _files_of(layer: Layer) -> Iterator[Path]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build from the command line."""
-    parser = argparse.ArgumentParser(description="Build ionbox's Lambda layers.")
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the layers' folders")
+    parser = argparse.ArgumentParser(description="Build what ionbox deploys to Lambda.")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of code and layers")
+    parser.add_argument("--architecture", choices=MACHINES, default="x86_64")
+    options = parser.parse_args(arguments)
     try:
-        layers = build_layers(parser.parse_args(arguments).out)
+        layers = build_layers(options.out, options.architecture)
     except LayersFailed as error:
         sys.exit(f"The layers were not built: {error}")
-    for name, folder in [("code", HANDLERS), *((layer.name, layer.folder) for layer in layers)]:
-        print(f"{os.path.relpath(folder)}: {name}, {size_mb(folder):.1f} MB unzipped")
+    for layer in layers:
+        name = "code" if layer.is_code else layer.name
+        print(f"{os.path.relpath(layer.folder)}: {name}, {size_mb(layer.folder):.1f} MB unzipped")
 
 
 if __name__ == "__main__":

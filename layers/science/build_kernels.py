@@ -8,7 +8,7 @@ Uses the system's C compiler where there is one, else ``ziglang`` from PyPI (a C
 wheel), which also builds for AWS Lambda from any machine::
 
     python layers/science/build_kernels.py                 # for this machine
-    python layers/science/build_kernels.py --lambda --out build/layer
+    python layers/science/build_kernels.py --lambda arm64 --out build/layer
     python layers/science/build_kernels.py --sanitize --out build/sanitized
 """
 
@@ -42,8 +42,9 @@ STRICT_FLAGS = ["-Werror"]
 """For tests only: newer compilers warn of more, and users are to get a library nevertheless."""
 SANITIZE_FLAGS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
-LAMBDA_TARGET = "x86_64-linux-gnu.2.34"
-"""Amazon Linux 2023, on which Lambda runs Python 3.13, has glibc 2.34."""
+LAMBDA_TARGETS = {"x86_64": "x86_64-linux-gnu.2.34", "arm64": "aarch64-linux-gnu.2.34"}
+"""By Lambda's name of the architecture. Amazon Linux 2023, on which Lambda runs Python 3.13, has
+glibc 2.34."""
 
 INSTALL_A_COMPILER = """\
 no C compiler works here, and the one on PyPI (ziglang) cannot be used either.
@@ -183,8 +184,8 @@ def _write_digest(folder: Path) -> Path:
 def _build_as_told(options: argparse.Namespace) -> Path:
     flags = STRICT_FLAGS if options.strict else []
     if options.for_lambda:
-        compiler = [*find_ziglang(), "-target", LAMBDA_TARGET, "-s"]
-        return build(compiler, options.out, flags=flags, x86=True)
+        compiler = [*find_ziglang(), "-target", LAMBDA_TARGETS[options.for_lambda], "-s"]
+        return build(compiler, options.out, flags=flags, x86=options.for_lambda == "x86_64")
     if options.sanitize:
         flags = [*flags, *SANITIZE_FLAGS]
     return build(find_compiler(), options.out, flags=flags)
@@ -196,7 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=LIBRARY.parent, help="folder of the library")
     parser.add_argument("--strict", action="store_true", help="refuse sources that give warnings")
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--lambda", dest="for_lambda", action="store_true", help="for AWS Lambda")
+    kind.add_argument(
+        "--lambda", dest="for_lambda", choices=LAMBDA_TARGETS, help="for AWS Lambda's processors"
+    )
     kind.add_argument("--sanitize", action="store_true", help="stop at undefined behaviour")
     try:
         print(_build_as_told(parser.parse_args(arguments)))

@@ -127,8 +127,8 @@ def _shared_folder() -> Path:
 
 
 def empty_layers(folder: Path) -> Mapping[str, Path]:
-    """Folders that stand for built layers."""
-    layers = {name: folder / name for name in ("science", "cloud")}
+    """Folders that stand for built layers and code."""
+    layers = {name: folder / name for name in ("science", "cloud", "functions")}
     for name, layer in layers.items():
         (layer / "python").mkdir(parents=True)
         (layer / "python" / f"{name}.py").write_text(f"NAME = {name!r}\n")

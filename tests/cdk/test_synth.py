@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from layers.compile_sources import find_python, find_stale
 from tests import patience
 
 
@@ -52,8 +53,10 @@ def test_the_real_layers_are_what_is_deployed(synthesised: tuple[Path, str]) -> 
     assert len(folders) == 3
     contents = {path.name for folder in folders for path in folder.iterdir()}
     assert {"python", "annotate_segments", "plan_run"} <= contents
-    for kind in ("__pycache__", "*.pyc"):
-        assert not [path for folder in folders for path in folder.rglob(kind)]
+    for folder in folders:
+        assert not list(find_stale(folder))
+        compiled = len(list(folder.rglob("*.pyc")))
+        assert compiled == (len(list(folder.rglob("*.py"))) if find_python() else 0)
     assert [path for folder in folders for path in folder.glob("python/ionbox_science/*.so")], (
         "the kernels"
     )

@@ -31,9 +31,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def for_lambda(zig: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kernels as ``--lambda`` builds them."""
+    """The kernels as ``--lambda x86_64`` builds them."""
     out = tmp_path_factory.mktemp("lambda")
-    build_kernels.main(["--lambda", "--out", str(out)])
+    build_kernels.main(["--lambda", "x86_64", "--out", str(out)])
     library: Path = out / build_kernels.LIBRARY.name
     return library
 
