@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from ionbox_cloud.errors import DamagedObject
-from ionbox_cloud.storage.object_bytes import encode_arrays, parse_arrays
+from ionbox_cloud.storage.array_bytes import encode_arrays, parse_arrays
 
 ARRAYS: dict[str, npt.NDArray[Any]] = {
     "numbers": np.arange(1000.0).reshape(10, 100),

@@ -17,8 +17,8 @@ from typing import Any
 
 from ionbox_cloud.published import IMAGES, RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord
+from ionbox_cloud.storage.array_bytes import Arrays, parse_arrays
 from ionbox_cloud.storage.key_paths import path_below
-from ionbox_cloud.storage.object_bytes import Arrays, parse_arrays
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ionbox_science import SCIENCE_VERSION
-from ionbox_science.config import RunConfig
-from ionbox_science.imzml.options import ReadOptions
-from ionbox_science.imzml.spectra import ReadRange
 
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.storage.object_bytes import encode_json
+
+if TYPE_CHECKING:  # Intake hashes, too, and needs none of the science
+    from ionbox_science.config import RunConfig
+    from ionbox_science.imzml.options import ReadOptions
+    from ionbox_science.imzml.spectra import ReadRange
 
 N_SAMPLES = 64
 """Samples of the ibd that enter a dataset's identity: first, last and evenly between."""

@@ -12,21 +12,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from ionbox_cloud.environment import StoresEnvironment
 from ionbox_cloud.storage.byte_store import ByteStore, ObjectFacts
-from ionbox_cloud.storage.object_bytes import (
-    Arrays,
-    encode_arrays,
-    encode_json,
-    parse_arrays,
-    seal,
-    unseal,
-)
+from ionbox_cloud.storage.object_bytes import encode_json, seal, unseal
 from ionbox_cloud.storage.side_by_side import SideBySide, map_in_order, side_by_side
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ionbox_cloud.storage.array_bytes import Arrays
 
 __all__ = ["ObjectFacts", "Store", "Stores", "open_stores"]
 
@@ -96,7 +92,7 @@ class Store(ByteStore):
         DamagedObject
             If it is not what was written: the file has a checksum of each array.
         """
-        return parse_arrays(self.read_view(key), key)
+        return _parse_arrays(self.read_view(key), key)
 
     def read_many_sealed(self, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield what `read_sealed` returns of many objects; see `read_many`."""
@@ -106,13 +102,22 @@ class Store(ByteStore):
     def read_many_arrays(self, keys: Sequence[str]) -> Iterator[Arrays]:
         """Yield what `read_arrays` returns of many objects; see `read_many`."""
         for key, data in zip(keys, self.read_many(keys), strict=True):
-            yield parse_arrays(data, key)
+            yield _parse_arrays(data, key)
 
     def write_arrays(
         self, key: str, arrays: Mapping[str, npt.NDArray[Any]], *, compressed: bool = False
     ) -> None:
         """Write named arrays as one ``.npz`` object; equal arrays make equal bytes."""
+        from ionbox_cloud.storage.array_bytes import encode_arrays
+
         self.write(key, encode_arrays(arrays, compressed=compressed))
+
+
+def _parse_arrays(data: memoryview, key: str) -> Arrays:
+    """Import numpy only where arrays are read: it takes as long as all else in a function."""
+    from ionbox_cloud.storage.array_bytes import parse_arrays
+
+    return parse_arrays(data, key)
 
 
 @dataclass(frozen=True)

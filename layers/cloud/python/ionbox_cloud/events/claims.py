@@ -33,7 +33,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig
 
 from ionbox_cloud import keys
@@ -201,6 +200,9 @@ def _wants_force(drop: DroppedDataset, inbox: Store) -> bool:
     key = drop.files.sidecar_key
     if key is None:
         return False
+    # not above: most drops have no sidecar, and the science takes longer to import than Intake does
+    from ionbox_science.config import parse_settings
+
     try:
         return parse_settings(inbox.read(key), key).get("force") is True
     except InvalidConfig:

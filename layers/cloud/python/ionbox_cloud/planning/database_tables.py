@@ -9,8 +9,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, Refusals
-from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.lipids import SHIPPED_DATABASES
 
 from ionbox_cloud import keys
 from ionbox_cloud.identity import hash_content
@@ -113,6 +111,8 @@ def _find_table(
         raise InvalidConfig(f"databases ({source}): '{name}' is there twice, {both}; remove one")
     if files:  # before the shipped ones: a user's own table may have the name of one
         return DatabaseTable.of(files[0], inbox)
+    from ionbox_science.theory.lipids import SHIPPED_DATABASES
+
     if name in SHIPPED_DATABASES:
         return DatabaseTable(name, SHIPPED_DATABASES[name])
     there = sorted({*SHIPPED_DATABASES, *(file.name for file in dropped)})
@@ -130,6 +130,9 @@ def inspect_database(inbox: Store, file: DatabaseFile) -> RegisteredDatabase:
     MissingObject
         If it is gone.
     """
+    # not above: Intake is mostly called for files that are no tables, and does without the science
+    from ionbox_science.theory.databases import parse_database
+
     data = inbox.read(file.key)
     try:
         molecules = parse_database(data, file.name)

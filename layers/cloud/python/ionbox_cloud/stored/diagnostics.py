@@ -14,7 +14,7 @@ from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.ions import IonTable
 
 from ionbox_cloud.published import FDR, IONS_PREFIX, SCORES_PREFIX
-from ionbox_cloud.storage.object_bytes import Arrays
+from ionbox_cloud.storage.array_bytes import Arrays
 
 
 def pack_diagnostics(scored: ScoredDatabase) -> Arrays:

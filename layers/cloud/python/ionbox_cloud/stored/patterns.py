@@ -18,7 +18,7 @@ from ionbox_science.theory.ions import IonTable
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.planning.work_items import IONS_PER_CHUNK
-from ionbox_cloud.storage.object_bytes import Arrays
+from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 
 _ARRAYS = ("mz", "intensity", "is_target")

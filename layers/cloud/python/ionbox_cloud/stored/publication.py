@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ionbox_cloud import keys
 from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.storage.object_bytes import encode_arrays
+from ionbox_cloud.storage.array_bytes import encode_arrays
 from ionbox_cloud.storage.side_by_side import SideBySide
 from ionbox_cloud.store import Store
 

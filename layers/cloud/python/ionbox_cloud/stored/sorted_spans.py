@@ -20,7 +20,7 @@ from ionbox_science.sorting.span_layout import SpanLayout, decode_block, encode_
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, MissingOutput
 from ionbox_cloud.run_plan import RunPlan
-from ionbox_cloud.storage.object_bytes import Arrays
+from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
