@@ -7,8 +7,6 @@ inbox; writes a claim and a message of the run queue (for a complete dataset), o
 
 from __future__ import annotations
 
-import functools
-
 from aws_lambda_powertools.utilities.data_classes import S3EventBridgeNotificationEvent
 from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.environment import IntakeEnvironment
@@ -24,18 +22,19 @@ from ionbox_cloud.planning.database_tables import register_database
 from ionbox_cloud.store import open_stores
 
 
+def _topic(environment: IntakeEnvironment) -> Topic:
+    return Topic(open_client("sns"), environment.topic_arn)  # most calls complain of nothing
+
+
 @event_handler("Intake", S3EventBridgeNotificationEvent, IntakeEnvironment, "Object Created")
 def lambda_handler(event: S3EventBridgeNotificationEvent, environment: IntakeEnvironment) -> None:
     """Find out what an object belongs to, and do once what follows from it."""
-    stores, topic = (
-        open_stores(environment.stores),
-        Topic(open_client("sns"), environment.topic_arn),
-    )
+    stores = open_stores(environment.stores)
     drop = find_drop(stores.inbox, event.detail.object["key"])
     if isinstance(drop, Ignored):
         logger.info("nothing to do", extra={"reason": drop.reason, **refer_to(drop.key)})
         if drop.warn:
-            complain_of_key(topic, drop)
+            complain_of_key(_topic(environment), drop)
     elif isinstance(drop, DroppedDataset):
         executions = open_executions(environment.state_machine_arn)
         run = claim_run(drop, stores.inbox, stores.work, executions, environment.default_settings())
@@ -47,7 +46,11 @@ def lambda_handler(event: S3EventBridgeNotificationEvent, environment: IntakeEnv
             )
             queue.add(run)
     else:
-        complain = functools.partial(complain_of_database, topic)
-        record = register_database(drop, stores.inbox, stores.results, complain)
+        record = register_database(
+            drop,
+            stores.inbox,
+            stores.results,
+            lambda record: complain_of_database(_topic(environment), record),
+        )
         found = {"status": record.status, "n_molecules": record.n_molecules}
         logger.info("registered", extra={"database": found, **refer_to(record.key)})

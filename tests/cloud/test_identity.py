@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from ionbox_cloud import identity
+from ionbox_cloud.messages import DatasetFiles
+from ionbox_cloud.storage.object_bytes import encode_json
+from ionbox_science import SCIENCE_VERSION
 from ionbox_science.config import RunConfig
 
 CONFIG = RunConfig("positive", "orbitrap", 0.001, ("+H",))
@@ -58,3 +62,46 @@ def test_segments_are_named_by_everything_they_depend_on(kind: str, field: str) 
     assert identity.identify_segments("e", options, [100.0, 200.0]) != usual
     assert identity.identify_segments("d", options, [100.0, 201.0]) != usual
     assert identity.identify_segments("d", replace(options), [100.0, 200.0]) == usual
+
+
+def computed_identities() -> list[str]:
+    """One of each kind that stands for what a processor computed."""
+    dataset = DatasetFiles("mouse", "mouse.imzML", "mouse.ibd", None)
+    return [
+        identity.identify_segments("d", CONFIG.read_options, [100.0]),
+        identity.identify_sort("s", [0, 5]),
+        identity.identify_patterns(["C6H12O6"], CONFIG),
+        identity.identify_scores("s", "p", CONFIG),
+        identity.identify_run("d", dataset, CONFIG, [("lipids", "c")]),
+    ]
+
+
+def on_machine(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(platform, "machine", lambda: name)
+    return computed_identities()
+
+
+def test_what_another_architecture_computed_has_other_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last bits may differ: nothing that we could run says that they do not."""
+    usual, arm = on_machine("x86_64", monkeypatch), on_machine("aarch64", monkeypatch)
+    assert not set(usual) & set(arm)
+    # as Windows, and macOS, call them
+    assert on_machine("AMD64", monkeypatch) == usual
+    assert on_machine("arm64", monkeypatch) == arm
+
+
+def test_names_of_the_usual_architecture_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    options = [SCIENCE_VERSION, identity.LAYOUT_VERSION, "s", [0, 5]]
+    plain = identity.hash_content(encode_json(["sort", *options]))
+    assert identity.identify_sort("s", [0, 5]) == plain
+
+
+def test_a_dataset_is_bytes_wherever_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(machine: str) -> str:
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+        return identity.identify_dataset(b"<mzML/>", 3, lambda offset, size: b"abc")
+
+    assert of("x86_64") == of("aarch64")

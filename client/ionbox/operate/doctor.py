@@ -28,6 +28,7 @@ _USUAL_CONCURRENCY = 1000  # calls at once: AWS's default quota; new accounts ha
 _FEW_CALLS = 100  # with fewer, one run at a time; AWS reserves nothing of them for a function
 EVENT_CALLS = 5  # calls at once left for Intake, StartRuns and AnnounceEnd: cdk/functions.py
 _MAPS_AT_ONCE = 2  # of a run: peaks are sorted while patterns are generated
+_USUAL_ARCHITECTURE = "x86_64"
 _USUAL_RUNS = 5  # max_runs of cdk.json, for who has no checkout
 _MANY_WORKERS = 788  # as an example: what it takes to compute that many parts at once
 _FARGATE_QUOTA = ("fargate", "L-3032A538")  # "Fargate On-Demand vCPU resource count"
@@ -124,6 +125,7 @@ def examine(
         )
         return found
     outputs = _look_at_stack(found, account, stack)
+    _advise_architecture(found, chosen, outputs)
     cap_mb = _ask_memory_cap(account) if probe_memory else None
     _advise_memory(found, cap_mb, outputs)
     _advise_concurrency(found, account, chosen)
@@ -210,6 +212,22 @@ def _look_at_bootstrap(found: Examination, account: Account) -> None:
         found.add(PROBLEM, "CDK bootstrap", text, remedy)
     else:
         found.add(OK, "CDK bootstrap", f"version {version}")
+
+
+def _advise_architecture(
+    found: Examination, chosen: Mapping[str, Any], outputs: Mapping[str, str]
+) -> None:
+    """Say which processors functions run on, and what it means to change them."""
+    installed = outputs.get("Architecture")
+    wanted = str(chosen.get("architecture", installed or _USUAL_ARCHITECTURE))
+    text = f"{wanted}, {'as installed' if wanted == installed else 'as set'}"
+    if wanted != _USUAL_ARCHITECTURE:
+        text += "; a fifth cheaper than x86_64, but ionbox was never run on such processors in AWS"
+    if installed and wanted != installed:
+        text += f"; installed is {installed}, whose intermediates are not used again after a change"
+        found.add(NOTE, "processors", text)
+    else:
+        found.add(OK if wanted == _USUAL_ARCHITECTURE else NOTE, "processors", text)
 
 
 # --- quotas ---

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ionbox_cloud.environment import USUAL_ARCHITECTURE
 from ionbox_cloud.json_record import PublishedRecord
 
 TASK = "SortSpectra"
@@ -36,6 +37,8 @@ class CallRecord(PublishedRecord):
     init_s : float
         Seconds that Lambda took to start the process, if this was its first call; else 0. Billed,
         and no part of ``duration_s``.
+    architecture : str
+        Of its processor, by Lambda's name; prices go by it.
     """
 
     state: str
@@ -46,6 +49,7 @@ class CallRecord(PublishedRecord):
     planned_mb: int
     rung_mb: int
     init_s: float = 0.0
+    architecture: str = USUAL_ARCHITECTURE
 
     @property
     def billed_s(self) -> float:

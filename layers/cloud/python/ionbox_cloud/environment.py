@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,16 @@ SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
 
 INITIALIZATION_VARIABLE = "AWS_LAMBDA_INITIALIZATION_TYPE"
+
+USUAL_ARCHITECTURE = "x86_64"
+ARM = "arm64"
+_OTHER_NAMES = {"amd64": USUAL_ARCHITECTURE, "aarch64": ARM}  # of Windows and of Linux
+
+
+def read_architecture() -> str:
+    """Return the architecture of the processor this runs on, by Lambda's name of it."""
+    machine = platform.machine().lower()
+    return _OTHER_NAMES.get(machine, machine)
 
 
 def is_start_billed(environment: Mapping[str, str] = os.environ) -> bool:

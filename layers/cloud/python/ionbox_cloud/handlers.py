@@ -21,7 +21,7 @@ from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
-from ionbox_cloud.environment import StoresEnvironment
+from ionbox_cloud.environment import StoresEnvironment, read_architecture
 from ionbox_cloud.error_words import without_words, words_kept_in
 from ionbox_cloud.errors import InvalidMessage, UnusableObject
 from ionbox_cloud.init_time import INIT
@@ -157,6 +157,7 @@ def _run_measured(
         planned_mb=getattr(message, "memory_mb", 0),
         rung_mb=rung_mb,
         init_s=round(INIT.take(), 4),
+        architecture=read_architecture(),
     )
     stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
     logger.info("done", extra={"record": record.to_json()})

@@ -3,7 +3,8 @@
 What is computed lies under the hash of what it was computed from (`ionbox_cloud.keys`), so equal
 work is found instead of done again, by any run. PlanRun makes all identities: dataset → segments →
 scores, formulas → patterns → scores, and everything → run. A hash takes in only what changes the
-result, so that a run with another FDR method still finds its scores.
+result, so that a run with another FDR method still finds its scores. A dataset's identity is of
+bytes; all others are of what processors computed, and name an architecture that is not x86_64.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ionbox_science import SCIENCE_VERSION
 
+from ionbox_cloud.environment import USUAL_ARCHITECTURE, read_architecture
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.storage.object_bytes import encode_json
 
@@ -43,8 +45,14 @@ def hash_content(data: bytes) -> str:
 
 
 def _hash_options(kind: str, *options: Any) -> str:
-    """Hash options with the versions that give them their meaning; ``kind`` keeps kinds apart."""
-    return hash_content(encode_json([kind, SCIENCE_VERSION, LAYOUT_VERSION, *options]))
+    """Hash options with the versions that give them their meaning; ``kind`` keeps kinds apart.
+
+    What is computed may differ in its last bits from one architecture to another. So that is part
+    of every identity but the usual one's, which have been made without it.
+    """
+    architecture = read_architecture()
+    where = [] if architecture == USUAL_ARCHITECTURE else [architecture]
+    return hash_content(encode_json([kind, SCIENCE_VERSION, LAYOUT_VERSION, *where, *options]))
 
 
 def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from ionbox_cloud.call_records import TASK, CallRecord
+from ionbox_cloud.environment import ARM, USUAL_ARCHITECTURE
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.run_plan import SortPlan
 
@@ -81,10 +82,18 @@ class Prices(JsonRecord):
 
 
 @functools.cache
-def read_prices() -> Prices:
-    """Read the price file that ships with this ring."""
+def read_prices(architecture: str = USUAL_ARCHITECTURE) -> Prices:
+    """Read the price file that ships with this ring.
+
+    Parameters
+    ----------
+    architecture : str
+        Of the processors, by Lambda's name. What AWS does not have is priced as the usual one.
+    """
     text = resources.files("ionbox_cloud").joinpath("data", "prices.json").read_text("utf-8")
-    return Prices.from_json(json.loads(text))
+    usual = json.loads(text)
+    others = {ARM: usual.pop(ARM)}
+    return Prices.from_json(usual | others.get(architecture, {}))
 
 
 def gigabyte_seconds(duration_s: float, memory_mb: int) -> float:
@@ -102,6 +111,7 @@ def price_call(call: CallRecord, sort: SortPlan | None) -> float:
     sort : SortPlan or None
         How the run's dataset was sorted: the size of its task, if it had one.
     """
+    prices = read_prices(call.architecture)
     if call.state == TASK and sort:
-        return read_prices().fargate_task(call.duration_s, sort.vcpu, call.rung_mb, sort.disk_gb)
-    return read_prices().lambda_calls(gigabyte_seconds(call.billed_s, call.rung_mb), 1)
+        return prices.fargate_task(call.duration_s, sort.vcpu, call.rung_mb, sort.disk_gb)
+    return prices.lambda_calls(gigabyte_seconds(call.billed_s, call.rung_mb), 1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
-from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_json_variable
+from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read_json_variable
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
@@ -150,7 +150,7 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
     InvalidDataset
         If no way can.
     """
-    prices = read_prices()
+    prices = read_prices(read_architecture())
     refusals = {
         "lambda": _refuse_lambda(job, ladder),
         "map": _refuse_map(job, ladder),

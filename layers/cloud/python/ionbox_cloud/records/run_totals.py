@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord
+from ionbox_cloud.environment import read_architecture
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, read_prices
 from ionbox_cloud.records.run_record import Bill, RunStatus, StateBill, StateTotals
@@ -89,7 +90,7 @@ def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
 
 def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> Bill:
     """Return what calls cost, or would have cost on AWS, with the transitions around them."""
-    prices = read_prices()
+    prices = read_prices(read_architecture())  # of the run: all its functions are of one
     n_calls = sum(total.items for total in states.values())
     calls = sum(total.dollars for total in states.values())
     return Bill(
