@@ -18,6 +18,12 @@ def without_fargate() -> Synthesis:
 
 
 @pytest.fixture(scope="session")
+def for_arm() -> Synthesis:
+    """The stack on ARM processors."""
+    return synthesise(architecture="arm64")
+
+
+@pytest.fixture(scope="session")
 def restricted() -> Synthesis:
     """The stack of an account in which others make networks and buckets, and limit roles."""
     return synthesise(

@@ -45,6 +45,27 @@ def test_every_handler_is_deployed_at_every_rung(
     assert found == expected
 
 
+def test_on_arm_nothing_runs_on_other_processors(for_arm: Synthesis, stack: Synthesis) -> None:
+    functions = for_arm.of_type("Lambda::Function").values()
+    assert len(functions) == len(stack.of_type("Lambda::Function"))
+    for function in functions:
+        assert function["Properties"]["Architectures"] == ["arm64"]
+    layers = for_arm.of_type("Lambda::LayerVersion").values()
+    assert len(layers) == 2
+    for layer in layers:
+        assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+    (definition,) = for_arm.of_type("ECS::TaskDefinition").values()
+    properties = definition["Properties"]
+    assert properties["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
+    (container,) = properties["ContainerDefinitions"]
+    image, _, digest = container["Image"].partition("@sha256:")
+    assert image == "public.ecr.aws/lambda/python:3.13-arm64"
+    assert len(digest) == 64
+    text = json.dumps(for_arm.template)
+    assert "x86" not in text.lower()
+    assert for_arm.template["Outputs"]["Architecture"]["Value"] == "arm64"
+
+
 def test_all_functions_share_code_and_take_the_tables_handler_and_layers(stack: Synthesis) -> None:
     functions = stack.of_type("Lambda::Function")
     for name, function in functions.items():

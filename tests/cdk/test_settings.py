@@ -49,6 +49,8 @@ def test_what_the_cdk_keeps_there_is_left_alone() -> None:
         ({"fargate": "yes"}, "fargate is 'yes'; it must be true or false"),
         ({"fargate": 1}, "fargate is 1; it must be true or false"),
         ({"max_lambda_mb": 512}, r"max_lambda_mb is 512; it must be from 1769 to 10240 \(MB\)"),
+        ({"architecture": "aarch64"}, "architecture is 'aarch64'; it must be x86_64 or arm64"),
+        ({"architecture": ""}, "architecture is ''; it must be x86_64 or arm64"),
         ({"default_config": []}, r"default_config is \[\]; it must be an object of settings"),
         ({"child_execution_type": "FAST"}, "it must be EXPRESS or STANDARD"),
         ({"log_retention_days": 31}, "log_retention_days is 31; it must be one of 1, 3, 5"),

@@ -161,6 +161,7 @@ class Cloud:
             "IonboxVersion": version,
             "MaxRuns": "5",
             "MaxLambdaMb": "10240",
+            "Architecture": "x86_64",
             "DefaultConfig": json.dumps(dict(default_config)),
         }
         self.make_stack(name, {key: outputs[key] for key in outputs if key not in left_out}, WORK)

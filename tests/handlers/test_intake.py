@@ -19,7 +19,7 @@ from ionbox_cloud.events.claims import (
     read_attempts,
 )
 from ionbox_cloud.events.drops import DroppedDataset, find_drop
-from ionbox_cloud.events.executions import Executions
+from ionbox_cloud.events.executions import Executions, open_executions
 from ionbox_cloud.events.run_queue import RunQueue
 from ionbox_cloud.messages import ConfigLayer, DatasetFiles, RunRequest
 from ionbox_cloud.store import Store
@@ -60,6 +60,31 @@ def test_events_in_any_order_and_repeated_start_one_execution(
     account.settle()
     assert len(account.executions()) == 1
     assert account.count(account.run_queue_url) == 0
+
+
+def test_clients_are_made_of_what_is_needed(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client takes a tenth of a second, and most drops give nothing to complain of."""
+    import boto3
+
+    made: list[str] = []
+    make = boto3.client
+
+    def note(service: str, **options: Any) -> Any:
+        made.append(service)
+        return make(service, **options)
+
+    first = account.drop(PAIR[0])
+    open_client.cache_clear()
+    open_executions.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(boto3, "client", note)
+        account.intake(first)
+        assert made == []
+        second = account.drop(PAIR[1])
+        account.intake(second, first, second)
+    assert sorted(made) == ["sqs", "stepfunctions"]
 
 
 @pytest.mark.parametrize("first", PAIR)

@@ -71,6 +71,7 @@ class TestDoctor:
             "stack": "note",
             "Lambda memory": "note",
             "Lambda concurrency": "note",
+            "processors": "ok",
             "Fargate": "note",
             "CDK bootstrap": "ok",
         }
@@ -107,6 +108,25 @@ class TestDoctor:
         assert 2 * runs * map_concurrency + 5 <= max(quota, 7)
         hint = "For 788 ask AWS for 1,581, and set max_runs=1"
         assert (hint in out) == (quota >= 100 and map_concurrency < 788)
+
+    def test_says_what_other_processors_mean(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(install, "read_settings", lambda: {"architecture": "arm64"})
+        ended = operate("doctor")
+        assert ended.code == 0
+        assert verdicts(ended.out)["processors"] == "note"
+        said = " ".join(ended.out.split())
+        assert "arm64, as set; a fifth cheaper than x86_64, but ionbox was never run on" in said
+        assert "installed is" not in said
+
+    def test_says_what_a_change_of_processors_means(
+        self, bootstrapped: Cloud, operate: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bootstrapped.install()
+        monkeypatch.setattr(install, "read_settings", lambda: {"architecture": "arm64"})
+        said = " ".join(operate("doctor").out.split())
+        assert "installed is x86_64, whose intermediates are not used again after a change" in said
 
     def test_names_the_quotas_that_it_asks_for(self, bootstrapped: Cloud, operate: Command) -> None:
         quotas = bootstrapped.fakes["service-quotas"]
