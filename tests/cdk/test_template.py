@@ -421,6 +421,7 @@ def test_commands_find_what_they_need(stack: Synthesis, project: Path) -> None:
         "IonboxVersion": version,
         "MaxRuns": "5",
         "MaxLambdaMb": "3008",
+        "Architecture": "x86_64",
         "DefaultConfig": json.dumps(
             {"databases": ["lipids"], "analyzer": "orbitrap", "resolving_power": 140000}
         ),
