@@ -85,6 +85,8 @@ class RunPlan(JsonRecord):
         Memory that planning was expected to need, MB.
     warnings : tuple of str
         What the user should know but need not act on.
+    forecast : Forecast or None
+        How long the run should take and what it should cost, if nothing of it is there yet.
     """
 
     run_id: str
@@ -109,6 +111,7 @@ class RunPlan(JsonRecord):
     n_formulas: int
     planning_mb: int
     warnings: tuple[str, ...]
+    forecast: Forecast | None = None
 
     @property
     def mz_dtype(self) -> np.dtype[np.floating[Any]]:
@@ -161,3 +164,64 @@ class SortPlan(PublishedRecord):
     vcpu: int
     predicted_seconds: float
     predicted_dollars: float
+
+
+@dataclass(frozen=True)
+class StateForecast(PublishedRecord):
+    """What one state of a run should take.
+
+    Attributes
+    ----------
+    calls : int
+        Calls; of a Map its items.
+    seconds : float
+        Wall-clock seconds from its begin to its end.
+    duration_s : float
+        Sum over the calls, seconds, as in the totals of a run that was.
+    dollars : float
+        Price of the calls on AWS.
+    start_s, wait_s, move_s, compute_s : float
+        What ``seconds`` are made of: starting, requests that wait for one another, bytes to and
+        from storage, computing.
+    """
+
+    calls: int
+    seconds: float
+    duration_s: float
+    dollars: float
+    start_s: float = 0.0
+    wait_s: float = 0.0
+    move_s: float = 0.0
+    compute_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Forecast(PublishedRecord):
+    """What a run should take, told from its counts before anything is computed.
+
+    Attributes
+    ----------
+    seconds, dollars : float
+        Wall clock from its first state to the end of its last, and price on AWS.
+    n_workers : int
+        Calls of a Map at once: of the account, or worker processes of one machine.
+    on_aws : bool
+        Where it runs; if not, the dollars are what it would cost there.
+    states : dict of str to StateForecast
+        The same by state, in their order.
+    path : tuple of str
+        States that wait for one another; the others run beside them.
+    floor : str
+        The state of these that takes longest, and what of it.
+    rates : str
+        Date of the rates.
+    """
+
+    seconds: float
+    dollars: float
+    n_workers: int
+    on_aws: bool
+    states: dict[str, StateForecast]
+    path: tuple[str, ...] = ()
+    floor: str = ""
+    rates: str = ""
