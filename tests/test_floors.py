@@ -67,6 +67,7 @@ CLOUD = House(
         "handlers",
         "run_plan fargate_task",
         "planning",
+        "forecast",
         "stored",
         "records",
         "report",

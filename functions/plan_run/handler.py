@@ -8,9 +8,11 @@ the tables, and the items of SortSpans. Answers with the choices the state machi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from ionbox_cloud import keys
+from ionbox_cloud.forecast.planned_run import PlannedWork, require_affordable
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.logs import logger, refer_to
@@ -59,6 +61,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     for key in removed.result():
         logger.warning("an object is computed again", extra=refer_to(key))
     plan = _make_plan(message.request, accepted, stores, planning_mb)
+    plan = _forecast(plan, accepted, ladder, on_aws=stores.inbox.is_remote)
     with work.side_by_side() as calls:
         calls.start(write_header, work, plan.segments_id, accepted.dataset.header)
         for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
@@ -102,6 +105,17 @@ def _make_plan(
     if contents.remember(plan):
         return plan
     return make_plan(request, accepted, contents.settle, planning_mb)
+
+
+def _forecast(plan: RunPlan, accepted: AcceptedRequest, ladder: Ladder, *, on_aws: bool) -> RunPlan:
+    """Note what the run should take; refuse it if that is more dollars than it may cost.
+
+    A run on one machine costs none.
+    """
+    forecast = PlannedWork.of(plan, accepted, ladder).here(on_aws=on_aws)
+    if on_aws:
+        require_affordable(forecast, accepted.max_dollars)
+    return replace(plan, forecast=forecast)
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ionbox_cloud.environment import SORT_THREADS_VARIABLE
+from ionbox_cloud.environment import MAP_WORKERS_VARIABLE, SORT_THREADS_VARIABLE
 
 from ionbox.local.call_events import CallEnd, Listener, ignore
 from ionbox.local.cancelling import check
@@ -135,6 +135,7 @@ def run_execution(
     environment = {
         **handler_environment(stores, functions, task_table),
         SORT_THREADS_VARIABLE: str(n_workers or default_workers()),
+        MAP_WORKERS_VARIABLE: str(n_workers or default_workers()),
     }
     pool = WorkerPool(
         functions,

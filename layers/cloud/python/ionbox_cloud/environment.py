@@ -37,6 +37,11 @@ EXPIRY_VARIABLES = ("IONBOX_WORK_EXPIRY_DAYS", "IONBOX_SEGMENTS_EXPIRY_DAYS")
 RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
 SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
+MAP_WORKERS_VARIABLE = "IONBOX_MAP_WORKERS"
+MAP_CHILDREN_VARIABLE = "IONBOX_MAP_CHILDREN"
+
+USUAL_MAP_WORKERS = 99
+"""Calls of a Map at once in an account of the usual 1,000 functions at once and five runs."""
 
 INITIALIZATION_VARIABLE = "AWS_LAMBDA_INITIALIZATION_TYPE"
 
@@ -314,6 +319,16 @@ def count_sort_threads(environment: Mapping[str, str] = os.environ) -> int:
     call, and reading is cheap.
     """
     return int(environment.get(SORT_THREADS_VARIABLE, 1))
+
+
+def count_map_workers(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many calls of a Map run at once: of a run on AWS, or workers of one machine."""
+    return int(environment.get(MAP_WORKERS_VARIABLE, USUAL_MAP_WORKERS))
+
+
+def are_children_standard(environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether items of Maps are STANDARD executions, which start more slowly than EXPRESS."""
+    return environment.get(MAP_CHILDREN_VARIABLE) == "STANDARD"
 
 
 def _count_cores() -> int:

@@ -113,10 +113,17 @@ SETTINGS: Mapping[str, Setting] = {
     "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
     "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
     "skip_bad_rows": Setting("leave out database rows that are no formulas", False, form="switch"),
+    "max_dollars": Setting(
+        "refuse a run on AWS that is expected to cost more US dollars",
+        form="number",
+        sample="USD",
+        least=0,
+        most=1_000_000,
+    ),
     "force": Setting("publish again, although the results are there already", False, form="switch"),
 }
-"""Every key a config file may have. ``databases`` is for whoever starts the run; ``sort`` and
-``force`` say how to run, not what comes out."""
+"""Every key a config file may have. ``databases`` is for whoever starts the run; ``sort``,
+``max_dollars`` and ``force`` say how to run, not what comes out."""
 
 
 DEFAULTS: Mapping[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}

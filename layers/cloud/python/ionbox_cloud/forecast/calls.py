@@ -80,9 +80,9 @@ class StateWork:
     n_reads: int = 0
 
 
-def count_work(plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]) -> dict[
-    str, StateWork
-]:
+def count_work(
+    plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
+) -> dict[str, StateWork]:
     """Return what each state of a run does that finds nothing computed, by state.
 
     Parameters
@@ -185,9 +185,7 @@ def _sorting(
     )
 
 
-def _patterns(
-    counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
-) -> Iterator[StateWork]:
+def _patterns(counts: RunCounts, rates: Rates, memory_mb: dict[str, int]) -> Iterator[StateWork]:
     n_databases = len(counts.databases)
     yield StateWork(
         "BuildIons",

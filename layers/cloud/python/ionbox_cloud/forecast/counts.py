@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ionbox_science.theory.ions import IonRule
 
 from ionbox_cloud.planning.rates import Rates
+from ionbox_cloud.planning.work_items import SORT_RANGE_BYTES
 from ionbox_cloud.run_plan import RunPlan
 
 
@@ -35,8 +36,6 @@ class RunCounts:
         Bytes of a peak as columns.
     n_segments, n_spans : int
         As planned; spans are 0 unless many calls sort the dataset.
-    n_ranges : int
-        Times that one call reads the ibd to place peaks, if one call sorts it.
     databases : tuple of DatabaseCounts
         In the order of the request.
     n_targets : int
@@ -59,13 +58,17 @@ class RunCounts:
     peak_bytes: int
     n_segments: int
     n_spans: int
-    n_ranges: int
     databases: tuple[DatabaseCounts, ...]
     n_targets: int
     n_isotopes: int
     ppm: float
     n_annotated: int
     reads_checksum: bool = True
+
+    @property
+    def n_ranges(self) -> int:
+        """Ranges of m/z that one call sorts one after the other, if one call sorts all."""
+        return max(1, -(-self.n_peaks * self.peak_bytes // SORT_RANGE_BYTES))
 
     @property
     def n_ions(self) -> int:
@@ -107,7 +110,6 @@ def count_run(
     *,
     imzml_bytes: int,
     n_formulas: Sequence[int],
-    n_ranges: int = 1,
     n_annotated: int | None = None,
     reads_checksum: bool = True,
 ) -> RunCounts:
@@ -123,8 +125,6 @@ def count_run(
         Size of the imzML.
     n_formulas : sequence of int
         Different formulas of each database of the plan.
-    n_ranges : int
-        Ranges of m/z that one call sorts one after the other, if one does.
     n_annotated : int, optional
         Ions that are drawn, if it is known.
     reads_checksum : bool
@@ -146,7 +146,6 @@ def count_run(
         peak_bytes=plan.mz_dtype.itemsize + 8,
         n_segments=plan.n_segments,
         n_spans=max(0, len(plan.span_cuts) - 1),
-        n_ranges=n_ranges,
         databases=databases,
         n_targets=n_targets,
         n_isotopes=plan.config.isotope_peaks,

@@ -24,8 +24,11 @@ class Machine(Protocol):
         Whether it is AWS.
     """
 
-    n_workers: int
-    on_aws: bool
+    @property
+    def n_workers(self) -> int: ...
+
+    @property
+    def on_aws(self) -> bool: ...
 
     def forecast(self, work: StateWork) -> StateForecast:
         """Return what a state takes."""
@@ -151,6 +154,6 @@ class OneMachine:
         total = sum(state.duration_s for branch in branches for state in branch)
         return max(longest, total / self.n_workers)
 
-    def around(self, n_transitions: int) -> float:  # noqa: ARG002 (next to nothing each)
+    def around(self, n_transitions: int) -> float:
         """Return what command and state machine take, before and after all calls."""
         return self.rates.command_wall_s * self.factor

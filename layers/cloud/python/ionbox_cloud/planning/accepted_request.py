@@ -63,6 +63,8 @@ class AcceptedRequest:
         How to sort the dataset: ``auto`` or the way asked for.
     force : bool
         Publish again what is published already.
+    max_dollars : float or None
+        What the run may cost on AWS, as far as that is known before; None for whatever it costs.
     """
 
     dataset: Inspection
@@ -72,6 +74,7 @@ class AcceptedRequest:
     databases: list[tuple[MoleculeDatabase, bytes]]
     sort: str
     force: bool
+    max_dollars: float | None = None
 
 
 def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
@@ -127,6 +130,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         databases,
         sort=_asked(everything, "sort") or "auto",
         force=asks(everything, "force"),
+        max_dollars=None if (most := _asked(everything, "max_dollars")) is None else float(most),
     )
 
 

@@ -72,9 +72,9 @@ class Rates:
         Of RenderImages: each ion drawn, and each pixel of each of its isotope images.
     publish_s, publish_us_per_image, publish_us_per_spectrum, publish_ns_per_pair_pixel : float
         Of PublishResults; the last are pixels of an image times pairs of images.
-    command_s, command_us_per_cell, worker_s : float
+    command_s, command_us_per_cell, item_s : float
         On one machine, outside the calls: the command and the state machine, results that are
-        copied, and each worker.
+        copied, and each call.
     command_wall_s : float
         Wall-clock seconds of the command before the first state and after the last.
     window_spread : float
@@ -134,7 +134,7 @@ class Rates:
     publish_ns_per_pair_pixel: float
     command_s: float
     command_us_per_cell: float
-    worker_s: float
+    item_s: float
     command_wall_s: float
     window_spread: float
     annotated_per_root: float

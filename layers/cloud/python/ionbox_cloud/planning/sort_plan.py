@@ -20,6 +20,7 @@ from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
+from ionbox_cloud.planning.rates import read_rates
 from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     SORT_RANGE_BYTES,
@@ -43,13 +44,14 @@ _SIMPLER_IS_WORTH = 0.05  # dollars: a way of fewer calls has less that can go w
 _LONGEST_CALL_S = 600  # of the 900 that Lambda allows: predictions may be a third too low
 _GB = 1 << 30
 _MB = 1 << 20
-# Bytes per second to and from object storage, and peaks per second. The first are what is commonly
-# seen on AWS, not measured by us; they decide between ways, never what comes out.
-_CALL_BYTES_PER_S = 80e6
-_TASK_BYTES_PER_S = 250e6
-_PEAKS_PER_S = 10e6
-_CALL_START_S = 2  # imports, plan and header
-_TASK_START_S = 60  # until Fargate has found a host and fetched the image
+# Bytes per second to and from object storage, and peaks per second; they decide between ways, never
+# what comes out.
+_RATES = read_rates()
+_CALL_BYTES_PER_S = _RATES.call_bytes_per_s
+_TASK_BYTES_PER_S = _RATES.task_bytes_per_s
+_PEAKS_PER_S = _RATES.task_peaks_per_s
+_CALL_START_S = _RATES.cold_start_s + _RATES.init_s  # imports
+_TASK_START_S = _RATES.task_start_s
 
 
 @dataclass(frozen=True)

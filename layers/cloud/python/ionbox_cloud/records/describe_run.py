@@ -76,6 +76,7 @@ def describe_run(
         sort=plan.sort,
         states=dict(states),
         cost=cost,
+        forecast=plan.forecast,
     )
 
 

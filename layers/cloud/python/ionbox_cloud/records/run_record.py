@@ -18,7 +18,7 @@ from ionbox_science import SCIENCE_VERSION, __version__
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud.json_record import PublishedRecord
-from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.run_plan import Forecast, SortPlan
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.publication import PublishedFile
 
@@ -276,6 +276,9 @@ class RunRecord(PublishedRecord):
         What these calls cost.
     files : dict of str to PublishedFile
         All other files of the results, by name; none in results of early versions.
+    forecast : Forecast or None
+        What PlanRun expected the states to take, if nothing of it was there; None in results of
+        early versions.
     """
 
     run_id: str
@@ -292,6 +295,7 @@ class RunRecord(PublishedRecord):
     states: dict[str, StateTotals] = field(default_factory=dict)
     cost: Bill | None = None
     files: dict[str, PublishedFile] = field(default_factory=dict)
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)

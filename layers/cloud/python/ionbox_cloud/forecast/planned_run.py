@@ -1,0 +1,105 @@
+"""The forecast of a run that is being planned: for AWS, and for one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ionbox_science.errors import InvalidConfig
+from ionbox_science.theory.databases import MoleculeDatabase
+
+from ionbox_cloud.environment import USUAL_MAP_WORKERS, are_children_standard, count_map_workers
+from ionbox_cloud.forecast.counts import RunCounts, count_run
+from ionbox_cloud.forecast.machines import Aws, OneMachine
+from ionbox_cloud.forecast.make_forecast import make_forecast
+from ionbox_cloud.forecast.words import dollars_in_words, seconds_in_words
+from ionbox_cloud.forecast.yardstick import speed_factor
+from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.rates import Rates, read_rates
+from ionbox_cloud.run_plan import Forecast, RunPlan
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """A plan, what it counts, and the sizes of functions: all that a forecast is made from."""
+
+    plan: RunPlan
+    counts: RunCounts
+    ladder: Ladder
+
+    @classmethod
+    def of(cls, plan: RunPlan, accepted: AcceptedRequest, ladder: Ladder) -> PlannedWork:
+        """Count what a plan does that was made of a request."""
+        molecules = [parsed for parsed, _ in accepted.databases]
+        imzml_bytes = len(accepted.dataset.imzml)
+        return cls(plan, _count(plan, molecules, imzml_bytes), ladder)
+
+    def on_aws(self, n_workers: int = USUAL_MAP_WORKERS, *, standard: bool = False) -> Forecast:
+        """Forecast the run in an account with room for so many calls of a Map at once."""
+        rates = read_rates()
+        per_s = rates.standard_per_s if standard else rates.express_per_s
+        machine = Aws(n_workers, rates, self.ladder, per_s)
+        return make_forecast(self.plan, self.counts, rates, self.ladder, machine)
+
+    def on_one_machine(self, n_workers: int, factor: float | None = None) -> Forecast:
+        """Forecast the run on a machine of so many workers.
+
+        Parameters
+        ----------
+        n_workers : int
+            Worker processes.
+        factor : float, optional
+            How many times as long it computes as the machine of the rates; measured if not given.
+        """
+        rates = read_rates()
+        factor = speed_factor(rates) if factor is None else factor
+        machine = OneMachine(n_workers, rates, self.ladder, factor)
+        return make_forecast(self.plan, self.counts, rates, self.ladder, machine)
+
+    def here(self, *, on_aws: bool) -> Forecast:
+        """Forecast the run where this process is."""
+        n_workers = count_map_workers()
+        if on_aws:
+            return self.on_aws(n_workers, standard=are_children_standard())
+        return self.on_one_machine(n_workers)
+
+
+def _count(plan: RunPlan, molecules: Sequence[MoleculeDatabase], imzml_bytes: int) -> RunCounts:
+    n_formulas = [len(each.unique_formulas()) for each in molecules]
+    return count_run(plan, read_rates(), imzml_bytes=imzml_bytes, n_formulas=n_formulas)
+
+
+def local_cpu_s(forecast: Forecast, rates: Rates, cells: int) -> float:
+    """Return the CPU seconds of a run on one machine, with what is outside its calls.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        Of one machine.
+    rates : Rates
+        How fast things go.
+    cells : int
+        Pixels of all isotope images, which are copied.
+    """
+    outside = rates.command_s + cells * rates.command_us_per_cell * 1e-6
+    n_calls = sum(state.calls for state in forecast.states.values())
+    of_calls = sum(state.duration_s for state in forecast.states.values())
+    return outside + n_calls * rates.item_s + of_calls
+
+
+def require_affordable(forecast: Forecast, max_dollars: float | None) -> None:
+    """Refuse a run that is expected to cost more on AWS than its config allows.
+
+    Raises
+    ------
+    InvalidConfig
+        If its forecast is above ``max_dollars``; the message has both.
+    """
+    if max_dollars is not None and forecast.dollars > max_dollars:
+        raise InvalidConfig(
+            f"max_dollars: the run should cost about {dollars_in_words(forecast.dollars)} on AWS "
+            f"and take {seconds_in_words(forecast.seconds)}, and may cost "
+            f"{dollars_in_words(max_dollars)}; allow more, or give fewer formulas, adducts or "
+            "decoys"
+        )
