@@ -11,26 +11,34 @@ from rich.console import Console
 
 from benchmarks.colocalization import measure_colocalization
 from benchmarks.disk_sorting import measure_disk_sort
+from benchmarks.estimate import compare_forecasts, print_comparisons
 from benchmarks.history import HISTORY, record
 from benchmarks.kernels import kernel_names, run_kernel
 from benchmarks.measure import is_busy, measure_copy_gb_s
 from benchmarks.pipeline import run_pipeline
 from benchmarks.report import Results, print_results, write_json
+from benchmarks.scaling import print_scaling
 from benchmarks.startup import measure_help
 from benchmarks.workloads import ON_REQUEST, make_workload, workload_names
 
 STARTUP = "startup"
 COLOCALIZATION = "colocalization-10000"
 DISK_SORT = "disk-sort"
+ESTIMATE = "estimate"
+SCALING = "scaling"
 
 
 def main() -> None:
     options = _parse_options()
     available = _parts(options)
-    unknown = sorted(set(options.only) - set(available))
+    known = [*available, ESTIMATE, SCALING]
+    unknown = sorted(set(options.only) - set(known))
     if unknown:
-        raise SystemExit(f"no such part: {', '.join(unknown)}; there are {', '.join(available)}")
+        raise SystemExit(f"no such part: {', '.join(unknown)}; there are {', '.join(known)}")
     console = Console()
+    if options.only and not set(options.only) - {ESTIMATE, SCALING}:
+        _compare(options.only, console, tiny=options.tiny)
+        return
     results = _measure(options.only or available, console, tiny=options.tiny)
     print_results(results, console)
     console.print(f"written to {write_json(options.out, results, tiny=options.tiny)}")
@@ -63,9 +71,21 @@ def _parts(options: argparse.Namespace) -> list[str]:
     return [STARTUP, COLOCALIZATION, *kernel_names(), *large, *workloads]
 
 
+def _compare(parts: Collection[str], console: Console, *, tiny: bool) -> None:
+    """Print what is said of runs beforehand; no figure of it is kept."""
+    if SCALING in parts:
+        print_scaling(console)
+    if ESTIMATE in parts:
+        with tempfile.TemporaryDirectory(prefix="ionbox-bench-") as folder:
+            print_comparisons(list(compare_forecasts(Path(folder), tiny=tiny)), console)
+
+
 def _measure(parts: Collection[str], console: Console, *, tiny: bool) -> Results:
     results = Results(measure_copy_gb_s(tiny=tiny), busy=is_busy())
+    _compare(parts, console, tiny=tiny)
     for part in parts:
+        if part in (ESTIMATE, SCALING):
+            continue
         console.print(f"{part} ...", highlight=False)
         if part == STARTUP:
             results.help = measure_help(tiny=tiny)

@@ -162,6 +162,13 @@ SIMULATIONS = {
     ),
 }
 _REFERENCE_NAME = "synth40edge"
+HELD_OUT = {
+    "held_out_mid": Simulation(120, 90, 250, 800, 11, n_lipids=1500),
+    "held_out_ions": Simulation(60, 60, 400, 1500, 12, settings=_LIKE_ENGINE),
+    "held_out_pixels": Simulation(200, 100, 150, 400, 13, n_lipids=300),
+}
+"""What forecasts are tried on: their rates were fitted on others."""
+
 ON_REQUEST = ("huge", "giant")
 """Workloads of a gigabyte and more."""
 
@@ -181,7 +188,7 @@ def make_workload(name: str, folder: Path) -> Workload:
     """Make the files of a workload in a folder; the reference dataset stays where it is."""
     if name == _REFERENCE_NAME:
         return _reference_workload(folder)
-    return _simulate_workload(name, SIMULATIONS[name], folder)
+    return _simulate_workload(name, (SIMULATIONS | HELD_OUT)[name], folder)
 
 
 def _reference_workload(folder: Path) -> Workload:

@@ -10,7 +10,7 @@ from ionbox_cloud.forecast.calls import StateWork
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rates import Rates
-from ionbox_cloud.run_plan import StateForecast
+from ionbox_cloud.run_plan import Forecast, StateForecast
 
 
 class Machine(Protocol):
@@ -157,3 +157,19 @@ class OneMachine:
     def around(self, n_transitions: int) -> float:
         """Return what command and state machine take, before and after all calls."""
         return self.rates.command_wall_s * self.factor
+
+    def cpu_s(self, forecast: Forecast, n_cells: int) -> float:
+        """Return the CPU seconds of the whole command, with what is outside its calls.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            Of this machine.
+        n_cells : int
+            Pixels of all isotope images, which are copied with the results.
+        """
+        states = forecast.states.values()
+        n_calls = sum(state.calls for state in states)
+        copied_s = n_cells * self.rates.command_us_per_cell * 1e-6
+        outside_s = self.rates.command_s + n_calls * self.rates.item_s + copied_s
+        return outside_s * self.factor + sum(state.duration_s for state in states)

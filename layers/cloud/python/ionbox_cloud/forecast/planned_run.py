@@ -16,7 +16,7 @@ from ionbox_cloud.forecast.words import dollars_in_words, seconds_in_words
 from ionbox_cloud.forecast.yardstick import speed_factor
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
-from ionbox_cloud.planning.rates import Rates, read_rates
+from ionbox_cloud.planning.rates import read_rates
 from ionbox_cloud.run_plan import Forecast, RunPlan
 
 
@@ -68,24 +68,6 @@ class PlannedWork:
 def _count(plan: RunPlan, molecules: Sequence[MoleculeDatabase], imzml_bytes: int) -> RunCounts:
     n_formulas = [len(each.unique_formulas()) for each in molecules]
     return count_run(plan, read_rates(), imzml_bytes=imzml_bytes, n_formulas=n_formulas)
-
-
-def local_cpu_s(forecast: Forecast, rates: Rates, cells: int) -> float:
-    """Return the CPU seconds of a run on one machine, with what is outside its calls.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        Of one machine.
-    rates : Rates
-        How fast things go.
-    cells : int
-        Pixels of all isotope images, which are copied.
-    """
-    outside = rates.command_s + cells * rates.command_us_per_cell * 1e-6
-    n_calls = sum(state.calls for state in forecast.states.values())
-    of_calls = sum(state.duration_s for state in forecast.states.values())
-    return outside + n_calls * rates.item_s + of_calls
 
 
 def require_affordable(forecast: Forecast, max_dollars: float | None) -> None:
