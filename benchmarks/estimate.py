@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ionbox.local.functions import IONBOX, functions_by_state, read_functions
-from ionbox_cloud import keys
 from ionbox_cloud.forecast.counts import count_run
 from ionbox_cloud.forecast.machines import OneMachine
 from ionbox_cloud.forecast.make_forecast import make_forecast

@@ -140,7 +140,9 @@ def plan_size(size_gb: float, asked: str = "auto") -> tuple[RunPlan, int, Ladder
     sort = plan_sort(asked, job, ladder, SortTask(task["vcpu"], task["memory_mb"]))
     cuts = np.linspace(0, n_spectra, job.n_spans + 1).astype(int).tolist()
     imzml_bytes = n_spectra * _XML_BYTES
-    config = RunConfig("positive", "orbitrap", 0.000619, ("+H", "+Na", "+K"), fdr_method="metaspace-v1")
+    config = RunConfig(
+        "positive", "orbitrap", 0.000619, ("+H", "+Na", "+K"), fdr_method="metaspace-v1"
+    )
     plan = RunPlan(
         run_id="",
         dataset_id="",

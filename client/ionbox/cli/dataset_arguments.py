@@ -1,4 +1,4 @@
-"""Arguments and help of ``annotate``, ``check``, ``simulate`` and ``lipids``.
+"""Arguments and help of ``annotate``, ``check``, ``estimate``, ``simulate`` and ``lipids``.
 
 The flags for settings are made from `ionbox_science.setting_table`; ``ionbox submit`` has the same.
 Nothing heavy is imported: help stays quick.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ionbox_cloud.messages import ConfigLayer
 
 _COMMANDS = "ionbox.cli.dataset_commands"
+_AWS_WORKERS = 99  # of the usual account; as `ionbox_cloud.environment`, which help does not import
 
 
 def dataset_commands() -> tuple[Command, ...]:
@@ -27,6 +28,9 @@ def dataset_commands() -> tuple[Command, ...]:
     return (
         Command("annotate", _add_annotate, "annotate a dataset", _ANNOTATE),
         Command("check", _add_check, "say what a dataset is and what is wrong with it", _CHECK),
+        Command(
+            "estimate", _add_estimate, "say how long a run would take, and its dollars", _ESTIMATE
+        ),
         Command(
             "simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE
         ),
@@ -113,6 +117,25 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=import_body(_COMMANDS, "check"))
 
 
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
+    add(
+        "--database",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or TSV with columns id, name, formula; may be given more than once",
+    )
+    add("--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings")
+    help_text = "calls of a Map at once on AWS: map_concurrency of the installation (%(default)s)"
+    add("--workers", type=_positive, default=_AWS_WORKERS, metavar="N", help=help_text)
+    add("--json", action="store_true", help="as JSON, with what the seconds are made of")
+    add_settings(parser)
+    parser.set_defaults(run=import_body(_COMMANDS, "estimate"))
+
+
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("out", type=Path, metavar="OUT.imzML", help="to be written, and its .ibd beside it")
@@ -184,6 +207,18 @@ example:
   ionbox check brain.imzML
 
 Counts in what brain.json beside the imzML says. Computes nothing.
+
+"""
+
+_ESTIMATE = """\
+examples:
+  ionbox estimate brain.imzML --database hmdb.tsv
+  ionbox estimate brain.imzML --database hmdb.tsv --workers 788 --json
+  ionbox estimate brain.imzML --database hmdb.tsv --max-dollars 0.50
+
+Reads the imzML and a sample of the ibd. Nothing is computed and nothing sent. A
+run that would cost more than max_dollars, or would be refused for anything
+else, is refused here as well.
 
 """
 

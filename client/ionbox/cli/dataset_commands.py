@@ -1,4 +1,4 @@
-"""``ionbox annotate``, ``check``, ``simulate`` and ``lipids``.
+"""``ionbox annotate``, ``check``, ``estimate``, ``simulate`` and ``lipids``.
 
 Each function takes the parsed arguments, prints, and returns the exit code; what is refused is
 raised, and printed by `ionbox.cli.main`. The work is done in `ionbox.datasets` and
@@ -8,6 +8,7 @@ raised, and printed by `ionbox.cli.main`. The work is done in `ionbox.datasets` 
 from __future__ import annotations
 
 import argparse
+import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,11 @@ from ionbox.cli.dataset_arguments import config_layers
 from ionbox.work_folder import default_work_folder
 
 if TYPE_CHECKING:
+    from ionbox_cloud.messages import ConfigLayer
+    from ionbox_cloud.run_plan import Forecast
+
     from ionbox.datasets.batch import MemberEnd
+    from ionbox.datasets.estimate import Estimate
     from ionbox.datasets.outcome import Outcome
 
 
@@ -148,8 +153,11 @@ def check(options: argparse.Namespace) -> int:
 
     given = {"centroid": options.centroid, "accept_profile": options.accept_profile}
     settings = {name: value for name, value in given.items() if value is not None}
-    report = check(options.dataset, [ConfigLayer("command line", settings)])
+    config = [ConfigLayer("command line", settings)]
+    report = check(options.dataset, config)
     terminal.show_facts(report.facts)
+    if not report.errors and not report.missing:
+        _show_estimate_in_short(options.dataset, config)
     terminal.warn(report.warnings)
     for message in report.errors:
         terminal.complain(message)
@@ -162,6 +170,61 @@ def check(options: argparse.Namespace) -> int:
         verdict = "is ready to annotate"
     terminal.say(f"{options.dataset} {verdict}")
     return INVALID if report.errors else OK
+
+
+def _show_estimate_in_short(imzml: Path, config: list[ConfigLayer]) -> None:
+    """Say about how long a run would take, if the config beside the imzML names databases."""
+    from ionbox.datasets.estimate import try_estimate
+
+    found = try_estimate(imzml, [], config)
+    if found is None:
+        return
+    for line in found.lines():
+        terminal.say(line)
+    found.require_affordable()
+
+
+def estimate(options: argparse.Namespace) -> int:
+    """Say what each state would take, here and on AWS."""
+    from ionbox.datasets.estimate import estimate
+
+    found = estimate(
+        options.dataset, options.database, config_layers(options), aws_workers=options.workers
+    )
+    found.require_affordable()
+    if options.json:
+        terminal.say(json.dumps(found.to_json(), indent=1))
+        return OK
+    terminal.warn(found.warnings)
+    terminal.show_table(("state", "calls", "here", "on AWS", "dollars", ""), _state_rows(found))
+    terminal.say("")
+    for line, forecast in zip(found.lines(), (found.here, found.aws), strict=True):
+        terminal.say(f"{line}; longest is {forecast.floor}")
+    terminal.say(
+        f"Told from counts, by rates of {found.aws.rates}, as if nothing were computed yet; those "
+        "of AWS were not measured there."
+    )
+    return OK
+
+
+def _state_rows(found: Estimate) -> list[list[str]]:
+    from ionbox_cloud.forecast.words import dollars_in_words
+
+    return [
+        [
+            state,
+            f"{aws.calls:,}",
+            _state_seconds(found.here, state),
+            _state_seconds(found.aws, state),
+            dollars_in_words(aws.dollars),
+            "" if state in found.aws.path else "beside others",
+        ]
+        for state, aws in found.aws.states.items()
+    ]
+
+
+def _state_seconds(forecast: Forecast, state: str) -> str:
+    return f"{forecast.states[state].seconds:,.1f} s" if state in forecast.states else ""
 
 
 def simulate(options: argparse.Namespace) -> int:

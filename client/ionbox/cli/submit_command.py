@@ -24,6 +24,7 @@ from ionbox.cli.dataset_arguments import config_layers
 from ionbox.cli.operator_command import command
 from ionbox.cli.where_arguments import read_where, write_flags
 from ionbox.datasets.check import check
+from ionbox.datasets.estimate import try_estimate
 from ionbox.datasets.files import LocalDataset, find_dataset
 from ionbox.errors import OperateError
 from ionbox.operate.attempts import AttemptList, Execution
@@ -61,6 +62,7 @@ def submit(options: argparse.Namespace) -> int:
     submission = plan_submission(dataset, options.database, settings, options.folder, uploader)
     if not options.replace:
         refuse_replacing(submission, uploader)
+    _say_estimate(dataset, options.database, config, installation)
     started, flags = datetime.now(UTC), write_flags(where)
     n_bytes = _send(submission, uploader)
     terminal.say(
@@ -71,6 +73,25 @@ def submit(options: argparse.Namespace) -> int:
         terminal.say(f"watch it: ionbox status {shlex.quote(dataset.imzml.stem)}{flags} --follow")
         return OK
     return _wait(account, installation, submission.imzml.key, started, flags)
+
+
+def _say_estimate(
+    dataset: LocalDataset,
+    databases: Sequence[Path],
+    config: Sequence[ConfigLayer],
+    installation: Installation,
+) -> None:
+    """Say about how long the run will take and what it will cost, if all its tables are here.
+
+    Raises
+    ------
+    InvalidConfig
+        If it should cost more than ``max_dollars``: nothing is sent then.
+    """
+    found = try_estimate(dataset.imzml, databases, config, installation.default_config)
+    if found is not None:
+        found.require_affordable()
+        terminal.say(found.lines()[1])
 
 
 def _send(submission: Submission, uploader: Uploader) -> int:
