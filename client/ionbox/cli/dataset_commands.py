@@ -210,7 +210,7 @@ def estimate(options: argparse.Namespace) -> int:
 def _state_rows(found: Estimate) -> list[list[str]]:
     from ionbox_cloud.forecast.words import dollars_in_words
 
-    return [
+    rows = [
         [
             state,
             f"{aws.calls:,}",
@@ -221,6 +221,8 @@ def _state_rows(found: Estimate) -> list[list[str]]:
         ]
         for state, aws in found.aws.states.items()
     ]
+    transitions = found.aws.dollars - sum(aws.dollars for aws in found.aws.states.values())
+    return [*rows, ["from state to state", "", "", "", dollars_in_words(transitions), ""]]
 
 
 def _state_seconds(forecast: Forecast, state: str) -> str:

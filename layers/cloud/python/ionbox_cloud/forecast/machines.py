@@ -14,21 +14,17 @@ from ionbox_cloud.run_plan import Forecast, StateForecast
 
 
 class Machine(Protocol):
-    """Where a run runs.
-
-    Attributes
-    ----------
-    n_workers : int
-        Calls of a Map at once.
-    on_aws : bool
-        Whether it is AWS.
-    """
+    """Where a run runs."""
 
     @property
-    def n_workers(self) -> int: ...
+    def n_workers(self) -> int:
+        """Calls of a Map at once."""
+        ...
 
     @property
-    def on_aws(self) -> bool: ...
+    def on_aws(self) -> bool:
+        """Whether it is AWS."""
+        ...
 
     def forecast(self, work: StateWork) -> StateForecast:
         """Return what a state takes."""

@@ -83,20 +83,29 @@ function configValue(value) {
   return Math.abs(value) < 1000 ? String(Number(value.toPrecision(6))) : count(value);
 }
 
-function statesTable({ states }) {
-  const headings = [["state", "text"], ...["calls", "time", "CPU", "MB", "dollars"].map((name) => [name, "number"])];
-  const rows = Object.entries(states).map(([state, total]) => [
-    state,
-    count(total.items),
-    seconds(total.duration_s),
-    seconds(total.cpu_s),
-    intensity(Math.round(total.peak_memory_mb)),
-    dollars(total.dollars),
-  ]);
+function statesTable({ states, forecast }) {
+  const names = ["calls", "time", "expected", "CPU", "MB", "dollars", "expected"];
+  const headings = [["state", "text"], ...names.map((name) => [name, "number"])];
+  const rows = Object.entries(states).map(([state, total]) => {
+    const expected = forecast?.states[state];
+    return [
+      state,
+      count(total.items),
+      seconds(total.duration_s),
+      expected ? seconds(expected.duration_s) : "",
+      seconds(total.cpu_s),
+      intensity(Math.round(total.peak_memory_mb)),
+      dollars(total.dollars),
+      expected ? dollars(expected.dollars) : "",
+    ];
+  });
   return plainTable("Per state (peak memory), before this page was written", headings, rows);
 }
 
-function costLine({ cost }) {
+function costLine({ cost, forecast }) {
+  const expected = forecast
+    ? ` Expected before it began: ${seconds(forecast.seconds)} and ${dollars(forecast.dollars)}.`
+    : "";
   const verb = cost.on_aws ? "This run cost" : "On AWS this run would have cost";
-  return `${verb} about ${dollars(cost.dollars)} (${cost.gb_s} GB-s, ${counted(cost.requests, "call")}). Prices: ${cost.prices}.`;
+  return `${verb} about ${dollars(cost.dollars)} (${cost.gb_s} GB-s, ${counted(cost.requests, "call")}). Prices: ${cost.prices}.${expected}`;
 }
