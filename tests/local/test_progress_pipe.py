@@ -16,7 +16,8 @@ from ionbox.local.call_events import CallFinished, CallStarted, Event
 from ionbox.local.progress import run_progress
 from ionbox.local.progress.pipe import Gauge, ProgressWriter, Reading
 from ionbox.local.progress.run_progress import RunProgress
-from ionbox.local.progress.tally import Tally, foresee
+from ionbox.local.progress.steps import foresee
+from ionbox.local.progress.tally import Tally
 from ionbox_science.progress import report_progress
 
 from tests.local.test_progress import Terminal

@@ -35,12 +35,15 @@ def follow_run(runs: Runs, run: RunState, pause: Callable[[float], None] = time.
     """
     told: dict[str, str] = {}
     while True:
-        for state in runs.progress(run):
+        states = runs.progress(run)
+        rest = runs.describe_rest(run, states)
+        for state in states:
             of_all = "" if state.n_items is None else f" of {state.n_items:,}"
             line = f"{state.state:<26}{state.n_done:,}{of_all} done"
             if told.get(state.state) != line:
                 told[state.state] = line
-                terminal.note(f"{datetime.now():%H:%M:%S}  {line}")
+                after = f"  ({rest})" if rest else ""
+                terminal.note(f"{datetime.now():%H:%M:%S}  {line}{after}")
         if run.status != "running":  # asked after its progress, so the last lines are printed, too
             return run
         pause(POLL_S)

@@ -67,7 +67,9 @@ def status(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             terminal.say("the run goes on")
             run = runs.refresh(run)
-    show.describe_run(run, runs.progress(run), billed=runs.billed)
+    states = runs.progress(run)
+    rest = runs.describe_rest(run, states)
+    show.describe_run(run, states, billed=runs.billed, rest=rest)
     show.next_step(run, write_flags(where))
     return OK
 

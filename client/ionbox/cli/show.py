@@ -78,13 +78,19 @@ def list_runs(runs: Sequence[RunState], *, billed: bool) -> None:
     _print_whole(table)
 
 
-def describe_run(run: RunState, states: Sequence[StateProgress], *, billed: bool) -> None:
-    """Print all that is known of a run; ``billed`` says whether its dollars were paid."""
+def describe_run(
+    run: RunState, states: Sequence[StateProgress], *, billed: bool, rest: str = ""
+) -> None:
+    """Print all that is known of a run.
+
+    ``billed`` says whether its dollars were paid, ``rest`` how far it is and how long it may take.
+    """
     cost = "" if run.dollars is None else f"about {dollars(run.dollars)} dollars"
     facts = {
         "run": run.name,
         "dataset": run.dataset or "not known yet",
         "status": run.status + (", nothing was computed: the results were there" * run.reused),
+        "progress": rest,
         "started": when(run.execution.started),
         "duration": duration(run.duration_s),
         "cost": cost if billed or not cost else f"nothing; on AWS {cost}",

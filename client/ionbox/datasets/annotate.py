@@ -8,14 +8,19 @@ machine with `ionbox.local` on three folders that stand for the buckets, and rea
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ionbox_cloud import keys
+from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.records.run_record import RunStatus
+from ionbox_cloud.run_plan import Forecast
 from ionbox_science.errors import InvalidConfig
 
 from ionbox import terminal
@@ -167,6 +172,15 @@ def _require_text(work: Path) -> None:
         ) from None
 
 
+def _read_forecast(work: Path, execution_id: str) -> Forecast | None:
+    """Read what PlanRun expected of a run; None if it is not there, or another version's."""
+    try:
+        plan = json.loads((work / keys.run_plan(execution_id)).read_bytes())
+        return Forecast.from_json(plan["forecast"])
+    except (OSError, ValueError, KeyError, InvalidMessage):
+        return None
+
+
 def _name_execution() -> str:
     # The time first: names sort by it, and `ionbox list` reads it from them. Those of one second
     # sort by its thousandths.
@@ -199,6 +213,7 @@ def _run(
     buckets = {name: (work / name).resolve() for name in ("inbox", "work", "results")}
     log = work / "logs" / f"{execution_id}.log"
     inbox = buckets["inbox"] / execution_id
+    read_forecast = functools.partial(_read_forecast, buckets["work"], execution_id)
     with writing(work, "--work"):
         for folder in (*buckets.values(), log.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +221,7 @@ def _run(
         with (
             hold(work, execution_id) as run,
             dropped_files(inbox, dataset, databases, config) as request,
-            RunProgress() as listener,
+            RunProgress(read_forecast=read_forecast) as listener,
         ):
             log.touch()  # from here on there is an attempt to list
             result = run_execution(

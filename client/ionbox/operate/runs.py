@@ -16,17 +16,19 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.error_words import read_words
 from ionbox_cloud.errors import InvalidMessage
+from ionbox_cloud.forecast.remaining import passed_over, remaining_s
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import price_call, read_prices
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunHeadline, RunStatus
-from ionbox_cloud.run_plan import SortPlan
+from ionbox_cloud.run_plan import Forecast, SortPlan
 from ionbox_cloud.store import Store
 
 from ionbox import terminal
 from ionbox.errors import NoSuchRun, UserMustAct
 from ionbox.json_objects import as_object
+from ionbox.local.progress.steps import describe_step
 from ionbox.operate.attempts import WORDS, AttemptList, Execution, MapCounts
 
 Record = TypeVar("Record", bound=JsonRecord)
@@ -118,6 +120,11 @@ class StateProgress:
     seconds: float
     peak_mb: float
     dollars: float
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, 0 to 1, by its calls."""
+        return min(1.0, self.n_done / (self.n_items or 1))
 
 
 @dataclass(frozen=True)
@@ -282,6 +289,23 @@ class Runs:
             )
             for state in sorted(begun, key=lambda state: (order.get(state, len(order)), state))
         ]
+
+    def describe_rest(self, run: RunState, states: Sequence[StateProgress]) -> str:
+        """Return which step a run is at, and how long the rest may take, in words.
+
+        Empty of a run that has ended, or that has not begun to do anything.
+        """
+        if run.status != "running":
+            return ""
+        plan = as_object(self.work.read_json_if_whole(keys.run_plan(run.name)))
+        forecast = _parse(Forecast, plan.get("forecast"))
+        begun = [state.state for state in states]
+        if forecast is None:
+            return describe_step(begun, None)
+        fractions = {state.state: state.fraction for state in states}
+        fractions |= dict.fromkeys(passed_over(forecast, begun), 1.0)
+        spent_s = {state.state: state.seconds for state in states if state.fraction == 1}
+        return describe_step(begun, remaining_s(forecast, spent_s, fractions))
 
     def _planned_items(self, run: RunState) -> dict[str, int]:
         found = self.work.list(f"executions/{run.name}/items")

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from ionbox import terminal
-from ionbox.local.progress.steps import STEPS, label
-from ionbox.local.progress.tally import Tally, foresee
+from ionbox.local.progress.steps import STEPS, foresee, label
+from ionbox.local.progress.tally import Tally
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 _NAME_WIDTH = 28
 _WORK_WIDTH, _TIME_WIDTH = 27, 15  # wide enough from the start, or columns would jump
@@ -23,7 +23,8 @@ class Display(Protocol):
 
     ``update`` is called after each event with the state's tally, ``skip`` with the number of a step
     that will not be taken and why, ``close`` once, with all tallies. If it ``moves``, ``update`` is
-    called now and then for whatever is in progress, and ``redraw`` after it.
+    called now and then for whatever is in progress, ``redraw`` after it, with a line about the
+    whole run, or nothing.
     """
 
     moves: bool
@@ -32,7 +33,7 @@ class Display(Protocol):
 
     def skip(self, step: int, why: str) -> None: ...
 
-    def redraw(self) -> None: ...
+    def redraw(self, line: str) -> None: ...
 
     def close(self, tallies: list[Tally]) -> None: ...
 
@@ -53,7 +54,7 @@ class PlainDisplay:
     def skip(self, step: int, why: str) -> None:
         self._write(f"{label(STEPS[step - 1][0]):<{_NAME_WIDTH}}{why:>16}")
 
-    def redraw(self) -> None:
+    def redraw(self, line: str) -> None:
         pass
 
     def close(self, tallies: list[Tally]) -> None:
@@ -86,12 +87,17 @@ class TerminalDisplay:
         from rich.constrain import Constrain
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
         from rich.table import Column
+        from rich.text import Text
 
         class NarrowProgress(Progress):
+            line = ""
+
             def get_renderables(self) -> Iterable[RenderableType]:
                 yield Constrain(self.make_tasks_table(self.tasks), _MOST_COLUMNS)
+                if self.line and self.tasks:
+                    yield Text(self.line, no_wrap=True, overflow="ellipsis")
 
-        self._progress: Progress = NarrowProgress(
+        self._progress = NarrowProgress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
             BarColumn(bar_width=None, table_column=Column(ratio=1)),  # takes what is left
@@ -135,8 +141,10 @@ class TerminalDisplay:
         self._progress.refresh()  # or rich would draw it below once more
         self._progress.console.print(settled, width=_MOST_COLUMNS)
 
-    def redraw(self) -> None:
+    def redraw(self, line: str) -> None:
+        self._progress.line = line
         self._progress.refresh()
 
     def close(self, tallies: list[Tally]) -> None:
+        self._progress.line = ""  # what stays on the screen is about states alone
         self._progress.stop()

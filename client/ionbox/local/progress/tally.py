@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -38,6 +37,8 @@ class Tally:
         What they said when they were last looked at.
     n_units : dict of str to int
         What the calls that succeeded have done, by unit.
+    spent_s : float
+        Seconds that they took, summed.
     """
 
     state: str
@@ -50,6 +51,7 @@ class Tally:
     gauges: list[Gauge] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     n_units: dict[str, int] = field(default_factory=dict)
+    spent_s: float = 0.0
 
     def count(self, event: Event) -> None:
         """Take note of an event of this state."""
@@ -64,7 +66,9 @@ class Tally:
             case CallFinished(record=record, gauge=gauge):
                 self.n_running -= 1
                 self.error = record.error
-                self.n_done += record.error is None
+                if record.error is None:
+                    self.n_done += 1
+                    self.spent_s += record.duration_s
                 if gauge in self.gauges:
                     self._let_go(gauge, record.error)
 
@@ -147,17 +151,6 @@ def _count(n: int, largest: int, unit: str) -> str:
 
 def _count_named(n: int, unit: str) -> str:
     return f"{_count(n, n, unit)} {_scale(n, unit)[1]}"
-
-
-def foresee(left_s: float) -> str:
-    """Return how long something may take, as exactly as can be known."""
-    if left_s < 10:
-        return f"about {math.ceil(left_s)} s left"
-    if left_s < 100:
-        return f"about {round(left_s / 5) * 5} s left"
-    if left_s < 100 * 60:
-        return f"about {round(left_s / 60)} min left"
-    return f"about {round(left_s / 3600)} h left"
 
 
 def _count_items(n_items: int) -> str:
