@@ -77,6 +77,7 @@ MOST_DOLLARS = 0.19
 def print_scaling(console: Console) -> None:
     """Print the tables."""
     console.print("A model: cut by the planning code, timed by data/rates.json; nothing is run.")
+    console.print("child_execution_type EXPRESS; functions are called for the first time.")
     cases = {case: _forecast_all(*how) for case, how in CASES.items()}
     for case, found in cases.items():
         console.print(_table_of_sizes(case, found))
@@ -122,7 +123,7 @@ def forecast_size(
         n_annotated=n_annotated,
         reads_checksum=reads_checksum,
     )
-    return PlannedWork(plan, counts, ladder).on_aws(n_workers)
+    return PlannedWork(plan, counts, ladder).on_aws(n_workers, standard=False)
 
 
 def plan_size(size_gb: float, asked: str = "auto") -> tuple[RunPlan, int, Ladder]:

@@ -61,6 +61,9 @@ class StackSettings:
         Days for which logs are kept; one of the numbers CloudWatch knows.
     notification_email : str
         Address that is told how runs end, and of alarms; empty: nobody.
+    monthly_budget : int
+        US dollars a month above which the same address is told, when 80 % are spent and when all
+        will be; 0: no budget. It stops nothing.
     kms_key_arn : str
         A key of yours to encrypt the buckets with; empty: keys that S3 manages.
     permissions_boundary : str
@@ -91,6 +94,7 @@ class StackSettings:
     segments_expiry_days: int
     log_retention_days: int
     notification_email: str
+    monthly_budget: int
     kms_key_arn: str
     permissions_boundary: str
     vpc_id: str
@@ -116,6 +120,8 @@ class StackSettings:
             if not is_fit(value):
                 raise InvalidSettings(f"{name} is {value!r}; it must be {wanted}")
         self._refuse_half_a_network()
+        if self.monthly_budget and not self.notification_email:
+            raise InvalidSettings("monthly_budget needs notification_email: who is told of it")
         buckets = [self.inbox_bucket, self.work_bucket, self.results_bucket]
         given = list(filter(None, buckets))
         if len(given) != len(set(given)):
@@ -215,6 +221,7 @@ _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
         r"(\S+@\S+)?",
         "an e-mail address, or empty",
     ),
+    "monthly_budget": (lambda dollars: dollars >= 0, "0 (no budget) or more, in US dollars"),
     "permissions_boundary": _text(
         r"(arn:aws[a-z-]*:iam::(\d+|aws):policy/\S+)?",
         "the ARN of a policy (arn:aws:iam::<account>:policy/<name>), or empty",

@@ -15,6 +15,7 @@ from aws_cdk import CfnOutput, Stack, Tags, aws_iam
 from constructs import Construct
 
 from cdk.alarms import Alarms, make_topic
+from cdk.budget import make_budget
 from cdk.events import EventPath
 from cdk.functions import Functions
 from cdk.functions_table import PROJECT, FunctionsTable
@@ -73,6 +74,7 @@ class IonboxStack(Stack):
         workflow = Workflow(self, settings, functions, storage, sort_task)
         topic = make_topic(self, settings)
         events = EventPath(self, settings, functions, storage, topic)
+        make_budget(self, settings)
         Alarms(self, topic, workflow, events, functions)
         Tags.of(self).add("application", "ionbox")
         Tags.of(self).add("stack", settings.stack_name)

@@ -49,6 +49,7 @@ def with_all() -> Synthesis:
         reserve_for_events=True,
         child_execution_type="EXPRESS",
         notification_email="lab@example.org",
+        monthly_budget=50,
         kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234",
         default_config={"ppm": 5, "databases": ["lipids"]},
     )

@@ -56,6 +56,8 @@ def test_what_the_cdk_keeps_there_is_left_alone() -> None:
         ({"log_retention_days": 31}, "log_retention_days is 31; it must be one of 1, 3, 5"),
         ({"work_expiry_days": 1}, "work_expiry_days is 1; it must be at least 3"),
         ({"notification_email": "lab"}, "it must be an e-mail address, or empty"),
+        ({"monthly_budget": -1}, "monthly_budget is -1; it must be 0"),
+        ({"monthly_budget": 20}, "monthly_budget needs notification_email"),
         ({"kms_key_arn": "alias/mine"}, "it must be the ARN of a KMS key"),
         ({"permissions_boundary": "developers"}, "it must be the ARN of a policy"),
         ({"vpc_id": "mine", "subnet_ids": "subnet-1"}, "it must be the id of a network"),

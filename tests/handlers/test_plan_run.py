@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from ionbox_cloud import keys
-from ionbox_cloud.environment import RUNGS_VARIABLE
+from ionbox_cloud.environment import MAP_WORKERS_VARIABLE, RUNGS_VARIABLE
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import PlanRequest
 from ionbox_cloud.planning import call_memory
+from ionbox_cloud.storage.byte_store import ByteStore
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset, InvalidInput
 from ionbox_science.theory.lipids import SHIPPED_DATABASES
@@ -305,6 +306,47 @@ def test_a_forced_run_is_published_anew_under_the_same_name(new_run: NewRun) -> 
 def test_force_is_true_or_false(new_run: NewRun) -> None:
     run = new_run({**SETTINGS, "force": "yes"})
     assert_refused(run, InvalidConfig, "force (layer 0): expected true or false, got 'yes'")
+
+
+# --- what it should take --------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_each_state_should_take(run: InMemoryRun) -> None:
+    run.plan()
+    forecast = run.planned.forecast
+    assert forecast is not None
+    assert not forecast.on_aws
+    assert forecast.seconds > 0
+    assert {"PlanRun", "SegmentSpectra", "AnnotateSegments", "PublishResults"} <= set(
+        forecast.states
+    )
+
+
+def test_a_run_on_aws_that_costs_more_than_it_may_is_refused_before_anything_is_written(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ByteStore, "is_remote", property(lambda _: True))
+    dear = new_run({**SETTINGS, "max_dollars": 0.0001})
+    assert_refused(dear, InvalidConfig, "max_dollars: the run should cost about $0.0", "$0.00010")
+    monkeypatch.setenv(MAP_WORKERS_VARIABLE, "7")
+    enough = new_run({**SETTINGS, "max_dollars": 1})
+    enough.plan()
+    forecast = enough.planned.forecast
+    assert forecast is not None
+    assert (forecast.on_aws, forecast.n_workers) == (True, 7)
+
+
+def test_what_a_run_may_cost_changes_no_result_and_counts_only_where_it_costs(
+    new_run: NewRun,
+) -> None:
+    free = new_run()
+    limited = new_run({**SETTINGS, "max_dollars": 0})
+    assert limited.plan().run_id == free.plan().run_id
+
+
+def test_what_a_run_may_cost_is_a_number_of_dollars(new_run: NewRun) -> None:
+    run = new_run({**SETTINGS, "max_dollars": "little"})
+    assert_refused(run, InvalidConfig, "max_dollars (layer 0): expected a number from 0 to")
 
 
 # --- refusals -------------------------------------------------------------------------------------

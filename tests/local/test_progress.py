@@ -1,13 +1,18 @@
 import io
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TextIO
 
 import pytest
 from ionbox.local.call_events import CallEnd, CallFinished, CallStarted, Event, ItemsRead
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox.local.progress.run_progress import RunProgress
-from ionbox.local.progress.steps import STEPS
+from ionbox.local.progress.steps import STEPS, describe_step
+from ionbox_cloud.forecast.remaining import pace, passed_over, remaining_s
+from ionbox_cloud.run_plan import Forecast, StateForecast
+
+from tests.patience import wait_until
 
 
 def finished(state: str, error: str | None = None) -> CallFinished:
@@ -22,6 +27,66 @@ def show(*events: Event, stream: TextIO | None = None) -> None:
     with RunProgress(stream) as progress:
         for event in events:
             progress(event)
+
+
+FORECAST = Forecast(
+    seconds=100.0,
+    dollars=0.0,
+    n_workers=2,
+    on_aws=False,
+    states={
+        "PlanRun": StateForecast(1, 10.0, 10.0, 0.0),
+        "SegmentSpectra": StateForecast(1, 30.0, 30.0, 0.0),
+        "AnnotateSegments": StateForecast(2, 40.0, 80.0, 0.0),
+        "PublishResults": StateForecast(1, 20.0, 20.0, 0.0),
+    },
+    path=("PlanRun", "SegmentSpectra", "AnnotateSegments", "PublishResults"),
+)
+
+
+def test_what_is_left_is_what_was_expected_at_the_pace_so_far() -> None:
+    assert remaining_s(FORECAST, {}, {}) == 100
+    # twice as slow as expected
+    assert remaining_s(FORECAST, {"PlanRun": 20.0}, {"PlanRun": 1.0}) == 180
+    half = {"PlanRun": 1.0, "SegmentSpectra": 1.0, "AnnotateSegments": 0.5}
+    assert remaining_s(FORECAST, {"PlanRun": 5.0, "SegmentSpectra": 15.0}, half) == 20
+
+
+def test_states_that_are_passed_over_take_nothing_more() -> None:
+    assert passed_over(FORECAST, ["PlanRun", "AnnotateSegments"]) == {"PlanRun", "SegmentSpectra"}
+    assert passed_over(FORECAST, ["BuildIons"]) == set()
+
+
+def test_a_state_that_took_no_time_says_nothing_of_the_pace() -> None:
+    states = {**FORECAST.states, "PlanRun": StateForecast(1, 0.1, 0.1, 0.0)}
+    assert pace(replace(FORECAST, states=states), {"PlanRun": 9.0}) == 1
+
+
+def test_the_step_of_a_run_and_what_is_left_are_one_line() -> None:
+    assert describe_step([], 5.0) == ""
+    assert describe_step(["PlanRun", "PlanAnnotation"], 41.0) == "step 5 of 9, about 40 s left"
+    assert describe_step(["PlanRun"], None) == "step 1 of 9"
+
+
+def test_a_terminal_shows_the_step_and_what_is_left_and_a_log_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for moves in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda moves=moves: moves)
+        with RunProgress(stream, lambda: FORECAST) as progress:
+            progress(CallStarted("PlanRun"))
+            progress(finished("PlanRun"))
+            progress(CallStarted("SegmentSpectra"))
+            line = "step 2 of 9, about"
+            if moves:
+                wait_until(lambda stream=stream: line in stream.getvalue())
+        assert (line in stream.getvalue()) is moves
+        assert "\x1b[3" not in stream.getvalue()  # no colours
+        # what stays on the screen is about states alone
+        assert not stream.getvalue().rstrip().endswith("left")
 
 
 def test_a_task_is_one_line_when_it_has_finished(capsys: pytest.CaptureFixture[str]) -> None:

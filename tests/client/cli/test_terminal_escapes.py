@@ -130,6 +130,7 @@ def test_on_a_terminal_only_colours_and_bars_are_left(monkeypatch: pytest.Monkey
 ARGUMENTS = {
     "annotate": ["{0}.imzML", "--database", "{0}", "--out", "{0}"],
     "check": ["{0}"],
+    "estimate": ["{0}.imzML", "--database", "{0}"],
     "simulate": ["new.imzML", "--database", "{0}"],
     "lipids": ["{0}.tsv"],
     "view": ["./{0}"],

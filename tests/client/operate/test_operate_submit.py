@@ -405,3 +405,21 @@ class TestWaiting:
         ended = operate("submit", broken, *SETTINGS, "--wait")
         assert ended.code == 3
         assert "why: too large" in ended.out
+
+
+class TestEstimate:
+    def test_is_said_before_anything_is_sent(
+        self, installed: Cloud, operate: Command, dataset: Path, database: Path
+    ) -> None:
+        ended = operate("submit", dataset, "--database", database, *SETTINGS)
+        assert ended.out.startswith("on AWS with ")
+        assert " calls at once: about " in ended.out
+
+    def test_above_what_the_run_may_cost_sends_nothing(
+        self, installed: Cloud, operate: Command, dataset: Path, database: Path
+    ) -> None:
+        written = watch_puts(installed)
+        dear = ("--database", database, *SETTINGS, "--max-dollars", "0.0001")
+        ended = operate("submit", dataset, *dear)
+        assert (ended.code, written) == (1, [])
+        assert "max_dollars: the run should cost about $0.0" in ended.err

@@ -328,7 +328,7 @@ def count_map_workers(environment: Mapping[str, str] = os.environ) -> int:
 
 def are_children_standard(environment: Mapping[str, str] = os.environ) -> bool:
     """Say whether items of Maps are STANDARD executions, which start more slowly than EXPRESS."""
-    return environment.get(MAP_CHILDREN_VARIABLE) == "STANDARD"
+    return environment.get(MAP_CHILDREN_VARIABLE) != "EXPRESS"
 
 
 def _count_cores() -> int:

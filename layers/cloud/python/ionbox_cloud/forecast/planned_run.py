@@ -35,8 +35,17 @@ class PlannedWork:
         imzml_bytes = len(accepted.dataset.imzml)
         return cls(plan, _count(plan, molecules, imzml_bytes), ladder)
 
-    def on_aws(self, n_workers: int = USUAL_MAP_WORKERS, *, standard: bool = False) -> Forecast:
-        """Forecast the run in an account with room for so many calls of a Map at once."""
+    def on_aws(self, n_workers: int = USUAL_MAP_WORKERS, *, standard: bool = True) -> Forecast:
+        """Forecast the run in an account with room for so many calls of a Map at once.
+
+        Parameters
+        ----------
+        n_workers : int
+            Calls of a Map at once, per run.
+        standard : bool
+            Whether items of Maps are STANDARD executions, as they are unless a stack's settings say
+            EXPRESS.
+        """
         rates = read_rates()
         per_s = rates.standard_per_s if standard else rates.express_per_s
         machine = Aws(n_workers, rates, self.ladder, per_s)

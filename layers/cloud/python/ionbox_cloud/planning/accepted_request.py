@@ -130,7 +130,7 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         databases,
         sort=_asked(everything, "sort") or "auto",
         force=asks(everything, "force"),
-        max_dollars=None if (most := _asked(everything, "max_dollars")) is None else float(most),
+        max_dollars=_asked(everything, "max_dollars"),
     )
 
 
