@@ -88,7 +88,8 @@ def test_every_attempt_has_the_same_plan(run: InMemoryRun) -> None:
     run.plan()
     first, again = run.planned, run.again()
     again.plan()
-    assert again.planned == first
+    # how long it should take depends on how fast the machine is just then
+    assert replace(again.planned, forecast=None) == replace(first, forecast=None)
 
 
 def test_names_follow_content(new_run: NewRun) -> None:
@@ -325,8 +326,9 @@ def test_a_plan_says_what_each_state_should_take(run: InMemoryRun) -> None:
 def test_a_run_on_aws_that_costs_more_than_it_may_is_refused_before_anything_is_written(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ByteStore, "is_remote", property(lambda _: True))
     dear = new_run({**SETTINGS, "max_dollars": 0.0001})
+    inbox = dear.stores.inbox.url
+    monkeypatch.setattr(ByteStore, "is_remote", property(lambda store: store.url == inbox))
     assert_refused(dear, InvalidConfig, "max_dollars: the run should cost about $0.0", "$0.00010")
     monkeypatch.setenv(MAP_WORKERS_VARIABLE, "7")
     enough = new_run({**SETTINGS, "max_dollars": 1})

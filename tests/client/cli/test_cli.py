@@ -22,19 +22,8 @@ PROMISED_FLAGS = (
 
 
 COMMANDS = [
-    *(
-        "",
-        "annotate",
-        "check",
-        "estimate",
-        "simulate",
-        "lipids",
-        "view",
-        "why",
-        "share",
-        "export",
-        "compare",
-    ),
+    *("", "annotate", "check", "estimate", "simulate", "lipids"),
+    *("view", "why", "share", "export", "compare"),
     *("deploy", "doctor", "submit", "list", "status", "logs", "cancel", "redrive", "fetch"),
     "destroy",
 ]
