@@ -78,7 +78,7 @@ def compare_forecast(run: PipelineRun, work: Path, loop_s: float) -> Comparison:
     """Compare a run with what its plan says that it takes on a machine of this L."""
     store = Store.open((work / "work").resolve().as_uri())
     (planned,) = [key for key in store.list("executions/") if key.endswith("/plan.json")]
-    plan = read_plan(store, keys_execution(planned))
+    plan = read_plan(store, execution_of_plan(planned))
     rates = read_rates()
     counts = count_run(
         plan,
@@ -101,10 +101,10 @@ def compare_forecast(run: PipelineRun, work: Path, loop_s: float) -> Comparison:
     return Comparison(run.workload.name, predicted, run.cpu_s / loop_s, states)
 
 
-def keys_execution(plan_key: str) -> str:
+def execution_of_plan(plan_key: str) -> str:
     """Return the execution whose plan has this key.
 
-    >>> keys_execution(keys.run_plan("20261201-a"))
+    >>> execution_of_plan(keys.run_plan("20261201-a"))
     '20261201-a'
     """
     return plan_key.split("/")[-2]

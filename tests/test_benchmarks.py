@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from ionbox_science.theory.formulas import parse_formula
 
 from benchmarks.__main__ import main
+from benchmarks.estimate import WORKLOADS
 from benchmarks.formulas import like_hmdb
 from benchmarks.goals import Goal
 from benchmarks.history import (
@@ -25,7 +27,7 @@ from benchmarks.history import (
     record,
     renew_table,
 )
-from benchmarks.workloads import SIMULATIONS
+from benchmarks.workloads import HELD_OUT, ON_REQUEST, SIMULATIONS
 from tests import patience
 
 Report = tuple[str, Any]
@@ -128,6 +130,32 @@ def test_one_part_can_be_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     report = json.loads(written.read_text(encoding="utf-8"))
     assert {kernel["kernel"] for kernel in report["kernels"]} == {"window search"}
     assert report["pipeline"] == []
+
+
+def test_what_was_foreseen_is_printed_beside_what_was(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_here(monkeypatch, "--tiny", "--only", "estimate")
+    printed = capsys.readouterr().out
+    assert "of runs that no rate was fitted on" in printed
+    for state in ("PlanRun", "SegmentSpectra", "PublishResults"):
+        assert re.search(rf"{state} +\d+\.\d\d +\d+\.\d\d", printed)
+
+
+def test_what_forecasts_are_tried_on_is_no_workload_that_rates_come_from() -> None:
+    assert not set(HELD_OUT) & set(SIMULATIONS)
+    assert set(WORKLOADS) <= {*HELD_OUT, *ON_REQUEST}
+
+
+def test_the_scaling_is_called_a_model_and_has_its_goals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "220")
+    run_here(monkeypatch, "--only", "scaling")
+    printed = capsys.readouterr().out
+    assert printed.startswith("A model: ")
+    for words in ("21 GB", "64 GB", "from the drop to the mail", "788", "whole run", "Maps alone"):
+        assert words in printed
 
 
 def test_an_unknown_part_is_refused_with_the_names_there_are(

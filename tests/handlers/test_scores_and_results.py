@@ -385,6 +385,9 @@ def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:
         "ibd": plan.dataset.ibd_key,
         "ibd_etag": plan.ibd_etag,
     }
+    expected = record["forecast"]["states"]
+    assert set(record["states"]) <= set(expected)
+    assert all(expected[state]["duration_s"] > 0 for state in record["states"])
     status = results.read_json(keys.status(run.execution_id))
     assert (status["status"], status["reused"]) == ("succeeded", False)
     assert status["results"] == answer["results_key"]

@@ -130,6 +130,7 @@ def examine(
     _advise_memory(found, cap_mb, outputs)
     _advise_concurrency(found, account, chosen)
     _advise_fargate(found, account, chosen, outputs)
+    _advise_budget(found, chosen)
     _look_at_own_inbox(found, account, str(chosen.get("inbox_bucket", "")))
     _look_at_bootstrap(found, account)
     return found
@@ -317,6 +318,16 @@ def _advise_network(found: Examination, account: Account) -> None:
         'Amazon VPC, "VPCs per Region"), or name one of yours'
     )
     found.add(NOTE, "networks", text, "ionbox deploy --context vpc_id=VPC --context fargate=true")
+
+
+def _advise_budget(found: Examination, chosen: Mapping[str, Any]) -> None:
+    """Say whether anybody is told what a month costs."""
+    budget = str(chosen.get("monthly_budget", 0))
+    if budget in ("0", ""):
+        text = "nobody is told what a month costs; monthly_budget and notification_email do that"
+    else:
+        text = f"a mail before a month costs {budget} US dollars"
+    found.add(OK, "costs", text)
 
 
 def _is_off(value: object) -> bool:

@@ -11,6 +11,7 @@ from ionbox.account import Account
 from ionbox.operate.open_runs import aws_runs
 from ionbox_cloud import keys
 from ionbox_cloud.planning.prices import read_prices
+from ionbox_cloud.run_plan import Forecast, StateForecast
 
 from tests.client.operating import (
     RESULTS,
@@ -70,6 +71,32 @@ class TestStatus:
         assert annotate[1:9] == ["2", "of", "3", "-", "1", "1", "20.0", "4,000"]
         assert [*rows].index("PlanRun") < [*rows].index("AnnotateSegments")
         assert "ionbox fetch abc-1 --out brain" in ended.out
+
+    def test_of_a_run_that_is_on_says_its_step_and_what_is_left(
+        self, installed: Cloud, operate: Command
+    ) -> None:
+        installed.start("ghi-1", "slow liver", wait=False)
+        forecast = Forecast(
+            seconds=100.0,
+            dollars=0.1,
+            n_workers=99,
+            on_aws=True,
+            states={
+                "PlanRun": StateForecast(1, 10.0, 10.0, 0.0),
+                "SegmentSpectra": StateForecast(1, 30.0, 30.0, 0.0),
+                "AnnotateSegments": StateForecast(4, 60.0, 60.0, 0.0),
+            },
+            path=("PlanRun", "SegmentSpectra", "AnnotateSegments"),
+        )
+        installed.put(WORK, keys.run_plan("ghi-1"), {"forecast": forecast.to_json()})
+        # half as fast as expected
+        for state in ("PlanRun", "SegmentSpectra"):
+            took = record(state, 0, duration_s=2 * forecast.states[state].duration_s)
+            installed.put(WORK, keys.record("ghi-1", state, 0), took)
+        out = operate("status", "ghi-1").out
+        assert "progress  step 2 of 9, about 2 min left" in out
+        installed.put(WORK, keys.run_plan("ghi-1"), {})
+        assert "progress  step 2 of 9\n" in operate("status", "ghi-1").out
 
     @pytest.mark.parametrize("wanted", ["abc-1", "abc", "brain", "brain.imzML"])
     def test_finds_a_run_by_its_name_its_beginning_or_its_dataset(
