@@ -14,7 +14,7 @@ from ionbox_cloud.forecast.counts import count_run
 from ionbox_cloud.forecast.machines import OneMachine
 from ionbox_cloud.forecast.make_forecast import make_forecast
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.rates import read_rates
+from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Store
 from rich.box import SIMPLE

@@ -17,7 +17,7 @@ from ionbox_cloud.forecast.planned_run import PlannedWork
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.planning.call_memory import read_memory_mb
-from ionbox_cloud.planning.rates import read_rates
+from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.planning.sort_plan import SortJob, SortTask, plan_sort
 from ionbox_cloud.run_plan import Forecast, PlannedDatabase, RunPlan
 from ionbox_science.config import RunConfig

@@ -21,7 +21,7 @@ from ionbox_cloud.forecast.machines import Aws, OneMachine
 from ionbox_cloud.forecast.make_forecast import TRANSITIONS, make_forecast
 from ionbox_cloud.forecast.planned_run import require_affordable
 from ionbox_cloud.forecast.yardstick import measure_yardstick
-from ionbox_cloud.planning.rates import Rates, read_rate_table, read_rates
+from ionbox_cloud.planning.rate_table import Rates, read_rate_table, read_rates
 from ionbox_cloud.run_plan import Forecast
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions

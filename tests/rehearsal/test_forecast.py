@@ -10,7 +10,7 @@ from collections import defaultdict
 
 import pytest
 from ionbox_cloud import keys
-from ionbox_cloud.planning.rates import read_rates
+from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.run_plan import Forecast
 
 from tests.rehearsal.conftest import Rehearsal

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ionbox_cloud.forecast.counts import DatabaseCounts, RunCounts
 from ionbox_cloud.planning.call_memory import publish_memory_mb
-from ionbox_cloud.planning.rates import Rates
+from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.planning.work_items import (
     IONS_PER_CHUNK,
     IONS_PER_READ,

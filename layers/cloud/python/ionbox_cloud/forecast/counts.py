@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ionbox_science.theory.ions import IonRule
 
-from ionbox_cloud.planning.rates import Rates
+from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.planning.work_items import SORT_RANGE_BYTES
 from ionbox_cloud.run_plan import RunPlan
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from ionbox_cloud.forecast.calls import StateWork
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
-from ionbox_cloud.planning.rates import Rates
+from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.run_plan import Forecast, StateForecast
 
 

@@ -20,7 +20,7 @@ from ionbox_cloud.forecast.machines import Machine
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.call_memory import plan_calls, publish_memory_mb
 from ionbox_cloud.planning.prices import read_prices
-from ionbox_cloud.planning.rates import Rates, read_rate_table
+from ionbox_cloud.planning.rate_table import Rates, read_rate_table
 from ionbox_cloud.run_plan import Forecast, RunPlan, SortPlan, StateForecast
 
 TASK = "SortSpectra"

@@ -16,7 +16,7 @@ from ionbox_cloud.forecast.words import dollars_in_words, seconds_in_words
 from ionbox_cloud.forecast.yardstick import speed_factor
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
-from ionbox_cloud.planning.rates import read_rates
+from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.run_plan import Forecast, RunPlan
 
 

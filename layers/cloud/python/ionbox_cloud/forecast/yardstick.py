@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from ionbox_cloud.planning.rates import Rates
+from ionbox_cloud.planning.rate_table import Rates
 
 _N_VALUES = 60_000
 _N_ROWS = 6_000

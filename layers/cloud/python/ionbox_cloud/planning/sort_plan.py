@@ -20,7 +20,7 @@ from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
-from ionbox_cloud.planning.rates import read_rates
+from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     SORT_RANGE_BYTES,
