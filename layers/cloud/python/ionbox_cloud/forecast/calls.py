@@ -10,9 +10,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ionbox_science.imzml.ibd import MAX_GAP
+
 from ionbox_cloud.forecast.counts import DatabaseCounts, RunCounts
+from ionbox_cloud.identity import N_SAMPLES
 from ionbox_cloud.planning.call_memory import publish_memory_mb
 from ionbox_cloud.planning.rate_table import Rates
+from ionbox_cloud.planning.read_ahead import MOST_BYTES
 from ionbox_cloud.planning.work_items import (
     IONS_PER_CHUNK,
     IONS_PER_READ,
@@ -110,6 +114,11 @@ def _waves(n: float) -> int:
     return math.ceil(n / AT_ONCE)
 
 
+def _more(n: float) -> int:
+    """Return the turns beyond the first, which all tables of requests have."""
+    return max(0, _waves(n) - 1)
+
+
 def _plan_run(plan: RunPlan, counts: RunCounts, rates: Rates) -> StateWork:
     share = min(1.0, _SAMPLED_SPECTRA / max(counts.n_spectra, 1))
     sampled = counts.n_peaks * share
@@ -120,8 +129,12 @@ def _plan_run(plan: RunPlan, counts: RunCounts, rates: Rates) -> StateWork:
         + counts.n_molecules * rates.plan_us_per_molecule * _US
         + sampled * rates.plan_ns_per_sampled_peak * _NS
     )
+    # samples that lie near one another are read together, with what is between them
+    n_apart = min(_SAMPLED_SPECTRA, counts.n_spectra) + N_SAMPLES
+    if counts.ibd_bytes / n_apart < MAX_GAP:
+        sampled_bytes, n_apart = min(counts.ibd_bytes, MOST_BYTES), 1
     moved = counts.imzml_bytes + sampled_bytes + counts.n_molecules * _TABLE_BYTES * 2
-    n_requests = 10 + min(17, _waves(_SAMPLED_SPECTRA * share))
+    n_requests = 10 + _more(n_apart)
     return StateWork("PlanRun", 1, plan.planning_mb, cpu_s, moved, n_requests)
 
 
@@ -148,9 +161,7 @@ def _sorting(
         9,
         is_map=True,
     )
-    yield StateWork(
-        "PlanMerge", 1, memory_mb["PlanMerge"], rates.call_cpu_s, 0, 7 + _waves(n_spans)
-    )
+    yield StateWork("PlanMerge", 1, memory_mb["PlanMerge"], rates.call_cpu_s, 0, 7 + _more(n_spans))
     items = cut_merge_items([counts.n_peaks // n_segments] * n_segments)
     per_item = n_segments / len(items)
     yield StateWork(
@@ -159,7 +170,7 @@ def _sorting(
         merge_memory_mb(counts.n_peaks // n_segments, counts.peak_bytes - 8),
         rates.call_cpu_s + counts.n_peaks / len(items) * rates.merge_ns_per_peak * _NS,
         2 * columns / len(items),
-        9 + 3 * (per_item - 1) + _waves(n_spans),
+        9 + 3 * (per_item - 1) + _more(n_spans),
         is_map=True,
         n_reads=n_spans * n_segments,
     )
@@ -170,10 +181,10 @@ def _sorting(
             plan.planning_mb,
             rates.call_cpu_s + hash_s,
             counts.ibd_bytes,
-            3,
+            6,
             overlaps=True,
         )
-    n_requests = 6 + _waves(n_spans) + _waves(len(items))
+    n_requests = 6 + _more(n_spans) + _more(len(items))
     pixels = counts.n_pixels * rates.tic_ns_per_pixel * _NS
     yield StateWork(
         "FinishSegments",
@@ -219,14 +230,14 @@ def _annotation(
     plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
 ) -> Iterator[StateWork]:
     n_databases, n_chunks = len(counts.databases), len(list(_cut_chunks(counts)))
-    of_segments = _waves(counts.n_segments)
+    of_segments = _more(counts.n_segments)
     yield StateWork(
         "PlanAnnotation",
         1,
         memory_mb["PlanAnnotation"],
         rates.call_cpu_s,
         0,
-        7 + of_segments + _waves(n_chunks),
+        8 + of_segments + _more(n_chunks),
     )
     items = [item for each in counts.databases for item in _score_items(each, counts)]
     yield _annotate_segments(items, counts, rates)
@@ -238,7 +249,7 @@ def _annotation(
         + counts.n_ions * rates.fdr_us_per_ion * _US
         + counts.n_pixels * rates.tic_ns_per_pixel * _NS,
         counts.n_ions * (_SCORE_BYTES + 20) + counts.n_pixels * 16,
-        8 + 3 * (n_databases - 1) + _waves(len(items)) + _waves(n_chunks) + of_segments,
+        9 + 3 * (n_databases - 1) + _more(len(items)) + _more(n_chunks) + of_segments,
     )
     yield from _images(plan, counts, rates)
 
@@ -283,13 +294,18 @@ def _images(plan: RunPlan, counts: RunCounts, rates: Rates) -> Iterator[StateWor
     per_window = max(
         counts.peaks_per_window(rates), n_pixels * rates.image_fill
     )  # an ion that is found has more peaks than noise has
+    # windows that lie near one another are read together, with what is between them
+    n_windows = n_images * n_isotopes
+    columns = counts.n_peaks * counts.peak_bytes
+    is_near = columns / 2 < n_windows * MAX_GAP
     window_bytes = max(per_window * counts.peak_bytes, _WINDOW_BYTES)
+    read = columns / n_items if is_near else n_windows / n_items * window_bytes
     cpu_s = (
         n_images * rates.render_us_per_image * _US + cells * rates.render_ns_per_cell * _NS
     ) / n_items
     n_shards = -(-n_images // per_shard) / n_items
     per_call = n_images / n_items
-    read = per_call * n_isotopes * window_bytes
+    n_reads = 1 if is_near else 2 * min(per_shard, per_call) * n_isotopes
     stored = cells / n_items * 4 * rates.stored_share
     largest = min(n_images, per_shard)
     yield StateWork(
@@ -302,7 +318,7 @@ def _images(plan: RunPlan, counts: RunCounts, rates: Rates) -> Iterator[StateWor
         ),
         rates.call_cpu_s + cpu_s,
         read + stored,
-        9 + 2 * (n_shards - 1) + _waves(min(per_shard, per_call) * n_isotopes),
+        9 + 2 * (n_shards - 1) + _more(n_reads),
         is_map=True,
         overlaps=True,
     )
@@ -323,6 +339,6 @@ def _publish(plan: RunPlan, counts: RunCounts, rates: Rates, n_items: int) -> St
         + counts.n_spectra * rates.publish_us_per_spectrum * _US
         + pairs * n_pixels * rates.publish_ns_per_pair_pixel * _NS,
         n_images * n_pixels * 2 + n_images * _PICTURE_BYTES + counts.n_spectra * 24,
-        9 + 3 * _waves(n_items),
+        10 + 3 * _more(n_items),
         overlaps=True,
     )
