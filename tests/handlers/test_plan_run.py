@@ -342,13 +342,13 @@ def test_what_a_run_may_cost_changes_no_result_and_counts_only_where_it_costs(
     new_run: NewRun,
 ) -> None:
     free = new_run()
-    limited = new_run({**SETTINGS, "max_dollars": 0})
+    limited = new_run({**SETTINGS, "max_dollars": 0.0001})
     assert limited.plan().run_id == free.plan().run_id
 
 
 def test_what_a_run_may_cost_is_a_number_of_dollars(new_run: NewRun) -> None:
     run = new_run({**SETTINGS, "max_dollars": "little"})
-    assert_refused(run, InvalidConfig, "max_dollars (layer 0): expected a number from 0 to")
+    assert_refused(run, InvalidConfig, "max_dollars (layer 0): expected a number from 0.0001 to")
 
 
 # --- refusals -------------------------------------------------------------------------------------

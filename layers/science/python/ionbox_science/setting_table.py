@@ -117,7 +117,7 @@ SETTINGS: Mapping[str, Setting] = {
         "refuse a run on AWS that is expected to cost more US dollars",
         form="number",
         sample="USD",
-        least=0,
+        least=0.0001,
         most=1_000_000,
     ),
     "force": Setting("publish again, although the results are there already", False, form="switch"),
