@@ -132,11 +132,8 @@ def test_one_part_can_be_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert report["pipeline"] == []
 
 
-def test_what_was_foreseen_is_printed_beside_what_was(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_here(monkeypatch, "--tiny", "--only", "estimate")
-    printed = capsys.readouterr().out
+def test_what_was_foreseen_is_printed_beside_what_was(project: Path) -> None:
+    printed = run_benchmarks(project, "--tiny", "--only", "estimate").stdout
     assert "of runs that no rate was fitted on" in printed
     for state in ("PlanRun", "SegmentSpectra", "PublishResults"):
         assert re.search(rf"{state} +\d+\.\d\d +\d+\.\d\d", printed)

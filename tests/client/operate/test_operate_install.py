@@ -73,6 +73,7 @@ class TestDoctor:
             "Lambda concurrency": "note",
             "processors": "ok",
             "Fargate": "note",
+            "costs": "ok",
             "CDK bootstrap": "ok",
         }
         for command in (
@@ -85,6 +86,18 @@ class TestDoctor:
             "--context max_lambda_mb=3008 --context map_concurrency=2 "
             "--context reserve_for_events=false --context max_runs=1 --context fargate=false"
         ) in ended.out
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ((), "nobody is told what a month costs; monthly_budget"),
+            (("--context", "monthly_budget=50"), "a mail before a month costs 50 US dollars"),
+        ],
+    )
+    def test_says_whether_somebody_is_told_of_costs(
+        self, bootstrapped: Cloud, operate: Command, given: tuple[str, ...], said: str
+    ) -> None:
+        assert said in operate("doctor", *given).out
 
     @pytest.mark.parametrize(
         ("quota", "max_runs", "map_concurrency"),
