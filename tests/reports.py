@@ -20,6 +20,7 @@ from ionbox_cloud.records.run_record import (
 )
 from ionbox_cloud.report.report_file import Overview, ReportImages, make_report
 from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.run_plan import Forecast
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.pictures import PicturePacker, Pictures
@@ -48,6 +49,7 @@ class MadeUp:
     pixel_size_um: tuple[float, float] | None = (20.0, 20.0)
     missing: Sequence[tuple[int, int]] = ((0, 0),)
     warnings: Sequence[str] = ()
+    forecast: Forecast | None = None
     partners: dict[str, list[Partner]] = field(default_factory=dict)
     max_bytes: int = 25_000_000
     tally: ScoreTally | None = None
@@ -165,6 +167,7 @@ class MadeUp:
             summary=tuple(map(SummaryRow.from_json, rows)),
             states={"PlanRun": StateTotals(1, 1.5, 1.0, 90.0, 0, 0, 1.0, 1e-5)},
             cost=Bill(1e-4, gb_s=1.0, requests=8, prices="x"),
+            forecast=self.forecast,
         )
 
     def report(self) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
+from ionbox_cloud.run_plan import Forecast, StateForecast
 from ionbox_science.annotation.quality import ScoreTally
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
@@ -40,6 +41,19 @@ def test_the_ion_tells_its_molecules_and_what_it_can_be_confused_with(
     table = page.text(".pattern table")
     assert "200.0000" in table
     assert "203.0090" in table
+
+
+def test_what_was_expected_stands_beside_what_was(page: ReportPage, tmp_path: Path) -> None:
+    states = {"PlanRun": StateForecast(1, 9.0, 7.25, 3e-5)}
+    forecast = Forecast(seconds=99.0, dollars=0.0123, n_workers=9, on_aws=True, states=states)
+    page.open(MadeUp(n=4, forecast=forecast).write(tmp_path))
+    said = page.driver.execute_script("return document.body.textContent")
+    (row,) = re.findall(r"PlanRun1(.*?)On AWS", said)
+    assert "7.25 s" in row
+    assert "Expected before it began: " in said
+    assert "0.0123" in said
+    page.open(MadeUp(n=4).write(tmp_path))
+    assert "Expected before" not in page.driver.execute_script("return document.body.textContent")
 
 
 def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Path) -> None:
