@@ -47,13 +47,14 @@ def test_what_was_expected_stands_beside_what_was(page: ReportPage, tmp_path: Pa
     states = {"PlanRun": StateForecast(1, 9.0, 7.25, 3e-5)}
     forecast = Forecast(seconds=99.0, dollars=0.0123, n_workers=9, on_aws=True, states=states)
     page.open(MadeUp(n=4, forecast=forecast).write(tmp_path))
-    said = page.driver.execute_script("return document.body.textContent")
+    main = "return document.querySelector('main').textContent"
+    said = page.driver.execute_script(main)
     (row,) = re.findall(r"PlanRun1(.*?)On AWS", said)
     assert "7.25 s" in row
     assert "Expected before it began: " in said
     assert "0.0123" in said
     page.open(MadeUp(n=4).write(tmp_path))
-    assert "Expected before" not in page.driver.execute_script("return document.body.textContent")
+    assert "Expected before" not in page.driver.execute_script(main)
 
 
 def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Path) -> None:
