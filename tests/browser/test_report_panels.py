@@ -52,7 +52,7 @@ def test_what_was_expected_stands_beside_what_was(page: ReportPage, tmp_path: Pa
     (row,) = re.findall(r"PlanRun1(.*?)On AWS", said)
     assert "7.25 s" in row
     assert "Expected before it began: " in said
-    assert "0.0123" in said
+    assert "99 s and $0.012." in said
     page.open(MadeUp(n=4).write(tmp_path))
     assert "Expected before" not in page.driver.execute_script(main)
 
