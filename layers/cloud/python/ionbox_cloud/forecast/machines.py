@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ionbox_cloud.forecast.calls import StateWork
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import gigabyte_seconds, read_prices
+from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.run_plan import Forecast, StateForecast
 
@@ -24,6 +24,11 @@ class Machine(Protocol):
     @property
     def on_aws(self) -> bool:
         """Whether it is AWS."""
+        ...
+
+    @property
+    def prices(self) -> Prices:
+        """What AWS charges for its functions."""
         ...
 
     def forecast(self, work: StateWork) -> StateForecast:
@@ -55,6 +60,8 @@ class Aws:
         Children of a Map that are started in a second, by their kind.
     is_warm : bool
         Whether functions have been called just before.
+    prices : Prices
+        What it charges: those of its processors.
     """
 
     n_workers: int
@@ -63,6 +70,7 @@ class Aws:
     children_per_s: float
     is_warm: bool = False
     on_aws: bool = True
+    prices: Prices = field(default_factory=read_prices)
 
     def forecast(self, work: StateWork) -> StateForecast:
         """Return what a state takes: the first calls start cold, those after them do not."""
@@ -89,7 +97,7 @@ class Aws:
             calls=work.n_calls,
             seconds=start_s + turns * call_s + held_s,
             duration_s=work.n_calls * call_s,
-            dollars=read_prices().lambda_calls(gb_s, work.n_calls),
+            dollars=self.prices.lambda_calls(gb_s, work.n_calls),
             start_s=start_s,
             wait_s=turns * wait_s + held_s,
             move_s=turns * move_s,
@@ -123,6 +131,8 @@ class OneMachine:
         Sizes of the functions that the calls would have on AWS, for their price.
     factor : float
         How many times as long it computes as the machine of the rates.
+    prices : Prices
+        What AWS would charge.
     """
 
     n_workers: int
@@ -130,6 +140,7 @@ class OneMachine:
     ladder: Ladder
     factor: float = 1.0
     on_aws: bool = False
+    prices: Prices = field(default_factory=read_prices)
 
     def forecast(self, work: StateWork) -> StateForecast:
         """Return what a state takes; what it would cost if AWS were as fast."""
@@ -140,7 +151,7 @@ class OneMachine:
         if work.n_calls and work.state in self.ladder.rungs_mb:
             rungs = self.ladder.rungs_mb[work.state]
             rung_mb = rungs[self.ladder.start_rung(work.state, work.memory_mb)]
-            dollars = read_prices().lambda_calls(gigabyte_seconds(total_s, rung_mb), work.n_calls)
+            dollars = self.prices.lambda_calls(gigabyte_seconds(total_s, rung_mb), work.n_calls)
         seconds = turns * call_s
         return StateForecast(work.n_calls, seconds, total_s, dollars, compute_s=seconds)
 

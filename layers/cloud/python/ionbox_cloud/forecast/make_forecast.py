@@ -19,7 +19,6 @@ from ionbox_cloud.forecast.counts import RunCounts
 from ionbox_cloud.forecast.machines import Machine
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.call_memory import plan_calls, publish_memory_mb
-from ionbox_cloud.planning.prices import read_prices
 from ionbox_cloud.planning.rate_table import Rates, read_rate_table
 from ionbox_cloud.run_plan import Forecast, RunPlan, SortPlan, StateForecast
 
@@ -99,7 +98,7 @@ def make_forecast(
     seconds = beside_s + sum(states[state].seconds for state in ends)
     seconds += machine.around(_count_transitions(ends))
     n_calls = sum(state.calls for state in states.values())
-    dollars = sum(state.dollars for state in states.values()) + read_prices().transitions(n_calls)
+    dollars = sum(state.dollars for state in states.values()) + machine.prices.transitions(n_calls)
     date, _ = read_rate_table()
     return Forecast(
         seconds=round(seconds, 1),

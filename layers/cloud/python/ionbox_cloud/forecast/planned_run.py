@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.databases import MoleculeDatabase
 
-from ionbox_cloud.environment import USUAL_MAP_WORKERS, are_children_standard, count_map_workers
+from ionbox_cloud.environment import (
+    USUAL_ARCHITECTURE,
+    USUAL_MAP_WORKERS,
+    are_children_standard,
+    count_map_workers,
+    read_architecture,
+)
 from ionbox_cloud.forecast.counts import RunCounts, count_run
 from ionbox_cloud.forecast.machines import Aws, OneMachine
 from ionbox_cloud.forecast.make_forecast import make_forecast
@@ -16,6 +22,7 @@ from ionbox_cloud.forecast.words import dollars_in_words, seconds_in_words
 from ionbox_cloud.forecast.yardstick import speed_factor
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.prices import read_prices
 from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.run_plan import Forecast, RunPlan
 
@@ -35,7 +42,13 @@ class PlannedWork:
         imzml_bytes = len(accepted.dataset.imzml)
         return cls(plan, _count(plan, molecules, imzml_bytes), ladder)
 
-    def on_aws(self, n_workers: int = USUAL_MAP_WORKERS, *, standard: bool = True) -> Forecast:
+    def on_aws(
+        self,
+        n_workers: int = USUAL_MAP_WORKERS,
+        *,
+        standard: bool = True,
+        architecture: str = USUAL_ARCHITECTURE,
+    ) -> Forecast:
         """Forecast the run in an account with room for so many calls of a Map at once.
 
         Parameters
@@ -45,10 +58,13 @@ class PlannedWork:
         standard : bool
             Whether items of Maps are STANDARD executions, as they are unless a stack's settings say
             EXPRESS.
+        architecture : str
+            Processors of its functions, by which they are priced.
         """
         rates = read_rates()
         per_s = rates.standard_per_s if standard else rates.express_per_s
-        machine = Aws(n_workers, rates, self.ladder, per_s)
+        prices = read_prices(architecture)
+        machine = Aws(n_workers, rates, self.ladder, per_s, prices=prices)
         return make_forecast(self.plan, self.counts, rates, self.ladder, machine)
 
     def on_one_machine(self, n_workers: int, factor: float | None = None) -> Forecast:
@@ -70,7 +86,11 @@ class PlannedWork:
         """Forecast the run where this process is."""
         n_workers = count_map_workers()
         if on_aws:
-            return self.on_aws(n_workers, standard=are_children_standard())
+            return self.on_aws(
+                n_workers,
+                standard=are_children_standard(),
+                architecture=read_architecture(),
+            )
         return self.on_one_machine(n_workers)
 
 
