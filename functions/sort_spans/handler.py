@@ -1,7 +1,7 @@
 """SortSpans: sort a span of spectra by m/z and cut it at the segments' bounds, one item of a Map.
 
 First of the states that sort by many calls, between PlanRun and PlanMerge. Reads the span's spectra
-in the ibd; writes ``sort/<sort>/span-<n>.bin`` and, after it, ``span-<n>.npz``.
+in the ibd; writes ``sort/spans/<x>/<sort>-<n>.bin`` and, after it, ``sort/<sort>/span-<n>.npz``.
 """
 
 from __future__ import annotations
