@@ -92,7 +92,12 @@ def _read_chunks(
     ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)
     lowest, highest = window_bounds(ends, plan.config.ppm)
     segments.read_indices(lowest[:, 0], highest[:, 1])
-    return [
-        IonRange(summary.start, summary.stop, segments.count_peaks(low, high))
-        for summary, low, high in zip(summaries, lowest[:, 0], highest[:, 1], strict=True)
-    ]
+    n_isotopes, ppm = plan.config.isotope_peaks, plan.config.ppm
+    chunks = []
+    for summary, low, high in zip(summaries, lowest[:, 0], highest[:, 1], strict=True):
+        n_peaks = segments.count_peaks(low, high)
+        # as if windows were spread evenly over the range
+        windows = (summary.stop - summary.start) * n_isotopes * (low + high) * ppm * 1e-6
+        overlap = windows / (high - low) if high > low else 0.0
+        chunks.append(IonRange(summary.start, summary.stop, n_peaks, int(n_peaks * overlap)))
+    return chunks

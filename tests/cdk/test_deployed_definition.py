@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from cdk.fan_out import DEFINITION
 from cdk.functions_table import TABLE
 from cdk.node import NODE
-from cdk.workflow import DEFINITION, placeholders_of
+from cdk.workflow import placeholders_of
 from tests import patience
 from tests.cdk.synthesis import Synthesis
 

@@ -113,7 +113,7 @@ SETTINGS: Mapping[str, Setting] = {
     "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
     "dollars_per_minute": Setting(
         "what a minute saved may cost, on AWS",
-        1.0,
+        1.5,
         form="number",
         sample="DOLLARS",
         least=0,

@@ -16,16 +16,17 @@ BYTES_PER_S = 80e6
 REQUEST_S = 0.025
 """What a request to S3 waits for its answer, whatever it brings."""
 
-READS_PER_S = 2 * 5500
+READS_PER_S = 4 * 5500
 """Requests that S3 answers of all that read sorted spans. It allows 5,500 for each part of a bucket
 that it keeps apart, and splits parts that are busy for long; `ionbox_cloud.keys` spreads spans over
-sixteen folders to that end. A new bucket has not split yet: reckoned is with two parts."""
+sixteen folders to that end. A new bucket has one part, a busy one may have sixteen: reckoned is
+with four."""
 
 CHILDREN_PER_S = {"STANDARD": 100, "EXPRESS": 1000}
 """Items of a Map that Step Functions starts, by what they run as."""
 
 SORT_S_PER_PEAK = 100e-9
-"""Reading a peak from the ibd's bytes twice, and sorting it."""
+"""Finding a peak in the ibd's bytes twice, and sorting it."""
 
 MERGE_S_PER_PEAK = 22e-9
 """Merging a peak of sorted spans."""

@@ -281,8 +281,8 @@ def _plan_map(job: SortJob, ladder: Ladder, prices: Prices, fan: FanOut | None) 
     per_span = -(-job.n_peaks // (n_spans * eighth)) * eighth
     memory_mb = span_memory_mb(min(job.n_peaks, per_span), job.mz_bytes)
     rung_mb = ladder.rungs_mb["SortSpans"][ladder.start_rung("SortSpans", memory_mb)]
-    # the ibd as in one call; columns are written as spans, read back, and written as segments
-    moved = 2 * job.ibd_bytes + 3 * job.column_bytes
+    # what is read of the ibd is kept; columns are spans, read back, and written as segments
+    moved = job.ibd_bytes + 3 * job.column_bytes
     work_s = (
         moved / BYTES_PER_S
         + job.n_peaks * SORT_S_PER_PEAK
@@ -303,8 +303,7 @@ def _plan_map(job: SortJob, ladder: Ladder, prices: Prices, fan: FanOut | None) 
 
 def _price_sort(job: SortJob, n_spans: int, fan: FanOut) -> Cost:
     """Predict what both Maps take if there are so many spans, as `FanOut.price_map` does."""
-    read_twice, written = 2 * job.ibd_bytes, job.column_bytes
-    span_s = (read_twice + written) / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
+    span_s = (job.ibd_bytes + job.column_bytes) / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
     sort = fan.price_map("SortSpans", n_spans, span_s / n_spans)
     n_reads = n_spans * job.n_segments
     merges = [

@@ -1,8 +1,8 @@
 """How work is cut into Map items, and how much memory an item needs.
 
 Cuts depend on counts (ions, peaks, pixels), and on how many calls may be on at once and what a
-minute is worth (`ionbox_cloud.planning.fan_out`). What is finished is named by its range: an attempt
-that cuts alike finds it, and one that cuts otherwise takes nothing else for it. The predictions of
+minute is worth (`ionbox_cloud.planning.fan_out`). What is finished is named by its range: who
+cuts alike finds it, and who cuts otherwise takes nothing else for it. The predictions of
 memory choose the rung of the ladder a call starts on; one that is too low costs a call, nothing
 more.
 """
@@ -48,6 +48,10 @@ PEAKS_PER_READ = 2_000_000
 PEAKS_PER_SCORE_ITEM = 20_000_000
 """Measured peaks in the m/z range of a score item at most; what has more is split."""
 
+PEAKS_IN_WINDOWS_PER_ITEM = 200_000_000
+"""Peaks in the windows of a score item's ions at most, each counted for every window it is in:
+seven seconds. Where ions are dense, their windows overlap many times."""
+
 IMAGE_CELLS_PER_SHARD = 16_000_000
 """Pixel values of an object of ``ion_images.zarr`` (64 MB)."""
 
@@ -82,11 +86,22 @@ _BYTES_PER_SCORED_PIXEL = 181  # mask, and images of 30 bytes per pixel in each 
 
 @dataclass(frozen=True)
 class IonRange:
-    """Ions ``start`` to ``stop`` of a database, and the number of peaks in their m/z range."""
+    """Ions ``start`` to ``stop`` of a database.
+
+    Attributes
+    ----------
+    start, stop : int
+        The ions, without ``stop``.
+    n_peaks : int
+        Peaks in their m/z range.
+    n_in_windows : int
+        Peaks in their windows, each counted for every window it is in; about.
+    """
 
     start: int
     stop: int
     n_peaks: int
+    n_in_windows: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,8 +139,8 @@ def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: boo
 
 
 def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory in MB of sorting a span of spectra and cutting it into blocks."""
-    return sort_memory_mb(n_peaks, mz_bytes, 0)
+    """Predict the memory in MB of sorting a span: peaks as columns, and what is kept of the ibd."""
+    return sort_memory_mb(n_peaks, mz_bytes, 0) + n_peaks * (mz_bytes + 4) // _MB
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
@@ -190,8 +205,8 @@ def cut_score_items(
 ) -> list[IonRange]:
     """Cut the ions of a database into items.
 
-    Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
-    holds too many peaks is split, each part with its share of them.
+    Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range, or
+    whose windows, hold too many peaks is split, each part with its share of them.
 
     Parameters
     ----------
@@ -206,22 +221,43 @@ def cut_score_items(
         Ranges that cover the same ions.
     """
     items: list[IonRange] = []
-    start = stop = n_peaks = 0
+    joined = IonRange(0, 0, 0)
     for chunk in chunks:
-        full = stop - start + chunk.stop - chunk.start > IONS_PER_SCORE_ITEM
-        if stop > start and (full or n_peaks + chunk.n_peaks > peaks_per_item):
-            items.append(IonRange(start, stop, n_peaks))
-            start, n_peaks = stop, 0
-        stop, n_peaks = chunk.stop, n_peaks + chunk.n_peaks
-        if n_peaks > peaks_per_item:
-            n_parts = -(-n_peaks // peaks_per_item)
-            size = max(1, -(-(stop - start) // n_parts))
-            share = n_peaks // n_parts  # as if peaks were spread evenly over the ions
-            items += [IonRange(start + a, start + b, share) for a, b in cut(stop - start, size)]
-            start, n_peaks = stop, 0
-    if stop > start:
-        items.append(IonRange(start, stop, n_peaks))
+        both = _join(joined, chunk)
+        if joined.stop > joined.start and (
+            both.stop - both.start > IONS_PER_SCORE_ITEM or _count_parts(both, peaks_per_item) > 1
+        ):
+            items.append(joined)
+            both = chunk
+        n_parts = _count_parts(both, peaks_per_item)
+        if n_parts > 1:
+            items += _split(both, n_parts)
+            both = IonRange(both.stop, both.stop, 0)
+        joined = both
+    if joined.stop > joined.start:
+        items.append(joined)
     return items
+
+
+def _join(one: IonRange, other: IonRange) -> IonRange:
+    return IonRange(
+        one.start, other.stop, one.n_peaks + other.n_peaks, one.n_in_windows + other.n_in_windows
+    )
+
+
+def _count_parts(ions: IonRange, peaks_per_item: int) -> int:
+    by_peaks = -(-ions.n_peaks // peaks_per_item)
+    return max(1, by_peaks, -(-ions.n_in_windows // PEAKS_IN_WINDOWS_PER_ITEM))
+
+
+def _split(ions: IonRange, n_parts: int) -> list[IonRange]:
+    """Split ions evenly, as if peaks were spread evenly over them."""
+    size = max(1, -(-(ions.stop - ions.start) // n_parts))
+    shares = ions.n_peaks // n_parts, ions.n_in_windows // n_parts
+    return [
+        IonRange(ions.start + start, ions.start + stop, *shares)
+        for start, stop in cut(ions.stop - ions.start, size)
+    ]
 
 
 def choose_merge_peaks(n_peaks: Sequence[int], n_spans: int, fan: FanOut | None) -> int:
