@@ -90,7 +90,7 @@ def test_what_a_minute_is_worth_changes_no_identity_and_no_byte(
     use_workers(monkeypatch, 788)
     cheap, dear = (
         new_run(new_stores(), tissue, {"dollars_per_minute": dollars}).run_all()
-        for dollars in (0, 1000)
+        for dollars in (0.001, 1000)
     )
     assert n_items(cheap) != n_items(dear)
     assert identities(cheap) == identities(dear)

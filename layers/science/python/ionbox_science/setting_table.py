@@ -116,7 +116,7 @@ SETTINGS: Mapping[str, Setting] = {
         1.5,
         form="number",
         sample="DOLLARS",
-        least=0,
+        least=0.001,
         most=1_000,
     ),
     "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
