@@ -37,6 +37,7 @@ EXPIRY_VARIABLES = ("IONBOX_WORK_EXPIRY_DAYS", "IONBOX_SEGMENTS_EXPIRY_DAYS")
 RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
 SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
+FAN_OUT_VARIABLE = "IONBOX_FAN_OUT"
 
 INITIALIZATION_VARIABLE = "AWS_LAMBDA_INITIALIZATION_TYPE"
 
@@ -296,6 +297,34 @@ def read_json_variable(variable: str, environment: Mapping[str, str] = os.enviro
         return json.loads(text)
     except ValueError as error:
         raise InvalidMessage(f"{variable} in the environment is not JSON: {text!r}") from error
+
+
+@dataclass(frozen=True)
+class FanOutEnvironment:
+    """How many calls of a Map may be on at once, and which Maps' items are EXPRESS executions."""
+
+    n_workers: int
+    express: tuple[str, ...]
+
+
+def read_fan_out(environment: Mapping[str, str] = os.environ) -> FanOutEnvironment | None:
+    """Read how far Maps of this deployment fan out; None where nothing is said about it.
+
+    Raises
+    ------
+    InvalidMessage
+        If the variable is neither empty nor an object with both.
+    """
+    if not environment.get(FAN_OUT_VARIABLE):
+        return None
+    given = read_json_variable(FAN_OUT_VARIABLE, environment)
+    try:
+        found = FanOutEnvironment(int(given["n_workers"]), tuple(map(str, given["express"])))
+    except (KeyError, TypeError, ValueError):
+        found = FanOutEnvironment(0, ())
+    if found.n_workers < 1:
+        raise InvalidMessage(f"{FAN_OUT_VARIABLE} in the environment is no fan-out: {given!r}")
+    return found
 
 
 def count_threads(environment: Mapping[str, str] = os.environ) -> int:

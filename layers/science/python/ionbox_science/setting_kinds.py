@@ -135,7 +135,11 @@ KINDS_OF_WIDTHS: Mapping[str, Kind] = {
 }
 """Settings of which the peak width of a run, ``isocalc_sigma``, is made."""
 
-KINDS_OF_ORDERS: Mapping[str, Kind] = {"sort": _choice(SORT_WAYS), "force": _FLAG}
+KINDS_OF_ORDERS: Mapping[str, Kind] = {
+    "sort": _choice(SORT_WAYS),
+    "dollars_per_minute": _number("dollars_per_minute"),
+    "force": _FLAG,
+}
 """Settings that say how to run and change no result: checked, but no part of `RunConfig`."""
 
 KEYS_OF_FILES = ("databases", "polarity", "analyzer", *KINDS_OF_WIDTHS)
