@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from ionbox_cloud.forecast.counts import count_run
-from ionbox_cloud.forecast.planned_run import PlannedWork
+from ionbox_cloud.forecast.planned_run import PlannedWork, usual_fan_out
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.planning.call_memory import read_memory_mb
 from ionbox_cloud.planning.rate_table import read_rates
-from ionbox_cloud.planning.sort_plan import SortJob, SortTask, plan_sort
+from ionbox_cloud.planning.sort_plan import SortJob, SortTask, choose_spans, plan_sort
 from ionbox_cloud.run_plan import Forecast, PlannedDatabase, RunPlan
 from ionbox_science.config import RunConfig
 from ionbox_science.sorting.segments import PEAKS_PER_SEGMENT
@@ -113,7 +113,7 @@ def forecast_size(
     reads_checksum : bool
         Whether the ibd has to be read for its checksum.
     """
-    plan, imzml_bytes, ladder = plan_size(size_gb, asked)
+    plan, imzml_bytes, ladder = plan_size(size_gb, asked, n_workers)
     n_annotated = _N_ANNOTATED if size_gb >= 1 else None
     counts = count_run(
         plan,
@@ -123,10 +123,12 @@ def forecast_size(
         n_annotated=n_annotated,
         reads_checksum=reads_checksum,
     )
-    return PlannedWork(plan, counts, ladder).on_aws(n_workers, standard=False)
+    return PlannedWork(plan, counts, ladder).on_aws(usual_fan_out(n_workers))
 
 
-def plan_size(size_gb: float, asked: str = "auto") -> tuple[RunPlan, int, Ladder]:
+def plan_size(
+    size_gb: float, asked: str = "auto", n_workers: int = 157
+) -> tuple[RunPlan, int, Ladder]:
     """Return the plan of a made-up dataset of this size, the bytes of its imzML, and the ladder."""
     table = json.loads(_FUNCTIONS.read_text("utf-8"))
     ladder = Ladder({name: tuple(row["rungs_mb"]) for name, row in table["functions"].items()})
@@ -138,8 +140,9 @@ def plan_size(size_gb: float, asked: str = "auto") -> tuple[RunPlan, int, Ladder
     height = -(-n_spectra // width)
     n_segments = max(1, round(n_peaks / PEAKS_PER_SEGMENT))
     job = SortJob("slide", n_peaks, 8, ibd_bytes, n_segments, width * height)
-    sort = plan_sort(asked, job, ladder, SortTask(task["vcpu"], task["memory_mb"]))
-    cuts = np.linspace(0, n_spectra, job.n_spans + 1).astype(int).tolist()
+    fan = usual_fan_out(n_workers)
+    sort = plan_sort(asked, job, ladder, SortTask(task["vcpu"], task["memory_mb"]), fan)
+    cuts = np.linspace(0, n_spectra, choose_spans(job, fan) + 1).astype(int).tolist()
     imzml_bytes = n_spectra * _XML_BYTES
     config = RunConfig(
         "positive", "orbitrap", 0.000619, ("+H", "+Na", "+K"), fdr_method="metaspace-v1"
@@ -163,6 +166,7 @@ def plan_size(size_gb: float, asked: str = "auto") -> tuple[RunPlan, int, Ladder
         span_cuts=tuple(cuts) if sort.way == "map" else (),
         config=config,
         databases=(PlannedDatabase("hmdb", "", "", "", _N_FORMULAS, 0),),
+        dollars_per_minute=fan.dollars_per_minute,
         force=False,
         n_formulas=_N_FORMULAS,
         planning_mb=read_memory_mb(imzml_bytes, 256 << 20),

@@ -13,6 +13,7 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_logs
 from constructs import Construct
 
+from cdk import fan_out
 from cdk.functions_table import MEMORY_TUNING, FunctionEntry, FunctionsTable
 from cdk.names import name_resource
 from cdk.permissions import OBJECTS
@@ -109,6 +110,7 @@ class Functions(Construct):
         self._environment = {
             **MEMORY_TUNING,
             **storage.environment(),
+            **fan_out.environment(settings),
             "IONBOX_RUNGS_MB": json.dumps(table.rungs_mb, separators=(",", ":")),
         }
         self.roles: dict[str, aws_iam.Role] = {}

@@ -115,7 +115,7 @@ OBJECTS: dict[str, Objects] = {
     ),
     "PlanAnnotation": Objects(
         work_reads=("executions/", "patterns/", "scores/"),
-        work_writes=("executions/", "scores/"),
+        work_writes=("executions/",),
         results_reads=("segments/",),
     ),
     "AnnotateSegments": Objects(

@@ -52,8 +52,8 @@ class StackSettings:
         Whether datasets beyond a Lambda function may be sorted by a Fargate task; costs nothing
         while none runs. Without it, there is no network either.
     child_execution_type : str
-        What the items of a Map run as: ``EXPRESS`` (up to 5 minutes each, quick to start) or
-        ``STANDARD``.
+        What the items of Maps run as: ``EXPRESS`` (up to 5 minutes each, quick to start),
+        ``STANDARD``, or ``auto``: EXPRESS where items surely are short (`cdk.fan_out`).
     work_expiry_days, segments_expiry_days : int
         Age in days at which intermediates, and datasets' sorted peaks, are deleted; they are
         computed again when wanted.
@@ -210,7 +210,10 @@ _FIT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "architecture": (lambda kind: kind in ("x86_64", "arm64"), "x86_64 or arm64"),
     "max_runs": _COUNT,
     "map_concurrency": _COUNT,
-    "child_execution_type": (lambda kind: kind in ("EXPRESS", "STANDARD"), "EXPRESS or STANDARD"),
+    "child_execution_type": (
+        lambda kind: kind in ("auto", "EXPRESS", "STANDARD"),
+        "auto, EXPRESS or STANDARD",
+    ),
     "work_expiry_days": (lambda days: days >= 3, "at least 3: runs take up to a day"),
     "segments_expiry_days": (lambda days: days >= 3, "at least 3: runs take up to a day"),
     "log_retention_days": (

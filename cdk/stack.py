@@ -59,13 +59,7 @@ class IonboxStack(Stack):
         functions = Functions(self, settings, table, storage, built)
         task = table.tasks["SortSpectra"]
         size = {"vcpu": task.vcpu, "memory_mb": task.memory_mb} if settings.fargate else None
-        # what it tells seconds and dollars by
-        known = {
-            "IONBOX_SORT_TASK": json.dumps(size),
-            "IONBOX_MAP_WORKERS": str(settings.map_concurrency),
-            "IONBOX_MAP_CHILDREN": settings.child_execution_type,
-        }
-        functions.add_environment("PlanRun", known)
+        functions.add_environment("PlanRun", {"IONBOX_SORT_TASK": json.dumps(size)})
         sort_task = (
             FargateSort(self, settings, table, storage, built, state_machine_arn(settings))
             if settings.fargate

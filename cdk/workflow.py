@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from aws_cdk import Aws, aws_iam, aws_stepfunctions
 from constructs import Construct
 
+from cdk import fan_out
+from cdk.fan_out import DEFINITION
 from cdk.functions import Functions, log_group
 from cdk.functions_table import PROJECT
 from cdk.names import name_resource
@@ -20,8 +22,6 @@ from cdk.reviewed import acknowledge_wildcard
 from cdk.settings import StackSettings
 from cdk.sort_task import FargateSort
 from cdk.storage import Storage
-
-DEFINITION = PROJECT / "statemachine" / "annotate.asl.json"
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -87,7 +87,7 @@ class Workflow(Construct):
         values = {
             **{state: ",".join(arns) for state, arns in called.items()},
             "WorkBucket": storage.work.bucket_name,
-            "ChildExecutionType": settings.child_execution_type,
+            **fan_out.placeholders(settings),
             "MapConcurrency": str(settings.map_concurrency),
             **(sort_task.placeholders() if sort_task else NO_TASK),
         }

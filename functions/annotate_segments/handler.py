@@ -1,7 +1,7 @@
 """AnnotateSegments: images and metrics of a range of ions, one item of the scoring Map.
 
 Stands between PlanAnnotation and EstimateFdr. Reads the plan, the mask, patterns of one database
-and the segments that their m/z windows touch; writes ``scores/<scores>/item-<n>.npz``.
+and the segments that their m/z windows touch; writes ``scores/<scores>/ions-<n>-<n>.npz``.
 """
 
 from __future__ import annotations

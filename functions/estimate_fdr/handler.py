@@ -9,17 +9,20 @@ writes ``runs/<run>/annotations-<n>.npz`` and ``diagnostics/<database>.npz`` per
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import ImageItem, ImageItems, RunCall, ScoreItem
 from ionbox_cloud.planning.call_memory import plan_call, publish_memory_mb
+from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
 from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
-from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
@@ -44,8 +47,9 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         # first: a failure that it finds comes before whatever else is missing for it
         reads.start(gather, work, "AnnotateSegments", message.execution_id, ScoreItem)
         plan = reads.start(read_plan, work, message.execution_id).result()
-        counted = [
-            reads.start(_count_score_items, work, database.scores_id) for database in plan.databases
+        scored = [
+            reads.start(work.read_json, keys.score_ranges(message.execution_id, index))
+            for index in range(len(plan.databases))
         ]
         opened = reads.start(SegmentReader, stores.results, plan.segments_id)
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
@@ -53,10 +57,10 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     publication = Publication(stores.results, plan)
     found = []
     share = _ANNOTATED / len(plan.databases)
-    for index, (database, n_items) in enumerate(zip(plan.databases, counted, strict=True)):
+    for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True)):
         with part_of_progress(index * share, (index + 1) * share):
             found.append(
-                _annotate_database(stores, publication, plan, index, database, n_items.result())
+                _annotate_database(stores, publication, plan, index, database, ranges.result())
             )
     images = list_images(found)
     image_of = index_images(images, found, plan)
@@ -85,7 +89,8 @@ def _cut_images(
     n_pixels = plan.width * plan.height
     items = []
     # an item is whole shards (objects) of the image array: no two calls write the same object
-    for item, (start, stop) in enumerate(cut_image_items(n_images, n_isotopes, n_pixels)):
+    fan = FanOut.from_environment(plan.dollars_per_minute)
+    for item, (start, stop) in enumerate(cut_image_items(n_images, n_isotopes, n_pixels, fan)):
         shards = [
             (b - a, segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm)))
             for a, b in cut_shards(start, stop, n_isotopes, n_pixels)
@@ -115,12 +120,12 @@ def _annotate_database(
     plan: RunPlan,
     index: int,
     database: PlannedDatabase,
-    n_items: int,
+    ranges: Sequence[tuple[int, int]],
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
         ions = reads.start(read_ions, stores.work, database.patterns_id)
-        scores = _read_scores(stores, database, n_items)
+        scores = _read_scores(stores, database, ranges)
     table = ions.result()
     ranked = rank_targets(table, scores, plan.config.fdr_method)
     report_progress(3, 4, "steps")  # read, put together, ranked
@@ -144,16 +149,13 @@ def _annotate_database(
     return annotations
 
 
-def _count_score_items(work: Store, scores_id: str) -> int:
-    """Return how many items PlanAnnotation cut, maybe more than were missing for the Map."""
-    return len(work.read_json(keys.scores_plan(scores_id)))
-
-
-def _read_scores(stores: Stores, database: PlannedDatabase, n_items: int) -> IonScores:
+def _read_scores(
+    stores: Stores, database: PlannedDatabase, ranges: Sequence[tuple[int, int]]
+) -> IonScores:
     """Read the scores of all ions of a database."""
-    names = [keys.score_item(database.scores_id, item) for item in range(n_items)]
+    names = [keys.score_item(database.scores_id, start, stop) for start, stop in ranges]
     parts = []
     for item, stored in enumerate(stores.work.read_many_arrays(names)):
         parts.append(IonScores.from_arrays(stored))
-        report_progress(item + 1, n_items, "files")
+        report_progress(item + 1, len(names), "files")
     return IonScores.concatenate(parts)

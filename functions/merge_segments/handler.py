@@ -1,7 +1,7 @@
 """MergeSegments: merge what the sorted spans hold of some ranges of m/z, one item of a Map.
 
 Stands between PlanMerge and FinishSegments. Reads a block of every span per segment; writes
-``segments/<segments>/segment-<n>.bin``, and after them ``sort/<sort>/merged/<n>.json``.
+``segments/<segments>/segment-<n>.bin``, and after them ``sort/<sort>/merged/<n>-<n>.json``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Stands between EstimateFdr and PublishResults. Reads the image list, the mask and the segments in
 the ions' m/z windows; writes shards of ``ion_images.zarr``, what PublishResults needs of the images
-(``runs/<run>/images-<n>.npz``), and ``images/<n>.json``.
+(``runs/<run>/images-<n>-<n>.npz``), and ``images/<n>.json``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from cdk.functions_table import TABLE
+from cdk import fan_out
+from cdk.fan_out import DEFINITION, EXPRESS_S
+from cdk.functions_table import PROJECT, TABLE
 from cdk.node import NODE
-from cdk.workflow import DEFINITION, placeholders_of
+from cdk.settings import StackSettings
+from cdk.workflow import placeholders_of
 from tests import patience
 from tests.cdk.synthesis import Synthesis
 
@@ -95,9 +97,59 @@ def test_maps_run_no_more_at_once_than_the_account_allows(
 
 
 def test_children_run_as_the_deployer_said(stack: Synthesis, with_all: Synthesis) -> None:
-    for synthesis, kind in ((stack, "STANDARD"), (with_all, "EXPRESS")):
-        found = set(re.findall(r'"ExecutionType": "(\w+)"', definition_of(synthesis)))
-        assert found == {kind}
+    assert set(child_types(with_all).values()) == {"EXPRESS"}
+    assert set(child_types(stack).values()) == {"EXPRESS"}  # auto: all are short
+
+
+def child_types(synthesis: Synthesis) -> dict[str, str]:
+    machine = json.loads(definition_of(synthesis))
+    return {
+        name: state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"]
+        for name, state in states(machine)
+        if state["Type"] == "Map"
+    }
+
+
+def test_an_express_item_has_time_for_two_attempts_and_to_say_that_they_failed(
+    stack: Synthesis,
+) -> None:
+    machine = json.loads(definition_of(stack))
+    for name, state in states(machine):
+        if state["Type"] == "Map":
+            item = state["ItemProcessor"]["States"][f"{name}Item"]
+            (once,) = [r for r in item["Retry"] if "States.Timeout" in r["ErrorEquals"]]
+            attempts = 1 + once["MaxAttempts"]
+            assert attempts * item["TimeoutSeconds"] + 30 <= EXPRESS_S
+
+
+@pytest.mark.parametrize("limit_s", [130, 136, 960])
+def test_items_that_may_take_long_are_standard_executions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit_s: int
+) -> None:
+    context = json.loads((PROJECT / "cdk.json").read_text("utf-8"))["context"]
+    settings = StackSettings.from_context(context)
+    machine = json.loads(DEFINITION.read_text("utf-8"))
+    state = machine["States"]["AnnotateSegments"]
+    state["ItemProcessor"]["States"]["AnnotateSegmentsItem"]["TimeoutSeconds"] = limit_s
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(machine), "utf-8")
+    monkeypatch.setattr(fan_out, "DEFINITION", path)
+    chosen = fan_out.child_types(settings)
+    assert chosen.pop("AnnotateSegments") == ("EXPRESS" if limit_s < 136 else "STANDARD")
+    assert set(chosen.values()) == {"EXPRESS"}
+    told = json.loads(fan_out.environment(settings)["IONBOX_FAN_OUT"])
+    assert told["n_workers"] == settings.map_concurrency
+
+
+def test_handlers_are_told_what_maps_may_use(stack: Synthesis, with_all: Synthesis) -> None:
+    for synthesis, most in ((stack, 99), (with_all, 8)):
+        functions = synthesis.of_type("Lambda::Function").values()
+        told = [each["Properties"]["Environment"]["Variables"] for each in functions]
+        found = {each["IONBOX_FAN_OUT"] for each in told if "IONBOX_FAN_OUT" in each}
+        (only,) = [json.loads(each) for each in found]
+        assert only["n_workers"] == most
+        express = [name for name, kind in child_types(synthesis).items() if kind == "EXPRESS"]
+        assert only["express"] == express
 
 
 def test_how_runs_went_is_logged_without_what_was_in_them(stack: Synthesis) -> None:

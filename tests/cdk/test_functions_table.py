@@ -92,9 +92,13 @@ def test_every_handler_and_task_says_which_objects_it_touches() -> None:
     assert OBJECTS.keys() == table.functions.keys() | table.tasks.keys()
 
 
-def test_settings_other_than_the_size_change_no_function() -> None:
+def test_settings_other_than_the_size_change_nothing_of_functions_but_the_fan_out() -> None:
     few = synthesise(max_runs=1, map_concurrency=1)
     usual = synthesise()
     for name, function in usual.of_type("Lambda::Function").items():
         if name not in ("Intake", "StartRuns", "AnnounceEnd"):
-            assert few.template["Resources"][name] == function
+            other = few.template["Resources"][name]
+            told = [each["Properties"]["Environment"]["Variables"] for each in (function, other)]
+            fan_outs = [json.loads(each.pop("IONBOX_FAN_OUT"))["n_workers"] for each in told]
+            assert fan_outs == [99, 1]
+            assert other == function

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ionbox.local.definition import each_state
 
-from cdk.workflow import DEFINITION
+from cdk.fan_out import DEFINITION
 from tests.cdk.synthesis import Synthesis
 
 # Where AWS knows no narrower resource; everything else names what it is about.

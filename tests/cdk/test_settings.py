@@ -52,7 +52,7 @@ def test_what_the_cdk_keeps_there_is_left_alone() -> None:
         ({"architecture": "aarch64"}, "architecture is 'aarch64'; it must be x86_64 or arm64"),
         ({"architecture": ""}, "architecture is ''; it must be x86_64 or arm64"),
         ({"default_config": []}, r"default_config is \[\]; it must be an object of settings"),
-        ({"child_execution_type": "FAST"}, "it must be EXPRESS or STANDARD"),
+        ({"child_execution_type": "FAST"}, "it must be auto, EXPRESS or STANDARD"),
         ({"log_retention_days": 31}, "log_retention_days is 31; it must be one of 1, 3, 5"),
         ({"work_expiry_days": 1}, "work_expiry_days is 1; it must be at least 3"),
         ({"notification_email": "lab"}, "it must be an e-mail address, or empty"),

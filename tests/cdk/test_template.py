@@ -461,13 +461,6 @@ def test_a_budget_warns_of_what_carries_the_stacks_tag(
         assert each["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": "lab@example.org"}]
 
 
-def test_only_the_planner_is_told_how_many_calls_run_at_once(with_all: Synthesis) -> None:
-    for name, function in with_all.of_type("Lambda::Function").items():
-        variables = function["Properties"]["Environment"]["Variables"]
-        known = (variables.get("IONBOX_MAP_WORKERS"), variables.get("IONBOX_MAP_CHILDREN"))
-        assert known == (("8", "EXPRESS") if state_of(name) == "PlanRun" else (None, None))
-
-
 def test_the_stack_knows_neither_account_nor_region(stack: Synthesis) -> None:
     manifest = json.loads((stack.folder / "manifest.json").read_text("utf-8"))
     assert manifest["artifacts"]["ionbox"]["environment"] == "aws://unknown-account/unknown-region"

@@ -17,7 +17,7 @@ FOLDERS = [
     *("all_failures", "all_merged_segments", "all_published_files", "all_unusable", "claim"),
     *("failures", "patterns", "records", "scores", "segments", "sort"),
 ]
-OBJECTS = sorted(FUNCTIONS.keys() - set(FOLDERS))
+OBJECTS = sorted(FUNCTIONS.keys() - {*FOLDERS, "range_of"})
 FIRST_COLUMN = 13  # of the keys; the buckets' names stand before it
 
 IDENTITIES = st.text("0123456789abcdef", min_size=32, max_size=32)
@@ -39,9 +39,12 @@ def drawn_keys() -> Iterator[str]:
 
 
 def as_pattern(drawn: str) -> re.Pattern[str]:
-    """``<n>`` is a number, ``<content>`` a hash, others in brackets anything without a slash."""
+    """``<n>`` is a number, ``<content>`` a hash, others in brackets anything without a slash.
+
+    ``<x>`` is a digit that is made of what follows it.
+    """
     parts = re.split(r"(<\w+>|…)", drawn)
-    forms = {"<n>": r"(\d+)", "…": "(.+)", "<content>": "([^/.]+)"}
+    forms = {"<n>": r"(\d+)", "…": "(.+)", "<content>": "([^/.]+)", "<x>": "[0-9a-f]"}
     written = (forms.get(part, "([^/]+)") for part in parts[1::2])
     return re.compile("".join(re.escape(part) + next(written, "") for part in parts[::2]))
 
@@ -108,15 +111,15 @@ def test_a_folder_begins_what_lies_in_it(call: tuple[str, tuple[Any, ...]]) -> N
     inside: dict[str, Callable[..., str]] = {
         "claim": keys.claim_attempt,
         "patterns": keys.pattern_chunk,
-        "scores": keys.score_item,
+        "scores": lambda scores_id, n: keys.score_item(scores_id, n, n + 1),
         "segments": keys.segment,
         "failures": keys.failure,
         "all_unusable": keys.unusable,
         "all_published_files": lambda execution_id, n: keys.published_files(execution_id, "x", n),
         "all_failures": lambda execution_id, n: keys.failure(execution_id, "SortSpans", n),
         "records": lambda execution_id, n: keys.record(execution_id, "PlanRun", n),
-        "sort": keys.sorted_span,
-        "all_merged_segments": keys.merged_segments,
+        "sort": keys.sorted_span_summary,
+        "all_merged_segments": lambda sort_id, n: keys.merged_segments(sort_id, n, n + 1),
     }
     assert inside[name](*arguments, 3).startswith(f"{folder}/")
 
@@ -125,13 +128,12 @@ NUMBERED = {
     "attempts": lambda n: keys.claim_attempt("c", n),
     "chunks": lambda n: keys.pattern_chunk("p", n),
     "summaries": lambda n: keys.pattern_chunk_summary("p", n),
-    "scores": lambda n: keys.score_item("s", n),
+    "scores": lambda n: keys.score_item("s", n, n + 1),
     "segments": lambda n: keys.segment("s", n),
-    "spans": lambda n: keys.sorted_span("s", n),
     "summaries of spans": lambda n: keys.sorted_span_summary("s", n),
-    "merged": lambda n: keys.merged_segments("s", n),
+    "merged": lambda n: keys.merged_segments("s", n, n + 1),
     "images": lambda n: keys.image_record("e", n),
-    "parts of images": lambda n: keys.image_part("r", n),
+    "parts of images": lambda n: keys.image_part("r", n, n + 1),
     "failures": lambda n: keys.failure("e", "AnnotateSegments", n),
     "records": lambda n: keys.record("e", "AnnotateSegments", n),
 }
@@ -143,3 +145,19 @@ def test_numbered_objects_are_listed_in_order(
     key: Callable[[int], str], one: int, other: int
 ) -> None:
     assert (key(one) < key(other)) == (one < other)
+
+
+@given(st.integers(0, 99_999), st.integers(0, 99_999), IDENTITIES)
+def test_a_range_is_read_from_the_key_of_what_has_one(start: int, stop: int, digest: str) -> None:
+    for make in (keys.score_item, keys.merged_segments, keys.image_part):
+        assert keys.range_of(make(digest, start, stop)) == (start, stop)
+    # nor is a name of an earlier version one, which had a number in place of a range
+    for other in (keys.sorted_span_summary(digest, 3), "scores/s/item-00003.npz"):
+        assert keys.range_of(other) is None
+
+
+@given(IDENTITIES)
+def test_spans_of_a_sort_are_spread_over_folders_that_all_sorts_share(sort_id: str) -> None:
+    folders = [keys.sorted_span(sort_id, index).rpartition("/")[0] for index in range(512)]
+    assert set(folders) == {f"sort/spans/{digit:x}" for digit in range(16)}
+    assert max(map(folders.count, set(folders))) < 4 * 512 / 16

@@ -190,7 +190,8 @@ def test_what_was_left_of_the_images_is_made_again_where_it_is_damaged(
     unpublish(rig.run.stores)
     attempt = rig.run.again("attempt-damaged").run_before("PublishResults")
     work = rig.run.stores.work
-    key = keys.image_part(attempt.planned.run_id, 0)
+    (item,) = attempt.items("RenderImages")
+    key = keys.image_part(attempt.planned.run_id, item["start"], item["stop"])
     whole = work.read(key)
     work.write(key, damage(whole))
     n_plans = 0
@@ -294,7 +295,7 @@ def test_only_what_is_damaged_is_computed_again_and_the_log_says_so(
     unpublish(rig.run.stores)
     results = rig.run.stores.results
     key = keys.segment(rig.run.planned.segments_id, 0)
-    spans = {name: data for name, data in contents(rig.run.stores.work).items() if "/span-" in name}
+    spans = {name: data for name, data in contents(rig.run.stores.work).items() if "/span" in name}
     data = results.read(key)
     results.write(key, flip(data, len(data) // 2))
     # a new width of the windows: patterns serve, scores do not
@@ -330,7 +331,7 @@ def test_what_stays_damaged_ends_the_run(
     unpublish(rig.run.stores)
     (database,) = rig.run.planned.databases
     key = keys.pattern_chunk(database.patterns_id, 0)
-    rig.run.stores.work.delete([keys.score_item(database.scores_id, 0)])
+    rig.run.stores.work.delete(rig.run.stores.work.list(keys.scores(database.scores_id)))
     read = Store.read_view
     monkeypatch.setattr(
         Store, "read_view", lambda store, name: read(store, name)[: 100 if name == key else None]

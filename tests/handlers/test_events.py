@@ -94,12 +94,12 @@ def test_items_write_where_their_keys_say() -> None:
     assert image.output_key == keys.image_record(image.execution_id, image.item)
     score = ScoreItem.from_json(read_event("annotate_segments"))
     scores_id = score.output_key.split("/")[1]
-    assert score.output_key == keys.score_item(scores_id, score.item)
+    assert score.output_key == keys.score_item(scores_id, score.start, score.stop)
     span = SortItem.from_json(read_event("sort_spans"))
     merged = MergeItem.from_json(read_event("merge_segments"))
     sort_id = span.output_key.split("/")[1]
     assert span.output_key == keys.sorted_span_summary(sort_id, span.index)
-    assert merged.output_key == keys.merged_segments(sort_id, merged.start)
+    assert merged.output_key == keys.merged_segments(sort_id, merged.start, merged.stop)
 
 
 def test_failures_are_wrapped_as_lambda_does() -> None:

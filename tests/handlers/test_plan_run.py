@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ionbox_cloud import keys
-from ionbox_cloud.environment import MAP_WORKERS_VARIABLE, RUNGS_VARIABLE
+from ionbox_cloud.environment import FAN_OUT_VARIABLE, RUNGS_VARIABLE
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import PlanRequest
@@ -330,7 +330,7 @@ def test_a_run_on_aws_that_costs_more_than_it_may_is_refused_before_anything_is_
     inbox = dear.stores.inbox.url
     monkeypatch.setattr(ByteStore, "is_remote", property(lambda store: store.url == inbox))
     assert_refused(dear, InvalidConfig, "max_dollars: the run should cost about $0.0", "$0.00010")
-    monkeypatch.setenv(MAP_WORKERS_VARIABLE, "7")
+    monkeypatch.setenv(FAN_OUT_VARIABLE, json.dumps({"n_workers": 7, "express": []}))
     enough = new_run({**SETTINGS, "max_dollars": 1})
     enough.plan()
     forecast = enough.planned.forecast

@@ -69,7 +69,7 @@ def test_every_ion_is_in_one_item(run: InMemoryRun) -> None:
         assert [ion for item in items for ion in range(item["start"], item["stop"])] == list(
             range(n_ions)
         )
-        assert run.stores.work.read_json(keys.scores_plan(database.scores_id)) == [
+        assert run.stores.work.read_json(keys.score_ranges(run.execution_id, index)) == [
             [item["start"], item["stop"]] for item in items
         ]
 
@@ -320,7 +320,8 @@ def test_what_was_left_of_other_images_is_not_taken(
     run: InMemoryRun, change: Callable[[Part], Part]
 ) -> None:
     run.run_before("PublishResults")
-    key = keys.image_part(run.planned.run_id, 0)
+    (item,) = run.items("RenderImages")
+    key = keys.image_part(run.planned.run_id, item["start"], item["stop"])
     run.stores.work.write_arrays(key, change(run.stores.work.read_arrays(key)))
     with pytest.raises(DamagedObject, match=key):
         run.run("PublishResults")

@@ -152,6 +152,26 @@ def test_a_small_ibd_in_a_bucket_is_read_once(
     assert sum(requests) <= n_of_small * len(tissue.ibd)
 
 
+def test_a_span_in_a_bucket_is_read_once_however_large(
+    by_many: InMemoryRun, tissue: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_bytes: list[int] = []
+    read = Store.read_range
+
+    def counting(store: Store, key: str, offset: int, n: int) -> memoryview:
+        n_bytes.append(n if key.endswith(".ibd") else 0)
+        return read(store, key, offset, n)
+
+    monkeypatch.setattr(Store, "read_range", counting)
+    monkeypatch.setattr(dataset, "SMALL_BYTES", 0)
+    by_many.run("SortSpans")
+    assert sum(n_bytes) == pytest.approx(2 * len(tissue.ibd), rel=0.1)  # a file costs nothing
+    n_bytes.clear()
+    monkeypatch.setattr(Store, "is_remote", True)
+    by_many.run("SortSpans")
+    assert sum(n_bytes) == pytest.approx(len(tissue.ibd), rel=0.1)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_ibd_that_was_replaced_is_not_sorted(
     new_stores: NewStores, tissue: Pair, way: str

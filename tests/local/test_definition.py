@@ -2,7 +2,13 @@ import json
 from typing import Any
 
 import pytest
-from ionbox.local.definition import State, adapt_to_machine, fill_placeholders, placeholder_values
+from ionbox.local.definition import (
+    MAPS,
+    State,
+    adapt_to_machine,
+    fill_placeholders,
+    placeholder_values,
+)
 from ionbox.local.errors import InvalidDefinition
 from ionbox.local.functions import read_functions, read_tasks
 
@@ -25,7 +31,7 @@ def test_placeholders_are_the_rungs_of_functions_the_task_and_what_is_only_a_nam
         "PlanRun": ARN + "plan_run",
         "AnnotateSegments": f"{ARN}annotate_segments-100,{ARN}annotate_segments-200",
         "SortTask": "arn:aws:ecs:us-east-1:123456789012:task-definition/sort_spectra:1",
-        "ChildExecutionType": "STANDARD",
+        **dict.fromkeys((f"{state}Children" for state in MAPS), "STANDARD"),
         "MapConcurrency": "1000",
         "WorkBucket": "work",
         "Cluster": "local",

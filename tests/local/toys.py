@@ -194,7 +194,7 @@ def distributed_map(states: States | None = None, **fields: Any) -> State:
             "ItemProcessor": {
                 "ProcessorConfig": {
                     "Mode": "DISTRIBUTED",
-                    "ExecutionType": "${ChildExecutionType}",
+                    "ExecutionType": "${AnnotateSegmentsChildren}",
                 },
                 "StartAt": next(iter(states)),
                 "States": states,

@@ -325,6 +325,8 @@ class Account:
         definition = properties["DefinitionString"]
         for key, value in properties["DefinitionSubstitutions"].items():
             definition = definition.replace(f"${{{key}}}", self.template.value(value))
+        # moto knows no EXPRESS items of Maps: they are what they would be with `STANDARD`
+        definition = definition.replace('"ExecutionType": "EXPRESS"', '"ExecutionType": "STANDARD"')
         document = json.loads(definition)
         for state in each_state(document):
             adapt_task(state)

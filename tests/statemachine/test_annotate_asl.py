@@ -15,6 +15,7 @@ import ionbox_cloud.errors
 import ionbox_cloud.messages
 import ionbox_science.errors
 import pytest
+from ionbox.local.definition import MAPS as LOCAL_MAPS
 from ionbox.local.definition import adapt_task, each_state, fill_placeholders, placeholder_values
 from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox_cloud.environment import MEMORY_VARIABLE, MESSAGE_VARIABLE, TOKEN_VARIABLE
@@ -30,7 +31,9 @@ TABLE = json.loads(IONBOX.table.read_text("utf-8"))
 ALL_FUNCTIONS = TABLE["functions"]
 EVENT_FUNCTIONS = ("Intake", "StartRuns", "AnnounceEnd")  # outside the state machine
 FUNCTIONS = {name: each for name, each in ALL_FUNCTIONS.items() if name not in EVENT_FUNCTIONS}
-OTHER_PLACEHOLDERS = {"WorkBucket", "ChildExecutionType", "MapConcurrency"} | {
+OTHER_PLACEHOLDERS = {f"{name}Children" for name in LOCAL_MAPS} | {
+    "WorkBucket",
+    "MapConcurrency",
     "Cluster",
     "SortTask",
     "Subnets",

@@ -7,6 +7,7 @@ nothing is computed, written or sent. ``ionbox check`` and ``ionbox submit`` say
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +16,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ionbox_cloud.environment import USUAL_MAP_WORKERS
-from ionbox_cloud.forecast.planned_run import PlannedWork, require_affordable
+from ionbox_cloud.environment import FAN_OUT_VARIABLE, USUAL_MAP_WORKERS
+from ionbox_cloud.forecast.planned_run import (
+    MAPS,
+    PlannedWork,
+    require_affordable,
+    usual_fan_out,
+)
 from ionbox_cloud.forecast.words import forecast_in_words
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.planning.accepted_request import accept_request
+from ionbox_cloud.planning.accepted_request import AcceptedRequest, accept_request
 from ionbox_cloud.planning.call_memory import read_memory_mb
 from ionbox_cloud.planning.make_plan import make_plan
+from ionbox_cloud.planning.read_ahead import MOST_BYTES
 from ionbox_cloud.run_plan import Forecast
 from ionbox_cloud.store import Store
 from ionbox_science.errors import InvalidConfig, IonboxError
@@ -109,9 +116,14 @@ def estimate(
             "databases: none given; name at least one with --database FILE; "
             "'ionbox lipids lipids.tsv' writes one"
         )
-    work, max_dollars, warnings = _plan(dataset, tables, config, defaults)
-    here = work.on_one_machine(n_workers or default_workers())
-    return Estimate(here, work.on_aws(aws_workers), warnings, max_dollars)
+    accepted, here, aws = _plan(dataset, tables, config, defaults, aws_workers)
+    fan = replace(usual_fan_out(aws_workers), dollars_per_minute=aws.plan.dollars_per_minute)
+    return Estimate(
+        here.on_one_machine(n_workers or default_workers()),
+        aws.on_aws(fan),
+        here.plan.warnings,
+        accepted.max_dollars,
+    )
 
 
 def try_estimate(
@@ -131,22 +143,31 @@ def _plan(
     tables: Sequence[Path],
     config: Sequence[ConfigLayer],
     defaults: Mapping[str, Any],
-) -> tuple[PlannedWork, float | None, tuple[str, ...]]:
+    aws_workers: int,
+) -> tuple[AcceptedRequest, PlannedWork, PlannedWork]:
+    """Plan a run for this machine, and for AWS."""
     with tempfile.TemporaryDirectory(prefix="ionbox-estimate-") as folder:
         root = Path(folder).resolve()
-        with _knowing_sizes(), dropped_files(root / "files", dataset, tables, config) as request:
+        with dropped_files(root / "files", dataset, tables, config) as request:
             asked = replace(request, defaults=(ConfigLayer("defaults", dict(defaults)),))
             accepted = accept_request(asked, Store.open(root.as_uri()))
-            planning_mb = read_memory_mb(len(accepted.dataset.imzml), 0)
-            plan = make_plan(asked, accepted, lambda dataset_id: dataset_id, planning_mb)
-            work = PlannedWork.of(plan, accepted, Ladder.from_environment())
-    return work, accepted.max_dollars, plan.warnings
+            imzml_bytes = len(accepted.dataset.imzml)
+
+            def plan(read_ahead_bytes: int, **variables: str) -> PlannedWork:
+                planning_mb = read_memory_mb(imzml_bytes, read_ahead_bytes)
+                with _knowing(**variables):
+                    made = make_plan(asked, accepted, lambda dataset_id: dataset_id, planning_mb)
+                    return PlannedWork.of(made, accepted, Ladder.from_environment())
+
+            fan = {"n_workers": aws_workers, "express": list(MAPS)}
+            aws = plan(MOST_BYTES, **{FAN_OUT_VARIABLE: json.dumps(fan)})
+            return accepted, plan(0), aws
 
 
 @contextlib.contextmanager
-def _knowing_sizes() -> Iterator[None]:
+def _knowing(**more: str) -> Iterator[None]:
     """Let the plan know the sizes of functions, as it does where it is made for a run."""
-    variables = handler_environment(StoreUrls("", "", ""))
+    variables = handler_environment(StoreUrls("", "", "")) | more
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

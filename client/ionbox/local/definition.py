@@ -28,11 +28,18 @@ _RUN_TASK_HERE = "arn:aws:states:::aws-sdk:ecs:runTask.waitForTaskToken"
 _ECS_ERRORS = {"ECS.AmazonECSException": "Ecs.EcsException"}
 _ECS_ERROR, _ECS_ERROR_HERE = "ECS.", "Ecs."
 
+MAPS = (
+    *("SortSpans", "MergeSegments"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+)
+"""States that call a function once for each item of a list."""
+
 # By state, the placeholder of its task definition.
 _TASKS = {"SortSpectra": "SortTask"}
 # Placeholders of what is something on AWS, and only a name or a number here.
 _ELSEWHERE = {
-    "ChildExecutionType": "STANDARD",
+    # the interpreter knows no other items of Maps
+    **dict.fromkeys((f"{state}Children" for state in MAPS), "STANDARD"),
     "WorkBucket": WORK_BUCKET,
     "MapConcurrency": "1000",  # `adapt_to_machine` limits Maps by the workers there are
     "Cluster": "local",

@@ -38,10 +38,10 @@ RUNGS_VARIABLE = "IONBOX_RUNGS_MB"
 SORT_TASK_VARIABLE = "IONBOX_SORT_TASK"
 SORT_THREADS_VARIABLE = "IONBOX_SORT_THREADS"
 MAP_WORKERS_VARIABLE = "IONBOX_MAP_WORKERS"
-MAP_CHILDREN_VARIABLE = "IONBOX_MAP_CHILDREN"
 
 USUAL_MAP_WORKERS = 99
 """Calls of a Map at once in an account of the usual 1,000 functions at once and five runs."""
+FAN_OUT_VARIABLE = "IONBOX_FAN_OUT"
 
 INITIALIZATION_VARIABLE = "AWS_LAMBDA_INITIALIZATION_TYPE"
 
@@ -303,6 +303,34 @@ def read_json_variable(variable: str, environment: Mapping[str, str] = os.enviro
         raise InvalidMessage(f"{variable} in the environment is not JSON: {text!r}") from error
 
 
+@dataclass(frozen=True)
+class FanOutEnvironment:
+    """How many calls of a Map may be on at once, and which Maps' items are EXPRESS executions."""
+
+    n_workers: int
+    express: tuple[str, ...]
+
+
+def read_fan_out(environment: Mapping[str, str] = os.environ) -> FanOutEnvironment | None:
+    """Read how far Maps of this deployment fan out; None where nothing is said about it.
+
+    Raises
+    ------
+    InvalidMessage
+        If the variable is neither empty nor an object with both.
+    """
+    if not environment.get(FAN_OUT_VARIABLE):
+        return None
+    given = read_json_variable(FAN_OUT_VARIABLE, environment)
+    try:
+        found = FanOutEnvironment(int(given["n_workers"]), tuple(map(str, given["express"])))
+    except (KeyError, TypeError, ValueError):
+        found = FanOutEnvironment(0, ())
+    if found.n_workers < 1:
+        raise InvalidMessage(f"{FAN_OUT_VARIABLE} in the environment is no fan-out: {given!r}")
+    return found
+
+
 def count_threads(environment: Mapping[str, str] = os.environ) -> int:
     """Return how many threads a call may compute with.
 
@@ -322,13 +350,8 @@ def count_sort_threads(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def count_map_workers(environment: Mapping[str, str] = os.environ) -> int:
-    """Return how many calls of a Map run at once: of a run on AWS, or workers of one machine."""
-    return int(environment.get(MAP_WORKERS_VARIABLE, USUAL_MAP_WORKERS))
-
-
-def are_children_standard(environment: Mapping[str, str] = os.environ) -> bool:
-    """Say whether items of Maps are STANDARD executions, which start more slowly than EXPRESS."""
-    return environment.get(MAP_CHILDREN_VARIABLE) != "EXPRESS"
+    """Return how many calls of a Map run at once on one machine: its workers."""
+    return int(environment.get(MAP_WORKERS_VARIABLE, 1))
 
 
 def _count_cores() -> int:

@@ -12,18 +12,18 @@
                                  ions.json             their number; written after them
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
-             scores/<scores>/plan.json                 how the ions were cut into items
-                             item-<n>.npz              their metrics
+             scores/<scores>/ions-<n>-<n>.npz          metrics of these ions
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-                        images-<n>.npz                 what PublishResults needs of some images
-             sort/<sort>/span-<n>.bin                  a span of spectra, sorted, cut by segment
-                         span-<n>.npz                  peaks per segment, TIC; written after it
+                        images-<n>-<n>.npz             what PublishResults needs of these images
+             sort/<sort>/span-<n>.npz                  peaks per segment, TIC; comes after its span
                          counts.npz                    peaks per span and segment
-                         merged/<n>.json               segments from <n> on are there
+                         merged/<n>-<n>.json           these segments are there
                          checksum.json                 of the ibd
+             sort/spans/<x>/<sort>-<n>.bin             a span of spectra, sorted, cut by segment
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
+                                    scores/<n>.json              ranges of ions, per database
                                     failures/<State>/<n>.json    what failed and why
                                     errors/<digest>.json         what an error said, on AWS
                                     unusable/<digest>.json       an object was damaged or missing
@@ -45,11 +45,21 @@
 and ``<run>`` are hashes of content and options (`ionbox_cloud.identity`): equal input, equal key,
 so a run finds what an earlier one computed. ``<execution>`` is one attempt, and what lies below it
 is of no use to another. An object that says that others are complete is written after them.
+
+Two numbers in a name are a range, without its end: work may be cut otherwise the next time, and
+what has another range is never taken for it. ``<x>`` is a hexadecimal digit that spreads spans over
+folders, as many calls read all of them at once and S3 answers so many requests for each part of a
+bucket (`ionbox_cloud.planning.rates`).
 """
 
 from __future__ import annotations
 
+import re
+import zlib
+
 from ionbox_cloud.published import STATUS
+
+_RANGE = re.compile(r"(\d+)-(\d+)\.\w+$")
 
 
 def claim(claim_id: str) -> str:
@@ -107,14 +117,20 @@ def scores(scores_id: str) -> str:
     return f"scores/{scores_id}"
 
 
-def scores_plan(scores_id: str) -> str:
-    """Return the key of the list of items that the ions are cut into to be scored."""
-    return f"{scores(scores_id)}/plan.json"
+def score_item(scores_id: str, start: int, stop: int) -> str:
+    """Return the key of the scores of ions ``start`` to ``stop``."""
+    return f"{scores(scores_id)}/ions-{start:08}-{stop:08}.npz"
 
 
-def score_item(scores_id: str, item: int) -> str:
-    """Return the key of the scores of one item."""
-    return f"{scores(scores_id)}/item-{item:05}.npz"
+def score_ranges(execution_id: str, database: int) -> str:
+    """Return the key of the ranges that an execution finds the scores of a database in."""
+    return f"executions/{execution_id}/scores/{database:03}.json"
+
+
+def range_of(key: str) -> tuple[int, int] | None:
+    """Return the range that an object's name ends with; None if it has none."""
+    found = _RANGE.search(key)
+    return found and (int(found[1]), int(found[2]))
 
 
 def error_words(execution_id: str, digest: str) -> str:
@@ -133,8 +149,9 @@ def sort(sort_id: str) -> str:
 
 
 def sorted_span(sort_id: str, index: int) -> str:
-    """Return the key of a sorted span of spectra."""
-    return f"{sort(sort_id)}/span-{index:05}.bin"
+    """Return the key of a sorted span of spectra, in one of the folders that all sorts share."""
+    name = f"{sort_id}-{index:05}"
+    return f"sort/spans/{zlib.crc32(name.encode()) % 16:x}/{name}.bin"
 
 
 def sorted_span_summary(sort_id: str, index: int) -> str:
@@ -152,9 +169,9 @@ def all_merged_segments(sort_id: str) -> str:
     return f"{sort(sort_id)}/merged"
 
 
-def merged_segments(sort_id: str, first: int) -> str:
-    """Return the key of the record that an item's segments, from ``first`` on, are all written."""
-    return f"{all_merged_segments(sort_id)}/{first:05}.json"
+def merged_segments(sort_id: str, start: int, stop: int) -> str:
+    """Return the key of the record that segments ``start`` to ``stop`` are all written."""
+    return f"{all_merged_segments(sort_id)}/{start:05}-{stop:05}.json"
 
 
 def ibd_checksum(sort_id: str) -> str:
@@ -172,9 +189,9 @@ def run_images(run_id: str) -> str:
     return f"runs/{run_id}/images.npz"
 
 
-def image_part(run_id: str, item: int) -> str:
-    """Return the key of what PublishResults needs of an item's images."""
-    return f"runs/{run_id}/images-{item:05}.npz"
+def image_part(run_id: str, start: int, stop: int) -> str:
+    """Return the key of what PublishResults needs of images ``start`` to ``stop``."""
+    return f"runs/{run_id}/images-{start:06}-{stop:06}.npz"
 
 
 def items(execution_id: str, state: str) -> str:

@@ -48,7 +48,7 @@ class RunPlan(JsonRecord):
     """Everything later states need to know.
 
     Attempts with the same ``run_id`` make the same results; what does not change these may differ
-    between them: keys in the inbox, the way of sorting, ``force``, warnings.
+    between them: keys in the inbox, the way of sorting, cuts, ``force``, warnings.
 
     Attributes
     ----------
@@ -77,6 +77,8 @@ class RunPlan(JsonRecord):
         The resolved config: nothing in it is left open.
     databases : tuple of PlannedDatabase
         In the order of the request.
+    dollars_per_minute : float
+        What a minute that is saved may cost; what is cut depends on it, results do not.
     force : bool
         Publish anew what is published already.
     n_formulas : int
@@ -107,6 +109,7 @@ class RunPlan(JsonRecord):
     span_cuts: tuple[int, ...]
     config: RunConfig
     databases: tuple[PlannedDatabase, ...]
+    dollars_per_minute: float
     force: bool
     n_formulas: int
     planning_mb: int

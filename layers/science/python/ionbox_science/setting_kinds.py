@@ -138,6 +138,7 @@ KINDS_OF_WIDTHS: Mapping[str, Kind] = {
 KINDS_OF_ORDERS: Mapping[str, Kind] = {
     "sort": _choice(SORT_WAYS),
     "max_dollars": _number("max_dollars"),
+    "dollars_per_minute": _number("dollars_per_minute"),
     "force": _FLAG,
 }
 """Settings that say how to run and change no result: checked, but no part of `RunConfig`."""

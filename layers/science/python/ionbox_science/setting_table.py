@@ -111,6 +111,14 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "centroid": Setting("pick the peaks of profile spectra", False, form="switch"),
     "sort": Setting(f"{', '.join(SORT_WAYS)}: equal results", "auto", sample="WAY"),
+    "dollars_per_minute": Setting(
+        "what a minute saved may cost, on AWS",
+        1.5,
+        form="number",
+        sample="DOLLARS",
+        least=0.001,
+        most=1_000,
+    ),
     "accept_profile": Setting("annotate profile spectra as they are", False, form="switch"),
     "skip_bad_rows": Setting("leave out database rows that are no formulas", False, form="switch"),
     "max_dollars": Setting(
@@ -123,7 +131,7 @@ SETTINGS: Mapping[str, Setting] = {
     "force": Setting("publish again, although the results are there already", False, form="switch"),
 }
 """Every key a config file may have. ``databases`` is for whoever starts the run; ``sort``,
-``max_dollars`` and ``force`` say how to run, not what comes out."""
+``dollars_per_minute``, ``max_dollars`` and ``force`` say how to run, not what comes out."""
 
 
 DEFAULTS: Mapping[str, Any] = {name: setting.default for name, setting in SETTINGS.items()}

@@ -15,13 +15,17 @@ from ionbox_science.imzml.ibd import MAX_GAP
 from ionbox_cloud.forecast.counts import DatabaseCounts, RunCounts
 from ionbox_cloud.identity import N_SAMPLES
 from ionbox_cloud.planning.call_memory import publish_memory_mb
+from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.planning.read_ahead import MOST_BYTES
 from ionbox_cloud.planning.work_items import (
+    BLOCKS_AT_ONCE,
     IONS_PER_CHUNK,
     IONS_PER_READ,
     PEAKS_PER_READ,
     IonRange,
+    choose_merge_peaks,
+    choose_score_peaks,
     cut,
     cut_image_items,
     cut_merge_items,
@@ -85,7 +89,11 @@ class StateWork:
 
 
 def count_work(
-    plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
+    plan: RunPlan,
+    counts: RunCounts,
+    rates: Rates,
+    memory_mb: dict[str, int],
+    fan: FanOut | None = None,
 ) -> dict[str, StateWork]:
     """Return what each state of a run does that finds nothing computed, by state.
 
@@ -99,12 +107,14 @@ def count_work(
         What computing takes.
     memory_mb : dict of str to int
         Memory of the calls on the whole run by state, MB.
+    fan : FanOut or None
+        What the run may use; None for items of the base size.
     """
     works = [
         _plan_run(plan, counts, rates),
-        *_sorting(plan, counts, rates, memory_mb),
+        *_sorting(plan, counts, rates, memory_mb, fan),
         *_patterns(counts, rates, memory_mb),
-        *_annotation(plan, counts, rates, memory_mb),
+        *_annotation(plan, counts, rates, memory_mb, fan),
     ]
     return {work.state: work for work in works}
 
@@ -139,7 +149,11 @@ def _plan_run(plan: RunPlan, counts: RunCounts, rates: Rates) -> StateWork:
 
 
 def _sorting(
-    plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
+    plan: RunPlan,
+    counts: RunCounts,
+    rates: Rates,
+    memory_mb: dict[str, int],
+    fan: FanOut | None,
 ) -> Iterator[StateWork]:
     columns = counts.n_peaks * counts.peak_bytes
     hash_s = counts.ibd_bytes * rates.hash_ns_per_byte * _NS
@@ -157,12 +171,13 @@ def _sorting(
         n_spans,
         plan.sort.memory_mb,
         rates.call_cpu_s + span * rates.span_ns_per_peak * _NS,
-        (2 * counts.ibd_bytes + columns) / n_spans,
+        (counts.ibd_bytes + columns) / n_spans,  # what is read is kept until it is placed
         9,
         is_map=True,
     )
     yield StateWork("PlanMerge", 1, memory_mb["PlanMerge"], rates.call_cpu_s, 0, 7 + _more(n_spans))
-    items = cut_merge_items([counts.n_peaks // n_segments] * n_segments)
+    n_peaks = [counts.n_peaks // n_segments] * n_segments
+    items = cut_merge_items(n_peaks, choose_merge_peaks(n_peaks, n_spans, fan))
     per_item = n_segments / len(items)
     yield StateWork(
         "MergeSegments",
@@ -170,7 +185,7 @@ def _sorting(
         merge_memory_mb(counts.n_peaks // n_segments, counts.peak_bytes - 8),
         rates.call_cpu_s + counts.n_peaks / len(items) * rates.merge_ns_per_peak * _NS,
         2 * columns / len(items),
-        9 + 3 * (per_item - 1) + _more(n_spans),
+        9 + 3 * (per_item - 1) + per_item * (math.ceil(n_spans / BLOCKS_AT_ONCE) - 1),
         is_map=True,
         n_reads=n_spans * n_segments,
     )
@@ -227,7 +242,11 @@ def _cut_chunks(counts: RunCounts) -> Iterator[tuple[int, int]]:
 
 
 def _annotation(
-    plan: RunPlan, counts: RunCounts, rates: Rates, memory_mb: dict[str, int]
+    plan: RunPlan,
+    counts: RunCounts,
+    rates: Rates,
+    memory_mb: dict[str, int],
+    fan: FanOut | None,
 ) -> Iterator[StateWork]:
     n_databases, n_chunks = len(counts.databases), len(list(_cut_chunks(counts)))
     of_segments = _more(counts.n_segments)
@@ -239,7 +258,9 @@ def _annotation(
         0,
         8 + of_segments + _more(n_chunks),
     )
-    items = [item for each in counts.databases for item in _score_items(each, counts)]
+    databases = [_chunks_with_peaks(each, counts, rates) for each in counts.databases]
+    per_item = choose_score_peaks(databases, fan)
+    items = [item for chunks in databases for item in cut_score_items(chunks, per_item)]
     yield _annotate_segments(items, counts, rates)
     yield StateWork(
         "EstimateFdr",
@@ -251,14 +272,17 @@ def _annotation(
         counts.n_ions * (_SCORE_BYTES + 20) + counts.n_pixels * 16,
         9 + 3 * (n_databases - 1) + _more(len(items)) + _more(n_chunks) + of_segments,
     )
-    yield from _images(plan, counts, rates)
+    yield from _images(plan, counts, rates, fan)
 
 
-def _score_items(database: DatabaseCounts, counts: RunCounts) -> list[IonRange]:
-    """Cut the ions of a database as PlanAnnotation does, peaks being spread evenly over them."""
+def _chunks_with_peaks(database: DatabaseCounts, counts: RunCounts, rates: Rates) -> list[IonRange]:
+    """Return the chunks of a database as if peaks were spread evenly over its ions."""
     chunks = list(cut(database.n_ions, IONS_PER_CHUNK))
     per_chunk = counts.n_peaks // max(len(chunks), 1)
-    return cut_score_items([IonRange(start, stop, per_chunk) for start, stop in chunks])
+    per_ion = counts.n_isotopes * counts.peaks_per_window(rates)
+    return [
+        IonRange(start, stop, per_chunk, round((stop - start) * per_ion)) for start, stop in chunks
+    ]
 
 
 def _annotate_segments(items: list[IonRange], counts: RunCounts, rates: Rates) -> StateWork:
@@ -286,9 +310,11 @@ def _annotate_segments(items: list[IonRange], counts: RunCounts, rates: Rates) -
     )
 
 
-def _images(plan: RunPlan, counts: RunCounts, rates: Rates) -> Iterator[StateWork]:
+def _images(
+    plan: RunPlan, counts: RunCounts, rates: Rates, fan: FanOut | None
+) -> Iterator[StateWork]:
     n_images, n_isotopes, n_pixels = counts.n_annotated, counts.n_isotopes, counts.n_pixels
-    items = cut_image_items(n_images, n_isotopes, n_pixels)
+    items = cut_image_items(n_images, n_isotopes, n_pixels, fan)
     n_items, per_shard = max(len(items), 1), images_per_shard(n_isotopes, n_pixels)
     cells = n_images * n_isotopes * n_pixels
     per_window = max(

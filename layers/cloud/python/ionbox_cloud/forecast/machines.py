@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ionbox_cloud.forecast.calls import StateWork
 from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.run_plan import Forecast, StateForecast
@@ -24,6 +25,11 @@ class Machine(Protocol):
     @property
     def on_aws(self) -> bool:
         """Whether it is AWS."""
+        ...
+
+    @property
+    def fan(self) -> FanOut | None:
+        """What cuts of Maps go by; None for items of the base size."""
         ...
 
     @property
@@ -46,31 +52,37 @@ class Machine(Protocol):
 
 @dataclass(frozen=True)
 class Aws:
-    """An account with room for ``n_workers`` calls of a Map at once.
+    """An account with room for so many calls of a Map at once.
 
     Attributes
     ----------
-    n_workers : int
-        Calls of a Map at once.
     rates : Rates
         How fast things go.
     ladder : Ladder
         Sizes of its functions.
-    children_per_s : float
-        Children of a Map that are started in a second, by their kind.
+    fan : FanOut
+        Calls of a Map at once, and which Maps' items are EXPRESS executions.
     is_warm : bool
         Whether functions have been called just before.
     prices : Prices
         What it charges: those of its processors.
     """
 
-    n_workers: int
     rates: Rates
     ladder: Ladder
-    children_per_s: float
+    fan: FanOut
     is_warm: bool = False
     on_aws: bool = True
     prices: Prices = field(default_factory=read_prices)
+
+    @property
+    def n_workers(self) -> int:
+        """Calls of a Map at once."""
+        return self.fan.n_workers
+
+    def _children_per_s(self, state: str) -> float:
+        is_express = state in self.fan.express
+        return self.rates.express_per_s if is_express else self.rates.standard_per_s
 
     def forecast(self, work: StateWork) -> StateForecast:
         """Return what a state takes: the first calls start cold, those after them do not."""
@@ -89,7 +101,7 @@ class Aws:
         start_s = rates.warm_start_s if self.is_warm else rates.cold_start_s + init_s
         start_s += (turns - 1) * rates.warm_start_s
         if work.is_map:
-            start_s += rates.map_start_s + at_once / self.children_per_s
+            start_s += rates.map_start_s + at_once / self._children_per_s(work.state)
         # all calls together can be held up by how many reads a prefix answers
         held_s = max(0.0, work.n_reads / rates.reads_per_s - turns * wait_s)
         gb_s = gigabyte_seconds(work.n_calls * call_s + at_once * init_s, rung_mb)
@@ -140,6 +152,7 @@ class OneMachine:
     ladder: Ladder
     factor: float = 1.0
     on_aws: bool = False
+    fan: FanOut | None = None
     prices: Prices = field(default_factory=read_prices)
 
     def forecast(self, work: StateWork) -> StateForecast:

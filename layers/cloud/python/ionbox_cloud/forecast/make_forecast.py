@@ -81,7 +81,7 @@ def make_forecast(
     """
     needed = {state: call.memory_mb for state, call in plan_calls(plan, ladder).items()}
     needed["PublishResults"] = publish_memory_mb(plan, counts.n_annotated)
-    works = count_work(plan, counts, rates, needed)
+    works = count_work(plan, counts, rates, needed, machine.fan)
     states = {state: _forecast_state(work, plan.sort, machine) for state, work in works.items()}
     sorting = [states[state] for state in BRANCHES[plan.sort.way]]
     patterns = [states[state] for state in PATTERNS]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidConfig
+from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.databases import MoleculeDatabase
 
 from ionbox_cloud.environment import (
     USUAL_ARCHITECTURE,
     USUAL_MAP_WORKERS,
-    are_children_standard,
     count_map_workers,
     read_architecture,
 )
@@ -22,9 +22,16 @@ from ionbox_cloud.forecast.words import dollars_in_words, seconds_in_words
 from ionbox_cloud.forecast.yardstick import speed_factor
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.prices import read_prices
 from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.run_plan import Forecast, RunPlan
+
+MAPS = (
+    *("SortSpans", "MergeSegments"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+)
+"""States that call a function once for each item of a list; EXPRESS, all of them, as deployed."""
 
 
 @dataclass(frozen=True)
@@ -42,29 +49,18 @@ class PlannedWork:
         imzml_bytes = len(accepted.dataset.imzml)
         return cls(plan, _count(plan, molecules, imzml_bytes), ladder)
 
-    def on_aws(
-        self,
-        n_workers: int = USUAL_MAP_WORKERS,
-        *,
-        standard: bool = True,
-        architecture: str = USUAL_ARCHITECTURE,
-    ) -> Forecast:
-        """Forecast the run in an account with room for so many calls of a Map at once.
+    def on_aws(self, fan: FanOut, architecture: str = USUAL_ARCHITECTURE) -> Forecast:
+        """Forecast the run on AWS.
 
         Parameters
         ----------
-        n_workers : int
-            Calls of a Map at once, per run.
-        standard : bool
-            Whether items of Maps are STANDARD executions, as they are unless a stack's settings say
-            EXPRESS.
+        fan : FanOut
+            Calls of a Map at once, per run, and what Maps' items run as.
         architecture : str
             Processors of its functions, by which they are priced.
         """
-        rates = read_rates()
-        per_s = rates.standard_per_s if standard else rates.express_per_s
-        prices = read_prices(architecture)
-        machine = Aws(n_workers, rates, self.ladder, per_s, prices=prices)
+        rates, prices = read_rates(), read_prices(architecture)
+        machine = Aws(rates, self.ladder, fan, prices=prices)
         return make_forecast(self.plan, self.counts, rates, self.ladder, machine)
 
     def on_one_machine(self, n_workers: int, factor: float | None = None) -> Forecast:
@@ -84,14 +80,15 @@ class PlannedWork:
 
     def here(self, *, on_aws: bool) -> Forecast:
         """Forecast the run where this process is."""
-        n_workers = count_map_workers()
         if on_aws:
-            return self.on_aws(
-                n_workers,
-                standard=are_children_standard(),
-                architecture=read_architecture(),
-            )
-        return self.on_one_machine(n_workers)
+            fan = FanOut.from_environment(self.plan.dollars_per_minute)
+            return self.on_aws(fan or usual_fan_out(), read_architecture())
+        return self.on_one_machine(count_map_workers())
+
+
+def usual_fan_out(n_workers: int = USUAL_MAP_WORKERS) -> FanOut:
+    """Return what a run may use in an installation with the settings of ``cdk.json``."""
+    return FanOut(n_workers, MAPS, DEFAULTS["dollars_per_minute"])
 
 
 def _count(plan: RunPlan, molecules: Sequence[MoleculeDatabase], imzml_bytes: int) -> RunCounts:

@@ -21,6 +21,7 @@ from ionbox_science.config import (
     resolve_config,
 )
 from ionbox_science.errors import InvalidConfig, Refusals
+from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.databases import MoleculeDatabase, parse_database
 from ionbox_science.theory.ion_limit import check_ion_count
 
@@ -61,6 +62,8 @@ class AcceptedRequest:
         Each with the bytes of its file, in the order of the request.
     sort : str
         How to sort the dataset: ``auto`` or the way asked for.
+    dollars_per_minute : float
+        What a minute that is saved may cost.
     force : bool
         Publish again what is published already.
     max_dollars : float or None
@@ -73,6 +76,7 @@ class AcceptedRequest:
     warnings: list[str]
     databases: list[tuple[MoleculeDatabase, bytes]]
     sort: str
+    dollars_per_minute: float
     force: bool
     max_dollars: float | None = None
 
@@ -128,7 +132,8 @@ def accept_request(request: RunRequest, inbox: Store) -> AcceptedRequest:
         config,
         [*warnings, *skipped],
         databases,
-        sort=_asked(everything, "sort") or "auto",
+        sort=_ordered(everything, "sort"),
+        dollars_per_minute=float(_ordered(everything, "dollars_per_minute")),
         force=asks(everything, "force"),
         max_dollars=_asked(everything, "max_dollars"),
     )
@@ -162,6 +167,12 @@ def _asked(layers: Sequence[Layer], key: str) -> Any:
     """Return a setting before the config is resolved; one of the wrong type is refused later."""
     given = [settings[key] for _, settings in layers if settings.get(key) is not None]
     return given[0] if given else None
+
+
+def _ordered(layers: Sequence[Layer], key: str) -> Any:
+    """Return a setting that is no part of the config, or its default."""
+    asked = _asked(layers, key)
+    return DEFAULTS[key] if asked is None else asked
 
 
 def asks(layers: Sequence[Layer], flag: str) -> bool:

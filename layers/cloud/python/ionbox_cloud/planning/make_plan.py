@@ -25,8 +25,9 @@ from ionbox_cloud.identity import (
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import RunRequest
 from ionbox_cloud.planning.accepted_request import AcceptedRequest
+from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.inspection import sample_peaks
-from ionbox_cloud.planning.sort_plan import SortJob, plan_sort, read_sort_task
+from ionbox_cloud.planning.sort_plan import SortJob, choose_spans, plan_sort, read_sort_task
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 
 
@@ -71,7 +72,9 @@ def make_plan(
         n_pixels=header.layout.n_pixels,
         n_picked=None if header.picked is None else sample.n_peaks,
     )
-    sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task())
+    fan = FanOut.from_environment(accepted.dollars_per_minute)
+    sort = plan_sort(accepted.sort, job, Ladder.from_environment(), read_sort_task(), fan)
+    n_spans = choose_spans(job, fan)
     databases = tuple(
         _plan_database(molecules, data, config, segments_id)
         for molecules, data in accepted.databases
@@ -93,9 +96,10 @@ def make_plan(
         checksum_algorithm=header.checksum_algorithm,
         segment_bounds=tuple(bounds),
         sort=sort,
-        span_cuts=tuple(cut_spectra(header, job.n_spans)) if sort.way == "map" else (),
+        span_cuts=tuple(cut_spectra(header, n_spans)) if sort.way == "map" else (),
         config=config,
         databases=databases,
+        dollars_per_minute=accepted.dollars_per_minute,
         force=accepted.force,
         n_formulas=max(len(molecules.unique_formulas()) for molecules, _ in accepted.databases),
         planning_mb=planning_mb,

@@ -21,6 +21,7 @@ TRANSITIONS_PER_CALL = 3
 _SECONDS_PER_HOUR = 3600
 _SHORTEST_TASK_S = 60  # Fargate bills a minute at least
 _MB_PER_GB = 1024
+_EXPRESS_MB = 64  # the least that is billed of an execution, and enough for the list of an item
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Prices(JsonRecord):
         A gigabyte of a function's memory for a second; one call.
     step_functions_transition : float
         One transition from one state to the next.
+    step_functions_express, step_functions_express_gb_s : float
+        One EXPRESS execution; a gigabyte of its memory for a second.
     fargate_vcpu_h, fargate_gb_h, fargate_disk_gb_h : float
         A processor, a gigabyte of memory and a gigabyte of disk of a task for an hour.
     fargate_free_disk_gb : int
@@ -53,6 +56,8 @@ class Prices(JsonRecord):
     lambda_gb_s: float
     lambda_request: float
     step_functions_transition: float
+    step_functions_express: float
+    step_functions_express_gb_s: float
     fargate_vcpu_h: float
     fargate_gb_h: float
     fargate_disk_gb_h: float
@@ -69,6 +74,11 @@ class Prices(JsonRecord):
     def transitions(self, n_calls: int) -> float:
         """Return the price in dollars of what the state machine does around ``n_calls`` calls."""
         return n_calls * TRANSITIONS_PER_CALL * self.step_functions_transition
+
+    def express_child(self, seconds: float) -> float:
+        """Return the price in dollars of an item that is an EXPRESS execution, without its call."""
+        gb_s = gigabyte_seconds(seconds, _EXPRESS_MB)
+        return self.step_functions_express + gb_s * self.step_functions_express_gb_s
 
     def fargate_task(self, seconds: float, vcpu: float, memory_mb: int, disk_gb: int) -> float:
         """Return the price in dollars of a task of this size that ran for ``seconds``."""

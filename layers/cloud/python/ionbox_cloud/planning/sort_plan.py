@@ -6,32 +6,43 @@
     map       calls sort spans of spectra, further calls merge them, one range of m/z each
     fargate   one task does the same on its own disk: any size in bounded memory
 
-The plan takes the cheapest way that can do it, or a simpler one (in this order) that costs hardly
-more; a user may name one. PlanRun asks `plan_sort`, and the state machine branches by the answer.
+The plan takes the way that is worth most of those that can do it, by its dollars and by its minutes
+at what the user says one is worth, or a simpler one (in this order) that is worth hardly less; a
+user may name one. PlanRun asks `plan_sort`, and the state machine branches by the answer. On one
+machine minutes do not count: that the dataset fits is what decides.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read_json_variable
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
+from ionbox_cloud.planning.fan_out import SHARES, Cost, FanOut
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rate_table import read_rates
+from ionbox_cloud.planning.rates import (
+    BYTES_PER_S,
+    MERGE_S_PER_PEAK,
+    READS_PER_S,
+    SORT_S_PER_PEAK,
+    START_S,
+)
 from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     SORT_RANGE_BYTES,
     merge_memory_mb,
+    merge_seconds,
     sort_memory_mb,
     span_memory_mb,
 )
 from ionbox_cloud.run_plan import SortPlan
 
 PEAKS_PER_SPAN = 24_000_000
-"""Peaks of a span of spectra that one call sorts (300 to 400 MB)."""
+"""Peaks of a span of spectra that one call sorts at most (300 to 400 MB)."""
 
 MOST_SPANS = 512
 """Spans of a dataset, and so calls that sort it: 12 thousand million peaks, about what fits on the
@@ -44,14 +55,8 @@ _SIMPLER_IS_WORTH = 0.05  # dollars: a way of fewer calls has less that can go w
 _LONGEST_CALL_S = 600  # of the 900 that Lambda allows: predictions may be a third too low
 _GB = 1 << 30
 _MB = 1 << 20
-# Bytes per second to and from object storage, and peaks per second; they decide between ways, never
-# what comes out.
-_RATES = read_rates()
-_CALL_BYTES_PER_S = _RATES.call_bytes_per_s
-_TASK_BYTES_PER_S = _RATES.task_bytes_per_s
-_PEAKS_PER_S = _RATES.task_peaks_per_s
-_CALL_START_S = _RATES.cold_start_s + _RATES.init_s  # imports
-_TASK_START_S = _RATES.task_start_s
+_TASK_BYTES_PER_S = read_rates().task_bytes_per_s  # to and from object storage and disk
+_TASK_START_S = read_rates().task_start_s  # until Fargate has found a host and fetched the image
 
 
 @dataclass(frozen=True)
@@ -126,12 +131,18 @@ class SortJob:
         return 1 if self.n_picked is not None else max(1, -(-self.column_bytes // SORT_RANGE_BYTES))
 
     @property
-    def n_spans(self) -> int:
-        """Spans of spectra that many calls would sort, one each."""
+    def least_spans(self) -> int:
+        """Spans of spectra that many calls would sort at least, one each."""
         return max(1, -(-self.n_peaks // PEAKS_PER_SPAN))
 
 
-def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -> SortPlan:
+def plan_sort(
+    asked: str,
+    job: SortJob,
+    ladder: Ladder,
+    task: SortTask | None,
+    fan: FanOut | None = None,
+) -> SortPlan:
     """Choose how to sort a dataset.
 
     Parameters
@@ -144,6 +155,8 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
         Sizes of the functions of this deployment.
     task : SortTask or None
         Size of the Fargate task, if this deployment has one.
+    fan : FanOut or None
+        What the run may use; None if minutes do not count.
 
     Raises
     ------
@@ -167,7 +180,7 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
         plan
         for plan in (
             None if refusals["lambda"] else _plan_lambda(job, ladder, prices),
-            None if refusals["map"] else _plan_map(job, ladder, prices),
+            None if refusals["map"] else _plan_map(job, ladder, prices, fan),
             None if refusals["fargate"] or task is None else _plan_fargate(job, task, prices),
         )
         if plan and asked in ("auto", plan.way)
@@ -177,8 +190,34 @@ def plan_sort(asked: str, job: SortJob, ladder: Ladder, task: SortTask | None) -
         raise InvalidDataset(
             f"{job.name}: its {job.n_peaks:,} peaks cannot be sorted here:\n{reasons}"
         )
-    limit = min(plan.predicted_dollars for plan in plans) + _SIMPLER_IS_WORTH
-    return next(plan for plan in plans if plan.predicted_dollars <= limit)
+
+    def worth(plan: SortPlan) -> float:
+        cost = Cost(plan.predicted_seconds, plan.predicted_dollars)
+        return fan.worth(cost) if fan else cost.dollars
+
+    limit = min(map(worth, plans)) + _SIMPLER_IS_WORTH
+    return next(plan for plan in plans if worth(plan) <= limit)
+
+
+def choose_spans(job: SortJob, fan: FanOut | None) -> int:
+    """Choose into how many spans of spectra many calls cut a dataset.
+
+    More are sorted by more calls at once. But each segment is merged from a block of every span,
+    so that spans x segments requests are made, which are paid for, and of which storage answers so
+    many in a second.
+
+    Parameters
+    ----------
+    job : SortJob
+        What there is to sort.
+    fan : FanOut or None
+        What the run may use; None for spans of the base size.
+    """
+    if fan is None:
+        return job.least_spans
+    numbers = (max(1, -(-job.n_peaks * SHARES[0] // (PEAKS_PER_SPAN * each))) for each in SHARES)
+    fit = [n for n in numbers if n <= MOST_SPANS] or [job.least_spans]
+    return fan.choose(fit, lambda n: _price_sort(job, n, fan))
 
 
 # Each of these returns why a way cannot sort a dataset; nothing if it can.
@@ -196,8 +235,10 @@ def _refuse_lambda(job: SortJob, ladder: Ladder) -> str:
 
 
 def _refuse_map(job: SortJob, ladder: Ladder) -> str:
-    if job.n_spans > MOST_SPANS:
-        return f"it would take {job.n_spans:,} calls of SortSpans, a run may have {MOST_SPANS:,}"
+    if job.least_spans > MOST_SPANS:
+        return (
+            f"it would take {job.least_spans:,} calls of SortSpans, a run may have {MOST_SPANS:,}"
+        )
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
         "MergeSegments": merge_memory_mb(job.n_merged // job.n_segments, job.mz_bytes),
@@ -221,7 +262,7 @@ def _refuse_fargate(job: SortJob, task: SortTask | None) -> str:
 def _lambda_seconds(job: SortJob) -> float:
     # the ibd is read to count peaks, and to place those of each range; the segments are written
     moved = (1 + job.n_ranges) * job.ibd_bytes + job.column_bytes
-    return _CALL_START_S + moved / _CALL_BYTES_PER_S + job.n_peaks / _PEAKS_PER_S
+    return START_S + moved / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
 
 
 def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
@@ -233,29 +274,63 @@ def _plan_lambda(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
     return SortPlan("lambda", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))
 
 
-def _plan_map(job: SortJob, ladder: Ladder, prices: Prices) -> SortPlan:
-    memory_mb = span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes)
+def _plan_map(job: SortJob, ladder: Ladder, prices: Prices, fan: FanOut | None) -> SortPlan:
+    # without word of workers there are as many as calls
+    fan_out = fan or FanOut(MOST_SPANS, (), 0)
+    n_spans = choose_spans(job, fan)
+    eighth = PEAKS_PER_SPAN // SHARES[0]  # spans are cut by these, and may be a spectrum larger
+    per_span = -(-job.n_peaks // (n_spans * eighth)) * eighth
+    memory_mb = span_memory_mb(min(job.n_peaks, per_span), job.mz_bytes)
     rung_mb = ladder.rungs_mb["SortSpans"][ladder.start_rung("SortSpans", memory_mb)]
-    # the ibd as in one call; columns are written as spans, read back, and written as segments
-    moved = 2 * job.ibd_bytes + 3 * job.column_bytes
-    n_calls = job.n_spans + max(1, job.n_peaks // PEAKS_PER_MERGE_ITEM)
-    work_s = moved / _CALL_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S + n_calls * _CALL_START_S
-    checksum_s = job.ibd_bytes / _CALL_BYTES_PER_S
-    # besides: PlanMerge, FinishSegments and ChecksumIbd; a merge reads a block of every span
-    dollars = (
-        prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), n_calls + 3)
-        + prices.transitions(n_calls)
-        + job.n_spans * job.n_segments * prices.s3_read
+    # what is read of the ibd is kept; columns are spans, read back, and written as segments
+    moved = job.ibd_bytes + 3 * job.column_bytes
+    work_s = (
+        moved / BYTES_PER_S
+        + job.n_peaks * SORT_S_PER_PEAK
+        + job.n_merged * MERGE_S_PER_PEAK
+        + 2 * START_S  # of PlanMerge and FinishSegments
     )
-    # two rounds, of about half of the calls each, all at once; the checksum is made beside them
-    seconds = max(2 * _CALL_START_S + 2 * work_s / n_calls, checksum_s)
+    checksum_s = job.ibd_bytes / BYTES_PER_S
+    maps = _price_sort(job, n_spans, fan_out)
+    dollars = (
+        prices.lambda_calls(gigabyte_seconds(work_s + checksum_s, rung_mb), 3)
+        + prices.transitions(3)
+        + maps.dollars
+    )
+    # the checksum is made beside the calls that sort
+    seconds = max(maps.seconds + 2 * START_S, START_S + checksum_s)
     return SortPlan("map", memory_mb, 0, 0, round(seconds, 1), round(dollars, 6))
+
+
+def _price_sort(job: SortJob, n_spans: int, fan: FanOut) -> Cost:
+    """Predict what both Maps take if there are so many spans, as `FanOut.price_map` does."""
+    span_s = (job.ibd_bytes + job.column_bytes) / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
+    sort = fan.price_map("SortSpans", n_spans, span_s / n_spans)
+    n_reads = n_spans * job.n_segments
+    merges = [
+        fan.price_map("MergeSegments", -(-job.n_segments // n), _merge_s(job, n, n_spans))
+        for n in _segments_per_item(job)
+    ]
+    merge = min(merges, key=fan.worth)
+    merge = replace(merge, seconds=max(merge.seconds, START_S + n_reads / READS_PER_S))
+    return sort + merge + Cost(0, n_reads * read_prices().s3_read)
+
+
+def _segments_per_item(job: SortJob) -> range:
+    """Return how many segments an item of MergeSegments may have, most first."""
+    most = PEAKS_PER_MERGE_ITEM * job.n_segments // max(1, job.n_merged)
+    return range(min(max(1, most), job.n_segments), 0, -1)
+
+
+def _merge_s(job: SortJob, n_segments: int, n_spans: int) -> float:
+    n_peaks = job.n_merged * n_segments // job.n_segments
+    return merge_seconds(n_peaks, n_segments, n_spans, job.mz_bytes + 8)
 
 
 def _plan_fargate(job: SortJob, task: SortTask, prices: Prices) -> SortPlan:
     # what is read of the ibd is kept in memory; columns go to disk and back, then out as segments
     moved = job.ibd_bytes + 3 * job.column_bytes
-    work_s = moved / _TASK_BYTES_PER_S + 2 * job.n_peaks / _PEAKS_PER_S / task.vcpu
+    work_s = moved / _TASK_BYTES_PER_S + 2 * job.n_peaks * SORT_S_PER_PEAK / task.vcpu
     seconds = _TASK_START_S + work_s
     disk_gb = _disk_gb(job)
     dollars = prices.fargate_task(seconds, task.vcpu, task.memory_mb, disk_gb)

@@ -1,8 +1,10 @@
 """How work is cut into Map items, and how much memory an item needs.
 
-Cuts depend on counts alone (ions, peaks, pixels), so every attempt cuts alike and finds what an
-earlier one finished. The predictions choose the rung of the memory ladder a call starts on; one
-that is too low costs a call, nothing more.
+Cuts depend on counts (ions, peaks, pixels), and on how many calls may be on at once and what a
+minute is worth (`ionbox_cloud.planning.fan_out`). What is finished is named by its range: who
+cuts alike finds it, and who cuts otherwise takes nothing else for it. The predictions of
+memory choose the rung of the ladder a call starts on; one that is too low costs a call, nothing
+more.
 """
 
 from __future__ import annotations
@@ -10,8 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ionbox_cloud.planning.fan_out import SHARES, Cost, FanOut
+from ionbox_cloud.planning.rates import (
+    BYTES_PER_S,
+    DRAW_S_PER_CELL,
+    DRAWN_BYTES_PER_CELL,
+    MERGE_S_PER_PEAK,
+    REQUEST_S,
+    SCORE_BYTES_PER_PEAK,
+    SCORE_S_PER_PEAK,
+)
+
 PEAKS_PER_MERGE_ITEM = 12_000_000
-"""Peaks that one call merges, one segment after the other."""
+"""Peaks that one call merges, one segment after the other, at most; a segment is the least."""
 
 PEAKS_PER_SORT_THREAD = 64_000_000
 """Peaks of a dataset (some six seconds of sorting) for which one more thread is used."""
@@ -20,7 +33,8 @@ SORT_RANGE_BYTES = 2 << 30
 """Memory for the peaks of a range of m/z, of which one call sorts one after the other."""
 
 IONS_PER_CHUNK = 65536
-"""Ions per chunk of isotope patterns: about half a second of computing."""
+"""Ions per chunk of isotope patterns, and per item: half a second of computing here, a second on
+AWS. A call takes longer than that to start, so chunks are not cut smaller for more workers."""
 
 IONS_PER_SCORE_ITEM = 131072
 """Ions of a score item, unless their windows hold too many peaks."""
@@ -32,7 +46,11 @@ PEAKS_PER_READ = 2_000_000
 """Measured peaks that are read together: more take memory that the system has to clear."""
 
 PEAKS_PER_SCORE_ITEM = 20_000_000
-"""Measured peaks in the m/z range of a score item; what has more is split."""
+"""Measured peaks in the m/z range of a score item at most; what has more is split."""
+
+PEAKS_IN_WINDOWS_PER_ITEM = 200_000_000
+"""Peaks in the windows of a score item's ions at most, each counted for every window it is in:
+seven seconds. Where ions are dense, their windows overlap many times."""
 
 IMAGE_CELLS_PER_SHARD = 16_000_000
 """Pixel values of an object of ``ion_images.zarr`` (64 MB)."""
@@ -41,9 +59,16 @@ IMAGE_CELLS_PER_CHUNK = 1 << 16
 """Pixel values (256 kB) compressed together there, and read together to get one image."""
 
 MOST_IMAGE_ITEMS = 96
-"""Items of images, at most; where there are more objects than this, an item writes several, one
-after the other. PublishResults reads three small objects of each item."""
+"""Items of images at most, on one machine; where there are more objects than this, an item writes
+several, one after the other. PublishResults reads three small objects of each item."""
 
+MOST_SHARDS_PER_ITEM = 16
+"""Objects of ``ion_images.zarr`` that an item writes at most, on AWS: some twenty seconds."""
+
+BLOCKS_AT_ONCE = 16
+"""Blocks of spans that a call of MergeSegments reads at once."""
+
+_PUBLISH_READS_AT_ONCE = 32
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
 _BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
@@ -61,11 +86,22 @@ _BYTES_PER_SCORED_PIXEL = 181  # mask, and images of 30 bytes per pixel in each 
 
 @dataclass(frozen=True)
 class IonRange:
-    """Ions ``start`` to ``stop`` of a database, and the number of peaks in their m/z range."""
+    """Ions ``start`` to ``stop`` of a database.
+
+    Attributes
+    ----------
+    start, stop : int
+        The ions, without ``stop``.
+    n_peaks : int
+        Peaks in their m/z range.
+    n_in_windows : int
+        Peaks in their windows, each counted for every window it is in; about.
+    """
 
     start: int
     stop: int
     n_peaks: int
+    n_in_windows: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,8 +139,8 @@ def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: boo
 
 
 def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory in MB of sorting a span of spectra and cutting it into blocks."""
-    return sort_memory_mb(n_peaks, mz_bytes, 0)
+    """Predict the memory in MB of sorting a span: peaks as columns, and what is kept of the ibd."""
+    return sort_memory_mb(n_peaks, mz_bytes, 0) + n_peaks * (mz_bytes + 4) // _MB
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
@@ -142,16 +178,42 @@ def image_memory_mb(n_cells: int, n_peaks: int, n_shards: int = 1) -> int:
     return _BASE_MEMORY_MB + max(drawn, stored) // _MB
 
 
-def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
+def choose_score_peaks(databases: Sequence[Sequence[IonRange]], fan: FanOut | None) -> int:
+    """Choose how many measured peaks a score item may have in its range of m/z.
+
+    Parameters
+    ----------
+    databases : sequence of sequence of IonRange
+        The chunks of each database, whose items are all on one list.
+    fan : FanOut or None
+        What the run may use; None for the base size.
+    """
+    if fan is None:
+        return PEAKS_PER_SCORE_ITEM
+
+    def price(peaks_per_item: int) -> Cost:
+        items = [item for chunks in databases for item in cut_score_items(chunks, peaks_per_item)]
+        most = max((item.n_peaks for item in items), default=0)
+        seconds = most * (SCORE_S_PER_PEAK + SCORE_BYTES_PER_PEAK / BYTES_PER_S)
+        return fan.price_map("AnnotateSegments", len(items), seconds)
+
+    return fan.choose((PEAKS_PER_SCORE_ITEM * share // SHARES[0] for share in SHARES), price)
+
+
+def cut_score_items(
+    chunks: Sequence[IonRange], peaks_per_item: int = PEAKS_PER_SCORE_ITEM
+) -> list[IonRange]:
     """Cut the ions of a database into items.
 
-    Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range
-    holds too many peaks is split, each part with its share of them.
+    Small neighbouring chunks are joined until an item has enough ions; a chunk whose m/z range, or
+    whose windows, hold too many peaks is split, each part with its share of them.
 
     Parameters
     ----------
     chunks : sequence of IonRange
         Neighbouring ranges of ions in order of mass, each with its peaks.
+    peaks_per_item : int
+        Measured peaks in the range of an item, at most.
 
     Returns
     -------
@@ -159,36 +221,95 @@ def cut_score_items(chunks: Sequence[IonRange]) -> list[IonRange]:
         Ranges that cover the same ions.
     """
     items: list[IonRange] = []
-    start = stop = n_peaks = 0
+    joined = IonRange(0, 0, 0)
     for chunk in chunks:
-        full = stop - start + chunk.stop - chunk.start > IONS_PER_SCORE_ITEM
-        if stop > start and (full or n_peaks + chunk.n_peaks > PEAKS_PER_SCORE_ITEM):
-            items.append(IonRange(start, stop, n_peaks))
-            start, n_peaks = stop, 0
-        stop, n_peaks = chunk.stop, n_peaks + chunk.n_peaks
-        if n_peaks > PEAKS_PER_SCORE_ITEM:
-            n_parts = -(-n_peaks // PEAKS_PER_SCORE_ITEM)
-            size = max(1, -(-(stop - start) // n_parts))
-            share = n_peaks // n_parts  # as if peaks were spread evenly over the ions
-            items += [IonRange(start + a, start + b, share) for a, b in cut(stop - start, size)]
-            start, n_peaks = stop, 0
-    if stop > start:
-        items.append(IonRange(start, stop, n_peaks))
+        both = _join(joined, chunk)
+        if joined.stop > joined.start and (
+            both.stop - both.start > IONS_PER_SCORE_ITEM or _count_parts(both, peaks_per_item) > 1
+        ):
+            items.append(joined)
+            both = chunk
+        n_parts = _count_parts(both, peaks_per_item)
+        if n_parts > 1:
+            items += _split(both, n_parts)
+            both = IonRange(both.stop, both.stop, 0)
+        joined = both
+    if joined.stop > joined.start:
+        items.append(joined)
     return items
 
 
-def cut_merge_items(n_peaks: Sequence[int]) -> list[SegmentRange]:
+def _join(one: IonRange, other: IonRange) -> IonRange:
+    return IonRange(
+        one.start, other.stop, one.n_peaks + other.n_peaks, one.n_in_windows + other.n_in_windows
+    )
+
+
+def _count_parts(ions: IonRange, peaks_per_item: int) -> int:
+    by_peaks = -(-ions.n_peaks // peaks_per_item)
+    return max(1, by_peaks, -(-ions.n_in_windows // PEAKS_IN_WINDOWS_PER_ITEM))
+
+
+def _split(ions: IonRange, n_parts: int) -> list[IonRange]:
+    """Split ions evenly, as if peaks were spread evenly over them."""
+    size = max(1, -(-(ions.stop - ions.start) // n_parts))
+    shares = ions.n_peaks // n_parts, ions.n_in_windows // n_parts
+    return [
+        IonRange(ions.start + start, ions.start + stop, *shares)
+        for start, stop in cut(ions.stop - ions.start, size)
+    ]
+
+
+def choose_merge_peaks(n_peaks: Sequence[int], n_spans: int, fan: FanOut | None) -> int:
+    """Choose how many peaks an item of merging may have, if it has several segments.
+
+    Parameters
+    ----------
+    n_peaks : sequence of int
+        Peaks of each segment.
+    n_spans : int
+        Spans that are merged.
+    fan : FanOut or None
+        What the run may use; None for the base size.
+    """
+    if fan is None:
+        return PEAKS_PER_MERGE_ITEM
+
+    def price(peaks_per_item: int) -> Cost:
+        items = cut_merge_items(n_peaks, peaks_per_item)
+        longest = max(
+            merge_seconds(sum(n_peaks[item.start : item.stop]), item.stop - item.start, n_spans)
+            for item in items
+        )
+        return fan.price_map("MergeSegments", len(items), longest)
+
+    return fan.choose((PEAKS_PER_MERGE_ITEM * share // SHARES[0] for share in SHARES), price)
+
+
+def merge_seconds(n_peaks: int, n_segments: int, n_spans: int, peak_bytes: int = 16) -> float:
+    """Predict the seconds of merging some segments on AWS, the start of the call left out."""
+    moved_s = 2 * peak_bytes / BYTES_PER_S  # blocks in, segments out
+    return n_peaks * (moved_s + MERGE_S_PER_PEAK) + (
+        n_segments * -(-n_spans // BLOCKS_AT_ONCE) * REQUEST_S
+    )
+
+
+def cut_merge_items(
+    n_peaks: Sequence[int], peaks_per_item: int = PEAKS_PER_MERGE_ITEM
+) -> list[SegmentRange]:
     """Cut segments into items of neighbouring ones, which one call merges one after the other.
 
     Parameters
     ----------
     n_peaks : sequence of int
         Peaks of each segment, at least one segment.
+    peaks_per_item : int
+        Peaks of an item of several segments, at most.
     """
     items: list[SegmentRange] = []
     start = total = largest = 0
     for index, n in enumerate(n_peaks):
-        if index > start and total + n > PEAKS_PER_MERGE_ITEM:
+        if index > start and total + n > peaks_per_item:
             items.append(SegmentRange(start, index, largest))
             start, total, largest = index, 0, 0
         total, largest = total + n, max(largest, n)
@@ -207,11 +328,28 @@ def images_per_shard(n_isotopes: int, n_pixels: int) -> int:
     return max(1, n_chunks) * per_chunk
 
 
-def cut_image_items(n_ions: int, n_isotopes: int, n_pixels: int) -> list[tuple[int, int]]:
-    """Cut the ions with images into items (start, stop), each of whole shards."""
+def cut_image_items(
+    n_ions: int, n_isotopes: int, n_pixels: int, fan: FanOut | None = None
+) -> list[tuple[int, int]]:
+    """Cut the ions with images into items (start, stop), each of whole shards.
+
+    Shards are part of the results: they do not depend on what the run may use, ``fan``.
+    """
     per_shard = images_per_shard(n_isotopes, n_pixels)
     n_shards = -(-n_ions // per_shard)
-    return list(cut(n_ions, per_shard * max(1, -(-n_shards // MOST_IMAGE_ITEMS))))
+    shards_per_item = max(1, -(-n_shards // MOST_IMAGE_ITEMS))
+    if fan:
+        cells = per_shard * n_isotopes * n_pixels
+        shard_s = cells * (DRAW_S_PER_CELL + DRAWN_BYTES_PER_CELL / BYTES_PER_S)
+
+        def price(size: int) -> Cost:
+            n_items = -(-n_shards // size)
+            drawn = fan.price_map("RenderImages", n_items, min(size, n_shards) * shard_s)
+            # three small objects of each item, so many at once
+            return drawn + Cost(3 * n_items / _PUBLISH_READS_AT_ONCE * REQUEST_S, 0)
+
+        shards_per_item = fan.choose(range(MOST_SHARDS_PER_ITEM, 0, -1), price)
+    return list(cut(n_ions, per_shard * shards_per_item))
 
 
 def cut_shards(start: int, stop: int, n_isotopes: int, n_pixels: int) -> list[tuple[int, int]]:

@@ -76,6 +76,11 @@ def open_planned_dataset(
     return header, ReadAhead(read_range, ranges)
 
 
+def span_bytes(header: ImzmlHeader, rows: slice) -> int:
+    """Return how many bytes of the ibd are read for some neighbouring spectra, gaps included."""
+    return sum(end - offset for offset, end in join(array_ranges(header, rows)))
+
+
 def write_header(work: Store, segments_id: str, header: ImzmlHeader) -> None:
     """Write the header of a dataset, and by itself the mask: most states need no more of it."""
     with work.side_by_side() as writes:

@@ -1,7 +1,7 @@
 """What PublishResults needs of the images, made by RenderImages, which has them in memory.
 
-Each call leaves one object, ``runs/<run>/images-<n>.npz``, of two kinds of arrays: the images of
-first isotope peaks prepared to be compared (`ionbox_science.annotation.colocalization`), and
+Each call leaves one object, ``runs/<run>/images-<n>-<n>.npz``, of two kinds of arrays: the images
+of first isotope peaks prepared to be compared (`ionbox_science.annotation.colocalization`), and
 pictures for the report (`ionbox_cloud.stored.pictures`). So PublishResults reads an object for each
 call, however many images there are, and none of ``ion_images.zarr``.
 """
@@ -66,7 +66,8 @@ class ImagePart:
     def write(self, work: Store) -> None:
         """Write the object of the item."""
         arrays = pack_part(self._prepared).to_arrays() | self._packer.pictures().to_arrays()
-        work.write_arrays(keys.image_part(self._plan.run_id, self._item.item), arrays)
+        key = keys.image_part(self._plan.run_id, self._item.start, self._item.stop)
+        work.write_arrays(key, arrays)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def read_image_parts(
     """
     prepared = make_part(0, n_images, n_images, (plan.height, plan.width))
     pictures: list[Pictures] = []
-    names = [keys.image_part(plan.run_id, item.item) for item in items]
+    names = [keys.image_part(plan.run_id, item.start, item.stop) for item in items]
     for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
         try:
             join_part(PackedPart.from_arrays(arrays), item.start, item.stop, prepared)

@@ -21,20 +21,23 @@ def has_segments(results: Store, plan: RunPlan) -> bool:
     return needed <= results.list_lasting(keys.segments(segments_id))
 
 
-def has_merged(
-    plan: RunPlan, first: int, stop: int, work_keys: Collection[str], results_keys: Collection[str]
-) -> bool:
-    """Say whether segments ``first`` to ``stop`` need not be merged.
+def find_merged(
+    plan: RunPlan, work_keys: Collection[str], results_keys: Collection[str]
+) -> list[tuple[int, int]]:
+    """Return ranges of segments that need not be merged, each as a call merged it.
 
     Parameters
     ----------
     plan : RunPlan
         The run, which has the identities of sort and segments.
-    first, stop : int
-        Segments of one item of MergeSegments, without ``stop``.
     work_keys, results_keys : collection of str
         Keys that will last, from `Store.list_lasting` on either bucket.
     """
-    segments = (keys.segment(plan.segments_id, index) for index in range(first, stop))
-    recorded = keys.merged_segments(plan.sort_id, first) in work_keys
-    return recorded and all(key in results_keys for key in segments)
+    folder = f"{keys.all_merged_segments(plan.sort_id)}/"
+    recorded = (keys.range_of(key) for key in work_keys if key.startswith(folder))
+
+    def are_there(start: int, stop: int) -> bool:
+        segments = (keys.segment(plan.segments_id, index) for index in range(start, stop))
+        return all(key in results_keys for key in segments)
+
+    return [each for each in filter(None, recorded) if are_there(*each)]

@@ -19,12 +19,13 @@ from ionbox_science.sorting.span_layout import SpanLayout, decode_block, encode_
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, MissingOutput
+from ionbox_cloud.planning.fan_out import cover
+from ionbox_cloud.planning.work_items import BLOCKS_AT_ONCE
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
-_PARALLEL_READS = 16  # blocks: the time is in waiting for answers
 _COUNTS, _CHECKSUMS, _TIC = "n_peaks", "checksums", "spectrum_tic"
 _SEGMENTS = "segments"
 
@@ -102,12 +103,16 @@ def read_spectrum_tic(work: Store, plan: RunPlan) -> npt.NDArray[np.float64]:
 def read_written_segments(work: Store, plan: RunPlan) -> list[WrittenSegment]:
     """Read what the calls of MergeSegments say of their segments, in order of m/z.
 
+    Calls of an attempt that cut otherwise may have said it, too; what they say is the same.
+
     Raises
     ------
     MissingOutput
         If they do not say it of all segments.
     """
-    names = work.list(keys.all_merged_segments(plan.sort_id))
+    listed = map(keys.range_of, work.list(keys.all_merged_segments(plan.sort_id)))
+    ranges = cover(plan.n_segments, filter(None, listed))
+    names = [keys.merged_segments(plan.sort_id, start, stop) for start, stop in ranges]
     written = [
         WrittenSegment.from_json(each)
         for record in work.read_many_sealed(names)
@@ -159,7 +164,7 @@ class SpanReader:
             If a span is not there, or a block of it is not what was written.
         """
         filled = np.flatnonzero(self._counts[:, segment]).tolist()
-        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        with ThreadPoolExecutor(BLOCKS_AT_ONCE) as pool:
             return list(pool.map(lambda span: self._read_block(span, segment), filled))
 
     def _read_block(self, span: int, segment: int) -> Peaks:
