@@ -31,7 +31,12 @@ from ionbox_cloud.repair import set_aside
 from ionbox_cloud.report.published_run import is_published
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store, Stores
-from ionbox_cloud.stored.dataset import write_header
+from ionbox_cloud.stored.dataset import open_planned_ibd, write_header
+from ionbox_cloud.stored.ibd_checksum import (
+    find_checksum,
+    keep_checksum,
+    refuse_if_known_damaged,
+)
 from ionbox_cloud.stored.ibd_digest import digest_ibd
 from ionbox_cloud.stored.known_contents import KnownContents
 from ionbox_cloud.stored.segments_present import has_segments
@@ -65,16 +70,22 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
             calls.start(work.write, keys.database(planned.content_id), data)
         listed = calls.start(_list_spans, work, execution_id, plan)
         has_sorted = calls.start(has_segments, stores.results, plan)
+        compared = calls.start(find_checksum, stores.results, plan.dataset_id, plan.ibd_etag)
         has_published = calls.start(is_published, stores.results, plan)
     # after what it names: later states take what a plan names for granted
     work.write_json(keys.run_plan(execution_id), plan.to_json())
-    spans, sorted_already = listed.result(), has_sorted.result()
+    spans, checksum = listed.result(), compared.result()
+    way = "reuse" if has_sorted.result() else plan.sort.way
+    if way == "reuse" and checksum is not None and checksum.verdict == "differs":
+        refuse_if_known_damaged(stores.results, plan)  # as an earlier run of the segments ended
     return PlannedRun(
         execution_id=execution_id,
         run_id=plan.run_id,
         published=has_published.result(),
+        # the other ways see the whole file while they sort
+        checksum_apart=way in ("map", "reuse") and not (checksum and checksum.digest),
         sort=SortChoice(
-            way="reuse" if sorted_already else plan.sort.way,
+            way=way,
             rung=ladder.start_rung("SegmentSpectra", plan.sort.memory_mb),
             n_items=spans.n_items,
             items_key=spans.items_key,
@@ -99,9 +110,12 @@ def _make_plan(
         lambda: digest_ibd(algorithm, read_range, accepted.ibd.n_bytes, ALLOWANCE_S),
     )
     plan = make_plan(request, accepted, contents.settle, planning_mb)
-    if contents.remember(plan):
-        return plan
-    return make_plan(request, accepted, contents.settle, planning_mb)
+    if not contents.remember(plan):
+        plan = make_plan(request, accepted, contents.settle, planning_mb)
+    if contents.found_digest:
+        open_planned_ibd(stores.inbox, plan)  # refuses what was replaced while it was read
+        keep_checksum(stores.results, plan, contents.found_digest)
+    return plan
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

@@ -12,8 +12,9 @@ from ionbox.local.machine import ExecutionResult
 from tests.local.toys import Entry, Toy
 
 MACHINE = json.loads(IONBOX.definition.read_text("utf-8"))
+ANNOTATING = MACHINE["States"]["AnnotateDataset"]["Branches"][0]["States"]
 SORT_BRANCH, PATTERNS_BRANCH = (
-    branch["States"] for branch in MACHINE["States"]["PrepareInputs"]["Branches"]
+    branch["States"] for branch in ANNOTATING["PrepareInputs"]["Branches"]
 )
 
 TIMED_OUT = {"fail": {"name": "Sandbox.Timedout", "message": "Task timed out after 1.00 seconds"}}
