@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingObject
@@ -19,30 +19,23 @@ from ionbox_science.errors import InvalidDataset
 
 from tests.handlers.in_memory import SETTINGS, STATES, InMemoryRun, step_of
 from tests.handlers.test_sort_paths import WAYS, sort
-from tests.imzml_builder import Pair, build_pair
+from tests.imzml_builder import HIDDEN_DAMAGE, Pair, build_hidden_damage
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = {"one": b"formula\nC6H12O6\n"}
-SENTENCE = (
-    r"tissue\.ibd: 1 of 900 peaks have no plausible m/z, and the checksum is not the one its imzML "
-    r"declares, so the file is damaged; copy or upload it again"
-)
+SENTENCE = re.escape(f"tissue.ibd: {HIDDEN_DAMAGE}")
 AFTER_SORTING = STATES[1:]
 BEFORE_CHECKSUM = ("SortSpans", "PlanMerge", "MergeSegments", "FinishSegments")
 
 
 @pytest.fixture
 def whole() -> Pair:
-    spectra = [([100.0 + i / 16, 203.05, 300.0], [1.0, 2.0, 3.0]) for i in range(300)]
-    return build_pair(spectra, [(x, 1) for x in range(1, 301)])
+    return build_hidden_damage()[0]
 
 
 @pytest.fixture
-def damaged(whole: Pair) -> Pair:
-    """One m/z, of a spectrum at which no check looks, is below zero."""
-    good = np.array([100.0 + 11 / 16]).tobytes()
-    assert whole.ibd.count(good) == 1
-    return Pair(whole.imzml, whole.ibd.replace(good, np.array([-5.0]).tobytes()))
+def damaged() -> Pair:
+    return build_hidden_damage()[1]
 
 
 @pytest.fixture
