@@ -23,7 +23,7 @@ from ionbox.cli.command import CANCELLED, FAILED, INVALID, OK
 from ionbox.cli.dataset_arguments import config_layers
 from ionbox.cli.operator_command import command
 from ionbox.cli.where_arguments import read_where, write_flags
-from ionbox.datasets.check import CheckReport, check
+from ionbox.datasets.check import MOST_TO_READ, CheckReport, check
 from ionbox.datasets.files import LocalDataset, find_dataset
 from ionbox.errors import OperateError
 from ionbox.operate.attempts import AttemptList, Execution
@@ -96,6 +96,9 @@ def _check(
 
     Missing settings are wrong, too: no one is there to ask when the run begins.
     """
+    if dataset.ibd.is_file() and dataset.ibd.stat().st_size > MOST_TO_READ:
+        size = show.megabytes(dataset.ibd.stat().st_size)
+        terminal.say(f"reading {dataset.ibd.name}, {size}, for its checksum …")
     report = check(dataset.imzml, config, defaults=defaults, sending=True)
     terminal.warn(report.warnings)
     for message in report.errors:
