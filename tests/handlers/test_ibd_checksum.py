@@ -95,6 +95,11 @@ def test_whoever_comes_second_of_sorting_and_comparing_refuses(
         run.run(state)
     with pytest.raises(InvalidDataset, match=SENTENCE):
         run.run("FinishSegments")
+    again = run.again("attempt-2")
+    run.stores.results.delete([key for key in run.stores.results.list("contents") if "ibd" in key])
+    again.plan()
+    with pytest.raises(InvalidDataset, match=SENTENCE):
+        again.run("ChecksumIbd")
 
 
 def test_where_it_is_known_the_next_run_is_refused_before_anything_is_computed(
@@ -273,6 +278,14 @@ def test_a_word_that_is_not_of_this_ibd_is_ignored(
     kept = compare(run, bucket)
     assert (kept.source, kept.checksum.digest) == ("read", true)
     assert bucket.n_read == len(whole.ibd)
+
+
+def test_what_s3_says_of_a_newer_ibd_is_ignored(
+    new_way: NewWay, whole: Pair, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = ObjectHead('"newer"', {"sha1": "f" * 40}, {})
+    monkeypatch.setattr(Store, "ask_head", lambda *_: newer)
+    assert compare(new_way(whole, "map"), bucket).source == "read"
 
 
 @pytest.mark.parametrize("source", ["storage", "sender"])
