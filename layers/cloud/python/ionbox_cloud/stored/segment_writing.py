@@ -102,7 +102,7 @@ class SegmentWriter:
             write_peaks(self._results, keys.segment(self._plan.segments_id, index), kept)
 
     def close(self, tic: npt.NDArray[np.float64], digest: str) -> SortedDataset:
-        """Check what was found, write what is left and, last, the manifest; see `close_segments`.
+        """Write what is left, check what was found and, last, write the manifest.
 
         The checksum of the ibd, ``digest``, was made in passing and is kept in any case.
 
@@ -111,12 +111,12 @@ class SegmentWriter:
         InvalidDataset
             If there are no peaks, or too many of them have no plausible m/z.
         """
-        checksum = keep_checksum(self._results, self._plan, digest)
-        _check_written(self._plan, self._written, differs=checksum.verdict == "differs")
         key = keys.segment(self._plan.segments_id, self._plan.n_segments - 1)
         with self._results.side_by_side() as writes:
+            kept = writes.start(keep_checksum, self._results, self._plan, digest)
             writes.start(write_peaks, self._results, key, self._last)
             writes.start(_write_tic, self._results, self._plan, self._header, tic)
+        _check_written(self._plan, self._written, differs=kept.result().verdict == "differs")
         return _write_manifest(self._results, self._plan, self._written)
 
 
