@@ -133,10 +133,11 @@ def check(
         elif sending:
             checksum = _compare_ibd(seen, inbox, dataset.ibd.name)
     differs = _describe_copy(checksum, dataset.ibd.name)
-    if sending and differs:
-        how = "; or send it as it is with --no-check"
-        refusals.check(lambda: _refuse(differs + how))
-    errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
+    errors = (
+        *(seen.messages("error") if seen else ()),
+        *refusals.messages(),
+        *([f"{differs}; or send it as it is with --no-check"] if differs and sending else []),
+    )
     if seen is None:
         return CheckReport({}, errors, ())
     facts = _describe(seen.header)
@@ -197,10 +198,6 @@ def _describe_copy(checksum: IbdChecksum | None, ibd_name: str) -> str:
     if checksum is None or checksum.verdict != "differs":
         return ""
     return describe_difference(checksum, ibd_name)
-
-
-def _refuse(why: str) -> None:
-    raise InvalidDataset(why)
 
 
 def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
