@@ -152,6 +152,26 @@ def test_where_comparing_was_killed_nothing_is_published_and_the_next_run_compar
     assert not is_published(run.stores)
 
 
+def test_of_two_runs_at_once_neither_publishes_a_damaged_file(
+    new_way: NewWay, damaged: Pair
+) -> None:
+    first = new_way(damaged, "map")
+    first.plan()
+    for state in BEFORE_CHECKSUM:
+        first.run(state)
+    second = first.again("attempt-2")
+    planned = second.plan()  # which finds segments, and nothing wrong with them yet
+    assert (planned.sort.way, planned.checksum_apart) == ("reuse", True)
+    with pytest.raises(InvalidDataset, match=SENTENCE):
+        first.run("ChecksumIbd")
+    for state in AFTER_SORTING[:-1]:
+        second.run(state)
+    for state in ("ChecksumIbd", "PublishResults"):
+        with pytest.raises(InvalidDataset, match=SENTENCE):
+            second.run(state)
+    assert not is_published(first.stores)
+
+
 def test_what_was_compared_is_of_these_bytes_alone(
     new_way: NewWay, whole: Pair, damaged: Pair
 ) -> None:
