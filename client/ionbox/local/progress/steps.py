@@ -5,8 +5,8 @@ from __future__ import annotations
 STEPS: tuple[tuple[str, ...], ...] = (
     ("PlanRun",),
     (
-        *("SegmentSpectra", "SortSpans", "PlanMerge", "MergeSegments", "FinishSegments"),
-        "SortSpectra",
+        *("SegmentSpectra", "SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd"),
+        *("FinishSegments", "SortSpectra"),
     ),
     ("BuildIons",),
     ("GenerateIsotopePatterns",),
@@ -16,10 +16,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("RenderImages",),
     ("PublishResults",),
 )
-"""What a run consists of, and the states that each step may take.
-
-ChecksumIbd, beside all of it from the second step to the last but one, belongs to none.
-"""
+"""What a run consists of, and the states that each step may take."""
 
 STEP_OF = {state: number for number, states in enumerate(STEPS, 1) for state in states}
 """Number of the step that a state belongs to, from 1."""
