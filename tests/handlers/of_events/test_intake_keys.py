@@ -22,7 +22,7 @@ from tests.handlers.aws_account import (
     created,
     read_event,
 )
-from tests.handlers.drops import Crashed, drop_pair
+from tests.handlers.of_events.drops import Crashed, drop_pair
 from tests.handlers.in_memory import InMemoryRun
 from tests.imzml_builder import Pair
 
