@@ -161,6 +161,7 @@ def plan_size(
         height=height,
         mz_type="<f8",
         checksum_algorithm="sha1",
+        declared_checksum="",
         segment_bounds=tuple(map(float, range(1, n_segments))),
         sort=sort,
         span_cuts=tuple(cuts) if sort.way == "map" else (),

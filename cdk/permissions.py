@@ -69,7 +69,7 @@ OBJECTS: dict[str, Objects] = {
         inbox_reads=EVERYTHING,
         work_reads=_DATASET,
         work_writes=("executions/",),
-        results_writes=("segments/",),
+        results_writes=("segments/", "contents/"),
     ),
     "SortSpans": Objects(
         inbox_reads=EVERYTHING,
@@ -89,13 +89,15 @@ OBJECTS: dict[str, Objects] = {
     ),
     "ChecksumIbd": Objects(
         inbox_reads=EVERYTHING,
-        work_reads=("executions/", "sort/"),
-        work_writes=("executions/", "sort/"),
+        work_reads=("executions/",),
+        work_writes=("executions/",),
+        results_reads=("segments/", "contents/"),
+        results_writes=("contents/",),
     ),
     "FinishSegments": Objects(
         work_reads=(*_DATASET, "sort/"),
         work_writes=("executions/",),
-        results_reads=("segments/",),
+        results_reads=("segments/", "contents/"),
         results_writes=("segments/",),
     ),
     "SortSpectra": Objects(
@@ -103,7 +105,7 @@ OBJECTS: dict[str, Objects] = {
         work_reads=_DATASET,
         work_writes=("executions/",),
         results_reads=("segments/",),
-        results_writes=("segments/",),
+        results_writes=("segments/", "contents/"),
     ),
     "BuildIons": Objects(
         work_reads=("executions/", "databases/", "patterns/"),
@@ -138,7 +140,7 @@ OBJECTS: dict[str, Objects] = {
     "PublishResults": Objects(
         work_reads=(*_DATASET, "databases/", "runs/"),
         work_writes=("executions/",),
-        results_reads=("segments/", "results/"),
+        results_reads=("segments/", "results/", "contents/"),
         results_writes=("results/", "executions/"),
     ),
     "ReportFailure": Objects(

@@ -30,7 +30,9 @@ _MAGIC = bytes.fromhex("f30d0d0a")
 _UNCHECKED = bytes.fromhex("01000000")
 """After it: this ``.pyc`` has its source's hash, which is not to be compared. Then the hash."""
 
-_FETCHED = Path(__file__).resolve().parents[1] / "build" / "python"
+FETCHED = Path(__file__).resolve().parents[1] / "build" / "python"
+"""Where uv puts a Python 3.13 where none was found."""
+
 _FETCH_S = 180  # a hundred megabytes; a network that lets nothing through does not say so at once
 
 # equal sources are to give equal bytes: the order in sets would differ from process to process
@@ -56,13 +58,13 @@ def _candidates() -> Iterator[str | None]:
     yield sys.executable
     yield from map(str, sorted(versions.glob(f"{VERSION}.*/bin/python3"), reverse=True))
     yield shutil.which(f"python{VERSION}")
-    yield from map(str, sorted(_FETCHED.glob(f"*/bin/python{VERSION}"), reverse=True))
+    yield from map(str, sorted(FETCHED.glob(f"*/bin/python{VERSION}"), reverse=True))
     yield _ask_uv(["find", "--no-project", VERSION])
 
 
 def fetch_python() -> str | None:
     """Let uv fetch a Python of Lambda's version into ``build``; None if it cannot."""
-    folder = ["--install-dir", str(_FETCHED), "--no-bin"]
+    folder = ["--install-dir", str(FETCHED), "--no-bin"]
     if _ask_uv(["install", *folder, VERSION], seconds=_FETCH_S) is None:
         return None
     find_python.cache_clear()

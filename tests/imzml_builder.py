@@ -74,3 +74,23 @@ def build_pair(
 def range_reader(ibd: bytes) -> Callable[[int, int], bytes]:
     """Read ranges of bytes in memory; past the end there is nothing, as with a file."""
     return lambda offset, length: ibd[offset : offset + length]
+
+
+def build_hidden_damage() -> tuple[Pair, Pair]:
+    """Write a whole dataset, and one with its imzML whose ibd is damaged.
+
+    One m/z is below zero, of a spectrum at which no check looks: that shows only in all peaks, and
+    is little enough to be an exporter's habit. With the checksum, which is another, it is damage.
+    """
+    spectra = [([100.0 + i / 16, 203.05, 300.0], [1.0, 2.0, 3.0]) for i in range(300)]
+    whole = build_pair(spectra, [(x, 1) for x in range(1, 301)])
+    good = np.array([100.0 + 11 / 16]).tobytes()
+    assert whole.ibd.count(good) == 1
+    return whole, Pair(whole.imzml, whole.ibd.replace(good, np.array([-5.0]).tobytes()))
+
+
+HIDDEN_DAMAGE = (
+    "1 of 900 peaks have no plausible m/z, and the checksum is not the one its imzML declares, so "
+    "the file is damaged; copy or upload it again"
+)
+"""What is said of it."""

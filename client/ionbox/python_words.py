@@ -23,7 +23,11 @@ _FLAG = re.compile(
 )
 _SWITCHES = {"accept-profile", "force", "skip-bad-rows"}
 # flags whose arguments have other names in Python
-_OWN = {"replace": "replace_other=True", "database": "databases=['FILE']"}
+_OWN = {
+    "replace": "replace_other=True",
+    "database": "databases=['FILE']",
+    "no-check": "check=False",
+}
 
 
 def say_in_python(text: str) -> str:

@@ -1,12 +1,11 @@
 """FinishSegments: see that all segments are merged, and close them.
 
-Gathers MergeSegments; last state of sorting by many calls. Reads what SortSpans, MergeSegments and
-ChecksumIbd left in ``sort/<sort>/``; writes the segments' ``tic.npz`` and ``manifest.json``.
+Gathers MergeSegments; last state of sorting by many calls. Reads what SortSpans and MergeSegments
+left in ``sort/<sort>/``; writes the segments' ``tic.npz`` and ``manifest.json``.
 """
 
 from __future__ import annotations
 
-from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import MergeItem, RunCall, SortedDataset
 from ionbox_cloud.planning.map_items import gather
@@ -28,7 +27,6 @@ def lambda_handler(message: RunCall, stores: Stores) -> SortedDataset:
         stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
         spectrum_tic = reads.start(read_spectrum_tic, stores.work, plan)
         written = reads.start(read_written_segments, stores.work, plan)
-        checksum = reads.start(stores.work.read_sealed, keys.ibd_checksum(plan.sort_id))
-    header, digest = stored_header.result(), checksum.result()["digest"]
+    header = stored_header.result()
     tic = sum_per_pixel(header, spectrum_tic.result())
-    return close_segments(stores.results, plan, header, written.result(), tic, digest)
+    return close_segments(stores.results, plan, header, written.result(), tic)

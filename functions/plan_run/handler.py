@@ -33,7 +33,12 @@ from ionbox_cloud.repair import set_aside
 from ionbox_cloud.report.published_run import is_published
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store, Stores
-from ionbox_cloud.stored.dataset import write_header
+from ionbox_cloud.stored.dataset import open_planned_ibd, write_header
+from ionbox_cloud.stored.ibd_checksum import (
+    find_checksum,
+    keep_checksum,
+    refuse_if_known_damaged,
+)
 from ionbox_cloud.stored.ibd_digest import digest_ibd
 from ionbox_cloud.stored.known_contents import KnownContents
 from ionbox_cloud.stored.segments_present import has_segments
@@ -61,23 +66,34 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     for key in removed.result():
         logger.warning("an object is computed again", extra=refer_to(key))
     plan = _make_plan(message.request, accepted, stores, planning_mb)
-    plan = _forecast(plan, accepted, ladder, on_aws=stores.inbox.is_remote)
+    expected, on_aws = PlannedWork.of(plan, accepted, ladder), stores.inbox.is_remote
+    if on_aws:  # a run on one machine costs nothing
+        least = expected.reading_checksum(needed=False)
+        require_affordable(least.here(on_aws=True), accepted.max_dollars)
     with work.side_by_side() as calls:
         calls.start(write_header, work, plan.segments_id, accepted.dataset.header)
         for planned, (_, data) in zip(plan.databases, accepted.databases, strict=True):
             calls.start(work.write, keys.database(planned.content_id), data)
         listed = calls.start(_list_spans, work, execution_id, plan)
         has_sorted = calls.start(has_segments, stores.results, plan)
+        compared = calls.start(find_checksum, stores.results, plan.dataset_id, plan.ibd_etag)
         has_published = calls.start(is_published, stores.results, plan)
+    spans, checksum = listed.result(), compared.result()
+    expected = expected.reading_checksum(needed=not (checksum and checksum.digest))
+    plan = replace(plan, forecast=expected.here(on_aws=on_aws))
     # after what it names: later states take what a plan names for granted
     work.write_json(keys.run_plan(execution_id), plan.to_json())
-    spans, sorted_already = listed.result(), has_sorted.result()
+    way = "reuse" if has_sorted.result() else plan.sort.way
+    if way == "reuse" and checksum is not None and checksum.verdict == "differs":
+        refuse_if_known_damaged(stores.results, plan)  # as an earlier run of the segments ended
     return PlannedRun(
         execution_id=execution_id,
         run_id=plan.run_id,
         published=has_published.result(),
+        # the other ways see the whole file while they sort
+        checksum_apart=way in ("map", "reuse") and not (checksum and checksum.digest),
         sort=SortChoice(
-            way="reuse" if sorted_already else plan.sort.way,
+            way=way,
             rung=ladder.start_rung("SegmentSpectra", plan.sort.memory_mb),
             n_items=spans.n_items,
             items_key=spans.items_key,
@@ -102,20 +118,12 @@ def _make_plan(
         lambda: digest_ibd(algorithm, read_range, accepted.ibd.n_bytes, ALLOWANCE_S),
     )
     plan = make_plan(request, accepted, contents.settle, planning_mb)
-    if contents.remember(plan):
-        return plan
-    return make_plan(request, accepted, contents.settle, planning_mb)
-
-
-def _forecast(plan: RunPlan, accepted: AcceptedRequest, ladder: Ladder, *, on_aws: bool) -> RunPlan:
-    """Note what the run should take; refuse it if that is more dollars than it may cost.
-
-    A run on one machine costs none.
-    """
-    forecast = PlannedWork.of(plan, accepted, ladder).here(on_aws=on_aws)
-    if on_aws:
-        require_affordable(forecast, accepted.max_dollars)
-    return replace(plan, forecast=forecast)
+    if not contents.remember(plan):
+        plan = make_plan(request, accepted, contents.settle, planning_mb)
+    if contents.found_digest:
+        open_planned_ibd(stores.inbox, plan)  # refuses what was replaced while it was read
+        keep_checksum(stores.results, plan, contents.found_digest)
+    return plan
 
 
 def _list_spans(work: Store, execution_id: str, plan: RunPlan) -> ItemList:

@@ -3,7 +3,8 @@
 The page is made by `ionbox_cloud.report.report_file` and `page_assembly`.
 
 Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
-annotations, what RenderImages left of the images, and call records; writes ``annotations.csv``,
+annotations, what RenderImages left of the images, what came of comparing the ibd, and call records;
+writes ``annotations.csv``,
 ``report.html``, the rest of ``results/<dataset>/<run>/``, ``run.json``, and the execution's
 ``status.json``.
 """
@@ -28,6 +29,7 @@ from ionbox_cloud.storage.side_by_side import Started
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
+from ionbox_cloud.stored.ibd_checksum import read_checksum, refuse_damaged
 from ionbox_cloud.stored.image_parts import read_image_parts
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
 from ionbox_cloud.stored.publication import Publication, gather_files
@@ -93,6 +95,10 @@ def _publish(
         stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         manifest = reads.start(read_manifest, stores.results, plan.segments_id)
+        # nothing is published of an ibd that was not compared
+        compared = reads.start(read_checksum, stores.results, plan.dataset_id, plan.ibd_etag)
+    checksum = compared.result()
+    refuse_damaged(plan, manifest.result(), checksum)
     found, listed, header = databases.result(), image_list.result(), stored_header.result()
     table = write_annotations(
         plan.dataset.name,
@@ -111,7 +117,7 @@ def _publish(
         colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
     write_colocalization(publication, colocalized)
     states, cost = _add_up(called, plan, stores)
-    record = describe_run(plan, header, manifest.result(), found, states, cost)
+    record = describe_run(plan, header, manifest.result(), checksum, found, states, cost)
     images = ReportImages(image_of, ready.pictures)
     overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):

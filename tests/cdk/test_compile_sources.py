@@ -34,7 +34,7 @@ def bare(tmp_path: Path, python: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setattr(sys, "executable", str(programs / "python"))
-    monkeypatch.setattr(compile_sources, "_FETCHED", tmp_path / "fetched")
+    monkeypatch.setattr(compile_sources, "FETCHED", tmp_path / "fetched")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PATH", os.devnull)
     monkeypatch.delenv("PYTHON313", raising=False)

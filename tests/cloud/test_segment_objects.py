@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_cloud.stored.segment_writing import write_segment
 from ionbox_cloud.stored.segments import SegmentReader, SegmentsManifest, read_ahead, write_manifest
 from ionbox_science.imzml.spectra import Peaks
@@ -56,7 +55,6 @@ def datasets(draw: st.DrawFn) -> Peaks:
 
 MZ = st.sampled_from([0.0, 100.1, 100.2, 300.3, 900.9, 1e4]) | st.floats(40, 1100)
 WINDOWS = st.tuples(MZ, MZ)
-CHECKSUM = IbdChecksum("sha1", "00", "matches")
 
 
 def write(peaks: Peaks, peaks_per_segment: int) -> SegmentReader:
@@ -70,7 +68,6 @@ def write(peaks: Peaks, peaks_per_segment: int) -> SegmentReader:
         tuple(bounds),
         float(peaks.mz.min()),
         float(peaks.mz.max()),
-        CHECKSUM,
         has_checksums=True,
     )
     write_manifest(store, "s", manifest)

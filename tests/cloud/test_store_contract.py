@@ -20,6 +20,7 @@ from ionbox_cloud.errors import (
     StoreUnavailable,
     TransientError,
 )
+from ionbox_cloud.storage import object_head
 from ionbox_cloud.store import Store
 
 SOME_BYTES = bytes(range(256)) * 5
@@ -401,3 +402,38 @@ class TestS3Store(FolderOrBucket):
             assert facts is not None
             versions.add(facts.version)
         assert len(versions) == 3
+
+    def test_checksums_of_whole_objects_and_words_are_told(self, store: Store, s3: Any) -> None:
+        bucket, data = store.url.removeprefix("s3://"), b"ibd"
+        words = {"name": "a word"}
+        s3.put_object(Bucket=bucket, Key="key", Body=data, ChecksumAlgorithm="SHA1", Metadata=words)
+        head, facts = store.ask_head("key"), store.facts("key")
+        assert head is not None
+        assert facts is not None
+        assert head.checksums == {"sha1": hashlib.sha1(data).hexdigest()}
+        assert (head.etag, head.words) == (facts.etag, words)
+
+    def test_nothing_is_told_of_what_is_not_there(self, store: Store) -> None:
+        head = store.ask_head("key")
+        assert head is not None
+        assert (head.etag, head.checksums, head.words) == ("", {}, {})
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"ChecksumSHA1": "qvTGHdzF6KLavt4PO0gs2a6pQ00=", "ChecksumType": "COMPOSITE"},
+            {"ChecksumSHA1": "qvTGHdzF6KLavt4PO0gs2a6pQ00=-2"},
+            {"ChecksumCRC64NVME": "AAAAAAAAAAA="},
+        ],
+    )
+    def test_a_checksum_of_parts_is_none_of_the_whole(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str]
+    ) -> None:
+        class Client:
+            def head_object(self, **_: str) -> dict[str, str]:
+                return {"ETag": '"tag-2"', **answer}
+
+        monkeypatch.setattr(object_head, "open_client", lambda _: Client())
+        head = store.ask_head("key")
+        assert head is not None
+        assert (head.etag, head.checksums) == ('"tag-2"', {})

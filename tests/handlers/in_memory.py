@@ -26,6 +26,7 @@ from ionbox_cloud.messages import (
 )
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum, read_checksum
 
 from tests.cloud_builders import database_table, lipid_like_formulas
 from tests.imzml_builder import Pair
@@ -137,6 +138,12 @@ class InMemoryRun:
     @property
     def planned(self) -> RunPlan:
         return read_plan(self.stores.work, self.ref.execution_id)
+
+    @property
+    def checksum(self) -> IbdChecksum:
+        """What came of comparing the ibd."""
+        plan = self.planned
+        return read_checksum(self.stores.results, plan.dataset_id, plan.ibd_etag)
 
     def message(self, state: str) -> RunRef:
         """What a state that works on the whole run is sent."""

@@ -120,6 +120,8 @@ def go_on(attempt: InMemoryRun) -> None:
         attempt.sort_by_many()
     elif planned.sort.way == "lambda":
         attempt.run("SegmentSpectra")
+    elif planned.checksum_apart:
+        attempt.run("ChecksumIbd")
     for state in STATES[1:]:
         attempt.run(state)
 

@@ -85,7 +85,7 @@ def test_the_declared_checksum_is_compared(new_run: NewRun, tissue: Pair) -> Non
     ]
     for pair, *expected in cases:
         run = new_run(pair=pair).run_all(["SegmentSpectra"])
-        found = SegmentReader(run.stores.results, run.planned.segments_id).manifest.checksum
+        found = run.checksum
         assert [found.algorithm, found.digest, found.verdict] == expected
 
 

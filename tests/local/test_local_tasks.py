@@ -162,7 +162,8 @@ def test_the_interpreter_calls_a_missing_heartbeat_a_timeout(
 def sort_states() -> States:
     """The state of the real machine that starts the task, in a hurry, and where it gives up."""
     machine = json.loads(IONBOX.definition.read_text("utf-8"))
-    branch = machine["States"]["PrepareInputs"]["Branches"][0]["States"]
+    annotating = machine["States"]["AnnotateDataset"]["Branches"][0]["States"]
+    branch = annotating["PrepareInputs"]["Branches"][0]["States"]
     sort = branch["SortSpectra"]
     retry = [{**each, "IntervalSeconds": 1, "MaxDelaySeconds": 1} for each in sort["Retry"]]
     return {

@@ -12,8 +12,9 @@ from ionbox.local.machine import ExecutionResult
 from tests.local.toys import Entry, Toy
 
 MACHINE = json.loads(IONBOX.definition.read_text("utf-8"))
+ANNOTATING = MACHINE["States"]["AnnotateDataset"]["Branches"][0]["States"]
 SORT_BRANCH, PATTERNS_BRANCH = (
-    branch["States"] for branch in MACHINE["States"]["PrepareInputs"]["Branches"]
+    branch["States"] for branch in ANNOTATING["PrepareInputs"]["Branches"]
 )
 
 TIMED_OUT = {"fail": {"name": "Sandbox.Timedout", "message": "Task timed out after 1.00 seconds"}}
@@ -67,10 +68,10 @@ def test_an_item_climbs_only_for_lack_of_memory(
 ) -> None:
     item = {"execution_id": "e", "item": 0, "counter": str(tmp_path / "counter"), "turns": turns}
     key = toy.items("AnnotateSegments", [{"item": item, "rung": rung}])
-    state = json.loads(json.dumps(MACHINE["States"]["AnnotateSegments"]))
+    state = json.loads(json.dumps(ANNOTATING["AnnotateSegments"]))
     states = state["ItemProcessor"]["States"]
     states["AnnotateSegmentsItem"] = hurry(states["AnnotateSegmentsItem"])
-    del state["Catch"], state["Next"]
+    del state["Next"]
     event = {"scores": {"list": {"items_key": key}}, "limits": {"map_concurrency": 4}}
     functions: dict[str, Entry] = {"AnnotateSegments": RUNGS, "RecordFailure": {}}
     result = toy.run({"AnnotateSegments": state | {"End": True}}, event, functions)
@@ -115,7 +116,7 @@ def call_on_a_run(state: str, scope: dict[str, State]) -> dict[str, State]:
 
 
 @pytest.mark.parametrize(
-    ("state", "scope"), [("EstimateFdr", MACHINE["States"]), ("BuildIons", PATTERNS_BRANCH)]
+    ("state", "scope"), [("EstimateFdr", ANNOTATING), ("BuildIons", PATTERNS_BRANCH)]
 )
 @pytest.mark.parametrize(
     ("rung", "turns", "expected"), [case for case in CASES if case.id in FEW_CASES]

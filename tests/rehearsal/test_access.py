@@ -25,7 +25,8 @@ NEVER_ASKED = {
     r"PlanRunRole: s3:DeleteObject on .*": "an object is damaged",
     r"PlanRunRole: s3:GetObject on WorkBucket/(executions|sort)/\*": _AGAIN,
     r"PlanRunRole: s3:GetObject on ResultsBucket/segments/\*": "segments are there already",
-    r"(SortSpans|ChecksumIbd)Role: s3:GetObject on WorkBucket/sort/\*": _AGAIN,
+    r"SortSpansRole: s3:GetObject on WorkBucket/sort/\*": _AGAIN,
+    r"ChecksumIbdRole: s3:GetObject on ResultsBucket/segments/\*": "the ibd is not as declared",
     r"(PlanMerge|MergeSegments|FinishSegments|SortSpectraTask)Role: s3:GetObject on "
     r"ResultsBucket/segments/\*": _AGAIN,
     r"PlanAnnotationRole: s3:GetObject on WorkBucket/scores/\*": _AGAIN,

@@ -421,6 +421,20 @@ def test_every_failure_is_reported_once_and_ends_the_run_as_failed() -> None:
     assert BY_NAME["RunFailed"].state["ErrorPath"] == "$.error.Error"
 
 
+def test_nothing_is_published_before_the_ibd_was_compared() -> None:
+    beside = BY_NAME["AnnotateDataset"]
+    assert {place.containers[0].name for place in TASKS if place.containers} == {beside.name}
+    inside = [set(branch["States"]) for branch in beside.state["Branches"]]
+    assert "PrepareInputs" in inside[0]
+    assert inside[1] == {"ChooseChecksum", "ChecksumIbd", "ChecksumReady"}
+    before = {place.name for place in PLACES if "AimPublishResults" in place.next_names}
+    assert before == {"AnnotateDataset", "ChooseReuse"}
+    # which is about results that are there
+    assert BY_NAME["ChooseReuse"].state["Choices"][0]["Variable"] == "$.plan.published"
+    # a comparison that fails or dies ends everything
+    assert "Catch" not in BY_NAME["ChecksumIbd"].state
+
+
 # --- Maps -----------------------------------------------------------------------------------------
 
 

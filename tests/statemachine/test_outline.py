@@ -35,7 +35,7 @@ def test_the_outline_is_current(machine: dict[str, Any]) -> None:
 
 def test_the_tree_is_short_enough_to_be_read_at_a_glance(machine: dict[str, Any]) -> None:
     lines = draw_tree(machine).splitlines()
-    assert len(lines) <= 42
+    assert len(lines) <= 43
     assert max(map(len, lines)) <= 120
 
 
@@ -89,7 +89,8 @@ def test_every_state_is_in_the_tree_or_explained_below_it(machine: dict[str, Any
 
 def test_states_of_the_ladder_say_the_same_for_every_function(machine: dict[str, Any]) -> None:
     other = copy.deepcopy(machine)
-    states = other["States"]["RenderImages"]["ItemProcessor"]["States"]
+    annotating = other["States"]["AnnotateDataset"]["Branches"][0]["States"]
+    states = annotating["RenderImages"]["ItemProcessor"]["States"]
     states["ClimbRenderImages"]["Comment"] = "Go up."
     with pytest.raises(ValueError, match="ClimbRenderImages has another comment"):
         explain_ladder(other)

@@ -23,7 +23,7 @@ from ionbox.cli.command import CANCELLED, FAILED, INVALID, OK
 from ionbox.cli.dataset_arguments import config_layers
 from ionbox.cli.operator_command import command
 from ionbox.cli.where_arguments import read_where, write_flags
-from ionbox.datasets.check import check
+from ionbox.datasets.check import MOST_TO_READ, CheckReport, check
 from ionbox.datasets.estimate import try_estimate
 from ionbox.datasets.files import LocalDataset, find_dataset
 from ionbox.errors import OperateError
@@ -55,11 +55,17 @@ def submit(options: argparse.Namespace) -> int:
     account, installation = open_installation(where)
     dataset = find_dataset(options.dataset)
     config = config_layers(options)
-    if not (options.no_check or _is_fit(dataset, config, installation.default_config)):
-        return INVALID
+    checksum = None
+    if not options.no_check:
+        report = _check(dataset, config, installation.default_config)
+        if report.errors or report.missing:
+            return INVALID
+        checksum = report.checksum
     settings = merge_settings(config, dataset.sidecar)
     uploader = Uploader(account.client("s3"), installation.inbox)
-    submission = plan_submission(dataset, options.database, settings, options.folder, uploader)
+    submission = plan_submission(
+        dataset, options.database, settings, options.folder, uploader, checksum=checksum
+    )
     if not options.replace:
         refuse_replacing(submission, uploader)
     _say_estimate(dataset, options.database, config, installation)
@@ -104,14 +110,17 @@ def _send(submission: Submission, uploader: Uploader) -> int:
         return send(submission, uploader, starting)
 
 
-def _is_fit(
+def _check(
     dataset: LocalDataset, config: Sequence[ConfigLayer], defaults: Mapping[str, Any]
-) -> bool:
-    """Print what is wrong with a dataset; return whether it can be sent.
+) -> CheckReport:
+    """Check a dataset that is about to be sent, and print what is wrong with it.
 
     Missing settings are wrong, too: no one is there to ask when the run begins.
     """
-    report = check(dataset.imzml, config, defaults=defaults)
+    if dataset.ibd.is_file() and dataset.ibd.stat().st_size > MOST_TO_READ:
+        size = show.megabytes(dataset.ibd.stat().st_size)
+        terminal.say(f"reading {dataset.ibd.name}, {size}, for its checksum …")
+    report = check(dataset.imzml, config, defaults=defaults, sending=True)
     terminal.warn(report.warnings)
     for message in report.errors:
         terminal.complain(message)
@@ -120,7 +129,7 @@ def _is_fit(
         terminal.complain(f"{name}: the imzML does not say; add {flag}")
     if report.errors or report.missing:
         terminal.say("nothing was sent")
-    return not report.errors and not report.missing
+    return report
 
 
 # --- waiting ---

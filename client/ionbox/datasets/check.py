@@ -24,7 +24,7 @@ from ionbox_cloud.planning.inspection import (
     words_of,
 )
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.ibd_checksum import compare_checksum, describe_difference
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum, compare_checksum, describe_difference
 from ionbox_science.config import (
     FileWords,
     Layer,
@@ -63,12 +63,15 @@ class CheckReport:
         A sentence per problem: what is wrong, where, what to do. Errors stand in the way.
     missing : tuple of str
         Names of settings that annotation needs and neither imzML nor config says.
+    checksum : IbdChecksum or None
+        That of the ibd, compared with the declared one; None if the ibd was not read whole.
     """
 
     facts: dict[str, str]
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    checksum: IbdChecksum | None = None
 
 
 def check(
@@ -76,6 +79,7 @@ def check(
     config: Sequence[ConfigLayer] = (),
     *,
     defaults: Mapping[str, Any] = MappingProxyType({}),
+    sending: bool = False,
 ) -> CheckReport:
     """Inspect a dataset and its settings without annotating it.
 
@@ -87,6 +91,9 @@ def check(
         Further settings, strongest first; all beat the sidecar's.
     defaults : mapping
         Settings that hold where nothing else says one, such as an installation's.
+    sending : bool
+        Whether the files are about to be sent. An ibd of any size is then read for its checksum,
+        and another checksum than the declared one is an error: the original is still at hand.
 
     Returns
     -------
@@ -117,10 +124,20 @@ def check(
     if resolved and databases:
         rule, molecules = resolved[0].ion_rule, databases
         refusals.check(lambda: check_ion_count(molecules, rule))
-    whole = None
-    if seen and seen.ibd and not seen.messages("error") and seen.ibd.n_bytes <= MOST_TO_READ:
-        whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name))
-    errors = (*(seen.messages("error") if seen else ()), *refusals.messages())
+    whole: _WholeIbd | None = None
+    checksum: IbdChecksum | None = None
+    if seen and seen.ibd and not seen.messages("error"):
+        if seen.ibd.n_bytes <= MOST_TO_READ:
+            whole = refusals.check(lambda: _check_all_peaks(seen, inbox, dataset.ibd.name))
+            checksum = whole.checksum if whole else None
+        elif sending:
+            checksum = _compare_ibd(seen, inbox, dataset.ibd.name)
+    differs = _describe_copy(checksum, dataset.ibd.name)
+    errors = (
+        *(seen.messages("error") if seen else ()),
+        *refusals.messages(),
+        *([f"{differs}; or send it as it is with --no-check"] if differs and sending else []),
+    )
     if seen is None:
         return CheckReport({}, errors, ())
     facts = _describe(seen.header)
@@ -129,13 +146,18 @@ def check(
     elif not errors:  # else reading m/z could fail, and the facts are without their range
         facts |= _describe_sample(seen.header, inbox, dataset.ibd.name)
     facts |= _describe_settings(layers, words)
-    warnings = (*seen.messages("warning"), *(whole.warnings if whole else ()))
-    return CheckReport(facts, errors, warnings, tuple(missing))
+    warnings = (
+        *seen.messages("warning"),
+        *([differs] if differs and not sending else []),
+        *(whole.warnings if whole else ()),
+    )
+    return CheckReport(facts, errors, warnings, tuple(missing), checksum)
 
 
 @dataclass(frozen=True)
 class _WholeIbd:
     counts: PeakCounts
+    checksum: IbdChecksum
     warnings: tuple[str, ...]
 
 
@@ -152,13 +174,30 @@ def _check_all_peaks(seen: Inspection, inbox: Store, ibd_name: str) -> _WholeIbd
     counts = count_peaks(header, read_range, digest)
     if not counts.n_peaks:
         raise InvalidDataset(f"{Path(ibd_name).stem}: no peak has an intensity above zero")
-    checksum = compare_checksum(digest.finish(seen.ibd.n_bytes if seen.ibd else 0), header)
+    checksum = _finish(digest, seen)
     differs = checksum.verdict == "differs"
     n_dropped = counts.n_implausible
     check_mz_counts(n_dropped, counts.n_peaks, ibd_name, checksum_differs=differs)
-    warnings = [describe_difference(checksum, ibd_name)] if differs else []
-    warnings += [describe_dropped(n_dropped, ibd_name)] if n_dropped else []
-    return _WholeIbd(counts, tuple(warnings))
+    warnings = [describe_dropped(n_dropped, ibd_name)] if n_dropped else []
+    return _WholeIbd(counts, checksum, tuple(warnings))
+
+
+def _compare_ibd(seen: Inspection, inbox: Store, ibd_name: str) -> IbdChecksum:
+    """Read the whole ibd, from end to end, for its checksum alone."""
+    algorithm = seen.header.checksum_algorithm
+    return _finish(PassingDigest(algorithm, ibd_reader(inbox, ibd_name)), seen)
+
+
+def _finish(digest: PassingDigest, seen: Inspection) -> IbdChecksum:
+    found = digest.finish(seen.ibd.n_bytes if seen.ibd else 0)
+    return compare_checksum(found, seen.header.checksum_algorithm, seen.header.declared_checksum)
+
+
+def _describe_copy(checksum: IbdChecksum | None, ibd_name: str) -> str:
+    """Say that an ibd is not the one its imzML declares; nothing if it is."""
+    if checksum is None or checksum.verdict != "differs":
+        return ""
+    return describe_difference(checksum, ibd_name)
 
 
 def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 from ionbox.account import Account, Installation, plain_errors, read_outputs
 from ionbox.datasets.files import LocalDataset
@@ -32,6 +33,8 @@ class BucketInbox:
     UserMustAct
         If there are no AWS credentials or no region, or no working installation of that name.
     """
+
+    is_remote = True
 
     def __init__(self, stack: str, profile: str | None, region: str | None) -> None:
         self._installation: Installation | None = None
@@ -60,6 +63,7 @@ class BucketInbox:
         *,
         folder: str,
         replace_other: bool,
+        checksum: IbdChecksum | None,
     ) -> None:
         """Send a dataset, which starts its annotation; returns when it has been sent.
 
@@ -76,7 +80,9 @@ class BucketInbox:
         with plain_errors():
             uploader = Uploader(self._account.client("s3"), self.bucket)
             settings = merge_settings(config, dataset.sidecar)
-            submission = plan_submission(dataset, databases, settings, folder, uploader, name)
+            submission = plan_submission(
+                dataset, databases, settings, folder, uploader, name, checksum
+            )
             if not replace_other:
                 refuse_replacing(submission, uploader)
             send(submission, uploader, _tell_nobody)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from ionbox.datasets.annotate import annotate_in
@@ -34,6 +35,8 @@ class FolderInbox:
         The work folder: caches, intermediates, logs and results. It need not exist yet.
     """
 
+    is_remote = False
+
     def __init__(self, work: Path) -> None:
         self._work = work
         self.default_config: Mapping[str, Any] = {}
@@ -50,6 +53,7 @@ class FolderInbox:
         *,
         folder: str,
         replace_other: bool,
+        checksum: IbdChecksum | None,
     ) -> None:
         """Annotate a dataset; returns when it has been annotated.
 

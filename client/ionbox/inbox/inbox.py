@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 from ionbox_science.setting_kinds import check_keys
 
@@ -38,6 +39,11 @@ class _Site(Protocol):
     """Where datasets go, on AWS or on this machine: what `Inbox` needs of either."""
 
     @property
+    def is_remote(self) -> bool:
+        """Whether files are sent away."""
+        ...
+
+    @property
     def default_config(self) -> Mapping[str, Any]:
         """Settings that hold where neither caller, sidecar nor imzML says one."""
         ...
@@ -51,8 +57,12 @@ class _Site(Protocol):
         *,
         folder: str,
         replace_other: bool,
+        checksum: IbdChecksum | None,
     ) -> None:
-        """Have a dataset annotated under a name; `Inbox.submit_dataset` says the rest."""
+        """Have a dataset annotated under a name; `Inbox.submit_dataset` says the rest.
+
+        ``checksum`` is that of the ibd, if the dataset was checked.
+        """
         ...
 
     def recent(self, last: int) -> list[InboxDataset]:
@@ -163,7 +173,7 @@ class Inbox:
             Whether other data of the same name may be replaced.
         check : bool
             Whether to read the dataset first and refuse what could not be annotated, before
-            anything is sent.
+            anything is sent; on AWS also an ibd whose checksum is not the one its imzML declares.
         **settings
             Any further setting of a run: ``polarity``, ``analyzer``, ``resolving_power``, …
             ``ionbox submit --help`` lists them. The three named here must be given if neither the
@@ -197,8 +207,7 @@ class Inbox:
             dataset = _find(Path(imzml_fn), ibd_fn)
             named = _check_name(name or dataset.imzml.stem)
             config = [ConfigLayer("submit_dataset", given)]
-            if check:
-                self._require_fit(dataset, config)
+            checksum = self._require_fit(dataset, config) if check else None
             self._site.send(
                 dataset,
                 [Path(path) for path in databases],
@@ -206,6 +215,7 @@ class Inbox:
                 named,
                 folder=folder,
                 replace_other=replace_other,
+                checksum=checksum,
             )
         return named
 
@@ -278,16 +288,24 @@ class Inbox:
         done = [each for each in found if each.results_uri]
         return (done or found)[0].open()
 
-    def _require_fit(self, dataset: LocalDataset, config: Sequence[ConfigLayer]) -> None:
-        """Refuse a dataset that could not be annotated; a missing setting is a problem, too."""
+    def _require_fit(
+        self, dataset: LocalDataset, config: Sequence[ConfigLayer]
+    ) -> IbdChecksum | None:
+        """Refuse a dataset that could not be annotated; a missing setting is a problem, too.
+
+        Returns the checksum of the ibd, if it was read whole.
+        """
         with tempfile.TemporaryDirectory() as folder:
             # the check finds an ibd beside its imzML only, and ibd_fn may be anywhere
             linked = link_dataset(dataset, Path(folder), dataset.imzml.stem)
-            report = check_dataset(linked, config, defaults=self._site.default_config)
+            report = check_dataset(
+                linked, config, defaults=self._site.default_config, sending=self._site.is_remote
+            )
         missing = (f"{name}: the imzML does not say; give {name}=…" for name in report.missing)
         problems = [*report.errors, *missing]
         if problems:
             raise InvalidDataset("\n".join(problems))
+        return report.checksum
 
 
 def _find(imzml: Path, ibd: Path_ | None) -> LocalDataset:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.stored.ibd_checksum import IbdChecksum
+from ionbox_cloud.stored.stated_checksum import state_checksum
 from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 
@@ -42,6 +44,9 @@ class Submission:
     forced : bool
         Whether the settings ask to compute again what is there. A new arrival of the sidecar is
         what says so, so it is sent even if the inbox has the same one.
+    checksum : IbdChecksum or None
+        That of the ibd, as found here; with the imzML goes what it is, so that AWS need not read
+        the ibd for it. None if nobody looked.
     """
 
     databases: tuple[Upload, ...]
@@ -49,6 +54,7 @@ class Submission:
     ibd: Upload
     imzml: Upload
     forced: bool = False
+    checksum: IbdChecksum | None = None
 
     @property
     def before_imzml(self) -> list[Upload]:
@@ -92,6 +98,7 @@ def plan_submission(
     folder: str,
     uploader: Uploader,
     name: str = "",
+    checksum: IbdChecksum | None = None,
 ) -> Submission:
     """Decide what is sent, and under which keys; nothing is sent yet.
 
@@ -109,6 +116,8 @@ def plan_submission(
         Looks into the inbox.
     name : str
         Name of the dataset; that of the imzML if empty.
+    checksum : IbdChecksum, optional
+        That of the ibd, if it is known.
 
     Raises
     ------
@@ -131,6 +140,7 @@ def plan_submission(
         Upload(f"{stem}{dataset.ibd.suffix}", dataset.ibd),
         Upload(f"{stem}{dataset.imzml.suffix}", dataset.imzml),
         forced=settings.get("force") is True,
+        checksum=checksum,
     )
 
 
@@ -181,17 +191,27 @@ def send(
     int
         Bytes that had to be sent.
     """
-    n_sent = 0
+    n_sent, ibd_etag = 0, ""
     for upload in submission.before_imzml:
         forced = submission.forced and upload is submission.sidecar
-        if forced or not uploader.is_there(
-            upload,
-            lambda: starting(upload, "comparing"),  # noqa: B023 (called at once)
-        ):
-            uploader.send(upload, starting(upload, "uploading"))
+        etag = (
+            ""
+            if forced
+            else uploader.find_same(
+                upload,
+                lambda: starting(upload, "comparing"),  # noqa: B023 (called at once)
+            )
+        )
+        if not etag:
+            etag = uploader.send(upload, starting(upload, "uploading"))
             n_sent += upload.n_bytes
-    uploader.send(submission.imzml, starting(submission.imzml, "uploading"))
-    return n_sent + submission.imzml.n_bytes
+        if upload is submission.ibd:
+            ibd_etag = etag
+    imzml, known = submission.imzml, submission.checksum
+    if known is not None and known.digest:
+        imzml = replace(imzml, words=state_checksum(known.algorithm, known.digest, ibd_etag))
+    uploader.send(imzml, starting(imzml, "uploading"))
+    return n_sent + imzml.n_bytes
 
 
 def _find_databases(

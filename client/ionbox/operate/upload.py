@@ -15,9 +15,9 @@ import base64
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,14 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Upload:
-    """A file, or content made in memory, and the key it goes to."""
+    """A file, or content made in memory, and the key it goes to.
+
+    ``words`` are kept with the object (S3's user-defined metadata).
+    """
 
     key: str
     content: Path | bytes
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_bytes(self) -> int:
@@ -84,34 +88,48 @@ class Uploader:
                 return None
             raise
 
-    def is_there(self, upload: Upload, comparing: Callable[[], Tell] = lambda: _ignore) -> bool:
-        """Say whether the bucket holds exactly this content under this key.
+    def is_there(self, upload: Upload) -> bool:
+        """Say whether the bucket holds exactly this content under this key."""
+        return bool(self.find_same(upload))
+
+    def find_same(self, upload: Upload, comparing: Callable[[], Tell] = lambda: _ignore) -> str:
+        """Return the ETag of the object under this key if it has exactly this content, else "".
 
         The file is read only if the sizes are equal. ``comparing`` is called before that, and
         returns the function that is told of the bytes as they are compared.
         """
         found = self.find(upload.key)
         if found is None or found["ContentLength"] != upload.n_bytes:
-            return False
-        return bool(found["ETag"].strip('"') == self.etag(upload, _locked(comparing())))
+            return ""
+        etag = self.etag(upload, _locked(comparing()))
+        return etag if found["ETag"].strip('"') == etag else ""
 
-    def send(self, upload: Upload, tell: Tell) -> None:
+    def send(self, upload: Upload, tell: Tell) -> str:
         """Send a file; parts that are there from an interrupted attempt are not sent again.
 
         ``tell`` is called with the bytes of each part once it is there. If this is interrupted,
         what arrived stays, and the same call goes on from there.
+
+        Returns
+        -------
+        str
+            The ETag of what was sent.
         """
         parts = self.cut(upload.n_bytes)
         if len(parts) == 1:
             data = _read(upload.content, parts[0])
-            self._s3.put_object(
-                Bucket=self._bucket, Key=upload.key, Body=data, ContentMD5=_md5_header(data)
+            answer = self._s3.put_object(
+                Bucket=self._bucket,
+                Key=upload.key,
+                Body=data,
+                ContentMD5=_md5_header(data),
+                Metadata=dict(upload.words),
             )
             tell(len(data))
-            return
-        upload_id, there = self._pending(upload.key)
+            return str(answer["ETag"])
+        upload_id, there = self._pending(upload)
         sent = self._send_parts(upload, upload_id, parts, there, _locked(tell))
-        self._s3.complete_multipart_upload(
+        answer = self._s3.complete_multipart_upload(
             Bucket=self._bucket,
             Key=upload.key,
             UploadId=upload_id,
@@ -119,6 +137,7 @@ class Uploader:
                 "Parts": [{"PartNumber": number, "ETag": sent[number]} for number in sorted(sent)]
             },
         )
+        return str(answer["ETag"])
 
     def cut(self, n_bytes: int) -> list[Part]:
         """Return the parts in which a file of this size is sent: as many as S3 takes, or fewer."""
@@ -150,17 +169,21 @@ class Uploader:
             return digests[0].hex()
         return f"{_md5(b''.join(digests)).hex()}-{len(parts)}"
 
-    def _pending(self, key: str) -> tuple[str, dict[int, tuple[int, str]]]:
+    def _pending(self, upload: Upload) -> tuple[str, dict[int, tuple[int, str]]]:
         """Return the id of an unfinished upload of a key, or of a new one, and its parts.
 
-        Parts are size and ETag, by number.
+        Parts are size and ETag, by number. Words are given when an upload begins, so one that was
+        interrupted keeps those it had.
         """
+        key = upload.key
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._bucket, Prefix=key
         )
         found = [up for page in pages for up in page.get("Uploads", []) if up["Key"] == key]
         if not found:
-            created = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key)
+            created = self._s3.create_multipart_upload(
+                Bucket=self._bucket, Key=key, Metadata=dict(upload.words)
+            )
             return str(created["UploadId"]), {}
         # its parts may be of an older file of that name: each is compared before it counts as sent
         upload_id = str(max(found, key=lambda up: up["Initiated"])["UploadId"])

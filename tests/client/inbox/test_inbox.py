@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from ionbox.errors import NotInResults, OperateError, UserMustAct
 from ionbox.inbox.inbox import Inbox
 from ionbox.operate.open_runs import aws_runs
 from ionbox.operate.runs import Runs, RunState
+from ionbox_cloud.stored.stated_checksum import STATEMENT
 from ionbox_science.errors import InvalidConfig, InvalidDataset, IonboxError
 
 from tests.client.operating import INBOX, Cloud, raising, refusal
@@ -75,6 +77,32 @@ def test_what_is_not_fit_is_not_sent(inbox: Inbox, installed: Cloud, dataset: Pa
     with pytest.raises(InvalidDataset, match=r"brain\.ibd"):
         inbox.submit_dataset(dataset, **SETTINGS)
     assert installed.keys(INBOX) == []
+
+
+def test_another_ibd_than_the_imzml_declares_is_sent_only_unchecked(
+    inbox: Inbox, installed: Cloud, dataset: Path
+) -> None:
+    ibd = dataset.with_suffix(".ibd")
+    ibd.write_bytes(ibd.read_bytes() + b"more")
+    with pytest.raises(InvalidDataset, match=r"or send it as it is with check=False$"):
+        inbox.submit_dataset(dataset, **SETTINGS)
+    assert installed.keys(INBOX) == []
+    inbox.submit_dataset(dataset, check=False, **SETTINGS)
+    assert words_of_imzml(installed) == {}
+
+
+def test_the_checksum_of_the_ibd_goes_with_the_imzml(
+    inbox: Inbox, installed: Cloud, dataset: Path
+) -> None:
+    inbox.submit_dataset(dataset, **SETTINGS)
+    true = hashlib.sha1(dataset.with_suffix(".ibd").read_bytes()).hexdigest()
+    assert words_of_imzml(installed)[STATEMENT].startswith(f"sha1 {true} ")
+
+
+def words_of_imzml(cloud: Cloud) -> dict[str, str]:
+    (key,) = (key for key in cloud.keys(INBOX) if key.endswith(".imzML"))
+    found: dict[str, str] = cloud.client("s3").head_object(Bucket=INBOX, Key=key)["Metadata"]
+    return found
 
 
 def test_other_data_of_the_name_is_replaced_only_if_asked(

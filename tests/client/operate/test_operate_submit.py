@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
 
 import pytest
 from ionbox.account import Account
 from ionbox.cli.submit_command import wait_for_start
+from ionbox.datasets import check
 from ionbox.datasets.files import find_dataset
 from ionbox.errors import OperateError
 from ionbox.operate import upload
 from ionbox.operate.attempts import Execution
 from ionbox.operate.submission import plan_submission, send
 from ionbox.operate.upload import Upload, Uploader
+from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.storage.object_head import ObjectHead
+from ionbox_cloud.store import Store
+from ionbox_cloud.stored.stated_checksum import ask_sender
 
 from tests.client.operating import INBOX, Cloud, Command, refusal
 from tests.imzml_builder import build_pair
@@ -182,6 +189,89 @@ class TestAgain:
         assert ended.code == 130
         assert "the same command resumes from here" in ended.err
         assert installed.keys(INBOX) == ["brain.ibd", "brain.json"]
+
+
+class TestChecksum:
+    """What submit finds out about the ibd saves AWS from reading it."""
+
+    def planned(self, ibd_etag: str, algorithm: str = "sha1") -> RunPlan:
+        """As much of a run's plan as the sender's word is compared with."""
+        files = SimpleNamespace(imzml_key="brain.imzML", ibd_key="brain.ibd")
+        plan = SimpleNamespace(dataset=files, ibd_etag=ibd_etag, checksum_algorithm=algorithm)
+        return cast(RunPlan, plan)
+
+    def said(self, cloud: Cloud, ibd: Path) -> str:
+        """The checksum that a run would take from the sender."""
+        client = cloud.client("s3")
+        etag = client.head_object(Bucket=INBOX, Key="brain.ibd")["ETag"]
+        words = client.head_object(Bucket=INBOX, Key="brain.imzML")["Metadata"]
+        inbox = SimpleNamespace(ask_head=lambda _: ObjectHead("", {}, words))
+        return ask_sender(cast(Store, inbox), self.planned(etag))
+
+    @pytest.mark.parametrize("part_bytes", [32 * MB, 5 * MB])
+    def test_the_imzml_says_the_checksum_of_the_ibd_that_was_sent(
+        self,
+        installed: Cloud,
+        operate: Command,
+        dataset: Path,
+        part_bytes: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(Uploader.__init__, "__defaults__", (part_bytes,))
+        ibd = dataset.with_suffix(".ibd")
+        ibd.write_bytes(ibd.read_bytes() + bytes(6 * MB))
+        declare(dataset)
+        true = hashlib.sha1(ibd.read_bytes()).hexdigest()
+        for _ in range(2):  # the second time the ibd is there
+            assert operate("submit", dataset, *SETTINGS).code == 0
+            assert self.said(installed, ibd) == true
+
+    def test_it_holds_for_no_other_ibd(
+        self, installed: Cloud, operate: Command, dataset: Path
+    ) -> None:
+        assert operate("submit", dataset, *SETTINGS).code == 0
+        assert self.said(installed, dataset.with_suffix(".ibd"))
+        installed.put(INBOX, "brain.ibd", b"another")
+        assert not self.said(installed, dataset.with_suffix(".ibd"))
+
+    @pytest.mark.parametrize("most_to_read", [check.MOST_TO_READ, 0])
+    def test_another_ibd_than_the_imzml_declares_is_not_sent(
+        self,
+        installed: Cloud,
+        operate: Command,
+        dataset: Path,
+        most_to_read: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(check, "MOST_TO_READ", most_to_read)
+        ibd = dataset.with_suffix(".ibd")
+        ibd.write_bytes(ibd.read_bytes() + b"more")
+        ended = operate("submit", dataset, *SETTINGS)
+        assert ended.code == 1
+        assert (
+            "brain.ibd: its SHA1 is not the one the imzML declares; compare it with the original; "
+            "or send it as it is with --no-check"
+        ) in ended.err
+        assert installed.keys(INBOX) == []
+        # then AWS looks for itself
+        assert operate("submit", dataset, "--no-check", *SETTINGS).code == 0
+        assert not self.said(installed, ibd)
+
+    def test_an_ibd_too_large_to_check_is_read_for_its_checksum_all_the_same(
+        self, installed: Cloud, operate: Command, dataset: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(check, "MOST_TO_READ", 0)
+        assert operate("submit", dataset, *SETTINGS).code == 0
+        ibd = dataset.with_suffix(".ibd")
+        assert self.said(installed, ibd) == hashlib.sha1(ibd.read_bytes()).hexdigest()
+
+
+def declare(dataset: Path) -> None:
+    """Let an imzML declare the checksum that its ibd has."""
+    true = hashlib.sha1(dataset.with_suffix(".ibd").read_bytes()).hexdigest()
+    text, n = re.subn(r'(name="ibd SHA-1" value=")\w+', rf"\g<1>{true}", dataset.read_text("utf-8"))
+    assert n == 1
+    dataset.write_text(text, "utf-8")
 
 
 class TestUploader:

@@ -1,7 +1,7 @@
 """Clients of AWS services (Step Functions, SQS, SNS, EventBridge).
 
 Intake, StartRuns and AnnounceEnd use them, and nobody else: handlers of states touch only objects,
-through `ionbox_cloud.store`, which asks S3 for checksums with one.
+through `ionbox_cloud.store`, which asks S3 with one what it keeps with an object.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@
              sort/<sort>/span-<n>.npz                  peaks per segment, TIC; comes after its span
                          counts.npz                    peaks per span and segment
                          merged/<n>-<n>.json           these segments are there
-                         checksum.json                 of the ibd
              sort/spans/<x>/<sort>-<n>.bin             a span of spectra, sorted, cut by segment
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
@@ -37,6 +36,7 @@
                                  manifest.json         written last: all segments are there
              contents/<samples>/first.json             the ibd first seen with these samples
                                 other-<tag>.json       another one, and the dataset it is of
+             contents/<dataset>/ibd-<tag>.json         its checksum, and whether it is as declared
              results/<dataset>/<run>/…                 what people get; run.json is written last
              executions/<execution>/status.json        how each execution went
              databases/<name>.json                     whether a molecule table in the inbox is fit
@@ -174,11 +174,6 @@ def merged_segments(sort_id: str, start: int, stop: int) -> str:
     return f"{all_merged_segments(sort_id)}/{start:05}-{stop:05}.json"
 
 
-def ibd_checksum(sort_id: str) -> str:
-    """Return the key of the checksum of an ibd that many calls sort."""
-    return f"{sort(sort_id)}/checksum.json"
-
-
 def run_annotations(run_id: str, database: int) -> str:
     """Return the key of a database's annotated rows in a run."""
     return f"runs/{run_id}/annotations-{database:03}.npz"
@@ -277,6 +272,11 @@ def first_content(sampled_id: str) -> str:
 def other_content(sampled_id: str, tag: str) -> str:
     """Return the key of what is known of another ibd with the same samples, by its tag's hash."""
     return f"contents/{sampled_id}/other-{tag}.json"
+
+
+def ibd_checksum(dataset_id: str, tag: str) -> str:
+    """Return the key of what came of comparing an ibd of a dataset, by its tag's hash."""
+    return f"contents/{dataset_id}/ibd-{tag}.json"
 
 
 def results(dataset_id: str, run_id: str, name: str = "") -> str:

@@ -155,13 +155,15 @@ class SortChoice(Message):
 class PlannedRun(Message):
     """From PlanRun: the run, and what the state machine needs to know to choose its way.
 
-    ``published`` says that the results are there: nothing is left to do but to say so. ``calls``
-    are those on the whole run, by state.
+    ``published`` says that the results are there: nothing is left to do but to say so.
+    ``checksum_apart`` says that the ibd is to be compared with what its imzML declares by a call of
+    its own. ``calls`` are those on the whole run, by state.
     """
 
     execution_id: str
     run_id: str
     published: bool
+    checksum_apart: bool
     sort: SortChoice
     calls: dict[str, PlannedCall]
 

@@ -18,7 +18,7 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.store import Store, Stores
 
 _WORK = {"databases", "datasets", "executions", "patterns", "runs", "scores", "sort"}
-_RESULTS = {"results", "segments"}
+_RESULTS = {"contents", "results", "segments"}
 
 
 @dataclass(frozen=True)

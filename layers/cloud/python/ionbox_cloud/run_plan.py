@@ -66,6 +66,8 @@ class RunPlan(JsonRecord):
         Type of m/z in the ibd and in segments, as numpy writes it: ``<f4`` or ``<f8``.
     checksum_algorithm : str
         Of the ibd: as the imzML declares, else SHA-256; as ``hashlib`` names it.
+    declared_checksum : str
+        The ibd's, as the imzML declares it, lower-case hex digits; empty if it does not.
     segment_bounds : tuple of float
         Ascending m/z at which the dataset is cut; one more segment than bounds.
     sort : SortPlan
@@ -104,6 +106,7 @@ class RunPlan(JsonRecord):
     height: int
     mz_type: str
     checksum_algorithm: str
+    declared_checksum: str
     segment_bounds: tuple[float, ...]
     sort: SortPlan
     span_cuts: tuple[int, ...]

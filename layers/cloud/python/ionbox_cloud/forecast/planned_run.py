@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.setting_table import DEFAULTS
@@ -48,6 +48,10 @@ class PlannedWork:
         molecules = [parsed for parsed, _ in accepted.databases]
         imzml_bytes = len(accepted.dataset.imzml)
         return cls(plan, _count(plan, molecules, imzml_bytes), ladder)
+
+    def reading_checksum(self, *, needed: bool) -> PlannedWork:
+        """Return the same work, with or without a call of its own that reads the ibd."""
+        return replace(self, counts=replace(self.counts, reads_checksum=needed))
 
     def on_aws(self, fan: FanOut, architecture: str = USUAL_ARCHITECTURE) -> Forecast:
         """Forecast the run on AWS.

@@ -94,6 +94,7 @@ def make_plan(
         height=header.height,
         mz_type=header.mz_dtype.newbyteorder("=").str,
         checksum_algorithm=header.checksum_algorithm,
+        declared_checksum=header.declared_checksum,
         segment_bounds=tuple(bounds),
         sort=sort,
         span_cuts=tuple(cut_spectra(header, n_spans)) if sort.way == "map" else (),

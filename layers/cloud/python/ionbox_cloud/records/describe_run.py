@@ -32,6 +32,7 @@ def describe_run(
     plan: RunPlan,
     header: ImzmlHeader,
     manifest: SegmentsManifest,
+    checksum: IbdChecksum,
     found: Sequence[FoundDatabase],
     states: Mapping[str, StateTotals],
     cost: Bill,
@@ -45,7 +46,9 @@ def describe_run(
     header : ImzmlHeader
         What the imzML says.
     manifest : SegmentsManifest
-        What sorting found: range of m/z, checksum of the ibd.
+        What sorting found: range of m/z, peaks that were left out.
+    checksum : IbdChecksum
+        What came of comparing the ibd.
     found : sequence of FoundDatabase
         What was found, in the order of the plan's databases.
     states : mapping of str to StateTotals
@@ -56,7 +59,7 @@ def describe_run(
     rows = summarise([each.annotated for each in found], plan.config.ion_rule, FDR_LEVELS)
     return RunRecord(
         run_id=plan.run_id,
-        dataset=_describe_dataset(plan, header, manifest),
+        dataset=_describe_dataset(plan, header, manifest, checksum),
         config=plan.config,
         databases=tuple(map(_describe_database, plan.databases, found)),
         versions=Versions.here(),
@@ -64,7 +67,7 @@ def describe_run(
         summary=tuple(map(SummaryRow.from_json, rows)),
         warnings=(
             *plan.warnings,
-            *_check_copy(manifest.checksum, plan),
+            *_check_copy(checksum, plan),
             *_check_peaks(manifest, plan),
         ),
         segments_id=plan.segments_id,
@@ -81,7 +84,7 @@ def describe_run(
 
 
 def _describe_dataset(
-    plan: RunPlan, header: ImzmlHeader, manifest: SegmentsManifest
+    plan: RunPlan, header: ImzmlHeader, manifest: SegmentsManifest, checksum: IbdChecksum
 ) -> DatasetRecord:
     return DatasetRecord(
         id=plan.dataset_id,
@@ -95,7 +98,7 @@ def _describe_dataset(
         pixel_size_um=header.pixel_size_um,
         imzml_sha256=plan.imzml_sha256,
         ibd_bytes=plan.ibd_bytes,
-        ibd_checksum=manifest.checksum,
+        ibd_checksum=checksum,
         picked=_describe_picking(header, manifest),
     )
 

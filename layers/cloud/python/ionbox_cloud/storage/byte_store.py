@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import io
@@ -19,9 +18,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore, ObjectStore, from_url
 
-from ionbox_cloud.aws_clients import open_client
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.storage.folder_files import FolderFiles
+from ionbox_cloud.storage.object_head import ObjectHead, ask_s3
 from ionbox_cloud.storage.side_by_side import AT_ONCE
 from ionbox_cloud.storage.storage_errors import named_errors
 
@@ -331,9 +330,14 @@ class ByteStore:
         facts = self.facts(key)
         if facts is None or facts.n_bytes != n_bytes:
             return False
-        in_one_piece = self.is_remote and "-" not in facts.etag
-        known = _ask_checksum(self.url, key) if in_one_piece else ""
+        in_one_piece = "-" not in facts.etag
+        head = self.ask_head(key) if in_one_piece else None
+        known = head.checksums.get("sha256", "") if head is not None else ""
         return (known or self._digest(key)) == sha256
+
+    def ask_head(self, key: str) -> ObjectHead | None:
+        """Return what S3 keeps with an object; None of a store that is no bucket."""
+        return ask_s3(self.url, key) if self.is_remote else None
 
     def _digest(self, key: str) -> str:
         digest = hashlib.sha256()
@@ -426,15 +430,6 @@ class ByteStore:
             return True
         age = datetime.now(UTC) - written
         return age < timedelta(days=self._expiry_days) - _LONGEST_USE
-
-
-def _ask_checksum(url: str, key: str) -> str:
-    """Return the SHA-256 that S3 keeps of an object, as hex digits; empty if it keeps none."""
-    bucket = url.removeprefix("s3://").partition("/")[0]
-    # the storage library does not ask for checksums
-    client = open_client("s3")
-    answer = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    return base64.b64decode(answer.get("ChecksumSHA256", "")).hex()
 
 
 def _open_folder(url: str, *, create: bool) -> ObjectStore:

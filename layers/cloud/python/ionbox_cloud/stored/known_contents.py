@@ -3,7 +3,8 @@
 A dataset's identity is that of its samples (`ionbox_cloud.identity.identify_dataset`), as long as
 storage says that the ibd is the one seen first: by its tag, which is of inode, time and size on one
 machine, and the ETag on AWS. Another tag is a reason to compare checksums of the whole file; that
-of the content seen first was made when it was sorted. Other content gets an identity of its own.
+of the content seen first was kept by its runs (`ionbox_cloud.stored.ibd_checksum`), or is not known
+yet. Other content gets an identity of its own.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.identity import hash_content, identify_other_content
-from ionbox_cloud.json_record import JsonRecord
+from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.segments import read_manifest
+from ionbox_cloud.stored.ibd_checksum import find_checksum
 
 
 @dataclass(frozen=True)
-class KnownContent(JsonRecord):
+class KnownContent(PublishedRecord):
     """An ibd as storage knew it, and the dataset that it was of.
 
     Attributes
@@ -30,13 +31,10 @@ class KnownContent(JsonRecord):
         What changes with the content (`ionbox_cloud.store.ObjectFacts.etag`).
     dataset_id : str
         Identity of the dataset.
-    segments_id : str
-        Of the content seen first: segments whose manifest has the checksum of the ibd.
     """
 
     tag: str
     dataset_id: str
-    segments_id: str = ""
 
 
 class KnownContents:
@@ -61,6 +59,8 @@ class KnownContents:
         self._digest = digest
         self._sampled_id = ""
         self._is_first = False
+        self.found_digest = ""
+        """Checksum of the ibd, if it had to be read for its identity."""
 
     def settle(self, sampled_id: str) -> str:
         """Return the identity of the dataset, from that of its samples."""
@@ -73,7 +73,7 @@ class KnownContents:
         known = self._read(key)
         if known is not None and known.tag == self._tag:
             return known.dataset_id
-        digest = self._digest()
+        digest = self.found_digest = self._digest()
         is_first = digest != "" and digest == self._digest_of(first)
         # without a checksum, the tag has to do: the same file uploaded otherwise is sorted again
         dataset_id = (
@@ -92,7 +92,7 @@ class KnownContents:
             again.
         """
         key = keys.first_content(self._sampled_id)
-        seen = KnownContent(self._tag, self._sampled_id, plan.segments_id).to_json()
+        seen = KnownContent(self._tag, self._sampled_id).to_json()
         if self._is_first and self._results.create_sealed(key, seen):
             return True
         first = self._read(key)
@@ -108,11 +108,8 @@ class KnownContents:
 
     def _digest_of(self, first: KnownContent) -> str:
         """Return the checksum of the content seen first; empty if it is not known any more."""
-        try:
-            checksum = read_manifest(self._results, first.segments_id).checksum
-        except (MissingObject, DamagedObject):
-            return ""
-        return checksum.digest if checksum.algorithm == self._algorithm else ""
+        kept = find_checksum(self._results, first.dataset_id, first.tag)
+        return kept.digest if kept is not None and kept.algorithm == self._algorithm else ""
 
     def _read(self, key: str) -> KnownContent | None:
         try:

@@ -22,7 +22,7 @@ from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.messages import SortedDataset
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum, compare_checksum
+from ionbox_cloud.stored.ibd_checksum import keep_checksum, refuse_if_known_damaged
 from ionbox_cloud.stored.segments import SegmentsManifest, write_manifest, write_peaks
 
 
@@ -102,52 +102,22 @@ class SegmentWriter:
             write_peaks(self._results, keys.segment(self._plan.segments_id, index), kept)
 
     def close(self, tic: npt.NDArray[np.float64], digest: str) -> SortedDataset:
-        """Check what was found, write what is left and, last, the manifest; see `close_segments`.
+        """Write what is left, check what was found and, last, write the manifest.
+
+        The checksum of the ibd, ``digest``, was made in passing and is kept in any case.
 
         Raises
         ------
         InvalidDataset
-            If there are no peaks, or some have no plausible m/z.
+            If there are no peaks, or too many of them have no plausible m/z.
         """
-        checksum = _check_written(self._plan, self._header, self._written, digest)
         key = keys.segment(self._plan.segments_id, self._plan.n_segments - 1)
         with self._results.side_by_side() as writes:
+            kept = writes.start(keep_checksum, self._results, self._plan, digest)
             writes.start(write_peaks, self._results, key, self._last)
             writes.start(_write_tic, self._results, self._plan, self._header, tic)
-        return _write_manifest(self._results, self._plan, self._written, checksum)
-
-
-def check_peaks_found(
-    plan: RunPlan, header: ImzmlHeader, n_peaks: int, n_implausible: int, digest: str
-) -> IbdChecksum:
-    """Refuse a dataset for what shows only once all its peaks were read; compare its checksum.
-
-    Parameters
-    ----------
-    plan : RunPlan
-        The run, for names in messages.
-    header : ImzmlHeader
-        What the imzML says; it may declare a checksum.
-    n_peaks, n_implausible : int
-        Peaks above zero, and those of them without a plausible m/z.
-    digest : str
-        Checksum of the ibd in hex; empty if nobody read all of it.
-
-    Raises
-    ------
-    InvalidDataset
-        If there are no peaks, or some have no plausible m/z. A wrong checksum alone is a warning.
-    """
-    if not n_peaks:
-        raise InvalidDataset(f"{plan.dataset.name}: no peak has an intensity above zero")
-    checksum = compare_checksum(digest, header)
-    check_mz_counts(
-        n_implausible,
-        n_peaks,
-        PurePosixPath(plan.dataset.ibd_key).name,
-        checksum_differs=checksum.verdict == "differs",
-    )
-    return checksum
+        _check_written(self._plan, self._written, differs=kept.result().verdict == "differs")
+        return _write_manifest(self._results, self._plan, self._written)
 
 
 def close_segments(
@@ -156,9 +126,11 @@ def close_segments(
     header: ImzmlHeader,
     written: Sequence[WrittenSegment],
     tic: npt.NDArray[np.float64],
-    digest: str,
 ) -> SortedDataset:
     """Check what was found, then write the total ion current and, last, the manifest.
+
+    The checksum of the ibd may not be known yet: if it is, it is looked at, else who makes it looks
+    at the manifest.
 
     Parameters
     ----------
@@ -167,30 +139,35 @@ def close_segments(
     plan : RunPlan
         The run: identity, bounds and m/z type of its segments.
     header : ImzmlHeader
-        What the imzML says: size of the image, declared checksum.
+        What the imzML says: size of the image.
     written : sequence of WrittenSegment
         All segments, in order.
     tic : (n_pixels,) float64, counts
         Total ion current of each pixel, row by row.
-    digest : str
-        Checksum of the ibd, with the algorithm of ``header``; empty if nobody read it in one go.
 
     Raises
     ------
     InvalidDataset
-        If there are no peaks, or some have no plausible m/z.
+        If there are no peaks, or too many of them have no plausible m/z.
     """
-    checksum = _check_written(plan, header, written, digest)
+    _check_written(plan, written, differs=False)
     _write_tic(results, plan, header, tic)
-    return _write_manifest(results, plan, written, checksum)
+    closed = _write_manifest(results, plan, written)
+    refuse_if_known_damaged(results, plan)
+    return closed
 
 
-def _check_written(
-    plan: RunPlan, header: ImzmlHeader, written: Sequence[WrittenSegment], digest: str
-) -> IbdChecksum:
-    n_peaks = sum(segment.n_peaks for segment in written)
+def _check_written(plan: RunPlan, written: Sequence[WrittenSegment], *, differs: bool) -> None:
+    """Refuse a dataset for what shows only once all its peaks were read.
+
+    ``differs`` says that the checksum of the ibd is known not to be the declared one.
+    """
     n_implausible = sum(segment.n_implausible for segment in written)
-    return check_peaks_found(plan, header, n_peaks + n_implausible, n_implausible, digest)
+    n_peaks = sum(segment.n_peaks for segment in written) + n_implausible
+    if not n_peaks:
+        raise InvalidDataset(f"{plan.dataset.name}: no peak has an intensity above zero")
+    name = PurePosixPath(plan.dataset.ibd_key).name
+    check_mz_counts(n_implausible, n_peaks, name, checksum_differs=differs)
 
 
 def _write_tic(
@@ -201,7 +178,7 @@ def _write_tic(
 
 
 def _write_manifest(
-    results: Store, plan: RunPlan, written: Sequence[WrittenSegment], checksum: IbdChecksum
+    results: Store, plan: RunPlan, written: Sequence[WrittenSegment]
 ) -> SortedDataset:
     """Say that all segments are there; to be called last."""
     filled = [segment for segment in written if segment.n_peaks]
@@ -211,7 +188,6 @@ def _write_manifest(
         bounds=plan.segment_bounds,
         mz_min=filled[0].mz_min,
         mz_max=filled[-1].mz_max,
-        checksum=checksum,
         n_implausible=sum(segment.n_implausible for segment in written),
         has_checksums=True,
     )

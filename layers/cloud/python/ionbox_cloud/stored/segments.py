@@ -36,7 +36,6 @@ from ionbox_cloud.json_record import PublishedRecord
 from ionbox_cloud.storage.object_bytes import SEAL, unseal
 from ionbox_cloud.storage.side_by_side import map_in_order
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum
 
 Float64s = npt.NDArray[np.float64]
 
@@ -66,8 +65,6 @@ class SegmentsManifest(PublishedRecord):
         Ascending m/z between one segment and the next; a peak at a bound is in the upper one.
     mz_min, mz_max : float
         Lowest and highest m/z of the dataset.
-    checksum : IbdChecksum
-        Checksum of the ibd they were made from.
     n_implausible : int
         Peaks that were left out because no instrument measures their m/z.
     has_checksums : bool
@@ -79,7 +76,6 @@ class SegmentsManifest(PublishedRecord):
     bounds: tuple[float, ...]
     mz_min: float
     mz_max: float
-    checksum: IbdChecksum
     n_implausible: int = 0
     has_checksums: bool = False
 

@@ -144,6 +144,11 @@ class ImzmlHeader:
         return self.checksum[0] if self.checksum else "sha256"
 
     @property
+    def declared_checksum(self) -> str:
+        """The ibd's checksum as the imzML declares it, hex digits; empty if it does not."""
+        return self.checksum[1] if self.checksum else ""
+
+    @property
     def n_spectra(self) -> int:
         """Number of spectra."""
         return len(self.x)

@@ -31,7 +31,7 @@ from tests.handlers.aws_account import (
     Account,
     created,
 )
-from tests.handlers.drops import PAIR, Crashed, drop_pair
+from tests.handlers.of_events.drops import PAIR, Crashed, drop_pair
 from tests.patience import PATIENCE_S
 
 NewAccount = Callable[..., Account]

@@ -22,8 +22,8 @@ from tests.handlers.aws_account import (
     created,
     read_event,
 )
-from tests.handlers.drops import Crashed, drop_pair
 from tests.handlers.in_memory import InMemoryRun
+from tests.handlers.of_events.drops import Crashed, drop_pair
 from tests.imzml_builder import Pair
 
 # --- keys -----------------------------------------------------------------------------------------
