@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import fields, replace
 from typing import Any
@@ -102,6 +103,6 @@ def test_names_of_the_usual_architecture_are_as_they_were(monkeypatch: pytest.Mo
 def test_a_dataset_is_bytes_wherever_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(machine: str) -> str:
         monkeypatch.setattr(platform, "machine", lambda: machine)
-        return identity.identify_dataset(b"<mzML/>", 3, lambda offset, size: b"abc")
+        return identity.identify_dataset(hashlib.sha256(b"<mzML/>"), 3, lambda offset, size: b"abc")
 
     assert of("x86_64") == of("aarch64")

@@ -55,20 +55,20 @@ def _hash_options(kind: str, *options: Any) -> str:
     return hash_content(encode_json([kind, SCIENCE_VERSION, LAYOUT_VERSION, *where, *options]))
 
 
-def identify_dataset(imzml: bytes, ibd_bytes: int, read_range: ReadRange) -> str:
+def identify_dataset(imzml: hashlib._Hash, ibd_bytes: int, read_range: ReadRange) -> str:
     """Return the identity of a dataset: cheap for any size, the same wherever it is stored.
 
     Parameters
     ----------
-    imzml : bytes
-        The whole imzML; it has the UUID, and usually the checksum, of its ibd.
+    imzml : hashlib object
+        SHA-256 of the whole imzML, which has the UUID, and usually the checksum, of its ibd.
     ibd_bytes : int
         Size of the ibd.
     read_range : ReadRange
         Reads the ibd; `N_SAMPLES` samples are read. What differs only between them is not seen;
         `ionbox_cloud.stored.known_contents` sees that a file changed.
     """
-    digest = hashlib.sha256(imzml)
+    digest = imzml.copy()
     digest.update(f"\n{ibd_bytes}\n".encode())
     for offset, end in sampled_ranges(ibd_bytes):
         digest.update(read_range(offset, end - offset))

@@ -59,7 +59,8 @@ def make_plan(
     """
     header, config, ibd = accepted.dataset.header, accepted.config, accepted.ibd
     read_range = accepted.dataset.read_range
-    dataset_id = settle(identify_dataset(accepted.dataset.imzml, ibd.n_bytes, read_range))
+    imzml = hashlib.sha256(accepted.dataset.imzml)
+    dataset_id = settle(identify_dataset(imzml, ibd.n_bytes, read_range))
     sample = sample_peaks(header, read_range)
     bounds = plan_bounds(sample.mz, sample.n_peaks, PEAKS_PER_SEGMENT).tolist()
     segments_id = identify_segments(dataset_id, config.read_options, bounds)
@@ -85,7 +86,7 @@ def make_plan(
         dataset_id=dataset_id,
         segments_id=segments_id,
         dataset=request.dataset,
-        imzml_sha256=hashlib.sha256(accepted.dataset.imzml).hexdigest(),
+        imzml_sha256=imzml.hexdigest(),
         ibd_bytes=ibd.n_bytes,
         ibd_etag=ibd.etag,
         n_spectra=header.n_spectra,

@@ -204,6 +204,9 @@ class ByteStore:
         MissingObject
             If there is none.
         """
+        there = self._files.read(key) if self._files else None
+        if there is not None and isinstance(there.obj, bytes):
+            return there.obj
         with named_errors(key):
             found = obstore.get(self._objects, key)
         buffer = io.BytesIO()  # grows in place, and gives its bytes away without a copy

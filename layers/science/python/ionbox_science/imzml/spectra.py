@@ -175,7 +175,8 @@ def read_peaks(
     Memory: 12 or 16 bytes per declared peak of the range, and about four batches.
     """
     chosen = slice(*slice(first, stop).indices(header.n_spectra))
-    pixels = header.pixel_index
+    # of these alone: whoever samples calls this for many single spectra
+    pixels = header.layout.pixel_index(header.x[chosen], header.y[chosen])
     n_declared = int(header.mz_count[chosen].sum())
     mz = np.empty(n_declared, header.mz_dtype.newbyteorder("="))
     intensity = np.empty(n_declared, np.float32)
@@ -190,7 +191,9 @@ def read_peaks(
         # beyond float32 they become infinity or 0, which is no reason for a warning per batch
         with np.errstate(over="ignore", under="ignore"):
             intensity[here] = batch_intensity[keep]
-        pixel[here] = np.repeat(pixels[batch], counts)[keep]
+        pixel[here] = np.repeat(
+            pixels[batch.start - chosen.start : batch.stop - chosen.start], counts
+        )[keep]
         n_kept = here.stop
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
 
