@@ -45,6 +45,7 @@ $(VENV)/.tests: $(BIN)/ionbox tests/requirements.txt tests/export-requirements.t
 	@echo "Installing what the tests need ..."
 	@$(call install,-r tests/requirements.txt)
 	@$(call install,--no-deps --upgrade --target $(VENV)/oracles/cpymspec-0.3.5 cpyMSpec==0.3.5)
+	@$(call install,--no-deps catboost==1.2.10)
 	@touch $@
 
 $(VENV)/.spatialdata: tests/spatialdata-requirements.txt | $(VENV)/.tests

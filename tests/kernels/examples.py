@@ -22,6 +22,7 @@ from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
 from ionbox_science.scoring.ion_images import extract_images, find_windows
+from ionbox_science.scoring.learned_score import score_learned
 from ionbox_science.setting_table import FDR_METHODS
 from ionbox_science.sorting.block_checksums import checksum_blocks
 from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
@@ -33,6 +34,7 @@ from tests.golden import planted
 from tests.imzml_builder import Pair, build_pair, range_reader
 from tests.profile_builder import INSTRUMENTS, build_profile
 
+LEARNED = ("metaspace-ml-animal", "metaspace-ml-plant-as-served")
 FORMULAS = (
     *("H2O", "C6H13O6", "C45H78NO8PNa", "C10H16N5O13P3", "C254H377N65O75S6", "C6H12O6Cx"),
     *("C20H30Br3Cl2", "C34H32FeN4O4", "C12H20Sn2O4", "C8H6Hg", "C5H11NO2Se", "B10H14", "K", "Xe"),
@@ -73,6 +75,9 @@ def compute() -> dict[str, str]:
         run = annotate(dataset, planted.FORMULAS, method=method)
         results[f"scores, {method}"] = digest(vars(run.scores).values())
         results[f"annotations, {method}"] = digest(vars(run.annotations).values())
+        results[f"learned scores, {method}"] = digest(
+            [score_learned(run.scores, name) for name in LEARNED]
+        )
     windows = find_windows(dataset.peaks.mz, run.patterns.mz, 3.0)
     images = extract_images(dataset.peaks, windows, dataset.grid)
     results["images"] = digest([images])

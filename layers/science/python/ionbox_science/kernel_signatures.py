@@ -105,6 +105,10 @@ int32_t ionbox_order_values(const double *value, int64_t n_values, uint32_t *ord
 int32_t ionbox_score_ions(const struct score_job *job, const uint32_t *order, int64_t n_order);
 int32_t ionbox_measure_chaos(const float *images, int64_t n_images, int64_t height,
                              int64_t width, int32_t n_levels, double *chaos);
+int32_t ionbox_sum_leaves(const float *features, int64_t n_ions, int64_t n_features,
+                          const float *border, const int64_t *border_start, int64_t n_trees,
+                          int64_t depth, const uint8_t *feature, const uint16_t *rank,
+                          const double *leaf, double *sum);
 
 int64_t ionbox_pack_image(const void *image, int32_t image_bytes, int64_t n_pixels,
                           double *maximum, uint8_t *packed);
