@@ -34,6 +34,7 @@ from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
+from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import IonScores
 
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
@@ -125,7 +126,7 @@ def _annotate_database(
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
         ions = reads.start(read_ions, stores.work, database.patterns_id)
-        scores = _read_scores(stores, database, ranges)
+        scores = rank_by(_read_scores(stores, database, ranges), plan.config.scoring)
     table = ions.result()
     ranked = rank_targets(table, scores, plan.config.fdr_method)
     report_progress(3, 4, "steps")  # read, put together, ranked

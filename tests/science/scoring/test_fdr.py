@@ -161,3 +161,12 @@ def test_more_decoys_above_raise_the_fdr() -> None:
     low, high = (estimate_fdr(targets, decoys, "metaspace-v3") for decoys in (few, many))
     assert (low <= high).all()
     assert low[0, 0] < high[0, 0]
+
+
+def test_a_target_that_scores_nothing_takes_part_in_the_ranking() -> None:
+    """A learned score is 0 where its model said less; METASPACE ranks such targets as well."""
+    targets, decoys = np.array([[0.5], [0.0]]), np.array([[[0.7]], [[-1.0]]])
+    fdr = estimate_fdr(targets, decoys, "metaspace-v3", absent=-1.0)
+    assert fdr.tolist() == [[pytest.approx(2 / 3)], [pytest.approx(2 / 3)]]
+    without = estimate_fdr(targets, decoys, "metaspace-v3")
+    assert without[0, 0] == 1.0

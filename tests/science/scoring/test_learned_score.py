@@ -15,6 +15,7 @@ import pytest
 from ionbox_science.scoring.learned_score import (
     LearnedModel,
     features_of,
+    rank_by,
     read_model,
     score_learned,
 )
@@ -37,12 +38,12 @@ def make_scores(**columns: Any) -> IonScores:
     n = max(map(len, rows.values()))
     names = ("chaos", "spatial", "spectral", "mz_error_abs", "mz_error_rel")
     metrics = {name: np.broadcast_to(rows.get(name, np.zeros(1)), n) for name in names}
-    msm = rows.get("msm", metrics["chaos"] * metrics["spatial"] * metrics["spectral"])
+    msm = metrics["chaos"] * metrics["spatial"] * metrics["spectral"]
     floats = {name: np.zeros((n, 4), np.float32) for name in ("total", "min", "max")}
     return IonScores(
         ion=np.arange(n, dtype=np.int32),
         **metrics,
-        msm=np.broadcast_to(msm, n),
+        msm=msm,
         **{f"{name}_intensity": value for name, value in floats.items()},
         mz_mean=np.zeros((n, 4)),
         mz_stddev=np.zeros((n, 4)),
@@ -72,11 +73,19 @@ def test_the_plant_model_answers_as_catboost_does() -> None:
 
 def test_what_was_not_found_scores_nothing() -> None:
     scores = make_scores(
-        chaos=1, spatial=1, spectral=1, mz_error_abs=[0, 0, 0, np.nan], msm=[0, np.nan, 0.5, 0.5]
+        chaos=1, spatial=[0, np.nan, 1, 1], spectral=1, mz_error_abs=[0, 0, 0, np.nan]
     )
     first, second, third, fourth = score_learned(scores, ANIMAL)
     assert first == second == 0
     assert third > fourth > 0  # an error that is not known counts as worst
+
+
+def test_a_learned_score_takes_the_place_of_msm_and_leaves_the_metrics() -> None:
+    scores = make_scores(chaos=0.99, spatial=[0.9, 0.8], spectral=0.98)
+    ranked = rank_by(scores, ANIMAL)
+    assert ranked.msm.tolist() == score_learned(scores, ANIMAL).tolist()
+    assert (ranked.spatial == scores.spatial).all()
+    assert rank_by(scores, "msm") is scores
 
 
 def test_models_say_which_published_file_they_are() -> None:

@@ -34,6 +34,7 @@ from ionbox_science.setting_table import (
     SETTINGS,
     FdrMethod,
     Polarity,
+    Scoring,
 )
 from ionbox_science.theory.ions import DecoyRule, IonRule
 from ionbox_science.theory.isotope_patterns import (
@@ -101,6 +102,8 @@ class RunConfig:
         Isotope peaks, and so images, per ion.
     decoys : int
         Decoys per target ion.
+    scoring : str
+        What ranks ions, ``msm`` or a learned score: see `ionbox_science.scoring.learned_score`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
     min_px : int
@@ -126,6 +129,7 @@ class RunConfig:
     ppm: float = DEFAULTS["ppm"]
     isotope_peaks: int = DEFAULTS["isotope_peaks"]
     decoys: int = DEFAULTS["decoys"]
+    scoring: Scoring = DEFAULTS["scoring"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]

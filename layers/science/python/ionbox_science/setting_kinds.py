@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox_science.setting_table import FDR_METHODS, SETTINGS, SORT_WAYS
+from ionbox_science.setting_table import FDR_METHODS, SCORINGS, SETTINGS, SORT_WAYS
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
 
@@ -120,6 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "ppm": _number("ppm"),
     "isotope_peaks": _whole_number("isotope_peaks"),
     "decoys": _whole_number("decoys"),
+    "scoring": _choice(SCORINGS),
     "fdr_method": _choice(FDR_METHODS),
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),

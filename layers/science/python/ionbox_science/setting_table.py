@@ -16,6 +16,15 @@ from typing import Any, Literal, get_args
 Polarity = Literal["positive", "negative"]
 FdrMethod = Literal["metaspace-v1", "metaspace-v3"]
 FDR_METHODS: tuple[FdrMethod, ...] = get_args(FdrMethod)
+Scoring = Literal[
+    "msm",
+    "metaspace-ml-animal",
+    "metaspace-ml-plant",
+    "metaspace-ml-animal-as-served",
+    "metaspace-ml-plant-as-served",
+]
+SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
+MSM: Scoring = "msm"
 SORT_WAYS = ("auto", "lambda", "map", "fargate")
 
 N_DECOY_ADDUCTS = 80
@@ -93,6 +102,11 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "decoys": Setting(
         "decoy adducts per target", 20, form="whole", sample="N", least=1, most=N_DECOY_ADDUCTS
+    ),
+    "scoring": Setting(
+        "what ranks ions: msm, or METASPACE-ML, of which " + ", ".join(SCORINGS[1:]),
+        MSM,
+        sample="NAME",
     ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
     "min_px": Setting(

@@ -33,11 +33,11 @@ class RankedTargets:
     fdr : (n_formulas, n_targets) float64
         FDR of every target; 1 where nothing was found.
     formula_index, target_index : (n,) int64
-        Places in ``fdr`` of the annotations: the targets with MSM above 0 and FDR below 1.
+        Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1.
     score_row : (n,) int64
         Rows of their ions in the scores.
     n_dropped : int
-        Targets that were found but are no annotations, as their FDR is 1.
+        Targets that were found but are no annotations, as their FDR is 1 or their score is 0.
     """
 
     fdr: Float64s
@@ -62,7 +62,9 @@ class Annotations(Columns):
     fdr : (n,) float64
         False discovery rate at which the ion is annotated, above 0 and below 1 (metaspace-v1: one
         of its levels).
-    msm, chaos, spatial, spectral : (n,) float64
+    msm : (n,) float64
+        What they were ranked by, 0 to 1.
+    chaos, spatial, spectral : (n,) float64
         Metrics, 0 to 1; see `IonScores`.
     mz_error_abs, mz_error_rel : (n,) float64
         m/z errors in Da; see `IonScores`.
@@ -99,7 +101,7 @@ class Annotations(Columns):
 
 
 def msm_by_ion(table: IonTable, scores: IonScores) -> Float64s:
-    """Return the MSM of every ion of a database, 0 where it was not scored.
+    """Return the score of every ion of a database, 0 where it was not found.
 
     Returns
     -------
@@ -109,6 +111,10 @@ def msm_by_ion(table: IonTable, scores: IonScores) -> Float64s:
     msm = np.zeros(table.n_ions + 1)
     msm[scores.ion] = scores.msm
     return msm
+
+
+_ABSENT = -1.0
+"""Score of what was not found: a learned score can be 0, and then still takes part in ranking."""
 
 
 def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> RankedTargets:
@@ -123,19 +129,20 @@ def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> Ranke
     method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
     """
-    msm = msm_by_ion(table, scores)
+    score = np.full(table.n_ions + 1, _ABSENT)
+    score[scores.ion] = np.where(scores.is_found, scores.msm, _ABSENT)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
-    target_msm = msm[table.target_ion]
-    fdr = estimate_fdr(target_msm, msm[table.decoy_ion], method)
-    found = target_msm > 0
-    formula_index, target_index = np.nonzero(found & (fdr < 1))
+    target_score = score[table.target_ion]
+    fdr = estimate_fdr(target_score, score[table.decoy_ion], method, absent=_ABSENT)
+    is_annotated = (target_score > 0) & (fdr < 1)
+    formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,
         formula_index=formula_index,
         target_index=target_index,
         score_row=row[table.target_ion[formula_index, target_index]],
-        n_dropped=int(np.count_nonzero(found & (fdr >= 1))),
+        n_dropped=int(np.count_nonzero((target_score > _ABSENT) & ~is_annotated)),
     )
 
 

@@ -157,15 +157,15 @@ class Explanation:
     n_peaks, n_pixels : list of int or None
         Measured peaks and their pixels per isotope window; None if the peaks are no longer there.
     metrics : dict of str to float
-        The three metrics and ``msm``; empty if the ion was not scored.
+        The three metrics and ``msm``, what ions are ranked by; empty if the ion was not scored.
     fdr : float or None
         Its FDR; None if its MSM is 0 or the run did not look for it.
     rank, n_ranked : int or None
-        Place by MSM among the targets of its kind that were found, from 1, and how many these are.
+        Place by what ions are ranked by among the targets of its kind that were found, from 1, and how many these are.
     n_decoys : int or None
         Decoys drawn for its kind that score at least as high.
     decoys : list of (str, float)
-        The best of these: ion and MSM.
+        The best of these: ion and score.
     """
 
     ion: str

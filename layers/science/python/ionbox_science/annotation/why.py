@@ -29,7 +29,9 @@ from ionbox_science.annotation.explanations import (
 from ionbox_science.annotation.table import format_ion
 from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
+from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.setting_table import MSM
 from ionbox_science.theory.formulas import build_ion_formula, parse_formula
 from ionbox_science.theory.ions import NO_ION, IonTable
 from ionbox_science.theory.isotope_patterns import generate_patterns
@@ -92,6 +94,11 @@ class _Inquiry:
     mz_range: tuple[float, float] | None
     measure: MeasureIon | None
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def _score(self) -> str:
+        """What ions are ranked by, as people say."""
+        return "MSM" if self.config.scoring == MSM else self.config.scoring
 
     @property
     def _ion(self) -> str:
@@ -183,7 +190,7 @@ class _Inquiry:
         if ion is not None:
             scores = self._scores_of(ion)
         elif measured is not None:
-            scores = measured.scores
+            scores = rank_by(measured.scores, self.config.scoring)
         else:
             return known
         if not len(scores.ion):
@@ -242,7 +249,10 @@ class _Inquiry:
             meaning = _LONE_PIXEL if lone and zero != "spectral" else _MEANINGS[zero]
             sentence = f"its {zero} metric is 0: {meaning} ({listed})"
         else:
-            sentence = f"MSM {metrics['msm']:.3g} = {listed.replace(', ', ' × ')}"
+            product = float((scores.chaos * scores.spatial * scores.spectral)[0])
+            sentence = f"MSM {product:.3g} = {listed.replace(', ', ' × ')}"
+            if self.config.scoring != MSM:
+                sentence = f"{self._score} {metrics['msm']:.3g}; {sentence}"
         if not looked_for:
             sentence += "; computed now, the run did not look for it"
         self._note("metrics", zero is None, sentence)
@@ -258,7 +268,8 @@ class _Inquiry:
         n_found = int(np.count_nonzero(targets > 0))
         looked_for = self._ion_number(row, column) is not None
         would = "ranks" if looked_for else "would rank"
-        self._note("rank", True, f"by MSM it {would} {rank:,} of {n_found:,} {kind} ions found")
+        sentence = f"by {self._score} it {would} {rank:,} of {n_found:,} {kind} ions found"
+        self._note("rank", True, sentence)
         decoys = of_ion[database.table.decoy_ion[:, column]]
         n_better = int(np.count_nonzero(decoys >= msm))
         best = self._name_decoys(decoys, column, msm)
@@ -290,7 +301,7 @@ class _Inquiry:
         if known.annotated and known.fdr is not None:
             return (
                 f"{known.ion} is annotated with {self.database.name} at an FDR of {known.fdr:.2%}: "
-                f"MSM {known.metrics['msm']:.3g}, rank {known.rank:,} of {known.n_ranked:,}"
+                f"{self._score} {known.metrics['msm']:.3g}, rank {known.rank:,} of {known.n_ranked:,}"
             )
         reason = next((found.sentence for found in self.findings if found.holds is False), "")
         if not reason:

@@ -1,11 +1,11 @@
 """False discovery rate of annotations by the target-decoy method (``EstimateFdr`` in a run).
 
-In: the MSM of all targets and decoys of a database. Out: an FDR per target; what it makes of the
-targets is up to `ionbox_science.annotation.annotations`.
+In: the scores of all targets and decoys of a database: MSM, or a learned score in its place. Out:
+an FDR per target; what it makes of the targets is up to `ionbox_science.annotation.annotations`.
 
 Targets are ions that may well be there, decoys ions of the same molecules that cannot, so decoys
-score as false targets would. Among targets of at least some MSM, about as many are false as there
-are decoys, of one draw, of at least that MSM. Both methods rank the targets of one kind of ion
+score as false targets would. Among targets of at least some score, about as many are false as there
+are decoys, of one draw, of at least that score. Both methods rank the targets of one kind of ion
 (adduct, loss, modification) against the decoys drawn for them:
 
 ``metaspace-v1`` (Palmer et al. 2017, doi:10.1038/nmeth.4072)
@@ -30,23 +30,27 @@ Float64s = npt.NDArray[np.float64]
 
 
 def estimate_fdr(
-    target_msm: Float64s,
-    decoy_msm: Float64s,
+    target_score: Float64s,
+    decoy_score: Float64s,
     method: FdrMethod,
     levels: tuple[float, ...] = FDR_LEVELS,
+    *,
+    absent: float = 0.0,
 ) -> Float64s:
     """Estimate the FDR at which each target is annotated.
 
     Parameters
     ----------
-    target_msm : (n_formulas, n_targets) float64
-        MSM of each formula with each target modifier, 0 where nothing was found.
-    decoy_msm : (n_formulas, n_targets, n_decoys) float64
-        MSM of the decoys drawn for each target, 0 where nothing was found.
+    target_score : (n_formulas, n_targets) float64
+        Score of each formula with each target modifier.
+    decoy_score : (n_formulas, n_targets, n_decoys) float64
+        Score of the decoys drawn for each target.
     method : {"metaspace-v1", "metaspace-v3"}
         How to estimate; see above.
     levels : tuple of float
         Ascending levels that metaspace-v1 rounds up to.
+    absent : float
+        Score, in both, of what was not found; all that was found scores more.
 
     Returns
     -------
@@ -59,10 +63,10 @@ def estimate_fdr(
     The result does not depend on the order of formulas. Each column, that is, each kind of ion, is
     estimated by itself.
     """
-    fdr = np.ones_like(target_msm)
-    for modifier in range(target_msm.shape[1]):
-        found = target_msm[:, modifier] > 0
-        targets, decoys = target_msm[found, modifier], decoy_msm[:, modifier]
+    fdr = np.ones_like(target_score)
+    for modifier in range(target_score.shape[1]):
+        found = target_score[:, modifier] > absent
+        targets, decoys = target_score[found, modifier], decoy_score[:, modifier]
         if method == "metaspace-v1":
             fdr[found, modifier] = _round_up(targets, _median_fdr(targets, decoys), levels)
         else:
@@ -79,7 +83,7 @@ def _median_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
 
 
 def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Float64s:
-    """Give each target the smallest level whose MSM threshold it reaches, else 1."""
+    """Give each target the smallest level whose threshold its score reaches, else 1."""
     rounded = np.ones_like(targets)
     # from the loosest level on, so that a stricter one a target reaches replaces it
     for level in reversed(levels):
@@ -90,18 +94,18 @@ def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Fl
 
 
 def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
-    """Return (decoys + 1) per draw over (targets + 1), made to never fall as MSM falls.
+    """Return (decoys + 1) per draw over (targets + 1), made to never fall as scores fall.
 
-    Each target gets the lowest value among itself and the targets of lower MSM.
+    Each target gets the lowest value among itself and the targets of lower score.
     """
     n_draws = decoys.shape[1]
     n_targets = _count_at_least(targets, targets)
     n_decoys = _count_at_least(decoys.ravel(), targets)
     fdr = (n_decoys + 1) / n_draws / (n_targets + 1)
-    # Ascending MSM: the minimum so far is that over all targets that score no higher.
-    by_msm = np.argsort(targets, kind="stable")
+    # Ascending scores: the minimum so far is that over all targets that score no higher.
+    by_score = np.argsort(targets, kind="stable")
     monotone = np.empty_like(fdr)
-    monotone[by_msm] = np.minimum.accumulate(fdr[by_msm])
+    monotone[by_score] = np.minimum.accumulate(fdr[by_score])
     clipped: Float64s = np.minimum(monotone, 1.0)
     return clipped
 

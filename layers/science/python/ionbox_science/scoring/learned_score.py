@@ -14,7 +14,7 @@ answer what METASPACE's site does, for comparison.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from ionbox_science.kernel_calls import call_kernel
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.setting_table import MSM, Scoring
 
 AS_SERVED = "-as-served"
 """What the name of a score ends with that is computed as METASPACE's site does."""
@@ -142,6 +143,25 @@ def features_of(scores: IonScores, *, as_served: bool = False) -> Float32s:
     return np.stack([row.astype(np.float32) for row in rows])
 
 
+def rank_by(scores: IonScores, scoring: Scoring) -> IonScores:
+    """Put what ions are to be ranked by into the place of their MSM.
+
+    Parameters
+    ----------
+    scores : IonScores
+        Metrics of the ions, with the product of the three as MSM.
+    scoring : str
+        ``msm``, which changes nothing, or a learned score, see `read_model`.
+
+    Returns
+    -------
+    IonScores
+        The same but for ``msm``: 0 to 1, and 0 where nothing was found. A learned score can also be
+        0 where something was: such an ion takes part in ranking.
+    """
+    return scores if scoring == MSM else replace(scores, msm=score_learned(scores, scoring))
+
+
 def score_learned(scores: IonScores, name: str) -> Float64s:
     """Return the learned score of each ion.
 
@@ -155,8 +175,7 @@ def score_learned(scores: IonScores, name: str) -> Float64s:
     Returns
     -------
     (n_ions,) float64
-        0 to 1; 0 where MSM is.
+        0 to 1; 0 where nothing was found.
     """
-    found = scores.msm > 0
     answers = read_model(name).evaluate(features_of(scores, as_served=name.endswith(AS_SERVED)))
-    return np.where(found, np.clip(answers, 0.0, 1.0), 0.0)
+    return np.where(scores.is_found, np.clip(answers, 0.0, 1.0), 0.0)

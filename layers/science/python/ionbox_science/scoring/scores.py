@@ -115,7 +115,8 @@ class IonScores(Columns):
     chaos, spatial, spectral : (n,) float64
         The three metrics, 0 to 1.
     msm : (n,) float64
-        Their product, 0 to 1.
+        What ions are ranked by, 0 to 1: their product, unless a learned score is put in its place
+        (`ionbox_science.scoring.learned_score.rank_by`).
     mz_error_abs : (n,) float64
         Intensity-weighted mean of the measured m/z of the first isotope peak, less the theoretical,
         in Da.
@@ -141,6 +142,11 @@ class IonScores(Columns):
     max_intensity: Float32s
     mz_mean: Float64s
     mz_stddev: Float64s
+
+    @property
+    def is_found(self) -> npt.NDArray[np.bool_]:
+        """Whether the product of the three metrics is above zero: (n,) bool."""
+        return np.asarray(self.chaos * self.spatial * self.spectral > 0)
 
 
 def score_ions(

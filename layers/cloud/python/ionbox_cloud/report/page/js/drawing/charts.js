@@ -138,15 +138,15 @@ function reached(points, level) {
   return points.reduce((most, [rank, fdr]) => (fdr <= level ? Math.max(most, rank) : most), 0);
 }
 
-/** MSM of targets as bars, of decoys (mean per draw) as a line; counts on a logarithmic scale. */
-export function msmChart(name, { targets, decoys }) {
+/** Scores of targets as bars, of decoys (mean per draw) as a line; counts on a logarithmic scale. */
+export function msmChart(name, { targets, decoys }, score) {
   const n = targets.length;
   const most = Math.max(1, ...targets, ...decoys);
   const total = (counts) => Math.round(counts.reduce((sum, value) => sum + value, 0));
   const chart = new Chart(
-    `MSM of ${name}: ${total(targets)} targets with a score, ${total(decoys)} decoys per draw; ` +
+    `${score} of ${name}: ${total(targets)} targets with a score, ${total(decoys)} decoys per draw; ` +
       `above 0.5 ${total(targets.slice(n / 2))} targets and ${total(decoys.slice(n / 2))} decoys`,
-    { low: 0, high: 1, label: "MSM" },
+    { low: 0, high: 1, label: score },
     { low: 0, high: most, label: "ions (log scale)", bend: Math.log1p, ticks: [0, 1, 10, 100, 1000, 1e4, 1e5].filter((v) => v <= most), text: count },
   );
   targets.forEach((value, bin) => {

@@ -23,6 +23,13 @@ export function fixed(value, digits) {
   return Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1") : "–";
 }
 
+/** Name what ions were ranked by: the short word for it, and what it means. */
+export function ranking({ scoring = "msm" }) {
+  if (scoring === "msm") return { name: "MSM", meaning: "Metabolite-signal match: chaos × spatial × spectral", isProduct: true };
+  const meaning = `${scoring}: a model that METASPACE trained on chaos, spatial, spectral and m/z errors`;
+  return { name: "Score", meaning, isProduct: false };
+}
+
 /** Write an m/z error in ppm with three significant digits or more, as long as a column is wide. */
 export function ppmError(value) {
   const size = Math.abs(value);

@@ -66,6 +66,6 @@ function explain(app, answer) {
 
 function decoyTable({ decoys, ion }) {
   if (!decoys.length) return null;
-  const headings = [["decoy", "text"], ["MSM", "number"]];
+  const headings = [["decoy", "text"], ["score", "number"]];
   return plainTable(`Best decoys that score as high as ${ion}`, headings, decoys.map(([name, msm]) => [name, fixed(msm, 3)]));
 }

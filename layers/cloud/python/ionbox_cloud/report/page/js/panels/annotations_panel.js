@@ -4,13 +4,13 @@ import { choice, el } from "../drawing/dom.js";
 import { count, ionName, ionText, kind } from "../drawing/format.js";
 import { sayNothingFound } from "./nothing_found.js";
 import { EVERYTHING, LEVELS, coefficientsOf, filterRows, isEverything } from "./rows.js";
-import { AnnotationTable, COLUMNS, colocalizationColumn } from "./table.js";
+import { AnnotationTable, colocalizationColumn, columnsOf } from "./table.js";
 
 /** Draw filters and table into their section; select the first row. */
 export function drawAnnotations(app) {
-  const { annotations } = app.run;
+  const { annotations, config } = app.run;
   const databases = [...new Set(annotations.map(({ database }) => database))].sort();
-  const columns = COLUMNS.filter(([key]) => key !== "database" || databases.length > 1);
+  const columns = columnsOf(config).filter(([key]) => key !== "database" || databases.length > 1);
   const enter = () => document.getElementById("ion").focus();
   const table = new AnnotationTable(annotations, columns, (index) => app.select(index), enter);
   const counter = el("output", { class: "counter", id: "counter", "aria-live": "polite" });

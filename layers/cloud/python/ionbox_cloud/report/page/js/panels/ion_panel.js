@@ -2,7 +2,7 @@
 
 import { COLORMAPS, colours } from "../drawing/colormaps.js";
 import { choice, el, isolated, panel, plainTable, tick } from "../drawing/dom.js";
-import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError } from "../drawing/format.js";
+import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError, ranking } from "../drawing/format.js";
 import { ImageView } from "../drawing/image_view.js";
 import { paint, scaleOf } from "../drawing/intensity.js";
 import { patternChart } from "../drawing/charts.js";
@@ -67,7 +67,7 @@ export function drawIon(app, mask, tic) {
   app.on("select", (annotation) => {
     title.replaceChildren(...(annotation ? [ionName(annotation.ion)] : ["No ion selected"]));
     facts.replaceChildren(...(annotation ? describe(annotation) : tic ? ["The image is the total ion current."] : []));
-    metrics.textContent = annotation ? describeMetrics(annotation) : "";
+    metrics.textContent = annotation ? describeMetrics(annotation, app.run.config) : "";
     details.replaceChildren(...(annotation ? detailsOf(app, annotation) : []));
     if (!annotation) {
       isotopes.replaceChildren();
@@ -143,9 +143,12 @@ function describe(annotation) {
   return [`m/z ${fixed(mz, 4)} · error ${ppmError(massError)} ppm · FDR ${percent(fdr)} · `, isolated(database)];
 }
 
-function describeMetrics({ msm, rhoSpatial, rhoSpectral, rhoChaos }) {
+function describeMetrics({ msm, rhoSpatial, rhoSpectral, rhoChaos }, config) {
   const parts = [["ρ spatial", rhoSpatial], ["spectral", rhoSpectral], ["chaos", rhoChaos]];
-  return `MSM ${fixed(msm, 3)}: ${parts.map(([name, value]) => `${name} ${fixed(value, 3)}`).join(" × ")}`;
+  const { name, isProduct } = ranking(config);
+  const listed = parts.map(([part, value]) => `${part} ${fixed(value, 3)}`).join(" × ");
+  if (isProduct) return `${name} ${fixed(msm, 3)}: ${listed}`;
+  return `${name} ${fixed(msm, 3)}; MSM ${fixed(rhoSpatial * rhoSpectral * rhoChaos, 3)}: ${listed}`;
 }
 
 function thumbnail(app, image, isotope, mask, onClick) {

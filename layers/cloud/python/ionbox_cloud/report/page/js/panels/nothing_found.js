@@ -1,7 +1,7 @@
 // Why a run has no annotation, as far as its figures say.
 
 import { el, isolated } from "../drawing/dom.js";
-import { count, counted, fixed } from "../drawing/format.js";
+import { count, counted, fixed, ranking } from "../drawing/format.js";
 
 /** Say what was scored and what stood in the way, and where to ask on. */
 export function sayNothingFound({ run, source }) {
@@ -10,7 +10,7 @@ export function sayNothingFound({ run, source }) {
     "div",
     { class: "empty", id: "nothing-found" },
     el("h2", {}, "No ion is annotated"),
-    run.databases.map((database) => el("p", {}, isolated(database.name), `: ${tally(database)} ${reason(database, run)}`)),
+    run.databases.map((database) => el("p", {}, isolated(database.name), `: ${tally(database, run.config)} ${reason(database, run)}`)),
     source.why
       ? el("p", {}, el("button", { type: "button", class: "link", click: ask }, "Ask why an ion is not annotated"))
       : el(
@@ -24,10 +24,10 @@ export function sayNothingFound({ run, source }) {
 }
 
 /** Say what was found of a database's ions; older runs do not know. */
-export function tally({ n_targets: n, n_measured: measured, best_msm: best, best_decoy_msm: decoy }) {
+export function tally({ n_targets: n, n_measured: measured, best_msm: best, best_decoy_msm: decoy }, config) {
   if (n === undefined) return "no figures, these results are of an older version.";
   const found = `${counted(n, "ion")} scored, ${count(measured)} with peaks at the first isotope's m/z`;
-  return measured ? `${found}; best MSM ${fixed(best, 3)}, of decoys ${fixed(decoy, 3)}.` : `${found}.`;
+  return measured ? `${found}; best ${ranking(config).name} ${fixed(best, 3)}, of decoys ${fixed(decoy, 3)}.` : `${found}.`;
 }
 
 function reason({ n_measured: measured, best_msm: best, n_dropped: dropped }, { config, dataset }) {
@@ -36,5 +36,5 @@ function reason({ n_measured: measured, best_msm: best, n_dropped: dropped }, { 
   }
   if (best === 0 && dataset.n_spectra === 1) return "An MSM compares images; a single pixel cannot be scored.";
   if (best === 0) return "An MSM is 0 where the image is noise or no isotope image is like the first.";
-  return dropped ? `${count(dropped)} have an MSM above 0, but decoys score as high: their FDR is 100 %.` : "";
+  return dropped ? `${count(dropped)} were found, but decoys score as high: their FDR is 100 %.` : "";
 }

@@ -2,16 +2,17 @@
 
 import { errorChart, fdrChart, msmChart } from "../drawing/charts.js";
 import { el, isolated, plainTable } from "../drawing/dom.js";
-import { count } from "../drawing/format.js";
+import { count, ranking } from "../drawing/format.js";
 import { LEVELS } from "./rows.js";
 
 /** Draw the charts of a run. */
 export function drawQuality(app) {
   const { run } = app;
+  const { name: score } = ranking(run.config);
   app.addPanel("quality", "Annotations per FDR level", summaryTable(run.summary));
   app.addPanel("quality", "FDR curve", run.annotations.length ? fdrChart(Object.entries(run.fdrCurve), LEVELS) : nothing());
   for (const [name, histograms] of Object.entries(run.msm)) {
-    app.addPanel("quality", ["MSM, targets against decoys (", isolated(name), ")"], msmChart(name, histograms));
+    app.addPanel("quality", [`${score}, targets against decoys (`, isolated(name), ")"], msmChart(name, histograms, score));
   }
   if (!run.annotations.length) return void app.addPanel("quality", "m/z error", nothing());
   const errors = errorChart(run.annotations, run.config.ppm, 0.1);

@@ -55,7 +55,7 @@ function facts(entries) {
   return el("dl", { class: "facts" }, entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
-function datasetFacts({ dataset, databases }) {
+function datasetFacts({ dataset, databases, config }) {
   const size = dataset.pixelSize;
   const checksum = dataset.ibd_checksum;
   return [
@@ -67,7 +67,7 @@ function datasetFacts({ dataset, databases }) {
     ...databases.map((each) => [
       ["database ", isolated(each.name)],
       `${counted(each.n_molecules, "molecule")}, ${counted(each.n_annotations, "annotation")}; ` +
-        `${count(each.n_dropped)} found but with FDR 1. ${each.n_targets === undefined ? "" : tally(each)}`,
+        `${count(each.n_dropped)} found but with FDR 1. ${each.n_targets === undefined ? "" : tally(each, config)}`,
     ]),
   ];
 }

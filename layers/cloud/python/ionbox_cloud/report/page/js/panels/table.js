@@ -1,7 +1,7 @@
 // The table of annotations: only the rows in view exist, so that its length costs nothing.
 
 import { el, gather, isolated } from "../drawing/dom.js";
-import { count, fixed, formula, intensity, kind, percent, ppmError } from "../drawing/format.js";
+import { count, fixed, formula, intensity, kind, percent, ppmError, ranking } from "../drawing/format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
@@ -9,7 +9,7 @@ const BEST_FIRST = new Set(["msm", "rhoSpatial", "rhoSpectral", "rhoChaos", "max
 const AROUND = 12; // rows kept beyond either end of the view
 
 /** The columns: key, heading, what the heading means, value to sort by, cell, class. Widths: page.css. */
-export const COLUMNS = [
+const COLUMNS = [
   ["formula", "Formula", "Formula of the neutral molecule M", (a) => a.formula, (a) => formula(a.formula), "text"],
   ["kind", "Adduct", "What made the molecule M an ion: M+H of C6H12O6 is the ion [C6H12O6+H]+", kind, kind, "text"],
   ["molecules", "Mole\u00adcules", "The first name in the database, and how many more there are of this formula", (a) => a.molecules[0]?.name ?? "", moleculeCell, "text wide"],
@@ -25,6 +25,12 @@ export const COLUMNS = [
   ["maxIntensity", "Max. intens.", "Intensity of the brightest pixel of the first isotope image", (a) => a.maxIntensity, (a) => intensity(a.maxIntensity, 3), "number"],
   ["database", "Database", "Where the molecule comes from; each has decoys and FDR of its own", (a) => a.database, (a) => isolated(a.database), "text"],
 ];
+
+/** Return the columns, with what the run ranked ions by. */
+export function columnsOf(config) {
+  const { name, meaning } = ranking(config);
+  return COLUMNS.map(([key, heading, said, ...rest]) => (key === "msm" ? [key, name, meaning, ...rest] : [key, heading, said, ...rest]));
+}
 
 /** Return the column of the coefficients of all ions with one of them, a map by ion. */
 export function colocalizationColumn(name, coefficients) {
