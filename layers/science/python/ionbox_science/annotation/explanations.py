@@ -161,7 +161,7 @@ class Explanation:
     fdr : float or None
         Its FDR; None if its MSM is 0 or the run did not look for it.
     rank, n_ranked : int or None
-        Place by what ions are ranked by among the targets of its kind that were found, from 1, and how many these are.
+        Place, from 1, among the targets of its kind that were found, and how many these are.
     n_decoys : int or None
         Decoys drawn for its kind that score at least as high.
     decoys : list of (str, float)

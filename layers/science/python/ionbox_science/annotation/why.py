@@ -299,9 +299,10 @@ class _Inquiry:
 
     def _conclude(self, known: Explanation) -> str:
         if known.annotated and known.fdr is not None:
+            score = f"{self._score} {known.metrics['msm']:.3g}"
             return (
                 f"{known.ion} is annotated with {self.database.name} at an FDR of {known.fdr:.2%}: "
-                f"{self._score} {known.metrics['msm']:.3g}, rank {known.rank:,} of {known.n_ranked:,}"
+                f"{score}, rank {known.rank:,} of {known.n_ranked:,}"
             )
         reason = next((found.sentence for found in self.findings if found.holds is False), "")
         if not reason:
