@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ionbox_science.scoring.ion_images import extract_images, find_windows
+from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.theory.ions import IonRule
 
 from tests.builders import ScoredIons, annotate
@@ -101,6 +103,18 @@ def test_metrics_of_real_spectra_are_equal_but_for_chaos(tiny: ScoredIons, refer
     for metric in ("spatial", "spectral"):
         assert (both[metric] - both[f"{metric}_engine"]).abs().max() < 1e-6, metric
     engine.assert_peak_columns_equal(both)
+
+
+@pytest.mark.parametrize(("run", "fixture"), [("v3_edge_2k", "edge"), ("v3_tiny_2k", "tiny")])
+def test_the_learned_score_as_metaspace_serves_it_gives_its_annotations(
+    run: str, fixture: str, reference: Path, request: pytest.FixtureRequest
+) -> None:
+    plain: ScoredIons = request.getfixturevalue(fixture)
+    ours = replace(plain, scores=rank_by(plain.scores, "metaspace-ml-animal-as-served"))
+    both = engine.join_annotations(ours, engine.read_table(reference, run))
+    assert set(both["_merge"]) == {"both"}
+    for column in ("msm", "fdr"):
+        assert (both[column] - both[f"{column}_engine"]).abs().max() < 1e-9, column
 
 
 def test_every_annotation_of_real_spectra_with_the_learned_score_is_found_by_msm(
