@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.scoring.learned_score import (
     LearnedModel,
     features_of,
@@ -20,6 +21,7 @@ from ionbox_science.scoring.learned_score import (
     score_learned,
 )
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.setting_table import Scoring
 
 ANIMAL, PLANT = "metaspace-ml-animal", "metaspace-ml-plant"
 PUBLISHED = "published/metaspace-ml-fticr/CoreMetabolome-v3_metrics_df_w_pred_score.csv.gz"
@@ -95,21 +97,56 @@ def test_models_say_which_published_file_they_are() -> None:
     assert read_model(f"{PLANT}-as-served").bias == 0.4386800046732099
 
 
-def test_the_published_scores_are_reproduced(reference: Path) -> None:
+@pytest.fixture(scope="module")
+def published_rows(reference: Path) -> list[dict[str, str]]:
     """Ions of ten real FTICR datasets, by the authors of METASPACE-ML."""
     with gzip.open(reference / PUBLISHED, "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def scores_of(rows: list[dict[str, str]]) -> IonScores:
     names = ("chaos", "spatial", "spectral")
     metrics = {name: [float(row[name] or "nan") for row in rows] for name in names}
     errors = {
         f"mz_error_{kind}": [float(row[f"mz_err_{kind}"] or "nan") for row in rows]
         for kind in ("abs", "rel")
     }
-    scores = make_scores(**metrics, **errors)
-    published = np.array([float(row["pred_score"]) for row in rows])
-    answers = read_model(ANIMAL).evaluate(features_of(scores))
-    assert len(rows) == 10_014
+    return make_scores(**metrics, **errors)
+
+
+def test_the_published_scores_are_reproduced(published_rows: list[dict[str, str]]) -> None:
+    published = np.array([float(row["pred_score"]) for row in published_rows])
+    answers = read_model(ANIMAL).evaluate(features_of(scores_of(published_rows)))
+    assert len(published_rows) == 10_014
     assert np.abs(answers - published).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("scoring", "expected"),
+    [
+        ("msm", [748, 1683, 2265]),
+        (f"{ANIMAL}-as-served", [772, 1705, 2282]),
+        (ANIMAL, [1231, 2006, 2286]),
+    ],
+)
+def test_real_data_have_so_many_annotations(
+    scoring: Scoring, expected: list[int], published_rows: list[dict[str, str]]
+) -> None:
+    """Twenty decoys for each target; those that were not found are not in the table."""
+    scores = scores_of(published_rows)
+    found = np.where(scores.is_found, rank_by(scores, scoring).msm, -1.0)
+    group = np.array([row["group_name"] for row in published_rows])
+    is_target = np.array([row["target"] == "1.0" for row in published_rows])
+    fdrs = []
+    for name in np.unique(group):
+        of_targets, of_decoys = (found[(group == name) & kind] for kind in (is_target, ~is_target))
+        n = max(len(of_targets), -(-len(of_decoys) // 20))
+        targets, decoys = np.full((n, 1), -1.0), np.full((n, 1, 20), -1.0)
+        targets[: len(of_targets), 0] = of_targets
+        decoys.reshape(-1)[: len(of_decoys)] = of_decoys
+        fdr = estimate_fdr(targets, decoys, "metaspace-v3", absent=-1.0)
+        fdrs.append(fdr[targets > 0])
+    assert [int((np.concatenate(fdrs) <= level).sum()) for level in (0.05, 0.1, 0.2)] == expected
 
 
 # --- exporter -------------------------------------------------------------------------------------
