@@ -28,6 +28,7 @@ from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
 from ionbox_science.config import RunConfig
 from ionbox_science.scoring.fdr import FDR_LEVELS
+from ionbox_science.setting_table import Scoring
 
 from tests.builders import build_annotations, build_database, draw_blob
 
@@ -53,6 +54,7 @@ class MadeUp:
     partners: dict[str, list[Partner]] = field(default_factory=dict)
     max_bytes: int = 25_000_000
     tally: ScoreTally | None = None
+    scoring: Scoring = "msm"
     error_ppm: Callable[[int], float] = lambda i: float(np.sin(i))
 
     def __post_init__(self) -> None:
@@ -149,7 +151,7 @@ class MadeUp:
                 ibd_bytes=1000,
                 ibd_checksum=IbdChecksum("sha1", "", "matches"),
             ),
-            config=CONFIG,
+            config=replace(CONFIG, scoring=self.scoring),
             databases=tuple(
                 DatabaseRecord(
                     each.name,

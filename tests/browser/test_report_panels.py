@@ -57,6 +57,22 @@ def test_what_was_expected_stands_beside_what_was(page: ReportPage, tmp_path: Pa
     assert "Expected before" not in page.driver.execute_script(main)
 
 
+def test_the_page_says_what_ions_were_ranked_by(page: ReportPage, tmp_path: Path) -> None:
+    page.open(MadeUp(n=4).write(tmp_path))
+    assert "MSM" in page.text("thead")
+    page.open(MadeUp(n=4, scoring="metaspace-ml-animal").write(tmp_path))
+    assert "Score" in page.text("thead")
+    assert "MSM" not in page.text("thead")
+    text = page.driver.execute_script("return document.querySelector('main').textContent")
+    facts = page.driver.find_elements("css selector", ".ion-facts")[1].text
+    assert re.search(r"^Score \d\.\d{3}; MSM \d\.\d{3}: ρ spatial \d\.\d{3} × spectral", facts), (
+        facts
+    )
+    assert "Score, targets against decoys" in text
+    titles = "return [...document.querySelectorAll('thead [title]')].map((head) => head.title)"
+    assert any(title.startswith("metaspace-ml-animal: ") for title in page.script(titles))
+
+
 def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Path) -> None:
     partners = {"C10H20O1+H+": [Partner("C12H22O3+H+", 0.87), Partner("C99H1+K+", 0.5)]}
     page.open(MadeUp(n=6, partners=partners).write(tmp_path))
@@ -189,7 +205,7 @@ def test_a_run_without_annotations_is_a_page_too(page: ReportPage, tmp_path: Pat
     assert page.text("#counter") == "0 of 0 annotations"
     said = page.text("#nothing-found")
     assert "200 ions scored, 50 with peaks at the first isotope's m/z" in said
-    assert "best MSM 0.250, of decoys 0.500. 3 have an MSM above 0" in said
+    assert "best MSM 0.250, of decoys 0.500. 3 were found" in said
     assert "ionbox why RESULTS" in said
     assert not page.find(".scroller").is_displayed()
     assert not page.field("FDR").is_enabled()

@@ -21,7 +21,9 @@ from ionbox_cloud.planning import work_items
 from ionbox_cloud.published import COLOCALIZATION
 from ionbox_cloud.report.report_file import read_partners, read_report
 from ionbox_cloud.report.rows import Partner
+from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.zarr_folder import ZarrFolder
+from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.images import read_image_list
 from ionbox_cloud.stored.patterns import read_patterns
@@ -34,7 +36,7 @@ from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.scores import score_ions
 from ionbox_science.theory.ions import IonTable
 
-from tests.handlers.in_memory import SETTINGS, InMemoryRun, step_of
+from tests.handlers.in_memory import DATABASES, SETTINGS, InMemoryRun, step_of
 from tests.imzml_builder import Pair, range_reader
 from tests.oracles.colocalization import cosines
 from tests.oracles.peak_sorting import sort_peaks
@@ -364,6 +366,36 @@ def test_publishing_asks_by_the_item_and_reads_no_image(
     for n_items, n in others:
         assert n_items > few
         assert n == asked_of_few + 3 * (n_items - few)
+
+
+def test_a_learned_score_ranks_and_is_what_the_table_says(stores: Stores, tissue: Pair) -> None:
+    def publish(scoring: str) -> tuple[RunPlan, list[dict[str, str]], dict[str, Any]]:
+        run = InMemoryRun.of(stores, tissue, DATABASES, {**SETTINGS, "scoring": scoring}).run_all()
+        folder = run.answers["PublishResults"]["results_key"]
+        _, *lines = stores.results.read(f"{folder}/annotations.csv").decode().splitlines()
+        rows = list(csv.DictReader(lines))
+        return run.planned, rows, stores.results.read_json(f"{folder}/run.json")
+
+    plain, of_msm, said_of_msm = publish("msm")
+    learned, rows, said = publish("metaspace-ml-animal")
+    assert said_of_msm["score"]["name"] == "msm"
+    assert said["score"] | {"model_sha256": said["score"]["model_sha256"][:8]} == {
+        "name": "metaspace-ml-animal",
+        "citation": "doi:10.1038/s41467-024-52213-9",
+        "model_sha256": "86b7de18",
+        "mz_errors": "1 - |error|",
+    }
+    # the ions' metrics are the same, found under their identity; only what ranks is not
+    assert plain.databases == learned.databases
+    assert plain.run_id != learned.run_id
+    assert len(rows) > 5
+    msm = {(row["database"], row["ion"]): float(row["msm"]) for row in of_msm}
+    for row in rows:
+        product = float(row["rhoChaos"]) * float(row["rhoSpatial"]) * float(row["rhoSpectral"])
+        if (ion := (row["database"], row["ion"])) in msm:
+            assert product == pytest.approx(msm[ion], rel=1e-4)
+        assert product > 0
+        assert float(row["msm"]) != pytest.approx(product, rel=1e-4)
 
 
 def test_results_are_a_table_and_a_record(run: InMemoryRun) -> None:

@@ -19,6 +19,7 @@ from ionbox_science.annotation.explanations import (
 from ionbox_science.annotation.why import explain, find_formula
 from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
+from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import ImageOptions
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ions import IonRule
@@ -105,6 +106,37 @@ def ask(formula: str, adduct: str = "+H", *, data: bool = True, **more: str) -> 
 
 def holds(answer: Explanation) -> dict[str, bool | None]:
     return {finding.topic: finding.holds for finding in answer.findings}
+
+
+def test_a_learned_score_is_named_beside_msm() -> None:
+    config = replace(CONFIG, scoring="metaspace-ml-animal")
+    of = replace(run(), scores=rank_by(run().scores, config.scoring))
+    asked = parse_ion(GOOD, "+H")
+    answer = explain(asked, database(of), config, dataset().mz_range, measure)
+    (score,) = rank_by(run().scores.take(run().scores.ion == _ion_of(of)), config.scoring).msm
+    assert answer.metrics["msm"] == score
+    assert f": metaspace-ml-animal {score:.3g}, rank 1 of " in answer.verdict
+    sentences = {finding.topic: finding.sentence for finding in answer.findings}
+    assert sentences["metrics"].startswith(f"metaspace-ml-animal {score:.3g}; MSM 0.")
+    assert sentences["rank"].startswith("by metaspace-ml-animal it ranks 1 of ")
+
+
+def test_an_ion_that_was_not_looked_for_gets_the_learned_score_as_well() -> None:
+    config = replace(CONFIG, scoring="metaspace-ml-animal")
+    of = replace(run(), scores=rank_by(run().scores, config.scoring))
+    answer = explain(
+        parse_ion(GOOD, "+K"), database(of), config, dataset().mz_range, lambda *_: _measured()
+    )
+    assert answer.metrics["msm"] == rank_by(_measured().scores, config.scoring).msm[0]
+
+
+def _ion_of(of: ScoredIons) -> int:
+    return int(of.table.target_ion[list(of.table.formulas).index(GOOD), 0])
+
+
+def _measured() -> MeasuredIon:
+    mz, abundance = pattern_of(GOOD)
+    return measure(np.array(mz), np.array(abundance, np.float32))
 
 
 @pytest.mark.parametrize("data", [True, False])

@@ -9,6 +9,9 @@ from ionbox_science.annotation.table import summarise
 from ionbox_science.imzml.checks import describe_dropped
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.scoring.fdr import FDR_LEVELS
+from ionbox_science.scoring.learned_score import AS_SERVED, CITATION, read_model
+from ionbox_science.scoring.scores import MSM_CITATION
+from ionbox_science.setting_table import MSM, Scoring
 
 from ionbox_cloud import keys
 from ionbox_cloud.records.run_record import (
@@ -17,6 +20,7 @@ from ionbox_cloud.records.run_record import (
     DatasetRecord,
     PickingRecord,
     RunRecord,
+    ScoreRecord,
     SourceRecord,
     StateTotals,
     SummaryRow,
@@ -61,6 +65,7 @@ def describe_run(
         run_id=plan.run_id,
         dataset=_describe_dataset(plan, header, manifest, checksum),
         config=plan.config,
+        score=_describe_score(plan.config.scoring),
         databases=tuple(map(_describe_database, plan.databases, found)),
         versions=Versions.here(),
         n_annotations=sum(each.n_annotations for each in found),
@@ -81,6 +86,13 @@ def describe_run(
         cost=cost,
         forecast=plan.forecast,
     )
+
+
+def _describe_score(scoring: Scoring) -> ScoreRecord:
+    if scoring == MSM:
+        return ScoreRecord(MSM, MSM_CITATION)
+    errors = "-|error|" if scoring.endswith(AS_SERVED) else "1 - |error|"
+    return ScoreRecord(scoring, CITATION, read_model(scoring).sha256, errors)
 
 
 def _describe_dataset(

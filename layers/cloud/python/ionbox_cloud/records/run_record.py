@@ -161,6 +161,26 @@ class DatabaseRecord(PublishedRecord):
 
 
 @dataclass(frozen=True)
+class ScoreRecord(PublishedRecord):
+    """What ions were ranked by.
+
+    Attributes
+    ----------
+    name : str
+        As in the config.
+    citation : str
+        The paper to cite, by DOI.
+    model_sha256, mz_errors : str
+        Of a learned score: checksum of the published model, and how it was handed m/z errors.
+    """
+
+    name: str
+    citation: str
+    model_sha256: str = ""
+    mz_errors: str = ""
+
+
+@dataclass(frozen=True)
 class SummaryRow(PublishedRecord):
     """Annotations of one kind of ion in one database.
 
@@ -276,6 +296,8 @@ class RunRecord(PublishedRecord):
         What these calls cost.
     files : dict of str to PublishedFile
         All other files of the results, by name; none in results of early versions.
+    score : ScoreRecord or None
+        What ions were ranked by; None in results of early versions, which ranked by MSM.
     forecast : Forecast or None
         What PlanRun expected the states to take, if nothing of it was there; None in results of
         early versions.
@@ -295,6 +317,7 @@ class RunRecord(PublishedRecord):
     states: dict[str, StateTotals] = field(default_factory=dict)
     cost: Bill | None = None
     files: dict[str, PublishedFile] = field(default_factory=dict)
+    score: ScoreRecord | None = None
     forecast: Forecast | None = None
 
 

@@ -27,6 +27,9 @@ from ionbox_science.setting_table import MSM, Scoring
 AS_SERVED = "-as-served"
 """What the name of a score ends with that is computed as METASPACE's site does."""
 
+CITATION = "doi:10.1038/s41467-024-52213-9"
+"""Of METASPACE-ML: Wadie et al. 2024."""
+
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 

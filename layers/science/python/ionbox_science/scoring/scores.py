@@ -44,6 +44,9 @@ MAX_ISOTOPE_PEAKS = 16
 
 _PARTS_PER_THREAD = 8  # so that threads end at about the same time
 
+MSM_CITATION = "doi:10.1038/nmeth.4072"
+"""Of the metabolite-signal match: Palmer et al. 2017."""
+
 Float64s = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
 
