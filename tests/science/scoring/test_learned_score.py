@@ -23,7 +23,8 @@ from ionbox_science.scoring.learned_score import (
 from ionbox_science.scoring.scores import IonScores
 from ionbox_science.setting_table import Scoring
 
-ANIMAL, PLANT = "metaspace-ml-animal", "metaspace-ml-plant"
+ANIMAL: Scoring = "metaspace-ml-animal"
+PLANT: Scoring = "metaspace-ml-plant"
 PUBLISHED = "published/metaspace-ml-fticr/CoreMetabolome-v3_metrics_df_w_pred_score.csv.gz"
 
 
@@ -41,12 +42,14 @@ def make_scores(**columns: Any) -> IonScores:
     names = ("chaos", "spatial", "spectral", "mz_error_abs", "mz_error_rel")
     metrics = {name: np.broadcast_to(rows.get(name, np.zeros(1)), n) for name in names}
     msm = metrics["chaos"] * metrics["spatial"] * metrics["spectral"]
-    floats = {name: np.zeros((n, 4), np.float32) for name in ("total", "min", "max")}
+    nothing = np.zeros((n, 4), np.float32)
     return IonScores(
         ion=np.arange(n, dtype=np.int32),
         **metrics,
         msm=msm,
-        **{f"{name}_intensity": value for name, value in floats.items()},
+        total_intensity=nothing,
+        min_intensity=nothing,
+        max_intensity=nothing,
         mz_mean=np.zeros((n, 4)),
         mz_stddev=np.zeros((n, 4)),
     )
@@ -180,8 +183,8 @@ def test_an_exported_model_answers_as_catboost_to_the_last_bit(
     scale, bias = exported["scale_and_bias"].tolist()
     assert (scale, bias) == (0.7, -0.2)
     starts = np.concatenate(([0], np.cumsum(exported["n_borders"])))
-    parts = [exported[name] for name in ("feature", "rank", "leaf")]
-    model = LearnedModel(exported["border"], starts, *parts, scale, bias, "")
+    parts = {name: exported[name] for name in ("border", "feature", "rank", "leaf")}
+    model = LearnedModel(**parts, border_start=starts, scale=scale, bias=bias, sha256="")
     fresh = draw_features(5000)
     assert model.evaluate(fresh).tobytes() == trained.predict(fresh.T.copy()).tobytes()
 
