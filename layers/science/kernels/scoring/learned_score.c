@@ -11,14 +11,19 @@
  * time. Cost: some 6 comparisons and one look-up per ion and tree, 2 ns.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "../status.h"
 
-/* BLOCK: ions whose ranks stay in cache while all trees are walked through. */
-enum { BLOCK = 512, MAX_DEPTH = 8 };
+/*
+ * BLOCK: ions whose ranks stay in cache while all trees are walked through. AT_ONCE: trees whose
+ * leaves are added to a sum before it is written back.
+ */
+enum { BLOCK = 512, MAX_DEPTH = 8, USUAL_DEPTH = 6, AT_ONCE = 4, MAX_BORDERS = INT16_MAX - 1 };
+
+/* Compiled once per depth that is known. */
+#define SPECIALISED static inline __attribute__((always_inline))
 
 /* Trees, as ionbox_sum_leaves takes them. */
 struct trees {
@@ -29,7 +34,7 @@ struct trees {
 };
 
 /* Count the borders below a value; none for NaN, which is above nothing. Ascending borders. */
-static uint16_t rank_among(const float *border, size_t n_borders, float value)
+static int16_t rank_among(const float *border, size_t n_borders, float value)
 {
     size_t low = 0, high = n_borders;
     while (low < high) {
@@ -40,30 +45,61 @@ static uint16_t rank_among(const float *border, size_t n_borders, float value)
             high = middle;
         }
     }
-    return (uint16_t)low;
+    return (int16_t)low;
 }
 
-/* Set a bit of each ion's leaf where its rank is above that of a split. */
-static void answer(const uint16_t *restrict rank, uint16_t split, int bit, uint16_t *restrict leaf)
+/* Find each ion's leaf of a tree: a bit for each question; rank: (n_features, BLOCK). */
+SPECIALISED void find_leaves_of(const struct trees *trees, size_t depth, size_t tree,
+                                const int16_t *rank, uint16_t *restrict leaf)
 {
+    const int16_t *row[MAX_DEPTH] = {rank};
+    int16_t split[MAX_DEPTH] = {0};
+    for (size_t level = 0; level < depth; level++) {
+        row[level] = rank + trees->feature[tree * depth + level] * (size_t)BLOCK;
+        split[level] = (int16_t)trees->rank[tree * depth + level];
+    }
     for (size_t i = 0; i < BLOCK; i++) {
-        leaf[i] = (uint16_t)(leaf[i] | (rank[i] > split) << bit);
+        int16_t bits = 0;
+        for (size_t level = 0; level < depth; level++) {
+            bits = (int16_t)(bits | (row[level][i] > split[level] ? 1 << level : 0));
+        }
+        leaf[i] = (uint16_t)bits;
+    }
+}
+
+static void find_leaves(const struct trees *trees, size_t tree, const int16_t *rank,
+                        uint16_t *restrict leaf)
+{
+    if (trees->depth == USUAL_DEPTH) {
+        find_leaves_of(trees, USUAL_DEPTH, tree, rank, leaf);
+    } else {
+        find_leaves_of(trees, trees->depth, tree, rank, leaf);
     }
 }
 
 /* Add the leaves of all trees to the sums of a block of ions; rank: (n_features, BLOCK). */
-static void sum_block(const struct trees *trees, const uint16_t *rank, double *restrict sum)
+static void sum_block(const struct trees *trees, const int16_t *rank, double *restrict sum)
 {
-    for (size_t tree = 0; tree < trees->n; tree++) {
-        uint16_t leaf[BLOCK] = {0};
-        for (size_t level = 0; level < trees->depth; level++) {
-            const size_t split = tree * trees->depth + level;
-            answer(rank + trees->feature[split] * (size_t)BLOCK, trees->rank[split], (int)level,
-                   leaf);
+    uint16_t leaf[AT_ONCE][BLOCK];
+    size_t tree = 0;
+    for (; tree + AT_ONCE <= trees->n; tree += AT_ONCE) {
+        const double *value[AT_ONCE];
+        for (size_t k = 0; k < AT_ONCE; k++) {
+            find_leaves(trees, tree + k, rank, leaf[k]);
+            value[k] = trees->leaf + ((tree + k) << trees->depth);
         }
-        const double *value = trees->leaf + (tree << trees->depth);
         for (size_t i = 0; i < BLOCK; i++) {
-            sum[i] += value[leaf[i]];
+            double total = sum[i];
+            for (size_t k = 0; k < AT_ONCE; k++) {
+                total += value[k][leaf[k][i]];
+            }
+            sum[i] = total;
+        }
+    }
+    for (; tree < trees->n; tree++) {
+        find_leaves(trees, tree, rank, leaf[0]);
+        for (size_t i = 0; i < BLOCK; i++) {
+            sum[i] += trees->leaf[(tree << trees->depth) + leaf[0][i]];
         }
     }
 }
@@ -86,17 +122,17 @@ int32_t ionbox_sum_leaves(const float *features, int64_t n_ions, int64_t n_featu
     }
     for (int64_t f = 0; f < n_features; f++) {
         const int64_t n_borders = border_start[f + 1] - border_start[f];
-        if (border_start[f] < 0 || n_borders < 0 || n_borders >= UINT16_MAX) {
+        if (border_start[f] < 0 || n_borders < 0 || n_borders > MAX_BORDERS) {
             return STATUS_INVALID;
         }
     }
     for (int64_t split = 0; split < n_trees * depth; split++) {
-        if (feature[split] >= n_features) {
+        if (feature[split] >= n_features || rank[split] > MAX_BORDERS) {
             return STATUS_INVALID;
         }
     }
     const struct trees trees = {(size_t)n_trees, (size_t)depth, feature, rank, leaf};
-    uint16_t *ranks = calloc((size_t)n_features * BLOCK + 1, sizeof *ranks);
+    int16_t *ranks = calloc((size_t)n_features * BLOCK + 1, sizeof *ranks);
     if (!ranks) {
         return STATUS_NO_MEMORY;
     }
