@@ -12,7 +12,7 @@ import pytest
 from ionbox.local.runtime import Call, LambdaContext, load_handler
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
-from ionbox_cloud.environment import INITIALIZATION_VARIABLE, WORK_VARIABLE
+from ionbox_cloud.environment import FAN_OUT_VARIABLE, INITIALIZATION_VARIABLE, WORK_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.init_time import INIT
 from ionbox_cloud.messages import ErrorOutput, ItemFailureReport, RunFailureReport
@@ -129,6 +129,19 @@ def test_the_first_call_of_a_process_pays_for_its_start(
     total = total_states(work, run.execution_id, run.planned)["PlanRun"]
     billed_s = total.duration_s + first.init_s
     assert total.gb_s == pytest.approx(billed_s * first.rung_mb / 1024, abs=1e-3)
+
+
+def test_records_say_which_items_are_express(
+    run: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fan_out = {"n_workers": 9, "express": ["GenerateIsotopePatterns"]}
+    monkeypatch.setenv(FAN_OUT_VARIABLE, json.dumps(fan_out))
+    run.run_all()
+    totals = total_states(run.stores.work, run.execution_id, run.planned)
+    per_call = {state: each.workflow_dollars / each.items for state, each in totals.items()}
+    cheap = {state for state, dollars in per_call.items() if dollars < 7e-5}
+    assert cheap == {"GenerateIsotopePatterns"}
+    assert per_call["AnnotateSegments"] == pytest.approx(7.5e-5)
 
 
 def test_a_bill_adds_up_and_says_by_which_prices(run: InMemoryRun) -> None:

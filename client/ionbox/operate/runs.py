@@ -19,7 +19,7 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.forecast.remaining import passed_over, remaining_s
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import price_call, read_prices
+from ionbox_cloud.planning.prices import price_call, price_workflow
 from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunHeadline, RunStatus
 from ionbox_cloud.run_plan import Forecast, SortPlan
@@ -253,8 +253,7 @@ class Runs:
         if any(record.state == TASK for record in records):
             plan = as_object(self.work.read_json_if_whole(keys.run_plan(run.name)))
             sort = _parse(SortPlan, plan.get("sort"))
-        calls = sum(price_call(record, sort) for record in records)
-        return calls + read_prices().transitions(len(records))
+        return sum(price_call(record, sort) + price_workflow(record) for record in records)
 
     def _records(self, run: RunState) -> list[CallRecord]:
         """Return the call records of a run; each is read once, however often progress is asked."""

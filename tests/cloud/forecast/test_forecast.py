@@ -164,7 +164,7 @@ def test_a_run_dearer_than_it_may_be_is_refused_with_both_figures() -> None:
     require_affordable(found, None)
     require_affordable(found, found.dollars)
     with pytest.raises(
-        InvalidConfig, match=r"max_dollars: .* \$0\.1\d on AWS .* may cost \$0\.010"
+        InvalidConfig, match=r"max_dollars: .* \$0\.\d+ on AWS .* may cost \$0\.010"
     ):
         require_affordable(found, 0.01)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 
 import pytest
 from ionbox_cloud.call_records import TASK, CallRecord
-from ionbox_cloud.planning.prices import price_call, read_prices
+from ionbox_cloud.planning.prices import price_call, price_workflow, read_prices
 from ionbox_cloud.records.run_totals import bill
 from ionbox_cloud.run_plan import SortPlan
 
@@ -43,6 +44,16 @@ def test_the_prices_of_both_are_dated_and_say_what_they_are_of() -> None:
     assert "x86" not in read_prices("arm64").source
     for kind in ("x86_64", "arm64"):
         assert read_prices(kind).date >= "2026-11"
+
+
+def test_what_surrounds_an_express_item_costs_a_tenth() -> None:
+    standard = record("AnnotateSegments", "x86_64")
+    express = replace(standard, is_express=True)
+    assert price_workflow(standard) == pytest.approx(3 * 2.5e-5)
+    # an hour of 64 MB, and the execution
+    assert price_workflow(express) == pytest.approx(1e-6 + 3600 / 16 * 1.667e-5, rel=0.01)
+    quick = replace(express, duration_s=3.0)
+    assert price_workflow(quick) < price_workflow(standard) / 10
 
 
 def test_a_bill_names_the_prices_of_the_machine_it_is_written_on(

@@ -39,6 +39,8 @@ class CallRecord(PublishedRecord):
         and no part of ``duration_s``.
     architecture : str
         Of its processor, by Lambda's name; prices go by it.
+    is_express : bool
+        Whether it is an item of a Map whose items run as EXPRESS executions.
     """
 
     state: str
@@ -50,6 +52,7 @@ class CallRecord(PublishedRecord):
     rung_mb: int
     init_s: float = 0.0
     architecture: str = USUAL_ARCHITECTURE
+    is_express: bool = False
 
     @property
     def billed_s(self) -> float:

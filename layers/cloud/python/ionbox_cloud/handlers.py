@@ -21,7 +21,7 @@ from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
-from ionbox_cloud.environment import StoresEnvironment, read_architecture
+from ionbox_cloud.environment import StoresEnvironment, read_architecture, read_fan_out
 from ionbox_cloud.error_words import without_words, words_kept_in
 from ionbox_cloud.errors import InvalidMessage, UnusableObject
 from ionbox_cloud.init_time import INIT
@@ -148,6 +148,7 @@ def _run_measured(
     except Exception:
         logger.exception("failed")
         raise
+    fan_out = read_fan_out()
     record = CallRecord(
         state=state,
         item=getattr(message, "item", 0),
@@ -158,6 +159,7 @@ def _run_measured(
         rung_mb=rung_mb,
         init_s=round(INIT.take(), 4),
         architecture=read_architecture(),
+        is_express=fan_out is not None and state in fan_out.express,
     )
     stores.work.write_json(keys.record(execution_id, state, record.item), record.to_json())
     logger.info("done", extra={"record": record.to_json()})

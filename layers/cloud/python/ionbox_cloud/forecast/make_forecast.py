@@ -97,8 +97,8 @@ def make_forecast(
     ends = ["PlanRun", "PublishResults"]
     seconds = beside_s + sum(states[state].seconds for state in ends)
     seconds += machine.around(_count_transitions(ends))
-    n_calls = sum(state.calls for state in states.values())
-    dollars = sum(state.dollars for state in states.values()) + machine.prices.transitions(n_calls)
+    dollars = sum(state.dollars for state in states.values())
+    dollars += sum(_price_workflow(name, state, machine) for name, state in states.items())
     date, _ = read_rate_table()
     return Forecast(
         seconds=round(seconds, 1),
@@ -110,6 +110,14 @@ def make_forecast(
         floor=_find_floor(path, states),
         rates=date,
     )
+
+
+def _price_workflow(name: str, state: StateForecast, machine: Machine) -> float:
+    """Return the dollars of what the state machine does around the calls of a state."""
+    if machine.fan is None or name not in machine.fan.express:
+        return machine.prices.transitions(state.calls)
+    # an item takes no longer than its Map
+    return state.calls * machine.prices.express_child(state.seconds)
 
 
 def _forecast_state(work: StateWork, sort: SortPlan, machine: Machine) -> StateForecast:

@@ -111,6 +111,12 @@ def gigabyte_seconds(duration_s: float, memory_mb: int) -> float:
     return duration_s * memory_mb / _MB_PER_GB
 
 
+def price_workflow(call: CallRecord) -> float:
+    """Return the price in dollars of what the state machine does around a call on AWS."""
+    prices = read_prices(call.architecture)
+    return prices.express_child(call.billed_s) if call.is_express else prices.transitions(1)
+
+
 def price_call(call: CallRecord, sort: SortPlan | None) -> float:
     """Return the price in dollars of a call on AWS, without what the state machine does around it.
 

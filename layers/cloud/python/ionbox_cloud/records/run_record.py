@@ -208,8 +208,9 @@ class StateTotals(PublishedRecord):
         Rungs of the memory ladder that calls went up: each is a call that was killed.
     gb_s : float
         Memory of the function or task times duration, gigabyte seconds.
-    dollars : float
-        Their price on AWS, by `ionbox_cloud.planning.prices`.
+    dollars, workflow_dollars : float
+        Their price on AWS, by `ionbox_cloud.planning.prices`, and that of what the state machine
+        does around them.
     """
 
     items: int
@@ -220,6 +221,7 @@ class StateTotals(PublishedRecord):
     climbs: int
     gb_s: float
     dollars: float
+    workflow_dollars: float = 0.0
 
 
 @dataclass(frozen=True)

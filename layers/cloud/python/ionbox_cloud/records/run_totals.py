@@ -14,7 +14,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.call_records import TASK, CallRecord
 from ionbox_cloud.environment import read_architecture
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, read_prices
+from ionbox_cloud.planning.prices import gigabyte_seconds, price_call, price_workflow, read_prices
 from ionbox_cloud.records.run_record import Bill, RunStatus, StateBill, StateTotals
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
@@ -69,6 +69,7 @@ def _total(calls: Sequence[CallRecord], plan: RunPlan | None, ladder: Ladder) ->
         climbs=sum(_climbs(call, planned_mb, ladder) for call in calls),
         gb_s=round(sum(gigabyte_seconds(call.billed_s, call.rung_mb) for call in calls), 4),
         dollars=round(sum(price_call(call, plan.sort if plan else None) for call in calls), 8),
+        workflow_dollars=round(sum(map(price_workflow, calls)), 8),
     )
 
 
@@ -89,15 +90,16 @@ def _climbs(call: CallRecord, planned_mb: int, ladder: Ladder) -> int:
 
 
 def bill(states: Mapping[str, StateTotals], *, on_aws: bool) -> Bill:
-    """Return what calls cost, or would have cost on AWS, with the transitions around them."""
+    """Return what calls cost, or would have cost on AWS, with what the state machine does."""
     prices = read_prices(read_architecture())  # of the run: all its functions are of one
     n_calls = sum(total.items for total in states.values())
     calls = sum(total.dollars for total in states.values())
+    workflow = sum(total.workflow_dollars for total in states.values())
     return Bill(
-        dollars=round(calls + prices.transitions(n_calls), 6),
+        dollars=round(calls + workflow, 6),
         gb_s=round(sum(total.gb_s for total in states.values()), 3),
         requests=n_calls,
-        workflow_dollars=round(prices.transitions(n_calls), 6),
+        workflow_dollars=round(workflow, 6),
         states={
             state: StateBill(total.gb_s, total.items, total.dollars)
             for state, total in states.items()
