@@ -1,6 +1,6 @@
 """MergeSegments: merge what the sorted spans hold of some ranges of m/z, one item of a Map.
 
-Stands between PlanMerge and FinishSegments. Reads a block of every span per segment; writes
+Stands between PlanMerge and FinishSegments. Reads its ranges of every span at once; writes
 ``segments/<segments>/segment-<n>.bin``, and after them ``sort/<sort>/merged/<n>-<n>.json``.
 """
 
@@ -11,7 +11,6 @@ from ionbox_cloud.messages import Done, MergeItem
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.segment_writing import write_segment
-from ionbox_cloud.stored.segments import read_ahead
 from ionbox_cloud.stored.sorted_spans import SpanReader, write_merged
 from ionbox_science.progress import report_progress
 from ionbox_science.sorting.span_merging import merge_spans
@@ -22,12 +21,12 @@ def lambda_handler(message: MergeItem, stores: Stores) -> Done:
     """Write segments ``start`` to ``stop``, then what is in them."""
     plan = read_plan(stores.work, message.execution_id)
     spans = SpanReader(stores.work, plan)
-    indices = range(message.start, message.stop)
-    # one segment is merged while the blocks of the next are read: memory is planned for both
-    blocks = read_ahead(spans.plan_read(index) for index in indices)
-    written = []
-    for index, found in zip(indices, blocks, strict=True):
-        written.append(write_segment(stores.results, plan.segments_id, index, merge_spans(found)))
-        report_progress(len(written), len(indices), "segments")
-    write_merged(stores.work, message.output_key, written)
+    started = []
+    # a segment is written while the next is merged: memory is planned for all of them
+    with stores.results.side_by_side() as writes:
+        for index, blocks in enumerate(spans.read(message.start, message.stop), message.start):
+            segment = stores.results, plan.segments_id, index, merge_spans(blocks)
+            started.append(writes.start(write_segment, *segment))
+            report_progress(len(started), message.stop - message.start, "segments")
+    write_merged(stores.work, message.output_key, [each.result() for each in started])
     return Done()

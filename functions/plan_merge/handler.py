@@ -46,7 +46,7 @@ def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
             keys.merged_segments(plan.sort_id, start, stop),
             start,
             stop,
-            memory_mb=merge_memory_mb(max(per_segment[start:stop]), plan.mz_dtype.itemsize),
+            memory_mb=merge_memory_mb(sum(per_segment[start:stop]), plan.mz_dtype.itemsize),
         )
         for item, (start, stop) in enumerate(missing)
     ]

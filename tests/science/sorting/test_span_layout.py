@@ -28,7 +28,7 @@ def test_each_block_is_read_alone_and_whole(
     assert len(stored) == len(mz) * bytes_per_peak(np.dtype(dtype))
     layout = SpanLayout(n_peaks, np.dtype(dtype))
     for index, segment in enumerate(cut_segments(peaks, np.array(bounds))):
-        offset, length = layout.byte_range(index)
+        offset, length = layout.byte_range(index, index + 1)
         found = decode_block(stored[offset : offset + length], int(n_peaks[index]), np.dtype(dtype))
         for name in ("mz", "intensity", "pixel"):
             one, other = getattr(found, name), getattr(segment, name)
@@ -48,7 +48,7 @@ def test_merged_blocks_are_the_segments_of_the_merged_runs(
     for index, segment in enumerate(cut_segments(merge_spans(spans), np.array(bounds))):
         blocks = []
         for columns, n_peaks in encoded:
-            offset, length = SpanLayout(n_peaks, np.dtype(dtype)).byte_range(index)
+            offset, length = SpanLayout(n_peaks, np.dtype(dtype)).byte_range(index, index + 1)
             block = b"".join(columns)[offset : offset + length]
             blocks.append(decode_block(block, int(n_peaks[index]), np.dtype(dtype)))
         merged = encode_segment(merge_spans(blocks))

@@ -14,7 +14,7 @@ machine minutes do not count: that the dataset fits is what decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
@@ -27,7 +27,6 @@ from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.planning.rates import (
     BYTES_PER_S,
     MERGE_S_PER_PEAK,
-    READS_PER_S,
     SORT_S_PER_PEAK,
     START_S,
 )
@@ -35,7 +34,7 @@ from ionbox_cloud.planning.work_items import (
     PEAKS_PER_MERGE_ITEM,
     SORT_RANGE_BYTES,
     merge_memory_mb,
-    merge_seconds,
+    price_merges,
     sort_memory_mb,
     span_memory_mb,
 )
@@ -202,9 +201,9 @@ def plan_sort(
 def choose_spans(job: SortJob, fan: FanOut | None) -> int:
     """Choose into how many spans of spectra many calls cut a dataset.
 
-    More are sorted by more calls at once. But each segment is merged from a block of every span,
-    so that spans x segments requests are made, which are paid for, and of which storage answers so
-    many in a second.
+    More are sorted by more calls at once. But each call that merges reads of every span, so that
+    spans x items of MergeSegments requests are made, which are paid for, and of which storage
+    answers so many in a second.
 
     Parameters
     ----------
@@ -241,7 +240,7 @@ def _refuse_map(job: SortJob, ladder: Ladder) -> str:
         )
     needed = {
         "SortSpans": span_memory_mb(min(job.n_peaks, PEAKS_PER_SPAN), job.mz_bytes),
-        "MergeSegments": merge_memory_mb(job.n_merged // job.n_segments, job.mz_bytes),
+        "MergeSegments": merge_memory_mb(_peaks_of(job, _segments_per_item(job)[0]), job.mz_bytes),
     }
     for state, memory_mb in needed.items():
         if not ladder.fits(state, memory_mb):
@@ -306,14 +305,13 @@ def _price_sort(job: SortJob, n_spans: int, fan: FanOut) -> Cost:
     """Predict what both Maps take if there are so many spans, as `FanOut.price_map` does."""
     span_s = (job.ibd_bytes + job.column_bytes) / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
     sort = fan.price_map("SortSpans", n_spans, span_s / n_spans)
-    n_reads = n_spans * job.n_segments
     merges = [
-        fan.price_map("MergeSegments", -(-job.n_segments // n), _merge_s(job, n, n_spans))
+        price_merges(
+            *(fan, -(-job.n_segments // n), _peaks_of(job, n), n_spans), job.mz_bytes + 8
+        )
         for n in _segments_per_item(job)
     ]
-    merge = min(merges, key=fan.worth)
-    merge = replace(merge, seconds=max(merge.seconds, START_S + n_reads / READS_PER_S))
-    return sort + merge + Cost(0, n_reads * read_prices().s3_read)
+    return sort + min(merges, key=fan.worth)
 
 
 def _segments_per_item(job: SortJob) -> range:
@@ -322,9 +320,9 @@ def _segments_per_item(job: SortJob) -> range:
     return range(min(max(1, most), job.n_segments), 0, -1)
 
 
-def _merge_s(job: SortJob, n_segments: int, n_spans: int) -> float:
-    n_peaks = job.n_merged * n_segments // job.n_segments
-    return merge_seconds(n_peaks, n_segments, n_spans, job.mz_bytes + 8)
+def _peaks_of(job: SortJob, n_segments: int) -> int:
+    """Return the peaks of so many segments."""
+    return job.n_merged * n_segments // job.n_segments
 
 
 def _plan_fargate(job: SortJob, task: SortTask, prices: Prices) -> SortPlan:

@@ -13,18 +13,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ionbox_cloud.planning.fan_out import SHARES, Cost, FanOut
+from ionbox_cloud.planning.prices import read_prices
 from ionbox_cloud.planning.rates import (
     BYTES_PER_S,
     DRAW_S_PER_CELL,
     DRAWN_BYTES_PER_CELL,
     MERGE_S_PER_PEAK,
+    READS_PER_S,
     REQUEST_S,
     SCORE_BYTES_PER_PEAK,
     SCORE_S_PER_PEAK,
+    START_S,
 )
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 
 PEAKS_PER_MERGE_ITEM = 12_000_000
-"""Peaks that one call merges, one segment after the other, at most; a segment is the least."""
+"""Peaks that one call reads together and merges, one segment after the other, at most; a segment is
+the least."""
 
 PEAKS_PER_SORT_THREAD = 64_000_000
 """Peaks of a dataset (some six seconds of sorting) for which one more thread is used."""
@@ -65,10 +70,10 @@ several, one after the other. PublishResults reads three small objects of each i
 MOST_SHARDS_PER_ITEM = 16
 """Objects of ``ion_images.zarr`` that an item writes at most, on AWS: some twenty seconds."""
 
-BLOCKS_AT_ONCE = 16
-"""Blocks of spans that a call of MergeSegments reads at once."""
+BLOCKS_AT_ONCE = AT_ONCE
+"""Spans that a call of MergeSegments reads at once."""
 
-_PUBLISH_READS_AT_ONCE = 32
+_PUBLISH_READS_AT_ONCE = AT_ONCE
 _MB = 1 << 20
 # Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
 _BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
@@ -106,11 +111,11 @@ class IonRange:
 
 @dataclass(frozen=True)
 class SegmentRange:
-    """Segments ``start`` to ``stop``, and how many peaks the largest of them has."""
+    """Segments ``start`` to ``stop``, and how many peaks they have together."""
 
     start: int
     stop: int
-    most_peaks: int
+    n_peaks: int
 
 
 def cut(n: int, size: int) -> Iterator[tuple[int, int]]:
@@ -144,7 +149,7 @@ def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
-    """Predict the memory in MB of merging a segment: it, its blocks, and those of the next."""
+    """Predict the memory in MB of merging an item: blocks, segments, what is written of them."""
     return _BASE_MEMORY_MB + _READ_BUFFERS_MB + 3 * n_peaks * (mz_bytes + 8) // _MB
 
 
@@ -277,21 +282,43 @@ def choose_merge_peaks(n_peaks: Sequence[int], n_spans: int, fan: FanOut | None)
 
     def price(peaks_per_item: int) -> Cost:
         items = cut_merge_items(n_peaks, peaks_per_item)
-        longest = max(
-            merge_seconds(sum(n_peaks[item.start : item.stop]), item.stop - item.start, n_spans)
-            for item in items
-        )
-        return fan.price_map("MergeSegments", len(items), longest)
+        longest = max(item.n_peaks for item in items)
+        return price_merges(fan, len(items), longest, n_spans)
 
     return fan.choose((PEAKS_PER_MERGE_ITEM * share // SHARES[0] for share in SHARES), price)
 
 
-def merge_seconds(n_peaks: int, n_segments: int, n_spans: int, peak_bytes: int = 16) -> float:
-    """Predict the seconds of merging some segments on AWS, the start of the call left out."""
+def price_merges(
+    fan: FanOut, n_items: int, n_peaks: int, n_spans: int, peak_bytes: int = 16
+) -> Cost:
+    """Predict what MergeSegments takes, as `FanOut.price_map` does, and what its reads cost.
+
+    Each item makes a request to each span. Storage answers so many in a second: that may be what
+    all of them wait for.
+
+    Parameters
+    ----------
+    fan : FanOut
+        What the run may use.
+    n_items : int
+        Items.
+    n_peaks : int
+        Peaks of the largest.
+    n_spans : int
+        Spans that are merged.
+    peak_bytes : int
+        Bytes of a peak.
+    """
+    n_reads = n_spans * n_items
+    merged = fan.price_map("MergeSegments", n_items, merge_seconds(n_peaks, n_spans, peak_bytes))
+    seconds = max(merged.seconds, START_S + n_reads / READS_PER_S)
+    return Cost(seconds, merged.dollars + n_reads * read_prices().s3_read)
+
+
+def merge_seconds(n_peaks: int, n_spans: int, peak_bytes: int = 16) -> float:
+    """Predict the seconds of merging an item on AWS, the start of the call left out."""
     moved_s = 2 * peak_bytes / BYTES_PER_S  # blocks in, segments out
-    return n_peaks * (moved_s + MERGE_S_PER_PEAK) + (
-        n_segments * -(-n_spans // BLOCKS_AT_ONCE) * REQUEST_S
-    )
+    return n_peaks * (moved_s + MERGE_S_PER_PEAK) + -(-n_spans // BLOCKS_AT_ONCE) * REQUEST_S
 
 
 def cut_merge_items(
@@ -307,13 +334,14 @@ def cut_merge_items(
         Peaks of an item of several segments, at most.
     """
     items: list[SegmentRange] = []
-    start = total = largest = 0
+    start = total = 0
     for index, n in enumerate(n_peaks):
         if index > start and total + n > peaks_per_item:
-            items.append(SegmentRange(start, index, largest))
-            start, total, largest = index, 0, 0
-        total, largest = total + n, max(largest, n)
-    return [*items, SegmentRange(start, len(n_peaks), largest)]
+            items.append(SegmentRange(start, index, total))
+            start = index
+            total = 0
+        total += n
+    return [*items, SegmentRange(start, len(n_peaks), total)]
 
 
 def images_per_chunk(n_pixels: int) -> int:

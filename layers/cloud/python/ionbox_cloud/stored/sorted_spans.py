@@ -1,15 +1,13 @@
 """Sorted spans of spectra as objects: what many calls leave, for further calls to merge.
 
 SortSpans writes a span (peaks in order of m/z, a block per segment) and its summary; PlanMerge
-gathers the summaries' counts and checksums, by which MergeSegments finds its block in each span and
-checks it.
+gathers the summaries' counts and checksums, by which MergeSegments finds its blocks in each span and
+checks them.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +18,9 @@ from ionbox_science.sorting.span_layout import SpanLayout, decode_block, encode_
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, MissingOutput
 from ionbox_cloud.planning.fan_out import cover
-from ionbox_cloud.planning.work_items import BLOCKS_AT_ONCE
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import Arrays
+from ionbox_cloud.storage.side_by_side import map_in_order
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segment_writing import WrittenSegment
 
@@ -129,7 +127,7 @@ def write_merged(work: Store, key: str, written: Sequence[WrittenSegment]) -> No
 
 
 class SpanReader:
-    """Reads one segment's blocks from all sorted spans.
+    """Reads the blocks of neighbouring segments from all sorted spans.
 
     Parameters
     ----------
@@ -151,27 +149,41 @@ class SpanReader:
         gathered = work.read_arrays(keys.sorted_span_counts(plan.sort_id))
         self._counts, self._checksums = gathered[_COUNTS], gathered[_CHECKSUMS]
 
-    def plan_read(self, segment: int) -> Callable[[], list[Peaks]]:
-        """Return a call for `read_ahead` that reads a segment's blocks."""
-        return functools.partial(self.read, segment)
+    def read(self, start: int, stop: int) -> Iterator[list[Peaks]]:
+        """Read the blocks of segments ``start`` to ``stop``, with one request to each span.
 
-    def read(self, segment: int) -> list[Peaks]:
-        """Read the blocks of a segment, in order of the spans; empty ones are left out.
+        Yields
+        ------
+        list of Peaks
+            Of the next segment, in order of the spans; empty blocks are left out.
 
         Raises
         ------
         MissingObject, DamagedObject
             If a span is not there, or a block of it is not what was written.
         """
-        filled = np.flatnonzero(self._counts[:, segment]).tolist()
-        with ThreadPoolExecutor(BLOCKS_AT_ONCE) as pool:
-            return list(pool.map(lambda span: self._read_block(span, segment), filled))
+        filled = np.flatnonzero(self._counts[:, start:stop].any(axis=1)).tolist()
+        found = list(
+            map_in_order(
+                lambda span: self._read_blocks(span, start, stop), filled, self._work.at_once
+            )
+        )
+        for index in range(stop - start):
+            yield [blocks[index] for blocks in found if len(blocks[index])]
 
-    def _read_block(self, span: int, segment: int) -> Peaks:
+    def _read_blocks(self, span: int, start: int, stop: int) -> list[Peaks]:
+        """Read what a span has of some segments: a block of each, which may be empty."""
         n_peaks = self._counts[span]
-        offset, n_bytes = SpanLayout(n_peaks, self._mz_dtype).byte_range(segment)
+        layout = SpanLayout(n_peaks, self._mz_dtype)
         key = keys.sorted_span(self._sort_id, span)
-        block = self._work.read_range(key, offset, n_bytes)
-        if checksum(block) != int(self._checksums[span, segment]):
+        stored = self._work.read_range(key, *layout.byte_range(start, stop))
+        try:
+            blocks = layout.cut_blocks(stored, start, stop)
+        except ValueError:
+            raise DamagedObject.of(key, "it is too short") from None
+        if [checksum(block) for block in blocks] != self._checksums[span, start:stop].tolist():
             raise DamagedObject.of(key, "a block of it has another checksum")
-        return decode_block(block, int(n_peaks[segment]), self._mz_dtype)
+        counts = n_peaks[start:stop].tolist()
+        return [
+            decode_block(block, n, self._mz_dtype) for block, n in zip(blocks, counts, strict=True)
+        ]

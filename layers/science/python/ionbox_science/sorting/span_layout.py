@@ -53,10 +53,28 @@ class SpanLayout:
     n_peaks: Int64Array
     mz_dtype: MzType
 
-    def byte_range(self, segment: int) -> tuple[int, int]:
-        """Return (offset, length) in bytes of the block of a segment."""
+    def byte_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return (offset, length) in bytes of the blocks of segments ``start`` to ``stop``.
+
+        Blocks of neighbouring segments lie next to each other, so they are one range.
+        """
         width = bytes_per_peak(self.mz_dtype)
-        return int(self.n_peaks[:segment].sum()) * width, int(self.n_peaks[segment]) * width
+        return int(self.n_peaks[:start].sum()) * width, int(self.n_peaks[start:stop].sum()) * width
+
+    def cut_blocks(self, buffer: Buffer, start: int, stop: int) -> list[memoryview]:
+        """Cut what `byte_range` says was read into the block of each segment, without a copy.
+
+        Raises
+        ------
+        ValueError
+            If the buffer is longer or shorter than the blocks are.
+        """
+        stored = memoryview(buffer).cast("B")
+        offset, n_bytes = self.byte_range(start, stop)
+        if stored.nbytes != n_bytes:
+            raise ValueError(f"{stored.nbytes} bytes are not the {n_bytes} bytes of these blocks")
+        ranges = [self.byte_range(segment, segment + 1) for segment in range(start, stop)]
+        return [stored[place - offset : place - offset + size] for place, size in ranges]
 
 
 def encode_span(peaks: Peaks, bounds: Float64s) -> tuple[list[memoryview], Int64Array]:
