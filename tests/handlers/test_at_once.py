@@ -10,6 +10,7 @@ import pytest
 from ionbox_cloud import keys
 from ionbox_cloud.errors import MissingOutput
 from ionbox_cloud.messages import SortItem
+from ionbox_cloud.planning import make_plan, sort_plan
 from ionbox_cloud.storage.byte_store import ByteStore
 from ionbox_cloud.storage.side_by_side import AT_ONCE
 from ionbox_cloud.store import Stores
@@ -34,12 +35,20 @@ def results_of(stores: Stores) -> dict[str, bytes]:
     return {key: stores.results.read(key) for key in names if any(part in key for part in SAME)}
 
 
+@pytest.mark.parametrize("way", ["lambda", "map"])
 def test_results_are_the_same(
-    new_stores: Callable[[], Stores], tissue: Pair, request: pytest.FixtureRequest
+    new_stores: Callable[[], Stores],
+    tissue: Pair,
+    way: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one_by_one = InMemoryRun.of(new_stores(), tissue, DATABASES).run_all()
+    monkeypatch.setattr(make_plan, "PEAKS_PER_SEGMENT", 300)
+    monkeypatch.setattr(sort_plan, "PEAKS_PER_SPAN", 300)
+    ordered = {**SETTINGS, "sort": way}
+    one_by_one = InMemoryRun.of(new_stores(), tissue, DATABASES, ordered).run_all()
     request.getfixturevalue("at_once")
-    together = InMemoryRun.of(new_stores(), tissue, DATABASES).run_all()
+    together = InMemoryRun.of(new_stores(), tissue, DATABASES, ordered).run_all()
     assert results_of(together.stores) == results_of(one_by_one.stores)
     assert len(results_of(together.stores)) > len(SAME)
 

@@ -24,6 +24,10 @@ HEAVY = (
     *("ionbox_science.scoring", "ionbox_science.theory", "ionbox_science.annotation"),
 )
 
+# Called for events; all others are called by the state machine.
+OF_EVENTS = ("announce_end", "intake", "start_runs")
+EVENT_CLASSES = "aws_lambda_powertools.utilities.data_classes"
+
 IMPORT = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
@@ -44,6 +48,11 @@ def modules_of(handler: str) -> set[str]:
 def test_a_function_imports_nothing_that_it_does_not_use(handler: str) -> None:
     unwanted = FOR_NONE + (HEAVY if handler in LIGHT else ())
     assert not modules_of(handler) & set(unwanted)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_classes_of_events_are_imported_where_there_are_events(handler: str) -> None:
+    assert (EVENT_CLASSES in modules_of(handler)) == (handler in OF_EVENTS)
 
 
 def test_a_light_function_can_do_what_it_put_off() -> None:

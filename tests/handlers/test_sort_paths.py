@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox.local.functions import IONBOX
 from ionbox_cloud import keys
-from ionbox_cloud.errors import MissingOutput
+from ionbox_cloud.errors import DamagedObject, MissingOutput
 from ionbox_cloud.messages import MergeItem, SortItem
 from ionbox_cloud.planning import make_plan, sort_plan, work_items
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored import dataset
 from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_cloud.stored.sorted_spans import SpanReader
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 
 from tests.handlers.in_memory import DATABASES, SETTINGS, SORT_BY_MANY, InMemoryRun, call, step_of
@@ -171,6 +172,78 @@ def test_a_span_in_a_bucket_is_read_once_however_large(
     monkeypatch.setattr(Store, "is_remote", True)
     by_many.run("SortSpans")
     assert sum(n_bytes) == pytest.approx(len(tissue.ibd), rel=0.1)
+
+
+@pytest.fixture
+def to_merge(
+    by_many: InMemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> tuple[InMemoryRun, MergeItem]:
+    """The same, up to an item that merges several segments."""
+    monkeypatch.setattr(work_items, "PEAKS_PER_MERGE_ITEM", 1000)
+    for state in ("SortSpans", "PlanMerge"):
+        by_many.run(state)
+    item = MergeItem.from_json(by_many.items("MergeSegments")[0])
+    assert item.stop - item.start > 1
+    return by_many, item
+
+
+def count_spans_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each request to a sorted span adds its key."""
+    read_keys: list[str] = []
+    read = Store.read_range
+
+    def counting(store: Store, key: str, offset: int, n: int) -> memoryview:
+        read_keys.extend([key] if key.startswith("sort/spans/") else [])
+        return read(store, key, offset, n)
+
+    monkeypatch.setattr(Store, "read_range", counting)
+    return read_keys
+
+
+def test_an_item_of_merging_makes_one_request_to_each_span(
+    to_merge: tuple[InMemoryRun, MergeItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, item = to_merge
+    requests = count_spans_read(monkeypatch)
+    call("MergeSegments", item)
+    assert len(requests) == len(set(requests)) == len(run.planned.span_cuts) - 1
+    n_segments = [each for each in run.stores.results.list("segments") if each.endswith(".bin")]
+    assert len(n_segments) == item.stop - item.start
+
+
+def test_memory_for_merging_is_planned_for_all_segments_of_an_item(
+    to_merge: tuple[InMemoryRun, MergeItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, item = to_merge
+    monkeypatch.setattr(work_items, "_BASE_MEMORY_MB", 0)
+    monkeypatch.setattr(work_items, "_READ_BUFFERS_MB", 0)
+    monkeypatch.setattr(work_items, "_MB", 1)  # so memory is in bytes
+    run.run("PlanMerge")
+    planned = {each["start"]: each["memory_mb"] for each in run.items("MergeSegments")}
+    call("MergeSegments", item)
+    merged = run.stores.work.read_json(item.output_key)["segments"]
+    assert len(merged) > 1
+    assert planned[item.start] == 3 * 16 * sum(segment["n_peaks"] for segment in merged)
+
+
+@pytest.mark.parametrize("place", ["in the first block", "in the last block"])
+def test_each_block_that_is_merged_is_checked(
+    to_merge: tuple[InMemoryRun, MergeItem], place: str
+) -> None:
+    run, item = to_merge
+    key = keys.sorted_span(run.planned.sort_id, 0)
+    whole = run.stores.work.read(key)
+    read = SpanReader(run.stores.work, run.planned)
+    sizes = [sum(map(len, blocks[:1])) * 16 for blocks in read.read(item.start, item.stop)]
+    damaged = bytearray(whole)
+    damaged[5 if place == "in the first block" else sum(sizes) - 5] ^= 1
+    run.stores.work.write(key, bytes(damaged))
+    with pytest.raises(DamagedObject, match="a block of it has another checksum"):
+        call("MergeSegments", item)
+    run.stores.work.write(key, whole[: sum(sizes) - 5])
+    with pytest.raises(DamagedObject, match="it is too short"):
+        call("MergeSegments", item)
+    assert not run.stores.work.exists(item.output_key)
 
 
 @pytest.mark.parametrize("way", WAYS)

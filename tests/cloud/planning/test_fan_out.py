@@ -13,6 +13,8 @@ from ionbox_cloud.environment import FAN_OUT_VARIABLE
 from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.fan_out import Cost, FanOut, Range, cover
+from ionbox_cloud.planning.prices import read_prices
+from ionbox_cloud.planning.rates import REQUEST_S, START_S
 from ionbox_cloud.planning.sort_plan import (
     MOST_SPANS,
     PEAKS_PER_SPAN,
@@ -35,6 +37,8 @@ from ionbox_cloud.planning.work_items import (
     cut_merge_items,
     cut_score_items,
     images_per_shard,
+    merge_seconds,
+    price_merges,
 )
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.setting_table import DEFAULTS
@@ -86,20 +90,20 @@ def count_items(n_gigabytes: int, fan: FanOut | None) -> dict[str, int]:
 
 ITEMS = {
     (1, None): (4, 7, 5, 14),
-    (1, 8): (7, 7, 8, 7),
+    (1, 8): (8, 7, 8, 7),
     (1, 39): (28, 21, 35, 14),
     (1, 157): (28, 21, 35, 14),
     (1, 788): (28, 21, 35, 14),
     (21, None): (73, 146, 95, 84),
-    (21, 8): (84, 146, 104, 24),
-    (21, 39): (73, 146, 104, 38),
+    (21, 8): (80, 146, 104, 24),
+    (21, 39): (77, 146, 104, 38),
     (21, 157): (146, 146, 147, 112),
-    (21, 788): (146, 438, 355, 167),
+    (21, 788): (350, 219, 355, 167),
     (64, None): (223, 667, 269, 91),
-    (64, 8): (223, 667, 269, 72),
-    (64, 39): (223, 667, 269, 77),
-    (64, 157): (297, 667, 312, 143),
-    (64, 788): (223, 667, 719, 334),
+    (64, 8): (232, 667, 269, 72),
+    (64, 39): (232, 667, 269, 77),
+    (64, 157): (314, 667, 312, 143),
+    (64, 788): (232, 667, 719, 500),
 }
 
 
@@ -170,12 +174,41 @@ def test_ions_whose_windows_overlap_are_cut_smaller() -> None:
     assert all(item.n_in_windows <= PEAKS_IN_WINDOWS_PER_ITEM for item in items)
 
 
+def test_merging_is_priced_by_requests_each_item_makes_one_to_each_span() -> None:
+    fan = fan_out(788)
+    fewer, more = (price_merges(fan, 146, 12_000_000, n_spans) for n_spans in (100, 101))
+    assert more.dollars - fewer.dollars == pytest.approx(146 * read_prices().s3_read)
+    one, other = (price_merges(fan, n_items, 12_000_000, 0) for n_items in (146, 147))
+    starts = other.dollars - one.dollars
+    one, other = (price_merges(fan, n_items, 12_000_000, 100) for n_items in (146, 147))
+    assert other.dollars - one.dollars - starts == pytest.approx(100 * read_prices().s3_read)
+
+
+def test_merging_waits_for_storage_to_answer_all_requests() -> None:
+    fan = fan_out(788)
+    assert price_merges(fan, 400, 10, 500).seconds == pytest.approx(START_S + 400 * 500 / 22_000)
+    # many small blocks are waited for in turns, large ones for their bytes
+    few, many = merge_seconds(1000, 32), merge_seconds(1000, 320)
+    assert many - few == pytest.approx(9 * REQUEST_S, rel=0.01)
+    assert merge_seconds(12_000_000, 32) == merge_seconds(12_000_000, 320)
+
+
+def test_items_of_merging_are_larger_where_each_more_would_read_many_spans() -> None:
+    fan = fan_out(788)
+    segments = [4_000_000] * 438
+    with_few, with_many = (
+        len(cut_merge_items(segments, choose_merge_peaks(segments, n_spans, fan)))
+        for n_spans in (20, 500)
+    )
+    assert (with_few, with_many) == (438, 146)
+
+
 # --- the way of sorting ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("n_gigabytes", "n_workers", "way"),
-    [(21, 8, "map"), (21, 99, "map"), (64, 788, "map"), (21, 2, "fargate"), (21, None, "fargate")],
+    [(21, 8, "map"), (21, 99, "map"), (64, 788, "map"), (21, 2, "fargate"), (64, None, "fargate")],
 )
 def test_minutes_count_beside_dollars(n_gigabytes: int, n_workers: int | None, way: str) -> None:
     fan = None if n_workers is None else fan_out(n_workers)

@@ -36,6 +36,24 @@ def test_each_block_is_read_alone_and_whole(
             assert one.tobytes() == other.tobytes()
 
 
+@given(MASSES, BOUNDS, st.data(), DTYPES)
+def test_blocks_of_neighbouring_segments_are_one_range(
+    mz: list[float], bounds: list[float], data: st.DataObject, dtype: type[np.floating]
+) -> None:
+    peaks = build_peaks(mz, np.arange(len(mz)) + 1, np.arange(len(mz)), dtype)
+    columns, n_peaks = encode_span(peaks, np.array(bounds))
+    stored = b"".join(columns)
+    layout = SpanLayout(n_peaks, np.dtype(dtype))
+    start = data.draw(st.integers(0, len(n_peaks)))
+    stop = data.draw(st.integers(start, len(n_peaks)))
+    offset, length = layout.byte_range(start, stop)
+    blocks = layout.cut_blocks(stored[offset : offset + length], start, stop)
+    singly = [layout.byte_range(segment, segment + 1) for segment in range(start, stop)]
+    assert blocks == [stored[place : place + size] for place, size in singly]
+    with pytest.raises(ValueError, match="bytes of these blocks"):
+        layout.cut_blocks(stored[offset : offset + length] + b"x", start, stop)
+
+
 @given(st.lists(MASSES, min_size=1, max_size=5), BOUNDS, DTYPES)
 def test_merged_blocks_are_the_segments_of_the_merged_runs(
     masses: list[list[float]], bounds: list[float], dtype: type[np.floating]

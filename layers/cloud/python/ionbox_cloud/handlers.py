@@ -14,9 +14,8 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from ionbox_science.errors import InvalidInput
 
 from ionbox_cloud import keys
@@ -31,6 +30,9 @@ from ionbox_cloud.repair import note_unusable
 from ionbox_cloud.storage.storage_errors import lasting_errors
 from ionbox_cloud.store import Stores, open_stores
 
+if TYPE_CHECKING:  # those that handle events import it, no state needs to
+    from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
+
 In = TypeVar("In", bound=Message)
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -38,7 +40,7 @@ _STATUS = Path("/proc/self/status")
 
 Step = Callable[[In, Stores], Message]
 
-Event = TypeVar("Event", bound=DictWrapper)
+Event = TypeVar("Event", bound="DictWrapper")
 
 
 class FromEnvironment(Protocol):

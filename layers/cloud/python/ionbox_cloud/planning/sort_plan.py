@@ -21,7 +21,7 @@ from ionbox_science.errors import InvalidConfig, InvalidDataset
 from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read_json_variable
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.fan_out import SHARES, Cost, FanOut
+from ionbox_cloud.planning.fan_out import Cost, FanOut
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.planning.rates import (
@@ -42,6 +42,10 @@ from ionbox_cloud.run_plan import SortPlan
 
 PEAKS_PER_SPAN = 24_000_000
 """Peaks of a span of spectra that one call sorts at most (300 to 400 MB)."""
+
+SPAN_SHARES = tuple(range(24, 2, -1))
+"""Twenty-fourths of that, of which one is chosen: spans of so many million peaks. Their number
+decides how long both Maps of sorting take, so it is chosen more finely than other cuts."""
 
 MOST_SPANS = 512
 """Spans of a dataset, and so calls that sort it: 12 thousand million peaks, about what fits on the
@@ -214,7 +218,10 @@ def choose_spans(job: SortJob, fan: FanOut | None) -> int:
     """
     if fan is None:
         return job.least_spans
-    numbers = (max(1, -(-job.n_peaks * SHARES[0] // (PEAKS_PER_SPAN * each))) for each in SHARES)
+    numbers = (
+        max(1, -(-job.n_peaks * SPAN_SHARES[0] // (PEAKS_PER_SPAN * share)))
+        for share in SPAN_SHARES
+    )
     fit = [n for n in numbers if n <= MOST_SPANS] or [job.least_spans]
     return fan.choose(fit, lambda n: _price_sort(job, n, fan))
 
@@ -277,8 +284,9 @@ def _plan_map(job: SortJob, ladder: Ladder, prices: Prices, fan: FanOut | None) 
     # without word of workers there are as many as calls
     fan_out = fan or FanOut(MOST_SPANS, (), 0)
     n_spans = choose_spans(job, fan)
-    eighth = PEAKS_PER_SPAN // SHARES[0]  # spans are cut by these, and may be a spectrum larger
-    per_span = -(-job.n_peaks // (n_spans * eighth)) * eighth
+    # spans are cut by these, and may be a spectrum larger
+    share = PEAKS_PER_SPAN // SPAN_SHARES[0]
+    per_span = -(-job.n_peaks // (n_spans * share)) * share
     memory_mb = span_memory_mb(min(job.n_peaks, per_span), job.mz_bytes)
     rung_mb = ladder.rungs_mb["SortSpans"][ladder.start_rung("SortSpans", memory_mb)]
     # what is read of the ibd is kept; columns are spans, read back, and written as segments
@@ -306,9 +314,7 @@ def _price_sort(job: SortJob, n_spans: int, fan: FanOut) -> Cost:
     span_s = (job.ibd_bytes + job.column_bytes) / BYTES_PER_S + job.n_peaks * SORT_S_PER_PEAK
     sort = fan.price_map("SortSpans", n_spans, span_s / n_spans)
     merges = [
-        price_merges(
-            *(fan, -(-job.n_segments // n), _peaks_of(job, n), n_spans), job.mz_bytes + 8
-        )
+        price_merges(*(fan, -(-job.n_segments // n), _peaks_of(job, n), n_spans), job.mz_bytes + 8)
         for n in _segments_per_item(job)
     ]
     return sort + min(merges, key=fan.worth)

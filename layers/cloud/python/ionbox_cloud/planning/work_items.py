@@ -316,9 +316,13 @@ def price_merges(
 
 
 def merge_seconds(n_peaks: int, n_spans: int, peak_bytes: int = 16) -> float:
-    """Predict the seconds of merging an item on AWS, the start of the call left out."""
-    moved_s = 2 * peak_bytes / BYTES_PER_S  # blocks in, segments out
-    return n_peaks * (moved_s + MERGE_S_PER_PEAK) + -(-n_spans // BLOCKS_AT_ONCE) * REQUEST_S
+    """Predict the seconds of merging an item on AWS, the start of the call left out.
+
+    Requests wait while others bring their bytes, unless they bring next to nothing.
+    """
+    moved_s = n_peaks * peak_bytes / BYTES_PER_S
+    read_s = REQUEST_S + max(moved_s, n_spans / BLOCKS_AT_ONCE * REQUEST_S)
+    return read_s + n_peaks * MERGE_S_PER_PEAK + moved_s
 
 
 def cut_merge_items(

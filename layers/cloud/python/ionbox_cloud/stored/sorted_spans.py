@@ -1,8 +1,8 @@
 """Sorted spans of spectra as objects: what many calls leave, for further calls to merge.
 
 SortSpans writes a span (peaks in order of m/z, a block per segment) and its summary; PlanMerge
-gathers the summaries' counts and checksums, by which MergeSegments finds its blocks in each span and
-checks them.
+gathers the summaries' counts and checksums, by which MergeSegments finds its blocks in each span
+and checks them.
 """
 
 from __future__ import annotations
