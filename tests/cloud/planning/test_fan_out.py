@@ -14,7 +14,13 @@ from ionbox_cloud.errors import InvalidMessage
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.planning.fan_out import Cost, FanOut, Range, cover
 from ionbox_cloud.planning.prices import read_prices
-from ionbox_cloud.planning.rates import REQUEST_S, START_S
+from ionbox_cloud.planning.rates import (
+    BYTES_PER_S,
+    MERGE_S_PER_PEAK,
+    READS_PER_S,
+    REQUEST_S,
+    START_S,
+)
 from ionbox_cloud.planning.sort_plan import (
     MOST_SPANS,
     PEAKS_PER_SPAN,
@@ -98,7 +104,7 @@ ITEMS = {
     (21, 8): (80, 146, 104, 24),
     (21, 39): (77, 146, 104, 38),
     (21, 157): (146, 146, 147, 112),
-    (21, 788): (350, 219, 355, 167),
+    (21, 788): (219, 219, 355, 167),
     (64, None): (223, 667, 269, 91),
     (64, 8): (232, 667, 269, 72),
     (64, 39): (232, 667, 269, 77),
@@ -184,9 +190,13 @@ def test_merging_is_priced_by_requests_each_item_makes_one_to_each_span() -> Non
     assert other.dollars - one.dollars - starts == pytest.approx(100 * read_prices().s3_read)
 
 
-def test_merging_waits_for_storage_to_answer_all_requests() -> None:
+def test_merging_waits_for_storage_to_answer_all_requests_and_then_writes() -> None:
     fan = fan_out(788)
-    assert price_merges(fan, 400, 10, 500).seconds == pytest.approx(START_S + 400 * 500 / 22_000)
+    answered_s = START_S + 400 * 500 / READS_PER_S
+    assert price_merges(fan, 400, 10, 500).seconds == pytest.approx(answered_s)
+    writing_s = 4_000_000 * (16 / BYTES_PER_S + MERGE_S_PER_PEAK)
+    found = price_merges(fan, 400, 4_000_000, 500).seconds
+    assert found == pytest.approx(answered_s + writing_s)
     # many small blocks are waited for in turns, large ones for their bytes
     few, many = merge_seconds(1000, 32), merge_seconds(1000, 320)
     assert many - few == pytest.approx(9 * REQUEST_S, rel=0.01)

@@ -19,7 +19,6 @@ from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.planning.read_ahead import MOST_BYTES
 from ionbox_cloud.planning.work_items import (
-    BLOCKS_AT_ONCE,
     IONS_PER_CHUNK,
     IONS_PER_READ,
     PEAKS_PER_READ,
@@ -178,16 +177,15 @@ def _sorting(
     yield StateWork("PlanMerge", 1, memory_mb["PlanMerge"], rates.call_cpu_s, 0, 7 + _more(n_spans))
     n_peaks = [counts.n_peaks // n_segments] * n_segments
     items = cut_merge_items(n_peaks, choose_merge_peaks(n_peaks, n_spans, fan))
-    per_item = n_segments / len(items)
     yield StateWork(
         "MergeSegments",
         len(items),
-        merge_memory_mb(counts.n_peaks // n_segments, counts.peak_bytes - 8),
+        merge_memory_mb(max(item.n_peaks for item in items), counts.peak_bytes - 8),
         rates.call_cpu_s + counts.n_peaks / len(items) * rates.merge_ns_per_peak * _NS,
         2 * columns / len(items),
-        9 + 3 * (per_item - 1) + per_item * (math.ceil(n_spans / BLOCKS_AT_ONCE) - 1),
+        9,  # others wait while these bring their bytes
         is_map=True,
-        n_reads=n_spans * n_segments,
+        n_reads=n_spans * len(items),
     )
     if counts.reads_checksum:
         yield StateWork(

@@ -294,7 +294,7 @@ def price_merges(
     """Predict what MergeSegments takes, as `FanOut.price_map` does, and what its reads cost.
 
     Each item makes a request to each span. Storage answers so many in a second: that may be what
-    all of them wait for.
+    all of them wait for, before the last of them merges and writes.
 
     Parameters
     ----------
@@ -311,7 +311,8 @@ def price_merges(
     """
     n_reads = n_spans * n_items
     merged = fan.price_map("MergeSegments", n_items, merge_seconds(n_peaks, n_spans, peak_bytes))
-    seconds = max(merged.seconds, START_S + n_reads / READS_PER_S)
+    answered_s = START_S + n_reads / READS_PER_S
+    seconds = max(merged.seconds, answered_s + _after_reading_s(n_peaks, peak_bytes))
     return Cost(seconds, merged.dollars + n_reads * read_prices().s3_read)
 
 
@@ -322,7 +323,12 @@ def merge_seconds(n_peaks: int, n_spans: int, peak_bytes: int = 16) -> float:
     """
     moved_s = n_peaks * peak_bytes / BYTES_PER_S
     read_s = REQUEST_S + max(moved_s, n_spans / BLOCKS_AT_ONCE * REQUEST_S)
-    return read_s + n_peaks * MERGE_S_PER_PEAK + moved_s
+    return read_s + _after_reading_s(n_peaks, peak_bytes)
+
+
+def _after_reading_s(n_peaks: int, peak_bytes: int) -> float:
+    """Predict how long an item merges and writes."""
+    return n_peaks * (MERGE_S_PER_PEAK + peak_bytes / BYTES_PER_S)
 
 
 def cut_merge_items(
