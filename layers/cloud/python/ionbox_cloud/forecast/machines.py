@@ -102,8 +102,9 @@ class Aws:
         start_s += (turns - 1) * rates.warm_start_s
         if work.is_map:
             start_s += rates.map_start_s + at_once / self._children_per_s(work.state)
-        # all calls together can be held up by how many reads a prefix answers
-        held_s = max(0.0, work.n_reads / rates.reads_per_s - turns * wait_s)
+        # all calls together can be held up by how many reads a prefix answers, while they wait and
+        # read; what they merge, they write afterwards, and it is as many bytes
+        held_s = max(0.0, work.n_reads / rates.reads_per_s - turns * (wait_s + move_s / 2))
         gb_s = gigabyte_seconds(work.n_calls * call_s + at_once * init_s, rung_mb)
         return StateForecast(
             calls=work.n_calls,
