@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.annotation.colocalization import find_partners, make_prepared, prepare_images
+from ionbox_science.annotation.colocalization import make_prepared, prepare_images
+from ionbox_science.annotation.partners import find_partners
 
 from benchmarks.kernels import Contender, Contenders
 from tests.oracles import colocalization as oracle
