@@ -26,7 +26,7 @@ from ionbox_science.annotation.colocalization import (
     prepare_images,
     prepare_part,
 )
-from ionbox_science.annotation.partners import NO_PARTNER, Partners
+from ionbox_science.annotation.partners import NO_PARTNER, Partners, without_empty_pixels
 
 from tests.oracles import colocalization as oracle
 from tests.oracles.colocalization import cosines, lay_out
@@ -180,7 +180,7 @@ def test_pixels_that_all_images_lack_cost_no_products(monkeypatch: pytest.Monkey
         n_multiplied.append(leave_out(prepared).shape[1])
         return leave_out(prepared)
 
-    leave_out = colocalization.without_empty_pixels
+    leave_out = without_empty_pixels
     monkeypatch.setattr(colocalization, "without_empty_pixels", counted)
     sparse = colocalize([images], 3, (100, 100), named)
     assert 5 <= n_multiplied[0] <= 14  # of 625 runs of 16 pixels
