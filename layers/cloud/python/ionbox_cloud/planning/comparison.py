@@ -30,7 +30,8 @@ _READS_AT_ONCE = 32
 _BYTES_PER_PIXEL = 2
 _BYTES_PER_ROW = (MAX_PARTNERS + 1) * 8  # image and cosine of each partner
 _MB = 1 << 20
-# Measured in fresh processes on 2,000 to 20,000 images of 100 x 100 pixels.
+# Of 9,647 images of 100 x 100 pixels an item took 249 MB where a folder maps what is read of it; a
+# bucket does not, so that images are there twice.
 _BASE_MEMORY_MB = 130  # interpreter, libraries, what earlier calls left behind
 _COPIES = 2  # of the images: as they are compared, and as they were read
 
