@@ -36,7 +36,7 @@ _BYTES_PER_TIC_PIXEL = 90  # its picture, and copies of it while it is written
 _BYTES_PER_PUBLISHED_SPECTRUM = 560  # the index of spectra as it is compressed, pictures
 _BYTES_PER_IMAGE_PIXEL = 2
 _MOST_PREPARED_MB = 256  # of images to colocalize: larger ones are averaged
-_BYTES_PER_COMPARED_IMAGE = 10_000  # its partners, as they are read, as ions, and as they are written
+_BYTES_PER_COMPARED_IMAGE = 10_000  # its partners, as they are read, as ions, and as written
 _BYTES_PER_IMAGE = 13_000  # rows of the table, pictures and data of the page
 
 
