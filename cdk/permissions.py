@@ -137,6 +137,10 @@ OBJECTS: dict[str, Objects] = {
         results_reads=("segments/",),
         results_writes=("results/",),
     ),
+    "CompareImages": Objects(
+        work_reads=("executions/", "runs/"),
+        work_writes=("executions/", "runs/"),
+    ),
     "PublishResults": Objects(
         work_reads=(*_DATASET, "databases/", "runs/"),
         work_writes=("executions/",),

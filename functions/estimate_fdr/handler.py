@@ -4,7 +4,7 @@ The estimate itself is `ionbox_science.scoring.fdr.estimate_fdr`.
 
 Gathers AnnotateSegments. Reads all scores, the ion tables and the patterns of what was found;
 writes ``runs/<run>/annotations-<n>.npz`` and ``diagnostics/<database>.npz`` per database, writes
-``ion_images.zarr`` but for the images, and the items of RenderImages.
+``ion_images.zarr`` but for the images, and the items of RenderImages and of CompareImages.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.messages import ImageItem, ImageItems, RunCall, ScoreItem
+from ionbox_cloud.messages import CompareItem, ImageItem, ImageItems, RunCall, ScoreItem
 from ionbox_cloud.planning.call_memory import plan_call, publish_memory_mb
+from ionbox_cloud.planning.comparison import compare_memory_mb, cut_compare_items
 from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
@@ -63,11 +64,12 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
             found.append(
                 _annotate_database(stores, publication, plan, index, database, ranges.result())
             )
-    images = list_images(found)
+    images, fan = list_images(found), FanOut.from_environment(plan.dollars_per_minute)
+    comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)
     image_of = index_images(images, found, plan)
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
-        cut = writes.start(_cut_images, message.execution_id, plan, images, opened.result())
+        cut = writes.start(_cut_images, message.execution_id, plan, images, opened.result(), fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
             create_images(publication, plan, images, image_of, tic, header.result())
@@ -75,14 +77,21 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         # after the files that it is about
         writes.start(publication.note, work, message.execution_id, "EstimateFdr")
         listing = writes.start(plan_items, work, "RenderImages", message.execution_id, cut.result())
-    listed = listing.result()
-    memory_mb = publish_memory_mb(plan, len(images.mz))
+        comparing = writes.start(
+            plan_items, work, "CompareImages", message.execution_id, comparisons
+        )
+    listed, comparison = listing.result(), comparing.result()
+    memory_mb = publish_memory_mb(plan, len(images.mz), are_compared=bool(comparisons))
     publishing = plan_call("PublishResults", memory_mb, Ladder.from_environment())
-    return ImageItems(listed.n_items, listed.items_key, publishing)
+    return ImageItems(listed.n_items, listed.items_key, comparison, publishing)
 
 
 def _cut_images(
-    execution_id: str, plan: RunPlan, images: ImageList, segments: SegmentReader
+    execution_id: str,
+    plan: RunPlan,
+    images: ImageList,
+    segments: SegmentReader,
+    fan: FanOut | None,
 ) -> list[ImageItem]:
     """Cut the images into items."""
     segments.read_indices(*window_bounds(images.mz[images.mz > 0], plan.config.ppm))
@@ -90,7 +99,6 @@ def _cut_images(
     n_pixels = plan.width * plan.height
     items = []
     # an item is whole shards (objects) of the image array: no two calls write the same object
-    fan = FanOut.from_environment(plan.dollars_per_minute)
     for item, (start, stop) in enumerate(cut_image_items(n_images, n_isotopes, n_pixels, fan)):
         shards = [
             (b - a, segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm)))
@@ -113,6 +121,26 @@ def _cut_images(
             )
         )
     return items
+
+
+def _cut_comparisons(
+    execution_id: str, plan: RunPlan, n_images: int, fan: FanOut | None
+) -> list[CompareItem]:
+    """Cut the comparison of images into items; none if PublishResults is to compare them."""
+    shape = (plan.height, plan.width)
+    return [
+        CompareItem(
+            execution_id,
+            plan.run_id,
+            item,
+            keys.partners(plan.run_id, start, stop),
+            start,
+            stop,
+            n_images,
+            memory_mb=compare_memory_mb(n_images, shape, stop - start),
+        )
+        for item, (start, stop) in enumerate(cut_compare_items(n_images, shape, fan))
+    ]
 
 
 def _annotate_database(

@@ -2,21 +2,23 @@
 
 The page is made by `ionbox_cloud.report.report_file` and `page_assembly`.
 
-Last state. Gathers RenderImages, or is reached at once if PlanRun found the run published. Reads
-annotations, what RenderImages left of the images, what came of comparing the ibd, and call records;
-writes ``annotations.csv``,
+Last state. Gathers RenderImages and CompareImages, or is reached at once if PlanRun found the run
+published. Reads annotations, what RenderImages left of the images, which of them CompareImages
+found alike (if there are many; else this call compares them), what came of comparing the ibd, and
+call records; writes ``annotations.csv``,
 ``report.html``, the rest of ``results/<dataset>/<run>/``, ``run.json``, and the execution's
 ``status.json``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ionbox_cloud import keys
 from ionbox_cloud.call_records import CallRecord
 from ionbox_cloud.handlers import state_handler
-from ionbox_cloud.messages import ImageItem, PublishedRun, RunCall
+from ionbox_cloud.messages import CompareItem, ImageItem, PublishedRun, RunCall
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.published import RECORD, SPECTRUM_INDEX, TABLE
 from ionbox_cloud.records.describe_run import describe_run
@@ -26,15 +28,20 @@ from ionbox_cloud.report.published_run import read_record
 from ionbox_cloud.report.report_file import Overview, ReportImages, write_report
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.storage.side_by_side import Started
-from ionbox_cloud.store import Stores
+from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.ibd_checksum import read_checksum, refuse_damaged
-from ionbox_cloud.stored.image_parts import read_image_parts
+from ionbox_cloud.stored.image_parts import read_pictures, read_prepared
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
+from ionbox_cloud.stored.partners import read_partners
 from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.segments import read_manifest
-from ionbox_science.annotation.colocalization import colocalize_prepared
+from ionbox_science.annotation.colocalization import (
+    Colocalization,
+    colocalize_compared,
+    colocalize_prepared,
+)
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
 from ionbox_science.progress import part_of_progress
@@ -90,6 +97,7 @@ def _publish(
     with stores.work.side_by_side() as reads:
         # first: a failure that it finds comes before whatever else is missing for it
         gathered = reads.start(gather, stores.work, "RenderImages", execution_id, ImageItem)
+        comparing = reads.start(gather, stores.work, "CompareImages", execution_id, CompareItem)
         databases = reads.start(read_found_databases, stores.work, plan)
         image_list = reads.start(read_image_list, stores.work, plan.run_id)
         stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
@@ -112,17 +120,37 @@ def _publish(
     n_images = len(listed.mz)
     image_of = index_images(listed, [each.annotated.annotations for each in found], plan)
     with part_of_progress(0, 0.1):
-        ready = read_image_parts(stores.work, plan, n_images, gathered.result())
+        pictures = read_pictures(stores.work, plan, n_images, gathered.result())
     with part_of_progress(0.1, 0.5):
-        colocalized = colocalize_prepared(ready.prepared, n_images, list(image_of.items()))
+        colocalized = _colocalize(
+            stores.work, plan, image_of, n_images, gathered.result(), comparing.result()
+        )
     write_colocalization(publication, colocalized)
     states, cost = _add_up(called, plan, stores)
     record = describe_run(plan, header, manifest.result(), checksum, found, states, cost)
-    images = ReportImages(image_of, ready.pictures)
+    images = ReportImages(image_of, pictures)
     overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):
         write_report(publication, record, found, images, overview, colocalized)
     return record
+
+
+def _colocalize(
+    work: Store,
+    plan: RunPlan,
+    image_of: Mapping[str, int],
+    n_images: int,
+    drawn: Sequence[ImageItem],
+    compared: Sequence[CompareItem],
+) -> Colocalization:
+    """Find the ions that are alike: join what was compared, or compare all images here."""
+    ions = list(image_of.items())
+    if compared:
+        return colocalize_compared(read_partners(work, compared), ions)
+    with part_of_progress(0, 0.1):
+        prepared = read_prepared(work, plan, n_images, drawn)
+    with part_of_progress(0.1, 1):
+        return colocalize_prepared(prepared, n_images, ions)
 
 
 def _add_up(

@@ -1,8 +1,8 @@
-"""RenderImages: isotope images of a range of annotated ions, one item of the last Map.
+"""RenderImages: isotope images of a range of annotated ions, one item of a Map.
 
 Stands between EstimateFdr and PublishResults. Reads the image list, the mask and the segments in
-the ions' m/z windows; writes shards of ``ion_images.zarr``, what PublishResults needs of the images
-(``runs/<run>/images-<n>-<n>.npz``), and ``images/<n>.json``.
+the ions' m/z windows; writes shards of ``ion_images.zarr``, what later states need of the images
+(``prepared-<n>-<n>.npz`` and ``pictures-<n>-<n>.npz`` in ``runs/<run>/``), and ``images/<n>.json``.
 """
 
 from __future__ import annotations

@@ -133,7 +133,9 @@ NUMBERED = {
     "summaries of spans": lambda n: keys.sorted_span_summary("s", n),
     "merged": lambda n: keys.merged_segments("s", n, n + 1),
     "images": lambda n: keys.image_record("e", n),
-    "parts of images": lambda n: keys.image_part("r", n, n + 1),
+    "prepared images": lambda n: keys.prepared_images("r", n, n + 1),
+    "pictures": lambda n: keys.pictures("r", n, n + 1),
+    "partners": lambda n: keys.partners("r", n, n + 1),
     "failures": lambda n: keys.failure("e", "AnnotateSegments", n),
     "records": lambda n: keys.record("e", "AnnotateSegments", n),
 }
@@ -149,7 +151,8 @@ def test_numbered_objects_are_listed_in_order(
 
 @given(st.integers(0, 99_999), st.integers(0, 99_999), IDENTITIES)
 def test_a_range_is_read_from_the_key_of_what_has_one(start: int, stop: int, digest: str) -> None:
-    for make in (keys.score_item, keys.merged_segments, keys.image_part):
+    of_images = keys.prepared_images, keys.pictures, keys.partners
+    for make in (keys.score_item, keys.merged_segments, *of_images):
         assert keys.range_of(make(digest, start, stop)) == (start, stop)
     # nor is a name of an earlier version one, which had a number in place of a range
     for other in (keys.sorted_span_summary(digest, 3), "scores/s/item-00003.npz"):

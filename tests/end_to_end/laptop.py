@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -124,13 +125,24 @@ class Laptop:
         annotate += ["--database", table, "--out", self.root / "out", "--work", work or self.work]
         return [sys.executable, "-c", code, *first, *annotate]
 
-    def _project(self, rungs_mb: Mapping[str, Sequence[int]]) -> Project:
+    def _handlers(self, *, many_images: bool) -> Path:
+        """Return the folder of functions, of which EstimateFdr may take any images for many."""
+        if not many_images:
+            return IONBOX.handlers
+        folder = self.root / "functions"
+        shutil.copytree(IONBOX.handlers, folder, dirs_exist_ok=True)
+        handler = folder / "estimate_fdr" / "handler.py"
+        bound = "import ionbox_cloud.planning.comparison as c\nc.PRODUCTS_OF_ONE_CALL = 0\n"
+        handler.write_text(handler.read_text("utf-8") + bound, "utf-8")
+        return folder
+
+    def _project(self, rungs_mb: Mapping[str, Sequence[int]], handlers: Path) -> Project:
         table = json.loads(IONBOX.table.read_text("utf-8"))
         for state, rungs in rungs_mb.items():
             table["functions"][state]["rungs_mb"] = list(rungs)
         path = self.root / "functions.json"
         path.write_text(json.dumps(table), "utf-8")
-        return replace(IONBOX, table=path)
+        return replace(IONBOX, table=path, handlers=handlers)
 
     def annotate(
         self,
@@ -142,18 +154,21 @@ class Laptop:
         out: Path | None = None,
         rungs_mb: Mapping[str, Sequence[int]] | None = None,
         new_workers: bool = False,
+        many_images: bool = False,
     ) -> LaptopRun:
         """Annotate; ``settings`` come on top of `SETTINGS`, results go to a new folder.
 
         ``rungs_mb`` are other sizes of some functions than those of the table. ``new_workers`` are
-        for this run alone and know its environment; else it shares those of other tests.
+        for this run alone and know its environment; else it shares those of other tests. With
+        ``many_images`` they are new, too, and CompareImages compares the images.
         """
         out = out or self.root / f"out-{len(list(self.root.glob('out-*')))}"
         config = [ConfigLayer("the test", {**SETTINGS, **(settings or {})})]
         results = []
 
         def run_and_keep(*args: Any, **options: Any) -> ExecutionResult:
-            project = self._project(rungs_mb or {})
+            handlers = self._handlers(many_images=many_images)
+            project = self._project(rungs_mb or {}, handlers)
             results.append(run_execution(*args, **options, project=project))
             return results[-1]
 
@@ -167,6 +182,6 @@ class Laptop:
                 config,
                 work=self.work,
                 n_workers=n_workers,
-                reserve=None if new_workers else WORKERS,
+                reserve=None if new_workers or many_images else WORKERS,
             )
         return LaptopRun(outcome, results[0], out)

@@ -51,6 +51,15 @@ def without_run_facts(report: bytes) -> bytes:
     return before + json.dumps(facts).encode() + after
 
 
+def test_a_map_that_compares_the_images_changes_nothing(
+    usual: LaptopRun, tissue: Path, laptop: Laptop
+) -> None:
+    databases = [laptop.database("acids", ACIDS), laptop.database("waxes", WAXES)]
+    by_many = laptop.annotate(tissue, databases, FULL, n_workers=2, many_images=True).succeeded()
+    assert by_many.n_calls == usual.n_calls | {"CompareImages": 2}
+    assert deliverables(by_many) == deliverables(usual)
+
+
 def test_the_dataset_is_worth_comparing(usual: LaptopRun) -> None:
     assert usual.n_calls["GenerateIsotopePatterns"] == 2
     assert usual.n_calls["AnnotateSegments"] == 2

@@ -141,6 +141,24 @@ def test_a_worker_killed_while_drawing_costs_only_what_follows(
     assert completed.n_calls["RenderImages"] == 1
 
 
+def test_a_worker_killed_while_comparing_images_is_named_too(
+    laptop: Laptop,
+    tissue: Path,
+    kill_worker: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    databases = [laptop.database("bitters", BITTERS)]
+    kill_worker("compare_images", 1)
+    broken = laptop.annotate(tissue, databases, n_workers=2, many_images=True)
+    assert broken.outcome.status.error == "Runtime.ExitError"
+    assert broken.message.startswith("CompareImages item 1 (partners of images ")
+
+    monkeypatch.undo()
+    completed = laptop.annotate(tissue, databases, n_workers=2, many_images=True).succeeded()
+    assert completed.n_calls["CompareImages"] == 2
+    assert "AnnotateSegments" not in completed.n_calls
+
+
 @pytest.mark.parametrize(
     "damage",
     [Path.unlink, lambda chunk: chunk.write_bytes(b"PK")],

@@ -19,6 +19,7 @@ from ionbox_cloud.environment import (
 )
 from ionbox_cloud.events import run_queue
 from ionbox_cloud.events.executions import open_executions
+from ionbox_cloud.planning import comparison
 from ionbox_cloud.store import Stores, open_stores
 
 from tests.cloud_builders import simulate
@@ -74,6 +75,13 @@ def new_run(stores: Stores, tissue: Pair) -> Callable[..., InMemoryRun]:
         return InMemoryRun.of(stores, pair, databases, *layers, **options)
 
     return drop
+
+
+@pytest.fixture
+def many_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the images of any run be too many for PublishResults: CompareImages has several items."""
+    monkeypatch.setattr(comparison, "PRODUCTS_OF_ONE_CALL", 0)
+    monkeypatch.setattr(comparison, "PRODUCTS_PER_ITEM", 1_000)
 
 
 @pytest.fixture

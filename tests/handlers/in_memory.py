@@ -55,11 +55,12 @@ STATES = (
     "AnnotateSegments",
     "EstimateFdr",
     "RenderImages",
+    "CompareImages",
     "PublishResults",
 )
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
 )
 SORT_BY_MANY = ("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments")
 

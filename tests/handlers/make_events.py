@@ -17,6 +17,7 @@ from typing import Any
 
 from ionbox.local.functions import IONBOX, read_functions
 from ionbox.local.runtime import Call, StoreUrls, answer_call, handler_environment
+from ionbox_cloud.planning import comparison
 
 from tests.handlers.in_memory import MAPS
 
@@ -25,11 +26,12 @@ EVENTS = ROOT / "tests" / "events"
 STATES = [
     *("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
     *("SegmentSpectra", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"),
-    *("AnnotateSegments", "EstimateFdr", "RenderImages", "PublishResults"),
+    *("AnnotateSegments", "EstimateFdr", "RenderImages", "CompareImages", "PublishResults"),
 ]
 
 
 def main() -> None:
+    comparison.PRODUCTS_OF_ONE_CALL = 0  # the example has few images: all states are to be called
     request = json.loads((EVENTS / "plan_run.json").read_text("utf-8"))
     functions = {function.state: function for function in read_functions(IONBOX).values()}
     work = Path(tempfile.mkdtemp())

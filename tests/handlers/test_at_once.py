@@ -53,13 +53,14 @@ def test_results_are_the_same(
     assert len(results_of(together.stores)) > len(SAME)
 
 
-@pytest.mark.usefixtures("at_once")
+@pytest.mark.usefixtures("at_once", "many_images")
 @pytest.mark.parametrize(
     ("state", "after"),
     [
         ("GenerateIsotopePatterns", "PlanAnnotation"),
         ("AnnotateSegments", "EstimateFdr"),
         ("RenderImages", "PublishResults"),
+        ("CompareImages", "PublishResults"),
     ],
 )
 def test_of_an_item_that_left_nothing_it_is_said_first(

@@ -141,6 +141,7 @@ def unpublish(stores: Stores) -> None:
     stores.results.delete(stores.results.list("results"))
 
 
+@pytest.mark.usefixtures("many_images")
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_what_is_kept_is_computed_again_where_it_is_damaged(
     new_rig: Callable[..., Rig], damage: Callable[[bytes], bytes]
@@ -184,21 +185,36 @@ def test_what_is_published_is_published_anew_where_it_is_damaged(
     assert len(published_keys) > 15
 
 
+@pytest.mark.usefixtures("many_images")
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize(
+    ("made_by", "state", "name"),
+    [
+        ("RenderImages", "PublishResults", keys.pictures),
+        ("RenderImages", "CompareImages", keys.prepared_images),
+        ("CompareImages", "PublishResults", keys.partners),
+    ],
+    ids=["pictures", "prepared images", "partners"],
+)
 def test_what_was_left_of_the_images_is_made_again_where_it_is_damaged(
-    new_rig: Callable[..., Rig], damage: Callable[[bytes], bytes]
+    new_rig: Callable[..., Rig],
+    damage: Callable[[bytes], bytes],
+    made_by: str,
+    state: str,
+    name: Callable[[str, int, int], str],
 ) -> None:
     rig = new_rig()
     unpublish(rig.run.stores)
-    attempt = rig.run.again("attempt-damaged").run_before("PublishResults")
+    attempt = rig.run.again("attempt-damaged").run_before(state)
     work = rig.run.stores.work
-    (item,) = attempt.items("RenderImages")
-    key = keys.image_part(attempt.planned.run_id, item["start"], item["stop"])
+    item = attempt.items(made_by)[0]
+    key = name(attempt.planned.run_id, item["start"], item["stop"])
     whole = work.read(key)
     work.write(key, damage(whole))
     n_plans = 0
     try:
-        attempt.run("PublishResults")
+        for each in STATES[STATES.index(state) :]:
+            attempt.run(each)
     except UnusableObject as error:
         assert error.key == key
         n_plans = annotate(attempt)

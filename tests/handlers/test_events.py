@@ -20,6 +20,7 @@ from ionbox_cloud import keys
 from ionbox_cloud.events.run_end import ExecutionEnd
 from ionbox_cloud.events.run_queue import KICK_GROUP, ended_executions, kick_bodies
 from ionbox_cloud.messages import (
+    CompareItem,
     ImageItem,
     ItemFailureReport,
     MergeItem,
@@ -92,6 +93,8 @@ def test_items_write_where_their_keys_say() -> None:
     assert pattern.output_key == keys.pattern_chunk_summary(pattern.patterns_id, pattern.chunk)
     image = ImageItem.from_json(read_event("render_images"))
     assert image.output_key == keys.image_record(image.execution_id, image.item)
+    compared = CompareItem.from_json(read_event("compare_images"))
+    assert compared.output_key == keys.partners(compared.run_id, compared.start, compared.stop)
     score = ScoreItem.from_json(read_event("annotate_segments"))
     scores_id = score.output_key.split("/")[1]
     assert score.output_key == keys.score_item(scores_id, score.start, score.stop)

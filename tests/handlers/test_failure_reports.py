@@ -62,6 +62,7 @@ def test_the_failure_of_an_item_is_kept_as_it_came(stores: Stores) -> None:
     assert ItemFailureReport.from_json(kept) == message
 
 
+@pytest.mark.usefixtures("many_images")
 def test_every_call_leaves_a_record_of_what_it_cost(run: InMemoryRun) -> None:
     run.run_all()
     states = total_states(run.stores.work, run.execution_id, run.planned)

@@ -134,6 +134,7 @@ def call_kick(account: Account) -> None:
     )
 
 
+@pytest.mark.usefixtures("many_images")
 def test_states_log_no_name_of_a_dataset_or_database(
     new_run: Callable[..., InMemoryRun], log: io.StringIO
 ) -> None:

@@ -160,6 +160,7 @@ def refused(stack: Synthesis, calls: set[Call]) -> list[Call]:
     return sorted(call for call in calls if not allows(stack, *call))
 
 
+@pytest.mark.usefixtures("many_images")
 @pytest.mark.parametrize("way", ["lambda", "map"])
 def test_no_handler_touches_what_its_role_does_not_allow(
     recorder: Recorder, stack: Synthesis, new_run: Callable[..., InMemoryRun], way: str

@@ -22,6 +22,7 @@ UNITS = {
     "AnnotateSegments": ["ions"],
     "EstimateFdr": ["files", "steps"],
     "RenderImages": ["images"],
+    "CompareImages": ["images"],
     "PublishResults": ["images"],
 }
 UNITS_BY_MANY = {
@@ -33,6 +34,7 @@ UNITS_BY_MANY = {
 }
 
 
+@pytest.mark.usefixtures("many_images")
 @pytest.mark.parametrize("way", ["lambda", "map"])
 def test_every_state_that_may_take_long_says_how_far_it_is(
     way: str, new_run: Callable[..., InMemoryRun], monkeypatch: pytest.MonkeyPatch

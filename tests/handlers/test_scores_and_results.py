@@ -100,10 +100,12 @@ GATHERED = [
     ("GenerateIsotopePatterns", "PlanAnnotation", r"isotope patterns of ions 0-\d+"),
     ("AnnotateSegments", "EstimateFdr", r"scores of ions 0-\d+ of database 0"),
     ("RenderImages", "PublishResults", r"images of ions 0-\d+"),
+    ("CompareImages", "PublishResults", r"partners of images 0-\d+"),
 ]
 each_map = pytest.mark.parametrize(("state", "after", "item"), GATHERED)
 
 
+@pytest.mark.usefixtures("many_images")
 @each_map
 def test_an_item_that_left_nothing_is_named(
     run: InMemoryRun, state: str, after: str, item: str
@@ -115,6 +117,7 @@ def test_an_item_that_left_nothing_is_named(
         run.run(after)
 
 
+@pytest.mark.usefixtures("many_images")
 @each_map
 def test_a_recorded_failure_is_raised_under_its_own_name(
     run: InMemoryRun, state: str, after: str, item: str
@@ -300,30 +303,34 @@ def test_results_are_the_same_however_images_are_cut(
 
 def test_drawing_an_item_again_writes_the_same_bytes(run: InMemoryRun) -> None:
     run.run_before("PublishResults")
-    keys_of_images = [key for key in run.stores.work.list("runs") if "/images-" in key]
+    parts = ("/prepared-", "/pictures-")
+    listed = run.stores.work.list("runs")
+    keys_of_images = [key for key in listed if any(part in key for part in parts)]
     before = [run.stores.work.read(key) for key in keys_of_images]
     run.run("RenderImages")
     assert [run.stores.work.read(key) for key in keys_of_images] == before
-    assert len(before) == len(run.items("RenderImages"))
+    assert len(before) == 2 * len(run.items("RenderImages"))
 
 
 Part = dict[str, npt.NDArray[Any]]
-OTHER_PARTS: Mapping[str, Callable[[Part], Part]] = {
-    "without an array": lambda part: {name: part[name] for name in part if name != "start"},
-    "pictures of fewer ions": lambda part: part | {"n_bytes": part["n_bytes"][1:]},
-    "fewer bytes": lambda part: part | {"packed": part["packed"][1:]},
-    "other images": lambda part: part | {"filled": part["filled"][:-1]},
-    "fewer pixels": lambda part: part | {"vectors": part["vectors"][1:]},
+OTHER_PARTS: Mapping[tuple[str, str], Callable[[Part], Part]] = {
+    ("pictures", "no starts"): lambda part: {name: part[name] for name in part if name != "start"},
+    ("pictures", "fewer ions"): lambda part: part | {"n_bytes": part["n_bytes"][1:]},
+    ("pictures", "fewer bytes"): lambda part: part | {"packed": part["packed"][1:]},
+    ("prepared", "no bits"): lambda part: {"vectors": part["vectors"]},
+    ("prepared", "other images"): lambda part: part | {"filled": part["filled"][:-1]},
+    ("prepared", "fewer pixels"): lambda part: part | {"vectors": part["vectors"][1:]},
 }
 
 
-@pytest.mark.parametrize("change", OTHER_PARTS.values(), ids=OTHER_PARTS)
+@pytest.mark.parametrize(("what", "change"), [(k[0], v) for k, v in OTHER_PARTS.items()])
 def test_what_was_left_of_other_images_is_not_taken(
-    run: InMemoryRun, change: Callable[[Part], Part]
+    run: InMemoryRun, what: str, change: Callable[[Part], Part]
 ) -> None:
     run.run_before("PublishResults")
     (item,) = run.items("RenderImages")
-    key = keys.image_part(run.planned.run_id, item["start"], item["stop"])
+    find = keys.prepared_images if what == "prepared" else keys.pictures
+    key = find(run.planned.run_id, item["start"], item["stop"])
     run.stores.work.write_arrays(key, change(run.stores.work.read_arrays(key)))
     with pytest.raises(DamagedObject, match=key):
         run.run("PublishResults")
@@ -365,7 +372,7 @@ def test_publishing_asks_by_the_item_and_reads_no_image(
     (few, asked_of_few), *others = n_asked
     for n_items, n in others:
         assert n_items > few
-        assert n == asked_of_few + 3 * (n_items - few)
+        assert n == asked_of_few + 4 * (n_items - few)
 
 
 def test_a_learned_score_ranks_and_is_what_the_table_says(stores: Stores, tissue: Pair) -> None:

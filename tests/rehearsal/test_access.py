@@ -10,6 +10,7 @@ from tests.rehearsal.access import Asked, Grant, Translator, denied, describe, r
 from tests.rehearsal.conftest import Rehearsal
 
 _AGAIN = "a call is made again, or goes on where another ended"
+_MANY_IMAGES = "there are thousands of images"
 
 NEVER_ASKED = {
     r"\w+: logs:(CreateLogStream|PutLogEvents) on .*": "Lambda and Fargate write the logs",
@@ -21,6 +22,8 @@ NEVER_ASKED = {
     r"\w+: s3:AbortMultipartUpload on .*": "the storage library gives up on a large object",
     r"StateMachineRole: lambda:InvokeFunction on function:\w+3008": "a rung is climbed",
     r"StateMachineRole: lambda:InvokeFunction on function:RecordFailure": "an item of a Map fails",
+    r"StateMachineRole: lambda:InvokeFunction on function:CompareImages\w*": _MANY_IMAGES,
+    r"CompareImagesRole: s3:\w+ on .*": _MANY_IMAGES,
     r"RecordFailureRole: s3:\w+ on .*": "an item of a Map fails",
     r"PlanRunRole: s3:DeleteObject on .*": "an object is damaged",
     r"PlanRunRole: s3:GetObject on WorkBucket/(executions|sort)/\*": _AGAIN,

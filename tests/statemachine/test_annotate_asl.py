@@ -455,7 +455,14 @@ def following_tasks(place: Place) -> set[str]:
 def test_the_state_after_a_map_gathers_its_items(place: Place) -> None:
     (after,) = following_tasks(place)
     gathered = [call.args[1] for call in calls_of(handler_of(after), "gather")]
-    assert [ast.literal_eval(name) for name in gathered] == [place.name]
+    assert [place.name] == [name for name in map(ast.literal_eval, gathered) if name == place.name]
+
+
+@each([task for task in TASKS if not (task.containers and task.containers[-1] in MAPS)])
+def test_a_state_gathers_only_maps_that_lead_to_it(place: Place) -> None:
+    gathered = [call.args[1] for call in calls_of(handler_of(place.function), "gather")]
+    leading = {each.name for each in MAPS if place.function in following_tasks(each)}
+    assert {ast.literal_eval(name) for name in gathered} <= leading
 
 
 @each(MAPS)
@@ -467,10 +474,12 @@ def test_a_map_reads_its_items_from_a_list_that_an_earlier_state_plans(place: Pl
     if name == "plan":
         planner = BY_NAME["PlanRun"]
     else:
-        assert field == "list.items_key"
+        assert field in ("list.items_key", "list.comparison.items_key")
         (planner,) = [task for task in TASKS if task.state.get("ResultPath") == f"$.{name}"]
     planned = [call.args[1] for call in calls_of(handler_of(planner.function), "plan_items")]
-    assert [ast.literal_eval(state) for state in planned] == [place.name]
+    states = [ast.literal_eval(state) for state in planned]
+    assert [state for state in states if state == place.name] == [place.name]
+    assert len(states) == 1 or name == "images"  # one answer with two lists
 
 
 @each(MAPS)

@@ -30,7 +30,7 @@ _ECS_ERROR, _ECS_ERROR_HERE = "ECS.", "Ecs."
 
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
 )
 """States that call a function once for each item of a list."""
 

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.annotation import colocalization
 from ionbox_science.annotation.colocalization import (
-    NO_PARTNER,
     Colocalization,
     PackedPart,
     average_squares,
     colocalize,
+    colocalize_compared,
     colocalize_prepared,
+    compare_prepared,
     join_part,
     make_part,
     make_prepared,
@@ -25,6 +26,7 @@ from ionbox_science.annotation.colocalization import (
     prepare_images,
     prepare_part,
 )
+from ionbox_science.annotation.partners import NO_PARTNER, Partners, without_empty_pixels
 
 from tests.oracles import colocalization as oracle
 from tests.oracles.colocalization import cosines, lay_out
@@ -178,7 +180,7 @@ def test_pixels_that_all_images_lack_cost_no_products(monkeypatch: pytest.Monkey
         n_multiplied.append(leave_out(prepared).shape[1])
         return leave_out(prepared)
 
-    leave_out = colocalization.without_empty_pixels
+    leave_out = without_empty_pixels
     monkeypatch.setattr(colocalization, "without_empty_pixels", counted)
     sparse = colocalize([images], 3, (100, 100), named)
     assert 5 <= n_multiplied[0] <= 14  # of 625 runs of 16 pixels
@@ -247,3 +249,20 @@ def test_a_part_of_other_images_does_not_fit() -> None:
     joined = make_part(0, 20, 20, (9, 7))
     with pytest.raises(ValueError, match="1 bytes of bits for 28 vectors"):
         join_part(packed, 0, 20, joined)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 9), st.integers(1, 130), st.lists(st.integers(0, 43), max_size=4))
+def test_images_compared_in_parts_have_the_partners_of_all(
+    seed: int, n_images: int, cuts: list[int]
+) -> None:
+    images = draw(seed, n_images)
+    ions = [*names(n_images), ("Z of the first image", 0)]
+    prepared = make_prepared(n_images, images[0].size)
+    prepare_images(images, prepared, 0, n_images)
+    bounds = sorted({0, *(3 * cut for cut in cuts if 3 * cut < n_images), n_images})
+    parts = [compare_prepared(prepared, n_images, *rows) for rows in pairwise(bounds)]
+    found = colocalize_compared(Partners.concatenate(parts), ions)
+    expected = colocalize_prepared(prepared, n_images, ions)
+    for name, array in expected.to_arrays().items():
+        np.testing.assert_array_equal(found.to_arrays()[name], array)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
-from ionbox_science.annotation.colocalization import find_partners, make_prepared, prepare_images
+from ionbox_science.annotation.colocalization import make_prepared, prepare_images
+from ionbox_science.annotation.partners import Partners, count_pairs, find_partners
 from ionbox_science.kernel_calls import call_kernel
 
 from tests.oracles import colocalization as oracle
@@ -99,6 +102,11 @@ def alike(seed: int, n: int, n_pixels: int, top: int = 4095) -> UInt16s:
     return images
 
 
+def assert_equal(found: Partners, expected: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> None:
+    np.testing.assert_array_equal(found.partner, expected[0])
+    np.testing.assert_array_equal(found.coefficient, expected[1])
+
+
 @pytest.mark.parametrize("plain", [False, True])
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 200), st.integers(1, 12))
 @settings(max_examples=60)
@@ -107,8 +115,7 @@ def test_partners_are_those_of_numpy(
 ) -> None:
     images = alike(seed, n, n_pixels, top=2 if seed % 2 else 4095)
     found = find_partners(oracle.lay_out(images), n, n_kept, plain=plain)
-    for one, other in zip(found, oracle.find_partners(images, n_kept), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_equal(found, oracle.find_partners(images, n_kept))
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -118,23 +125,55 @@ def test_partners_of_more_images_than_a_block_and_more_pixels_than_a_strip(
 ) -> None:
     images = alike(n_pixels, 200, n_pixels)
     found = find_partners(oracle.lay_out(images), len(images), 21, plain=plain)
-    for one, other in zip(found, oracle.find_partners(images, 21), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_equal(found, oracle.find_partners(images, 21))
 
 
 @pytest.mark.parametrize("n", [1, 96, 97, 200])
 def test_every_pair_is_counted(n: int) -> None:
     prepared, n_done = oracle.lay_out(alike(n, n, 20)), np.zeros(1, np.int64)
     found = np.zeros((n, 1), np.int32), np.zeros((n, 1), np.float32)
-    call_kernel("ionbox_find_partners", prepared, n, prepared.shape[1], 0, 1, *found, n_done)
-    assert n_done[0] == n * (n + 1) // 2
+    call_kernel("ionbox_find_partners", prepared, n, prepared.shape[1], 0, n, 0, 1, *found, n_done)
+    assert n_done[0] == n * (n + 1) // 2 == count_pairs(n, n)
+
+
+@pytest.mark.parametrize("rows", [(0, 3), (96, 192), (96, 200), (3, 198), (150, 153), (198, 200)])
+def test_every_pair_of_some_rows_is_counted(rows: tuple[int, int]) -> None:
+    prepared, n_done = oracle.lay_out(alike(1, 200, 20)), np.zeros(1, np.int64)
+    n_rows = rows[1] - rows[0]
+    found = np.zeros((n_rows, 1), np.int32), np.zeros((n_rows, 1), np.float32)
+    shape = 200, prepared.shape[1]
+    call_kernel("ionbox_find_partners", prepared, *shape, *rows, 0, 1, *found, n_done)
+    assert n_done[0] == count_pairs(200, n_rows)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@given(st.integers(0, 10_000), st.integers(1, 300), st.integers(1, 12), st.data())
+@settings(max_examples=60)
+def test_partners_of_some_rows_are_those_among_all(
+    plain: bool, seed: int, n: int, n_kept: int, data: st.DataObject
+) -> None:
+    images = alike(seed, n, 20, top=2 if seed % 2 else 4095)
+    first = 3 * data.draw(st.integers(0, (n - 1) // 3))
+    stop = data.draw(st.sampled_from([*range(first, n, 3), n]))
+    found = find_partners(oracle.lay_out(images), n, n_kept, (first, stop), plain=plain)
+    partner, coefficient = oracle.find_partners(images, n_kept)
+    assert_equal(found, (partner[first:stop], coefficient[first:stop]))
+
+
+@pytest.mark.parametrize("rows", [(1, 6), (0, 4), (-3, 3), (3, 9), (6, 3)])
+def test_rows_that_are_no_tiles_are_refused(rows: tuple[int, int]) -> None:
+    prepared, found = oracle.lay_out(alike(1, 8, 20)), np.zeros((9, 1), np.int32)
+    counts = np.zeros((9, 1), np.float32), np.zeros(1, np.int64)
+    with pytest.raises(ValueError, match="out of range"):
+        call_kernel("ionbox_find_partners", prepared, 8, 2, *rows, 0, 1, found, *counts)
 
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_no_sum_overflows_where_all_pixels_are_the_brightest(plain: bool) -> None:
     images = np.full((4, 3000), 4095, np.uint16)
     images[3, 1:] = 0
-    partner, coefficient = find_partners(oracle.lay_out(images), 4, 4, plain=plain)
+    found = find_partners(oracle.lay_out(images), 4, 4, plain=plain)
+    partner, coefficient = found.partner, found.coefficient
     assert partner[:3].tolist() == [[0, 1, 2, 3]] * 3
     assert partner[3].tolist() == [3, 0, 1, 2]
     assert (coefficient[:3, :3] == 1).all()

@@ -17,7 +17,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("AnnotateSegments",),
     ("EstimateFdr",),
     ("RenderImages",),
-    ("PublishResults",),
+    ("PublishResults", "CompareImages"),
 )
 """What a run consists of, and the states that each step may take."""
 

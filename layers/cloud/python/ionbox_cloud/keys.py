@@ -15,7 +15,9 @@
              scores/<scores>/ions-<n>-<n>.npz          metrics of these ions
              runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
-                        images-<n>-<n>.npz             what PublishResults needs of these images
+                        prepared-<n>-<n>.npz           these images, to be compared
+                        pictures-<n>-<n>.npz           the same, for the report
+                        partners-<n>-<n>.npz           which images are most like these
              sort/<sort>/span-<n>.npz                  peaks per segment, TIC; comes after its span
                          counts.npz                    peaks per span and segment
                          merged/<n>-<n>.json           these segments are there
@@ -184,9 +186,19 @@ def run_images(run_id: str) -> str:
     return f"runs/{run_id}/images.npz"
 
 
-def image_part(run_id: str, start: int, stop: int) -> str:
-    """Return the key of what PublishResults needs of images ``start`` to ``stop``."""
-    return f"runs/{run_id}/images-{start:06}-{stop:06}.npz"
+def prepared_images(run_id: str, start: int, stop: int) -> str:
+    """Return the key of images ``start`` to ``stop`` as they are compared."""
+    return f"runs/{run_id}/prepared-{start:06}-{stop:06}.npz"
+
+
+def pictures(run_id: str, start: int, stop: int) -> str:
+    """Return the key of images ``start`` to ``stop`` as the report shows them."""
+    return f"runs/{run_id}/pictures-{start:06}-{stop:06}.npz"
+
+
+def partners(run_id: str, start: int, stop: int) -> str:
+    """Return the key of which images are most like images ``start`` to ``stop``."""
+    return f"runs/{run_id}/partners-{start:06}-{stop:06}.npz"
 
 
 def items(execution_id: str, state: str) -> str:

@@ -178,8 +178,12 @@ class ItemList(Message):
 
 @dataclass(frozen=True)
 class ImageItems(ItemList):
-    """From EstimateFdr: the items of images, and the call that publishes them."""
+    """From EstimateFdr: the items of images, those that compare them, and the call that publishes.
 
+    Where ``comparison`` has no items, the call that publishes compares the images.
+    """
+
+    comparison: ItemList
     publication: PlannedCall
 
 
@@ -278,6 +282,19 @@ class ImageItem(MapItem):
     def describe(self) -> str:
         """Say in words what the item is."""
         return f"images of ions {self.start}-{self.stop}"
+
+
+@dataclass(frozen=True)
+class CompareItem(MapItem):
+    """To CompareImages: find partners of images ``start`` to ``stop`` among all ``n_images``."""
+
+    start: int
+    stop: int
+    n_images: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"partners of images {self.start}-{self.stop}"
 
 
 @dataclass(frozen=True)

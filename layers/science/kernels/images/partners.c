@@ -1,12 +1,12 @@
 /*
- * The images most alike: cosines of all pairs, of which the highest are kept.
+ * The images most alike: cosines of pairs, of which the highest are kept.
  *
- * In: prepared images, whole numbers from 0 to 4095 (prepare.c). Out: per image, the images with
- * the highest cosines, itself among them.
+ * In: prepared images, whole numbers from 0 to 4095 (prepare.c). Out: for each image, or for some of
+ * them (rows), the images with the highest cosines, itself among them.
  *
  * All sums are of whole numbers and exact, so no result depends on blocks or on the processor. Three
  * images are multiplied with three at a time, which takes two loads for three products, each pair of
- * images once; in blocks of images, strip by strip of pixels, so that both stay in the cache; strips
+ * rows once; in blocks of images, strip by strip of pixels, so that both stay in the cache; strips
  * without signal are left out. Processors with AVX2 (Intel's since 2013, AMD's since 2015, every
  * Lambda) multiply 16 pixels in an instruction, others what the compiler makes of it. Cost: linear in
  * pixels and quadratic in images, with AVX2 about 0.02 ns for a product of two pixels.
@@ -36,10 +36,11 @@ struct ranking {
     multiply_strips *multiply;
     uint8_t *has_signal; /* (n_tiles, n_strips) */
     double *length;      /* (3 n_tiles,): root of the sum of squares */
+    size_t first_row, row_stop; /* tiles whose images are rows, without the last */
     size_t n_kept;
-    size_t *n_found;    /* (n_images,) */
-    int32_t *partner;   /* (n_images, n_kept), the most similar first */
-    float *coefficient; /* (n_images, n_kept) */
+    size_t *n_found;    /* (n_rows,) */
+    int32_t *partner;   /* (n_rows, n_kept), the most similar first */
+    float *coefficient; /* (n_rows, n_kept) */
 };
 
 static void multiply_plainly(const uint16_t *one, const uint16_t *other, size_t n, int64_t *sum)
@@ -127,12 +128,18 @@ static const uint16_t *strip_at(const struct ranking *ranking, size_t tile, size
     return ranking->images + place_of(TILE * tile, strip * STRIP, ranking->n_vectors);
 }
 
+static bool is_row(const struct ranking *ranking, size_t tile)
+{
+    return tile >= ranking->first_row && tile < ranking->row_stop;
+}
+
 /* Keep a pair if it is among the best of its first image: equal ones in the images' order. */
 static void offer(struct ranking *ranking, size_t image, size_t other, float coefficient)
 {
-    int32_t *partner = ranking->partner + image * ranking->n_kept;
-    float *kept = ranking->coefficient + image * ranking->n_kept;
-    size_t n = ranking->n_found[image];
+    size_t row = image - TILE * ranking->first_row;
+    int32_t *partner = ranking->partner + row * ranking->n_kept;
+    float *kept = ranking->coefficient + row * ranking->n_kept;
+    size_t n = ranking->n_found[row];
     int32_t name = (int32_t)other;
     if (n == ranking->n_kept) {
         float least = kept[n - 1];
@@ -141,7 +148,7 @@ static void offer(struct ranking *ranking, size_t image, size_t other, float coe
         }
         n--;
     }
-    ranking->n_found[image] = n + 1;
+    ranking->n_found[row] = n + 1;
     for (; n > 0
            && (kept[n - 1] < coefficient || (kept[n - 1] == coefficient && partner[n - 1] > name));
          n--) {
@@ -159,58 +166,85 @@ static float measure_cosine(int64_t product, double length, double other_length)
     return (float)(cosine < 1 ? cosine : 1);
 }
 
-/* Rank the pairs of the images of two tiles, given their products (3, 3). */
+/* Rank the pairs of the images of two tiles, the first of rows, given their products (3, 3). */
 static void rank_tiles(struct ranking *ranking, size_t one, size_t other, const int64_t *products)
 {
+    bool are_rows = is_row(ranking, other);
     for (size_t k = 0; k < TILE * TILE; k++) {
         size_t i = TILE * one + k / TILE, j = TILE * other + k % TILE;
-        if (products[k] == 0 || j < i) {
+        if (products[k] == 0 || (one == other && j < i)) {
             continue;
         }
         double length = ranking->length[i], other_length = ranking->length[j];
         offer(ranking, i, j, measure_cosine(products[k], length, other_length));
-        if (i != j) {
+        if (i != j && are_rows) {
             offer(ranking, j, i, measure_cosine(products[k], other_length, length));
         }
     }
 }
 
-/* Rank the pairs of two blocks of tiles, of which the second is the first or a later one. */
-static void rank_blocks(struct ranking *ranking, size_t first, size_t second, int64_t *products)
+/* A block of tiles: start, and stop without it. */
+struct block {
+    size_t start, stop;
+};
+
+/* Return the first tile of a block to multiply a tile with, so that each pair of rows comes once. */
+static size_t begin_at(const struct ranking *ranking, size_t tile, struct block other)
 {
-    size_t n = ranking->n_tiles;
-    size_t stop = n - first < BLOCK ? n : first + BLOCK;
-    size_t second_stop = n - second < BLOCK ? n : second + BLOCK;
+    return is_row(ranking, other.start) && tile > other.start ? tile : other.start;
+}
+
+/* Rank the pairs of two blocks; the second is of other images, or of rows from the first block on. */
+static void rank_blocks(struct ranking *ranking, struct block rows, struct block others,
+                        int64_t *products)
+{
     memset(products, 0, BLOCK * BLOCK * TILE * TILE * sizeof *products);
     for (size_t strip = 0; strip < ranking->n_strips; strip++) {
         size_t n_vectors = count_vectors(ranking, strip);
-        for (size_t i = first; i < stop; i++) {
+        for (size_t i = rows.start; i < rows.stop; i++) {
             if (!ranking->has_signal[i * ranking->n_strips + strip]) {
                 continue;
             }
-            int64_t *sums = products + (i - first) * BLOCK * TILE * TILE;
-            for (size_t j = i > second ? i : second; j < second_stop; j++) {
+            int64_t *sums = products + (i - rows.start) * BLOCK * TILE * TILE;
+            for (size_t j = begin_at(ranking, i, others); j < others.stop; j++) {
                 if (ranking->has_signal[j * ranking->n_strips + strip]) {
                     ranking->multiply(strip_at(ranking, i, strip), strip_at(ranking, j, strip),
-                                      n_vectors, sums + (j - second) * TILE * TILE);
+                                      n_vectors, sums + (j - others.start) * TILE * TILE);
                 }
             }
         }
     }
-    for (size_t i = first; i < stop; i++) {
-        for (size_t j = i > second ? i : second; j < second_stop; j++) {
-            size_t pair = (i - first) * BLOCK + (j - second);
+    for (size_t i = rows.start; i < rows.stop; i++) {
+        for (size_t j = begin_at(ranking, i, others); j < others.stop; j++) {
+            size_t pair = (i - rows.start) * BLOCK + (j - others.start);
             rank_tiles(ranking, i, j, products + pair * TILE * TILE);
         }
     }
 }
 
-/* Return how many pairs of n images two blocks hold, given their first images; one pair of each. */
-static int64_t count_pairs(size_t n, size_t first, size_t second)
+static size_t count_images(size_t n_images, struct block block)
 {
-    size_t one = n - first < TILE * BLOCK ? n - first : TILE * BLOCK;
-    size_t other = n - second < TILE * BLOCK ? n - second : TILE * BLOCK;
-    return (int64_t)(first == second ? one * (one + 1) / 2 : one * other);
+    size_t stop = TILE * block.stop < n_images ? TILE * block.stop : n_images;
+    return stop - TILE * block.start;
+}
+
+/* Return how many pairs of n images two blocks hold; of one block with itself, one pair of each. */
+static int64_t count_pairs(size_t n, struct block rows, struct block others)
+{
+    size_t one = count_images(n, rows), other = count_images(n, others);
+    return (int64_t)(rows.start == others.start ? one * (one + 1) / 2 : one * other);
+}
+
+/* Rank the pairs of a block of rows with all images from one tile to another. */
+static void rank_range(struct ranking *ranking, size_t n_images, struct block rows,
+                       struct block range, int64_t *products, int64_t *n_done)
+{
+    for (size_t start = range.start; start < range.stop; start += BLOCK) {
+        size_t stop = range.stop - start < BLOCK ? range.stop : start + BLOCK;
+        struct block others = {start, stop};
+        rank_blocks(ranking, rows, others, products);
+        *n_done += count_pairs(n_images, rows, others);
+    }
 }
 
 /* Measure how long each image is, and where the tiles have signal. */
@@ -239,17 +273,20 @@ static void look_at_images(struct ranking *ranking)
 }
 
 /*
- * Find for each of the images (tiles.h), pixels from 0 to 4095, those with the highest cosines
- * above 0, itself included: partner and coefficient (n_images, n_kept), falling, equal ones in
- * order. Both are left as they are where there is none. What the processor can do beyond any other
- * is used if is_plain is 0; the result is the same. n_done is raised by the pairs that are ranked, up
- * to n_images (n_images + 1) / 2, for who looks at it meanwhile from another thread.
+ * Find for images first to stop of all (tiles.h), pixels from 0 to 4095, those with the highest
+ * cosines above 0, itself included: partner and coefficient (stop - first, n_kept), falling, equal
+ * ones in order. Both are left as they are where there is none. The first of them is the first of a
+ * tile. What the processor can do beyond any other is used if is_plain is 0; the result is the same.
+ * n_done is raised by the pairs that are ranked, of two rows once, for who looks at it meanwhile from
+ * another thread.
  */
 int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n_vectors,
-                             int32_t is_plain, int64_t n_kept, int32_t *partner, float *coefficient,
-                             int64_t *n_done)
+                             int64_t first, int64_t stop, int32_t is_plain, int64_t n_kept,
+                             int32_t *partner, float *coefficient, int64_t *n_done)
 {
-    if (n_images < 0 || n_images > INT32_MAX || n_vectors < 0 || n_kept < 1) {
+    if (n_images < 0 || n_images > INT32_MAX || n_vectors < 0 || n_kept < 1 || first < 0
+        || stop < first || stop > n_images || first % TILE != 0
+        || (stop % TILE != 0 && stop != n_images)) {
         return STATUS_INVALID;
     }
     size_t n = (size_t)n_images, n_tiles = count_groups(n, TILE);
@@ -262,8 +299,10 @@ int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n
         .multiply = choose_multiplication(is_plain != 0),
         .has_signal = malloc(n_tiles * n_strips + 1),
         .length = malloc((TILE * n_tiles + 1) * sizeof *ranking.length),
+        .first_row = (size_t)first / TILE,
+        .row_stop = count_groups((size_t)stop, TILE),
         .n_kept = (size_t)n_kept,
-        .n_found = calloc(n + 1, sizeof *ranking.n_found),
+        .n_found = calloc((size_t)(stop - first) + 1, sizeof *ranking.n_found),
         .partner = partner,
         .coefficient = coefficient,
     };
@@ -271,10 +310,12 @@ int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n
     bool has_memory = ranking.has_signal && ranking.length && ranking.n_found && products;
     if (has_memory) {
         look_at_images(&ranking);
-        for (size_t first = 0; first < n_tiles; first += BLOCK) {
-            for (size_t second = first; second < n_tiles; second += BLOCK) {
-                rank_blocks(&ranking, first, second, products);
-                *n_done += count_pairs(n, TILE * first, TILE * second);
+        size_t first_row = ranking.first_row, row_stop = ranking.row_stop;
+        for (size_t start = first_row; start < row_stop; start += BLOCK) {
+            struct block rows = {start, row_stop - start < BLOCK ? row_stop : start + BLOCK};
+            struct block ranges[] = {{0, first_row}, {start, row_stop}, {row_stop, n_tiles}};
+            for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
+                rank_range(&ranking, n, rows, ranges[k], products, n_done);
             }
         }
     }

@@ -116,8 +116,8 @@ int32_t ionbox_prepare_images(const void *images, int32_t image_bytes, int64_t n
                               int64_t height, int64_t width, int64_t first, int64_t n_all,
                               uint16_t *prepared);
 int32_t ionbox_find_partners(const uint16_t *images, int64_t n_images, int64_t n_vectors,
-                             int32_t is_plain, int64_t n_kept, int32_t *partner,
-                             float *coefficient, int64_t *n_done);
+                             int64_t first, int64_t stop, int32_t is_plain, int64_t n_kept,
+                             int32_t *partner, float *coefficient, int64_t *n_done);
 """
 
 # Only what C knows as an exported function has the prefix; static ones are not looked at.

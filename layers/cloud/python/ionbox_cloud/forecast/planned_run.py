@@ -29,7 +29,7 @@ from ionbox_cloud.run_plan import Forecast, RunPlan
 
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages"),
+    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
 )
 """States that call a function once for each item of a list; EXPRESS, all of them, as deployed."""
 

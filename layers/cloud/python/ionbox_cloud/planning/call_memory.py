@@ -36,6 +36,7 @@ _BYTES_PER_TIC_PIXEL = 90  # its picture, and copies of it while it is written
 _BYTES_PER_PUBLISHED_SPECTRUM = 560  # the index of spectra as it is compressed, pictures
 _BYTES_PER_IMAGE_PIXEL = 2
 _MOST_PREPARED_MB = 256  # of images to colocalize: larger ones are averaged
+_BYTES_PER_COMPARED_IMAGE = 10_000  # its partners, as they are read, as ions, and as written
 _BYTES_PER_IMAGE = 13_000  # rows of the table, pictures and data of the page
 
 
@@ -133,12 +134,16 @@ def plan_call(state: str, memory_mb: int, ladder: Ladder) -> PlannedCall:
     return PlannedCall(memory_mb, ladder.start_rung(state, memory_mb))
 
 
-def publish_memory_mb(plan: RunPlan, n_images: int) -> int:
-    """Predict the memory in MB of PublishResults, from the number of ions that have images."""
+def publish_memory_mb(plan: RunPlan, n_images: int, *, are_compared: bool = False) -> int:
+    """Predict the memory in MB of PublishResults, from the number of ions that have images.
+
+    If ``are_compared``, CompareImages has found their partners, and they are not read.
+    """
     prepared = n_images * plan.width * plan.height * _BYTES_PER_IMAGE_PIXEL
+    to_compare = min(prepared, _MOST_PREPARED_MB * MB)
     n_molecules = sum(database.n_molecules for database in plan.databases)
     return _megabytes(
-        min(prepared, _MOST_PREPARED_MB * MB)
+        (n_images * _BYTES_PER_COMPARED_IMAGE if are_compared else to_compare)
         + n_images * _BYTES_PER_IMAGE
         + n_molecules * _BYTES_PER_FORMULA
         + plan.n_spectra * _BYTES_PER_PUBLISHED_SPECTRUM

@@ -22,6 +22,9 @@ from ionbox_cloud.planning.rates import CHILDREN_PER_S, START_S
 SHARES = (8, 7, 6, 5, 4, 3, 2, 1)
 """Eighths of the base size of an item, of which one is chosen; the largest comes first."""
 
+SIMPLER_IS_WORTH = 0.05
+"""Dollars that a way of fewer calls may be worth less: it has less that can go wrong."""
+
 _RUNG_MB = 1769  # on which nearly all items run
 
 T = TypeVar("T")
@@ -100,6 +103,10 @@ class FanOut:
         start = prices.lambda_calls(gigabyte_seconds(START_S, _RUNG_MB), 1)
         fee = prices.express_child(START_S + item_s) if kind == "EXPRESS" else prices.transitions(1)
         return Cost(seconds, n_items * (start + fee))
+
+    def price_work(self, seconds: float) -> float:
+        """Return the dollars of calls that work so long together, their starts left out."""
+        return read_prices().lambda_calls(gigabyte_seconds(seconds, _RUNG_MB), 0)
 
     def choose(self, cuts: Iterable[T], price: Callable[[T], Cost]) -> T:
         """Return the cut that is worth most, the first of equal ones."""

@@ -49,5 +49,8 @@ DRAW_S_PER_CELL = 36e-9
 DRAWN_BYTES_PER_CELL = 1.7
 """What is written of it."""
 
+COMPARE_S_PER_PRODUCT = 35e-12
+"""Multiplying a pixel of an image with that of another, ranking included."""
+
 PATTERN_S_PER_ION = 14e-6
 """An isotope pattern, files included."""

@@ -21,7 +21,7 @@ from ionbox_science.errors import InvalidConfig, InvalidDataset
 from ionbox_cloud.environment import SORT_TASK_VARIABLE, read_architecture, read_json_variable
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.ladder import Ladder
-from ionbox_cloud.planning.fan_out import Cost, FanOut
+from ionbox_cloud.planning.fan_out import SIMPLER_IS_WORTH, Cost, FanOut
 from ionbox_cloud.planning.prices import Prices, gigabyte_seconds, read_prices
 from ionbox_cloud.planning.rate_table import read_rates
 from ionbox_cloud.planning.rates import (
@@ -54,7 +54,6 @@ disk of a Fargate task."""
 DISK_LIMIT_GB = 200
 """What a Fargate task can have; source: Amazon ECS, task storage, 2026-11."""
 
-_SIMPLER_IS_WORTH = 0.05  # dollars: a way of fewer calls has less that can go wrong
 _LONGEST_CALL_S = 600  # of the 900 that Lambda allows: predictions may be a third too low
 _GB = 1 << 30
 _MB = 1 << 20
@@ -198,7 +197,7 @@ def plan_sort(
         cost = Cost(plan.predicted_seconds, plan.predicted_dollars)
         return fan.worth(cost) if fan else cost.dollars
 
-    limit = min(map(worth, plans)) + _SIMPLER_IS_WORTH
+    limit = min(map(worth, plans)) + SIMPLER_IS_WORTH
     return next(plan for plan in plans if worth(plan) <= limit)
 
 

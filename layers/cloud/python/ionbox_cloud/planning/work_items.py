@@ -65,7 +65,7 @@ IMAGE_CELLS_PER_CHUNK = 1 << 16
 
 MOST_IMAGE_ITEMS = 96
 """Items of images at most, on one machine; where there are more objects than this, an item writes
-several, one after the other. PublishResults reads three small objects of each item."""
+several, one after the other. PublishResults reads four small objects of each item."""
 
 MOST_SHARDS_PER_ITEM = 16
 """Objects of ``ion_images.zarr`` that an item writes at most, on AWS: some twenty seconds."""
@@ -383,8 +383,8 @@ def cut_image_items(
         def price(size: int) -> Cost:
             n_items = -(-n_shards // size)
             drawn = fan.price_map("RenderImages", n_items, min(size, n_shards) * shard_s)
-            # three small objects of each item, so many at once
-            return drawn + Cost(3 * n_items / _PUBLISH_READS_AT_ONCE * REQUEST_S, 0)
+            # four small objects of each item, so many at once
+            return drawn + Cost(4 * n_items / _PUBLISH_READS_AT_ONCE * REQUEST_S, 0)
 
         shards_per_item = fan.choose(range(MOST_SHARDS_PER_ITEM, 0, -1), price)
     return list(cut(n_ions, per_shard * shards_per_item))

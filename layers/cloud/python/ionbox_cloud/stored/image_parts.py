@@ -1,26 +1,26 @@
-"""What PublishResults needs of the images, made by RenderImages, which has them in memory.
+"""What later states need of the images, made by RenderImages, which has them in memory.
 
-Each call leaves one object, ``runs/<run>/images-<n>-<n>.npz``, of two kinds of arrays: the images
-of first isotope peaks prepared to be compared (`ionbox_science.annotation.colocalization`), and
-pictures for the report (`ionbox_cloud.stored.pictures`). So PublishResults reads an object for each
-call, however many images there are, and none of ``ion_images.zarr``.
+Each call leaves two objects: the images of first isotope peaks prepared to be compared
+(`ionbox_science.annotation.colocalization`), ``runs/<run>/prepared-<n>-<n>.npz``, and pictures for
+the report (`ionbox_cloud.stored.pictures`), ``runs/<run>/pictures-<n>-<n>.npz``. So PublishResults
+reads two objects of each call, however many images there are, and none of ``ion_images.zarr``. Of
+many images CompareImages reads the prepared ones instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.colocalization import (
     PackedPart,
-    Prepared,
     join_part,
     make_part,
     pack_part,
     prepare_part,
 )
+from ionbox_science.annotation.partners import Prepared
 from ionbox_science.progress import report_progress
 
 from ionbox_cloud import keys
@@ -33,7 +33,7 @@ from ionbox_cloud.stored.pictures import PicturePacker, Pictures
 
 
 class ImagePart:
-    """What PublishResults needs of the images of an item, gathered while they are drawn.
+    """What later states need of the images of an item, gathered while they are drawn.
 
     Parameters
     ----------
@@ -64,33 +64,22 @@ class ImagePart:
         self._packer.add(start - first, images)
 
     def write(self, work: Store) -> None:
-        """Write the object of the item."""
-        arrays = pack_part(self._prepared).to_arrays() | self._packer.pictures().to_arrays()
-        key = keys.image_part(self._plan.run_id, self._item.start, self._item.stop)
-        work.write_arrays(key, arrays)
+        """Write the objects of the item."""
+        of_item = self._plan.run_id, self._item.start, self._item.stop
+        prepared, pictures = pack_part(self._prepared), self._packer.pictures()
+        work.write_arrays(keys.prepared_images(*of_item), prepared.to_arrays())
+        work.write_arrays(keys.pictures(*of_item), pictures.to_arrays())
 
 
-@dataclass(frozen=True)
-class ReadyImages:
-    """What PublishResults needs of all images of a run.
-
-    Attributes
-    ----------
-    prepared : (n_tiles, n_vectors, 3, 16) uint16
-        The images of first isotope peaks, as `ionbox_science.annotation.colocalization` compares
-        them.
-    pictures : sequence of Pictures
-        For the report; ions in order.
-    """
-
-    prepared: Prepared
-    pictures: Sequence[Pictures]
-
-
-def read_image_parts(
+def read_prepared(
     work: Store, plan: RunPlan, n_images: int, items: Sequence[ImageItem]
-) -> ReadyImages:
-    """Read what the items of RenderImages left.
+) -> Prepared:
+    """Read the images of first isotope peaks that the items of RenderImages prepared.
+
+    Returns
+    -------
+    (n_tiles, n_vectors, 3, 16) uint16
+        All of them, as `ionbox_science.annotation.colocalization` compares them.
 
     Raises
     ------
@@ -101,20 +90,36 @@ def read_image_parts(
 
     Notes
     -----
-    Memory: 2 bytes per pixel of first isotopes, 256 MB at most (more are averaged); the pictures;
-    and objects that are read at once.
+    Memory: 2 bytes per pixel of first isotopes, 256 MB at most (more are averaged); and objects
+    that are read at once.
     """
     prepared = make_part(0, n_images, n_images, (plan.height, plan.width))
-    pictures: list[Pictures] = []
-    names = [keys.image_part(plan.run_id, item.start, item.stop) for item in items]
+    names = [keys.prepared_images(plan.run_id, item.start, item.stop) for item in items]
     for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
         try:
             join_part(PackedPart.from_arrays(arrays), item.start, item.stop, prepared)
+        except (KeyError, ValueError) as error:
+            raise DamagedObject.of(name, str(error)) from None
+        report_progress(item.stop, n_images, "images")
+    return prepared
+
+
+def read_pictures(
+    work: Store, plan: RunPlan, n_images: int, items: Sequence[ImageItem]
+) -> list[Pictures]:
+    """Read the pictures that the items of RenderImages made for the report; ions in order.
+
+    Raises as `read_prepared` does.
+    """
+    pictures: list[Pictures] = []
+    names = [keys.pictures(plan.run_id, item.start, item.stop) for item in items]
+    for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
+        try:
             pictures.append(_check(Pictures.from_arrays(arrays), item, plan))
         except (KeyError, ValueError) as error:
             raise DamagedObject.of(name, str(error)) from None
         report_progress(item.stop, n_images, "images")
-    return ReadyImages(prepared, pictures)
+    return pictures
 
 
 def _check(pictures: Pictures, item: ImageItem, plan: RunPlan) -> Pictures:

@@ -1,7 +1,8 @@
 """Which ions lie in the same places: cosine similarity of median-thresholded ion images.
 
 In: the images of the annotated ions' first isotope peaks. Out: for each ion the ions most similar
-to it, and how similar. RenderImages prepares its images, PublishResults joins and compares all.
+to it, and how similar. RenderImages prepares its images; PublishResults joins and compares all, or
+joins what calls of CompareImages found, if there are many.
 
 The measure is METASPACE's (its engine's ``colocalization.py``; chosen among others by Ovchinnikova
 et al. 2020, doi:10.1093/bioinformatics/btaa085). Per image of a first isotope peak: cap at the 99th
@@ -10,7 +11,7 @@ coefficient of two ions is the cosine of their images.
 
 Prepared images are whole numbers from 0 to 4095 (METASPACE: to 255), so every sum of products is
 exact and no coefficient depends on blocks or the processor. ``kernels/images/prepare.c`` prepares,
-``partners.c`` multiplies and ranks.
+``partners.c`` multiplies and ranks (`ionbox_science.annotation.partners`).
 """
 
 from __future__ import annotations
@@ -21,22 +22,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ionbox_science.annotation.partners import (
+    NO_PARTNER,
+    TILE,
+    Partners,
+    Prepared,
+    find_partners,
+    without_empty_pixels,
+)
 from ionbox_science.columns import ArrayRecord
 from ionbox_science.kernel_calls import call_kernel
-from ionbox_science.progress import part_of_progress, report_progress, watched_count
+from ionbox_science.progress import part_of_progress, report_progress
 
 MAX_PARTNERS = 100
 """Partners that are kept per ion, as in METASPACE."""
 
-NO_PARTNER = -1
-"""Fills up the partners of an ion that has fewer; its coefficient is 0."""
-
 _MAX_VALUES = 1 << 27  # pixels of all prepared images together, uint16: 256 MB
 _PREPARED = 0.3  # of the time that a thousand images take
 _FEW_ROWS = 8  # numpy adds up longer runs in another order
-TILE, _VECTOR = 3, 16  # the same numbers as in ``tiles.h``
-
-Prepared = npt.NDArray[np.uint16]
+_VECTOR = 16  # the same number as in ``tiles.h``
 
 
 @dataclass(frozen=True)
@@ -127,16 +131,59 @@ def colocalize_prepared(
     n_partners : int
         Most partners that are kept per ion.
     """
-    order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))
-    names = np.array([name for name, _ in order], dtype=np.str_)
-    image = np.array([row for _, row in order], dtype=np.intp)
-    n_ions = np.bincount(image, minlength=n_images)
+    _, n_ions = _order_ions(image_of, n_images)
     for row in np.flatnonzero(n_ions == 0):
         prepared[row // TILE, :, row % TILE] = 0  # so that it is nobody's partner
-    n_kept = min(n_partners, max(len(order) - 1, 0))
+    n_kept = min(n_partners, max(len(image_of) - 1, 0))
     prepared = without_empty_pixels(prepared)
     similar = find_partners(prepared, n_images, n_kept + 1)
-    return Colocalization(names, *_name_ions(*similar, n_ions, n_kept))
+    return colocalize_compared(similar, image_of, n_partners)
+
+
+def compare_prepared(prepared: Prepared, n_images: int, first: int, stop: int) -> Partners:
+    """Find as many partners of images ``first`` to ``stop`` as `colocalize_compared` may need.
+
+    Parameters
+    ----------
+    prepared : (n_tiles, n_vectors, 3, 16) uint16
+        What `make_part` returned for all images, filled. Each of them is of some ion.
+    n_images : int
+        How many images there are.
+    first, stop : int
+        Which of them to find partners for, as `find_partners` takes them.
+    """
+    prepared = without_empty_pixels(prepared)
+    return find_partners(prepared, n_images, MAX_PARTNERS + 1, (first, stop))
+
+
+def colocalize_compared(
+    similar: Partners, image_of: Sequence[tuple[str, int]], n_partners: int = MAX_PARTNERS
+) -> Colocalization:
+    """Find the partners of each ion from those of all images.
+
+    Parameters
+    ----------
+    similar : Partners
+        For each image at least as many partners as are kept of an ion, and itself.
+    image_of : sequence of (str, int)
+        Name and image of each ion.
+    n_partners : int
+        Most partners that are kept per ion.
+    """
+    names, n_ions = _order_ions(image_of, len(similar.partner))
+    n_kept = min(n_partners, max(len(names) - 1, 0))
+    named = _name_ions(similar.partner, similar.coefficient, n_ions, n_kept)
+    return Colocalization(names, *named)
+
+
+def _order_ions(
+    image_of: Sequence[tuple[str, int]], n_images: int
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.intp]]:
+    """Return the names of the ions in the order of images, and how many ions each image has."""
+    order = sorted(image_of, key=lambda pair: (pair[1], pair[0]))
+    image = np.array([row for _, row in order], dtype=np.intp)
+    names = np.array([name for name, _ in order], dtype=np.str_)
+    return names, np.bincount(image, minlength=n_images)
 
 
 def prepare_images(
@@ -185,9 +232,16 @@ def make_part(
     max_values : int
         As `colocalize` takes it.
     """
-    shrink = _choose_shrink(n_images, shape, max_values)
-    n_pixels = -(-shape[0] // shrink) * -(-shape[1] // shrink)
+    n_pixels = count_prepared_pixels(n_images, shape, max_values)
     return make_prepared(stop - first // TILE * TILE, n_pixels)
+
+
+def count_prepared_pixels(
+    n_images: int, shape: tuple[int, int], max_values: int = _MAX_VALUES
+) -> int:
+    """Return how many pixels an image has that is prepared, one of ``n_images`` of a shape."""
+    shrink = _choose_shrink(n_images, shape, max_values)
+    return -(-shape[0] // shrink) * -(-shape[1] // shrink)
 
 
 def prepare_part(
@@ -245,41 +299,6 @@ def join_part(part: PackedPart, first: int, stop: int, prepared: Prepared) -> No
     tiles[np.unpackbits(part.filled, count=len(tiles)).view(bool)] |= part.vectors
 
 
-def find_partners(
-    prepared: Prepared, n_images: int, n_kept: int, *, plain: bool = False
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Find for each image the ones most similar to it, itself among them.
-
-    Parameters
-    ----------
-    prepared : (n_tiles, n_vectors, 3, 16) uint16
-        The images, as `prepare_images` leaves them.
-    n_images : int
-        How many there are.
-    n_kept : int
-        Most images to keep of each.
-    plain : bool
-        Use only what every processor has; for tests, the result is the same.
-
-    Returns
-    -------
-    partner : (n_images, n_kept) int32
-        The most similar first, equally similar ones in order; `NO_PARTNER` where no further image
-        has anything in common.
-    coefficient : (n_images, n_kept) float32
-        Their cosines; 0 where there is no partner.
-    """
-    partner = np.full((n_images, n_kept), NO_PARTNER, np.int32)
-    coefficient = np.zeros((n_images, n_kept), np.float32)
-    with watched_count(n_images * (n_images + 1) // 2, "pairs") as n_done:
-        call_kernel(
-            "ionbox_find_partners",
-            *(prepared, n_images, prepared.shape[1]),
-            *(int(plain), n_kept, partner, coefficient, n_done),
-        )
-    return partner, coefficient
-
-
 def _name_ions(
     similar: npt.NDArray[np.int32],
     cosines: npt.NDArray[np.float32],
@@ -304,13 +323,6 @@ def _name_ions(
             partner[ion, : others.size] = others
             coefficient[ion, : others.size] = values[is_other][:n_kept]
     return partner, coefficient
-
-
-def without_empty_pixels(prepared: Prepared) -> Prepared:
-    """Leave out runs of pixels that are 0 in all images, if they are most: sums stay the same."""
-    filled = prepared.any(axis=(0, 2, 3))
-    few = 2 * np.count_nonzero(filled) < filled.size
-    return np.ascontiguousarray(prepared[:, filled]) if few else prepared
 
 
 def _choose_shrink(n_images: int, shape: tuple[int, int], limit: int) -> int:
