@@ -215,9 +215,9 @@ def test_memory_for_merging_is_planned_for_all_segments_of_an_item(
     to_merge: tuple[InMemoryRun, MergeItem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, item = to_merge
-    monkeypatch.setattr(work_items, "_BASE_MEMORY_MB", 0)
-    monkeypatch.setattr(work_items, "_READ_BUFFERS_MB", 0)
-    monkeypatch.setattr(work_items, "_MB", 1)  # so memory is in bytes
+    monkeypatch.setattr(work_items, "BASE_MEMORY_MB", 0)
+    monkeypatch.setattr(work_items, "READ_BUFFERS_MB", 0)
+    monkeypatch.setattr(work_items, "MB", 1)  # so memory is in bytes
     run.run("PlanMerge")
     planned = {each["start"]: each["memory_mb"] for each in run.items("MergeSegments")}
     call("MergeSegments", item)

@@ -74,10 +74,12 @@ BLOCKS_AT_ONCE = AT_ONCE
 """Spans that a call of MergeSegments reads at once."""
 
 _PUBLISH_READS_AT_ONCE = AT_ONCE
-_MB = 1 << 20
+MB = 1 << 20
+"""Bytes."""
+
 # Measured on simulated datasets of 100x100 and 400x400 pixels; run.json shows how well they hold.
-_BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
-_READ_BUFFERS_MB = 30
+BASE_MEMORY_MB = 130  # interpreter, libraries, ion table, what earlier calls left behind
+READ_BUFFERS_MB = 30
 _BYTES_PER_PATTERN = 400  # its ion's atoms, the pattern, the file being written
 _BYTES_PER_SCORED_ION = 700  # pattern, windows, metrics, the file being written
 _BYTES_PER_SCORED_PEAK = 18  # columns, mapped or copied
@@ -140,22 +142,22 @@ def sort_memory_mb(n_peaks: int, mz_bytes: int, n_pixels: int, *, is_picked: boo
     if not is_picked:
         columns = min(columns, SORT_RANGE_BYTES)
     n_bytes = columns + n_pixels * _BYTES_PER_TIC_PIXEL
-    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + n_bytes // _MB
+    return BASE_MEMORY_MB + READ_BUFFERS_MB + n_bytes // MB
 
 
 def span_memory_mb(n_peaks: int, mz_bytes: int) -> int:
     """Predict the memory in MB of sorting a span: peaks as columns, and what is kept of the ibd."""
-    return sort_memory_mb(n_peaks, mz_bytes, 0) + n_peaks * (mz_bytes + 4) // _MB
+    return sort_memory_mb(n_peaks, mz_bytes, 0) + n_peaks * (mz_bytes + 4) // MB
 
 
 def merge_memory_mb(n_peaks: int, mz_bytes: int) -> int:
     """Predict the memory in MB of merging an item: blocks, segments, what is written of them."""
-    return _BASE_MEMORY_MB + _READ_BUFFERS_MB + 3 * n_peaks * (mz_bytes + 8) // _MB
+    return BASE_MEMORY_MB + READ_BUFFERS_MB + 3 * n_peaks * (mz_bytes + 8) // MB
 
 
 def pattern_memory_mb(n_ions: int) -> int:
     """Predict the memory in MB of an item of isotope patterns."""
-    return _BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // _MB
+    return BASE_MEMORY_MB + n_ions * _BYTES_PER_PATTERN // MB
 
 
 def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
@@ -166,7 +168,7 @@ def score_memory_mb(n_ions: int, n_peaks: int, n_pixels: int) -> int:
         + min(_READS_AT_ONCE * per_read, n_peaks) * _BYTES_PER_SCORED_PEAK
         + n_pixels * _BYTES_PER_SCORED_PIXEL
     )
-    return _BASE_MEMORY_MB + n_bytes // _MB
+    return BASE_MEMORY_MB + n_bytes // MB
 
 
 def image_memory_mb(n_cells: int, n_peaks: int, n_shards: int = 1) -> int:
@@ -180,7 +182,7 @@ def image_memory_mb(n_cells: int, n_peaks: int, n_shards: int = 1) -> int:
     stored = n_cells * _BYTES_PER_STORED_CELL
     if n_shards > 1:
         stored += _READS_AT_ONCE * n_peaks * _BYTES_PER_PEAK
-    return _BASE_MEMORY_MB + max(drawn, stored) // _MB
+    return BASE_MEMORY_MB + max(drawn, stored) // MB
 
 
 def choose_score_peaks(databases: Sequence[Sequence[IonRange]], fan: FanOut | None) -> int:
