@@ -181,7 +181,10 @@ def _show_estimate_in_short(imzml: Path, config: list[ConfigLayer]) -> None:
         return
     for line in found.lines():
         terminal.say(line)
-    found.require_affordable()
+    try:
+        found.require_affordable()
+    except InvalidConfig as error:  # nothing is spent on one's own machine
+        terminal.warn([f"on AWS it would be refused: {error}"])
 
 
 def estimate(options: argparse.Namespace) -> int:

@@ -115,7 +115,7 @@ def _show(found: Comparison, tolerance: float) -> None:
             "gained": f"{found.count('gained'):,}",
             "lost": f"{found.count('lost'):,}",
             "at another FDR level": f"{found.count('moved'):,}",
-            f"scores differ by more than {tolerance:g}": f"{found.count('scores'):,}",
+            f"same level, scores differ by more than {tolerance:g}": f"{found.count('scores'):,}",
         }
     )
     for difference in found.differences:

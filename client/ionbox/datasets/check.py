@@ -150,6 +150,7 @@ def check(
         *seen.messages("warning"),
         *([differs] if differs and not sending else []),
         *(whole.warnings if whole else ()),
+        *_describe_missing(config, sidecar if databases is not None else None, sending=sending),
     )
     return CheckReport(facts, errors, warnings, tuple(missing), checksum)
 
@@ -215,6 +216,19 @@ def _read_databases(
         parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
         for path in read_databases(config, sidecar)
         if path.is_file()
+    ]
+
+
+def _describe_missing(
+    config: Sequence[ConfigLayer], sidecar: Path | None, *, sending: bool
+) -> list[str]:
+    """Say which of the tables that the config names are not there; an installation has its own."""
+    if sending:
+        return []
+    missing = [path for path in read_databases(config, sidecar) if not path.is_file()]
+    return [
+        f"databases: {path}: no such file; to annotate here, name another with --database"
+        for path in missing
     ]
 
 

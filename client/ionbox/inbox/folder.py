@@ -12,7 +12,11 @@ from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.stored.ibd_checksum import IbdChecksum
-from ionbox_science.errors import InvalidConfig, InvalidDataset
+from ionbox_science.errors import (
+    InvalidConfig,
+    InvalidDatabase,
+    InvalidDataset,
+)
 
 from ionbox.datasets.annotate import annotate_in
 from ionbox.datasets.files import LocalDataset, find_dataset, link_dataset
@@ -59,8 +63,9 @@ class FolderInbox:
 
         Raises
         ------
-        InvalidDataset
-            If the run refused the input: data, settings or databases must be corrected.
+        InvalidInput
+            If the run refused the input, by the class of what must be corrected: `InvalidDataset`,
+            `InvalidDatabase`, `InvalidConfig`.
         InvalidConfig
             If ``folder`` is given, no database is, or other data of the name has been annotated
             here and ``replace_other`` is not set.
@@ -77,7 +82,8 @@ class FolderInbox:
             outcome = annotate_in(self._work, named, databases, config)
         status = outcome.status
         if status.status == "invalid_input":
-            raise InvalidDataset(status.message)
+            kinds = {kind.__name__: kind for kind in (InvalidConfig, InvalidDatabase)}
+            raise kinds.get(status.error or "", InvalidDataset)(status.message)
         if not status.succeeded:
             told = f"{status.error}: {status.message} {status.advice or ''}".rstrip()
             raise RunFailed(f"{told} Log: {outcome.log}")

@@ -81,6 +81,23 @@ def test_a_run_that_is_too_dear_is_refused_with_the_estimate(
     assert "max_dollars: the run should cost about $0.0" in ended.err
 
 
+def test_check_only_warns_of_what_aws_would_refuse_or_is_not_here(
+    ionbox: Command, dataset: Path, database: Path
+) -> None:
+    settings = {"analyzer": "orbitrap", "resolving_power": 140_000}
+    beside = dataset.with_suffix(".json")
+    named = {**settings, "databases": [str(database)], "max_dollars": 0.0001}
+    beside.write_text(json.dumps(named))
+    dear = ionbox("check", dataset)
+    assert dear.code == 0
+    assert "on AWS it would be refused: max_dollars: " in dear.err
+    assert "is ready to annotate" in dear.out
+    beside.write_text(json.dumps({**settings, "databases": ["nowhere.tsv"]}))
+    absent = ionbox("check", dataset)
+    assert absent.code == 0
+    assert "nowhere.tsv: no such file; to annotate here, name another" in absent.err
+
+
 def test_check_says_it_in_two_lines_if_databases_are_named(
     ionbox: Command, dataset: Path, database: Path
 ) -> None:

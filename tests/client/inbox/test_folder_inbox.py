@@ -17,7 +17,7 @@ from ionbox.errors import NotInResults, RunFailed
 from ionbox.inbox import folder as folder_inbox
 from ionbox.local import machine
 from ionbox_cloud.records.run_record import RunStatus
-from ionbox_science.errors import InvalidConfig, InvalidDataset
+from ionbox_science.errors import InvalidConfig, InvalidDatabase, InvalidDataset
 
 from tests.client.small_run import DATABASES, SETTINGS
 from tests.client.table_rows import ion_of
@@ -132,7 +132,7 @@ def test_what_its_user_must_mend_is_an_error(inbox: ionbox.Inbox, files: Path) -
         inbox.submit_dataset(imzml, databases=databases, folder="smith", **SETTINGS)
     bad = files / "bad.tsv"
     bad.write_text("id\tname\tformula\n1\tnothing\tXx2\n")
-    with pytest.raises(InvalidDataset, match=r"line 2"):
+    with pytest.raises(InvalidDatabase, match=r"line 2"):
         inbox.submit_dataset(imzml, databases=[bad], **SETTINGS)
     with pytest.raises(NotInResults, match="no run of a dataset named 'brain'"):
         inbox.dataset("brain")

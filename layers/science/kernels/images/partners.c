@@ -34,8 +34,8 @@ struct ranking {
     const uint16_t *images; /* (n_tiles, n_vectors, 3, 16) */
     size_t n_tiles, n_vectors, n_strips;
     multiply_strips *multiply;
-    uint8_t *has_signal; /* (n_tiles, n_strips) */
-    double *length;      /* (3 n_tiles,): root of the sum of squares */
+    uint8_t *has_signal;        /* (n_tiles, n_strips) */
+    double *length;             /* (3 n_tiles,): root of the sum of squares */
     size_t first_row, row_stop; /* tiles whose images are rows, without the last */
     size_t n_kept;
     size_t *n_found;    /* (n_rows,) */

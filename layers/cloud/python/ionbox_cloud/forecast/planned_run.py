@@ -113,5 +113,5 @@ def require_affordable(forecast: Forecast, max_dollars: float | None) -> None:
             f"max_dollars: the run should cost about {dollars_in_words(forecast.dollars)} on AWS "
             f"and take {seconds_in_words(forecast.seconds)}, and may cost "
             f"{dollars_in_words(max_dollars)}; allow more, or give fewer formulas, adducts or "
-            "decoys"
+            "decoys, or a lower dollars_per_minute"
         )
