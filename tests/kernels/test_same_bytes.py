@@ -17,7 +17,7 @@ def expected(here: Path) -> dict[str, str]:
 def test_examples_use_every_kernel(expected: dict[str, str]) -> None:
     assert {name.split()[0].rstrip(",") for name in expected} == {
         *("patterns", "scores", "annotations", "images", "chaos", "header", "sorted", "merged"),
-        *("picked", "checksums", "packed", "colocalization"),
+        *("picked", "checksums", "packed", "colocalization", "learned"),
     }
     assert len(set(expected.values())) > 0.8 * len(expected)  # the examples differ
 
