@@ -129,7 +129,8 @@ def test_items_that_may_take_long_are_standard_executions(
     context = json.loads((PROJECT / "cdk.json").read_text("utf-8"))["context"]
     settings = StackSettings.from_context(context)
     machine = json.loads(DEFINITION.read_text("utf-8"))
-    state = machine["States"]["AnnotateSegments"]
+    beside_the_checksum, *_ = machine["States"]["AnnotateDataset"]["Branches"]
+    state = beside_the_checksum["States"]["AnnotateSegments"]
     state["ItemProcessor"]["States"]["AnnotateSegmentsItem"]["TimeoutSeconds"] = limit_s
     path = tmp_path / "machine.json"
     path.write_text(json.dumps(machine), "utf-8")
