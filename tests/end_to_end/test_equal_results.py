@@ -47,7 +47,7 @@ def without_run_facts(report: bytes) -> bytes:
     start = b'<script type="application/json" id="run">'
     before, run, after = re.split(re.escape(start) + b"(.*?)</script>", report, maxsplit=1)
     facts = json.loads(run)
-    del facts["states"], facts["cost"]
+    del facts["states"], facts["cost"], facts["forecast"]
     return before + json.dumps(facts).encode() + after
 
 
