@@ -21,14 +21,14 @@ from ionbox_science.annotation.colocalization import (
     prepare_part,
 )
 from ionbox_science.annotation.partners import Prepared
-from ionbox_science.progress import report_progress
 
 from ionbox_cloud import keys
-from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.messages import ImageItem
 from ionbox_cloud.run_plan import RunPlan
+from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import ImageList
+from ionbox_cloud.stored.item_parts import read_item_parts
 from ionbox_cloud.stored.pictures import PicturePacker, Pictures
 
 
@@ -95,12 +95,12 @@ def read_prepared(
     """
     prepared = make_part(0, n_images, n_images, (plan.height, plan.width))
     names = [keys.prepared_images(plan.run_id, item.start, item.stop) for item in items]
-    for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
-        try:
-            join_part(PackedPart.from_arrays(arrays), item.start, item.stop, prepared)
-        except (KeyError, ValueError) as error:
-            raise DamagedObject.of(name, str(error)) from None
-        report_progress(item.stop, n_images, "images")
+
+    def join(arrays: Arrays, item: ImageItem) -> None:
+        join_part(PackedPart.from_arrays(arrays), item.start, item.stop, prepared)
+
+    for _ in read_item_parts(work, items, names, n_images, join):
+        pass
     return prepared
 
 
@@ -111,15 +111,12 @@ def read_pictures(
 
     Raises as `read_prepared` does.
     """
-    pictures: list[Pictures] = []
     names = [keys.pictures(plan.run_id, item.start, item.stop) for item in items]
-    for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
-        try:
-            pictures.append(_check(Pictures.from_arrays(arrays), item, plan))
-        except (KeyError, ValueError) as error:
-            raise DamagedObject.of(name, str(error)) from None
-        report_progress(item.stop, n_images, "images")
-    return pictures
+
+    def unpack(arrays: Arrays, item: ImageItem) -> Pictures:
+        return _check(Pictures.from_arrays(arrays), item, plan)
+
+    return list(read_item_parts(work, items, names, n_images, unpack))
 
 
 def _check(pictures: Pictures, item: ImageItem, plan: RunPlan) -> Pictures:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from ionbox_science.annotation.colocalization import MAX_PARTNERS
 from ionbox_science.annotation.partners import NO_PARTNER, Partners
-from ionbox_science.progress import report_progress
 
-from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.messages import CompareItem
+from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.item_parts import read_item_parts
 
 
 def write_partners(work: Store, item: CompareItem, found: Partners) -> None:
@@ -32,15 +32,13 @@ def read_partners(work: Store, items: Sequence[CompareItem]) -> Partners:
     DamagedObject
         If one is not what was written.
     """
-    parts = []
     names = [item.output_key for item in items]
-    for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
-        try:
-            parts.append(_check(Partners.from_arrays(arrays), item))
-        except (KeyError, ValueError) as error:
-            raise DamagedObject.of(name, str(error)) from None
-        report_progress(item.stop, item.n_images, "images")
-    return Partners.concatenate(parts)
+
+    def unpack(arrays: Arrays, item: CompareItem) -> Partners:
+        return _check(Partners.from_arrays(arrays), item)
+
+    n_images = items[-1].n_images
+    return Partners.concatenate(list(read_item_parts(work, items, names, n_images, unpack)))
 
 
 def _check(found: Partners, item: CompareItem) -> Partners:
