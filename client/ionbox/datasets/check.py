@@ -120,7 +120,8 @@ def check(
     words = words_of(seen.header) if seen else FileWords(None, None, None)
     missing = missing_settings([*layers, ("defaults", defaults)], words)
     resolved = refusals.check(lambda: resolve_config([*layers, STAND_INS], words))
-    databases = refusals.check(lambda: _read_databases(config, sidecar, everything))
+    named = refusals.check(lambda: read_databases(config, sidecar)) or []
+    databases = refusals.check(lambda: _parse_databases(named, everything))
     if resolved and databases:
         rule, molecules = resolved[0].ion_rule, databases
         refusals.check(lambda: check_ion_count(molecules, rule))
@@ -150,7 +151,7 @@ def check(
         *seen.messages("warning"),
         *([differs] if differs and not sending else []),
         *(whole.warnings if whole else ()),
-        *_describe_missing(config, sidecar if databases is not None else None, sending=sending),
+        *([] if sending else _describe_missing(named)),
     )
     return CheckReport(facts, errors, warnings, tuple(missing), checksum)
 
@@ -207,28 +208,22 @@ def _read_sidecar(sidecar: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(sidecar.name, parse_settings(sidecar.read_bytes(), sidecar.name))]
 
 
-def _read_databases(
-    config: Sequence[ConfigLayer], sidecar: Path | None, everything: Sequence[Layer]
-) -> list[MoleculeDatabase]:
+def _parse_databases(named: Sequence[Path], everything: Sequence[Layer]) -> list[MoleculeDatabase]:
     """Read the molecule tables that the config names and that lie here, not in an installation."""
     skip_bad_rows = asks(everything, "skip_bad_rows")
     return [
         parse_database(path.read_bytes(), path.stem, skip_bad_rows=skip_bad_rows)
-        for path in read_databases(config, sidecar)
+        for path in named
         if path.is_file()
     ]
 
 
-def _describe_missing(
-    config: Sequence[ConfigLayer], sidecar: Path | None, *, sending: bool
-) -> list[str]:
+def _describe_missing(named: Sequence[Path]) -> list[str]:
     """Say which of the tables that the config names are not there; an installation has its own."""
-    if sending:
-        return []
-    missing = [path for path in read_databases(config, sidecar) if not path.is_file()]
     return [
         f"databases: {path}: no such file; to annotate here, name another with --database"
-        for path in missing
+        for path in named
+        if not path.is_file()
     ]
 
 
