@@ -12,7 +12,8 @@ from ionbox_science.annotation.partners import TILE, count_pairs
 
 from ionbox_cloud.planning.fan_out import SIMPLER_IS_WORTH, Cost, FanOut
 from ionbox_cloud.planning.rates import BYTES_PER_S, COMPARE_S_PER_PRODUCT, REQUEST_S
-from ionbox_cloud.planning.work_items import cut
+from ionbox_cloud.planning.work_items import BASE_MEMORY_MB, MB, cut
+from ionbox_cloud.storage.side_by_side import AT_ONCE
 
 PRODUCTS_OF_ONE_CALL = 1_000_000_000_000
 """Products of two pixels that PublishResults makes by itself on one machine, at most: some 18
@@ -26,13 +27,10 @@ MOST_COMPARE_ITEMS = 200
 
 _LONGEST_CALL_S = 300  # of the 600 that PublishResults has: predictions may be too low
 _LONGEST_ITEM_S = 60  # of the 120 that an item has
-_READS_AT_ONCE = 32
 _BYTES_PER_PIXEL = 2
 _BYTES_PER_ROW = (MAX_PARTNERS + 1) * 8  # image and cosine of each partner
-_MB = 1 << 20
 # Of 9,647 images of 100 x 100 pixels an item took 249 MB where a folder maps what is read of it; a
 # bucket does not, so that images are there twice.
-_BASE_MEMORY_MB = 130  # interpreter, libraries, what earlier calls left behind
 _COPIES = 2  # of the images: as they are compared, and as they were read
 
 
@@ -66,7 +64,7 @@ def cut_compare_items(
 def compare_memory_mb(n_images: int, shape: tuple[int, int], n_rows: int) -> int:
     """Predict the memory in MB of an item of CompareImages, which has ``n_rows`` images."""
     prepared = n_images * count_prepared_pixels(n_images, shape) * _BYTES_PER_PIXEL
-    return _BASE_MEMORY_MB + (_COPIES * prepared + 2 * n_rows * _BYTES_PER_ROW) // _MB
+    return BASE_MEMORY_MB + (_COPIES * prepared + 2 * n_rows * _BYTES_PER_ROW) // MB
 
 
 def _count_base_items(n_images: int, n_pixels: int) -> int:
@@ -86,7 +84,7 @@ def _choose_items(n_images: int, n_pixels: int, fan: FanOut) -> int:
 
     def price(n_items: int) -> Cost:
         item_s = work_s(_images_per_item(n_images, n_items))
-        join_s = written_s + n_items / _READS_AT_ONCE * REQUEST_S
+        join_s = written_s + n_items / AT_ONCE * REQUEST_S
         dollars = fan.price_work(n_items * item_s + join_s)
         return fan.price_map("CompareImages", n_items, item_s) + Cost(join_s, dollars)
 

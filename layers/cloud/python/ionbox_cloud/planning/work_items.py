@@ -73,7 +73,6 @@ MOST_SHARDS_PER_ITEM = 16
 BLOCKS_AT_ONCE = AT_ONCE
 """Spans that a call of MergeSegments reads at once."""
 
-_PUBLISH_READS_AT_ONCE = AT_ONCE
 MB = 1 << 20
 """Bytes."""
 
@@ -386,7 +385,7 @@ def cut_image_items(
             n_items = -(-n_shards // size)
             drawn = fan.price_map("RenderImages", n_items, min(size, n_shards) * shard_s)
             # four small objects of each item, so many at once
-            return drawn + Cost(4 * n_items / _PUBLISH_READS_AT_ONCE * REQUEST_S, 0)
+            return drawn + Cost(4 * n_items / AT_ONCE * REQUEST_S, 0)
 
         shards_per_item = fan.choose(range(MOST_SHARDS_PER_ITEM, 0, -1), price)
     return list(cut(n_ions, per_shard * shards_per_item))
