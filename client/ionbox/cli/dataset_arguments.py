@@ -48,26 +48,24 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
         help="its .ibd lies beside it; or several, or a folder with them",
     )
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    add(
-        "--database",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="CSV or TSV with columns id, name, formula; may be given more than once",
-    )
-    add(
-        "--config",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE.json",
-        help="settings; or a Lithops-METASPACE pair, given as two",
-    )
+    add_files(parser, config="settings; or a Lithops-METASPACE pair, given as two")
     add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
     add("--work", type=Path, metavar="DIR", help="caches and logs (default: the user's cache)")
     add_settings(parser)
     parser.set_defaults(run=import_body(_COMMANDS, "annotate"))
+
+
+def add_files(
+    parser: argparse.ArgumentParser,
+    *,
+    repeated: str = "may be given more than once",
+    config: str = "settings",
+) -> None:
+    """Add the flags for molecule tables and config files; each may be given more than once."""
+    add = parser.add_argument
+    tables = f"CSV or TSV with columns id, name, formula; {repeated}"
+    add("--database", type=Path, action="append", default=[], metavar="FILE", help=tables)
+    add("--config", type=Path, action="append", default=[], metavar="FILE.json", help=config)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -120,15 +118,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_estimate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
-    add(
-        "--database",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="CSV or TSV with columns id, name, formula; may be given more than once",
-    )
-    add("--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings")
+    add_files(parser)
     help_text = "calls of a Map at once on AWS: map_concurrency of the installation (%(default)s)"
     add("--workers", type=_positive, default=_AWS_WORKERS, metavar="N", help=help_text)
     add("--json", action="store_true", help="as JSON, with what the seconds are made of")

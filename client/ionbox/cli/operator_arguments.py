@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from ionbox.cli.command import Command, import_body
-from ionbox.cli.dataset_arguments import add_settings
+from ionbox.cli.dataset_arguments import add_files, add_settings
 from ionbox.cli.where_arguments import add_where
 
 _INSTALL, _RUNS = "ionbox.cli.install_commands", "ionbox.cli.run_commands"
@@ -58,16 +58,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 def _add_submit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("dataset", type=Path, metavar="DATASET.imzML", help="its .ibd lies beside it")
-    add(
-        "--database",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="CSV or TSV with columns id, name, formula; may be repeated (default: the "
-        "installation's)",
-    )
-    add("--config", type=Path, action="append", default=[], metavar="FILE.json", help="settings")
+    add_files(parser, repeated="may be repeated (default: the installation's)")
     add("--folder", default="", metavar="NAME", help="folder in the inbox (its top)")
     add("--replace", action="store_true", help="replace other data of the same name")
     add("--no-check", action="store_true", help="send without looking at the dataset first")
