@@ -79,8 +79,10 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
         compared = calls.start(find_checksum, stores.results, plan.dataset_id, plan.ibd_etag)
         has_published = calls.start(is_published, stores.results, plan)
     spans, checksum = listed.result(), compared.result()
-    expected = expected.reading_checksum(needed=not (checksum and checksum.digest))
-    plan = replace(plan, forecast=expected.here(on_aws=on_aws))
+    published = has_published.result()
+    if not published:  # else nothing is computed, and planning would take as long again
+        expected = expected.reading_checksum(needed=not (checksum and checksum.digest))
+        plan = replace(plan, forecast=expected.here(on_aws=on_aws))
     # after what it names: later states take what a plan names for granted
     work.write_json(keys.run_plan(execution_id), plan.to_json())
     way = "reuse" if has_sorted.result() else plan.sort.way
@@ -89,7 +91,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
     return PlannedRun(
         execution_id=execution_id,
         run_id=plan.run_id,
-        published=has_published.result(),
+        published=published,
         # the other ways see the whole file while they sort
         checksum_apart=way in ("map", "reuse") and not (checksum and checksum.digest),
         sort=SortChoice(

@@ -323,6 +323,14 @@ def test_a_plan_says_what_each_state_should_take(run: InMemoryRun) -> None:
     )
 
 
+def test_a_run_that_is_published_is_not_forecast(run: InMemoryRun) -> None:
+    run.run_all()
+    assert run.planned.forecast is not None
+    again = run.again("once-more")
+    assert again.plan().published
+    assert again.planned.forecast is None
+
+
 def test_a_run_on_aws_that_costs_more_than_it_may_is_refused_before_anything_is_written(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
