@@ -48,6 +48,7 @@ _COMPUTED: Folders = (
     "databases/",
     "datasets/",
     "executions/",
+    "mz-errors/",
     "patterns/",
     "runs/",
     "scores/",
@@ -115,18 +116,28 @@ OBJECTS: dict[str, Objects] = {
         work_reads=("executions/", "patterns/"),
         work_writes=("executions/", "patterns/"),
     ),
-    "PlanAnnotation": Objects(
-        work_reads=("executions/", "patterns/", "scores/"),
+    "PlanRecalibration": Objects(
+        work_reads=("executions/", "patterns/", "mz-errors/"),
         work_writes=("executions/",),
         results_reads=("segments/",),
     ),
-    "AnnotateSegments": Objects(
+    "MeasureMzErrors": Objects(
         work_reads=(*_DATASET, "patterns/"),
+        work_writes=("executions/", "mz-errors/"),
+        results_reads=("segments/",),
+    ),
+    "PlanAnnotation": Objects(
+        work_reads=("executions/", "patterns/", "mz-errors/", "scores/"),
+        work_writes=("executions/", "runs/"),
+        results_reads=("segments/",),
+    ),
+    "AnnotateSegments": Objects(
+        work_reads=(*_DATASET, "patterns/", "runs/"),
         work_writes=("executions/", "scores/"),
         results_reads=("segments/",),
     ),
     "EstimateFdr": Objects(
-        work_reads=(*_DATASET, "patterns/", "scores/"),
+        work_reads=(*_DATASET, "patterns/", "scores/", "runs/"),
         work_writes=("executions/", "runs/"),
         results_reads=("segments/", "results/"),
         results_writes=("results/",),

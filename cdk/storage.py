@@ -22,7 +22,7 @@ _KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 # Folders of the work bucket that expire; claims are kept for longer.
 _INTERMEDIATES = (
-    *("databases/", "datasets/", "patterns/", "scores/"),
+    *("databases/", "datasets/", "patterns/", "mz-errors/", "scores/"),
     *("runs/", "sort/", "executions/"),
 )
 # Step Functions does not take a name again within 90 days: attempts must be remembered for longer,

@@ -14,9 +14,11 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.patterns import read_patterns
+from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.segments import SegmentReader, read_ahead
 from ionbox_science.progress import report_progress
 from ionbox_science.scoring.ion_images import Grid, window_bounds
+from ionbox_science.scoring.recalibration import place_patterns, recalibrate_scores
 from ionbox_science.scoring.scores import IonScores, score_ions
 
 
@@ -25,7 +27,8 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
     """Write the scores of ions ``start`` to ``stop`` of one database.
 
     Ions are in order of mass, so the windows of neighbours lie in the same part of the segments;
-    the peaks of the next batch are read while this one is scored.
+    the peaks of the next batch are read while this one is scored. Windows lie where the run's
+    recalibration puts them.
     """
     plan = read_plan(stores.work, message.execution_id)
     options = plan.config.image_options
@@ -34,7 +37,9 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
         chunks = calls.start(read_patterns, stores.work, patterns_id, message.start, message.stop)
         opened = calls.start(SegmentReader, stores.results, plan.segments_id)
         mask = calls.start(read_mask, stores.work, plan.segments_id)
-    patterns, segments, grid = chunks.result(), opened.result(), Grid(mask.result())
+        line = calls.start(read_recalibration, stores.work, plan)
+    segments, grid = opened.result(), Grid(mask.result())
+    patterns = place_patterns(chunks.result(), line.result())
     # patterns are padded with m/z 0, which is no window to read
     n_peaks = segments.count_peaks(*window_bounds(patterns.mz[patterns.mz > 0], options.ppm))
     batches = [
@@ -49,5 +54,6 @@ def lambda_handler(message: ScoreItem, stores: Stores) -> Done:
         parts.append(scores)
         n_done += len(part.mz)
         report_progress(n_done, message.stop - message.start, "ions")
-    stores.work.write_arrays(message.output_key, IonScores.concatenate(parts).to_arrays())
+    scores = recalibrate_scores(IonScores.concatenate(parts), line.result())
+    stores.work.write_arrays(message.output_key, scores.to_arrays())
     return Done()

@@ -9,8 +9,6 @@ writes ``runs/<run>/annotations-<n>.npz`` and ``diagnostics/<database>.npz`` per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
@@ -23,13 +21,15 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
 from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
-from ionbox_cloud.store import Stores
+from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
-from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
+from ionbox_cloud.stored.images import create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
-from ionbox_cloud.stored.segments import SegmentReader
+from ionbox_cloud.stored.recalibration import read_recalibration
+from ionbox_cloud.stored.score_ranges import ScoreRanges
+from ionbox_cloud.stored.segments import Float64s, SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
@@ -50,12 +50,13 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         reads.start(gather, work, "AnnotateSegments", message.execution_id, ScoreItem)
         plan = reads.start(read_plan, work, message.execution_id).result()
         scored = [
-            reads.start(work.read_json, keys.score_ranges(message.execution_id, index))
+            reads.start(ScoreRanges.read, work, message.execution_id, index)
             for index in range(len(plan.databases))
         ]
         opened = reads.start(SegmentReader, stores.results, plan.segments_id)
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         header = reads.start(read_stored_header, work, plan.segments_id)
+        line = reads.start(read_recalibration, work, plan)
     publication = Publication(stores.results, plan)
     found = []
     share = _ANNOTATED / len(plan.databases)
@@ -69,7 +70,8 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     image_of = index_images(images, found, plan)
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
-        cut = writes.start(_cut_images, message.execution_id, plan, images, opened.result(), fan)
+        mz = line.result().place(images.mz)
+        cut = writes.start(_cut_images, message.execution_id, plan, mz, opened.result(), fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
             create_images(publication, plan, images, image_of, tic, header.result())
@@ -89,13 +91,13 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
 def _cut_images(
     execution_id: str,
     plan: RunPlan,
-    images: ImageList,
+    images_mz: Float64s,
     segments: SegmentReader,
     fan: FanOut | None,
 ) -> list[ImageItem]:
-    """Cut the images into items."""
-    segments.read_indices(*window_bounds(images.mz[images.mz > 0], plan.config.ppm))
-    n_images, n_isotopes = images.mz.shape
+    """Cut the images into items; their m/z are where peaks are to be looked for."""
+    segments.read_indices(*window_bounds(images_mz[images_mz > 0], plan.config.ppm))
+    n_images, n_isotopes = images_mz.shape
     n_pixels = plan.width * plan.height
     items = []
     # an item is whole shards (objects) of the image array: no two calls write the same object
@@ -103,7 +105,7 @@ def _cut_images(
         shards = [
             (b - a, segments.count_peaks(*window_bounds(mz[mz > 0], plan.config.ppm)))
             for a, b in cut_shards(start, stop, n_isotopes, n_pixels)
-            for mz in [images.mz[a:b]]
+            for mz in [images_mz[a:b]]
         ]
         memory_mb = max(
             image_memory_mb(n_ions * n_isotopes * n_pixels, n_peaks, len(shards))
@@ -149,12 +151,12 @@ def _annotate_database(
     plan: RunPlan,
     index: int,
     database: PlannedDatabase,
-    ranges: Sequence[tuple[int, int]],
+    ranges: ScoreRanges,
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
         ions = reads.start(read_ions, stores.work, database.patterns_id)
-        scores = rank_by(_read_scores(stores, database, ranges), plan.config.scoring)
+        scores = rank_by(_read_scores(stores.work, ranges), plan.config.scoring)
     table = ions.result()
     ranked = rank_targets(table, scores, plan.config.fdr_method)
     report_progress(3, 4, "steps")  # read, put together, ranked
@@ -178,13 +180,11 @@ def _annotate_database(
     return annotations
 
 
-def _read_scores(
-    stores: Stores, database: PlannedDatabase, ranges: Sequence[tuple[int, int]]
-) -> IonScores:
+def _read_scores(work: Store, ranges: ScoreRanges) -> IonScores:
     """Read the scores of all ions of a database."""
-    names = [keys.score_item(database.scores_id, start, stop) for start, stop in ranges]
+    names = ranges.names()
     parts = []
-    for item, stored in enumerate(stores.work.read_many_arrays(names)):
+    for item, stored in enumerate(work.read_many_arrays(names)):
         parts.append(IonScores.from_arrays(stored))
         report_progress(item + 1, len(names), "files")
     return IonScores.concatenate(parts)

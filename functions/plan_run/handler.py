@@ -92,6 +92,7 @@ def lambda_handler(message: PlanRequest, stores: Stores) -> PlannedRun:
         execution_id=execution_id,
         run_id=plan.run_id,
         published=published,
+        recalibrate=plan.config.recalibrate,
         # the other ways see the whole file while they sort
         checksum_apart=way in ("map", "reuse") and not (checksum and checksum.digest),
         sort=SortChoice(

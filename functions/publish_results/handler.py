@@ -36,6 +36,7 @@ from ionbox_cloud.stored.image_parts import read_pictures, read_prepared
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
 from ionbox_cloud.stored.partners import read_partners
 from ionbox_cloud.stored.publication import Publication, gather_files
+from ionbox_cloud.stored.recalibration import read_fitted_line
 from ionbox_cloud.stored.segments import read_manifest
 from ionbox_science.annotation.colocalization import (
     Colocalization,
@@ -103,6 +104,7 @@ def _publish(
         stored_header = reads.start(read_stored_header, stores.work, plan.segments_id)
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         manifest = reads.start(read_manifest, stores.results, plan.segments_id)
+        line = reads.start(read_fitted_line, stores.work, plan)
         # nothing is published of an ibd that was not compared
         compared = reads.start(read_checksum, stores.results, plan.dataset_id, plan.ibd_etag)
     checksum = compared.result()
@@ -127,7 +129,9 @@ def _publish(
         )
     write_colocalization(publication, colocalized)
     states, cost = _add_up(called, plan, stores)
-    record = describe_run(plan, header, manifest.result(), checksum, found, states, cost)
+    record = describe_run(
+        plan, header, manifest.result(), checksum, found, line.result(), states, cost
+    )
     images = ReportImages(image_of, pictures)
     overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):

@@ -18,6 +18,7 @@ from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.image_parts import ImagePart
 from ionbox_cloud.stored.images import read_image_list, write_images
 from ionbox_cloud.stored.publication import Publication
+from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.segments import Float64s, SegmentReader, read_ahead
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.progress import report_progress
@@ -39,13 +40,15 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
         images_listed = reads.start(read_image_list, stores.work, plan.run_id)
         opened = reads.start(SegmentReader, stores.results, plan.segments_id)
         mask = reads.start(read_mask, stores.work, plan.segments_id)
+        line = reads.start(read_recalibration, stores.work, plan)
     listed, segments, grid = images_listed.result(), opened.result(), Grid(mask.result())
     publication = Publication(stores.results, plan)
     part, options = ImagePart(plan, listed, message), plan.config.image_options
     n_pixels, n_images = plan.width * plan.height, message.stop - message.start
+    placed = line.result().place(listed.mz)
 
     def bounds(start: int, stop: int) -> tuple[Float64s, Float64s]:
-        mz = listed.mz[start:stop]
+        mz = placed[start:stop]
         return window_bounds(mz[mz > 0], options.ppm)
 
     shards = cut_shards(message.start, message.stop, plan.config.isotope_peaks, n_pixels)
@@ -53,7 +56,7 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
     peaks_of_shards = read_ahead(segments.plan_read(*bounds(*shard)) for shard in shards)
 
     def render(start: int, stop: int) -> None:
-        images = _draw(next(peaks_of_shards), listed.mz[start:stop], options, grid)
+        images = _draw(next(peaks_of_shards), placed[start:stop], options, grid)
         writes.finish()  # a shard is written while the next one is drawn, not longer
         write_images(publication, plan, start, images)
         part.add(start, images)

@@ -15,7 +15,7 @@ from ionbox_cloud import keys
 FUNCTIONS: dict[str, Callable[..., str]] = dict(inspect.getmembers(keys, inspect.isfunction))
 FOLDERS = [
     *("all_failures", "all_merged_segments", "all_published_files", "all_unusable", "claim"),
-    *("failures", "patterns", "records", "scores", "segments", "sort"),
+    *("failures", "mz_errors", "patterns", "records", "scores", "segments", "sort"),
 ]
 OBJECTS = sorted(FUNCTIONS.keys() - {*FOLDERS, "range_of"})
 FIRST_COLUMN = 13  # of the keys; the buckets' names stand before it
@@ -111,6 +111,7 @@ def test_a_folder_begins_what_lies_in_it(call: tuple[str, tuple[Any, ...]]) -> N
     inside: dict[str, Callable[..., str]] = {
         "claim": keys.claim_attempt,
         "patterns": keys.pattern_chunk,
+        "mz_errors": lambda scores_id, n: keys.mz_error_item(scores_id, n, n + 1),
         "scores": lambda scores_id, n: keys.score_item(scores_id, n, n + 1),
         "segments": keys.segment,
         "failures": keys.failure,
@@ -128,6 +129,7 @@ NUMBERED = {
     "attempts": lambda n: keys.claim_attempt("c", n),
     "chunks": lambda n: keys.pattern_chunk("p", n),
     "summaries": lambda n: keys.pattern_chunk_summary("p", n),
+    "m/z errors": lambda n: keys.mz_error_item("s", n, n + 1),
     "scores": lambda n: keys.score_item("s", n, n + 1),
     "segments": lambda n: keys.segment("s", n),
     "summaries of spans": lambda n: keys.sorted_span_summary("s", n),

@@ -51,6 +51,8 @@ STATES = (
     "SegmentSpectra",
     "BuildIons",
     "GenerateIsotopePatterns",
+    "PlanRecalibration",
+    "MeasureMzErrors",
     "PlanAnnotation",
     "AnnotateSegments",
     "EstimateFdr",
@@ -60,8 +62,11 @@ STATES = (
 )
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
+    *("GenerateIsotopePatterns", "MeasureMzErrors", "AnnotateSegments"),
+    *("RenderImages", "CompareImages"),
 )
+FIRST_PASS = ("PlanRecalibration", "MeasureMzErrors")
+"""States that are left out where m/z are taken as they are."""
 SORT_BY_MANY = ("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments")
 
 SETTINGS: Mapping[str, Any] = {
@@ -175,7 +180,7 @@ class InMemoryRun:
         for each in states:
             if each == "SegmentSpectra" and self.answers["PlanRun"]["sort"]["way"] == "map":
                 self.sort_by_many()
-            else:
+            elif each not in FIRST_PASS or self.answers["PlanRun"]["recalibrate"]:
                 self.run(each)
         return self
 

@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "events"
 STATES = [
     *("SortSpans", "PlanMerge", "MergeSegments", "ChecksumIbd", "FinishSegments"),
-    *("SegmentSpectra", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"),
+    *("SegmentSpectra", "BuildIons", "GenerateIsotopePatterns"),
+    *("PlanRecalibration", "MeasureMzErrors", "PlanAnnotation"),
     *("AnnotateSegments", "EstimateFdr", "RenderImages", "CompareImages", "PublishResults"),
 ]
 

@@ -57,7 +57,8 @@ def test_results_are_the_same(
 @pytest.mark.parametrize(
     ("state", "after"),
     [
-        ("GenerateIsotopePatterns", "PlanAnnotation"),
+        ("GenerateIsotopePatterns", "PlanRecalibration"),
+        ("MeasureMzErrors", "PlanAnnotation"),
         ("AnnotateSegments", "EstimateFdr"),
         ("RenderImages", "PublishResults"),
         ("CompareImages", "PublishResults"),

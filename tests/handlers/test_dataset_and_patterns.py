@@ -17,12 +17,12 @@ from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.ions import IonTable, build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
-from tests.handlers.in_memory import InMemoryRun
+from tests.handlers.in_memory import STATES, InMemoryRun
 from tests.imzml_builder import Pair, build_pair, range_reader
 
 NewRun = Callable[..., InMemoryRun]
 TABLE = {"one": b"formula\nC6H12O6\n"}
-UP_TO_PLAN = ["SegmentSpectra", "BuildIons", "GenerateIsotopePatterns", "PlanAnnotation"]
+UP_TO_PLAN = STATES[: STATES.index("PlanAnnotation") + 1]
 
 
 # --- SegmentSpectra -------------------------------------------------------------------------------
@@ -201,5 +201,5 @@ def test_items_done_again_write_the_same_bytes(run: InMemoryRun) -> None:
 
 def test_a_state_whose_input_is_gone_names_the_object(run: InMemoryRun) -> None:
     run.plan()
-    with pytest.raises(MissingObject, match=r"no object 'executions/.*/items/GenerateIsotope"):
+    with pytest.raises(MissingObject, match=r"no object 'executions/.*/items/MeasureMzErrors"):
         run.run("PlanAnnotation")

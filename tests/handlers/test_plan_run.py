@@ -71,12 +71,12 @@ def test_later_calls_start_where_what_they_need_is_expected_to_fit(
     few, many = ({"acids": database_table(FORMULAS[:n])} for n in (1, 64))
     monkeypatch.setattr(call_memory, "MB", 1 << 10)  # the kB of so small a run stand for MB
     planned = [new_run(databases=databases).plan() for databases in (few, many)]
-    for state in ("BuildIons", "EstimateFdr"):
+    for state in ("BuildIons", "PlanAnnotation", "EstimateFdr"):
         small, large = (answer.calls[state] for answer in planned)
         assert small.memory_mb < large.memory_mb
         for each in (small, large):
             assert each.rung == Ladder({state: rungs[state]}).start_rung(state, each.memory_mb)
-    assert planned[0].calls["PlanAnnotation"] == planned[1].calls["PlanAnnotation"]
+    assert planned[0].calls["PlanRecalibration"] == planned[1].calls["PlanRecalibration"]
 
 
 def test_planning_writes_no_results(run: InMemoryRun) -> None:

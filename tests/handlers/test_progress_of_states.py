@@ -18,6 +18,8 @@ UNITS = {
     "SegmentSpectra": [*PEAKS, "segments"],
     "BuildIons": ["decoy draws", "formulas"],
     "GenerateIsotopePatterns": ["ions"],
+    "PlanRecalibration": [],
+    "MeasureMzErrors": ["ions"],
     "PlanAnnotation": [],
     "AnnotateSegments": ["ions"],
     "EstimateFdr": ["files", "steps"],

@@ -71,9 +71,10 @@ def test_every_ion_is_in_one_item(run: InMemoryRun) -> None:
         assert [ion for item in items for ion in range(item["start"], item["stop"])] == list(
             range(n_ions)
         )
-        assert run.stores.work.read_json(keys.score_ranges(run.execution_id, index)) == [
-            [item["start"], item["stop"]] for item in items
-        ]
+        assert run.stores.work.read_json(keys.score_ranges(run.execution_id, index)) == {
+            "scores_id": database.scores_id,  # too few calibrants for another
+            "ranges": [[item["start"], item["stop"]] for item in items],
+        }
 
 
 def test_only_missing_items_are_listed(run: InMemoryRun) -> None:
@@ -97,7 +98,8 @@ def test_finished_scores_are_not_planned_again(run: InMemoryRun) -> None:
 # --- gathering ------------------------------------------------------------------------------------
 
 GATHERED = [
-    ("GenerateIsotopePatterns", "PlanAnnotation", r"isotope patterns of ions 0-\d+"),
+    ("GenerateIsotopePatterns", "PlanRecalibration", r"isotope patterns of ions 0-\d+"),
+    ("MeasureMzErrors", "PlanAnnotation", r"m/z errors of ions 0-\d+ of database 0"),
     ("AnnotateSegments", "EstimateFdr", r"scores of ions 0-\d+ of database 0"),
     ("RenderImages", "PublishResults", r"images of ions 0-\d+"),
     ("CompareImages", "PublishResults", r"partners of images 0-\d+"),

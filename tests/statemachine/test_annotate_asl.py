@@ -462,6 +462,8 @@ def test_the_state_after_a_map_gathers_its_items(place: Place) -> None:
 def test_a_state_gathers_only_maps_that_lead_to_it(place: Place) -> None:
     gathered = [call.args[1] for call in calls_of(handler_of(place.function), "gather")]
     leading = {each.name for each in MAPS if place.function in following_tasks(each)}
+    if place.function == "PlanRecalibration":  # which may be left out: what follows gathers as well
+        leading = {each.name for each in MAPS if "PlanAnnotation" in following_tasks(each)}
     assert {ast.literal_eval(name) for name in gathered} <= leading
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ionbox_science.setting_table import SETTINGS, describe
+from ionbox_science.setting_table import SETTINGS, Setting, describe
 
 from ionbox.cli.command import Command, import_body
 
@@ -77,12 +77,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             continue  # files, which other arguments name
         if setting.form == "switch":
             # None, not False: a switch that is not given leaves a config file's word alone
-            add(flag, dest=name, action="store_true", default=None, help=help_text)
+            add(flag, dest=name, action=_switch(setting), default=None, help=help_text)
         elif setting.form == "texts":
             add(flag, dest=name, action="append", metavar=setting.sample, help=help_text)
         else:
             kind = _TYPES[setting.form]
             add(flag, dest=name, type=kind, metavar=setting.sample, help=help_text)
+
+
+def _switch(setting: Setting) -> str | type[argparse.Action]:
+    """Return what reads a switch; one that is on by default can be switched off."""
+    return argparse.BooleanOptionalAction if setting.default else "store_true"
 
 
 def config_layers(options: argparse.Namespace) -> list[ConfigLayer]:

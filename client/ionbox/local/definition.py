@@ -30,7 +30,8 @@ _ECS_ERROR, _ECS_ERROR_HERE = "ECS.", "Ecs."
 
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
+    *("GenerateIsotopePatterns", "MeasureMzErrors", "AnnotateSegments"),
+    *("RenderImages", "CompareImages"),
 )
 """States that call a function once for each item of a list."""
 

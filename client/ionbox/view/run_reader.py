@@ -25,6 +25,7 @@ from ionbox_science.annotation.explanations import (
 from ionbox_science.annotation.why import explain
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.ion_images import Grid, window_bounds
+from ionbox_science.scoring.recalibration import Recalibration
 
 from ionbox.errors import BadQuestion, Gone, NotFound
 from ionbox.reading.damage import read_record, reading, require_listed
@@ -168,6 +169,7 @@ class RunReader(MeasuredData):
 
     def _measure(self, mz: npt.NDArray[np.float64], abundance: Float32s) -> MeasuredIon:
         with self.open_segments() as segments:
+            mz = _recalibration_of(self.record).place(mz)
             peaks = segments.read(*window_bounds(mz[mz > 0], self.config.ppm))
             grid, options = Grid(self.images.mask), self.config.image_options
             return measure_ion(peaks, mz, abundance, grid, options, segments.mz_range)
@@ -194,6 +196,16 @@ class RunReader(MeasuredData):
         """
         with reading(self._place.name, name):
             return read(self._place.key(name))
+
+
+def _recalibration_of(record: RunRecord) -> Recalibration:
+    """Return the line by which the run moved its windows."""
+    found = record.recalibration
+    if found is None:
+        return Recalibration()
+    return Recalibration(
+        found.offset_ppm, found.slope_ppm, found.mz_min, found.mz_max, found.n_calibrants
+    )
 
 
 def _read_record(place: Place) -> RunRecord:

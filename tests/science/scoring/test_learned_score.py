@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import math
 import runpy
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.scoring.learned_score import (
     LearnedModel,
     features_of,
@@ -20,12 +18,18 @@ from ionbox_science.scoring.learned_score import (
     read_model,
     score_learned,
 )
-from ionbox_science.scoring.scores import IonScores
 from ionbox_science.setting_table import Scoring
+
+from tests.science.scoring.published_ions import (
+    Row,
+    count_annotations,
+    make_scores,
+    read_published_ions,
+    scores_of,
+)
 
 ANIMAL: Scoring = "metaspace-ml-animal"
 PLANT: Scoring = "metaspace-ml-plant"
-PUBLISHED = "published/metaspace-ml-fticr/CoreMetabolome-v3_metrics_df_w_pred_score.csv.gz"
 
 
 def read_answers() -> list[dict[str, float]]:
@@ -33,26 +37,6 @@ def read_answers() -> list[dict[str, float]]:
     lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")]
     rows = csv.DictReader(lines, delimiter="\t")
     return [{name: float(value or "nan") for name, value in row.items()} for row in rows]
-
-
-def make_scores(**columns: Any) -> IonScores:
-    """Make scores of which a test names the metrics it is about."""
-    rows = {name: np.atleast_1d(np.asarray(value, float)) for name, value in columns.items()}
-    n = max(map(len, rows.values()))
-    names = ("chaos", "spatial", "spectral", "mz_error_abs", "mz_error_rel")
-    metrics = {name: np.broadcast_to(rows.get(name, np.zeros(1)), n) for name in names}
-    msm = metrics["chaos"] * metrics["spatial"] * metrics["spectral"]
-    nothing = np.zeros((n, 4), np.float32)
-    return IonScores(
-        ion=np.arange(n, dtype=np.int32),
-        **metrics,
-        msm=msm,
-        total_intensity=nothing,
-        min_intensity=nothing,
-        max_intensity=nothing,
-        mz_mean=np.zeros((n, 4)),
-        mz_stddev=np.zeros((n, 4)),
-    )
 
 
 @pytest.mark.parametrize("answer", read_answers())
@@ -101,23 +85,11 @@ def test_models_say_which_published_file_they_are() -> None:
 
 
 @pytest.fixture(scope="module")
-def published_rows(reference: Path) -> list[dict[str, str]]:
-    """Ions of ten real FTICR datasets, by the authors of METASPACE-ML."""
-    with gzip.open(reference / PUBLISHED, "rt", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def published_rows(reference: Path) -> list[Row]:
+    return read_published_ions(reference)
 
 
-def scores_of(rows: list[dict[str, str]]) -> IonScores:
-    names = ("chaos", "spatial", "spectral")
-    metrics = {name: [float(row[name] or "nan") for row in rows] for name in names}
-    errors = {
-        f"mz_error_{kind}": [float(row[f"mz_err_{kind}"] or "nan") for row in rows]
-        for kind in ("abs", "rel")
-    }
-    return make_scores(**metrics, **errors)
-
-
-def test_the_published_scores_are_reproduced(published_rows: list[dict[str, str]]) -> None:
+def test_the_published_scores_are_reproduced(published_rows: list[Row]) -> None:
     published = np.array([float(row["pred_score"]) for row in published_rows])
     answers = read_model(ANIMAL).evaluate(features_of(scores_of(published_rows)))
     assert len(published_rows) == 10_014
@@ -133,23 +105,11 @@ def test_the_published_scores_are_reproduced(published_rows: list[dict[str, str]
     ],
 )
 def test_real_data_have_so_many_annotations(
-    scoring: Scoring, expected: list[int], published_rows: list[dict[str, str]]
+    scoring: Scoring, expected: list[int], published_rows: list[Row]
 ) -> None:
-    """Twenty decoys for each target; those that were not found are not in the table."""
     scores = scores_of(published_rows)
-    found = np.where(scores.is_found, rank_by(scores, scoring).msm, -1.0)
-    group = np.array([row["group_name"] for row in published_rows])
-    is_target = np.array([row["target"] == "1.0" for row in published_rows])
-    fdrs = []
-    for name in np.unique(group):
-        of_targets, of_decoys = (found[(group == name) & kind] for kind in (is_target, ~is_target))
-        n = max(len(of_targets), -(-len(of_decoys) // 20))
-        targets, decoys = np.full((n, 1), -1.0), np.full((n, 1, 20), -1.0)
-        targets[: len(of_targets), 0] = of_targets
-        decoys.reshape(-1)[: len(of_decoys)] = of_decoys
-        fdr = estimate_fdr(targets, decoys, "metaspace-v3", absent=-1.0)
-        fdrs.append(fdr[targets > 0])
-    assert [int((np.concatenate(fdrs) <= level).sum()) for level in (0.05, 0.1, 0.2)] == expected
+    counts = count_annotations(published_rows, scores.is_found, rank_by(scores, scoring).msm)
+    assert counts == expected
 
 
 # --- exporter -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
     ("BuildIons",),
     ("GenerateIsotopePatterns",),
-    ("PlanAnnotation",),
+    ("PlanRecalibration", "MeasureMzErrors", "PlanAnnotation"),
     ("AnnotateSegments",),
     ("EstimateFdr",),
     ("RenderImages",),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # Intake hashes, too, and needs none of the science
     from ionbox_science.config import RunConfig
     from ionbox_science.imzml.options import ReadOptions
     from ionbox_science.imzml.spectra import ReadRange
+    from ionbox_science.scoring.recalibration import Recalibration
 
 N_SAMPLES = 64
 """Samples of the ibd that enter a dataset's identity: first, last and evenly between."""
@@ -33,7 +34,7 @@ SAMPLE_BYTES = 64 << 10
 LAYOUT_VERSION = 5
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
-RESULTS_VERSION = 12
+RESULTS_VERSION = 13
 """Grows when files of the results say more, or say it otherwise: runs are then published anew."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable
@@ -138,6 +139,21 @@ def identify_scores(segments_id: str, patterns_id: str, config: RunConfig) -> st
     """Return the identity of a database's scores on a dataset; the FDR method does not enter."""
     options = config.image_options
     return _hash_options("scores", segments_id, patterns_id, options.ppm, options.min_px)
+
+
+def identify_recalibrated(scores_id: str, recalibration: Recalibration) -> str:
+    """Return the identity of a database's scores at m/z that were recalibrated.
+
+    Parameters
+    ----------
+    scores_id : str
+        What `identify_scores` returns, which is that of the scores where the line changes nothing.
+    recalibration : Recalibration
+        The line.
+    """
+    if not recalibration.changes_anything:
+        return scores_id
+    return _hash_options("recalibrated", scores_id, recalibration.to_json())
 
 
 def identify_run(

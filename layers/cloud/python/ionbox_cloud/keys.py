@@ -12,8 +12,10 @@
                                  ions.json             their number; written after them
                                  chunk-<n>.npz         their isotope patterns, by mass
                                  chunk-<n>.json        m/z range; written after the chunk
+             mz-errors/<scores>/ions-<n>-<n>.npz       m/z errors among these ions
              scores/<scores>/ions-<n>-<n>.npz          metrics of these ions
-             runs/<run>/annotations-<n>.npz            rows of annotations.csv, per database
+             runs/<run>/recalibration.json             the line of m/z errors, and its calibrants
+                        annotations-<n>.npz            rows of annotations.csv, per database
                         images.npz                     ions to draw
                         prepared-<n>-<n>.npz           these images, to be compared
                         pictures-<n>-<n>.npz           the same, for the report
@@ -24,7 +26,8 @@
              sort/spans/<x>/<sort>-<n>.bin             a span of spectra, sorted, cut by segment
              executions/<execution>/plan.json                    what was asked, resolved
                                     items/<State>.json           what a Map works on
-                                    scores/<n>.json              ranges of ions, per database
+                                    mz-errors/<n>.json           ranges of ions, per database
+                                    scores/<n>.json              the same of their scores
                                     failures/<State>/<n>.json    what failed and why
                                     errors/<digest>.json         what an error said, on AWS
                                     unusable/<digest>.json       an object was damaged or missing
@@ -122,6 +125,26 @@ def scores(scores_id: str) -> str:
 def score_item(scores_id: str, start: int, stop: int) -> str:
     """Return the key of the scores of ions ``start`` to ``stop``."""
     return f"{scores(scores_id)}/ions-{start:08}-{stop:08}.npz"
+
+
+def mz_errors(scores_id: str) -> str:
+    """Return the folder of the m/z errors of a database's ions, before any recalibration."""
+    return f"mz-errors/{scores_id}"
+
+
+def mz_error_item(scores_id: str, start: int, stop: int) -> str:
+    """Return the key of the m/z errors among ions ``start`` to ``stop``."""
+    return f"{mz_errors(scores_id)}/ions-{start:08}-{stop:08}.npz"
+
+
+def mz_error_ranges(execution_id: str, database: int) -> str:
+    """Return the key of the ranges that an execution finds the m/z errors of a database in."""
+    return f"executions/{execution_id}/mz-errors/{database:03}.json"
+
+
+def run_recalibration(run_id: str) -> str:
+    """Return the key of a run's line of m/z errors."""
+    return f"runs/{run_id}/recalibration.json"
 
 
 def score_ranges(execution_id: str, database: int) -> str:

@@ -156,13 +156,15 @@ class PlannedRun(Message):
     """From PlanRun: the run, and what the state machine needs to know to choose its way.
 
     ``published`` says that the results are there: nothing is left to do but to say so.
-    ``checksum_apart`` says that the ibd is to be compared with what its imzML declares by a call of
-    its own. ``calls`` are those on the whole run, by state.
+    ``recalibrate`` asks for a first pass that measures m/z errors. ``checksum_apart`` says that the
+    ibd is to be compared with what its imzML declares by a call of its own. ``calls`` are those on
+    the whole run, by state.
     """
 
     execution_id: str
     run_id: str
     published: bool
+    recalibrate: bool
     checksum_apart: bool
     sort: SortChoice
     calls: dict[str, PlannedCall]
@@ -254,6 +256,22 @@ class PatternItem(MapItem):
     def describe(self) -> str:
         """Say in words what the item is."""
         return f"isotope patterns of ions {self.start}-{self.stop}"
+
+
+@dataclass(frozen=True)
+class MzErrorItem(MapItem):
+    """To MeasureMzErrors: some of ions ``start`` to ``stop`` of a database of the run.
+
+    ``database`` is its place in the plan's list, from 0.
+    """
+
+    database: int
+    start: int
+    stop: int
+
+    def describe(self) -> str:
+        """Say in words what the item is."""
+        return f"m/z errors of ions {self.start}-{self.stop} of database {self.database}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ from ionbox_cloud.errors import NotRepaired, UnusableObject
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.store import Store, Stores
 
-_WORK = {"databases", "datasets", "executions", "patterns", "runs", "scores", "sort"}
+_WORK = {
+    *("databases", "datasets", "executions", "mz-errors", "patterns"),
+    *("runs", "scores", "sort"),
+}
 _RESULTS = {"contents", "results", "segments"}
 
 

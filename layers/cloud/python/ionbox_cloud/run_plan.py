@@ -7,18 +7,19 @@ asks anything of the inbox again but the ibd's bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
-from ionbox_cloud.identity import (
-    identify_sort,
-)
+from ionbox_cloud.identity import identify_recalibrated, identify_sort
 from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.store import Store
+
+if TYPE_CHECKING:  # readers of plans need none of the scoring
+    from ionbox_science.scoring.recalibration import Recalibration
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class PlannedDatabase(JsonRecord):
     name : str
         That of its file without extension.
     content_id, patterns_id, scores_id : str
-        Identities of its bytes, of its isotope patterns, and of their scores on this dataset.
+        Identities of its bytes, of its isotope patterns, and of their scores on this dataset, at
+        theoretical m/z.
     n_molecules, n_skipped : int
         Rows that were read, and bad ones that were left out.
     """
@@ -41,6 +43,10 @@ class PlannedDatabase(JsonRecord):
     scores_id: str
     n_molecules: int
     n_skipped: int
+
+    def recalibrated_id(self, recalibration: Recalibration) -> str:
+        """Return the identity of its scores where windows are moved by this line."""
+        return identify_recalibrated(self.scores_id, recalibration)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,9 @@ class RunConfig:
         Isotope peaks, and so images, per ion.
     decoys : int
         Decoys per target ion.
+    recalibrate : bool
+        Whether to move windows to where the peaks of the dataset lie: see
+        `ionbox_science.scoring.recalibration`.
     scoring : str
         What ranks ions, ``msm`` or a learned score: see `ionbox_science.scoring.learned_score`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
@@ -129,6 +132,7 @@ class RunConfig:
     ppm: float = DEFAULTS["ppm"]
     isotope_peaks: int = DEFAULTS["isotope_peaks"]
     decoys: int = DEFAULTS["decoys"]
+    recalibrate: bool = DEFAULTS["recalibrate"]
     scoring: Scoring = DEFAULTS["scoring"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
     min_px: int = DEFAULTS["min_px"]

@@ -120,6 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "ppm": _number("ppm"),
     "isotope_peaks": _whole_number("isotope_peaks"),
     "decoys": _whole_number("decoys"),
+    "recalibrate": _FLAG,
     "scoring": _choice(SCORINGS),
     "fdr_method": _choice(FDR_METHODS),
     "min_px": _whole_number("min_px"),

@@ -103,6 +103,9 @@ SETTINGS: Mapping[str, Setting] = {
     "decoys": Setting(
         "decoy adducts per target", 20, form="whole", sample="N", least=1, most=N_DECOY_ADDUCTS
     ),
+    "recalibrate": Setting(
+        "look for peaks where the m/z errors of this dataset put them", True, form="switch"
+    ),
     "scoring": Setting(
         "what ranks ions: msm, or METASPACE-ML, of which " + ", ".join(SCORINGS[1:]),
         MSM,
@@ -164,5 +167,7 @@ def describe(name: str) -> str:
         words += f", {setting.least:,.9g} to {setting.most:,.9g}"
     if setting.default in (None, (), False):
         return words
+    if setting.default is True:
+        return f"{words} (the default)"
     shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
     return f"{words} ({shown})"

@@ -248,18 +248,19 @@ def _annotation(
 ) -> Iterator[StateWork]:
     n_databases, n_chunks = len(counts.databases), len(list(_cut_chunks(counts)))
     of_segments = _more(counts.n_segments)
-    yield StateWork(
-        "PlanAnnotation",
-        1,
-        memory_mb["PlanAnnotation"],
-        rates.call_cpu_s,
-        0,
-        8 + of_segments + _more(n_chunks),
-    )
     databases = [_chunks_with_peaks(each, counts, rates) for each in counts.databases]
     per_item = choose_score_peaks(databases, fan)
     items = [item for chunks in databases for item in cut_score_items(chunks, per_item)]
-    yield _annotate_segments(items, counts, rates)
+    planning = 8 + of_segments + _more(n_chunks)
+    if plan.config.recalibrate:
+        needed = memory_mb["PlanRecalibration"]
+        yield StateWork("PlanRecalibration", 1, needed, rates.call_cpu_s, 0, planning)
+        n_ions = counts.n_targets + (counts.n_ions - counts.n_targets) / plan.config.decoys
+        yield _score("MeasureMzErrors", items, n_ions, counts, rates)
+        planning += 5 + _more(len(items))  # the errors, and the line
+    needed = memory_mb["PlanAnnotation"]
+    yield StateWork("PlanAnnotation", 1, needed, rates.call_cpu_s, 0, planning)
+    yield _score("AnnotateSegments", items, counts.n_ions, counts, rates)
     yield StateWork(
         "EstimateFdr",
         1,
@@ -283,9 +284,12 @@ def _chunks_with_peaks(database: DatabaseCounts, counts: RunCounts, rates: Rates
     ]
 
 
-def _annotate_segments(items: list[IonRange], counts: RunCounts, rates: Rates) -> StateWork:
+def _score(
+    state: str, items: list[IonRange], n_ions: float, counts: RunCounts, rates: Rates
+) -> StateWork:
+    """Return the work of a Map that scores ``n_ions`` of the ions of its items."""
     n_items = max(len(items), 1)
-    n_peaks, n_ions = sum(item.n_peaks for item in items), counts.n_ions
+    n_peaks = sum(item.n_peaks for item in items)
     windows = n_ions * counts.n_isotopes * counts.peaks_per_window(rates)
     cpu_s = (
         n_ions * rates.annotate_us_per_ion * _US
@@ -297,7 +301,7 @@ def _annotate_segments(items: list[IonRange], counts: RunCounts, rates: Rates) -
     most_ions = max((item.stop - item.start for item in items), default=0)
     n_reads = max(n_ions / IONS_PER_READ, n_peaks / PEAKS_PER_READ) / n_items
     return StateWork(
-        "AnnotateSegments",
+        state,
         len(items),
         score_memory_mb(most_ions, largest, counts.n_pixels),
         rates.call_cpu_s + cpu_s / n_items,

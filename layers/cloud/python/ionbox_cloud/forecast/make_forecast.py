@@ -6,6 +6,7 @@
             → patterns ┘                                                                  │
             → ChecksumIbd (many calls, and no checksum stated) ───────────────────────────┘
 
+Where m/z are recalibrated, PlanRecalibration and MeasureMzErrors come before PlanAnnotation.
 Nothing is taken to be there already: a run that finds segments or patterns takes less.
 """
 
@@ -32,6 +33,7 @@ BRANCHES: Mapping[str, tuple[str, ...]] = {
 """States of sorting, one after the other, by the way of sorting."""
 
 PATTERNS = ("BuildIons", "GenerateIsotopePatterns")
+FIRST_PASS = ("PlanRecalibration", "MeasureMzErrors")
 AFTER = ("PlanAnnotation", "AnnotateSegments", "EstimateFdr", "RenderImages")
 
 TRANSITIONS: Mapping[str, int] = {
@@ -45,6 +47,8 @@ TRANSITIONS: Mapping[str, int] = {
     "FinishSegments": 2,
     "BuildIons": 2,
     "GenerateIsotopePatterns": 2,
+    "PlanRecalibration": 3,
+    "MeasureMzErrors": 1,
     "PlanAnnotation": 3,
     "AnnotateSegments": 1,
     "EstimateFdr": 3,
@@ -88,10 +92,11 @@ def make_forecast(
     branches_s = machine.side_by_side([sorting, patterns])
     is_sort_longer = sum(s.seconds for s in sorting) >= sum(s.seconds for s in patterns)
     branch = BRANCHES[plan.sort.way] if is_sort_longer else PATTERNS
-    beside_s = branches_s + sum(states[state].seconds for state in AFTER)
-    between = _count_transitions([*branch, *AFTER])
+    after = (*FIRST_PASS, *AFTER) if plan.config.recalibrate else AFTER
+    beside_s = branches_s + sum(states[state].seconds for state in after)
+    between = _count_transitions([*branch, *after])
     beside_s += machine.around(between) if machine.on_aws else 0.0
-    path: tuple[str, ...] = ("PlanRun", *branch, *AFTER, "PublishResults")
+    path: tuple[str, ...] = ("PlanRun", *branch, *after, "PublishResults")
     if CHECKSUM in states and states[CHECKSUM].seconds > beside_s:
         beside_s, path = states[CHECKSUM].seconds, ("PlanRun", CHECKSUM, "PublishResults")
     ends = ["PlanRun", "PublishResults"]

@@ -29,7 +29,8 @@ from ionbox_cloud.run_plan import Forecast, RunPlan
 
 MAPS = (
     *("SortSpans", "MergeSegments"),
-    *("GenerateIsotopePatterns", "AnnotateSegments", "RenderImages", "CompareImages"),
+    *("GenerateIsotopePatterns", "MeasureMzErrors", "AnnotateSegments"),
+    *("RenderImages", "CompareImages"),
 )
 """States that call a function once for each item of a list; EXPRESS, all of them, as deployed."""
 

@@ -30,6 +30,7 @@ _BYTES_PER_FORMULA = 1300  # rows of the database as text and parsed, elements
 _BYTES_PER_PAIR = 16  # modifier and ion of a decoy, and the same as a file
 _BYTES_PER_ION = 45  # fingerprint, order, group and number
 _BYTES_PER_RANKED_ION = 500  # ion table, scores, and what is published of them, most being found
+_BYTES_PER_FIRST_PASS = 12  # m/z error of one ion in ten, as it is read and as columns
 _BYTES_PER_SPAN_SEGMENT = 24  # peaks and checksum, and both of all spans together
 _BYTES_PER_SPECTRUM = 120  # header, and the total ion current
 _BYTES_PER_TIC_PIXEL = 90  # its picture, and copies of it while it is written
@@ -121,7 +122,8 @@ def plan_calls(plan: RunPlan, ladder: Ladder) -> dict[str, PlannedCall]:
             n_formulas * _BYTES_PER_FORMULA + n_pairs * _BYTES_PER_PAIR + n_ions * _BYTES_PER_ION
         ),
         # counts of segments and of chunks of patterns: next to nothing
-        "PlanAnnotation": _megabytes(0),
+        "PlanRecalibration": _megabytes(0),
+        "PlanAnnotation": _megabytes(n_ions * _BYTES_PER_FIRST_PASS),
         "EstimateFdr": _megabytes(n_ions * _BYTES_PER_RANKED_ION + of_tic),
         # of a run that draws nothing; EstimateFdr knows better
         "PublishResults": publish_memory_mb(plan, 0),

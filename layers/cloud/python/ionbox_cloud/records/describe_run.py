@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+import numpy as np
+import numpy.typing as npt
 from ionbox_science.annotation.table import summarise
 from ionbox_science.imzml.checks import describe_dropped
 from ionbox_science.imzml.header import ImzmlHeader
 from ionbox_science.scoring.fdr import FDR_LEVELS
 from ionbox_science.scoring.learned_score import AS_SERVED, CITATION, read_model
+from ionbox_science.scoring.recalibration import FittedLine
 from ionbox_science.scoring.scores import MSM_CITATION
 from ionbox_science.setting_table import MSM, Scoring
 
@@ -19,6 +22,7 @@ from ionbox_cloud.records.run_record import (
     DatabaseRecord,
     DatasetRecord,
     PickingRecord,
+    RecalibrationRecord,
     RunRecord,
     ScoreRecord,
     SourceRecord,
@@ -38,6 +42,7 @@ def describe_run(
     manifest: SegmentsManifest,
     checksum: IbdChecksum,
     found: Sequence[FoundDatabase],
+    line: FittedLine | None,
     states: Mapping[str, StateTotals],
     cost: Bill,
 ) -> RunRecord:
@@ -55,6 +60,8 @@ def describe_run(
         What came of comparing the ibd.
     found : sequence of FoundDatabase
         What was found, in the order of the plan's databases.
+    line : FittedLine or None
+        The line of m/z errors, if one was asked for.
     states : mapping of str to StateTotals
         What each state took so far.
     cost : Bill
@@ -66,6 +73,7 @@ def describe_run(
         dataset=_describe_dataset(plan, header, manifest, checksum),
         config=plan.config,
         score=_describe_score(plan.config.scoring),
+        recalibration=describe_line(line) if line else None,
         databases=tuple(map(_describe_database, plan.databases, found)),
         versions=Versions.here(),
         n_annotations=sum(each.n_annotations for each in found),
@@ -93,6 +101,19 @@ def _describe_score(scoring: Scoring) -> ScoreRecord:
         return ScoreRecord(MSM, MSM_CITATION)
     errors = "-|error|" if scoring.endswith(AS_SERVED) else "1 - |error|"
     return ScoreRecord(scoring, CITATION, read_model(scoring).sha256, errors)
+
+
+def describe_line(line: FittedLine) -> RecalibrationRecord:
+    """Return what is published of a recalibration."""
+    return RecalibrationRecord(
+        **line.recalibration.to_json(),
+        before_ppm=_typical(line.error_ppm),
+        after_ppm=_typical(line.remaining_ppm),
+    )
+
+
+def _typical(error_ppm: npt.NDArray[np.float64]) -> float:
+    return float(np.median(np.abs(error_ppm))) if error_ppm.size else 0.0
 
 
 def _describe_dataset(

@@ -181,6 +181,32 @@ class ScoreRecord(PublishedRecord):
 
 
 @dataclass(frozen=True)
+class RecalibrationRecord(PublishedRecord):
+    """Where the peaks of the dataset lie, and what that was told from.
+
+    Attributes
+    ----------
+    offset_ppm, slope_ppm : float
+        The m/z error to expect is ``offset_ppm + slope_ppm * mz / 1000``, ppm; both 0 if the
+        calibrants did not suffice.
+    mz_min, mz_max : float
+        Range of the calibrants, Da; beyond it the error at its end is expected.
+    n_calibrants : int
+        Ions that were sure enough.
+    before_ppm, after_ppm : float
+        Median of the calibrants' absolute m/z errors, ppm.
+    """
+
+    offset_ppm: float
+    slope_ppm: float
+    mz_min: float
+    mz_max: float
+    n_calibrants: int
+    before_ppm: float = 0.0
+    after_ppm: float = 0.0
+
+
+@dataclass(frozen=True)
 class SummaryRow(PublishedRecord):
     """Annotations of one kind of ion in one database.
 
@@ -300,6 +326,8 @@ class RunRecord(PublishedRecord):
         All other files of the results, by name; none in results of early versions.
     score : ScoreRecord or None
         What ions were ranked by; None in results of early versions, which ranked by MSM.
+    recalibration : RecalibrationRecord or None
+        The line by which windows were moved; None if it was not asked for.
     forecast : Forecast or None
         What PlanRun expected the states to take, if nothing of it was there; None in results of
         early versions.
@@ -320,6 +348,7 @@ class RunRecord(PublishedRecord):
     cost: Bill | None = None
     files: dict[str, PublishedFile] = field(default_factory=dict)
     score: ScoreRecord | None = None
+    recalibration: RecalibrationRecord | None = None
     forecast: Forecast | None = None
 
 

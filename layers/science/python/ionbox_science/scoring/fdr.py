@@ -70,7 +70,7 @@ def estimate_fdr(
         if method == "metaspace-v1":
             fdr[found, modifier] = _round_up(targets, _median_fdr(targets, decoys), levels)
         else:
-            fdr[found, modifier] = _monotone_fdr(targets, decoys)
+            fdr[found, modifier] = estimate_pooled_fdr(targets, decoys.ravel(), decoys.shape[1])
     return fdr
 
 
@@ -93,15 +93,26 @@ def _round_up(targets: Float64s, fdr: Float64s, levels: tuple[float, ...]) -> Fl
     return rounded
 
 
-def _monotone_fdr(targets: Float64s, decoys: Float64s) -> Float64s:
+def estimate_pooled_fdr(targets: Float64s, decoys: Float64s, decoys_per_target: float) -> Float64s:
     """Return (decoys + 1) per draw over (targets + 1), made to never fall as scores fall.
 
-    Each target gets the lowest value among itself and the targets of lower score.
+    Parameters
+    ----------
+    targets : (n,) float64
+        Scores of the targets that were found.
+    decoys : (n_decoys,) float64
+        Scores of the decoys of all draws; those that were not found may be left out.
+    decoys_per_target : float
+        Decoys that were looked for, per target that was.
+
+    Returns
+    -------
+    (n,) float64
+        Of each target the lowest value among itself and the targets of lower score; at most 1.
     """
-    n_draws = decoys.shape[1]
     n_targets = _count_at_least(targets, targets)
-    n_decoys = _count_at_least(decoys.ravel(), targets)
-    fdr = (n_decoys + 1) / n_draws / (n_targets + 1)
+    n_decoys = _count_at_least(decoys, targets)
+    fdr = (n_decoys + 1) / decoys_per_target / (n_targets + 1)
     # Ascending scores: the minimum so far is that over all targets that score no higher.
     by_score = np.argsort(targets, kind="stable")
     monotone = np.empty_like(fdr)
