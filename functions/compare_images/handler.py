@@ -12,8 +12,7 @@ from ionbox_cloud.messages import CompareItem, Done, ImageItem
 from ionbox_cloud.planning.map_items import gather
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.image_parts import read_prepared
-from ionbox_cloud.stored.partners import write_partners
+from ionbox_cloud.stored.image_parts import read_prepared, write_partners
 from ionbox_science.annotation.colocalization import compare_prepared
 from ionbox_science.progress import part_of_progress
 

@@ -17,9 +17,8 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import choose_score_peaks, score_memory_mb
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
-from ionbox_cloud.stored.ion_ranges import choose_ranges, read_ion_ranges
 from ionbox_cloud.stored.recalibration import read_first_pass, write_recalibration
-from ionbox_cloud.stored.score_ranges import ScoreRanges
+from ionbox_cloud.stored.score_ranges import ScoreRanges, choose_ranges, read_ion_ranges
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.scoring.recalibration import Recalibration, fit_recalibration
 

@@ -15,7 +15,7 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import choose_score_peaks, score_memory_mb
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.ion_ranges import choose_ranges, read_ion_ranges
+from ionbox_cloud.stored.score_ranges import choose_ranges, read_ion_ranges
 from ionbox_cloud.stored.segments import SegmentReader
 
 

@@ -32,9 +32,8 @@ from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.annotations import read_found_databases
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.ibd_checksum import read_checksum, refuse_damaged
-from ionbox_cloud.stored.image_parts import read_pictures, read_prepared
+from ionbox_cloud.stored.image_parts import read_partners, read_pictures, read_prepared
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
-from ionbox_cloud.stored.partners import read_partners
 from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.recalibration import read_fitted_line
 from ionbox_cloud.stored.segments import read_manifest

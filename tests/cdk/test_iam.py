@@ -38,7 +38,10 @@ def as_list(value: Any) -> list[Any]:
 
 def statements(stack: Synthesis) -> Iterator[tuple[str, Statement]]:
     """Every statement of every role's policy, with the role's logical id."""
-    for policy in stack.of_type("IAM::Policy").values():
+    policies = [*stack.of_type("IAM::Policy").values()]
+    # what does not fit into one policy
+    policies += stack.of_type("IAM::ManagedPolicy").values()
+    for policy in policies:
         (role,) = policy["Properties"]["Roles"]
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             yield role["Ref"], statement

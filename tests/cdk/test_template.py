@@ -112,7 +112,7 @@ def test_intermediates_and_segments_expire_and_results_do_not(stack: Synthesis) 
     kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in work.values() if "Prefix" in rule}
     assert kept.pop("claims/") > 90  # as long as names of executions stay taken
     drawn = (keys.__doc__ or "").split("    work ")[1].split("    results ")[0]
-    folders = set(re.findall(r"^ {0,13}([a-z]+/)<", drawn, re.MULTILINE))
+    folders = set(re.findall(r"^ {0,13}([a-z-]+/)<", drawn, re.MULTILINE))
     assert len(folders) >= 7
     assert kept == dict.fromkeys(folders - {"claims/"}, 14)
     segments = rules_of(stack, "ResultsBucket")["segments"]

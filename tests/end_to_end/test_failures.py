@@ -70,6 +70,7 @@ def test_a_killed_worker_fails_the_run_by_its_item_and_the_next_run_goes_on(
     assert completed.n_calls == {
         "PlanRun": 1,
         "BuildIons": 1,
+        "PlanRecalibration": 1,
         "PlanAnnotation": 1,
         "AnnotateSegments": 1,
         "EstimateFdr": 1,

@@ -11,6 +11,7 @@ from tests.end_to_end.laptop import ACIDS, BITTERS, Laptop, LaptopRun
 EVERY_RUN = {"PlanRun": 1, "PublishResults": 1}
 EVERY_NEW_RUN = EVERY_RUN | {
     "BuildIons": 1,
+    "PlanRecalibration": 1,
     "PlanAnnotation": 1,
     "EstimateFdr": 1,
     "RenderImages": 1,
@@ -31,6 +32,7 @@ def test_the_first_run_computes_everything(used: tuple[Laptop, LaptopRun]) -> No
     assert first.n_calls == EVERY_NEW_RUN | {
         "SegmentSpectra": 1,
         "GenerateIsotopePatterns": n_chunks,
+        "MeasureMzErrors": 1,
         "AnnotateSegments": 1,
     }
 
@@ -52,7 +54,11 @@ def test_adding_a_database_computes_that_database_only(
     laptop, first = used
     databases = [laptop.database("acids", ACIDS), laptop.database("bitters", BITTERS)]
     more = laptop.annotate(tissue, databases).succeeded()
-    assert more.n_calls == EVERY_NEW_RUN | {"GenerateIsotopePatterns": 1, "AnnotateSegments": 1}
+    assert more.n_calls == EVERY_NEW_RUN | {
+        "GenerateIsotopePatterns": 1,
+        "MeasureMzErrors": 1,
+        "AnnotateSegments": 1,
+    }
     assert more.record["states"]["AnnotateSegments"]["items"] == 1
     assert [row for row in more.rows if row["database"] == "acids"] == first.rows
 
@@ -62,7 +68,7 @@ def test_another_window_computes_scores_but_neither_segments_nor_patterns(
 ) -> None:
     laptop, first = used
     wider = laptop.annotate(tissue, [laptop.database("acids", ACIDS)], {"ppm": 2}).succeeded()
-    assert wider.n_calls == EVERY_NEW_RUN | {"AnnotateSegments": 1}
+    assert wider.n_calls == EVERY_NEW_RUN | {"MeasureMzErrors": 1, "AnnotateSegments": 1}
     assert wider.outcome.status.reused is False
     assert wider.table != first.table
 
@@ -76,6 +82,7 @@ def test_another_instrument_computes_patterns_but_no_segments(
     n_chunks = first.n_calls["GenerateIsotopePatterns"]
     assert sharper.n_calls == EVERY_NEW_RUN | {
         "GenerateIsotopePatterns": n_chunks,
+        "MeasureMzErrors": 1,
         "AnnotateSegments": 1,
     }
 

@@ -25,7 +25,7 @@ def run_record(run: LaptopRun) -> dict[str, Any]:
 
 ON_THE_WHOLE_RUN = {
     *("PlanRun", "PlanMerge", "FinishSegments", "BuildIons"),
-    *("PlanAnnotation", "EstimateFdr", "PublishResults"),
+    *("PlanRecalibration", "PlanAnnotation", "EstimateFdr", "PublishResults"),
 }
 
 

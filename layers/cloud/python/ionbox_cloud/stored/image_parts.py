@@ -1,10 +1,11 @@
-"""What later states need of the images, made by RenderImages, which has them in memory.
+"""What later states need of the images: made where these are in memory, and what they are like.
 
-Each call leaves two objects: the images of first isotope peaks prepared to be compared
-(`ionbox_science.annotation.colocalization`), ``runs/<run>/prepared-<n>-<n>.npz``, and pictures for
-the report (`ionbox_cloud.stored.pictures`), ``runs/<run>/pictures-<n>-<n>.npz``. So PublishResults
+Each call of RenderImages leaves two objects: the images of first isotope peaks prepared to be
+compared (`ionbox_science.annotation.colocalization`), ``runs/<run>/prepared-<n>-<n>.npz``, and
+pictures for the report (`ionbox_cloud.stored.pictures`), ``runs/<run>/pictures-<n>-<n>.npz``. So PublishResults
 reads two objects of each call, however many images there are, and none of ``ion_images.zarr``. Of
-many images CompareImages reads the prepared ones instead.
+many images CompareImages reads the prepared ones instead, and each of its calls leaves which images
+are most alike, ``runs/<run>/partners-<n>-<n>.npz``.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.colocalization import (
+    MAX_PARTNERS,
     PackedPart,
     join_part,
     make_part,
     pack_part,
     prepare_part,
 )
-from ionbox_science.annotation.partners import Prepared
+from ionbox_science.annotation.partners import NO_PARTNER, Partners, Prepared
 
 from ionbox_cloud import keys
-from ionbox_cloud.messages import ImageItem
+from ionbox_cloud.messages import CompareItem, ImageItem
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
@@ -128,3 +130,38 @@ def _check(pictures: Pictures, item: ImageItem, plan: RunPlan) -> Pictures:
     if (pictures.start + pictures.n_bytes).max(initial=0) > pictures.packed.size:
         raise ValueError(f"{pictures.packed.size} bytes of pictures")
     return pictures
+
+
+def write_partners(work: Store, item: CompareItem, found: Partners) -> None:
+    """Write what was found for the images of an item."""
+    work.write_arrays(item.output_key, found.to_arrays())
+
+
+def read_partners(work: Store, items: Sequence[CompareItem]) -> Partners:
+    """Read what the items of CompareImages found: the partners of all images of a run.
+
+    Raises
+    ------
+    MissingObject
+        If an item's object is not there.
+    DamagedObject
+        If one is not what was written.
+    """
+    names = [item.output_key for item in items]
+
+    def unpack(arrays: Arrays, item: CompareItem) -> Partners:
+        return _check_partners(Partners.from_arrays(arrays), item)
+
+    n_images = items[-1].n_images
+    return Partners.concatenate(list(read_item_parts(work, items, names, n_images, unpack)))
+
+
+def _check_partners(found: Partners, item: CompareItem) -> Partners:
+    """Return partners if they are those of the item."""
+    shape = (item.stop - item.start, MAX_PARTNERS + 1)
+    if found.partner.shape != shape or found.coefficient.shape != shape:
+        raise ValueError(f"partners {found.partner.shape} instead of {shape}")
+    lowest, highest = found.partner.min(), found.partner.max()
+    if lowest < NO_PARTNER or highest >= item.n_images:
+        raise ValueError(f"partners {lowest} to {highest} of {item.n_images} images")
+    return found
