@@ -200,6 +200,8 @@ def build_annotations(rows: Sequence[dict[str, Any]], n_peaks: int = 2) -> Annot
             "ion_formula": f"C{i + 1}H13O6",
             "ion": i,
             "fdr": 0.1,
+            "fdr_alone": row.get("fdr", 0.1),
+            "explained_by": "",
             "msm": 0.5,
             "chaos": 0.9,
             "spatial": 0.8,
@@ -219,7 +221,7 @@ def build_annotations(rows: Sequence[dict[str, Any]], n_peaks: int = 2) -> Annot
         row.setdefault("mz_mean", row["pattern_mz"])
         row.setdefault("mz_stddev", [0.0] * n_peaks)
     single = {"total_intensity", "min_intensity", "max_intensity", "pattern_intensity"}
-    text = {"formula", "chem_mod", "neutral_loss", "adduct", "ion_formula"}
+    text = {"formula", "chem_mod", "neutral_loss", "adduct", "ion_formula", "explained_by"}
     columns: dict[str, Any] = {}
     for name in Annotations.__dataclass_fields__:
         dtype: Any = np.float32 if name in single else np.str_ if name in text else np.float64

@@ -30,9 +30,15 @@ from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.score_ranges import ScoreRanges
 from ionbox_cloud.stored.segments import Float64s, SegmentReader
-from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.annotations import Annotations, rank_targets
+from ionbox_science.annotation.competition import Competitors
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
+from ionbox_science.annotation.ranked_database import (
+    RankedDatabase,
+    find_competitors,
+    find_target_ions,
+)
 from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.learned_score import rank_by
@@ -58,13 +64,16 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         header = reads.start(read_stored_header, work, plan.segments_id)
         line = reads.start(read_recalibration, work, plan)
     publication = Publication(stores.results, plan)
+    with part_of_progress(0, 0.6):
+        ranked = [
+            _rank_database(work, plan, database, ranges.result(), index)
+            for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True))
+        ]
+    competitors = find_competitors(ranked, plan.config) if plan.config.competition else None
     found = []
-    share = _ANNOTATED / len(plan.databases)
-    for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True)):
-        with part_of_progress(index * share, (index + 1) * share):
-            found.append(
-                _annotate_database(stores, publication, plan, index, database, ranges.result())
-            )
+    for index, each in enumerate(ranked):
+        report_progress(index, len(ranked), "databases")
+        found.append(_annotate_database(stores, publication, plan, index, each, competitors))
     images, fan = list_images(found), FanOut.from_environment(plan.dollars_per_minute)
     comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)
     image_of = index_images(images, found, plan)
@@ -145,23 +154,32 @@ def _cut_comparisons(
     ]
 
 
+def _rank_database(
+    work: Store, plan: RunPlan, database: PlannedDatabase, ranges: ScoreRanges, index: int
+) -> RankedDatabase:
+    """Rank the targets of one database, the ``index``-th, by themselves."""
+    share = 1 / len(plan.databases)
+    with work.side_by_side() as reads, part_of_progress(index * share, (index + 1) * share):
+        ions = reads.start(read_ions, work, database.patterns_id)
+        scores = rank_by(_read_scores(work, ranges), plan.config.scoring)
+    table = ions.result()
+    ranked = rank_targets(table, scores, plan.config.fdr_method)
+    of_targets = scores.ion[find_target_ions(table, scores)]
+    patterns = read_patterns_of(work, database.patterns_id, of_targets)
+    return RankedDatabase(database.name, table, scores, ranked, patterns)
+
+
 def _annotate_database(
     stores: Stores,
     publication: Publication,
     plan: RunPlan,
     index: int,
-    database: PlannedDatabase,
-    ranges: ScoreRanges,
+    database: RankedDatabase,
+    competitors: Competitors | None,
 ) -> Annotations:
-    """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
-    with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
-        ions = reads.start(read_ions, stores.work, database.patterns_id)
-        scores = rank_by(_read_scores(stores.work, ranges), plan.config.scoring)
-    table = ions.result()
-    ranked = rank_targets(table, scores, plan.config.fdr_method)
-    report_progress(3, 4, "steps")  # read, put together, ranked
-    patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
-    annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)
+    """Write the annotations of one database (work) and its diagnostics (results)."""
+    table, scores = database.table, database.scores
+    annotations, ranked = database.annotate(competitors, plan.config)
     with stores.work.side_by_side() as writes, publication.written_by(writes):
         publication.write_arrays(
             diagnostics(database.name),

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # read as missing, a column of numbers that happen to be whole would become integers.
 _TEXT = (
     *("group", "datasetName", "datasetId", "formula", "adduct", "chemMod", "neutralLoss", "ion"),
-    *("moleculeNames", "moleculeIds", "database"),
+    *("moleculeNames", "moleculeIds", "database", "explainedBy"),
     *("chem_mod", "neutral_loss", "moldb_id"),  # the engine's names
 )
 _NUMBERS = (
-    *("mz", "massError", "msm", "fdr", "rhoSpatial", "rhoSpectral", "rhoChaos"),
+    *("mz", "massError", "msm", "fdr", "fdrAlone", "rhoSpatial", "rhoSpectral", "rhoChaos"),
     *("minIntensity", "maxIntensity", "totalIntensity"),
 )
 

@@ -46,12 +46,13 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(rest, newline="")))
 
 
-def test_columns_are_those_of_metaspace_and_the_database() -> None:
+def test_columns_are_those_of_metaspace_the_database_and_of_competition() -> None:
     assert (
         *("group", "datasetName", "datasetId", "formula", "adduct", "chemMod", "neutralLoss"),
         *("ion", "mz", "massError", "msm", "fdr", "rhoSpatial", "rhoSpectral", "rhoChaos"),
         *("moleculeNames", "moleculeIds", "minIntensity", "maxIntensity", "totalIntensity"),
         *("isomeric_mols_count", "isomeric_ions_count", "isobaric_ions_count", "database"),
+        *("explainedBy", "fdrAlone"),
     ) == COLUMNS
     assert write(annotated([GLUCOSE])).split("\n")[1] == ",".join(COLUMNS)
 
@@ -96,6 +97,8 @@ def test_a_row_says_everything_about_an_annotation() -> None:
             "isomeric_ions_count": "0",
             "isobaric_ions_count": "0",
             "database": "molecules",
+            "explainedBy": "",
+            "fdrAlone": "0.1",
         }
     ]
 

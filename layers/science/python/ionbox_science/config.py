@@ -107,6 +107,9 @@ class RunConfig:
         `ionbox_science.scoring.recalibration`.
     scoring : str
         What ranks ions, ``msm`` or a learned score: see `ionbox_science.scoring.learned_score`.
+    competition : bool
+        Whether isobars and isotopologues compete for their peaks: see
+        `ionbox_science.annotation.competition`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
     min_px : int
@@ -134,6 +137,7 @@ class RunConfig:
     decoys: int = DEFAULTS["decoys"]
     recalibrate: bool = DEFAULTS["recalibrate"]
     scoring: Scoring = DEFAULTS["scoring"]
+    competition: bool = DEFAULTS["competition"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]

@@ -122,6 +122,7 @@ KINDS: Mapping[str, Kind] = {
     "decoys": _whole_number("decoys"),
     "recalibrate": _FLAG,
     "scoring": _choice(SCORINGS),
+    "competition": _FLAG,
     "fdr_method": _choice(FDR_METHODS),
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),

@@ -111,6 +111,9 @@ SETTINGS: Mapping[str, Setting] = {
         MSM,
         sample="NAME",
     ),
+    "competition": Setting(
+        "let isobars and isotopologues compete for their peaks", True, form="switch"
+    ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
     "min_px": Setting(
         "measured peaks an image needs", 1, form="whole", sample="N", least=1, most=1_000_000_000

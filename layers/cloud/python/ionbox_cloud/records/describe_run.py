@@ -109,6 +109,9 @@ def describe_line(line: FittedLine) -> RecalibrationRecord:
         **line.recalibration.to_json(),
         before_ppm=_typical(line.error_ppm),
         after_ppm=_typical(line.remaining_ppm),
+        calibrants=tuple(
+            zip(line.mz.round(4).tolist(), line.error_ppm.round(4).tolist(), strict=True)
+        ),
     )
 
 

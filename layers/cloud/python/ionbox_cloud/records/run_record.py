@@ -195,6 +195,8 @@ class RecalibrationRecord(PublishedRecord):
         Ions that were sure enough.
     before_ppm, after_ppm : float
         Median of the calibrants' absolute m/z errors, ppm.
+    calibrants : tuple of (float, float)
+        m/z of each, Da, and its error before recalibration, ppm.
     """
 
     offset_ppm: float
@@ -204,6 +206,7 @@ class RecalibrationRecord(PublishedRecord):
     n_calibrants: int
     before_ppm: float = 0.0
     after_ppm: float = 0.0
+    calibrants: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

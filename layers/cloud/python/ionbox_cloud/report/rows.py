@@ -139,6 +139,8 @@ class _Described:
             "massError": _short(mass_error_ppm(table.mz_error_abs[row], mz)),
             "msm": _short(table.msm[row]),
             "fdr": _short(table.fdr[row]),
+            "fdrAlone": _short(table.fdr_alone[row]),
+            "explainedBy": str(table.explained_by[row]),
             "rhoSpatial": _short(table.spatial[row]),
             "rhoSpectral": _short(table.spectral[row]),
             "rhoChaos": _short(table.chaos[row]),

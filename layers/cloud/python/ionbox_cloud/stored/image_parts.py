@@ -2,10 +2,10 @@
 
 Each call of RenderImages leaves two objects: the images of first isotope peaks prepared to be
 compared (`ionbox_science.annotation.colocalization`), ``runs/<run>/prepared-<n>-<n>.npz``, and
-pictures for the report (`ionbox_cloud.stored.pictures`), ``runs/<run>/pictures-<n>-<n>.npz``. So PublishResults
-reads two objects of each call, however many images there are, and none of ``ion_images.zarr``. Of
-many images CompareImages reads the prepared ones instead, and each of its calls leaves which images
-are most alike, ``runs/<run>/partners-<n>-<n>.npz``.
+pictures for the report (`ionbox_cloud.stored.pictures`), ``runs/<run>/pictures-<n>-<n>.npz``. So
+PublishResults reads two objects of each call, however many images there are, and none of
+``ion_images.zarr``. Of many images CompareImages reads the prepared ones instead, and each of its
+calls leaves which images are most alike, ``runs/<run>/partners-<n>-<n>.npz``.
 """
 
 from __future__ import annotations

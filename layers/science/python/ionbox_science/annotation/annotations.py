@@ -31,9 +31,13 @@ class RankedTargets:
     Attributes
     ----------
     fdr : (n_formulas, n_targets) float64
-        FDR of every target; 1 where nothing was found.
+        FDR of every target; 1 where nothing was found, and where another annotation explains what
+        was found.
+    fdr_alone : (n_formulas, n_targets) float64
+        FDR of every target without competition; ``fdr`` itself if there was none.
     formula_index, target_index : (n,) int64
-        Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1.
+        Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1, with
+        competition or without.
     score_row : (n,) int64
         Rows of their ions in the scores.
     n_dropped : int
@@ -41,6 +45,7 @@ class RankedTargets:
     """
 
     fdr: Float64s
+    fdr_alone: Float64s
     formula_index: npt.NDArray[np.int64]
     target_index: npt.NDArray[np.int64]
     score_row: npt.NDArray[np.int64]
@@ -60,8 +65,12 @@ class Annotations(Columns):
     ion : (n,) int32
         Ion number in the database's ion table.
     fdr : (n,) float64
-        False discovery rate at which the ion is annotated, above 0 and below 1 (metaspace-v1: one
-        of its levels).
+        False discovery rate at which the ion is annotated, above 0 (metaspace-v1: one of its
+        levels); 1 if another annotation explains it.
+    fdr_alone : (n,) float64
+        The same without competition.
+    explained_by : (n,) str
+        The ion that explains it, and how; empty if none does.
     msm : (n,) float64
         What they were ranked by, 0 to 1.
     chaos, spatial, spectral : (n,) float64
@@ -85,6 +94,8 @@ class Annotations(Columns):
     ion_formula: Strings
     ion: npt.NDArray[np.int32]
     fdr: Float64s
+    fdr_alone: Float64s
+    explained_by: Strings
     msm: Float64s
     chaos: Float64s
     spatial: Float64s
@@ -117,7 +128,12 @@ _ABSENT = -1.0
 """Score of what was not found: a learned score can be 0, and then still takes part in ranking."""
 
 
-def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> RankedTargets:
+def rank_targets(
+    table: IonTable,
+    scores: IonScores,
+    method: FdrMethod,
+    is_explained: npt.NDArray[np.bool_] | None = None,
+) -> RankedTargets:
     """Estimate the FDR of every target of a database and choose the annotations.
 
     Parameters
@@ -128,17 +144,25 @@ def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> Ranke
         Metrics of its ions, in any order.
     method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
+    is_explained : (n,) bool, optional
+        By row of the scores, whether another annotation explains the ion
+        (`ionbox_science.annotation.competition`): it then counts as not found.
     """
     score = np.full(table.n_ions + 1, _ABSENT)
     score[scores.ion] = np.where(scores.is_found, scores.msm, _ABSENT)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
     target_score = score[table.target_ion]
-    fdr = estimate_fdr(target_score, score[table.decoy_ion], method, absent=_ABSENT)
-    is_annotated = (target_score > 0) & (fdr < 1)
+    fdr = alone = estimate_fdr(target_score, score[table.decoy_ion], method, absent=_ABSENT)
+    if is_explained is not None:
+        left = score.copy()
+        left[scores.ion[is_explained]] = _ABSENT
+        fdr = estimate_fdr(left[table.target_ion], left[table.decoy_ion], method, absent=_ABSENT)
+    is_annotated = (target_score > 0) & (np.minimum(fdr, alone) < 1)
     formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,
+        fdr_alone=alone,
         formula_index=formula_index,
         target_index=target_index,
         score_row=row[table.target_ion[formula_index, target_index]],
@@ -152,6 +176,7 @@ def collect_annotations(
     ranked: RankedTargets,
     pattern_mz: Float64s,
     pattern_intensity: npt.NDArray[np.float32],
+    explained_by: Strings | None = None,
 ) -> Annotations:
     """Put together the rows of the annotated targets.
 
@@ -161,6 +186,8 @@ def collect_annotations(
         As given to, and returned by, `rank_targets`.
     pattern_mz, pattern_intensity : (n, n_peaks) float64, float32
         Isotope patterns of the annotated ions, row by row of ``ranked``.
+    explained_by : (n,) str, optional
+        Which ion explains each; none if not given.
     """
     chosen = scores.take(ranked.score_row)
     parts = table.target_parts[ranked.target_index]
@@ -171,6 +198,8 @@ def collect_annotations(
         adduct=parts[:, 2],
         ion_formula=np.array(table.ion_formulas(chosen.ion), dtype=np.str_),
         fdr=ranked.fdr[ranked.formula_index, ranked.target_index],
+        fdr_alone=ranked.fdr_alone[ranked.formula_index, ranked.target_index],
+        explained_by=(np.full(len(parts), "", np.str_) if explained_by is None else explained_by),
         pattern_mz=pattern_mz,
         pattern_intensity=pattern_intensity,
         **chosen.to_arrays(),

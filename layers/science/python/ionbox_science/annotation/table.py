@@ -1,4 +1,4 @@
-"""``annotations.csv``: METASPACE's export columns, and the database.
+"""``annotations.csv``: METASPACE's export columns, the database, and what competition made of it.
 
 In: the annotations of each database and its molecules. Out: the bytes of the table, and the same
 rows' order and names for whoever shows them (images, report, exports). ``PublishResults`` in a run.
@@ -47,6 +47,8 @@ COLUMNS = (
     "isomeric_ions_count",
     "isobaric_ions_count",
     "database",
+    "explainedBy",
+    "fdrAlone",
 )
 
 
@@ -192,6 +194,8 @@ def _rows(
             str(isomeric_ions[i]),
             str(isobaric_ions[i]),
             guard_cell(molecules.name),
+            str(table.explained_by[i]),
+            f"{table.fdr_alone[i]:.6g}",
         ]
 
 

@@ -159,6 +159,22 @@ export function msmChart(name, { targets, decoys }, score) {
   return el("div", {}, chart.root, legend([["target", "targets"], ["decoy", "decoys, mean per draw"]]));
 }
 
+/** m/z errors of calibrants, (m/z, ppm) each, and the line that windows were moved by. */
+export function recalibrationChart({ calibrants, ...line }, ppm) {
+  const { offset_ppm: offset, slope_ppm: slope, mz_min: low, mz_max: high } = line;
+  const chart = new Chart(
+    `m/z errors of ${calibrants.length} calibrants before recalibration; typical size ${fixed(line.before_ppm, 2)} ppm, after it ${fixed(line.after_ppm, 2)} ppm`,
+    { low: low - 5, high: high + 5, label: "m/z" },
+    { low: -ppm, high: ppm, label: "m/z error, ppm" },
+  );
+  chart.addZero();
+  const dots = calibrants.map(([mz, error]) => `M${fixed(chart.x(mz), 1)} ${fixed(chart.y(error), 1)}h0`).join("");
+  chart.add("path", { class: "dots good", d: dots });
+  const end = (mz) => `${fixed(chart.x(mz), 1)} ${fixed(chart.y(offset + (slope * mz) / 1000), 1)}`;
+  chart.add("path", { class: "curve series-1", d: `M${end(low)}L${end(high)}` });
+  return el("div", {}, chart.root, legend([["good", "calibrants"], ["series-1", "expected error"]]));
+}
+
 /** m/z errors of annotations, those up to `level` FDR apart from the rest. */
 export function errorChart(annotations, ppm, level) {
   const [low, high] = annotations.length ? extent(annotations.map(({ mz }) => mz)) : [0, 1];

@@ -190,8 +190,18 @@ function detailsOf(app, annotation) {
   ].filter(Boolean);
 }
 
-function ambiguityNotice(app, { isomers, isomerIons, isobars, isobarIons, molecules }) {
+function ambiguityNotice(app, annotation) {
+  const { isomers, isomerIons, isobars, isobarIons, molecules, explainedBy, fdrAlone } = annotation;
   const lines = [];
+  if (explainedBy) {
+    const [ion, isotope] = explainedBy.split(" isotope ");
+    const what = isotope ? `isotope peak ${isotope} of ` : "";
+    lines.push([
+      `Explained: its first image is that of ${what}`,
+      ionLinks(app, [ion]),
+      `, which claims these peaks with more reason. Without competition its FDR would be ${percent(fdrAlone)}.`,
+    ]);
+  }
   if (isomers) {
     const others = isomerIons.length ? [" Also annotated with this ion formula: ", ionLinks(app, isomerIons), "."] : [];
     const listed = molecules.length > isomers ? "" : `, ${count(molecules.length)} of them listed below`;

@@ -1,8 +1,8 @@
 // How good the run is as a whole: FDR, targets against decoys, m/z errors.
 
-import { errorChart, fdrChart, msmChart } from "../drawing/charts.js";
+import { errorChart, fdrChart, msmChart, recalibrationChart } from "../drawing/charts.js";
 import { el, isolated, plainTable } from "../drawing/dom.js";
-import { count, ranking } from "../drawing/format.js";
+import { count, counted, ranking } from "../drawing/format.js";
 import { LEVELS } from "./rows.js";
 
 /** Draw the charts of a run. */
@@ -14,11 +14,23 @@ export function drawQuality(app) {
   for (const [name, histograms] of Object.entries(run.msm)) {
     app.addPanel("quality", [`${score}, targets against decoys (`, isolated(name), ")"], msmChart(name, histograms, score));
   }
+  drawRecalibration(app);
   if (!run.annotations.length) return void app.addPanel("quality", "m/z error", nothing());
   const errors = errorChart(run.annotations, run.config.ppm, 0.1);
   app.addPanel("quality", "m/z error", errors.element);
   errors.point(app.selected);
   app.on("select", errors.point);
+}
+
+function drawRecalibration(app) {
+  const { recalibration: found, config } = app.run;
+  if (!found) return;
+  const { n_calibrants: n, offset_ppm: offset, slope_ppm: slope } = found;
+  const moved = offset || slope;
+  const drawn = moved
+    ? recalibrationChart(found, config.ppm)
+    : el("p", { class: "faint" }, `Nothing was moved: ${counted(n, "ion")} would have been sure enough to tell how far off the m/z are, and 30 are needed.`);
+  app.addPanel("quality", "m/z recalibration", drawn);
 }
 
 function nothing() {

@@ -1,7 +1,7 @@
 // The table of annotations: only the rows in view exist, so that its length costs nothing.
 
 import { el, gather, isolated } from "../drawing/dom.js";
-import { count, fixed, formula, intensity, kind, percent, ppmError, ranking } from "../drawing/format.js";
+import { count, fixed, formula, intensity, ionText, kind, percent, ppmError, ranking } from "../drawing/format.js";
 import { sortRows } from "./rows.js";
 
 const ROW_HEIGHT = 26; // also in page.css
@@ -16,7 +16,7 @@ const COLUMNS = [
   ["mz", "m/z", "Theoretical m/z of the first isotope peak", (a) => a.mz, (a) => fixed(a.mz, 4), "number"],
   ["massError", "Error ppm", "Mean measured minus theoretical m/z, in ppm", (a) => a.massError, (a) => ppmError(a.massError), "number"],
   ["msm", "MSM", "Metabolite-signal match: chaos × spatial × spectral", (a) => a.msm, (a) => fixed(a.msm, 3), "number"],
-  ["fdr", "FDR", "False discovery rate at which the ion is annotated", (a) => a.fdr, (a) => percent(a.fdr), "number"],
+  ["fdr", "FDR", "False discovery rate at which the ion is annotated", (a) => a.fdr, fdrCell, "number"],
   ["isomers", "Iso\u00admers", "Other molecules of the database with the same ion formula", (a) => a.isomers, (a) => doubt(a.isomers), "number"],
   ["isobars", "Iso\u00adbars", "Other annotated ions whose m/z windows overlap", (a) => a.isobars, (a) => doubt(a.isobars), "number"],
   ["rhoSpatial", "ρ spat.", "ρ spatial, 0 to 1: the isotope images look like the first", (a) => a.rhoSpatial, (a) => fixed(a.rhoSpatial, 2), "number"],
@@ -46,6 +46,12 @@ function moleculeCell({ molecules }) {
   if (!molecules.length) return "";
   const more = molecules.length > 1 ? ` +${count(molecules.length - 1)}` : "";
   return el("span", { class: "named" }, el("bdi", { class: "clipped", title: molecules[0].name }, molecules[0].name), more);
+}
+
+function fdrCell({ fdr, fdrAlone, explainedBy }) {
+  if (!explainedBy) return percent(fdr);
+  const title = `${ionText(explainedBy)} explains its peaks; FDR without competition ${percent(fdrAlone)}`;
+  return el("strong", { class: "doubt", title }, "explained");
 }
 
 function doubt(n) {
