@@ -135,3 +135,12 @@ class NamelessError(InternalError):
 
 class NotDelivered(InternalError):  # noqa: N818
     """EventBridge did not take the event that tells programs of the end of a run."""
+
+
+def describe_cause(cause: str) -> str:
+    """Return the message in an error's cause as it is, which Lambda wraps in JSON."""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return str(message)
