@@ -18,7 +18,7 @@ from ionbox_science.kernel_calls import Status, call_kernel, check_status, fill_
 from ionbox_science.kernel_signatures import DECLARATIONS, parse_declarations
 from ionbox_science.kernels import SOURCES
 from ionbox_science.scoring import scores
-from ionbox_science.theory import compositions
+from ionbox_science.theory import compositions, isotope_model
 
 from tests.kernels.builds import PROJECT
 

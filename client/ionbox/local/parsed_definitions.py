@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ionbox.local.lean_moto import replaced
+
 _MOST_KEPT = 16
 """A machine has a definition for each number of workers and each set of functions."""
 
@@ -41,12 +43,10 @@ def remembered(folder: Path) -> Iterator[None]:
     folder : Path
         Where the files are; made if there is something to keep.
     """
-    from unittest import mock
-
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     definitions = _Definitions(folder, AmazonStateLanguageParser.parse)
-    with mock.patch.object(AmazonStateLanguageParser, "parse", staticmethod(definitions.parse)):
+    with replaced(AmazonStateLanguageParser, "parse", staticmethod(definitions.parse)):
         yield
 
 
