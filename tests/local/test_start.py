@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from ionbox.local import lean_moto
+from ionbox.local.definition import fill_placeholders, placeholder_values
+from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox.local.parsed_definitions import remembered
 from ionbox.local.worker_process import Reserve
 
@@ -64,6 +66,18 @@ def run(toy: Toy, kept: Path, value: int, state: str = "Only") -> int:
 def test_a_state_machine_is_parsed_once(toy: Toy, kept: Path, parser: Parser) -> None:
     assert [run(toy, kept, value) for value in (1, 2)] == [1, 2]
     assert len(parser.parsed) == 1  # and not again to start it
+
+
+def test_the_quick_way_of_parsing_finds_the_same(kept: Path, parser: Parser) -> None:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    values = placeholder_values(read_functions(IONBOX), read_tasks(IONBOX))
+    definition = fill_placeholders(IONBOX.definition.read_text("utf-8"), values)
+    with remembered(kept):
+        quick, _ = AmazonStateLanguageParser.parse(definition)
+    assert len(parser.parsed) == 1  # not once more, as after a failure
+    thorough, _ = AmazonStateLanguageParser.parse(definition)
+    assert pickle.dumps(quick) == pickle.dumps(thorough)
 
 
 def test_another_one_is_parsed(toy: Toy, kept: Path, parser: Parser) -> None:

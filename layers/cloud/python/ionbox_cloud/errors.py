@@ -29,6 +29,8 @@ StoreUnavailable and AccessDenied are each a StorageError, too: it has S3's word
 
 from __future__ import annotations
 
+import json
+
 from ionbox_science.errors import IonboxError
 
 
