@@ -67,7 +67,7 @@ class Interpreter:
 
         self.backend: Any = StepFunctionsParserBackend(REGION, ACCOUNT)
         self._execution: Any = None
-        self._threads: set[threading.Thread] = set()
+        self._thread: threading.Thread | None = None
 
     def start(self, name: str, definition: str, execution_input: Mapping[str, Any]) -> None:
         """Start to execute a state machine; returns before it has ended.
@@ -88,17 +88,18 @@ class Interpreter:
             raise InvalidDefinition(
                 f"The interpreter refuses the state machine: {reason}"
             ) from error
-        before = set(interpreter_threads())
+        n_before = len(interpreter_threads())
         self._execution = self.backend.start_execution(
             machine.arn, name, json.dumps(execution_input)
         )
-        self._threads = set(interpreter_threads()) - before
+        # the first of its threads; those after it run states, which may outlast its time limit
+        self._thread = interpreter_threads()[n_before]
 
     @property
     def runs(self) -> bool:
         """Whether the execution has not ended yet."""
         # its status is set a moment before its output, by a thread that ends with that
-        is_told = any(thread.is_alive() for thread in self._threads)
+        is_told = self._thread is None or self._thread.is_alive()
         return bool(self._execution.status == "RUNNING" or is_told)
 
     @property

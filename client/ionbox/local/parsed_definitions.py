@@ -81,16 +81,17 @@ def _parse_quickly(definition: str, parse: _Parse) -> tuple[Any, Any]:
     Where the quick one succeeds, it finds the same. Source: Parr, Harwell and Fisher 2014,
     doi:10.1145/2660193.2660202.
     """
-    from antlr4.atn.PredictionMode import PredictionMode
+    from antlr4.atn.PredictionMode import PredictionMode  # type: ignore[import-untyped] # none exist
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
     from moto.stepfunctions.parser.asl.parse import asl_parser
 
-    class QuickParser(asl_parser.ASLParser):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self._interp.predictionMode = PredictionMode.SLL
+    def make_parser(stream: Any) -> ASLParser:
+        parser = ASLParser(stream)
+        parser._interp.predictionMode = PredictionMode.SLL
+        return parser
 
     try:
-        with replaced(asl_parser, "ASLParser", QuickParser), uncollected():
+        with replaced(asl_parser, "ASLParser", make_parser), uncollected():
             return parse(definition)
     except Exception:  # noqa: BLE001 (whatever is wrong, the thorough one says it, or finds it right)
         return parse(definition)
