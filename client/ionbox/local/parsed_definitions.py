@@ -81,13 +81,13 @@ def _parse_quickly(definition: str, parse: _Parse) -> tuple[Any, Any]:
     Where the quick one succeeds, it finds the same. Source: Parr, Harwell and Fisher 2014,
     doi:10.1145/2660193.2660202.
     """
-    from antlr4.atn.PredictionMode import PredictionMode  # type: ignore[import-untyped] # none exist
     from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
     from moto.stepfunctions.parser.asl.parse import asl_parser
 
     def make_parser(stream: Any) -> ASLParser:
         parser = ASLParser(stream)
-        parser._interp.predictionMode = PredictionMode.SLL
+        prediction = parser._interp
+        prediction.predictionMode = type(prediction.predictionMode).SLL
         return parser
 
     try:
