@@ -24,7 +24,7 @@ from ionbox_science.config import RunConfig
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import read_peaks
 from ionbox_science.theory.ions import IonTable
-from ionbox_science.theory.isotope_patterns import FWHM_PER_SIGMA, IsotopeModel
+from ionbox_science.theory.isotope_model import FWHM_PER_SIGMA, IsotopeModel
 
 from benchmarks.formulas import hmdb_formulas
 from benchmarks.measure import measure_side_by_side

@@ -19,11 +19,14 @@ from ionbox_science.annotation.annotations import (
 from ionbox_science.imzml.header import read_header
 from ionbox_science.imzml.spectra import Peaks, read_peaks
 from ionbox_science.scoring.ion_images import Grid
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 from ionbox_science.setting_table import FdrMethod
 from ionbox_science.theory.databases import MoleculeDatabase
-from ionbox_science.theory.ions import IonRule, IonTable, build_ions
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import IonTable, build_ions
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.oracles.peak_sorting import sort_peaks
 

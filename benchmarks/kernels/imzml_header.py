@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 from ionbox.simulation.imzml_writer import ImzmlWriter
 from ionbox_science.imzml import header
-from ionbox_science.theory.isotope_patterns import IsotopeModel
+from ionbox_science.theory.isotope_model import IsotopeModel
 from pyimzml.ImzMLParser import ImzMLParser
 
 from benchmarks.kernels import Answer, Contender, Contenders

@@ -11,13 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from ionbox_science.setting_table import REFERENCE_MZ
 from ionbox_science.theory.formulas import build_ion_formula
-from ionbox_science.theory.ions import decoy_adducts
-from ionbox_science.theory.isotope_patterns import (
-    ANALYZERS,
-    FWHM_PER_SIGMA,
-    IsotopeModel,
-    generate_patterns,
-)
+from ionbox_science.theory.ion_rule import decoy_adducts
+from ionbox_science.theory.isotope_model import ANALYZERS, FWHM_PER_SIGMA, IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from benchmarks.formulas import hmdb_formulas
 from benchmarks.kernels import Contender, Contenders

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 
 from benchmarks.kernels import Answer, Contender, Contenders
 from tests.oracles import scores as oracle

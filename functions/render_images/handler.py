@@ -29,7 +29,7 @@ from ionbox_science.scoring.ion_images import (
     find_windows,
     window_bounds,
 )
-from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.scoring.options import ImageOptions
 
 
 @state_handler("RenderImages", ImageItem)

@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import pytest
-from ionbox.local.endpoint import Endpoint, ServiceFault
+from ionbox.local.clients import ServiceFault
+from ionbox.local.endpoint import Endpoint
 from ionbox.local.tasks import STEP_FUNCTIONS, local_aws
 from ionbox_cloud.environment import TaskEnvironment
 from ionbox_cloud.errors import InvalidMessage
@@ -88,9 +89,6 @@ def step_functions() -> StepFunctions:
 
 @pytest.fixture
 def start(tmp_path: Path, step_functions: StepFunctions) -> Iterator[Start]:
-    def invoke(function: str, payload: str) -> NoReturn:
-        raise AssertionError("a task calls no function")
-
     def start(step: str = "pass", message: Mapping[str, str] = RUN, **environment: str) -> Task:
         task = tmp_path / "task.py"
         task.write_text(TASK.replace("{step}", step))
@@ -115,8 +113,7 @@ def start(tmp_path: Path, step_functions: StepFunctions) -> Iterator[Start]:
 
     (tmp_path / "work").mkdir()
     started: list[Task] = []
-    services = {STEP_FUNCTIONS: step_functions}
-    with Endpoint(invoke, {}, services=services) as endpoint:
+    with Endpoint({STEP_FUNCTIONS: step_functions}) as endpoint:
         yield start
         for process in started:
             process.kill()

@@ -24,9 +24,10 @@ from ionbox_cloud.messages import (
     RunRef,
     RunRequest,
 )
+from ionbox_cloud.records.file_records import IbdChecksum
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum, read_checksum
+from ionbox_cloud.stored.ibd_checksum import read_checksum
 
 from tests.cloud_builders import database_table, lipid_like_formulas
 from tests.imzml_builder import Pair

@@ -27,7 +27,8 @@ from ionbox_science.setting_table import FDR_METHODS
 from ionbox_science.sorting.block_checksums import checksum_blocks
 from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
 from ionbox_science.sorting.span_merging import merge_spans
-from ionbox_science.theory.isotope_patterns import ANALYZERS, IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import ANALYZERS, IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import annotate
 from tests.golden import planted

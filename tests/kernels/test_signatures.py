@@ -18,7 +18,7 @@ from ionbox_science.kernel_calls import Status, call_kernel, check_status, fill_
 from ionbox_science.kernel_signatures import DECLARATIONS, parse_declarations
 from ionbox_science.kernels import SOURCES
 from ionbox_science.scoring import scores
-from ionbox_science.theory import compositions, isotope_patterns
+from ionbox_science.theory import compositions, isotope_model
 
 from tests.kernels.builds import PROJECT
 
@@ -123,7 +123,7 @@ def test_names_of_numbers_mean_the_same_in_c(sources: str) -> None:
     assert enumerators(sources, *types) == list(INTENSITY_TYPES.values())
     kinds = ("TEXT", "SIGNED", "UNSIGNED")
     assert enumerators(sources, *kinds) == [getattr(scan, kind) for kind in kinds]
-    analyzers = [f"ANALYZER_{name.upper()}" for name in isotope_patterns.ANALYZERS]
+    analyzers = [f"ANALYZER_{name.upper()}" for name in isotope_model.ANALYZERS]
     assert enumerators(sources, *analyzers) == [0, 1, 2]
     outcomes = [compositions.READ, compositions.WITHOUT_PATTERN, compositions.DECLINED]
     assert enumerators(sources, "READ", "WITHOUT_PATTERN", "DECLINED") == outcomes

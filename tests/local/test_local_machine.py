@@ -38,6 +38,7 @@ def test_the_machines_time_limit_holds_and_stops_the_call(toy: Toy, tmp_path: Pa
     event = {"start_child": str(tmp_path / "child"), "sleep_s": 60}
     result = toy.run({"Only": task()}, event, machine={"TimeoutSeconds": 2})
     assert result.status == "TIMED_OUT"
+    assert result.calls == ()  # it was stopped, and not waited for until its own time was over
     assert not process_runs(int((tmp_path / "child").read_text()))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ionbox.local.call_events import CallFinished, CallStarted, Event
-from ionbox.local.endpoint import Response, ServiceFault
+from ionbox.local.clients import Clients, Response, ServiceFault
 from ionbox.local.functions import IONBOX, read_tasks
 from ionbox.local.interpreter import Interpreter, TaskTokens, start_interpreter
 from ionbox.local.machine import ExecutionResult
@@ -233,7 +233,7 @@ def test_the_interpreter_refuses_tokens_that_nothing_waits_for() -> None:
         lambda: tokens.succeed("t", "{}"),
         lambda: tokens.fail("t", "E", "c"),
     ]
-    with start_interpreter("http://127.0.0.1:9"):
+    with start_interpreter(Clients({})):
         for tell in ways:
             with pytest.raises(ServiceFault) as refused:
                 tell()
@@ -268,8 +268,7 @@ def tasks(toy: Toy, waiting: Waiting, stop_s: float) -> Iterator[LocalTasks]:
     with toy.pool() as pool:
         table, environment = read_tasks(toy.project), dict(os.environ)
         made = LocalTasks(table, pool, environment=environment, log=toy.log, stop_s=stop_s)
-        # nobody answers there: these tasks report nothing
-        made.connect("http://127.0.0.1:9", waiting)
+        made.connect(waiting)
         yield made
         made.close()
         pool.close()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from ionbox.local import lean_moto
+from ionbox.local.definition import fill_placeholders, placeholder_values
+from ionbox.local.functions import IONBOX, read_functions, read_tasks
 from ionbox.local.parsed_definitions import remembered
 from ionbox.local.worker_process import Reserve
 
@@ -64,6 +66,18 @@ def run(toy: Toy, kept: Path, value: int, state: str = "Only") -> int:
 def test_a_state_machine_is_parsed_once(toy: Toy, kept: Path, parser: Parser) -> None:
     assert [run(toy, kept, value) for value in (1, 2)] == [1, 2]
     assert len(parser.parsed) == 1  # and not again to start it
+
+
+def test_the_quick_way_of_parsing_finds_the_same(kept: Path, parser: Parser) -> None:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    values = placeholder_values(read_functions(IONBOX), read_tasks(IONBOX))
+    definition = fill_placeholders(IONBOX.definition.read_text("utf-8"), values)
+    with remembered(kept):
+        quick, _ = AmazonStateLanguageParser.parse(definition)
+    assert len(parser.parsed) == 1  # not once more, as after a failure
+    thorough, _ = AmazonStateLanguageParser.parse(definition)
+    assert pickle.dumps(quick) == pickle.dumps(thorough)
 
 
 def test_another_one_is_parsed(toy: Toy, kept: Path, parser: Parser) -> None:
@@ -131,15 +145,44 @@ def test_few_are_kept(kept: Path, parser: Parser) -> None:
 # --- imports --------------------------------------------------------------------------------------
 
 
-def test_the_interpreter_brings_no_machines_of_amazon_along() -> None:
-    code = (
-        "import sys; from ionbox.local import lean_moto; lean_moto.import_interpreter(); "
-        "from moto.stepfunctions.parser.models import StepFunctionsParserBackend; "
-        "assert 'moto.ec2' not in sys.modules; assert 'moto.batch' not in sys.modules; "
-        "from moto.batch.utils import JobStatus; assert len(JobStatus) > 5"
-    )
-    done = patience.run([sys.executable, "-c", code])
-    assert done.returncode == 0, done.stderr
+RUN_IN_A_PROCESS = """
+import json, sys
+from pathlib import Path
+
+from ionbox.cli import main
+from ionbox.cli.dataset_commands import annotate
+from ionbox.datasets.annotate import annotate
+from ionbox.local.progress import run_progress
+from tests.local.toys import Toy, distributed_map
+
+toy = Toy(Path(sys.argv[1]))
+key = toy.items("Echo", [1, 2])
+result = toy.run({"Work": distributed_map()}, {"key": key}, parsed=toy.root / "parsed")
+assert result.output == [1, 2], result
+print(json.dumps(sorted(sys.modules)))
+
+from moto import mock_aws
+import boto3
+
+with mock_aws():
+    boto3.client("stepfunctions", "us-east-1").list_state_machines()
+    boto3.client("batch", "us-east-1").describe_job_queues()
+"""
+
+
+def test_what_the_process_of_a_run_imports(tmp_path: Path) -> None:
+    """Some 600 modules; with what is left out here they would be 1,300, and take as long again."""
+    done = patience.run([sys.executable, "-c", RUN_IN_A_PROCESS, tmp_path])
+    assert done.returncode == 0, done.stderr  # and what was left out can be had afterwards
+    imported = json.loads(done.stdout)
+    packages = {name.partition(".")[0] for name in imported}
+    left_out = {"numpy", "obstore", "aws_lambda_powertools", "boto3", "urllib3", "yaml", "asyncio"}
+    assert not packages & left_out
+    assert [name for name in imported if name.startswith("botocore.")] == [
+        name for name in imported if name.startswith(("botocore.exceptions", "botocore.vendored"))
+    ]
+    assert not {"moto.ec2", "moto.batch", "moto.s3", "werkzeug.serving"} & set(imported)
+    assert len(imported) < 750
 
 
 def test_another_moto_is_imported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +191,7 @@ def test_another_moto_is_imported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     for name in list(sys.modules):
         if name == "moto" or name.startswith("moto."):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(lean_moto, "JobStatus", object)
+    monkeypatch.setattr(lean_moto, "STAND_INS", {**lean_moto.STAND_INS, "moto.batch.utils": {}})
     lean_moto.import_interpreter()
     assert "moto.stepfunctions.parser.models" not in sys.modules
     assert "moto.batch" not in sys.modules

@@ -1,40 +1,32 @@
-"""Whoever else is on this machine: no function is called and no task started without the secret."""
+"""Whoever else is on this machine: nothing is told in a task's name without the secret."""
 
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from ionbox.local.endpoint import MAX_MESSAGE_BYTES, Endpoint, Request, Response, ServiceFault
+from ionbox.local.clients import MAX_MESSAGE_BYTES, Request, Response, ServiceFault
+from ionbox.local.endpoint import Endpoint
 from ionbox.local.functions import read_tasks
 from ionbox.local.interpreter import Interpreter, TaskTokens
-from ionbox.local.runtime import Answer
-from ionbox.local.tasks import ECS, STEP_FUNCTIONS, LocalTasks
+from ionbox.local.tasks import STEP_FUNCTIONS, LocalTasks
 
 from tests.local.toys import Toy
 from tests.patience import PATIENCE_S
 
-INVOKE = "/2015-03-31/functions/echo/invocations"
+TARGET = {"X-Amz-Target": f"{STEP_FUNCTIONS}.SendTaskSuccess"}
 
 
 class Played:
-    """An endpoint over a recording function and service, and what they were asked."""
+    """An endpoint over a recording service, and what that was asked."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.asked: list[str] = []
-        self.endpoint = Endpoint(
-            self.invoke, {"work": folder}, services={ECS: self.serve, STEP_FUNCTIONS: self.serve}
-        )
+        self.endpoint = Endpoint({STEP_FUNCTIONS: self.serve})
         self.address = urlsplit(self.endpoint.url)
-
-    def invoke(self, function: str, payload: str) -> Answer:
-        self.asked.append(function)
-        return Answer(None, payload)
 
     def serve(self, action: str, request: Request) -> Response:
         self.asked.append(action)
@@ -53,23 +45,19 @@ class Played:
 
 
 @pytest.fixture
-def played(tmp_path: Path) -> Iterator[Played]:
-    (tmp_path / "object").write_bytes(b"not yours")
-    made = Played(tmp_path)
+def played() -> Iterator[Played]:
+    made = Played()
     yield made
     made.endpoint.close()
 
 
 def test_who_has_the_address_is_answered(played: Played) -> None:
-    secret = played.address.path
-    assert played.ask("POST", secret + INVOKE, "1") == 200
-    assert played.ask("POST", secret + "/", "{}", {"X-Amz-Target": f"{ECS}.RunTask"}) == 200
-    assert played.ask("GET", f"{secret}/work/object") == 200
-    assert played.asked == ["echo", "RunTask"]
+    assert played.ask("POST", played.address.path + "/", "{}", TARGET) == 200
+    assert played.asked == ["SendTaskSuccess"]
 
 
-def test_no_two_endpoints_have_one_secret(played: Played, tmp_path: Path) -> None:
-    other = Played(tmp_path)
+def test_no_two_endpoints_have_one_secret(played: Played) -> None:
+    other = Played()
     other.endpoint.close()
     assert other.address.path != played.address.path
     assert len(played.address.path) > 40
@@ -87,25 +75,21 @@ def test_without_the_secret_nothing_happens(played: Played, wrong: str) -> None:
         "strange": quote("/é\x00//"),
         "query": f"/?token={secret[1:]}",
     }[wrong]
-    assert played.ask("POST", tried + INVOKE, "1") == 403
-    for service in (ECS, STEP_FUNCTIONS):
-        target = {"X-Amz-Target": f"{service}.RunTask"}
-        assert played.ask("POST", tried + "/", "{}", target) == 403
-    assert played.ask("GET", f"{tried}/work/object") == 403
+    assert played.ask("POST", tried + "/", "{}", TARGET) == 403
     assert played.asked == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "", "[::1]"])
 def test_a_name_that_was_let_point_here_is_refused(played: Played, host: str) -> None:
-    headers = {"Host": host.format(port=played.address.port)}
-    assert played.ask("POST", played.address.path + INVOKE, "1", headers) == 403
+    headers = TARGET | {"Host": host.format(port=played.address.port)}
+    assert played.ask("POST", played.address.path + "/", "{}", headers) == 403
     assert played.asked == []
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e3", "9" * 30, str(20 * MAX_MESSAGE_BYTES), "٣"])
 def test_a_body_that_is_no_message_is_not_waited_for(played: Played, length: str) -> None:
-    headers = {"Content-Length": quote(length)}
-    assert played.ask("POST", played.address.path + INVOKE, None, headers) == 413
+    headers = TARGET | {"Content-Length": quote(length)}
+    assert played.ask("POST", played.address.path + "/", None, headers) == 413
     assert played.asked == []
 
 
@@ -115,7 +99,7 @@ def test_a_stranger_cannot_keep_the_endpoint_open(
     with socket.create_connection((played.address.hostname, played.address.port)) as stranger:
         stranger.settimeout(PATIENCE_S)
         stranger.sendall(b"POST / HTTP/1.0\r\nHost: ")
-        played.ask("GET", "/")  # answered after the stranger's, which is open by now
+        played.ask("POST", "/")  # answered after the stranger's, which is open by now
         played.endpoint.close()
         assert stranger.recv(1) == b""
     assert capfd.readouterr().err == ""
@@ -128,7 +112,7 @@ def test_a_stranger_cannot_keep_the_endpoint_open(
 def tasks(toy: Toy) -> Iterator[LocalTasks]:
     with toy.pool() as pool:
         made = LocalTasks(read_tasks(toy.project), pool, environment={}, log=toy.log)
-        made.connect("http://127.0.0.1:9", TaskTokens(Interpreter()))
+        made.connect(TaskTokens(Interpreter()))
         yield made
 
 
@@ -163,17 +147,3 @@ def test_a_task_without_a_token_is_refused(tasks: LocalTasks) -> None:
 def test_only_tasks_of_the_table_are_run(tasks: LocalTasks, name: str) -> None:
     with pytest.raises(ServiceFault, match=r"No task is called .*; there is: sort_spectra"):
         tasks.answer_ecs("RunTask", run_task(name, {"IONBOX_TASK_TOKEN": "t"}))
-
-
-@pytest.mark.parametrize("reference", ["/tmp/evil/handler.py", "../evil", "os:system", "", "a:b:c"])
-def test_only_functions_of_the_table_are_called(toy: Toy, reference: str) -> None:
-    with toy.pool() as pool, Endpoint(pool.invoke, {}) as endpoint:
-        address = urlsplit(endpoint.url)
-        connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=PATIENCE_S)
-        path = f"{address.path}/2015-03-31/functions/{quote(reference, safe='')}/invocations"
-        connection.request("POST", path, "{}")
-        answer = connection.getresponse()
-        assert answer.status == 404
-        assert "No function is called" in json.loads(answer.read())["Message"]
-        connection.close()
-        assert pool.calls == ()

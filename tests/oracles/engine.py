@@ -18,7 +18,8 @@ from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.formulas import build_ion_formula, join_modifier
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import ORBITRAP, Dataset, ScoredIons, load_dataset
 

@@ -16,7 +16,7 @@ from ionbox_science.theory.formulas import (
     format_formula,
     parse_formula,
 )
-from ionbox_science.theory.isotope_patterns import IsotopeModel
+from ionbox_science.theory.isotope_model import IsotopeModel
 
 
 def generate_patterns_with_cpymspec(

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, Windows, drop_small_images
-from ionbox_science.scoring.scores import Float32s, Float64s, ImageOptions, IonScores, Patterns
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import Float32s, Float64s, IonScores, Patterns
 
 from tests.oracles.chaos import measure_chaos
 from tests.oracles.ion_images import extract_images, find_windows

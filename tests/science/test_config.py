@@ -17,10 +17,10 @@ from ionbox_science.config import (
     resolve_config,
 )
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.scoring.options import ImageOptions
 from ionbox_science.setting_kinds import KEYS_OF_FILES, KINDS, KINDS_OF_ORDERS, check_keys
 from ionbox_science.setting_table import SETTINGS
-from ionbox_science.theory.isotope_patterns import IsotopeModel
+from ionbox_science.theory.isotope_model import IsotopeModel
 
 ENOUGH: dict[str, Any] = {
     "polarity": "positive",

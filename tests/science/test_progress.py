@@ -21,7 +21,8 @@ from ionbox_science.sorting import mz_cells
 from ionbox_science.sorting.disk_sorting import sort_on_disk
 from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.theory import isotope_patterns
-from ionbox_science.theory.ions import IonRule, build_ions
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import build_ions
 
 from tests.builders import ORBITRAP
 from tests.ibd_builder import lay_out, many

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud import keys
-from ionbox_cloud.error_words import describe_cause
+from ionbox_cloud.errors import describe_cause
 from ionbox_cloud.published import RECORD, STATUS
 from ionbox_cloud.records.run_record import RunRecord, RunStatus
 from ionbox_cloud.storage.key_paths import is_half_written, path_below

@@ -94,9 +94,13 @@ def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str
     of their own: the pool enforces each function's limit from when its call really starts.
     A task starts in no time and near its state machine, so that a shorter silence, of
     ``heartbeat_s``, is enough to know that it is dead.
+    What is there for people, comments and spaces, is left out: the interpreter's parser takes as
+    long over it as over the rest.
     """
     machine = json.loads(definition)
+    machine.pop("Comment", None)
     for state in each_state(machine):
+        state.pop("Comment", None)
         if state["Type"] == "Map":
             # 0 and no limit are the same; twice the workers, so that none waits for its next item
             state["MaxConcurrency"] = min(state.get("MaxConcurrency") or 1000, 2 * n_workers)
@@ -106,7 +110,7 @@ def adapt_to_machine(definition: str, n_workers: int, heartbeat_s: float) -> str
             state.pop("TimeoutSecondsPath", None)
         if adapt_task(state):
             state["HeartbeatSeconds"] = min(state["HeartbeatSeconds"], math.ceil(heartbeat_s))
-    return json.dumps(machine)
+    return json.dumps(machine, separators=(",", ":"))
 
 
 def adapt_task(state: State) -> bool:

@@ -10,36 +10,35 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ionbox.local import lean_moto, parsed_definitions
 from ionbox.local.cancelling import is_pending
-from ionbox.local.endpoint import ServiceFault
+from ionbox.local.clients import Clients, ServiceFault
 from ionbox.local.errors import InvalidDefinition
 from ionbox.local.functions import ACCOUNT, REGION
-from ionbox.local.tasks import local_aws
+from ionbox.local.lean_moto import replaced
 
-_MOST_CONNECTIONS = 256  # that are kept for another call; there is a thread for each call
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 _RECURSION_LIMIT = 100_000  # the interpreter recurses once per Map item, and hangs at the limit
 
 
 @contextlib.contextmanager
-def start_interpreter(endpoint_url: str, parsed: Path | None = None) -> Iterator[Interpreter]:
-    """Make an interpreter whose state machine finds Lambda, S3 and ECS at our endpoint.
+def start_interpreter(clients: Clients, parsed: Path | None = None) -> Iterator[Interpreter]:
+    """Make an interpreter whose state machine finds Lambda, S3 and ECS here.
 
-    The recursion limit, the environment and what is changed in moto belong to the whole process, so
-    one run at a time.
+    The recursion limit and what is changed in moto belong to the whole process, so one run at a
+    time.
 
     Parameters
     ----------
-    endpoint_url
-        Address of the endpoint.
+    clients
+        The clients of these services.
     parsed
         Folder that keeps parsed state machines for the next run; None to parse them.
     """
@@ -48,10 +47,9 @@ def start_interpreter(endpoint_url: str, parsed: Path | None = None) -> Iterator
     logging.getLogger("moto").addHandler(logging.NullHandler())
     with (
         _recursion_limit(_RECURSION_LIMIT),
-        _aws_environment(endpoint_url),
         _early_reports(),
         _quiet_when_cancelled(),
-        _shared_clients(),
+        _finding(clients),
         parsed_definitions.remembered(parsed) if parsed else contextlib.nullcontext(),
     ):
         yield Interpreter()
@@ -69,7 +67,7 @@ class Interpreter:
 
         self.backend: Any = StepFunctionsParserBackend(REGION, ACCOUNT)
         self._execution: Any = None
-        self._threads: set[threading.Thread] = set()
+        self._thread: threading.Thread | None = None
 
     def start(self, name: str, definition: str, execution_input: Mapping[str, Any]) -> None:
         """Start to execute a state machine; returns before it has ended.
@@ -90,17 +88,18 @@ class Interpreter:
             raise InvalidDefinition(
                 f"The interpreter refuses the state machine: {reason}"
             ) from error
-        before = set(interpreter_threads())
+        n_before = len(interpreter_threads())
         self._execution = self.backend.start_execution(
             machine.arn, name, json.dumps(execution_input)
         )
-        self._threads = set(interpreter_threads()) - before
+        # the first of its threads; those after it run states, which may outlast its time limit
+        self._thread = interpreter_threads()[n_before]
 
     @property
     def runs(self) -> bool:
         """Whether the execution has not ended yet."""
         # its status is set a moment before its output, by a thread that ends with that
-        is_told = any(thread.is_alive() for thread in self._threads)
+        is_told = self._thread is None or self._thread.is_alive()
         return bool(self._execution.status == "RUNNING" or is_told)
 
     @property
@@ -135,70 +134,17 @@ class End(NamedTuple):
 
 
 @contextlib.contextmanager
-def _shared_clients() -> Iterator[None]:
-    """Let moto use one client of each service, where it would make one for each call of a function.
-
-    Without its mocking, it would also look for services on a server of its own.
-    """
-    from types import SimpleNamespace
-    from unittest import mock
-
+def _finding(clients: Clients) -> Iterator[None]:
+    """Let moto find clients of ours where it would make one with boto3 for each request."""
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    clients = _Clients()
+    # without its mocking, it would also look for services on a server of its own
     with (
-        mock.patch.object(boto_client, "boto3", clients),
-        mock.patch.object(boto_client, "botocore_stubber", SimpleNamespace(enabled=True)),
+        replaced(boto_client, "boto3", clients),
+        replaced(boto_client, "Config", dict),
+        replaced(boto_client, "botocore_stubber", SimpleNamespace(enabled=True)),
     ):
-        try:
-            yield
-        finally:
-            clients.close()
-
-
-class _Clients:
-    """Stands for the module boto3, as far as moto's interpreter uses it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # guarded by _lock: a session must not be used by two threads, its clients may
-        self._session: Any = None
-        self._clients: dict[str, Any] = {}
-
-    def client(self, *, service_name: str, config: Any, **options: Any) -> Any:
-        """Return the client of a service."""
-        from botocore.config import Config
-        from botocore.session import Session
-
-        with self._lock:
-            if self._session is None:
-                self._session = Session()
-            if service_name not in self._clients:
-                many = config.merge(Config(max_pool_connections=_MOST_CONNECTIONS))
-                self._clients[service_name] = self._session.create_client(
-                    service_name, config=many, **options
-                )
-            return self._clients[service_name]
-
-    def close(self) -> None:
-        """Close the connections that are kept open."""
-        with self._lock:
-            for client in self._clients.values():
-                client.close()
-            self._clients.clear()
-
-
-@contextlib.contextmanager
-def _aws_environment(endpoint_url: str) -> Iterator[None]:
-    """Hide the user's AWS settings (profiles, endpoints, proxies) from the interpreter."""
-    kept = dict(os.environ)
-    os.environ.clear()
-    os.environ |= without_aws(kept) | local_aws(endpoint_url, "LAMBDA", "S3", "ECS")
-    try:
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
@@ -243,8 +189,6 @@ def _early_reports() -> Iterator[None]:
     longer than a task takes to start, it would refuse a heartbeat, and the task would give up; and
     it would keep a result without looking at it until a heartbeat is due.
     """
-    from unittest import mock
-
     from moto.stepfunctions.parser.asl.eval.callback import callback
 
     class EarlyEndpoint(callback.CallbackEndpoint):
@@ -257,7 +201,7 @@ def _early_reports() -> Iterator[None]:
             super().notify_heartbeat()
             return True  # the time until the next one is due begins later
 
-    with mock.patch.object(callback, "CallbackEndpoint", EarlyEndpoint):
+    with replaced(callback, "CallbackEndpoint", EarlyEndpoint):
         yield
 
 

@@ -1,7 +1,7 @@
 """Run the state machine on this machine, from its input to its result.
 
-The interpreter is moto's, inside this process. It believes it talks to AWS: an endpoint of ours
-stands for Lambda, S3 and ECS, and a pool of worker processes runs the handlers. Objects lie in the
+The interpreter is moto's, inside this process. It believes it talks to AWS: clients of ours stand
+for Lambda, S3 and ECS, and a pool of worker processes runs the handlers. Objects lie in the
 folders that the stores name, so a run that broke off goes on where it was when it is run again.
 """
 
@@ -20,13 +20,13 @@ from ionbox_cloud.environment import MAP_WORKERS_VARIABLE, SORT_THREADS_VARIABLE
 
 from ionbox.local.call_events import CallEnd, Listener, ignore
 from ionbox.local.cancelling import check
+from ionbox.local.clients import Clients, EcsClient, LambdaClient, S3Client
 from ionbox.local.definition import (
     WORK_BUCKET,
     adapt_to_machine,
     fill_placeholders,
     placeholder_values,
 )
-from ionbox.local.endpoint import Endpoint
 from ionbox.local.errors import InterpreterDied, InvalidDefinition
 from ionbox.local.functions import IONBOX, Project, read_functions, read_tasks
 from ionbox.local.interpreter import (
@@ -154,13 +154,19 @@ def run_execution(
         heartbeat_s=heartbeat_s,
         listener=listener,
     )
+    clients = Clients(
+        {
+            "lambda": LambdaClient(pool.invoke),
+            "s3": S3Client(buckets, listener),
+            "ecs": EcsClient(tasks.answer_ecs),
+        }
+    )
     with (
         pool,
-        Endpoint(pool.invoke, buckets, services=tasks.services, listener=listener) as endpoint,
-        start_interpreter(endpoint.url, parsed) as interpreter,
+        start_interpreter(clients, parsed) as interpreter,
         _quiet_end(pool, tasks),
     ):
-        tasks.connect(endpoint.url, TaskTokens(interpreter))
+        tasks.connect(TaskTokens(interpreter))
         definition = adapt_to_machine(filled, pool.n_workers, heartbeat_s)
         return _execute(interpreter, name, definition, execution_input, pool)
 

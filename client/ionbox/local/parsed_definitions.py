@@ -22,6 +22,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ionbox.local.lean_moto import replaced
+from ionbox.local.uncollected import uncollected
+
 _MOST_KEPT = 16
 """A machine has a definition for each number of workers and each set of functions."""
 
@@ -41,12 +44,10 @@ def remembered(folder: Path) -> Iterator[None]:
     folder : Path
         Where the files are; made if there is something to keep.
     """
-    from unittest import mock
-
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     definitions = _Definitions(folder, AmazonStateLanguageParser.parse)
-    with mock.patch.object(AmazonStateLanguageParser, "parse", staticmethod(definitions.parse)):
+    with replaced(AmazonStateLanguageParser, "parse", staticmethod(definitions.parse)):
         yield
 
 
@@ -66,12 +67,34 @@ class _Definitions:
                 program = pickle.loads(pickled)
                 self._pickled[name] = pickled
                 return program, None
-        program, tree = self._parse(definition)
+        program, tree = _parse_quickly(definition, self._parse)
         # a full disk, a home that cannot be written to, a moto whose objects are no data
         with contextlib.suppress(Exception):
             self._pickled[name] = pickle.dumps(program)
             _write(self._folder / name, self._pickled[name])
         return program, tree
+
+
+def _parse_quickly(definition: str, parse: _Parse) -> tuple[Any, Any]:
+    """Parse with ANTLR's quick way of prediction (SLL), and with its thorough one if that fails.
+
+    Where the quick one succeeds, it finds the same. Source: Parr, Harwell and Fisher 2014,
+    doi:10.1145/2660193.2660202.
+    """
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+    from moto.stepfunctions.parser.asl.parse import asl_parser
+
+    def make_parser(stream: Any) -> ASLParser:
+        parser = ASLParser(stream)
+        prediction = parser._interp
+        prediction.predictionMode = type(prediction.predictionMode).SLL
+        return parser
+
+    try:
+        with replaced(asl_parser, "ASLParser", make_parser), uncollected():
+            return parse(definition)
+    except Exception:  # noqa: BLE001 (whatever is wrong, the thorough one says it, or finds it right)
+        return parse(definition)
 
 
 def _name(definition: str) -> str:

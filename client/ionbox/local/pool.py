@@ -1,6 +1,6 @@
 """Worker processes that run handlers side by side, within the machine's cores and memory.
 
-Stands for Lambda: the endpoint hands in a function's name and an event, and gets the answer that
+Stands for Lambda: its client hands in a function's name and an event, and gets the answer that
 Lambda would give, also when the worker dies, is too slow or takes too much memory. Every call has
 its own thread, in which it waits for room, for a worker and for the answer.
 """
@@ -96,7 +96,6 @@ class WorkerPool:
         self.memory_mb = memory_mb or default_memory_mb()
         self._functions = functions
         self._environment = environment
-        # of now: the interpreter hides the user's settings from itself while it runs
         self._whole_environment = {**os.environ, **environment}
         self._log = log
         self._reserve = reserve or Reserve()

@@ -1,8 +1,8 @@
 """Fargate tasks on this machine: each is a process that reports to the state machine by token.
 
-The interpreter asks our endpoint to run a task as it would ask ECS, and waits for the task's
-token to come back; the task sends heartbeats and its result to the same endpoint, as it would to
-Step Functions, and they are passed on to the interpreter.
+The interpreter asks us to run a task as it would ask ECS, and waits for the task's token to come
+back; the task sends heartbeats and its result to an endpoint of ours, as it would to Step
+Functions, and they are passed on to the interpreter.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ionbox.local.call_events import CallEnd, CallStarted, Listener, ignore
-from ionbox.local.endpoint import Request, Response, Service, ServiceFault
+from ionbox.local.clients import Request, Response, ServiceFault
 from ionbox.local.functions import ACCOUNT, REGION, FargateTask
 from ionbox.local.memory import Watched
 from ionbox.local.pool import WorkerPool
 from ionbox.local.progress.pipe import Gauge
 from ionbox.local.runtime import MEMORY_TUNING
 
+if TYPE_CHECKING:
+    from ionbox.local.endpoint import Endpoint
+
 HEARTBEAT_S = 30.0
 """Seconds of silence after which a task on this machine is taken for dead."""
 STOP_S = 5.0
 """Seconds from SIGTERM to SIGKILL; Fargate waits for longer (cdk/sort_task.py)."""
 
-# The names AWS gives these services in a request's X-Amz-Target.
-ECS = "AmazonEC2ContainerServiceV20141113"
+# The name AWS gives this service in a request's X-Amz-Target.
 STEP_FUNCTIONS = "AWSStepFunctions"
 
 _TOKEN = "IONBOX_TASK_TOKEN"
@@ -170,16 +172,11 @@ class LocalTasks:
         self._runs: dict[str, _Run] = {}  # by token, the latest of each
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._endpoint: Endpoint | None = None
 
-    def connect(self, url: str, tokens: Tokens) -> None:
-        """Take note of where tasks report to (our endpoint) and what waits for their reports."""
-        self._environment |= local_aws(url, "SFN")
+    def connect(self, tokens: Tokens) -> None:
+        """Take note of what waits for the reports of tasks."""
         self._tokens = tokens
-
-    @property
-    def services(self) -> dict[str, Service]:
-        """What the endpoint asks, by service."""
-        return {ECS: self.answer_ecs, STEP_FUNCTIONS: self.pass_on}
 
     # --- ECS ---
 
@@ -265,6 +262,7 @@ class LocalTasks:
         with self._lock, self._log.open("ab") as log_file:
             if self._closed:
                 return None
+            self._open_endpoint()
             self._listener(CallStarted(run.task.state, run.gauge))
             run.started, run.clock = time.time(), time.monotonic()
             with run.gauge.passed_on() as (told, descriptors):
@@ -279,6 +277,14 @@ class LocalTasks:
                     start_new_session=True,
                 )
             return run.process
+
+    def _open_endpoint(self) -> None:
+        """Open the endpoint that tasks report to, if there was no task before; under the lock."""
+        if self._endpoint is None:
+            from ionbox.local.endpoint import Endpoint  # few runs have a task
+
+            self._endpoint = Endpoint({STEP_FUNCTIONS: self.pass_on})
+            self._environment |= local_aws(self._endpoint.url, "SFN")
 
     def _attend(self, run: _Run, process: subprocess.Popen[bytes]) -> None:
         def kill() -> None:
@@ -385,6 +391,8 @@ class LocalTasks:
         """Wait for all threads; to be called after the pool was closed."""
         for thread in self._threads:
             thread.join()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
 
 def local_aws(url: str, *services: str) -> dict[str, str]:

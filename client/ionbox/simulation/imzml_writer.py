@@ -15,7 +15,7 @@ from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.theory.isotope_patterns import IsotopeModel
+from ionbox_science.theory.isotope_model import IsotopeModel
 
 MzDtype = Literal["f4", "f8"]
 Floats = npt.NDArray[np.float64]

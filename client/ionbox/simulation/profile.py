@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.theory.isotope_patterns import FWHM_PER_SIGMA, IsotopeModel, peak_sigma
+from ionbox_science.theory.isotope_model import FWHM_PER_SIGMA, IsotopeModel, peak_sigma
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

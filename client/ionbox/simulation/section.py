@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig, InvalidFormula
 from ionbox_science.theory.formulas import build_ion_formula, join_modifier
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.setting_table import DEFAULT_ADDUCTS, Polarity
-from ionbox_science.theory.isotope_patterns import (
+from ionbox_science.theory.isotope_model import (
     ANALYZERS,
     FWHM_PER_SIGMA,
     Analyzer,

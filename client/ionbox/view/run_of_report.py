@@ -10,8 +10,8 @@ from typing import Any
 
 from ionbox_cloud.errors import MissingObject
 from ionbox_cloud.published import REPORT
+from ionbox_cloud.records.file_records import PublishedFile
 from ionbox_cloud.report.report_file import DATA_VERSION, read_report
-from ionbox_cloud.stored.publication import PublishedFile
 
 from ionbox.errors import Gone
 from ionbox.reading.damage import reading, require_listed

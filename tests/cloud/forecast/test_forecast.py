@@ -23,7 +23,8 @@ from ionbox_cloud.forecast.yardstick import measure_yardstick
 from ionbox_cloud.planning.rate_table import Rates, read_rate_table, read_rates
 from ionbox_cloud.run_plan import Forecast
 from ionbox_science.errors import InvalidConfig
-from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
+from ionbox_science.theory.ion_rule import DecoyRule, IonRule
+from ionbox_science.theory.ions import build_ions
 
 from benchmarks.scaling import forecast_size, plan_size, speed_ups
 

@@ -19,7 +19,7 @@ from ionbox_science.annotation.table import (
 )
 from ionbox_science.csv_cells import unguard_cell
 from ionbox_science.setting_table import Polarity
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.ion_rule import IonRule
 
 from tests.builders import build_annotations, build_database
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.annotation.annotations import count_isobars, count_isomers, find_isobars
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
-from ionbox_science.theory.ions import NO_ION, IonRule
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import NO_ION
 
 from tests.builders import ScoredIons, annotate, plant_dataset
 from tests.oracles import obvious

@@ -23,7 +23,8 @@ from ionbox_science.annotation.ranked_database import (
 )
 from ionbox_science.config import RunConfig
 from ionbox_science.scoring.scores import IonScores, Patterns
-from ionbox_science.theory.ions import IonRule, build_ions
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import build_ions
 
 PPM = 3.0
 STEP = 1.00335  # Da from one isotope peak to the next

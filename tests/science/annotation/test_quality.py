@@ -16,7 +16,8 @@ from ionbox_science.annotation.quality import (
     histogram_msm,
     tally_scores,
 )
-from ionbox_science.theory.ions import IonRule, build_ions
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import build_ions
 
 levels = arrays.arrays(np.float64, st.integers(0, 60), elements=st.sampled_from([0.05, 0.1, 0.2]))
 

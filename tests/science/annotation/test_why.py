@@ -20,9 +20,9 @@ from ionbox_science.annotation.why import explain, find_formula
 from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.learned_score import rank_by
-from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.scoring.options import ImageOptions
 from ionbox_science.theory.formulas import build_ion_formula
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.ion_rule import IonRule
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import (

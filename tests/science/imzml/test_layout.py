@@ -13,7 +13,8 @@ from ionbox_science.imzml import layout
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.layout import MOST_IMAGE_PIXELS, SMALL_BOX, has_gaps_to_close, lay_out
 from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
-from ionbox_science.scoring.scores import ImageOptions, IonScores, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, score_ions
 
 from tests.builders import build_patterns, build_peaks, join_peaks
 from tests.imzml_builder import Pair, build_pair

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.header import read_header
-from ionbox_science.imzml.spectra import Peaks, read_peaks, read_spectrum
+from ionbox_science.imzml.spectra import Peaks, read_peak_mz, read_peaks, read_spectrum
 
 from tests.ibd_builder import Dataset, lay_out
 from tests.imzml_builder import SPECTRA, build_pair, range_reader
@@ -87,6 +88,21 @@ def test_blocks_give_what_a_loop_over_spectra_gives(
     assert_same_peaks(found, naive_peaks(dataset, first, end))
 
 
+@given(dataset=datasets(), data=st.data())
+def test_chosen_spectra_give_what_a_loop_over_them_gives(
+    dataset: Dataset, data: st.DataObject
+) -> None:
+    header = dataset.header
+    chosen = np.flatnonzero(
+        data.draw(st.lists(st.booleans(), min_size=header.n_spectra, max_size=header.n_spectra))
+    )
+    chosen = chosen if len(chosen) else np.array([0])
+    found = read_peak_mz(header, dataset.read_range, chosen)
+    each = [naive_peaks(dataset, index, index + 1).mz for index in chosen.tolist()]
+    np.testing.assert_array_equal(found, np.concatenate(each))
+    assert found.dtype == each[0].dtype
+
+
 def test_peaks_keep_file_order_and_types() -> None:
     spectra = [([300.0, 100.0], [1.0, 2.0]), ([100.0], [3.0]), ([50.0, 60.0], [4.0, 5.0])]
     pair = build_pair(spectra, mz_dtype=np.float32, intensity_dtype=np.int64)
@@ -136,14 +152,20 @@ def test_intensity_is_summed_per_pixel_in_float64() -> None:
 # --- requests -------------------------------------------------------------------------------------
 
 
-def requests(dataset: Dataset, batch_bytes: int) -> list[tuple[int, int]]:
+def requests(
+    dataset: Dataset, batch_bytes: int = 10**6, chosen: Sequence[int] = ()
+) -> list[tuple[int, int]]:
+    """Which ranges are read, of the whole dataset or for the m/z of some spectra."""
     made: list[tuple[int, int]] = []
 
     def read_range(offset: int, length: int) -> bytes:
         made.append((offset, length))
         return dataset.read_range(offset, length)
 
-    read_peaks(dataset.header, read_range, batch_bytes=batch_bytes)
+    if chosen:
+        read_peak_mz(dataset.header, read_range, np.array(chosen))
+    else:
+        read_peaks(dataset.header, read_range, batch_bytes=batch_bytes)
     return made
 
 
@@ -159,6 +181,11 @@ def test_adjacent_arrays_are_read_together() -> None:
     dataset = lay_out(*many(100))
     assert requests(dataset, 10**6) == [(16, 60_000)]
     assert len(requests(dataset, 10_000)) == 7
+
+
+def test_of_chosen_spectra_nothing_between_them_is_read() -> None:
+    dataset = lay_out(*many(100))
+    assert requests(dataset, chosen=[0, 50, 51]) == [(16, 600), (30_016, 1200)]
 
 
 def test_arrays_in_two_places_are_two_requests() -> None:

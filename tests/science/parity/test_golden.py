@@ -14,7 +14,8 @@ from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.fdr import estimate_fdr
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.formulas import build_ion_formula
-from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
+from ionbox_science.theory.ion_rule import DecoyRule, IonRule
+from ionbox_science.theory.ions import build_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import ORBITRAP, annotate

@@ -13,16 +13,15 @@ from ionbox_science.annotation.table import AnnotatedDatabase, write_annotations
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.sorting.peak_sorting import sort_in_memory
 from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.ions import IonRule, build_ions
-from ionbox_science.theory.isotope_patterns import (
-    IsotopeModel,
-    generate_patterns_of,
-    sigma_from_resolving_power,
-)
+from ionbox_science.theory.ion_rule import IonRule
+from ionbox_science.theory.ions import build_ions
+from ionbox_science.theory.isotope_model import IsotopeModel, sigma_from_resolving_power
+from ionbox_science.theory.isotope_patterns import generate_patterns_of
 from ionbox_science.theory.lipids import enumerate_lipids
 
 from tests.oracles import isotope_patterns as oracle_patterns

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.scoring.learned_score import rank_by
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.ion_rule import IonRule
 
 from tests.builders import ScoredIons, annotate
 from tests.oracles import engine

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from ionbox_science.errors import InvalidDatabase
 from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.ions import DecoyRule, IonRule, build_ions
+from ionbox_science.theory.ion_rule import DecoyRule, IonRule
+from ionbox_science.theory.ions import build_ions
 
 from tests.oracles import engine
 

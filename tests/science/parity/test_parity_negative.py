@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ionbox_science.config import FileWords, resolve_config
 from ionbox_science.theory.formulas import build_ion_formula
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import ScoredIons, annotate, draw_blob, plant_dataset
 from tests.oracles import obvious

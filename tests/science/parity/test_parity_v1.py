@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import Patterns, score_ions
+from ionbox_science.theory.ion_rule import IonRule
 
 from tests.builders import ScoredIons, annotate
 from tests.oracles import engine

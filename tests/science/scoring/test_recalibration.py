@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
 from ionbox_science.scoring.learned_score import rank_by
+from ionbox_science.scoring.options import ImageOptions
 from ionbox_science.scoring.recalibration import (
     MAX_CALIBRANTS,
     MIN_CALIBRANTS,
@@ -27,7 +28,7 @@ from ionbox_science.scoring.recalibration import (
     recalibrate_scores,
     sample_ions,
 )
-from ionbox_science.scoring.scores import ImageOptions, Patterns, score_ions
+from ionbox_science.scoring.scores import Patterns, score_ions
 
 from tests.science.scoring.published_ions import (
     count_annotations,

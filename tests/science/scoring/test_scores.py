@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import (

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 
 from tests.oracles.scores import score_ions as oracle
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
+from ionbox_science.theory.formula_tables import tabulate_elements, tabulate_modifiers
 from ionbox_science.theory.formulas import (
     build_ion_formula,
     element_masses,
@@ -15,8 +16,6 @@ from ionbox_science.theory.formulas import (
     parse_formula,
     parse_modifier,
     read_adduct,
-    tabulate_elements,
-    tabulate_modifiers,
 )
 
 from tests.oracles import obvious

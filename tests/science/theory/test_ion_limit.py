@@ -6,7 +6,8 @@ import pytest
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.ion_limit import MOST_IONS, check_ion_count
-from ionbox_science.theory.ions import IonRule, build_ions, count_modifiers, count_pairs
+from ionbox_science.theory.ion_rule import IonRule, count_modifiers, count_pairs
+from ionbox_science.theory.ions import build_ions
 
 FORMULAS = ("C10H16N5O13P3", "C6H12O6", "C9H8O4")
 

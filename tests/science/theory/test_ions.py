@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.theory import ions as ions_module
 from ionbox_science.theory.compositions import Compositions, parse_compositions
-from ionbox_science.theory.ions import (
-    NO_ION,
-    DecoyRule,
-    IonRule,
-    IonTable,
-    build_ions,
-    decoy_adducts,
-    draw_decoys,
-)
+from ionbox_science.theory.ion_rule import DecoyRule, IonRule, decoy_adducts
+from ionbox_science.theory.ions import NO_ION, IonTable, build_ions, draw_decoys
 
 from tests.oracles import obvious
 

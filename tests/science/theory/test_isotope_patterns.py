@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ionbox_science.theory.isotope_patterns import (
+from ionbox_science.theory.isotope_model import (
     ANALYZERS,
     Analyzer,
     IsotopeModel,
-    generate_patterns,
     sigma_from_resolving_power,
 )
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from tests.builders import ORBITRAP
 from tests.oracles import obvious

@@ -20,15 +20,17 @@ from ionbox_science.theory.formulas import (
     format_formula,
     parse_formula,
 )
-from ionbox_science.theory.isotope_patterns import (
+from ionbox_science.theory.isotope_model import (
     ANALYZERS,
     FWHM_PER_SIGMA,
     Analyzer,
     IsotopeModel,
+    peak_sigma,
+)
+from ionbox_science.theory.isotope_patterns import (
     ReferenceMissing,
     generate_patterns,
     generate_patterns_of,
-    peak_sigma,
 )
 from ionbox_science.theory.isotopes import read_isotopes
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ionbox_cloud import keys
-from ionbox_cloud.errors import NamelessError, UnusableObject
+from ionbox_cloud.errors import NamelessError, UnusableObject, describe_cause
 from ionbox_cloud.json_record import JsonRecord
 from ionbox_cloud.logs import describe_error
 from ionbox_cloud.store import Store
@@ -83,15 +83,6 @@ def read_words(work: Store, cause: str) -> str:
         return ErrorWords.from_json(work.read_json(kept[1])).message
     except UnusableObject:  # expired, such as for an execution of months ago
         return message
-
-
-def describe_cause(cause: str) -> str:
-    """Return the message in an error's cause as it is, which Lambda wraps in JSON."""
-    try:
-        message = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        return cause
-    return str(message)
 
 
 def _keep(work: Store, execution_id: str, error: Exception) -> str:

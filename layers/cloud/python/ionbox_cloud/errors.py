@@ -29,6 +29,8 @@ StoreUnavailable and AccessDenied are each a StorageError, too: it has S3's word
 
 from __future__ import annotations
 
+import json
+
 from ionbox_science.errors import IonboxError
 
 
@@ -135,3 +137,12 @@ class NamelessError(InternalError):
 
 class NotDelivered(InternalError):  # noqa: N818
     """EventBridge did not take the event that tells programs of the end of a run."""
+
+
+def describe_cause(cause: str) -> str:
+    """Return the message in an error's cause as it is, which Lambda wraps in JSON."""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return str(message)

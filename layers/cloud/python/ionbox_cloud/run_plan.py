@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud import keys
 from ionbox_cloud.identity import identify_recalibrated, identify_sort
 from ionbox_cloud.json_record import JsonRecord, PublishedRecord
 from ionbox_cloud.messages import DatasetFiles
-from ionbox_cloud.store import Store
 
-if TYPE_CHECKING:  # readers of plans need none of the scoring
+if TYPE_CHECKING:
+    import numpy as np
     from ionbox_science.scoring.recalibration import Recalibration
+
+    from ionbox_cloud.store import Store
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ class RunPlan(JsonRecord):
     @property
     def mz_dtype(self) -> np.dtype[np.floating[Any]]:
         """Type of m/z, float32 or float64."""
+        import numpy as np  # here: the command line reads records of runs, and does without
+
         return np.dtype(self.mz_type)
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 from ionbox_science.errors import InvalidConfig, InvalidFormula
 from ionbox_science.imzml.options import ReadOptions
 from ionbox_science.metaspace_metadata import is_metadata, read_metadata
-from ionbox_science.scoring.scores import ImageOptions
+from ionbox_science.scoring.options import ImageOptions
 from ionbox_science.setting_kinds import (
     KEYS_OF_FILES,
     KINDS,
@@ -36,8 +36,8 @@ from ionbox_science.setting_table import (
     Polarity,
     Scoring,
 )
-from ionbox_science.theory.ions import DecoyRule, IonRule
-from ionbox_science.theory.isotope_patterns import (
+from ionbox_science.theory.ion_rule import DecoyRule, IonRule
+from ionbox_science.theory.isotope_model import (
     ANALYZERS,
     Analyzer,
     IsotopeModel,

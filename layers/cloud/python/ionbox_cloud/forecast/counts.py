@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.ion_rule import IonRule
 
 from ionbox_cloud.planning.rate_table import Rates
 from ionbox_cloud.planning.work_items import SORT_RANGE_BYTES

@@ -11,7 +11,7 @@ The predictions are fits, like those of Maps' items (`ionbox_cloud.planning.work
 from __future__ import annotations
 
 from ionbox_science.errors import InvalidDataset
-from ionbox_science.theory.ions import count_modifiers, count_pairs
+from ionbox_science.theory.ion_rule import count_modifiers, count_pairs
 
 from ionbox_cloud.ladder import Ladder
 from ionbox_cloud.messages import DatasetFiles, PlannedCall

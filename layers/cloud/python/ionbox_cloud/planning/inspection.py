@@ -16,7 +16,7 @@ from ionbox_science.errors import InvalidDataset
 from ionbox_science.imzml.checks import Problem, check_dataset, check_peaks, choose_spectra
 from ionbox_science.imzml.header import ImzmlHeader, read_header
 from ionbox_science.imzml.options import ReadOptions
-from ionbox_science.imzml.spectra import ReadRange, read_peaks
+from ionbox_science.imzml.spectra import ReadRange, read_peak_mz
 from ionbox_science.setting_table import Polarity
 
 from ionbox_cloud.identity import sampled_ranges
@@ -165,8 +165,7 @@ def sample_peaks(header: ImzmlHeader, read_range: ReadRange) -> PeakSample:
     the same bounds of segments.
     """
     chosen = _choose_sample(header.n_spectra)
-    sampled = [read_peaks(header, read_range, index, index + 1).mz for index in chosen.tolist()]
-    mz = np.concatenate(sampled).astype(np.float64)
+    mz = read_peak_mz(header, read_range, chosen).astype(np.float64)
     n_peaks = header.n_peaks
     if header.picked is not None:
         n_points = int(header.mz_count[chosen].sum())

@@ -17,6 +17,7 @@ from ionbox_science.scoring.scores import MSM_CITATION
 from ionbox_science.setting_table import MSM, Scoring
 
 from ionbox_cloud import keys
+from ionbox_cloud.records.file_records import IbdChecksum
 from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
@@ -32,7 +33,7 @@ from ionbox_cloud.records.run_record import (
 )
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.stored.annotations import FoundDatabase
-from ionbox_cloud.stored.ibd_checksum import IbdChecksum, describe_difference
+from ionbox_cloud.stored.ibd_checksum import describe_difference
 from ionbox_cloud.stored.segments import SegmentsManifest
 
 

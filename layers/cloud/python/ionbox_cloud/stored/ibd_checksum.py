@@ -21,28 +21,10 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.json_record import PublishedRecord
+from ionbox_cloud.records.file_records import IbdChecksum
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.segments import SegmentsManifest, read_manifest
-
-
-@dataclass(frozen=True)
-class IbdChecksum(PublishedRecord):
-    """The checksum of an ibd, and whether its imzML declares it.
-
-    Attributes
-    ----------
-    algorithm : str
-        As ``hashlib`` names it.
-    digest : str
-        Lower-case hex digits; empty where nobody knows that of the whole file.
-    verdict : str
-        ``matches``, ``differs``, ``not declared`` or, without a digest, ``not compared``.
-    """
-
-    algorithm: str
-    digest: str
-    verdict: str
 
 
 @dataclass(frozen=True)

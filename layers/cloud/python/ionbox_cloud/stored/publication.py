@@ -10,13 +10,12 @@ import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from ionbox_cloud import keys
-from ionbox_cloud.json_record import PublishedRecord
+from ionbox_cloud.records.file_records import PublishedFile
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import encode_arrays
 from ionbox_cloud.storage.side_by_side import SideBySide
@@ -24,14 +23,6 @@ from ionbox_cloud.store import Store
 
 if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
     from typing_extensions import Buffer
-
-
-@dataclass(frozen=True)
-class PublishedFile(PublishedRecord):
-    """A file of the results, as it was written: its size in bytes, and its SHA-256 in hex."""
-
-    n_bytes: int
-    sha256: str
 
 
 class Publication:

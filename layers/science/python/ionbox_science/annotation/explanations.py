@@ -17,7 +17,8 @@ import numpy.typing as npt
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.ion_images import Grid, find_windows
-from ionbox_science.scoring.scores import ImageOptions, IonScores, Patterns, score_ions
+from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import IonScores, Patterns, score_ions
 from ionbox_science.theory.formulas import (
     NO_FORMULA_CHANGE,
     join_modifier,

@@ -20,7 +20,7 @@ from ionbox_science.scoring.scores import mass_error_ppm
 from ionbox_science.setting_table import Polarity
 from ionbox_science.theory.databases import MoleculeDatabase
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE
-from ionbox_science.theory.ions import IonRule
+from ionbox_science.theory.ion_rule import IonRule
 
 COLUMNS = (
     "group",

@@ -198,6 +198,42 @@ def read_peaks(
     return Peaks(mz[:n_kept], intensity[:n_kept], pixel[:n_kept])
 
 
+def read_peak_mz(
+    header: ImzmlHeader, read_range: ReadRange, chosen: Int64Array
+) -> npt.NDArray[np.floating[Any]]:
+    """Read the m/z of the peaks of a few spectra, in one go and nothing between them.
+
+    Parameters
+    ----------
+    header, read_range
+        As of `read_peaks`.
+    chosen : (n_chosen,) int64
+        The spectra.
+
+    Returns
+    -------
+    (n_peaks,) float32 or float64
+        What `read_peaks` returns for one of them after the other.
+
+    Raises
+    ------
+    InvalidDataset
+        If the ibd ends before a spectrum does.
+    """
+    if header.picked is not None:
+        found = [read_peaks(header, read_range, index, index + 1).mz for index in chosen.tolist()]
+        return np.concatenate(found)
+    mz_count, intensity_count = header.mz_count[chosen], header.intensity_count[chosen]
+    offset = np.concatenate((header.mz_offset[chosen], header.intensity_offset[chosen]))
+    n_bytes = np.concatenate(
+        (mz_count * header.mz_dtype.itemsize, intensity_count * header.intensity_dtype.itemsize)
+    )
+    arrays = read_arrays(read_range, offset, n_bytes, max_gap=0)
+    mz = _join(arrays, mz_count, header.mz_dtype)
+    intensity = _join(arrays, intensity_count, header.intensity_dtype, first=len(chosen))
+    return mz[intensity > 0]
+
+
 def _read_batches(
     header: ImzmlHeader,
     read_range: ReadRange,

@@ -28,8 +28,8 @@ from ionbox_science.columns import Columns
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.scoring.fdr import estimate_pooled_fdr
 from ionbox_science.scoring.ion_images import Grid
+from ionbox_science.scoring.options import ImageOptions
 from ionbox_science.scoring.scores import (
-    ImageOptions,
     IonScores,
     Patterns,
     mass_error_ppm,

@@ -37,7 +37,7 @@ from ionbox_science.scoring.ion_images import (
     drop_small_images,
     find_windows,
 )
-from ionbox_science.setting_table import DEFAULTS
+from ionbox_science.scoring.options import ImageOptions
 
 MAX_ISOTOPE_PEAKS = 16
 """The same number as in ``scores.c``, whose arrays have this size."""
@@ -89,22 +89,6 @@ class Patterns(Columns):
     mz: Float64s
     intensity: Float32s
     is_target: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class ImageOptions:
-    """How images are cut from the data and when they count.
-
-    Attributes
-    ----------
-    ppm : float
-        Half width of an m/z window, in parts per million.
-    min_px : int
-        Measured peaks an image needs to count as not empty.
-    """
-
-    ppm: float = DEFAULTS["ppm"]
-    min_px: int = DEFAULTS["min_px"]
 
 
 @dataclass(frozen=True)

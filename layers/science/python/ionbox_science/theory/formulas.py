@@ -1,8 +1,9 @@
 """Formula arithmetic: element counts, adducts, neutral losses, chemical modifications, labels.
 
-In: formulas and modifiers as people write them. Out: element counts, ion formulas, and tables of
-both for whole databases. `ionbox_science.theory.databases` and `ionbox_science.config` check user
-input with it, `ionbox_science.theory.ions` makes ions.
+In: formulas and modifiers as people write them. Out: element counts and ion formulas
+(`ionbox_science.theory.formula_tables` has tables of both for whole databases).
+`ionbox_science.theory.databases` and `ionbox_science.config` check user input with it,
+`ionbox_science.theory.ions` makes ions.
 
 A *modifier* is what turns a molecule into an ion: chemical modification, neutral loss and adduct,
 written one after another as signed formulas (``-H+C-H2O+Na``). ``[M]+`` and ``[M]-`` are ions made
@@ -16,13 +17,8 @@ from __future__ import annotations
 
 import functools
 import re
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib import resources
-
-import numpy as np
-import numpy.typing as npt
 
 from ionbox_science.errors import InvalidFormula
 
@@ -138,7 +134,7 @@ def format_formula(counts: Mapping[str, int]) -> str:
 
     Counts of zero are left out; without any, the formula is empty.
     """
-    order = sorted(counts, key=_element_rank)
+    order = sorted(counts, key=element_rank)
     return "".join(
         f"{element}{counts[element] if counts[element] > 1 else ''}"
         for element in order
@@ -146,7 +142,8 @@ def format_formula(counts: Mapping[str, int]) -> str:
     )
 
 
-def _element_rank(element: str) -> tuple[int, str]:
+def element_rank(element: str) -> tuple[int, str]:
+    """Return what elements are ordered by: C, H, N, O, P, S first, then the others by symbol."""
     leading = _LEADING.find(element) if len(element) == 1 else -1
     return (leading if leading >= 0 else len(_LEADING), element)
 
@@ -255,88 +252,3 @@ def build_ion_formula(formula: str, modifier: str) -> str:
     if not ion_formula:
         raise InvalidFormula(f"'{modifier}' leaves nothing of '{formula}'")
     return ion_formula
-
-
-@dataclass(frozen=True)
-class ElementTable:
-    """Element counts of many formulas as one matrix.
-
-    Attributes
-    ----------
-    elements : tuple of str
-        Column names.
-    counts : (n_formulas, n_elements) int32
-        Atoms of each element in each formula.
-    """
-
-    elements: tuple[str, ...]
-    counts: npt.NDArray[np.int32]
-
-
-def tabulate_elements(
-    formulas: Sequence[str], further_elements: Iterable[str] = ()
-) -> ElementTable:
-    """Count the elements of many formulas.
-
-    Parameters
-    ----------
-    formulas : sequence of str
-        Formulas without modifiers.
-    further_elements : iterable of str
-        Elements that need a column even if no formula has them (those of modifiers).
-
-    Raises
-    ------
-    InvalidFormula
-        If a formula cannot be read.
-    """
-    # a dict per formula would be several times the table
-    found: dict[str, int] = {}  # a number for each element
-    numbers, counts, n_elements = array("i"), array("i"), array("i")
-    for formula in formulas:
-        parsed = parse_formula(formula)
-        n_elements.append(len(parsed))
-        counts.extend(parsed.values())
-        numbers.extend(found.setdefault(element, len(found)) for element in parsed)
-    elements = tuple(sorted({*found, *further_elements}, key=_element_rank))
-    column = {element: index for index, element in enumerate(elements)}
-    column_of = np.array([column[element] for element in found], np.intp)
-    table = np.zeros((len(formulas), len(elements)), np.int32)
-    table[np.repeat(np.arange(len(formulas)), n_elements), column_of[numbers]] = counts
-    return ElementTable(elements, table)
-
-
-def tabulate_modifiers(
-    modifiers: Sequence[str], elements: Sequence[str]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Write modifiers as rows of element changes.
-
-    Parameters
-    ----------
-    modifiers : sequence of str
-        Signed formulas, one or more each.
-    elements : sequence of str
-        Columns; all elements of the modifiers are among them.
-
-    Returns
-    -------
-    change : (n_modifiers, n_elements) int32
-        Atoms that the whole modifier adds; negative where it takes them away.
-    needed : (n_modifiers, n_elements) int32
-        Atoms that must be present beforehand so that no step goes below zero.
-
-    Raises
-    ------
-    InvalidFormula
-        If a modifier cannot be read.
-    """
-    column = {element: index for index, element in enumerate(elements)}
-    change = np.zeros((len(modifiers), len(elements)), np.int32)
-    needed = np.zeros_like(change)
-    for row, modifier in enumerate(modifiers):
-        for step in parse_modifier(modifier):
-            for element, count in step:
-                change[row, column[element]] += count
-            # after every step: -H2+H2 needs two H, although it changes nothing
-            np.maximum(needed[row], -change[row], out=needed[row])
-    return change, needed

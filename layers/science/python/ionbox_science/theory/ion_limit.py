@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.databases import MoleculeDatabase
-from ionbox_science.theory.ions import IonRule, count_pairs
+from ionbox_science.theory.ion_rule import IonRule, count_pairs
 
 MOST_IONS = 20_000_000
 """Targets and decoys of a run, as counted here: the same ion may count several times. `build_ions`

@@ -15,38 +15,30 @@ the database's rows, because formulas are sorted first.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ionbox_science.columns import ArrayRecord
 from ionbox_science.progress import part_of_progress, report_progress
-from ionbox_science.setting_table import DEFAULTS
 from ionbox_science.theory.compositions import (
     MAX_TABULATED,
     Compositions,
     parse_compositions,
     tabulate_compositions,
 )
+from ionbox_science.theory.formula_tables import ElementTable, tabulate_elements, tabulate_modifiers
 from ionbox_science.theory.formulas import (
-    ElementTable,
     build_ion_formula,
     element_masses,
     join_modifier,
     parse_modifier,
-    tabulate_elements,
-    tabulate_modifiers,
 )
-
-DecoyRule = Literal["per-formula", "per-target-ion"]
-"""``per-formula``: one draw shared by all target ions of a formula (FDR method metaspace-v3);
-``per-target-ion``: a draw for each (metaspace-v1)."""
+from ionbox_science.theory.ion_rule import IonRule
 
 NO_ION = -1
 """Ion index of a formula and modifier that make no ion, as atoms would be missing. As an index into
@@ -59,64 +51,6 @@ _DRAWS_PER_REPORT = 1 << 10
 _PAIRS_COMPARED = 1 << 12  # at once: a row of atoms each, which all pairs would take GB for
 
 _SEED = 42  # METASPACE's, so that the same decoys are drawn
-
-
-@functools.cache
-def decoy_adducts() -> tuple[str, ...]:
-    """Return the implausible adducts (``+He`` …) in sampling order; source: see the data file."""
-    text = (resources.files("ionbox_science") / "data" / "decoy_adducts.txt").read_text("utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return tuple(f"+{element}" for line in lines for element in line.split())
-
-
-@dataclass(frozen=True)
-class IonRule:
-    """Which ions a molecule can form, and how its decoys are drawn.
-
-    Attributes
-    ----------
-    adducts, neutral_losses, chem_mods : tuple of str
-        Signed formulas; ``[M]+`` and ``[M]-`` are adducts too. Losses and modifications are
-        optional for an ion: each combination, with and without, is a target.
-    n_decoys : int
-        Decoys per target ion.
-    decoy_rule : {"per-formula", "per-target-ion"}
-        Whether the target ions of one formula share one draw: see `DecoyRule`.
-    """
-
-    adducts: tuple[str, ...]
-    neutral_losses: tuple[str, ...] = ()
-    chem_mods: tuple[str, ...] = ()
-    n_decoys: int = DEFAULTS["decoys"]
-    decoy_rule: DecoyRule = "per-formula"
-
-    def target_parts(self) -> list[tuple[str, str, str]]:
-        """Return (chemical modification, neutral loss, adduct) of each target modifier, in order.
-
-        Empty text stands for no modification and no loss.
-        """
-        return list(
-            itertools.product(("", *self.chem_mods), ("", *self.neutral_losses), self.adducts)
-        )
-
-    def decoy_candidates(self) -> tuple[str, ...]:
-        """Return those decoy adducts that are no target modifier's part, in sampling order."""
-        used = {*self.adducts, *self.chem_mods, *self.neutral_losses}
-        return tuple(adduct for adduct in decoy_adducts() if adduct not in used)
-
-
-def count_pairs(rule: IonRule) -> int:
-    """Return how many targets and decoys a formula has, if it can form all of them."""
-    n_decoys = min(rule.n_decoys, len(rule.decoy_candidates()))
-    return len(rule.target_parts()) * (1 + n_decoys)
-
-
-def count_modifiers(rule: IonRule) -> int:
-    """Return how many different modifiers a formula gets, at most: a bound of its ions."""
-    n_targets, n_candidates = len(rule.target_parts()), len(rule.decoy_candidates())
-    n_prefixes = n_targets // len(rule.adducts)
-    n_draws = 1 if rule.decoy_rule == "per-formula" else len(rule.adducts)
-    return n_targets + n_prefixes * min(n_draws * rule.n_decoys, n_candidates)
 
 
 @dataclass(frozen=True)
