@@ -155,6 +155,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="at m/z 200 (%(default)g)",
     )
+    help_text = "plain: strong ions, well measured; real: as hard as real data (%(default)s)"
+    add("--realism", choices=["plain", "real"], default="plain", help=help_text)
     help_text = "write profile spectra, as they are before peak picking"
     add("--profile-spectra", action="store_true", help=help_text)
     add("--force", action="store_true", help="replace files that exist")

@@ -261,6 +261,7 @@ def simulate(options: argparse.Namespace) -> int:
             analyzer=options.analyzer,
             resolving_power=options.resolving_power,
             profile=options.profile_spectra,
+            realism=options.realism,
             progress=progress,
         )
     points = "points of profile spectra" if options.profile_spectra else "peaks"

@@ -13,14 +13,15 @@ PCG64. `simulate_dataset` is all that others use; the rest of the module are its
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,14 @@ from ionbox_science.theory.isotope_patterns import (
 )
 
 from ionbox.simulation.imzml_writer import ImzmlWriter, MzDtype
+from ionbox.simulation.mass_errors import MassErrors, draw_mass_errors
 from ionbox.simulation.profile import ProfileAxis
+from ionbox.simulation.real_section import (
+    ION_NOISE_SHAPE,
+    add_everywhere,
+    draw_random_background,
+    draw_real_ions,
+)
 from ionbox.simulation.section import (
     DETECTION_LIMIT,
     Background,
@@ -49,6 +57,8 @@ from ionbox.simulation.section import (
     draw_section,
 )
 
+Realism = Literal["plain", "real"]
+
 INTENSITY_PER_COUNT = 100
 """Intensity in the ibd per simulated count, so that values are of the order of Orbitrap files."""
 
@@ -58,7 +68,10 @@ _MAX_OFFSET_PPM = 0.5  # calibration error of the whole dataset
 _DRIFT_PPM = 0.2  # change of calibration from first to last pixel
 _JITTER_FLOOR_PPM = 0.1  # standard deviation of the strongest peaks
 _JITTER_AT_LIMIT_PPM = 0.4  # comes on top, and falls with the square root of the counts
+_REAL_COLUMNS = ("kind", "loss", "line_ppm", "bias_ppm")  # of the truth table, where there are any
 _BLOCK_CELLS = 1 << 20  # peaks considered at a time; about 100 MB
+_LEAST_EXPECTED = 1.0  # of real peaks: what is weaker never reaches the limit
+_LEAST_COUNTS = 3  # nor adds to another that does
 _PROFILE_CELLS = 1 << 16  # of which each becomes two dozen points
 _PROFILE_CUT = DETECTION_LIMIT * INTENSITY_PER_COUNT / 20
 _PROFILE_MARGIN = 1.01  # how far the axis goes on beyond the lowest and highest m/z
@@ -114,6 +127,7 @@ def simulate_dataset(
     missing_corners: bool = False,
     mz_dtype: MzDtype = "f8",
     profile: bool = False,
+    realism: Realism = "plain",
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulatedDataset:
     """Write a dataset with planted ions, their truth table and a sidecar config.
@@ -152,6 +166,8 @@ def simulate_dataset(
         Type of m/z in the ibd.
     profile : bool
         Whether to write profile spectra that have the peaks, instead of the peaks.
+    realism : {"plain", "real"}
+        Whether ions are strong, apart and well measured, or as in real data.
     progress : callable, optional
         Called after each block with the numbers of pixels done and of pixels in all.
 
@@ -177,7 +193,7 @@ def simulate_dataset(
     _check_arguments(path, config, sizes)
     molecules = sorted(set(formulas))
     identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
-    identity += ["profile"] * profile
+    identity += ["profile"] * profile + [realism] * (realism != "plain")
     # the UUID is a hash of all that decides on the content, so that equal datasets are equal files
     file_id = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(identity))
 
@@ -186,18 +202,25 @@ def simulate_dataset(
     seeds = np.random.SeedSequence(seed)
     rng = _next_generator(seeds)
     section = draw_section(width, height, rng, missing_corners=missing_corners)
-    ions = draw_ions(molecules, adducts, n_ions, model, list(section.patterns), rng)
-    background = draw_background(n_noise_peaks, ions, rng)
+    errors = None
+    if realism == "plain":
+        ions = draw_ions(molecules, adducts, n_ions, model, list(section.patterns), rng)
+        background = draw_background(n_noise_peaks, ions, rng)
+    else:
+        section = add_everywhere(section)
+        ions = draw_real_ions(molecules, adducts, n_ions, n_noise_peaks, model, section, rng)
+        background = draw_random_background(n_noise_peaks, ions)
+        errors = draw_mass_errors(ions, section, rng)
 
     n_done = 0
-    n_visible = np.zeros(n_ions, np.int64)
+    n_visible = np.zeros(len(ions.names), np.int64)
     with _staged(_target_paths(path)) as (ibd_path, truth_path, config_path, imzml_path):
         with imzml_path.open("w+b") as imzml, ibd_path.open("wb") as ibd:
             writer = ImzmlWriter(imzml, ibd, mz_dtype, profile=profile)
             writer.start(file_id, model, section.x, section.y)
             axis = _profile_axis(ions, background, model) if profile else None
             for n_pixels, peaks, visible in _simulate_blocks(
-                section, ions, background, model, seeds
+                section, ions, background, errors, model, seeds
             ):
                 _write_block(writer, n_pixels, peaks, axis)
                 n_done += n_pixels
@@ -205,7 +228,7 @@ def simulate_dataset(
                 if progress:
                     progress(n_done, section.n_pixels)
             writer.finish()
-        _write_truth(truth_path, ions, n_visible)
+        _write_truth(truth_path, ions, errors, n_visible)
         config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     ibd_path, truth_path, config_path, imzml_path = _target_paths(path)
     return SimulatedDataset(
@@ -263,6 +286,7 @@ def _simulate_blocks(
     section: Section,
     ions: PlantedIons,
     background: Background,
+    errors: MassErrors | None,
     model: IsotopeModel,
     seeds: np.random.SeedSequence,
 ) -> Iterator[tuple[int, _Peaks, Integers]]:
@@ -271,6 +295,9 @@ def _simulate_blocks(
     Peaks are sorted by pixel and m/z, as the instrument would report them.
     """
     offset_ppm = _next_generator(seeds).uniform(-_MAX_OFFSET_PPM, _MAX_OFFSET_PPM)
+    if errors:
+        off_ppm = errors.line_ppm(ions.mz) + ions.bias_ppm[:, None]
+        ions, offset_ppm = replace(ions, mz=ions.mz * (1 + 1e-6 * off_ppm)), 0.0
     n_cells_per_pixel = ions.mz.size + len(background.mz) + background.n_random
     n_block_pixels = max(1, int(_BLOCK_CELLS // max(1, n_cells_per_pixel)))
     for first in range(0, section.n_pixels, n_block_pixels):
@@ -279,13 +306,23 @@ def _simulate_blocks(
         # a stream per block, so that blocks could be made in parallel without changing a byte
         rng = _next_generator(seeds)
         images = {name: pattern[block] for name, pattern in section.patterns.items()}
-        planted, visible = _plant_ions(ions, images, n_pixels, rng)
+        if errors:
+            planted, visible = _plant_sparsely(ions, images, n_pixels, rng)
+            planted = _drift_with_tic(planted, n_pixels, errors)
+        else:
+            planted, visible = _plant_ions(ions, images, n_pixels, rng)
         lines = _draw_line_peaks(background, n_pixels, rng)
         drift_ppm = _DRIFT_PPM * (first / section.n_pixels - 0.5)
         measured = _add_mass_error(_join_peaks(planted, lines), offset_ppm + drift_ppm, rng)
         # random peaks have no true m/z, so they get no error
         peaks = _join_peaks(measured, _draw_random_peaks(background, n_pixels, rng))
         yield n_pixels, _detect_peaks(peaks, model), visible
+
+
+def _drift_with_tic(peaks: _Peaks, n_pixels: int, errors: MassErrors) -> _Peaks:
+    tic = np.bincount(peaks.pixel, peaks.counts, n_pixels)
+    off_ppm = errors.drift_ppm(tic)[peaks.pixel]
+    return _Peaks(peaks.pixel, peaks.mz * (1 + 1e-6 * off_ppm), peaks.counts)
 
 
 def _add_mass_error(peaks: _Peaks, offset_ppm: float, rng: np.random.Generator) -> _Peaks:
@@ -314,6 +351,31 @@ def _plant_ions(
     some = counts > 0
     mz = ions.mz[ion[some], isotope[some]]
     return _Peaks(pixel[some], mz, counts[some].astype(np.float64)), visible
+
+
+def _plant_sparsely(
+    ions: PlantedIons, images: dict[str, Floats], n_pixels: int, rng: np.random.Generator
+) -> tuple[_Peaks, Integers]:
+    """Do as `_plant_ions` for thousands of ions that are too weak to be seen in most pixels."""
+    gain = rng.standard_gamma(_PIXEL_GAIN_SHAPE, n_pixels) / _PIXEL_GAIN_SHAPE
+    rows = {name: row for row, name in enumerate(images)}
+    of_pattern = np.array([rows[name] for name in ions.pattern], np.int64)
+    stacked = np.array(list(images.values())) * gain
+    ion, pixel = np.nonzero(ions.amplitude[:, None] * stacked[of_pattern] > _LEAST_EXPECTED)
+    signal = ions.amplitude[ion] * stacked[of_pattern[ion], pixel]
+    signal *= rng.standard_gamma(ION_NOISE_SHAPE, len(ion)) / ION_NOISE_SHAPE
+    parts = []
+    for isotope in range(ions.mz.shape[1]):
+        expected = signal * ions.abundance[ion, isotope]
+        some = np.flatnonzero(expected > _LEAST_EXPECTED)
+        counts = rng.poisson(expected[some])
+        kept = counts >= _LEAST_COUNTS
+        some, counts = some[kept], counts[kept].astype(np.float64)
+        if isotope == 0:
+            seen = ion[some[counts >= DETECTION_LIMIT]]
+            visible = np.bincount(seen, minlength=len(ions.names))
+        parts.append(_Peaks(pixel[some], ions.mz[ion[some], isotope], counts))
+    return functools.reduce(_join_peaks, parts), visible
 
 
 def _draw_line_peaks(background: Background, n_pixels: int, rng: np.random.Generator) -> _Peaks:
@@ -373,12 +435,18 @@ def _staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
             temporary.unlink(missing_ok=True)
 
 
-def _write_truth(path: Path, ions: PlantedIons, n_visible: Integers) -> None:
+def _write_truth(
+    path: Path, ions: PlantedIons, errors: MassErrors | None, n_visible: Integers
+) -> None:
+    columns = ["formula", "adduct", "ion", "mz", "pattern", "amplitude", "n_pixels"]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("formula", "adduct", "ion", "mz", "pattern", "amplitude", "n_pixels"))
+        writer.writerow(columns + [*_REAL_COLUMNS] * (errors is not None))
+        line_ppm = errors.line_ppm(ions.mz[:, 0]) if errors else np.zeros(0)
         for row, (formula, adduct, ion) in enumerate(ions.names):
             mz, amplitude = f"{ions.mz[row, 0]:.6f}", f"{ions.amplitude[row]:.1f}"
-            writer.writerow(
-                (formula, adduct, ion, mz, ions.pattern[row], amplitude, n_visible[row])
-            )
+            cells = [formula, adduct, ion, mz, ions.pattern[row], amplitude, n_visible[row]]
+            if errors:
+                ppm = f"{line_ppm[row]:.4f}", f"{ions.bias_ppm[row]:.4f}"
+                cells += [ions.kind[row], ions.loss[row], *ppm]
+            writer.writerow(cells)
