@@ -13,8 +13,9 @@ figures side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from itertools import chain, compress
+from dataclasses import dataclass
+from itertools import compress
+from typing import TypeVar
 
 import numpy as np
 from ionbox_science.errors import InvalidConfig, InvalidFormula
@@ -32,6 +33,8 @@ from ionbox.simulation.section import (
 )
 from ionbox.simulation.unknowns import MATRICES, draw_unknowns, list_matrix_clusters
 
+_T = TypeVar("_T")
+
 LOSS, UNKNOWN, MATRIX = "loss", "background", "matrix"
 """Kinds of planted ions besides `TARGET`: of a molecule of the database that lost something in the
 source; of a molecule that the database does not have; of clusters of the matrix."""
@@ -46,7 +49,7 @@ _LOSSES = ("-H2O", "-CO2")
 _LOSS_SHARE = 0.25  # of molecules that show each
 _ADDUCT_SHARE = 0.6  # of the adducts of a molecule that are seen
 _ION_SPREAD = 0.5  # standard deviation of log amplitude, of the ions of a molecule about it
-_BIAS_PPM = 0.9  # standard deviation of each ion's own error
+_BIAS_PPM = 0.83  # standard deviation of each ion's own error
 _TAIL_SHARE, _TAIL_TIMES = 0.1, 3.0  # some are off by more
 _MATRIX_SHARE = 0.25  # of the peaks that are not of planted molecules
 _RANDOM_SHARE = 0.01  # of these peaks
@@ -240,30 +243,40 @@ def _plant(
     return _take(ions, np.flatnonzero(is_kept))
 
 
-def _take(ions: PlantedIons, chosen: slice | Integers) -> PlantedIons:
-    rows = np.arange(len(ions.names))[chosen]
-    columns = []
-    for each in fields(PlantedIons):
-        values = getattr(ions, each.name)
-        is_array = isinstance(values, np.ndarray)
-        columns.append(values[rows] if is_array else [values[row] for row in rows])
-    return PlantedIons(*columns)
+def _take(ions: PlantedIons, rows: Integers) -> PlantedIons:
+    def pick(values: list[_T]) -> list[_T]:
+        return [values[row] for row in rows]
+
+    return PlantedIons(
+        names=pick(ions.names),
+        mz=ions.mz[rows],
+        abundance=ions.abundance[rows],
+        amplitude=ions.amplitude[rows],
+        pattern=pick(ions.pattern),
+        kind=pick(ions.kind),
+        loss=pick(ions.loss),
+        bias_ppm=ions.bias_ppm[rows],
+    )
 
 
 def _take_peaks(ions: PlantedIons, n_peaks: float, section: Section) -> PlantedIons:
     """Return the first ions, as many as make a number of peaks per pixel."""
     n_so_far = np.cumsum(_count_peaks(ions, section))
-    return _take(ions, slice(int(np.searchsorted(n_so_far, n_peaks))))
+    return _take(ions, np.arange(np.searchsorted(n_so_far, n_peaks)))
 
 
 def _join(parts: Sequence[PlantedIons]) -> PlantedIons:
     """Put ions one after the other."""
-    columns = []
-    for each in fields(PlantedIons):
-        values = [getattr(part, each.name) for part in parts]
-        is_array = isinstance(values[0], np.ndarray)
-        columns.append(np.concatenate(values) if is_array else list(chain.from_iterable(values)))
-    return PlantedIons(*columns)
+    return PlantedIons(
+        names=[name for part in parts for name in part.names],
+        mz=np.concatenate([part.mz for part in parts]),
+        abundance=np.concatenate([part.abundance for part in parts]),
+        amplitude=np.concatenate([part.amplitude for part in parts]),
+        pattern=[name for part in parts for name in part.pattern],
+        kind=[kind for part in parts for kind in part.kind],
+        loss=[loss for part in parts for loss in part.loss],
+        bias_ppm=np.concatenate([part.bias_ppm for part in parts]),
+    )
 
 
 def _count_peaks(ions: PlantedIons, section: Section) -> Floats:

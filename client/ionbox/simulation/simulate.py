@@ -320,7 +320,8 @@ def _simulate_blocks(
 
 
 def _drift_with_tic(peaks: _Peaks, n_pixels: int, errors: MassErrors) -> _Peaks:
-    tic = np.bincount(peaks.pixel, peaks.counts, n_pixels)
+    """Shift the m/z of pixels with many ions: they repel each other."""
+    tic = np.bincount(peaks.pixel, peaks.counts, n_pixels).astype(np.float64)
     off_ppm = errors.drift_ppm(tic)[peaks.pixel]
     return _Peaks(peaks.pixel, peaks.mz * (1 + 1e-6 * off_ppm), peaks.counts)
 

@@ -22,7 +22,7 @@ PROMISED_FLAGS = (
 
 
 COMMANDS = [
-    *("", "annotate", "check", "estimate", "simulate", "lipids"),
+    *("", "annotate", "check", "estimate", "simulate", "calibrate", "lipids"),
     *("view", "why", "share", "export", "compare"),
     *("deploy", "doctor", "submit", "list", "status", "logs", "cancel", "redrive", "fetch"),
     "destroy",
