@@ -34,18 +34,20 @@ _DATABASES = REFERENCE / "databases"
 _SCORES = tuple({"scoring": name} for name in ("msm", "metaspace-ml-animal", "metaspace-ml-plant"))
 _FTICR = {"realism": "real", "analyzer": "fticr", "resolving_power": 260_000}
 
+_TOF = {"analyzer": "tof", "resolving_power": 40_000}
+
 
 def _scenario(
     name: str,
     table: str | None,
     n_ions: int,
     n_noise_peaks: int,
+    simulate: Mapping[str, object] | None = None,
     ppm: float = 3.0,
-    **simulate: object,
 ) -> Scenario:
     sizes = {"width": 80, "height": 60, "n_ions": n_ions, "n_noise_peaks": n_noise_peaks}
     database = _DATABASES / table if table else None
-    return Scenario(name, {**sizes, **simulate}, {"ppm": ppm}, _SCORES, database)
+    return Scenario(name, {**sizes, **(simulate or {})}, {"ppm": ppm}, _SCORES, database)
 
 
 HARD = "as hard as real data"
@@ -57,11 +59,9 @@ SCENARIOS = (
     _scenario("2,000 of HMDB, noise 8,000", "hmdb2k.tsv", 200, 8_000),
     _scenario("HMDB, 11,592 formulas", "hmdb_formulas.tsv", 400, 4_000),
     _scenario("LIPID MAPS, 7,354 formulas", "lipidmaps_2017-12-12-v2.tsv", 400, 4_000),
-    _scenario(
-        "TOF 40,000, 10 ppm", "hmdb2k.tsv", 200, 300, 10, analyzer="tof", resolving_power=40_000
-    ),
-    _scenario(HARD, "CoreMetabolome-v3.csv", 300, 300, **_FTICR),
-    _scenario("the same, built-in lipids", None, 300, 300, **_FTICR),
+    _scenario("TOF 40,000, 10 ppm", "hmdb2k.tsv", 200, 300, _TOF, 10),
+    _scenario(HARD, "CoreMetabolome-v3.csv", 300, 300, _FTICR),
+    _scenario("the same, built-in lipids", None, 300, 300, _FTICR),
 )
 
 _LEVELS = ("0.05", "0.1", "0.2")

@@ -31,16 +31,16 @@ class MassErrors:
     middle_mz, offset_ppm : float
         A point of the line.
     tic_ppm : float
-        How much more a pixel is off that has twice as many ions as the mean of all pixels.
-    mean_tic : float
-        That mean, counts.
+        How much more a pixel is off that has twice the usual ions.
+    usual_tic : float
+        How many these are, counts.
     """
 
     slope: float
     middle_mz: float
     offset_ppm: float
     tic_ppm: float
-    mean_tic: float
+    usual_tic: float
 
     def line_ppm(self, mz: Floats) -> Floats:
         """Return how far m/z are off in all pixels, ppm; same shape as ``mz``."""
@@ -49,7 +49,7 @@ class MassErrors:
 
     def drift_ppm(self, tic: Floats) -> Floats:
         """Return how much more pixels of a total ion current are off, ppm; same shape as it."""
-        drift: Floats = self.tic_ppm * (tic / self.mean_tic - 1)
+        drift: Floats = self.tic_ppm * (tic / self.usual_tic - 1)
         return drift
 
 
@@ -69,6 +69,13 @@ def draw_mass_errors(ions: PlantedIons, section: Section, rng: np.random.Generat
     offset_ppm = _OFFSET_SPREAD * rng.standard_normal()
     targets = ions.mz[np.array(ions.kind) == TARGET, 0]
     middle_mz = float(np.median(targets)) if len(targets) else _NO_IONS_MZ
-    covered = np.array([section.patterns[pattern].mean() for pattern in ions.pattern])
-    mean_tic = float((ions.amplitude * ions.abundance.sum(axis=1) * covered).sum())
-    return MassErrors(slope, middle_mz, offset_ppm, _TIC_PPM, max(mean_tic, 1.0))
+    return MassErrors(slope, middle_mz, offset_ppm, _TIC_PPM, _usual_tic(ions, section))
+
+
+def _usual_tic(ions: PlantedIons, section: Section) -> float:
+    """Return the mean of pixels' ions, by ions: where most are measured there is no shift."""
+    counts, patterns = ions.amplitude * ions.abundance.sum(axis=1), np.array(ions.pattern)
+    tic = np.zeros(section.n_pixels)
+    for name, image in section.patterns.items():
+        tic += counts[patterns == name].sum() * image
+    return max(float((tic**2).sum() / max(tic.sum(), 1.0)), 1.0)

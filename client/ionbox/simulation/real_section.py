@@ -68,7 +68,7 @@ class _Strength:
 
 
 _STRENGTHS = {
-    TARGET: _Strength(13.0, 1.6),
+    TARGET: _Strength(11.0, 1.6),
     UNKNOWN: _Strength(1.2, 1.6),
     MATRIX: _Strength(40.0, 1.6),
 }
