@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,7 @@ from ionbox.simulation.section import (
 )
 
 Realism = Literal["plain", "real"]
+REALISMS: tuple[Realism, ...] = get_args(Realism)
 
 INTENSITY_PER_COUNT = 100
 """Intensity in the ibd per simulated count, so that values are of the order of Orbitrap files."""
@@ -190,7 +191,7 @@ def simulate_dataset(
     }
     names = ("width", "height", "ions", "noise", "seed")
     sizes = dict(zip(names, (width, height, n_ions, n_noise_peaks, seed), strict=True))
-    _check_arguments(path, config, sizes)
+    _check_arguments(path, {**config, "realism": realism}, sizes)
     molecules = sorted(set(formulas))
     identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
     identity += ["profile"] * profile + [realism] * (realism != "plain")
@@ -269,6 +270,8 @@ def _check_arguments(path: Path, settings: dict[str, Any], sizes: dict[str, int]
         problems.append(f"polarity is {settings['polarity']!r}, must be positive or negative")
     if settings["analyzer"] not in ANALYZERS:
         problems.append(f"analyzer is {settings['analyzer']!r}, must be {', '.join(ANALYZERS)}")
+    if settings["realism"] not in REALISMS:
+        problems.append(f"realism is {settings['realism']!r}, must be {', '.join(REALISMS)}")
     if not settings["resolving_power"] > 0:
         problems.append(f"resolving_power is {settings['resolving_power']}, must be positive")
     if path.suffix.lower() != ".imzml":
