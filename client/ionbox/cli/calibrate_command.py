@@ -17,7 +17,6 @@ from ionbox.calibration.scenarios import (
 from ionbox.cli.command import OK
 from ionbox.datasets.config_files import read_config_files
 from ionbox.local.cancelling import deferred
-from ionbox.local.worker_process import Reserve
 
 _SEEDS = 5
 _QUICK = {"width": 24, "height": 20, "n_ions": 60, "n_noise_peaks": 60}
@@ -25,6 +24,8 @@ _QUICK = {"width": 24, "height": 20, "n_ions": 60, "n_noise_peaks": 60}
 
 def calibrate(options: argparse.Namespace) -> int:
     """Calibrate, and show claimed against observed FDR."""
+    from ionbox.local.worker_process import Reserve
+
     scenarios = read_scenarios(options.scenarios) if options.scenarios else [_scenario(options)]
     seeds = range(1, (options.seeds or (1 if options.quick else _SEEDS)) + 1)
     last = ""
