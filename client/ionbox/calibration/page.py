@@ -120,14 +120,16 @@ def _key(variants: Sequence[str]) -> str:
             line = f'<line class="curve series-{number % _SERIES}{alone}" x2="22" y1="5" y2="5"/>'
             picture = f'<svg class="chart" viewBox="0 0 22 10" aria-hidden="true">{line}</svg>'
             items.append(f"<li>{picture}{escape(variant)}{words}</li>")
-    return f'<ul class="key">{"".join(items)}</ul>'
+    return f'<ul class="variants">{"".join(items)}</ul>'
 
 
 def _chart(title: str, label: str, lines: Iterable[_Line], *, diagonal: bool = False) -> str:
     drawn = list(lines)
     highs = [share.high for _, points in drawn for _, share in points if _is_number(share)]
     top = 1.0 if not diagonal else max([_MOST, *highs])
-    top = math.ceil(top * 10) / 10
+    step = 0.1 if top <= 0.5 else 0.2
+    n_steps = math.ceil(top / step - 1e-9)
+    top = n_steps * step
 
     def x(value: float) -> float:
         return _LEFT + value / _MOST * (_WIDTH - _LEFT - _RIGHT)
@@ -138,7 +140,7 @@ def _chart(title: str, label: str, lines: Iterable[_Line], *, diagonal: bool = F
     parts = [
         f'<path class="grid" d="M{_LEFT} {y(at):.1f}H{_WIDTH - _RIGHT}"/>'
         f'<text x="{_LEFT - 6}" y="{y(at) + 4:.1f}" text-anchor="end">{at:.0%}</text>'
-        for at in (top * step / 5 for step in range(6))
+        for at in (number * step for number in range(n_steps + 1))
     ]
     parts += [
         f'<text x="{x(at):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{at:.0%}</text>'

@@ -182,7 +182,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="one tiny dataset, in seconds: does it work?")
     add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
     _add_simulation(parser.add_argument_group("scenario"), realism="real")
-    parser.set_defaults(run=import_body("ionbox.cli.calibrate_command", "calibrate"))
+    parser.set_defaults(run=import_body(_COMMANDS, "calibrate"))
 
 
 def _add_lipids(parser: argparse.ArgumentParser) -> None:

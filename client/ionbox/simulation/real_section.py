@@ -42,7 +42,7 @@ source; of a molecule that the database does not have; of clusters of the matrix
 EVERYWHERE = "everywhere"
 """The pattern of most of the matrix."""
 
-ION_NOISE_SHAPE = 4.0
+REAL_NOISE_SHAPE = 4.0
 """Gamma shape of an ion's intensity: 50 % between neighbouring pixels."""
 
 _LOSSES = ("-H2O", "-CO2")
@@ -287,7 +287,7 @@ def _count_peaks(ions: PlantedIons, section: Section) -> Floats:
     for name, image in section.patterns.items():
         rows = np.flatnonzero(patterns == name)
         expected = peaks[rows, :, None] * image[some]
-        spread = np.sqrt(expected + expected**2 / ION_NOISE_SHAPE + 1)
+        spread = np.sqrt(expected + expected**2 / REAL_NOISE_SHAPE + 1)
         # a ramp in place of the normal distribution: it rounds alike on every processor
         seen = np.clip(0.5 + (expected - DETECTION_LIMIT) / (3 * spread), 0, 1)
         counts[rows] = seen.mean(axis=2).sum(axis=1)

@@ -2,9 +2,8 @@
 
 Tissue has far more molecules than any table. What is missing from a table resembles what is in it:
 homologues, products of the usual reactions of metabolism, and fragments. So each formula made here
-is one of the table, or of the built-in lipids, after one or two such changes; only those are kept
-that the table does not have. Many share their nominal mass, and some their peaks, with molecules
-that it has.
+is one of the table, or of the built-in lipids, after one or two such changes. Many share their
+nominal mass, and some their peaks, with molecules of the table.
 """
 
 from __future__ import annotations

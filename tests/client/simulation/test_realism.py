@@ -72,13 +72,16 @@ def test_plain_is_the_default_and_another_dataset(
 ) -> None:
     plain = simulate(tmp_path / "plain.imzML", realism="plain")
     assert plain.ibd_path.read_bytes()[:16] != dataset.ibd_path.read_bytes()[:16]
-    arguments = {"width": 24, "height": 20, "n_ions": 60, "n_noise_peaks": 80, "seed": 3}
     default = simulate_dataset(
         tmp_path / "default.imzML",
+        width=24,
+        height=20,
+        n_ions=60,
+        n_noise_peaks=80,
+        seed=3,
         formulas=FORMULAS,
         analyzer="fticr",
         resolving_power=260_000,
-        **arguments,
     )
     assert default.ibd_path.read_bytes() == plain.ibd_path.read_bytes()
     assert "kind" not in read_truth(default)[0]
