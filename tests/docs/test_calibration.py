@@ -89,6 +89,6 @@ def test_a_scenario_runs_and_its_figures_are_kept(
         monkeypatch.setattr(calibration, name, tmp_path / f"{name}.tsv")
     calibration.run([hard], [1], "abc")
     figures = read_rows(tmp_path / "FIGURES.tsv")
-    assert len(figures) == 9
+    assert len(figures) == 15
     assert {each["commit"] for each in figures} == {"abc"}
-    assert len(read_rows(tmp_path / "DIFFICULTY.tsv")) == 3
+    assert len(read_rows(tmp_path / "DIFFICULTY.tsv")) == 5
