@@ -6,7 +6,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ionbox.calibration.figures import summarise_difficulty, write_json, write_table
+from ionbox.calibration.figures import (
+    summarise_difficulty,
+    summarise_lines,
+    write_json,
+    write_table,
+)
 from ionbox.calibration.page import make_page
 from ionbox.calibration.pooling import Row, pool
 from ionbox.calibration.scenarios import Scenario
@@ -82,7 +87,7 @@ def calibrate(
 
 def _write(out: Path, scenarios: Sequence[Scenario], trials: Sequence[Trial]) -> None:
     rows = list(pool(trials))
-    page = make_page(_TITLE, rows, summarise_difficulty(trials))
+    page = make_page(_TITLE, rows, summarise_difficulty(trials), summarise_lines(trials))
     for name, text in (
         (COUNTS, write_json(scenarios, trials)),
         (TABLE, write_table(rows)),

@@ -15,7 +15,7 @@ from ionbox_science import __version__
 from ionbox.calibration.difficulty import Difficulty
 from ionbox.calibration.pooling import Row, Share
 from ionbox.calibration.scenarios import Scenario
-from ionbox.calibration.trials import Trial
+from ionbox.calibration.trials import LineErrors, Trial
 
 _SHARES = ("wrong", "noise", "recall", "uncontested", "uncontested_recall")
 _ENDS = ("", "_low", "_high")
@@ -55,6 +55,21 @@ def summarise_difficulty(trials: Sequence[Trial]) -> dict[tuple[str, str], dict[
     return {key: Difficulty.join(each).summary() for key, each in parts.items()}
 
 
+def summarise_lines(trials: Sequence[Trial]) -> dict[tuple[str, str], LineErrors]:
+    """Return how far m/z were off along lines, of each scenario and variant that has such lines."""
+    parts: dict[tuple[str, str], list[LineErrors]] = {}
+    for trial in trials:
+        if trial.line:
+            parts.setdefault((trial.scenario, trial.variant), []).append(trial.line)
+    return {
+        key: LineErrors(
+            math.hypot(*(each.planted_ppm for each in lines)) / math.sqrt(len(lines)),
+            math.hypot(*(each.left_ppm for each in lines)) / math.sqrt(len(lines)),
+        )
+        for key, lines in parts.items()
+    }
+
+
 def write_json(scenarios: Sequence[Scenario], trials: Sequence[Trial]) -> str:
     """Return ``calibration.json``: scenarios, the counts of every trial, and how hard data was."""
     value = {
@@ -69,6 +84,7 @@ def write_json(scenarios: Sequence[Scenario], trials: Sequence[Trial]) -> str:
                 "uncontested": {
                     str(level): asdict(each) for level, each in trial.uncontested.items()
                 },
+                "mz_line": _rounded(asdict(trial.line)) if trial.line else None,
             }
             for trial in trials
         ],

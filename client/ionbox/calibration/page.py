@@ -18,10 +18,14 @@ from ionbox_cloud.report.page_assembly import read_part
 from ionbox_science import __version__
 
 from ionbox.calibration.pooling import FEWEST_SEEDS, Row, Share
+from ionbox.calibration.trials import LineErrors
 from ionbox.calibration.truth import LEVELS
 
 Figures = Mapping[tuple[str, str], Mapping[str, float]]
 """How hard data was, by scenario and variant."""
+
+Lines = Mapping[tuple[str, str], LineErrors]
+"""How far m/z were off, likewise."""
 
 _WIDTH, _HEIGHT = 440, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 10, 38
@@ -40,7 +44,7 @@ _DIFFICULTY = {
 }
 
 
-def make_page(title: str, rows: Sequence[Row], difficulty: Figures) -> str:
+def make_page(title: str, rows: Sequence[Row], difficulty: Figures, lines: Lines) -> str:
     """Return the page.
 
     Parameters
@@ -51,11 +55,13 @@ def make_page(title: str, rows: Sequence[Row], difficulty: Figures) -> str:
         Scenario by scenario.
     difficulty : mapping
         How hard data was; see `ionbox.calibration.difficulty`.
+    lines : mapping
+        How far m/z were off along lines, where that was simulated.
     """
     style = read_part("page.css") + _read("page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     sections = [
-        _section(name, list(of_scenario), difficulty)
+        _section(name, list(of_scenario), difficulty, lines)
         for name, of_scenario in itertools.groupby(rows, key=lambda row: row.scenario)
     ]
     parts = {
@@ -74,7 +80,7 @@ def _read(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _section(name: str, rows: Sequence[Row], difficulty: Figures) -> str:
+def _section(name: str, rows: Sequence[Row], difficulty: Figures, lines: Lines) -> str:
     variants = list(dict.fromkeys(row.variant for row in rows))
     of_variant = {each: [row for row in rows if row.variant == each] for each in variants}
     seeds = max(row.n_seeds for row in rows)
@@ -92,6 +98,7 @@ def _section(name: str, rows: Sequence[Row], difficulty: Figures) -> str:
 </div>
 <div class="across">{_table(rows)}</div>
 {_difficulty_table(hard)}
+{_line_table({each: lines[name, each] for each in variants if (name, each) in lines})}
 </section>"""
 
 
@@ -197,6 +204,18 @@ def _difficulty_table(hard: Mapping[str, Mapping[str, float]]) -> str:
     body = []
     for name, words in _DIFFICULTY.items():
         cells = "".join(f'<td class="number">{each[name]:.3g}</td>' for each in hard.values())
+        body.append(f'<tr><th class="text" scope="row">{words}</th>{cells}</tr>')
+    return f'<div class="across">{_lay_out(heads, body)}</div>'
+
+
+def _line_table(lines: Mapping[str, LineErrors]) -> str:
+    if not lines:
+        return ""
+    heads = ["line of m/z errors, ppm, root mean square", *lines]
+    body = []
+    for words, name in (("simulated", "planted_ppm"), ("left by the run", "left_ppm")):
+        values = (getattr(each, name) for each in lines.values())
+        cells = "".join(f'<td class="number">{value:.2f}</td>' for value in values)
         body.append(f'<tr><th class="text" scope="row">{words}</th>{cells}</tr>')
     return f'<div class="across">{_lay_out(heads, body)}</div>'
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.stored.diagnostics import unpack_diagnostics
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
+from ionbox_science.scoring.recalibration import Recalibration
 from ionbox_science.setting_table import SETTINGS
 from ionbox_science.theory.databases import parse_database
 from ionbox_science.theory.isotope_patterns import IsotopeModel, sigma_from_resolving_power
@@ -46,6 +48,22 @@ class TrialFailed(LocalError):  # noqa: N818 (named like the local runner's erro
 
 
 @dataclass(frozen=True)
+class LineErrors:
+    """How far m/z were off along the instrument's line, over the planted ions that are seen.
+
+    Attributes
+    ----------
+    planted_ppm : float
+        Root of the mean square, as simulated.
+    left_ppm : float
+        The same after what the run took off: its recalibration.
+    """
+
+    planted_ppm: float
+    left_ppm: float
+
+
+@dataclass(frozen=True)
 class Trial:
     """One dataset, annotated in one way.
 
@@ -61,6 +79,8 @@ class Trial:
         The same without annotations that others explain; empty where the table does not say so.
     difficulty : Difficulty
         How hard the data was.
+    line : LineErrors or None
+        How well the run found the line of m/z errors; None if none was simulated.
     """
 
     scenario: str
@@ -69,6 +89,7 @@ class Trial:
     counts: Mapping[float, Counts]
     uncontested: Mapping[float, Counts]
     difficulty: Difficulty
+    line: LineErrors | None = None
 
 
 def count_trials(scenarios: Sequence[Scenario], seeds: Sequence[int]) -> int:
@@ -127,7 +148,7 @@ def run_trials(
             tell(f"{scenario.name}, seed {seed}: annotating, {name}")
             settings = {**scenario.settings, **variant}
             out = folder / "results"
-            _annotate(made, database, out, settings, folder / "work", n_workers, reserve)
+            record = _annotate(made, database, out, settings, folder / "work", n_workers, reserve)
             rows = read_annotations(out / "annotations.csv")
             ppm = float(settings.get("ppm", SETTINGS["ppm"].default))
             kept = drop_explained(rows)
@@ -140,6 +161,7 @@ def run_trials(
                 _count_levels(rows, truth, ppm),
                 {} if kept is None else _count_levels(kept, truth, ppm),
                 measure_difficulty(scored, model, ANNOTATED_LEVEL),
+                _compare_lines(truth, record),
             )
             shutil.rmtree(out)
         _forget_all_but_patterns(folder / "work")
@@ -171,7 +193,7 @@ def _annotate(
     work: Path,
     n_workers: int | None,
     reserve: Reserve | None,
-) -> None:
+) -> RunRecord:
     outcome = annotate(
         made.imzml_path,
         [database],
@@ -182,14 +204,27 @@ def _annotate(
         reserve=reserve,
         shown_on=io.StringIO(),
     )
-    if outcome.succeeded:
-        return
+    if outcome.record is not None:
+        return outcome.record
     message = outcome.status.message or "the run failed"
     if outcome.status.status == "invalid_input":
         raise InvalidConfig(message)
     raise TrialFailed(
         f"{outcome.status.error or 'failed'}: {message} {outcome.status.advice or ''}"
     )
+
+
+def _compare_lines(truth: Truth, record: RunRecord) -> LineErrors | None:
+    if not len(truth.line):
+        return None
+    mz, line_ppm = truth.line.T
+    found = record.recalibration
+    expected_ppm = np.zeros(len(mz))
+    if found is not None:
+        line = Recalibration(found.offset_ppm, found.slope_ppm, found.mz_min, found.mz_max)
+        expected_ppm = line.expected_ppm(mz)
+    planted, left = (float(np.sqrt((off**2).mean())) for off in (line_ppm, line_ppm - expected_ppm))
+    return LineErrors(planted, left)
 
 
 def _count_levels(rows: Sequence[Annotation], truth: Truth, ppm: float) -> dict[float, Counts]:

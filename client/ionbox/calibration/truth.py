@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.theory.formulas import build_ion_formula, join_modifier, plain_adduct
 from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+
+from ionbox.simulation.section import TARGET
 
 LEVELS = (0.05, 0.1, 0.2)
 """Claimed FDR at which it is looked at."""
@@ -36,11 +38,15 @@ class Truth:
         Those of the database's molecules that any pixel shows.
     peaks : (n_peaks,) float64
         m/z of all isotope peaks of all planted ions, ascending.
+    line : (n_ions, 2) float64
+        m/z, Da, of the ions that are seen, and how far the instrument's line is off there, ppm;
+        empty where the table does not say so.
     """
 
     ions: frozenset[str]
     seen: frozenset[str]
     peaks: npt.NDArray[np.float64]
+    line: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -101,16 +107,15 @@ def read_truth(path: Path, model: IsotopeModel) -> Truth:
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    ions = sorted({row["ion"] for row in rows if int(row["n_pixels"])})
-    mz, _ = generate_patterns(ions, model)
+    visible = [row for row in rows if int(row["n_pixels"])]
+    mz, _ = generate_patterns(sorted({row["ion"] for row in visible}), model)
+    targets = [row for row in visible if row.get("kind", TARGET) == TARGET]
+    line = [(float(row["mz"]), float(row["line_ppm"])) for row in targets if "line_ppm" in row]
     return Truth(
         ions=frozenset(row["ion"] for row in rows),
-        seen=frozenset(
-            row["ion"]
-            for row in rows
-            if row.get("kind", "target") == "target" and int(row["n_pixels"])
-        ),
+        seen=frozenset(row["ion"] for row in targets),
         peaks=np.sort(mz[mz > 0]),
+        line=np.array(line, np.float64).reshape(-1, 2),
     )
 
 

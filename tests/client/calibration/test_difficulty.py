@@ -102,6 +102,7 @@ def test_plain_data_is_easy(tmp_path: Path, real: dict[str, Any]) -> None:
         database=table,
     )
     (trial,) = run_trials(scenario, [1], tmp_path, n_workers=2, reserve=WORKERS)
+    assert trial.line is None
     easy, figures = trial.difficulty.summary(), real["figures"]
     for name in ("msm", "spatial", "isotope_ratio"):
         assert easy[name] > 1.4 * figures[name], name

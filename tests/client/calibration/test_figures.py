@@ -16,11 +16,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ionbox.calibration.difficulty import Difficulty, IonFigures
-from ionbox.calibration.figures import COLUMNS, summarise_difficulty, write_json, write_table
+from ionbox.calibration.figures import (
+    COLUMNS,
+    summarise_difficulty,
+    summarise_lines,
+    write_json,
+    write_table,
+)
 from ionbox.calibration.page import make_page, words_of_share
 from ionbox.calibration.pooling import FEWEST_SEEDS, Share, pool, wilson
 from ionbox.calibration.scenarios import Scenario
-from ionbox.calibration.trials import Trial
+from ionbox.calibration.trials import LineErrors, Trial
 from ionbox.calibration.truth import LEVELS, Counts
 
 SOME = IonFigures(*(np.array([0.2, 0.4, 0.6]) for _ in range(7)))
@@ -117,6 +123,24 @@ def test_json_has_every_seed() -> None:
     assert (hard["msm"], hard["mz_error_width_ppm"], hard["decoy_spatial"]) == (0.4, 0.3, 0)
 
 
+def test_lines_are_pooled_by_their_squares() -> None:
+    first, second = (
+        replace(trial(seed, 1), line=LineErrors(planted, left))
+        for seed, planted, left in ((1, 0.6, 0.0), (2, 0.8, 0.2))
+    )
+    assert summarise_lines([trial(3, 1)]) == {}
+    (errors,) = summarise_lines([first, second]).values()
+    assert errors.planted_ppm == pytest.approx(0.5**0.5)
+    assert errors.left_ppm == pytest.approx(0.02**0.5)
+    text = "".join(parse(page_of([first, second])).itertext())
+    assert "left by the run0.14" in text
+    value = json.loads(write_json([], [first, trial(3, 1)]))
+    assert [each["mz_line"] for each in value["trials"]] == [
+        {"planted_ppm": 0.6, "left_ppm": 0.0},
+        None,
+    ]
+
+
 def parse(page: str) -> ET.Element:
     """Read the page as XML, which it is but for the elements without an end."""
     text = re.sub(r"<(meta|link)\b([^>]*)>", r"<\1\2/>", page.partition("\n")[2])
@@ -124,7 +148,9 @@ def parse(page: str) -> ET.Element:
 
 
 def page_of(trials: Sequence[Trial], title: str = "Calibration") -> str:
-    return make_page(title, list(pool(trials)), summarise_difficulty(trials))
+    return make_page(
+        title, list(pool(trials)), summarise_difficulty(trials), summarise_lines(trials)
+    )
 
 
 def test_page_has_a_chart_and_a_table_of_each_scenario() -> None:

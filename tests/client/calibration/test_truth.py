@@ -67,9 +67,11 @@ def test_tables_are_read(tmp_path: Path, more: bool) -> None:
 
 @pytest.mark.parametrize("kinds", [False, True])
 def test_truth_is_read_whether_plain_or_not(tmp_path: Path, kinds: bool) -> None:
-    heads = "ion,n_pixels" + ",kind" * kinds
-    rows = ["C6H13O6,40" + ",target" * kinds, "C6H12NaO6,0" + ",target" * kinds]
-    rows.append("C6H11O5,9" + ",loss" * kinds)
+    heads = "ion,mz,n_pixels" + ",kind,line_ppm" * kinds
+    rows = ["C6H13O6,181.0707,40", "C6H12NaO6,203.0526,0", "C6H11O5,163.0601,9"]
+    if kinds:
+        more = (",target,-0.5", ",target,0.5", ",loss,-1")
+        rows = [row + cells for row, cells in zip(rows, more, strict=True)]
     path = tmp_path / "truth.csv"
     path.write_text("\n".join([heads, *rows, ""]))
     truth = read_truth(path, ORBITRAP)
@@ -78,3 +80,4 @@ def test_truth_is_read_whether_plain_or_not(tmp_path: Path, kinds: bool) -> None
     assert (np.abs(truth.peaks - 181.0707) < 0.001).any()  # of glucose
     assert not (np.abs(truth.peaks - 203.0526) < 0.01).any()  # no pixel shows it
     assert (np.diff(truth.peaks) > 0).all()
+    assert truth.line.tolist() == ([[181.0707, -0.5]] if kinds else [])

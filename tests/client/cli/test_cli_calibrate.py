@@ -37,8 +37,10 @@ def test_quick_writes_page_table_and_counts(ionbox: Command, tmp_path: Path) -> 
         assert row["recall"] and not row["uncontested"]
     assert "1/1 real, lipids, seed 1: simulating" in ended.err
     assert "look at it: out/calibration.html" in ended.out
-    (scenario,) = json.loads((out / "calibration.json").read_text())["scenarios"]
+    value = json.loads((out / "calibration.json").read_text())
+    (scenario,), (trial,) = value["scenarios"], value["trials"]
     assert scenario["simulate"]["realism"] == "real"
+    assert trial["mz_line"]["planted_ppm"] > 0
 
 
 def test_it_counts_what_annotate_finds(ionbox: Command, tmp_path: Path) -> None:
