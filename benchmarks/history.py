@@ -61,7 +61,7 @@ def record(
     """
     kept = (goal for goal in goals if goal.column and not (busy and goal.column.endswith("_s")))
     figures = {goal.column: f"{goal.measured:.3g}" for goal in kept}
-    row = {"commit": _describe_commit(), "date": date.today().isoformat()} | figures
+    row = {"commit": describe_commit(), "date": date.today().isoformat()} | figures
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n").writerow(row)
     document.write_text(renew_table(document.read_text("utf-8"), read_history(path)), "utf-8")
@@ -79,7 +79,7 @@ def renew_table(text: str, rows: Sequence[Row]) -> str:
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
-def _describe_commit() -> str:
+def describe_commit() -> str:
     """Return the commit that is checked out, with a + if files of it were changed since."""
     command = ["git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+"]
     done = subprocess.run(command, cwd=HISTORY.parent, capture_output=True, text=True, check=True)

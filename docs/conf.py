@@ -12,7 +12,8 @@ PROJECT = Path(__file__).parents[1]
 PAGES = {
     "Use it": [
         *("docs/install", "docs/results", "docs/python", "docs/api"),
-        *("docs/operations", "docs/parity", "docs/performance", "docs/reliability"),
+        *("docs/operations", "docs/parity", "docs/calibration", "docs/performance"),
+        "docs/reliability",
     ],
     "Understand it": [
         *("statemachine/README", "docs/architecture", "docs/reliability", "docs/rehearsal"),

@@ -49,7 +49,7 @@ CLIENT = House(
         "reading",
         "datasets",
         "operate",
-        "results",
+        "results calibration",
         "exports",
         "run",
         "compare view inbox",

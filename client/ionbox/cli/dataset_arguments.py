@@ -1,4 +1,4 @@
-"""Arguments and help of ``annotate``, ``check``, ``estimate``, ``simulate`` and ``lipids``.
+"""Arguments and help of ``annotate``, ``check``, ``simulate`` and others on datasets.
 
 The flags for settings are made from `ionbox_science.setting_table`; ``ionbox submit`` has the same.
 Nothing heavy is imported: help stays quick.
@@ -34,6 +34,7 @@ def dataset_commands() -> tuple[Command, ...]:
         Command(
             "simulate", _add_simulate, "write a realistic dataset with planted ions", _SIMULATE
         ),
+        Command("calibrate", _add_calibrate, "compare claimed FDR with a known truth", _CALIBRATE),
         Command("lipids", _add_lipids, "write a database of lipid species", _LIPIDS),
     )
 
@@ -134,16 +135,28 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("out", type=Path, metavar="OUT.imzML", help="to be written, and its .ibd beside it")
+    _add_simulation(parser, realism="plain")
+    add("--seed", type=int, default=1, metavar="N", help="equal seeds give equal bytes (1)")
+    help_text = "write profile spectra, as they are before peak picking"
+    add("--profile-spectra", action="store_true", help=help_text)
+    add("--force", action="store_true", help="replace files that exist")
+    parser.set_defaults(run=import_body(_COMMANDS, "simulate"))
+
+
+def _add_simulation(parser: argparse._ActionsContainer, *, realism: str) -> None:
+    """Add what simulated data is like."""
+    add = parser.add_argument
     for name, default, help_text in (
         ("width", 80, "pixels"),
         ("height", 60, "pixels"),
         ("ions", 200, "ions to plant"),
         ("noise", 300, "further peaks per pixel"),
-        ("seed", 1, "equal seeds give equal bytes"),
     ):
         help_text = f"{help_text} (%(default)s)"
         add(f"--{name}", type=int, default=default, metavar="N", help=help_text)
     add("--database", type=Path, metavar="FILE", help="molecules to draw from (lipids)")
+    help_text = "plain: strong ions, well measured; real: as hard as real data (%(default)s)"
+    add("--realism", choices=["plain", "real"], default=realism, help=help_text)
     add("--polarity", choices=["positive", "negative"], default="positive", help="(%(default)s)")
     add(
         "--analyzer", choices=["orbitrap", "fticr", "tof"], default="orbitrap", help="(%(default)s)"
@@ -155,10 +168,21 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="at m/z 200 (%(default)g)",
     )
-    help_text = "write profile spectra, as they are before peak picking"
-    add("--profile-spectra", action="store_true", help=help_text)
-    add("--force", action="store_true", help="replace files that exist")
-    parser.set_defaults(run=import_body(_COMMANDS, "simulate"))
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for page and figures")
+    add("--seeds", type=_positive, metavar="N", help="datasets of each scenario (5)")
+    help_text = "settings to compare, all combinations; (scoring=msm,metaspace-ml-animal)"
+    add("--compare", action="append", default=[], metavar="SETTING=VALUE,VALUE", help=help_text)
+    add("--config", type=Path, metavar="FILE.json", help="settings of all runs")
+    help_text = "a list of scenarios, instead of the one that the flags below make"
+    add("--scenarios", type=Path, metavar="FILE.json", help=help_text)
+    add("--quick", action="store_true", help="one tiny dataset, in seconds: does it work?")
+    add("--workers", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    _add_simulation(parser.add_argument_group("scenario"), realism="real")
+    parser.set_defaults(run=import_body(_COMMANDS, "calibrate"))
 
 
 def _add_lipids(parser: argparse.ArgumentParser) -> None:
@@ -222,9 +246,31 @@ examples:
   ionbox lipids lipids.tsv
   ionbox simulate section.imzML --database lipids.tsv --width 100 --height 100
   ionbox annotate section.imzML --database lipids.tsv --out results
+  ionbox simulate hard.imzML --database hmdb.tsv --realism real --analyzer fticr
 
+With --realism real, ions are as weak, as crowded and as badly measured as in
+real data, and most are of molecules that the database does not have.
 Beside the imzML: its .ibd, a .json config, and _truth.csv with the planted
 ions.
+
+"""
+
+_CALIBRATE = """\
+examples:
+  ionbox calibrate --out calibration --quick
+  ionbox calibrate --out calibration --database hmdb.tsv --seeds 10
+  ionbox calibrate --out calibration --realism plain --noise 4000 \\
+      --compare scoring=msm,metaspace-ml-animal --compare ppm=3,5
+  ionbox calibrate --out calibration --scenarios scenarios.json
+
+Simulates datasets whose ions are known, annotates them as ionbox annotate does,
+and writes calibration.html, .tsv and .json: which share of annotations up to 5,
+10 and 20 % FDR is wrong, and how many planted ions are found.
+
+A scenarios file is a JSON list, for example
+  [{"name": "hard", "database": "hmdb.tsv",
+    "simulate": {"realism": "real", "n_ions": 400, "analyzer": "fticr"},
+    "settings": {"ppm": 3}, "variants": [{"scoring": "msm"}]}]
 
 """
 

@@ -129,6 +129,20 @@ class _Parser(argparse.ArgumentParser):
         super().error(terminal.printable(message + _suggest(message), lines=True))
 
 
+class _CommandList(argparse.RawDescriptionHelpFormatter):
+    """Help that has every command in one line with its summary.
+
+    argparse makes the column as wide as the widest option, and forgets that commands are indented.
+    """
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action.choices, dict):
+            indent = self._current_indent + self._indent_increment
+            widest = max(map(len, action.choices), default=0) + indent
+            self._action_max_length = max(self._action_max_length, widest)
+
+
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.+)' \(choose from (.+)\)")
 
 
@@ -154,7 +168,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="ionbox",
         description="Annotate imaging mass spectrometry data with metabolites.",
         epilog=_START + EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_CommandList,
         parents=[common],
     )
     parser.add_argument("--version", action="version", version=f"ionbox {__version__}")

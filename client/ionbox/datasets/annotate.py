@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import InvalidMessage
@@ -55,6 +55,7 @@ def annotate(
     work: Path,
     n_workers: int | None = None,
     reserve: Reserve | None = None,
+    shown_on: TextIO | None = None,
 ) -> Outcome:
     """Annotate a dataset.
 
@@ -74,6 +75,8 @@ def annotate(
         Number of worker processes; one per core if None.
     reserve : Reserve, optional
         Worker processes that were started before, and may be used after.
+    shown_on : text file, optional
+        Where to show how far the run is; standard error if None.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def annotate(
             execution_id = _name_execution()
             try:
                 ended = _run_shown(
-                    execution_id, dataset, databases, config, work, n_workers, reserve
+                    execution_id, dataset, databases, config, work, n_workers, reserve, shown_on
                 )
                 with (
                     writing(out, "--out"),
@@ -197,6 +200,7 @@ def _run(
     work: Path,
     n_workers: int | None,
     reserve: Reserve | None = None,
+    shown_on: TextIO | None = None,
 ) -> Outcome:
     # imported here: `ionbox check` and submitting to AWS need no local runner
     from ionbox.local.machine import run_execution
@@ -221,7 +225,7 @@ def _run(
         with (
             hold(work, execution_id) as run,
             dropped_files(inbox, dataset, databases, config) as request,
-            RunProgress(read_forecast=read_forecast) as listener,
+            RunProgress(shown_on, read_forecast) as listener,
         ):
             log.touch()  # from here on there is an attempt to list
             result = run_execution(

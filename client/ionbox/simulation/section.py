@@ -8,7 +8,7 @@ round alike on every processor, so equal seeds give equal bytes everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, product
 
 import numpy as np
@@ -23,6 +23,9 @@ Integers = npt.NDArray[np.int64]
 
 DETECTION_LIMIT = 10
 """Counts below which a peak is not reported."""
+
+TARGET = "target"
+"""Kind of a planted ion that the database has."""
 
 _MEDIAN_AMPLITUDE = 150.0  # counts of the base peak where the pattern is 1
 _AMPLITUDE_SPREAD = 1.2  # standard deviation of log amplitude
@@ -68,6 +71,12 @@ class PlantedIons:
         Counts of the base peak where the spatial pattern is 1.
     pattern : list of str
         Name of each ion's spatial pattern.
+    kind : list of str
+        ``target``, or what else it is on the tissue for; empty if all are targets.
+    loss : list of str
+        What each lost in the source, ``-H2O``, or nothing; empty if none lost anything.
+    bias_ppm : (n_ions,) float64
+        How far the m/z of each is off by itself; empty if none is.
     """
 
     names: list[tuple[str, str, str]]
@@ -75,6 +84,9 @@ class PlantedIons:
     abundance: Floats
     amplitude: Floats
     pattern: list[str]
+    kind: list[str] = field(default_factory=list)
+    loss: list[str] = field(default_factory=list)
+    bias_ppm: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Simulated imaging mass spectrometry datasets with known ions: test and benchmark workload.
 
-A section of tissue lies on a grid of pixels. Planted ions follow spatial patterns; each isotope
-peak is a Poisson count around pattern x amplitude x abundance, so weak isotopes sink below the
-detection limit. Chemical background (the same m/z in many pixels) and random noise come on top,
-and peaks the analyzer cannot resolve are merged. On request they are written as the profiles an
+A section of tissue lies on a grid of pixels; its ions and background are drawn
+(`ionbox.simulation.section`, or `real_section` to be as hard as real data), measured
+(`ionbox.simulation.measurement`) and written. On request they are written as the profiles an
 instrument would record (`ionbox.simulation.profile`), without noise between them.
 
 Equal arguments give equal bytes: nothing is taken from the clock, and random numbers come from
@@ -20,45 +19,44 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.setting_table import DEFAULT_ADDUCTS, Polarity
 from ionbox_science.theory.isotope_model import (
     ANALYZERS,
-    FWHM_PER_SIGMA,
     Analyzer,
     IsotopeModel,
-    peak_sigma,
     sigma_from_resolving_power,
 )
 
 from ionbox.simulation.imzml_writer import ImzmlWriter, MzDtype
+from ionbox.simulation.mass_errors import MassErrors, draw_mass_errors
+from ionbox.simulation.measurement import Peaks, measure_blocks, next_generator
 from ionbox.simulation.profile import ProfileAxis
+from ionbox.simulation.real_section import (
+    add_everywhere,
+    draw_random_background,
+    draw_real_ions,
+)
 from ionbox.simulation.section import (
     DETECTION_LIMIT,
     Background,
-    Floats,
     Integers,
     PlantedIons,
-    Section,
     draw_background,
     draw_ions,
     draw_section,
 )
 
+Realism = Literal["plain", "real"]
+REALISMS: tuple[Realism, ...] = get_args(Realism)
+
 INTENSITY_PER_COUNT = 100
 """Intensity in the ibd per simulated count, so that values are of the order of Orbitrap files."""
 
-_ION_NOISE_SHAPE = 20.0  # gamma shape: 22 % between neighbouring pixels
-_PIXEL_GAIN_SHAPE = 30.0  # gamma shape: 18 %, shared by all peaks of a pixel
-_MAX_OFFSET_PPM = 0.5  # calibration error of the whole dataset
-_DRIFT_PPM = 0.2  # change of calibration from first to last pixel
-_JITTER_FLOOR_PPM = 0.1  # standard deviation of the strongest peaks
-_JITTER_AT_LIMIT_PPM = 0.4  # comes on top, and falls with the square root of the counts
-_BLOCK_CELLS = 1 << 20  # peaks considered at a time; about 100 MB
+_REAL_COLUMNS = ("kind", "loss", "line_ppm", "bias_ppm")  # of the truth table, where there are any
 _PROFILE_CELLS = 1 << 16  # of which each becomes two dozen points
 _PROFILE_CUT = DETECTION_LIMIT * INTENSITY_PER_COUNT / 20
 _PROFILE_MARGIN = 1.01  # how far the axis goes on beyond the lowest and highest m/z
@@ -86,18 +84,6 @@ class SimulatedDataset:
     n_ions: int
 
 
-@dataclass(frozen=True)
-class _Peaks:
-    """Peaks of a block of pixels as columns: pixel (0 is the block's first), m/z, counts."""
-
-    pixel: Integers
-    mz: Floats
-    counts: Floats
-
-    def take(self, chosen: npt.NDArray[Any]) -> _Peaks:
-        return _Peaks(self.pixel[chosen], self.mz[chosen], self.counts[chosen])
-
-
 def simulate_dataset(
     path: Path,
     *,
@@ -114,6 +100,7 @@ def simulate_dataset(
     missing_corners: bool = False,
     mz_dtype: MzDtype = "f8",
     profile: bool = False,
+    realism: Realism = "plain",
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulatedDataset:
     """Write a dataset with planted ions, their truth table and a sidecar config.
@@ -152,6 +139,8 @@ def simulate_dataset(
         Type of m/z in the ibd.
     profile : bool
         Whether to write profile spectra that have the peaks, instead of the peaks.
+    realism : {"plain", "real"}
+        Whether ions are strong, apart and well measured, or as in real data.
     progress : callable, optional
         Called after each block with the numbers of pixels done and of pixels in all.
 
@@ -174,30 +163,37 @@ def simulate_dataset(
     }
     names = ("width", "height", "ions", "noise", "seed")
     sizes = dict(zip(names, (width, height, n_ions, n_noise_peaks, seed), strict=True))
-    _check_arguments(path, config, sizes)
+    _check_arguments(path, {**config, "realism": realism}, sizes)
     molecules = sorted(set(formulas))
     identity = [config, sizes, adducts, missing_corners, mz_dtype, molecules]
-    identity += ["profile"] * profile
+    identity += ["profile"] * profile + [realism] * (realism != "plain")
     # the UUID is a hash of all that decides on the content, so that equal datasets are equal files
     file_id = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(identity))
 
     sigma = sigma_from_resolving_power(analyzer, resolving_power)
     model = IsotopeModel(analyzer, sigma, charge=1 if polarity == "positive" else -1)
     seeds = np.random.SeedSequence(seed)
-    rng = _next_generator(seeds)
+    rng = next_generator(seeds)
     section = draw_section(width, height, rng, missing_corners=missing_corners)
-    ions = draw_ions(molecules, adducts, n_ions, model, list(section.patterns), rng)
-    background = draw_background(n_noise_peaks, ions, rng)
+    errors = None
+    if realism == "plain":
+        ions = draw_ions(molecules, adducts, n_ions, model, list(section.patterns), rng)
+        background = draw_background(n_noise_peaks, ions, rng)
+    else:
+        section = add_everywhere(section)
+        ions = draw_real_ions(molecules, adducts, n_ions, n_noise_peaks, model, section, rng)
+        background = draw_random_background(n_noise_peaks, ions)
+        errors = draw_mass_errors(ions, section, rng)
 
     n_done = 0
-    n_visible = np.zeros(n_ions, np.int64)
+    n_visible = np.zeros(len(ions.names), np.int64)
     with _staged(_target_paths(path)) as (ibd_path, truth_path, config_path, imzml_path):
         with imzml_path.open("w+b") as imzml, ibd_path.open("wb") as ibd:
             writer = ImzmlWriter(imzml, ibd, mz_dtype, profile=profile)
             writer.start(file_id, model, section.x, section.y)
             axis = _profile_axis(ions, background, model) if profile else None
-            for n_pixels, peaks, visible in _simulate_blocks(
-                section, ions, background, model, seeds
+            for n_pixels, peaks, visible in measure_blocks(
+                section, ions, background, errors, model, seeds
             ):
                 _write_block(writer, n_pixels, peaks, axis)
                 n_done += n_pixels
@@ -205,7 +201,7 @@ def simulate_dataset(
                 if progress:
                     progress(n_done, section.n_pixels)
             writer.finish()
-        _write_truth(truth_path, ions, n_visible)
+        _write_truth(truth_path, ions, errors, n_visible)
         config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     ibd_path, truth_path, config_path, imzml_path = _target_paths(path)
     return SimulatedDataset(
@@ -220,7 +216,7 @@ def _profile_axis(ions: PlantedIons, background: Background, model: IsotopeModel
 
 
 def _write_block(
-    writer: ImzmlWriter, n_pixels: int, peaks: _Peaks, axis: ProfileAxis | None
+    writer: ImzmlWriter, n_pixels: int, peaks: Peaks, axis: ProfileAxis | None
 ) -> None:
     """Write the spectra of a block: as they are, or as profiles, some pixels at a time."""
     intensity = peaks.counts * INTENSITY_PER_COUNT
@@ -246,111 +242,14 @@ def _check_arguments(path: Path, settings: dict[str, Any], sizes: dict[str, int]
         problems.append(f"polarity is {settings['polarity']!r}, must be positive or negative")
     if settings["analyzer"] not in ANALYZERS:
         problems.append(f"analyzer is {settings['analyzer']!r}, must be {', '.join(ANALYZERS)}")
+    if settings["realism"] not in REALISMS:
+        problems.append(f"realism is {settings['realism']!r}, must be {', '.join(REALISMS)}")
     if not settings["resolving_power"] > 0:
         problems.append(f"resolving_power is {settings['resolving_power']}, must be positive")
     if path.suffix.lower() != ".imzml":
         problems.append(f"output is '{path.name}', must end in .imzML")
     if problems:
         raise InvalidConfig("cannot simulate: " + "; ".join(problems))
-
-
-def _next_generator(seeds: np.random.SeedSequence) -> np.random.Generator:
-    """Return a generator of its own stream; each call spawns the next."""
-    return np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
-
-
-def _simulate_blocks(
-    section: Section,
-    ions: PlantedIons,
-    background: Background,
-    model: IsotopeModel,
-    seeds: np.random.SeedSequence,
-) -> Iterator[tuple[int, _Peaks, Integers]]:
-    """Yield per block the number of pixels, their peaks, and for each ion how many pixels show it.
-
-    Peaks are sorted by pixel and m/z, as the instrument would report them.
-    """
-    offset_ppm = _next_generator(seeds).uniform(-_MAX_OFFSET_PPM, _MAX_OFFSET_PPM)
-    n_cells_per_pixel = ions.mz.size + len(background.mz) + background.n_random
-    n_block_pixels = max(1, int(_BLOCK_CELLS // max(1, n_cells_per_pixel)))
-    for first in range(0, section.n_pixels, n_block_pixels):
-        block = slice(first, min(first + n_block_pixels, section.n_pixels))
-        n_pixels = block.stop - first
-        # a stream per block, so that blocks could be made in parallel without changing a byte
-        rng = _next_generator(seeds)
-        images = {name: pattern[block] for name, pattern in section.patterns.items()}
-        planted, visible = _plant_ions(ions, images, n_pixels, rng)
-        lines = _draw_line_peaks(background, n_pixels, rng)
-        drift_ppm = _DRIFT_PPM * (first / section.n_pixels - 0.5)
-        measured = _add_mass_error(_join_peaks(planted, lines), offset_ppm + drift_ppm, rng)
-        # random peaks have no true m/z, so they get no error
-        peaks = _join_peaks(measured, _draw_random_peaks(background, n_pixels, rng))
-        yield n_pixels, _detect_peaks(peaks, model), visible
-
-
-def _add_mass_error(peaks: _Peaks, offset_ppm: float, rng: np.random.Generator) -> _Peaks:
-    """Shift all m/z by the calibration error, and each by an error that is larger if it is weak."""
-    spread_ppm = _JITTER_FLOOR_PPM + _JITTER_AT_LIMIT_PPM * np.sqrt(DETECTION_LIMIT / peaks.counts)
-    error_ppm = offset_ppm + spread_ppm * rng.standard_normal(len(peaks.mz))
-    return _Peaks(peaks.pixel, peaks.mz * (1 + 1e-6 * error_ppm), peaks.counts)
-
-
-def _plant_ions(
-    ions: PlantedIons, images: dict[str, Floats], n_pixels: int, rng: np.random.Generator
-) -> tuple[_Peaks, Integers]:
-    """Draw the counts of all ions' isotope peaks; also count the pixels where each can be seen."""
-    shape = (len(ions.names), n_pixels)
-    gain = rng.standard_gamma(_PIXEL_GAIN_SHAPE, n_pixels) / _PIXEL_GAIN_SHAPE
-    signal = rng.standard_gamma(_ION_NOISE_SHAPE, shape) / _ION_NOISE_SHAPE
-    signal *= ions.amplitude[:, None] * gain
-    for row, pattern in enumerate(ions.pattern):
-        signal[row] *= images[pattern]
-    expected = signal[:, :, None] * ions.abundance[:, None, :]
-    # a twentieth of the limit never reaches it, and most cells are that weak or empty
-    ion, pixel, isotope = np.nonzero(expected > DETECTION_LIMIT / 20)
-    counts = rng.poisson(expected[ion, pixel, isotope])
-    first_seen = (isotope == 0) & (counts >= DETECTION_LIMIT)
-    visible = np.bincount(ion[first_seen], minlength=len(ions.names))
-    some = counts > 0
-    mz = ions.mz[ion[some], isotope[some]]
-    return _Peaks(pixel[some], mz, counts[some].astype(np.float64)), visible
-
-
-def _draw_line_peaks(background: Background, n_pixels: int, rng: np.random.Generator) -> _Peaks:
-    shown = rng.random((len(background.mz), n_pixels)) < background.prevalence[:, None]
-    line, pixel = np.nonzero(shown)
-    counts = DETECTION_LIMIT + rng.poisson(background.level[line])
-    return _Peaks(pixel, background.mz[line], counts.astype(np.float64))
-
-
-def _draw_random_peaks(background: Background, n_pixels: int, rng: np.random.Generator) -> _Peaks:
-    per_pixel = rng.poisson(background.n_random, n_pixels)
-    pixel = np.repeat(np.arange(n_pixels), per_pixel)
-    mz = rng.uniform(*background.mz_range, len(pixel))
-    counts = DETECTION_LIMIT + rng.poisson(DETECTION_LIMIT / 2, len(pixel))
-    return _Peaks(pixel, mz, counts.astype(np.float64))
-
-
-def _join_peaks(a: _Peaks, b: _Peaks) -> _Peaks:
-    return _Peaks(
-        np.concatenate((a.pixel, b.pixel)),
-        np.concatenate((a.mz, b.mz)),
-        np.concatenate((a.counts, b.counts)),
-    )
-
-
-def _detect_peaks(peaks: _Peaks, model: IsotopeModel) -> _Peaks:
-    """Sort by pixel and m/z, merge what the analyzer cannot resolve, drop what is too weak."""
-    if not len(peaks.mz):
-        return peaks
-    peaks = peaks.take(np.lexsort((peaks.mz, peaks.pixel)))
-    width = FWHM_PER_SIGMA * peak_sigma(model, peaks.mz[1:])
-    apart = (np.diff(peaks.mz) > width) | (np.diff(peaks.pixel) > 0)
-    starts = np.concatenate(([0], np.flatnonzero(apart) + 1))
-    counts = np.add.reduceat(peaks.counts, starts)
-    mz = np.add.reduceat(peaks.mz * peaks.counts, starts) / counts
-    merged = _Peaks(peaks.pixel[starts], mz, counts)
-    return merged.take(merged.counts >= DETECTION_LIMIT)
 
 
 def _target_paths(path: Path) -> tuple[Path, Path, Path, Path]:
@@ -373,12 +272,18 @@ def _staged(targets: Sequence[Path]) -> Iterator[list[Path]]:
             temporary.unlink(missing_ok=True)
 
 
-def _write_truth(path: Path, ions: PlantedIons, n_visible: Integers) -> None:
+def _write_truth(
+    path: Path, ions: PlantedIons, errors: MassErrors | None, n_visible: Integers
+) -> None:
+    columns = ["formula", "adduct", "ion", "mz", "pattern", "amplitude", "n_pixels"]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("formula", "adduct", "ion", "mz", "pattern", "amplitude", "n_pixels"))
+        writer.writerow(columns + [*_REAL_COLUMNS] * (errors is not None))
+        line_ppm = errors.line_ppm(ions.mz[:, 0]) if errors else np.zeros(0)
         for row, (formula, adduct, ion) in enumerate(ions.names):
             mz, amplitude = f"{ions.mz[row, 0]:.6f}", f"{ions.amplitude[row]:.1f}"
-            writer.writerow(
-                (formula, adduct, ion, mz, ions.pattern[row], amplitude, n_visible[row])
-            )
+            cells = [formula, adduct, ion, mz, ions.pattern[row], amplitude, n_visible[row]]
+            if errors:
+                ppm = f"{line_ppm[row]:.4f}", f"{ions.bias_ppm[row]:.4f}"
+                cells += [ions.kind[row], ions.loss[row], *ppm]
+            writer.writerow(cells)

@@ -22,7 +22,7 @@ PROMISED_FLAGS = (
 
 
 COMMANDS = [
-    *("", "annotate", "check", "estimate", "simulate", "lipids"),
+    *("", "annotate", "check", "estimate", "simulate", "calibrate", "lipids"),
     *("view", "why", "share", "export", "compare"),
     *("deploy", "doctor", "submit", "list", "status", "logs", "cancel", "redrive", "fetch"),
     "destroy",
@@ -269,6 +269,16 @@ class TestOverwriting:
         written = [path.name for path in tmp_path.iterdir() if path.name.startswith("made")]
         assert len(written) == 4
         assert [name for name in written if name not in ended.out] == []
+
+    def test_simulate_makes_data_as_hard_as_real_data(
+        self, ionbox: Command, tmp_path: Path
+    ) -> None:
+        sizes = ("--width", "4", "--height", "4", "--ions", "5", "--noise", "5")
+        ended = ionbox("simulate", "made.imzML", *sizes, "--realism", "real")
+        assert ended.code == 0
+        heads, *_ = (tmp_path / "made_truth.csv").read_text().splitlines()
+        assert heads.endswith(",kind,loss,line_ppm,bias_ppm")
+        assert ionbox("simulate", "other.imzML", "--realism", "surreal").code == 2
 
     def test_simulate_names_a_database_that_is_not_there(self, ionbox: Command) -> None:
         ended = ionbox("simulate", "made.imzML", "--database", "nosuch.tsv")
