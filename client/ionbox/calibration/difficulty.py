@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.scoring.scores import mass_error_ppm
 from ionbox_science.theory.ions import NO_ION
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 Floats = npt.NDArray[np.float64]
 

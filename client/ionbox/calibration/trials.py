@@ -17,7 +17,7 @@ from ionbox_science.errors import InvalidConfig, InvalidDatabase
 from ionbox_science.scoring.recalibration import Recalibration
 from ionbox_science.setting_table import SETTINGS
 from ionbox_science.theory.databases import parse_database
-from ionbox_science.theory.isotope_patterns import IsotopeModel, sigma_from_resolving_power
+from ionbox_science.theory.isotope_model import IsotopeModel, sigma_from_resolving_power
 
 from ionbox.calibration.difficulty import Difficulty, measure_difficulty
 from ionbox.calibration.scenarios import Scenario, Settings, name_variant

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_science.theory.isotope_patterns import FWHM_PER_SIGMA, IsotopeModel, peak_sigma
+from ionbox_science.theory.isotope_model import FWHM_PER_SIGMA, IsotopeModel, peak_sigma
 
 from ionbox.simulation.mass_errors import MassErrors
 from ionbox.simulation.real_section import REAL_NOISE_SHAPE

@@ -20,7 +20,8 @@ from typing import TypeVar
 import numpy as np
 from ionbox_science.errors import InvalidConfig, InvalidFormula
 from ionbox_science.theory.formulas import build_ion_formula, join_modifier
-from ionbox_science.theory.isotope_patterns import IsotopeModel, generate_patterns
+from ionbox_science.theory.isotope_model import IsotopeModel
+from ionbox_science.theory.isotope_patterns import generate_patterns
 
 from ionbox.simulation.section import (
     DETECTION_LIMIT,

@@ -16,7 +16,7 @@ from ionbox.simulation.simulate import SimulatedDataset, simulate_dataset
 from ionbox.simulation.unknowns import MATRICES, draw_unknowns, list_matrix_clusters
 from ionbox_science.errors import InvalidConfig
 from ionbox_science.theory.formulas import parse_formula
-from ionbox_science.theory.isotope_patterns import IsotopeModel
+from ionbox_science.theory.isotope_model import IsotopeModel
 from ionbox_science.theory.lipids import enumerate_lipids
 from pyimzml.ImzMLParser import ImzMLParser
 
