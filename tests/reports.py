@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.records.file_records import IbdChecksum
+from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,

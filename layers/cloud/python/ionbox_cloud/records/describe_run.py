@@ -17,7 +17,7 @@ from ionbox_science.scoring.scores import MSM_CITATION
 from ionbox_science.setting_table import MSM, Scoring
 
 from ionbox_cloud import keys
-from ionbox_cloud.records.file_records import IbdChecksum
+from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,

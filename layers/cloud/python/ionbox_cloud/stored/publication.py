@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from ionbox_cloud import keys
-from ionbox_cloud.records.file_records import PublishedFile
+from ionbox_cloud.published import PublishedFile
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import encode_arrays
 from ionbox_cloud.storage.side_by_side import SideBySide
