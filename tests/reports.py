@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
@@ -23,6 +22,7 @@ from ionbox_cloud.report.report_file import Overview, ReportImages, make_report
 from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.run_plan import Forecast
 from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.pictures import PicturePacker, Pictures
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise

@@ -24,9 +24,9 @@ from ionbox_cloud.messages import (
     RunRef,
     RunRequest,
 )
-from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.ibd_checksum import read_checksum
 
 from tests.cloud_builders import database_table, lipid_like_formulas

@@ -23,8 +23,8 @@ from ionbox_cloud.planning.inspection import (
     sample_peaks,
     words_of,
 )
-from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.ibd_checksum import compare_checksum, describe_difference
 from ionbox_science.config import (
     FileWords,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.published import IbdChecksum
+from ionbox_cloud.stored.file_records import IbdChecksum
 
 from ionbox.account import Account, Installation, plain_errors, read_outputs
 from ionbox.datasets.files import LocalDataset

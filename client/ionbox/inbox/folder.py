@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.published import IbdChecksum
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_science.errors import (
     InvalidConfig,
     InvalidDatabase,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.published import IbdChecksum
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_science.errors import InvalidConfig, InvalidDataset
 from ionbox_science.setting_kinds import check_keys
 

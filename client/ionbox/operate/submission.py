@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.published import IbdChecksum
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.stated_checksum import state_checksum
 from ionbox_science.config import parse_settings
 from ionbox_science.errors import InvalidConfig, InvalidDatabase

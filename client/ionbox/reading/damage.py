@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject, StorageError
-from ionbox_cloud.published import RECORD, PublishedFile
+from ionbox_cloud.published import RECORD
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.storage.storage_errors import named_errors
+from ionbox_cloud.stored.file_records import PublishedFile
 from ionbox_science.config import RunConfig
 
 from ionbox.errors import DamagedResults, NoResults

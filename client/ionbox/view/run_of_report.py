@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ionbox_cloud.errors import MissingObject
-from ionbox_cloud.published import REPORT, PublishedFile
+from ionbox_cloud.published import REPORT
 from ionbox_cloud.report.report_file import DATA_VERSION, read_report
+from ionbox_cloud.stored.file_records import PublishedFile
 
 from ionbox.errors import Gone
 from ionbox.reading.damage import reading, require_listed

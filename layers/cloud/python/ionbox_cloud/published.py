@@ -1,4 +1,4 @@
-"""What a run publishes: names of files, arrays and prefixes, and what is said of files.
+"""Names of what a run publishes: files, arrays and prefixes, each written down once.
 
 Handlers write them and the client reads them. ``docs/results.md`` says what is in each.
 
@@ -20,10 +20,6 @@ the ibd and the sorted peaks.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-
-from ionbox_cloud.json_record import PublishedRecord
 
 RECORD = "run.json"
 STATUS = "status.json"
@@ -59,30 +55,3 @@ class ImageArrays:
 def diagnostics(database_name: str) -> str:
     """Return the name of a database's diagnostics."""
     return f"{DIAGNOSTICS}/{database_name}.npz"
-
-
-@dataclass(frozen=True)
-class IbdChecksum(PublishedRecord):
-    """The checksum of an ibd, and whether its imzML declares it.
-
-    Attributes
-    ----------
-    algorithm : str
-        As ``hashlib`` names it.
-    digest : str
-        Lower-case hex digits; empty where nobody knows that of the whole file.
-    verdict : str
-        ``matches``, ``differs``, ``not declared`` or, without a digest, ``not compared``.
-    """
-
-    algorithm: str
-    digest: str
-    verdict: str
-
-
-@dataclass(frozen=True)
-class PublishedFile(PublishedRecord):
-    """A file of the results, as it was written: its size in bytes, and its SHA-256 in hex."""
-
-    n_bytes: int
-    sha256: str

@@ -17,7 +17,6 @@ from ionbox_science.scoring.scores import MSM_CITATION
 from ionbox_science.setting_table import MSM, Scoring
 
 from ionbox_cloud import keys
-from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
@@ -33,6 +32,7 @@ from ionbox_cloud.records.run_record import (
 )
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.ibd_checksum import describe_difference
 from ionbox_cloud.stored.segments import SegmentsManifest
 

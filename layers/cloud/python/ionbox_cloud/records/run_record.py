@@ -18,8 +18,8 @@ from ionbox_science import SCIENCE_VERSION, __version__
 from ionbox_science.config import RunConfig
 
 from ionbox_cloud.json_record import PublishedRecord
-from ionbox_cloud.published import IbdChecksum, PublishedFile
 from ionbox_cloud.run_plan import Forecast, SortPlan
+from ionbox_cloud.stored.file_records import IbdChecksum, PublishedFile
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject, InvalidMessage, MissingObject
 from ionbox_cloud.identity import hash_content
 from ionbox_cloud.json_record import PublishedRecord
-from ionbox_cloud.published import IbdChecksum
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.file_records import IbdChecksum
 from ionbox_cloud.stored.segments import SegmentsManifest, read_manifest
 
 

@@ -10,7 +10,8 @@ calls leaves which images are most alike, ``runs/<run>/partners-<n>-<n>.npz``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +24,19 @@ from ionbox_science.annotation.colocalization import (
     prepare_part,
 )
 from ionbox_science.annotation.partners import NO_PARTNER, Partners, Prepared
+from ionbox_science.progress import report_progress
 
 from ionbox_cloud import keys
+from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.messages import CompareItem, ImageItem
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.images import ImageList
-from ionbox_cloud.stored.item_parts import read_item_parts
 from ionbox_cloud.stored.pictures import PicturePacker, Pictures
+
+Item = TypeVar("Item", ImageItem, CompareItem)
+Part = TypeVar("Part")
 
 
 class ImagePart:
@@ -101,7 +106,7 @@ def read_prepared(
     def join(arrays: Arrays, item: ImageItem) -> None:
         join_part(PackedPart.from_arrays(arrays), item.start, item.stop, prepared)
 
-    for _ in read_item_parts(work, items, names, n_images, join):
+    for _ in _read_parts(work, items, names, n_images, join):
         pass
     return prepared
 
@@ -118,7 +123,7 @@ def read_pictures(
     def unpack(arrays: Arrays, item: ImageItem) -> Pictures:
         return _check(Pictures.from_arrays(arrays), item, plan)
 
-    return list(read_item_parts(work, items, names, n_images, unpack))
+    return list(_read_parts(work, items, names, n_images, unpack))
 
 
 def _check(pictures: Pictures, item: ImageItem, plan: RunPlan) -> Pictures:
@@ -153,7 +158,7 @@ def read_partners(work: Store, items: Sequence[CompareItem]) -> Partners:
         return _check_partners(Partners.from_arrays(arrays), item)
 
     n_images = items[-1].n_images
-    return Partners.concatenate(list(read_item_parts(work, items, names, n_images, unpack)))
+    return Partners.concatenate(list(_read_parts(work, items, names, n_images, unpack)))
 
 
 def _check_partners(found: Partners, item: CompareItem) -> Partners:
@@ -165,3 +170,42 @@ def _check_partners(found: Partners, item: CompareItem) -> Partners:
     if lowest < NO_PARTNER or highest >= item.n_images:
         raise ValueError(f"partners {lowest} to {highest} of {item.n_images} images")
     return found
+
+
+def _read_parts(
+    work: Store,
+    items: Sequence[Item],
+    names: Sequence[str],
+    n_images: int,
+    unpack: Callable[[Arrays, Item], Part],
+) -> Iterator[Part]:
+    """Yield what each item left, in order; tell how many of the images are read.
+
+    Parameters
+    ----------
+    work : Store
+        Where the objects lie.
+    items : sequence of items
+        The Map's items.
+    names : sequence of str
+        Keys of their objects.
+    n_images : int
+        Images of all items.
+    unpack : callable
+        Makes a part of the arrays of an object and its item; a KeyError or ValueError says that
+        these are not what was written.
+
+    Raises
+    ------
+    MissingObject
+        If an item's object is not there.
+    DamagedObject
+        If one is not what was written.
+    """
+    for item, name, arrays in zip(items, names, work.read_many_arrays(names), strict=True):
+        try:
+            part = unpack(arrays, item)
+        except (KeyError, ValueError) as error:
+            raise DamagedObject.of(name, str(error)) from None
+        yield part
+        report_progress(item.stop, n_images, "images")

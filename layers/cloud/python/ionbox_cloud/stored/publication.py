@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from ionbox_cloud import keys
-from ionbox_cloud.published import PublishedFile
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.array_bytes import encode_arrays
 from ionbox_cloud.storage.side_by_side import SideBySide
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.file_records import PublishedFile
 
 if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
     from typing_extensions import Buffer
