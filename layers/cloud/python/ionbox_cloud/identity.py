@@ -131,6 +131,7 @@ def identify_patterns(formulas: Sequence[str], config: RunConfig) -> str:
         "patterns",
         list(formulas),
         [rule.adducts, rule.neutral_losses, rule.chem_mods, rule.n_decoys, rule.decoy_rule],
+        *([] if rule.decoy_kind == "metals" else [rule.decoy_kind]),
         [model.analyzer, model.sigma, model.n_peaks, model.charge],
     )
 

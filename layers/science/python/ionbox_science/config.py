@@ -32,6 +32,7 @@ from ionbox_science.setting_table import (
     DEFAULTS,
     REFERENCE_MZ,
     SETTINGS,
+    DecoyKind,
     FdrMethod,
     Polarity,
     Scoring,
@@ -102,6 +103,8 @@ class RunConfig:
         Isotope peaks, and so images, per ion.
     decoys : int
         Decoys per target ion.
+    decoy_kind : {"metals", "matched"}
+        What makes a decoy of a molecule: see `ionbox_science.theory.ion_rule`.
     recalibrate : bool
         Whether to move windows to where the peaks of the dataset lie: see
         `ionbox_science.scoring.recalibration`.
@@ -135,6 +138,7 @@ class RunConfig:
     ppm: float = DEFAULTS["ppm"]
     isotope_peaks: int = DEFAULTS["isotope_peaks"]
     decoys: int = DEFAULTS["decoys"]
+    decoy_kind: DecoyKind = DEFAULTS["decoy_kind"]
     recalibrate: bool = DEFAULTS["recalibrate"]
     scoring: Scoring = DEFAULTS["scoring"]
     competition: bool = DEFAULTS["competition"]
@@ -160,6 +164,8 @@ class RunConfig:
             self.chem_mods,
             self.decoys,
             _DECOY_RULES[self.fdr_method],
+            self.decoy_kind,
+            "+H" if self.polarity == "positive" else "-H",
         )
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox_science.setting_table import FDR_METHODS, SCORINGS, SETTINGS, SORT_WAYS
+from ionbox_science.setting_table import DECOY_KINDS, FDR_METHODS, SCORINGS, SETTINGS, SORT_WAYS
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
 
@@ -120,6 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "ppm": _number("ppm"),
     "isotope_peaks": _whole_number("isotope_peaks"),
     "decoys": _whole_number("decoys"),
+    "decoy_kind": _choice(DECOY_KINDS),
     "recalibrate": _FLAG,
     "scoring": _choice(SCORINGS),
     "competition": _FLAG,

@@ -25,6 +25,8 @@ Scoring = Literal[
 ]
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 MSM: Scoring = "msm"
+DecoyKind = Literal["metals", "matched"]
+DECOY_KINDS: tuple[DecoyKind, ...] = get_args(DecoyKind)
 SORT_WAYS = ("auto", "lambda", "map", "fargate")
 
 N_DECOY_ADDUCTS = 80
@@ -102,6 +104,11 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "decoys": Setting(
         "decoy adducts per target", 20, form="whole", sample="N", least=1, most=N_DECOY_ADDUCTS
+    ),
+    "decoy_kind": Setting(
+        "metals, adducts that cannot be, as METASPACE has them; or matched, organic formulas",
+        "metals",
+        sample="KIND",
     ),
     "recalibrate": Setting(
         "look for peaks where the m/z errors of this dataset put them", True, form="switch"

@@ -42,9 +42,9 @@ MIN_CALIBRANTS = 30
 MAX_CALIBRANTS = 1000
 """Calibrants at most, those of the highest score: half a million pairs for the slope."""
 
-CALIBRANT_FDR = 0.1
-"""FDR, by MSM, up to which targets are calibrants. Some are wrong, and the line stands that; with
-fewer it stands less."""
+CALIBRANT_FDRS = (0.1, 0.2)
+"""FDR, by MSM, up to which targets are calibrants; up to the second where the first gives too few.
+Some are wrong, and the line stands that."""
 
 Float64s = npt.NDArray[np.float64]
 
@@ -265,10 +265,13 @@ def fit_recalibration(passes: Sequence[FirstPass]) -> FittedLine:
     FittedLine
         One that changes nothing if there are fewer than `MIN_CALIBRANTS`.
     """
-    calibrants = MzErrors.concatenate([_choose_calibrants(each) for each in passes])
-    # an ion of several databases is one calibrant
-    _, first = np.unique(calibrants.mz, return_index=True)
-    calibrants = calibrants.take(first)
+    for fdr in CALIBRANT_FDRS:
+        calibrants = MzErrors.concatenate([_choose_calibrants(each, fdr) for each in passes])
+        # an ion of several databases is one calibrant
+        _, first = np.unique(calibrants.mz, return_index=True)
+        calibrants = calibrants.take(first)
+        if len(calibrants.mz) >= MIN_CALIBRANTS:
+            break
     if len(calibrants.mz) > MAX_CALIBRANTS:
         best = np.argsort(-calibrants.msm, kind="stable")[:MAX_CALIBRANTS]
         calibrants = calibrants.take(np.sort(best))
@@ -300,11 +303,11 @@ def fit_line(x: Float64s, y: Float64s) -> tuple[float, float]:
     return float(np.median(y - slope * x)), slope
 
 
-def _choose_calibrants(one: FirstPass) -> MzErrors:
-    """Return the targets of a database that are sure enough."""
+def _choose_calibrants(one: FirstPass, most_fdr: float) -> MzErrors:
+    """Return the targets of a database up to an FDR."""
     found = one.found
     targets, decoys = found.take(found.is_target), found.take(~found.is_target)
     if one.n_targets == 0 or one.n_decoys == 0:
         return MzErrors.empty()
     fdr = estimate_pooled_fdr(targets.msm, decoys.msm, one.n_decoys / one.n_targets)
-    return targets.take(fdr <= CALIBRANT_FDR)
+    return targets.take(fdr <= most_fdr)

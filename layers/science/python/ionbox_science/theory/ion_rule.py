@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
-from ionbox_science.setting_table import DEFAULTS
+from ionbox_science.setting_table import DEFAULTS, DecoyKind
 
 DecoyRule = Literal["per-formula", "per-target-ion"]
 """``per-formula``: one draw shared by all target ions of a formula (FDR method metaspace-v3);
@@ -21,9 +21,19 @@ DecoyRule = Literal["per-formula", "per-target-ion"]
 @functools.cache
 def decoy_adducts() -> tuple[str, ...]:
     """Return the implausible adducts (``+He`` …) in sampling order; source: see the data file."""
-    text = (resources.files("ionbox_science") / "data" / "decoy_adducts.txt").read_text("utf-8")
+    return tuple(f"+{element}" for element in _read_words("decoy_adducts.txt"))
+
+
+@functools.cache
+def matched_additions() -> tuple[str, ...]:
+    """Return what matched decoys add to a molecule, in sampling order: see the data file."""
+    return _read_words("matched_decoys.txt")
+
+
+def _read_words(name: str) -> tuple[str, ...]:
+    text = (resources.files("ionbox_science") / "data" / name).read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return tuple(f"+{element}" for line in lines for element in line.split())
+    return tuple(word for line in lines for word in line.split())
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,13 @@ class IonRule:
         Decoys per target ion.
     decoy_rule : {"per-formula", "per-target-ion"}
         Whether the target ions of one formula share one draw: see `DecoyRule`.
+    decoy_kind : {"metals", "matched"}
+        Adducts that cannot be, METASPACE's; or additions of organic formulas, which are as heavy as
+        organic ions are: where many molecules are measured that are in no database, their peaks
+        lie in the windows of these as often as in those of wrong formulas. Those that are targets
+        are left out.
+    carrier : str
+        What makes ions of matched decoys, a signed formula.
     """
 
     adducts: tuple[str, ...]
@@ -46,6 +63,8 @@ class IonRule:
     chem_mods: tuple[str, ...] = ()
     n_decoys: int = DEFAULTS["decoys"]
     decoy_rule: DecoyRule = "per-formula"
+    decoy_kind: DecoyKind = DEFAULTS["decoy_kind"]
+    carrier: str = "+H"
 
     def target_parts(self) -> list[tuple[str, str, str]]:
         """Return (chemical modification, neutral loss, adduct) of each target modifier, in order.
@@ -57,7 +76,9 @@ class IonRule:
         )
 
     def decoy_candidates(self) -> tuple[str, ...]:
-        """Return those decoy adducts that are no target modifier's part, in sampling order."""
+        """Return those decoy modifiers that are no target modifier's part, in sampling order."""
+        if self.decoy_kind == "matched":
+            return tuple(f"+{addition}{self.carrier}" for addition in matched_additions())
         used = {*self.adducts, *self.chem_mods, *self.neutral_losses}
         return tuple(adduct for adduct in decoy_adducts() if adduct not in used)
 

@@ -146,6 +146,9 @@ def build_ions(formulas: Sequence[str], rule: IonRule) -> IonTable:
     table = tabulate_elements(formulas, elements)
     with part_of_progress(0.4, 0.9):
         numbered = _number_ions(table, modifiers, decoy_modifier)
+    if rule.decoy_kind == "matched":
+        decoys = numbered.decoy_ion
+        decoys[(decoys != NO_ION) & numbered.is_target[decoys]] = NO_ION  # these may be there
     return IonTable(
         formulas=np.array(formulas, dtype=np.str_),
         modifiers=np.array(modifiers, dtype=np.str_),
