@@ -98,7 +98,7 @@ def test_a_row_says_everything_about_an_annotation() -> None:
             "isobaric_ions_count": "0",
             "database": "molecules",
             "explainedBy": "",
-            "fdrAlone": "0.1",
+            "fdrAlone": "0.05",
         }
     ]
 

@@ -25,7 +25,7 @@ def any_images(width: Literal[32, 64]) -> st.SearchStrategy[npt.NDArray[np.float
 
 @given(any_images(32) | any_images(64))
 def test_equals_numpy_byte_by_byte(image: npt.NDArray[np.floating]) -> None:
-    with np.errstate(under="ignore"):
+    with np.errstate(over="ignore", under="ignore"):  # of huge and of tiny pixels
         maximum, packed = oracle.pack_image(image)
     found, kept = pack_image(image)
     assert found == maximum

@@ -7,18 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ionbox_science.config import RunConfig
-from ionbox_science.theory.formulas import build_ion_formula, element_masses, parse_formula
+from ionbox_science.theory.formulas import build_ion_formula, parse_formula
 from ionbox_science.theory.ion_rule import IonRule, matched_additions
 from ionbox_science.theory.ions import NO_ION, build_ions
+
+MASSES = {"C": 12.0, "H": 1.00782503, "N": 14.003074, "O": 15.9949146, "S": 31.9720707}
 
 
 def test_matched_decoys_are_organic_ions_of_as_many_electrons_as_those_of_the_molecule() -> None:
     assert len(set(matched_additions())) == 80
     for addition in matched_additions():
         counts = parse_formula(addition)
-        assert set(counts) <= set("CHNOS")
         assert (counts.get("H", 0) + counts.get("N", 0)) % 2 == 0
-        mass = sum(element_masses()[element] * n for element, n in counts.items())
+        mass = sum(MASSES[element] * n for element, n in counts.items())
         assert 26 <= mass <= 150
         assert 0.0002 <= (mass - round(mass)) / mass <= 0.0009
 
@@ -29,9 +30,8 @@ def test_matched_decoys_are_no_targets() -> None:
     lighter = "C20H30O4"
     heavier = build_ion_formula(lighter, f"+{addition}")
     rule = IonRule(("+H",), n_decoys=80, decoy_kind="matched")
-    alone, both = (
-        build_ions(formulas, rule) for formulas in ([lighter], sorted([lighter, heavier]))
-    )
+    alone = build_ions([lighter], rule)
+    both = build_ions(sorted([lighter, heavier]), rule)
     assert (alone.decoy_ion != NO_ION).all()
     row = both.formulas.tolist().index(lighter)
     left_out = both.decoy_ion[row, 0] == NO_ION
@@ -52,6 +52,5 @@ def test_matched_decoys_have_the_charge_of_the_run(carrier: str, hydrogens: int)
 def test_the_kind_of_decoys_is_a_setting() -> None:
     config = RunConfig("negative", "orbitrap", 0.001, ("-H",), decoy_kind="matched")
     assert config.ion_rule.decoy_candidates()[0] == f"+{matched_additions()[0]}-H"
-    assert RunConfig(
-        "negative", "orbitrap", 0.001, ("-H",), decoy_kind="metals"
-    ).ion_rule == replace(config.ion_rule, decoy_kind="metals")
+    metals = replace(config, decoy_kind="metals").ion_rule
+    assert metals == replace(config.ion_rule, decoy_kind="metals")
