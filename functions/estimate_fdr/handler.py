@@ -27,7 +27,7 @@ from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
-from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
+from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.segments import SegmentReader
 from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
@@ -37,6 +37,7 @@ from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.targeted import add_silent_ions, is_targeted
 
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
 
@@ -56,20 +57,22 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         opened = reads.start(SegmentReader, stores.results, plan.segments_id)
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         header = reads.start(read_stored_header, work, plan.segments_id)
-    publication = Publication(stores.results, plan)
+    publication, segments = Publication(stores.results, plan), opened.result()
     found = []
     share = _ANNOTATED / len(plan.databases)
     for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True)):
         with part_of_progress(index * share, (index + 1) * share):
             found.append(
-                _annotate_database(stores, publication, plan, index, database, ranges.result())
+                _annotate_database(
+                    stores, publication, plan, index, database, ranges.result(), segments.mz_range
+                )
             )
     images, fan = list_images(found), FanOut.from_environment(plan.dollars_per_minute)
     comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)
     image_of = index_images(images, found, plan)
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
-        cut = writes.start(_cut_images, message.execution_id, plan, images, opened.result(), fan)
+        cut = writes.start(_cut_images, message.execution_id, plan, images, segments, fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
             create_images(publication, plan, images, image_of, tic, header.result())
@@ -150,13 +153,18 @@ def _annotate_database(
     index: int,
     database: PlannedDatabase,
     ranges: Sequence[tuple[int, int]],
+    mz_range: tuple[float, float],
 ) -> Annotations:
     """Rank the targets of one database; write its annotations (work) and diagnostics (results)."""
     with stores.work.side_by_side() as reads, part_of_progress(0, 0.5):
         ions = reads.start(read_ions, stores.work, database.patterns_id)
         scores = rank_by(_read_scores(stores, database, ranges), plan.config.scoring)
     table = ions.result()
-    ranked = rank_targets(table, scores, plan.config.fdr_method)
+    keep_all = is_targeted(plan.config.targeted, len(table.formulas))
+    if keep_all:
+        every = read_patterns(stores.work, database.patterns_id, 0, table.n_ions)
+        scores = add_silent_ions(scores, every, mz_range)
+    ranked = rank_targets(table, scores, plan.config.fdr_method, keep_all=keep_all)
     report_progress(3, 4, "steps")  # read, put together, ranked
     patterns = read_patterns_of(stores.work, database.patterns_id, scores.ion[ranked.score_row])
     annotations = collect_annotations(table, scores, ranked, patterns.mz, patterns.intensity)

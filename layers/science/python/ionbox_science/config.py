@@ -38,6 +38,7 @@ from ionbox_science.setting_table import (
     PatternVersion,
     Polarity,
     Scoring,
+    Targeted,
 )
 from ionbox_science.theory.ions import DecoyRule, IonRule
 from ionbox_science.theory.isotope_patterns import (
@@ -109,6 +110,8 @@ class RunConfig:
         What ranks ions, ``msm`` or a learned score: see `ionbox_science.scoring.learned_score`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
+    targeted : {"off", "auto"}
+        Whether all ions of small databases are kept: see `ionbox_science.scoring.targeted`.
     isotope_patterns : {"cpymspec-0.4.2", "cpymspec-0.3.5"}
         Whose isotope patterns are made: see `IsotopeModel`.
     min_px : int
@@ -136,6 +139,7 @@ class RunConfig:
     decoys: int = DEFAULTS["decoys"]
     scoring: Scoring = DEFAULTS["scoring"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
+    targeted: Targeted = DEFAULTS["targeted"]
     isotope_patterns: PatternVersion = PATTERN_VERSIONS[0]
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]

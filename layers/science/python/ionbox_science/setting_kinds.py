@@ -18,6 +18,7 @@ from ionbox_science.setting_table import (
     SCORINGS,
     SETTINGS,
     SORT_WAYS,
+    TARGETED,
 )
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
@@ -128,6 +129,7 @@ KINDS: Mapping[str, Kind] = {
     "decoys": _whole_number("decoys"),
     "scoring": _choice(SCORINGS),
     "fdr_method": _choice(FDR_METHODS),
+    "targeted": _choice(TARGETED),
     "isotope_patterns": _choice(PATTERN_VERSIONS),
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),

@@ -33,7 +33,8 @@ class RankedTargets:
     fdr : (n_formulas, n_targets) float64
         FDR of every target; 1 where nothing was found.
     formula_index, target_index : (n,) int64
-        Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1.
+        Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1; of a
+        targeted database, all that could be seen.
     score_row : (n,) int64
         Rows of their ions in the scores.
     n_dropped : int
@@ -117,7 +118,9 @@ _ABSENT = -1.0
 """Score of what was not found: a learned score can be 0, and then still takes part in ranking."""
 
 
-def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> RankedTargets:
+def rank_targets(
+    table: IonTable, scores: IonScores, method: FdrMethod, *, keep_all: bool = False
+) -> RankedTargets:
     """Estimate the FDR of every target of a database and choose the annotations.
 
     Parameters
@@ -128,14 +131,17 @@ def rank_targets(table: IonTable, scores: IonScores, method: FdrMethod) -> Ranke
         Metrics of its ions, in any order.
     method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
+    keep_all : bool
+        Whether the database is targeted: all its ions with a row in ``scores`` are ranked, and all
+        its targets kept (`ionbox_science.scoring.targeted`).
     """
     score = np.full(table.n_ions + 1, _ABSENT)
-    score[scores.ion] = np.where(scores.is_found, scores.msm, _ABSENT)
+    score[scores.ion] = np.where(scores.is_found | keep_all, scores.msm, _ABSENT)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
     target_score = score[table.target_ion]
     fdr = estimate_fdr(target_score, score[table.decoy_ion], method, absent=_ABSENT)
-    is_annotated = (target_score > 0) & (fdr < 1)
+    is_annotated = (target_score > _ABSENT) if keep_all else (target_score > 0) & (fdr < 1)
     formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,
