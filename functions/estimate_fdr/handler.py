@@ -20,12 +20,12 @@ from ionbox_cloud.planning.fan_out import FanOut
 from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_memory_mb
 from ionbox_cloud.published import diagnostics
-from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
+from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import create_images, index_images, list_images
-from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
+from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.score_ranges import ScoreRanges
@@ -43,6 +43,7 @@ from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.targeted import add_silent_ions, is_targeted
 
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
 
@@ -63,11 +64,11 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         header = reads.start(read_stored_header, work, plan.segments_id)
         line = reads.start(read_recalibration, work, plan)
-    publication = Publication(stores.results, plan)
+    publication, segments = Publication(stores.results, plan), opened.result()
     with part_of_progress(0, 0.6):
         ranked = [
-            _rank_database(work, plan, database, ranges.result(), index)
-            for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True))
+            _rank_database(work, plan, index, ranges.result(), segments.mz_range)
+            for index, ranges in enumerate(scored)
         ]
     competitors = find_competitors(ranked, plan.config) if plan.config.competition else None
     found = []
@@ -80,7 +81,7 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
         mz = line.result().place(images.mz)
-        cut = writes.start(_cut_images, message.execution_id, plan, mz, opened.result(), fan)
+        cut = writes.start(_cut_images, message.execution_id, plan, mz, segments, fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
             create_images(publication, plan, images, image_of, tic, header.result())
@@ -155,18 +156,22 @@ def _cut_comparisons(
 
 
 def _rank_database(
-    work: Store, plan: RunPlan, database: PlannedDatabase, ranges: ScoreRanges, index: int
+    work: Store, plan: RunPlan, index: int, ranges: ScoreRanges, mz_range: tuple[float, float]
 ) -> RankedDatabase:
     """Rank the targets of one database, the ``index``-th, by themselves."""
-    share = 1 / len(plan.databases)
+    database, share = plan.databases[index], 1 / len(plan.databases)
     with work.side_by_side() as reads, part_of_progress(index * share, (index + 1) * share):
         ions = reads.start(read_ions, work, database.patterns_id)
         scores = rank_by(_read_scores(work, ranges), plan.config.scoring)
     table = ions.result()
-    ranked = rank_targets(table, scores, plan.config.fdr_method)
-    of_targets = scores.ion[find_target_ions(table, scores)]
+    keep_all = is_targeted(plan.config.targeted, len(table.formulas))
+    if keep_all:
+        every = read_patterns(work, database.patterns_id, 0, table.n_ions)
+        scores = add_silent_ions(scores, every, mz_range)
+    ranked = rank_targets(table, scores, plan.config.fdr_method, keep_all=keep_all)
+    of_targets = scores.ion[find_target_ions(table, scores, keep_all=keep_all)]
     patterns = read_patterns_of(work, database.patterns_id, of_targets)
-    return RankedDatabase(database.name, table, scores, ranked, patterns)
+    return RankedDatabase(database.name, table, scores, ranked, patterns, keep_all)
 
 
 def _annotate_database(

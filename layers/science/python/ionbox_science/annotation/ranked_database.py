@@ -32,9 +32,14 @@ from ionbox_science.scoring.scores import IonScores, Patterns
 from ionbox_science.theory.ions import IonTable
 
 
-def find_target_ions(table: IonTable, scores: IonScores) -> npt.NDArray[np.int64]:
-    """Return the rows of the scores that are of targets which were found: (n,) int64."""
-    return np.flatnonzero(table.is_target[scores.ion] & scores.is_found)
+def find_target_ions(
+    table: IonTable, scores: IonScores, *, keep_all: bool = False
+) -> npt.NDArray[np.int64]:
+    """Return the rows of the scores that are of targets which were found: (n,) int64.
+
+    Of a database whose targets are all kept, found or not: ``keep_all``.
+    """
+    return np.flatnonzero(table.is_target[scores.ion] & (scores.is_found | keep_all))
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class RankedDatabase:
         The first ranking.
     patterns : Patterns
         Of the ions that `find_target_ions` returns, in this order.
+    keep_all : bool
+        Whether all its targets are kept (`ionbox_science.scoring.targeted`).
     """
 
     name: str
@@ -58,6 +65,7 @@ class RankedDatabase:
     scores: IonScores
     ranked: RankedTargets
     patterns: Patterns
+    keep_all: bool = False
 
     def compete(self, config: RunConfig) -> Competitors:
         """Return the annotations that may claim the peaks of other ions."""
@@ -87,7 +95,13 @@ class RankedDatabase:
         if competitors is None:
             return self._collect(self.ranked), self.ranked
         explained = self._explain(competitors, config.ppm)
-        ranked = rank_targets(self.table, self.scores, config.fdr_method, explained.by != NOBODY)
+        ranked = rank_targets(
+            self.table,
+            self.scores,
+            config.fdr_method,
+            explained.by != NOBODY,
+            keep_all=self.keep_all,
+        )
         rows = ranked.score_row
         reasons = _describe(explained, rows, competitors)
         return self._collect(ranked, reasons), ranked
@@ -101,7 +115,8 @@ class RankedDatabase:
     def _collect(
         self, ranked: RankedTargets, explained_by: npt.NDArray[np.str_] | None = None
     ) -> Annotations:
-        place = np.searchsorted(find_target_ions(self.table, self.scores), ranked.score_row)
+        targets = find_target_ions(self.table, self.scores, keep_all=self.keep_all)
+        place = np.searchsorted(targets, ranked.score_row)
         patterns = self.patterns.take(place)
         return collect_annotations(
             self.table, self.scores, ranked, patterns.mz, patterns.intensity, explained_by
