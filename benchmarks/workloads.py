@@ -117,6 +117,8 @@ _LIKE_ENGINE = {
     "fdr_method": "metaspace-v1",
     "isotope_patterns": "cpymspec-0.4.2",  # as when the figures of history.tsv began
     "isocalc_sigma": _ENGINE_SIGMA,
+    # what the engine does not do
+    **{"decoy_kind": "metals", "recalibrate": False, "competition": False},
 }
 _LARGE_GOALS = (
     PipelineGoal("cold", "loops", 75, "large_cold_loops", engine="1,487 CPU s"),

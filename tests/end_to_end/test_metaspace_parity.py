@@ -10,7 +10,11 @@ import pytest
 from tests.client.ion_images import open_array
 from tests.end_to_end.laptop import Laptop, LaptopRun
 
-SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
+SETTINGS = {
+    **{"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20},
+    # what METASPACE does not do
+    **{"decoy_kind": "metals", "recalibrate": False, "competition": False},
+}
 
 Rows = dict[tuple[str, str], dict[str, str]]
 

@@ -120,7 +120,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "decoy_kind": Setting(
         "metals, adducts that cannot be, as METASPACE has them; or matched, organic formulas",
-        "metals",
+        "matched",
         sample="KIND",
     ),
     "recalibrate": Setting(

@@ -63,7 +63,7 @@ class IonRule:
     chem_mods: tuple[str, ...] = ()
     n_decoys: int = DEFAULTS["decoys"]
     decoy_rule: DecoyRule = "per-formula"
-    decoy_kind: DecoyKind = DEFAULTS["decoy_kind"]
+    decoy_kind: DecoyKind = "metals"
     carrier: str = "+H"
 
     def target_parts(self) -> list[tuple[str, str, str]]:
