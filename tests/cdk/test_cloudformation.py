@@ -18,10 +18,10 @@ IGNORED = (
 )
 
 
-def complaints(template: Path) -> str:
+def complaints(template: Path, *regions: str) -> str:
     command: list[str | Path] = [Path(sys.executable).with_name("cfn-lint")]
     command += ["--ignore-checks", *IGNORED]
-    done = patience.run([*command, "--regions", "us-east-1", "eu-central-1", "--", template])
+    done = patience.run([*command, "--regions", "us-east-1", *regions, "--", template])
     assert bool(done.stdout.strip()) == bool(done.returncode), done.stderr
     return done.stdout
 
@@ -30,11 +30,16 @@ def complaints(template: Path) -> str:
 def test_templates_are_accepted(fixture: str, request: pytest.FixtureRequest) -> None:
     synthesis: Synthesis = request.getfixturevalue(fixture)
     (template,) = synthesis.folder.glob("*.template.json")
-    assert not complaints(template)
+    # the others say the same of what regions have
+    more = ["eu-central-1"] if fixture == "stack" else []
+    assert not complaints(template, *more)
 
 
 def test_mistakes_are_found(stack: Synthesis, tmp_path: Path) -> None:
     broken: dict[str, Any] = json.loads(json.dumps(stack.template))
+    resources = broken["Resources"]
+    few = ("PlanRun1769", "KickQueue", "Topic", "TopicPolicyA1747468")  # all of them take 10 s
+    broken["Resources"] = {name: resources[name] for name in few}
     broken["Resources"]["PlanRun1769"]["Properties"]["MemorySize"] = 99_999
     broken["Resources"]["KickQueue"]["Properties"]["FifoQeue"] = True
     broken["Resources"]["Topic"]["DependsOn"] = ["TopicPolicyA1747468"]  # which needs the topic

@@ -113,6 +113,12 @@ def read_by(monkeypatch: pytest.MonkeyPatch, run: InMemoryRun, state: str) -> se
     return read
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[int, dict[str, bytes]]:
+    """Results of an undisturbed run, by the number of workers."""
+    return {}
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 788), (788, 1)])
 @pytest.mark.parametrize("state", CUT_MAPS)
 def test_an_execution_does_not_take_items_of_another_cut_for_its_own(
@@ -122,9 +128,12 @@ def test_an_execution_does_not_take_items_of_another_cut_for_its_own(
     state: str,
     before: int,
     after: int,
+    kept: dict[int, dict[str, bytes]],
 ) -> None:
-    use_workers(monkeypatch, after)
-    expected = results_of(new_run(new_stores(), tissue).run_all())
+    if after not in kept:
+        use_workers(monkeypatch, after)
+        kept[after] = results_of(new_run(new_stores(), tissue).run_all())
+    expected = kept[after]
     use_workers(monkeypatch, before)
     first = new_run(new_stores(), tissue)
     first.plan()
