@@ -99,7 +99,7 @@ class Sanitized:
     def run_tests(self, *tests: str | Path, small_objects: bool) -> None:
         """Run tests on this library; without the corpus, which takes long and tests parsing."""
         options = ["-v", "--capture=no", "-p", "no:cacheprovider", "-k", "not corpus"]
-        ours: list[str | Path] = ["--kernels", self.library, "--fewer-examples", "6"]
+        ours: list[str | Path] = ["--kernels", self.library, "--fewer-examples", "12"]
         done = self.run("-m", "pytest", *options, *ours, *tests, small_objects=small_objects)
         report = REPORT.search(done.stderr)
         said = done.stderr[report.start() :][:3000] if report else done.stderr[-3000:]

@@ -88,16 +88,16 @@ def test_blocks_give_what_a_loop_over_spectra_gives(
     assert_same_peaks(found, naive_peaks(dataset, first, end))
 
 
-@given(dataset=datasets(), data=st.data())
+@given(dataset=datasets(), batch_bytes=st.integers(1, 200), data=st.data())
 def test_chosen_spectra_give_what_a_loop_over_them_gives(
-    dataset: Dataset, data: st.DataObject
+    dataset: Dataset, batch_bytes: int, data: st.DataObject
 ) -> None:
     header = dataset.header
     chosen = np.flatnonzero(
         data.draw(st.lists(st.booleans(), min_size=header.n_spectra, max_size=header.n_spectra))
     )
     chosen = chosen if len(chosen) else np.array([0])
-    found = read_peak_mz(header, dataset.read_range, chosen)
+    found = read_peak_mz(header, dataset.read_range, chosen, batch_bytes)
     each = [naive_peaks(dataset, index, index + 1).mz for index in chosen.tolist()]
     np.testing.assert_array_equal(found, np.concatenate(each))
     assert found.dtype == each[0].dtype

@@ -1,10 +1,12 @@
 """How fast this machine is: a fixed piece of work, whose time on the machine of the rates is known.
 
-Half of it numpy's, half the interpreter's, as in a run; a few hundredths of a second.
+Half of it numpy's, half the interpreter's, as in a run; a few hundredths of a second, once in a
+process.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 
@@ -17,6 +19,7 @@ _N_ROWS = 6_000
 _TURNS = 2
 
 
+@functools.cache  # a process that plans many runs stays on one machine
 def measure_yardstick() -> float:
     """Return the CPU seconds of the yardstick on this machine: the least of two turns."""
     values = np.random.default_rng(1).random(_N_VALUES)

@@ -199,16 +199,21 @@ def read_peaks(
 
 
 def read_peak_mz(
-    header: ImzmlHeader, read_range: ReadRange, chosen: Int64Array
+    header: ImzmlHeader,
+    read_range: ReadRange,
+    chosen: Int64Array,
+    batch_bytes: int = 1 << 20,
 ) -> npt.NDArray[np.floating[Any]]:
-    """Read the m/z of the peaks of a few spectra, in one go and nothing between them.
+    """Read the m/z of the peaks of a few spectra that lie apart, and nothing between them.
 
     Parameters
     ----------
     header, read_range
         As of `read_peaks`.
     chosen : (n_chosen,) int64
-        The spectra.
+        The spectra; one at least.
+    batch_bytes : int
+        Spectra are decoded together up to this size; a longer one is decoded alone.
 
     Returns
     -------
@@ -219,19 +224,27 @@ def read_peak_mz(
     ------
     InvalidDataset
         If the ibd ends before a spectrum does.
+
+    Notes
+    -----
+    Memory: the result twice, and two batches.
     """
     if header.picked is not None:
         found = [read_peaks(header, read_range, index, index + 1).mz for index in chosen.tolist()]
         return np.concatenate(found)
     mz_count, intensity_count = header.mz_count[chosen], header.intensity_count[chosen]
-    offset = np.concatenate((header.mz_offset[chosen], header.intensity_offset[chosen]))
-    n_bytes = np.concatenate(
-        (mz_count * header.mz_dtype.itemsize, intensity_count * header.intensity_dtype.itemsize)
-    )
-    arrays = read_arrays(read_range, offset, n_bytes, max_gap=0)
-    mz = _join(arrays, mz_count, header.mz_dtype)
-    intensity = _join(arrays, intensity_count, header.intensity_dtype, first=len(chosen))
-    return mz[intensity > 0]
+    mz_bytes = mz_count * header.mz_dtype.itemsize
+    intensity_bytes = intensity_count * header.intensity_dtype.itemsize
+    found = []
+    for batch in split_into_batches(mz_bytes + intensity_bytes, batch_bytes):
+        spectra = chosen[batch]
+        offset = np.concatenate((header.mz_offset[spectra], header.intensity_offset[spectra]))
+        n_bytes = np.concatenate((mz_bytes[batch], intensity_bytes[batch]))
+        arrays = read_arrays(read_range, offset, n_bytes, max_gap=0)
+        mz = _join(arrays, mz_count[batch], header.mz_dtype)
+        intensity = _join(arrays, intensity_count[batch], header.intensity_dtype, len(spectra))
+        found.append(mz[intensity > 0])
+    return np.concatenate(found)
 
 
 def _read_batches(
