@@ -59,7 +59,7 @@ class Scenario:
         Raises
         ------
         InvalidConfig
-            If there is such a name, or no variant.
+            If there is such a name, a size is no whole number, or there is no variant.
         """
         known = {"simulate": SIMULATED, "settings": SETTINGS.keys() - {"databases"}}
         for where, given in (
@@ -72,6 +72,12 @@ class Scenario:
                 raise InvalidConfig(
                     f"scenario {self.name!r}: {where} has {', '.join(unknown)}; there are "
                     f"{', '.join(sorted(known[where]))}"
+                )
+        for name in _REQUIRED.keys() & self.simulate.keys():
+            if type(self.simulate[name]) is not int:
+                raise InvalidConfig(
+                    f"scenario {self.name!r}: simulate: {name} is {self.simulate[name]!r}, must be "
+                    "a whole number"
                 )
         if not self.variants:
             raise InvalidConfig(f"scenario {self.name!r}: no variants; give one, {{}} if need be")

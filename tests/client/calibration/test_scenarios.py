@@ -81,6 +81,7 @@ def test_a_file_has_scenarios(tmp_path: Path) -> None:
             [{"name": "a", "simulate": {"seed": 1}}],
             "simulate has seed; there are adducts, analyzer",
         ),
+        ([{"name": "a", "simulate": {"width": "80"}}], "width is '80', must be a whole number"),
         ([{"name": "a", "settings": {"colour": 1}}], "settings has colour"),
         ([{"name": "a", "variants": [{"databases": []}]}], "settings has databases"),
         ([{"name": "a", "variants": []}], "no variants"),
