@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ionbox.calibration.calibrate import COUNTS, TABLE, calibrate
-from ionbox.calibration.scenarios import Scenario
+from ionbox.calibration.scenarios import Scenario, name_variant
 from ionbox.local.worker_process import Reserve
 
 from benchmarks.formulas import REFERENCE
@@ -31,12 +31,15 @@ GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "real_ions.json"
 Row = Mapping[str, str]
 
 _DATABASES = REFERENCE / "databases"
+_ANIMAL = {"scoring": "metaspace-ml-animal"}
+_BARE = {**_ANIMAL, "recalibrate": False, "competition": False}
 _VARIANTS = (
-    {"scoring": "msm", "recalibrate": False},
     {"scoring": "msm"},
-    {"scoring": "metaspace-ml-animal", "recalibrate": False},
-    {"scoring": "metaspace-ml-animal"},
+    {"scoring": "msm", "decoy_kind": "matched"},
+    _ANIMAL,
+    {**_ANIMAL, "decoy_kind": "matched"},
     {"scoring": "metaspace-ml-plant"},
+    _BARE,
 )
 _FTICR = {"realism": "real", "analyzer": "fticr", "resolving_power": 260_000}
 
@@ -59,7 +62,7 @@ def _scenario(
 HARD = "as hard as real data"
 """The scenario whose difficulty is compared with that of real data, measured in the same way."""
 
-HARD_VARIANT = "metaspace-ml-animal, recalibrate=false"
+HARD_VARIANT = name_variant(_BARE)
 """How real data was annotated."""
 
 SCENARIOS = (
@@ -158,9 +161,8 @@ def _cell(row: Row) -> str:
         f"**{_percent(row['wrong'])}** ({_percent(row['wrong_low'])}–{_percent(row['wrong_high'])})"
     )
     text += f", {_percent(row['noise'])} without kin; recall {_percent(row['recall'])}"
-    if row["uncontested"]:
-        text += f"; uncontested {_percent(row['uncontested'])}, "
-        text += f"recall {_percent(row['uncontested_recall'])}"
+    if row["alone"]:
+        text += f"; alone {_percent(row['alone'])}, recall {_percent(row['alone_recall'])}"
     return text
 
 

@@ -67,8 +67,8 @@ def test_cells_say_what_is_known() -> None:
     assert plain.splitlines()[2] == (
         "| a | msm | **10.0** (5.0–20.0), – without kin; recall 90.0 |"
     )
-    more = {"noise": "0.01", "uncontested": "0.02", "uncontested_recall": "0.8"}
-    assert "; uncontested 2.0, recall 80.0 |" in lay_out_figures([row("a", **shares, **more)])
+    more = {"noise": "0.01", "alone": "0.02", "alone_recall": "0.8"}
+    assert "; alone 2.0, recall 80.0 |" in lay_out_figures([row("a", **shares, **more)])
 
 
 def test_a_document_without_its_marks_is_refused() -> None:
@@ -89,6 +89,6 @@ def test_a_scenario_runs_and_its_figures_are_kept(
         monkeypatch.setattr(calibration, name, tmp_path / f"{name}.tsv")
     calibration.run([hard], [1], "abc")
     figures = read_rows(tmp_path / "FIGURES.tsv")
-    assert len(figures) == 15
+    assert len(figures) == 18
     assert {each["commit"] for each in figures} == {"abc"}
-    assert len(read_rows(tmp_path / "DIFFICULTY.tsv")) == 5
+    assert len(read_rows(tmp_path / "DIFFICULTY.tsv")) == 6

@@ -17,7 +17,7 @@ from ionbox.calibration.pooling import Row, Share
 from ionbox.calibration.scenarios import Scenario
 from ionbox.calibration.trials import LineErrors, Trial
 
-_SHARES = ("wrong", "noise", "recall", "uncontested", "uncontested_recall")
+_SHARES = ("wrong", "noise", "recall", "alone", "alone_recall")
 _ENDS = ("", "_low", "_high")
 
 COLUMNS = (
@@ -81,9 +81,7 @@ def write_json(scenarios: Sequence[Scenario], trials: Sequence[Trial]) -> str:
                 "variant": trial.variant,
                 "seed": trial.seed,
                 "counts": {str(level): asdict(each) for level, each in trial.counts.items()},
-                "uncontested": {
-                    str(level): asdict(each) for level, each in trial.uncontested.items()
-                },
+                "alone": {str(level): asdict(each) for level, each in trial.alone.items()},
                 "mz_line": _rounded(asdict(trial.line)) if trial.line else None,
             }
             for trial in trials

@@ -184,13 +184,13 @@ def _curve(kind: str, points: Sequence[tuple[float, Share]], x: _Place, y: _Plac
 
 
 def _table(rows: Sequence[Row]) -> str:
-    has_more = any(row.uncontested for row in rows)
+    has_more = any(row.alone for row in rows)
     heads = ["annotated by", "claimed", "annotations", "observed", "without kin", "recall"]
-    heads += ["observed, uncontested", "recall, uncontested"] * has_more
+    heads += ["observed, no competition", "recall, no competition"] * has_more
     body = []
     for row in rows:
         shares: list[Share | None] = [row.wrong, row.noise, row.recall]
-        shares += [row.uncontested, row.uncontested_recall] * has_more
+        shares += [row.alone, row.alone_recall] * has_more
         numbers = [f"{row.claimed:.0%}", f"{row.n_annotations:,}", *map(words_of_share, shares)]
         cells = "".join(f'<td class="number">{cell}</td>' for cell in numbers)
         body.append(f'<tr><th class="text" scope="row">{escape(row.variant)}</th>{cells}</tr>')

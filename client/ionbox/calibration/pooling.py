@@ -50,8 +50,8 @@ class Row:
         The same without isobars and isotopologues of planted ions.
     recall : Share
         Of planted ions that can be seen, which are annotated.
-    uncontested, uncontested_recall : Share or None
-        ``wrong`` and ``recall`` without annotations that others explain, where the table says so.
+    alone, alone_recall : Share or None
+        ``wrong`` and ``recall`` by the FDR without competition, where the table says so.
     interval : str
         Where the intervals come from: ``bootstrap`` over seeds, or ``wilson``.
     """
@@ -64,8 +64,8 @@ class Row:
     wrong: Share
     noise: Share
     recall: Share
-    uncontested: Share | None
-    uncontested_recall: Share | None
+    alone: Share | None
+    alone_recall: Share | None
     interval: str
 
 
@@ -87,7 +87,7 @@ def pool(trials: Iterable[Trial]) -> Iterator[Row]:
 
 def _pool_level(scenario: str, variant: str, level: float, trials: Sequence[Trial]) -> Row:
     counts = [trial.counts[level] for trial in trials]
-    kept = [trial.uncontested[level] for trial in trials if trial.uncontested]
+    alone = [trial.alone[level] for trial in trials if trial.alone]
     return Row(
         scenario=scenario,
         variant=variant,
@@ -97,8 +97,8 @@ def _pool_level(scenario: str, variant: str, level: float, trials: Sequence[Tria
         wrong=_share(counts, _wrong),
         noise=_share(counts, _noise),
         recall=_share(counts, _recall),
-        uncontested=_share(kept, _wrong) if kept else None,
-        uncontested_recall=_share(kept, _recall) if kept else None,
+        alone=_share(alone, _wrong) if alone else None,
+        alone_recall=_share(alone, _recall) if alone else None,
         interval="bootstrap" if len(trials) >= FEWEST_SEEDS else "wilson",
     )
 

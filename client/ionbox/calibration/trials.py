@@ -27,9 +27,9 @@ from ionbox.calibration.truth import (
     Counts,
     Truth,
     count,
-    drop_explained,
     read_annotations,
     read_truth,
+    without_competition,
 )
 from ionbox.datasets.annotate import annotate
 from ionbox.local.errors import LocalError
@@ -75,8 +75,8 @@ class Trial:
         Of the simulation.
     counts : dict of float to Counts
         By claimed FDR: annotations against what was planted.
-    uncontested : dict of float to Counts
-        The same without annotations that others explain; empty where the table does not say so.
+    alone : dict of float to Counts
+        The same with the FDR without competition; empty where the table does not say so.
     difficulty : Difficulty
         How hard the data was.
     line : LineErrors or None
@@ -87,7 +87,7 @@ class Trial:
     variant: str
     seed: int
     counts: Mapping[float, Counts]
-    uncontested: Mapping[float, Counts]
+    alone: Mapping[float, Counts]
     difficulty: Difficulty
     line: LineErrors | None = None
 
@@ -151,7 +151,7 @@ def run_trials(
             record = _annotate(made, database, out, settings, folder / "work", n_workers, reserve)
             rows = read_annotations(out / "annotations.csv")
             ppm = float(settings.get("ppm", SETTINGS["ppm"].default))
-            kept = drop_explained(rows)
+            alone = without_competition(rows)
             with np.load(out / "diagnostics" / f"{database.stem}.npz") as arrays:
                 scored = unpack_diagnostics(database.stem, dict(arrays))
             yield Trial(
@@ -159,7 +159,7 @@ def run_trials(
                 name,
                 seed,
                 _count_levels(rows, truth, ppm),
-                {} if kept is None else _count_levels(kept, truth, ppm),
+                {} if alone is None else _count_levels(alone, truth, ppm),
                 measure_difficulty(scored, model, ANNOTATED_LEVEL),
                 _compare_lines(truth, record),
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,8 @@ from ionbox.simulation.section import TARGET
 LEVELS = (0.05, 0.1, 0.2)
 """Claimed FDR at which it is looked at."""
 
-EXPLAINED = "explained_by"
-"""Column of ``annotations.csv`` that says which other annotation has an ion's peaks, if any."""
+FDR_ALONE = "fdrAlone"
+"""Column of ``annotations.csv`` with the FDR without competition, where a run had any."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,14 @@ class Annotation:
         Theoretical, of its first isotope peak.
     fdr : float
         As claimed.
-    explained_by : str
-        Name of the annotation that has its peaks; empty if none has, None if the table does not
-        say.
+    fdr_alone : float or None
+        The same without competition; None if the table does not say so.
     """
 
     ion: str
     mz: float
     fdr: float
-    explained_by: str | None = None
+    fdr_alone: float | None = None
 
 
 @dataclass(frozen=True)
@@ -132,17 +131,21 @@ def read_annotations(path: Path) -> list[Annotation]:
             ),
             float(row["mz"]),
             float(row["fdr"]),
-            row.get(EXPLAINED),
+            float(row[FDR_ALONE]) if row.get(FDR_ALONE) else None,
         )
         for row in rows
     ]
 
 
-def drop_explained(annotations: Sequence[Annotation]) -> list[Annotation] | None:
-    """Return the annotations that no other explains; None where the table does not say so."""
-    if not annotations or annotations[0].explained_by is None:
-        return None
-    return [each for each in annotations if not each.explained_by]
+def without_competition(annotations: Sequence[Annotation]) -> list[Annotation] | None:
+    """Return annotations with the FDR that each has without competition.
+
+    None where the table does not say so: where there are no annotations, or was no competition.
+    """
+    alone = [
+        replace(each, fdr=each.fdr_alone) for each in annotations if each.fdr_alone is not None
+    ]
+    return alone or None
 
 
 def count(annotations: Sequence[Annotation], truth: Truth, level: float, ppm: float) -> Counts:

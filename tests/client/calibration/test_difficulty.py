@@ -38,7 +38,9 @@ def measure(folder: Path) -> None:
             "analyzer": "fticr",
             "resolving_power": 260_000,
         },
-        variants=({"scoring": "metaspace-ml-animal", "recalibrate": False},),  # as the real data
+        variants=(
+            {"scoring": "metaspace-ml-animal", "recalibrate": False, "competition": False},
+        ),  # as the real data
         database=table,
     )
     trials = run_trials(scenario, SEEDS, folder, n_workers=2, reserve=WORKERS)

@@ -45,7 +45,7 @@ def test_seeds_are_pooled_by_annotations_not_averaged() -> None:
     assert row.wrong.value == 10 / 40
     assert row.noise.value == (10 - 4) / (40 - 4)
     assert row.recall.value == (9 + 21) / 80
-    assert row.uncontested is None
+    assert row.alone is None
     assert row.interval == "wilson"
 
 
@@ -70,10 +70,10 @@ def test_from_some_seeds_on_the_interval_is_how_much_they_differ() -> None:
 
 def test_competition_is_pooled_where_tables_have_it() -> None:
     row, *_ = pool([trial(1, 4, kept=True), trial(2, 4, kept=True)])
-    assert row.uncontested is not None
-    assert row.uncontested_recall is not None
-    assert (row.wrong.value, row.uncontested.value) == (0.2, 0)
-    assert row.uncontested_recall.value == row.recall.value
+    assert row.alone is not None
+    assert row.alone_recall is not None
+    assert (row.wrong.value, row.alone.value) == (0.2, 0)
+    assert row.alone_recall.value == row.recall.value
 
 
 def test_without_annotations_there_is_no_share() -> None:
@@ -105,9 +105,9 @@ def test_table_has_all_columns_and_what_is_missing_is_empty() -> None:
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 3 * len(LEVELS)
     first, none, kept = rows[:: len(LEVELS)]
-    assert (first["wrong"], first["recall"], first["uncontested"]) == ("0.0500", "0.4750", "")
+    assert (first["wrong"], first["recall"], first["alone"]) == ("0.0500", "0.4750", "")
     assert (none["wrong"], none["wrong_low"]) == ("", "")
-    assert kept["uncontested"] == "0.0000"
+    assert kept["alone"] == "0.0000"
 
 
 def test_json_has_every_seed() -> None:
@@ -168,8 +168,8 @@ def test_page_has_a_chart_and_a_table_of_each_scenario() -> None:
                 assert 0 <= float(mark.get("cy", "nan")) <= 250
     text = "".join(sections[0].itertext())
     assert "5.0% (0.9%–23.6%)" in text
-    assert "uncontested" not in text
-    assert "uncontested" in "".join(sections[1].itertext())
+    assert "no competition" not in text
+    assert "no competition" in "".join(sections[1].itertext())
 
 
 def test_page_asks_for_nothing_and_runs_nothing() -> None:

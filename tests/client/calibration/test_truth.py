@@ -11,9 +11,9 @@ from ionbox.calibration.truth import (
     Counts,
     Truth,
     count,
-    drop_explained,
     read_annotations,
     read_truth,
+    without_competition,
 )
 
 from tests.builders import ORBITRAP
@@ -46,23 +46,25 @@ def test_kin_are_those_whose_windows_overlap(ppm: float, is_kin: int) -> None:
     assert count(wrong, TRUTH, 0.05, ppm).n_kin == is_kin
 
 
-def test_explained_annotations_are_left_out_where_the_table_has_them() -> None:
-    rows = [Annotation("A", 1.0, 0.0, ""), Annotation("B", 1.0, 0.0, "A")]
-    assert drop_explained(rows) == rows[:1]
-    assert drop_explained([Annotation("A", 1.0, 0.0)]) is None
-    assert drop_explained([]) is None
+def test_fdr_without_competition_is_taken_where_the_table_has_it() -> None:
+    rows = [Annotation("A", 1.0, 0.02, 0.01), Annotation("B", 1.0, 1.0, 0.03)]
+    alone = without_competition(rows)
+    assert alone is not None
+    assert [each.fdr for each in alone] == [0.01, 0.03]
+    assert without_competition([Annotation("A", 1.0, 0.0)]) is None
+    assert without_competition([]) is None
 
 
 @pytest.mark.parametrize("more", [False, True])
 def test_tables_are_read(tmp_path: Path, more: bool) -> None:
-    heads = "formula,adduct,chemMod,neutralLoss,ion,mz,fdr" + ",explained_by" * more
-    rows = ["C6H12O6,M+Na,,,C6H12O6+Na+,203.05261,0.05" + ",C9H8O+" * more]
+    heads = "formula,adduct,chemMod,neutralLoss,ion,mz,fdr" + ",fdrAlone" * more
+    rows = ["C6H12O6,M+Na,,,C6H12O6+Na+,203.05261,0.05" + ",0.01" * more]
     rows.append("C6H12O6,M+H,+C,-H2O,C7H10O5+H+,175.0601,0.2" + "," * more)
     path = tmp_path / "annotations.csv"
     path.write_text("\n".join(["# ionbox", heads, *rows, ""]))
     first, second = read_annotations(path)
-    assert first == Annotation("C6H12O6Na", 203.05261, 0.05, "C9H8O+" if more else None)
-    assert second == Annotation("C7H11O5", 175.0601, 0.2, "" if more else None)
+    assert first == Annotation("C6H12O6Na", 203.05261, 0.05, 0.01 if more else None)
+    assert second == Annotation("C7H11O5", 175.0601, 0.2, None)
 
 
 @pytest.mark.parametrize("kinds", [False, True])

@@ -34,7 +34,7 @@ def test_quick_writes_page_table_and_counts(ionbox: Command, tmp_path: Path) -> 
     ]
     for row in rows:
         assert 0 <= float(row["wrong_low"]) <= float(row["wrong"]) <= float(row["wrong_high"]) <= 1
-        assert row["recall"] and not row["uncontested"]
+        assert row["recall"] and row["alone"]
     assert "1/1 real, lipids, seed 1: simulating" in ended.err
     assert "look at it: out/calibration.html" in ended.out
     value = json.loads((out / "calibration.json").read_text())
