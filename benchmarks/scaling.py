@@ -145,7 +145,12 @@ def plan_size(
     cuts = np.linspace(0, n_spectra, choose_spans(job, fan) + 1).astype(int).tolist()
     imzml_bytes = n_spectra * _XML_BYTES
     config = RunConfig(
-        "positive", "orbitrap", 0.000619, ("+H", "+Na", "+K"), fdr_method="metaspace-v1"
+        "positive",
+        "orbitrap",
+        0.000619,
+        ("+H", "+Na", "+K"),
+        fdr_method="metaspace-v1",
+        isotope_patterns="cpymspec-0.4.2",
     )
     plan = RunPlan(
         run_id="",

@@ -115,6 +115,7 @@ _LIKE_ENGINE = {
     "adducts": ["+H", "+Na", "+K"],
     "decoys": 20,
     "fdr_method": "metaspace-v1",
+    "isotope_patterns": "cpymspec-0.4.2",  # as when the figures of history.tsv began
     "isocalc_sigma": _ENGINE_SIGMA,
 }
 _LARGE_GOALS = (

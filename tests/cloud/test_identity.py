@@ -13,6 +13,8 @@ from ionbox_cloud.messages import DatasetFiles
 from ionbox_cloud.storage.object_bytes import encode_json
 from ionbox_science import SCIENCE_VERSION
 from ionbox_science.config import RunConfig
+from ionbox_science.setting_table import PATTERN_VERSIONS, PatternVersion
+from ionbox_science.theory.isotope_model import Analyzer
 
 CONFIG = RunConfig("positive", "orbitrap", 0.001, ("+H",))
 
@@ -43,6 +45,25 @@ def test_patterns_are_named_by_everything_they_depend_on(kind: str, field: str) 
     usual = identity.identify_patterns(["C6H12O6"], CONFIG)
     assert identity.identify_patterns(["C6H12O6"], changed) != usual
     assert identity.identify_patterns(["C6H12O6"], with_option(kind, options)) == usual
+
+
+def test_patterns_of_no_analyzer_are_shared_by_all() -> None:
+    def of(analyzer: Analyzer, version: PatternVersion) -> str:
+        config = replace(CONFIG, analyzer=analyzer, isotope_patterns=version)
+        return identity.identify_patterns(["C6H12O6"], config)
+
+    assert of("orbitrap", "cpymspec-0.3.5") == of("tof", "cpymspec-0.3.5")
+    assert len({of("tof", version) for version in PATTERN_VERSIONS}) == len(PATTERN_VERSIONS)
+
+
+def test_names_of_the_usual_patterns_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    rule, model = CONFIG.ion_rule, CONFIG.isotope_model
+    of_rule = [rule.adducts, (), (), rule.n_decoys, rule.decoy_rule]
+    options = [["C6H12O6"], of_rule, [model.analyzer, model.sigma, model.n_peaks, model.charge]]
+    versions = [SCIENCE_VERSION, identity.LAYOUT_VERSION]
+    plain = identity.hash_content(encode_json(["patterns", *versions, *options]))
+    assert identity.identify_patterns(["C6H12O6"], CONFIG) == plain
 
 
 @pytest.mark.parametrize(("kind", "field"), each_field("image_options"))

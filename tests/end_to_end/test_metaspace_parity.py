@@ -31,12 +31,20 @@ def theirs(reference: Path, name: str) -> Rows:
         return {(row["formula"], row["adduct"]): row for row in csv.DictReader(file)}
 
 
-def test_annotations_equal_those_of_metaspace(reference: Path, laptop: Laptop) -> None:
+@pytest.mark.parametrize(
+    ("method", "name", "n_annotations"),
+    [("metaspace-v3", "v3_edge_2k_msm", 386), ("metaspace-v1", "v1_edge_2k", 388)],
+)
+def test_annotations_equal_those_of_metaspace(
+    method: str, name: str, n_annotations: int, reference: Path, laptop: Laptop
+) -> None:
     database = reference / "databases" / "hmdb2k.tsv"
     dataset = reference / "datasets" / "synth40edge.imzML"
-    found = ours(laptop.annotate(dataset, [database], SETTINGS, n_workers=2).succeeded())
-    expected = theirs(reference, "v3_edge_2k_msm")
+    settings = {**SETTINGS, "fdr_method": method}
+    found = ours(laptop.annotate(dataset, [database], settings, n_workers=2).succeeded())
+    expected = theirs(reference, name)
     assert found.keys() == expected.keys()
+    assert len(found) == n_annotations
     columns = {
         "msm": "msm",
         "rhoChaos": "chaos",

@@ -17,7 +17,7 @@ from tests.oracles import engine, obvious
 
 REFERENCE = GOLDEN.parents[2] / "shared" / "reference"
 COMMAND = ".venv/bin/python -m tests.golden.make"
-ENGINE = "METASPACE engine, revision fd965c1, on cpyMSpec 0.4.2"
+ENGINE = "METASPACE engine, revision fd965c1, on cpyMSpec"
 
 
 def _write(name: str, origin: str, table: pd.DataFrame) -> None:
@@ -59,15 +59,15 @@ def _make_expected() -> None:
     _write("expected_annotations.csv", origin, pd.concat(tables).round(9))
 
 
-def _make_patterns() -> None:
-    ion_formulas, mz, intensity = engine.read_patterns(REFERENCE, "v3_edge_2k")
+def _make_patterns(run: str, version: str, name: str) -> None:
+    ion_formulas, mz, intensity = engine.read_patterns(REFERENCE, run)
     some = np.linspace(0, len(ion_formulas) - 1, 40).astype(int)
     table = pd.DataFrame({"ion_formula": [ion_formulas[i] for i in some]})
     for k in range(4):
         table[f"mz_{k}"] = mz[some, k]
     for k in range(4):
         table[f"intensity_{k}"] = intensity[some, k]
-    _write("isotope_patterns.csv", f"{ENGINE}; Orbitrap, sigma 0.000619, charge +1", table)
+    _write(name, f"{ENGINE} {version}; Orbitrap, sigma 0.000619, charge +1", table)
 
 
 def _make_decoys() -> None:
@@ -76,8 +76,9 @@ def _make_decoys() -> None:
         table = engine.read_table(REFERENCE, run, "decoy_assignment.csv.gz").head(2 * 3 * 20)
         names = table["dm"].to_numpy().reshape(2, 3, 20).tolist()
         draws[rule] = [[" ".join(draw) for draw in formula] for formula in names]
+    what = "decoys of the first two formulas of a database, adducts +H +Na +K"
     value = {
-        "origin": f"{ENGINE}: decoys of the first two formulas of a database, adducts +H +Na +K",
+        "origin": f"{ENGINE} 0.4.2: {what}",
         "command": COMMAND,
         "draws": draws,
     }
@@ -86,7 +87,8 @@ def _make_decoys() -> None:
 
 if __name__ == "__main__":
     if REFERENCE.is_dir():
-        _make_patterns()
+        _make_patterns("v3_edge_2k", "0.4.2", "isotope_patterns.csv")
+        _make_patterns("v1_edge_db5", "0.3.5", "isotope_patterns_v1.csv")
         _make_decoys()
     _make_planted()
     _make_expected()

@@ -23,7 +23,7 @@ from ionbox_science.imzml.scan import scan_spectra
 from ionbox_science.scoring.chaos import measure_chaos
 from ionbox_science.scoring.ion_images import extract_images, find_windows
 from ionbox_science.scoring.learned_score import score_learned
-from ionbox_science.setting_table import FDR_METHODS
+from ionbox_science.setting_table import FDR_METHODS, PATTERN_VERSIONS
 from ionbox_science.sorting.block_checksums import checksum_blocks
 from ionbox_science.sorting.peak_sorting import sort_in_memory, sort_span
 from ionbox_science.sorting.span_merging import merge_spans
@@ -71,6 +71,9 @@ def compute() -> dict[str, str]:
         model = IsotopeModel(analyzer, 200 / power / 2.3548, n_peaks=5, charge=charge)
         name = f"patterns of {analyzer} at {power}, charge {charge}"
         results[name] = digest(generate_patterns(FORMULAS, model))
+    for version in PATTERN_VERSIONS:
+        model = IsotopeModel("orbitrap", 0.0007, n_peaks=5, version=version)
+        results[f"patterns of {version}"] = digest(generate_patterns(FORMULAS, model))
     dataset = planted.read_planted()
     for method in FDR_METHODS:
         run = annotate(dataset, planted.FORMULAS, method=method)

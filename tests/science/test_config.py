@@ -213,6 +213,7 @@ def test_what_neither_user_nor_file_says_is_asked_for() -> None:
         ("min_px", False),
         ("fdr_method", "metaspace-v2"),
         ("fdr_method", ["metaspace-v1"]),
+        ("isotope_patterns", "cpymspec-0.3.4"),
         ("accept_profile", "yes"),
         ("centroid", 1),
         ("skip_bad_rows", 1),
@@ -344,8 +345,31 @@ def test_a_config_decides_ions_patterns_and_images(method: str, rule: str) -> No
     assert config.ion_rule.n_decoys == 7
     assert config.ion_rule.chem_mods == ("-H+C",)
     assert config.ion_rule.decoy_rule == rule
-    assert config.isotope_model == IsotopeModel("orbitrap", 0.001, 4, -1)
+    version = config.isotope_patterns
+    assert config.isotope_model == IsotopeModel("orbitrap", 0.001, 4, -1, version)
     assert config.image_options == ImageOptions(5.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "version"),
+    [
+        ({}, "cpymspec-0.4.2"),
+        ({"fdr_method": "metaspace-v1"}, "cpymspec-0.3.5"),
+        ({"fdr_method": "metaspace-v1", "isotope_patterns": "cpymspec-0.4.2"}, "cpymspec-0.4.2"),
+        ({"isotope_patterns": "cpymspec-0.3.5"}, "cpymspec-0.3.5"),
+    ],
+)
+def test_isotope_patterns_are_those_of_the_fdr_method_unless_said(
+    settings: dict[str, Any], version: str
+) -> None:
+    config = resolve({**ENOUGH, **settings})
+    assert config.isotope_patterns == config.isotope_model.version == version
+
+
+def test_a_config_of_before_there_were_older_patterns_has_todays() -> None:
+    written = resolve({**ENOUGH, "fdr_method": "metaspace-v1"}).to_json()
+    del written["isotope_patterns"]
+    assert RunConfig.from_json(written).isotope_patterns == "cpymspec-0.4.2"
 
 
 def test_a_lithops_pair_is_translated() -> None:

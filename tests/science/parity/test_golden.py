@@ -6,13 +6,14 @@ Where they come from, and how they are made again, stands in each file of ``test
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.fdr import estimate_fdr
-from ionbox_science.setting_table import FDR_METHODS, FdrMethod
+from ionbox_science.setting_table import FDR_METHODS, FdrMethod, PatternVersion
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ion_rule import DecoyRule, IonRule
 from ionbox_science.theory.ions import build_ions
@@ -83,10 +84,18 @@ def test_labelled_ions(small_values: dict[str, Any]) -> None:
     assert labelled_mz[0] == pytest.approx(expected, rel=3e-7)
 
 
-def test_isotope_patterns_of_the_engine() -> None:
-    rows = planted.read_rows("isotope_patterns.csv")
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("isotope_patterns.csv", "cpymspec-0.4.2"),
+        ("isotope_patterns_v1.csv", "cpymspec-0.3.5"),
+    ],
+)
+def test_isotope_patterns_of_the_engine(name: str, version: PatternVersion) -> None:
+    rows = planted.read_rows(name)
     assert len(rows) == 40
-    mz, intensity = generate_patterns([row["ion_formula"] for row in rows], ORBITRAP)
+    model = replace(ORBITRAP, version=version)
+    mz, intensity = generate_patterns([row["ion_formula"] for row in rows], model)
     for row, ours_mz, ours_intensity in zip(rows, mz, intensity, strict=True):
         theirs = [float(row[f"mz_{k}"]) for k in range(4)]
         np.testing.assert_allclose(ours_mz, theirs, rtol=1e-9, err_msg=row["ion_formula"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ionbox_science.errors import InvalidFormula
+from ionbox_science.setting_table import PATTERN_VERSIONS, PatternVersion
 from ionbox_science.theory import isotope_patterns
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
@@ -34,6 +36,7 @@ from ionbox_science.theory.isotope_patterns import (
 )
 from ionbox_science.theory.isotopes import read_isotopes
 
+from tests.oracles.cpymspec_035 import generate_patterns_v1
 from tests.oracles.isotope_patterns import cpymspec, generate_patterns_with_cpymspec
 
 ELEMENTS = sorted(set(element_masses()) - set(ISOTOPE_LABELS))
@@ -148,6 +151,33 @@ def test_kernel_gives_cpymspecs_peaks_for_any_formula(
     assert_equal_to_cpymspec([ion_formula], model)
 
 
+@pytest.mark.parametrize(
+    ("sigma", "charge", "every"), [(0.000619, -1, 2), (0.00012, 1, 20), (0.01, 1, 2), (0.1, 1, 2)]
+)
+def test_kernel_gives_the_patterns_of_the_older_cpymspec(
+    sigma: float, charge: int, every: int, hmdb_ions: list[str]
+) -> None:
+    some = hmdb_ions[::every]
+    model = IsotopeModel("orbitrap", sigma, charge=charge, version="cpymspec-0.3.5")
+    mz, intensity = generate_patterns(some, model)
+    expected_mz, expected_intensity = generate_patterns_v1(some, sigma, charge)
+    np.testing.assert_allclose(mz, expected_mz, rtol=1e-12)
+    np.testing.assert_allclose(intensity, expected_intensity, rtol=1e-6)
+    whatever = generate_patterns(some, replace(model, analyzer="fticr"))
+    assert whatever[0].tobytes() == mz.tobytes()
+
+
+def test_nobody_is_asked_about_the_patterns_of_the_older_cpymspec(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the older one refused has none: too wide for m/z 0, too narrow, too many atoms."""
+    monkeypatch.setitem(__import__("sys").modules, "cpyMSpec", None)
+    for formula, sigma in (("CH4", 5.0), ("C6H12", 1e-7), ("C20000C20000", 0.001), ("Sn40", 1e-3)):
+        model = IsotopeModel("tof", sigma, version="cpymspec-0.3.5")
+        mz, intensity = generate_patterns([formula, "NaF"], model)
+        assert not mz[0].any() and not intensity[0].any()
+
+
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_isotopes_are_cpymspecs(element: str) -> None:
     isotopes = read_isotopes()
@@ -251,11 +281,14 @@ def test_threads_do_not_change_the_result(n_threads: int, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("resolving_power", [3_000, 68_600, 161_000, 2_000_000])
-@pytest.mark.parametrize("analyzer", ANALYZERS)
+@pytest.mark.parametrize(
+    ("analyzer", "version"),
+    [*((analyzer, PATTERN_VERSIONS[0]) for analyzer in ANALYZERS), ("tof", "cpymspec-0.3.5")],
+)
 def test_what_the_processor_can_does_not_change_a_bit(
-    analyzer: Analyzer, resolving_power: float, hmdb_ions: list[str]
+    analyzer: Analyzer, version: PatternVersion, resolving_power: float, hmdb_ions: list[str]
 ) -> None:
-    model = model_of(analyzer, resolving_power, n_peaks=8)
+    model = replace(model_of(analyzer, resolving_power, n_peaks=8), version=version)
     compositions = parse_compositions(hmdb_ions)
     wide, plain = (
         generate_patterns_of(compositions, model, hmdb_ions.__getitem__, plain=plain)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ionbox_science import SCIENCE_VERSION
+from ionbox_science.setting_table import PATTERN_VERSIONS
 
 from ionbox_cloud.environment import USUAL_ARCHITECTURE, read_architecture
 from ionbox_cloud.messages import DatasetFiles
@@ -127,12 +128,15 @@ def identify_sort(segments_id: str, cuts: Sequence[int]) -> str:
 def identify_patterns(formulas: Sequence[str], config: RunConfig) -> str:
     """Return the identity of a database's isotope patterns; window and scoring do not enter."""
     rule, model = config.ion_rule, config.isotope_model
+    # patterns of an older version, whose widths no analyzer decides, are named by it instead
+    is_usual = model.version == PATTERN_VERSIONS[0]
+    decider = model.analyzer if is_usual else model.version
     return _hash_options(
         "patterns",
         list(formulas),
         [rule.adducts, rule.neutral_losses, rule.chem_mods, rule.n_decoys, rule.decoy_rule],
         *([] if rule.decoy_kind == "metals" else [rule.decoy_kind]),
-        [model.analyzer, model.sigma, model.n_peaks, model.charge],
+        [decider, model.sigma, model.n_peaks, model.charge],
     )
 
 

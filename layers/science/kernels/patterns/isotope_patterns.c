@@ -1,8 +1,8 @@
 /*
  * Theoretical isotope patterns as an analyzer of finite resolving power sees them.
  *
- * In: the atoms of each ion, the analyzer and its resolving power at m/z 200, the charge. Out: the
- * m/z and abundance (base peak 100) of each ion's n most intense isotope peaks, by ascending m/z.
+ * In: the atoms of each ion, the analyzer and its peak width at m/z 200, the charge. Out: the m/z
+ * and abundance (base peak 100) of each ion's n most intense isotope peaks, by ascending m/z.
  *
  * The result is that of cpyMSpec 0.4.2 (the ims-cpp library), with which METASPACE annotates; the
  * code is written anew from an understanding of its recipe:
@@ -25,6 +25,11 @@
  *
  * Where a decision hangs on the last digits (two samples equal to 1e-12), the ion is declined and
  * the caller asks the reference. One context serves one thread.
+ *
+ * A context may also make the patterns of cpyMSpec 0.3.5, with which METASPACE's first method
+ * annotates: peaks of one width, whatever their m/z, on a grid that reaches twice as far, and exact
+ * exponentials. No process can hold both versions of cpyMSpec, so nobody is asked there: near ties
+ * are decided by these digits, and what the reference refuses has no pattern.
  */
 
 #include <stdlib.h>
@@ -43,9 +48,22 @@ enum { ION_DONE, ION_WITHOUT_PATTERN, ION_DECLINED };
 /* What shapes a pattern besides the formula. */
 struct isotope_model {
     int32_t analyzer;
-    double resolving_power; /* at m/z 200 */
+    double sigma; /* of a peak at m/z 200, in Da */
     int32_t charge;
     int32_t n_peaks; /* to keep */
+};
+
+/*
+ * Gaussians of 0.3.5 reach 12 sigma; beyond 9 they are below 3e-18, and no peak that counts, 1e-4 or
+ * more, is changed by them.
+ */
+static const struct recipe RECIPES[N_VERSIONS] = {
+    [CPYMSPEC_0_4_2] = {.has_reference = true, .grid_reach = 6.0, .reach = 6.0, .separate = 6.5},
+    [CPYMSPEC_0_3_5] = {.is_constant_width = true,
+                        .is_exact = true,
+                        .grid_reach = 12.0,
+                        .reach = 9.0,
+                        .separate = 9.0},
 };
 
 /* ---- pattern of one ion ---- */
@@ -116,7 +134,8 @@ static int32_t generate_pattern(struct pattern_context *context, const struct is
     if (status != STATUS_OK || context->fine.n == 0) {
         return status;
     }
-    context->declined = context->fine.declined;
+    const bool may_ask = context->recipe->has_reference;
+    context->declined = may_ask && context->fine.declined;
     /* a single isotopologue keeps its exact mass, as in the reference: no envelope, no grid */
     if (context->fine.n == 1 && !context->declined) {
         mz[0] = context->fine.mass[0] + shift;
@@ -125,7 +144,7 @@ static int32_t generate_pattern(struct pattern_context *context, const struct is
         return STATUS_OK;
     }
     if (!context->declined) {
-        status = lay_out_grid(context, model->analyzer, model->resolving_power);
+        status = lay_out_grid(context, model->analyzer, model->sigma);
     }
     if (status == STATUS_OK && !context->declined) {
         status = find_maxima(context, model->n_peaks);
@@ -133,7 +152,11 @@ static int32_t generate_pattern(struct pattern_context *context, const struct is
     if (status == STATUS_OK && !context->declined) {
         write_best(context, model->n_peaks, shift, mz, intensity);
     }
-    *outcome = context->declined ? ION_DECLINED : ION_DONE;
+    if (!context->declined) {
+        *outcome = ION_DONE;
+    } else if (may_ask) {
+        *outcome = ION_DECLINED;
+    }
     return status;
 }
 
@@ -146,6 +169,7 @@ void ionbox_free_pattern_context(struct pattern_context *context)
         return;
     }
     release_fine_structure(&context->fine);
+    free(context->exponentials.value);
     free(context->sigma);
     free(context->step);
     free(context->segments);
@@ -160,22 +184,27 @@ void ionbox_free_pattern_context(struct pattern_context *context)
 /*
  * Make the context of one thread. isotope_starts is (n_elements + 1); masses in Da and abundances
  * are (isotope_starts[n_elements]). Elements ascend by symbol. Returns NULL without memory or where
- * an element has no isotope or more than ten. What the processor has for many numbers at a time is used
- * if is_plain is 0; the result is the same.
+ * an element has no isotope or more than ten. version: 0 for the patterns of cpyMSpec 0.4.2, 1 for
+ * those of 0.3.5. What the processor has for many numbers at a time is used if is_plain is 0; the
+ * result is the same.
  */
 struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
                                                     const int32_t *isotope_starts,
                                                     const double *masses, const double *abundances,
-                                                    int32_t is_plain)
+                                                    int32_t version, int32_t is_plain)
 {
+    if (version < 0 || version >= N_VERSIONS) {
+        return NULL;
+    }
     struct pattern_context *context = calloc(1, sizeof *context);
     if (!context) {
         return NULL;
     }
-    fill_exp_table(context->exp_table);
-    context->add = choose_addition(is_plain != 0);
-    if (prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)
-        != STATUS_OK) {
+    context->recipe = &RECIPES[version];
+    context->add = choose_addition(context->recipe, is_plain != 0);
+    if (make_exponentials(context->recipe, &context->exponentials) != STATUS_OK
+        || prepare_fine_structure(&context->fine, n_elements, isotope_starts, masses, abundances)
+               != STATUS_OK) {
         ionbox_free_pattern_context(context);
         return NULL;
     }
@@ -187,17 +216,17 @@ struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
  *
  * starts (n_ions + 1): each ion's range in elements and counts, ids ascending, counts 1 .. 32767.
  * shifts (n_ions): m/z to add to every peak, the mass of isotope labels over charge. analyzer: 0
- * Orbitrap, 1 FTICR, 2 TOF. resolving_power at m/z 200. mz (n_ions, n_peaks), intensity (n_ions,
- * n_peaks; base peak 100): zeros on entry. outcome (n_ions): 0 done, 1 no pattern, 2 declined.
- * Returns a status (status.h).
+ * Orbitrap, 1 FTICR, 2 TOF; without meaning for 0.3.5. sigma: of a peak at m/z 200, in Da. mz
+ * (n_ions, n_peaks), intensity (n_ions, n_peaks; base peak 100): zeros on entry. outcome (n_ions):
+ * 0 done, 1 no pattern, 2 declined. Returns a status (status.h).
  */
 int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
                                  const int64_t *starts, const int32_t *elements,
                                  const int32_t *counts, const double *shifts, int32_t analyzer,
-                                 double resolving_power, int32_t charge, int32_t n_peaks,
-                                 double *mz, float *intensity, uint8_t *outcome)
+                                 double sigma, int32_t charge, int32_t n_peaks, double *mz,
+                                 float *intensity, uint8_t *outcome)
 {
-    const struct isotope_model model = {analyzer, resolving_power, charge, n_peaks};
+    const struct isotope_model model = {analyzer, sigma, charge, n_peaks};
     if (n_peaks < 1 || analyzer < ANALYZER_ORBITRAP || analyzer > ANALYZER_TOF) {
         return STATUS_INVALID;
     }

@@ -12,10 +12,29 @@
 
 #include "fine_structure.h"
 
+/* Version of cpyMSpec whose patterns are made, as Python numbers them. */
+enum { CPYMSPEC_0_4_2, CPYMSPEC_0_3_5, N_VERSIONS };
+
+/* What the versions do in different ways. */
+struct recipe {
+    bool is_constant_width; /* its most abundant isotopologue sets an ion's width: the analyzer does
+                               not */
+    bool is_exact;          /* exponentials are; else up to 1e-8 too low */
+    bool has_reference;     /* cpyMSpec can be asked where the last digits decide about an ion */
+    double grid_reach;      /* sigma; how far from an isotopologue the grid goes */
+    double reach;           /* sigma; beyond it a Gaussian counts as nothing */
+    double separate;        /* sigma; beyond it isotopologues do not interact */
+};
+
+/* Exponentials of least, least + 0.004 and so on to 0. */
+struct exponentials {
+    double least;
+    int32_t size;
+    double *value; /* (size) */
+};
+
 /* Recipe of the reference that concerns more than one step. */
-#define REACH 6.0 /* sigma, beyond which a Gaussian is cut off: its exponent is -18 there */
 enum {
-    EXP_SIZE = 4501, /* of the table of exponentials: -18 to 0 by 0.004 */
     SAMPLES_AT_ONCE = 16,
     WINDOW = 15, /* samples a centroid is the mean of */
     HALF_WINDOW = WINDOW / 2
@@ -48,11 +67,13 @@ struct centroid_peak {
  * Adds the Gaussians of n_masses isotopologues to n <= SAMPLES_AT_ONCE samples at ascending m/z:
  * value += abundance * gaussian, one isotopologue after the other.
  */
-typedef void add_gaussians(const double *exp_table, const double *mass, const double *abundance,
-                           int32_t n_masses, double sigma, int n, const double *mz, double *value);
+typedef void add_gaussians(const struct exponentials *exponentials, const double *mass,
+                           const double *abundance, int32_t n_masses, double sigma, int n,
+                           const double *mz, double *value);
 
 struct pattern_context {
-    double exp_table[EXP_SIZE];
+    const struct recipe *recipe;
+    struct exponentials exponentials;
     add_gaussians *add;
     struct fine_structure fine;
 
@@ -74,7 +95,7 @@ struct pattern_context {
     double *best; /* (n_wanted) largest tops of clusters, falling */
     int32_t best_capacity;
 
-    bool declined; /* the last digits decide about the ion: the caller asks cpyMSpec */
+    bool declined; /* the last digits decide about the ion, or cpyMSpec refuses it */
 };
 
 #endif

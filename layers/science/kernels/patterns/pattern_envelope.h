@@ -5,11 +5,11 @@
 
 #include "pattern_context.h"
 
-/* Choose how Gaussians are added up: the result is the same, to the last bit. */
-add_gaussians *choose_addition(bool is_plain);
+/* Choose how Gaussians are added up: plain or not, the result is the same, to the last bit. */
+add_gaussians *choose_addition(const struct recipe *recipe, bool is_plain);
 
-/* Fill in the table of exponentials, (EXP_SIZE), of exp(-18) to exp(0). */
-void fill_exp_table(double *table);
+/* Make the table of exponentials that a recipe needs, to be freed. Returns a status. */
+int32_t make_exponentials(const struct recipe *recipe, struct exponentials *made);
 
 /*
  * Compute samples first .. first + count - 1 of the grid into mz and value (count). `hint` is a

@@ -1,7 +1,7 @@
 /*
  * Lays out the grid on which the reference samples an envelope.
  *
- * In: the isotopologues of an ion, analyzer and resolving power. Out: segments of samples (start,
+ * In: the isotopologues of an ion, analyzer and peak width. Out: segments of samples (start,
  * increment, count), m/z, each of one peak width.
  *
  * The reference walks from left of the lightest isotopologue to the right, adding a 25th of the
@@ -24,13 +24,26 @@ static const double POINTS_PER_FWHM = 25.0;
 static const double REFERENCE_MZ = 200.0;
 enum { MAX_SAMPLES = 100000000 }; /* the reference refuses more */
 
+/* Return the m/z of the most abundant isotopologue. */
+static double find_top_mz(const struct fine_structure *fine)
+{
+    int32_t top = 0;
+    for (int32_t i = 1; i < fine->n; i++) {
+        if (fine->abundance[i] > fine->abundance[top]) {
+            top = i;
+        }
+    }
+    return fine->mass[top];
+}
+
 /*
  * Compute sigma and grid step (m/z) where each isotopologue sets the width. Formulas are written as
  * the reference has them, operation by operation: another order would give other last bits.
  */
 static int32_t compute_widths(struct pattern_context *context, int32_t analyzer,
-                              double resolving_power)
+                              double sigma_at_200)
 {
+    double resolving_power = REFERENCE_MZ / (sigma_at_200 * FWHM_PER_SIGMA);
     const int32_t n = context->fine.n;
     const double *mz = context->fine.mass;
     if (n > context->width_capacity) {
@@ -42,6 +55,10 @@ static int32_t compute_widths(struct pattern_context *context, int32_t analyzer,
     }
     double *sigma = context->sigma;
     double *step = context->step;
+    if (context->recipe->is_constant_width) {
+        resolving_power = find_top_mz(&context->fine) / (sigma_at_200 * FWHM_PER_SIGMA);
+        analyzer = ANALYZER_TOF;
+    }
     if (analyzer == ANALYZER_ORBITRAP) {
         for (int32_t i = 0; i < n; i++) {
             sigma[i] = mz[i] / (resolving_power * sqrt(REFERENCE_MZ / mz[i])) / FWHM_PER_SIGMA;
@@ -154,14 +171,15 @@ static int32_t walk_to(struct pattern_context *context, struct walker *walk, dou
 
 /*
  * Lay out the whole grid as segments, widths known. The width is that of one isotopologue until a
- * sample is more than 6 sigma beyond it; that sample takes the next one's width if it is within
- * 6 sigma of it, else it is in empty space, which ends where the next one is reached.
+ * sample is out of its reach, 6 or 12 sigma; that sample takes the next one's width if it is within
+ * reach of it, else it is in empty space, which ends where the next one is reached.
  */
 static int32_t lay_out_segments(struct pattern_context *context)
 {
     const double *mz = context->fine.mass, *sigma = context->sigma, *step = context->step;
     const int32_t n = context->fine.n;
-    const double origin = mz[0] - REACH * sigma[0];
+    const double n_sigma = context->recipe->grid_reach;
+    const double origin = mz[0] - n_sigma * sigma[0];
     /* Sample 0 is half a window left of the origin; the walk starts at the last of that window. */
     struct walker walk = {origin + (double)HALF_WINDOW * step[0], WINDOW - 1, 0x1p-20};
     int32_t status;
@@ -177,7 +195,7 @@ static int32_t lay_out_segments(struct pattern_context *context)
         return STATUS_NO_MEMORY;
     }
     for (int32_t peak = 0;; peak++) {
-        const double reach = REACH * sigma[peak];
+        const double reach = n_sigma * sigma[peak];
         status = walk_to(context, &walk, step[peak], mz[peak] + reach, false);
         if (walk.index >= MAX_SAMPLES) {
             context->declined = true; /* the reference refuses more */
@@ -208,9 +226,9 @@ static int32_t lay_out_segments(struct pattern_context *context)
     }
 }
 
-int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power)
+int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double sigma_at_200)
 {
-    const int32_t status = compute_widths(context, analyzer, resolving_power);
+    const int32_t status = compute_widths(context, analyzer, sigma_at_200);
     return status == STATUS_OK ? lay_out_segments(context) : status;
 }
 

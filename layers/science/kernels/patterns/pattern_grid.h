@@ -8,10 +8,10 @@
 enum { ANALYZER_ORBITRAP, ANALYZER_FTICR, ANALYZER_TOF };
 
 /*
- * Lay out the grid for the context's isotopologues, with the widths that an analyzer of some
- * resolving power (at m/z 200) gives them. Returns a status.
+ * Lay out the grid for the context's isotopologues, with the widths that an analyzer gives them.
+ * sigma: of a peak at m/z 200, in Da. Returns a status.
  */
-int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double resolving_power);
+int32_t lay_out_grid(struct pattern_context *context, int32_t analyzer, double sigma_at_200);
 
 /* Index of the last segment that starts at or before an m/z, looking from `hint` on. */
 int32_t find_segment(const struct pattern_context *context, int32_t hint, double mz);

@@ -26,7 +26,6 @@
 #include "pattern_grid.h"
 
 static const double UNIMODAL = 1.9; /* range / sigma up to which there is one maximum: below 2 */
-static const double SEPARATE = 6.5; /* distance / sigma beyond which peaks do not interact */
 static const double STEADY = 1e-4;  /* relative change of sigma too small to make a maximum */
 /*
  * Height, relative to a Gaussian's top, that the sample nearest to it has at least: it is half a
@@ -42,7 +41,7 @@ enum {
 
 bool is_less(struct pattern_context *context, double a, double b)
 {
-    if (fabs(a - b) <= NEAR_TIE * b) {
+    if (context->recipe->has_reference && fabs(a - b) <= NEAR_TIE * b) {
         context->declined = true;
     }
     return a < b;
@@ -170,6 +169,40 @@ static int32_t climb(struct pattern_context *context, int32_t hint, double mean,
 }
 
 /*
+ * What it takes to reach `least` in a cluster: isotopologues that are not small, which all together
+ * are less than half of it, and one of them `near`.
+ */
+struct reaching {
+    double small;  /* abundance below which an isotopologue is small */
+    double near;   /* m/z; beyond it all others in one place make less than half of `least` */
+    int32_t next;  /* the first isotopologue that was not passed yet, */
+    double behind; /* and the m/z of the last one passed that is not small */
+};
+
+/* Return the first sample after `index` that may reach `least`; `index` itself cannot. */
+static int64_t skip_gap(const struct pattern_context *context, const struct cluster *within,
+                        int32_t hint, int64_t index, struct reaching *needed)
+{
+    const double *mass = context->fine.mass, *abundance = context->fine.abundance;
+    const double mz = sample_position(context->segments + hint, index);
+    for (; needed->next <= within->last; needed->next++) {
+        const bool is_small = abundance[needed->next] < needed->small;
+        if (mass[needed->next] > mz && !is_small) {
+            break;
+        }
+        needed->behind = is_small ? needed->behind : mass[needed->next];
+    }
+    if (mz - needed->behind <= needed->near) {
+        return index + 1;
+    }
+    if (needed->next > within->last) {
+        return INT64_MAX;
+    }
+    const int64_t found = find_sample(context, hint, mass[needed->next] - needed->near);
+    return found > index ? found : index + 1;
+}
+
+/*
  * Scan a cluster's samples block by block, leaving out blocks that cannot reach `least`. Maxima lie
  * between the lightest isotopologue and `margin` (m/z) beyond the heaviest.
  */
@@ -181,6 +214,12 @@ static int32_t scan_cluster(struct pattern_context *context, int32_t hint,
     const struct segment *in = context->segments + hint;
     const struct segment *end = context->segments + context->n_segments;
     const int64_t stop = find_sample(context, hint, context->fine.mass[within->last] + margin) + 1;
+    struct reaching needed = {
+        .small = 0.5 * least / (within->last - within->first + 1),
+        .near = sqrt(2.0 * log(fmax(2.0 * within->sum / least, 1.0))) * sigma,
+        .next = within->first,
+        .behind = -INFINITY,
+    };
     int64_t index = find_sample(context, hint, begin), run = -1;
     while (index <= stop) {
         int64_t block_end = index + BLOCK - 1 < stop ? index + BLOCK - 1 : stop;
@@ -206,7 +245,9 @@ static int32_t scan_cluster(struct pattern_context *context, int32_t hint,
             }
             run = -1;
         }
-        index = block_end + 1;
+        index = reaches ? block_end + 1
+                        : skip_gap(context, within, (int32_t)(in - context->segments), block_end,
+                                   &needed);
     }
     return run >= 0 ? scan_samples(context, hint, run, index - 1, least) : STATUS_OK;
 }
@@ -217,12 +258,13 @@ static int32_t scan_cluster(struct pattern_context *context, int32_t hint,
 static int32_t find_clusters(struct pattern_context *context)
 {
     const double *mass = context->fine.mass, *abundance = context->fine.abundance;
+    const double separate = context->recipe->separate;
     context->n_clusters = 0;
     for (int32_t first = 0, last; first < context->fine.n; first = last + 1) {
         double weighted = 0.0;
         struct cluster found = {first, first, abundance[first], abundance[first], 0.0};
         for (last = first; last + 1 < context->fine.n
-                           && mass[last + 1] - mass[last] <= SEPARATE * context->sigma[last + 1];) {
+                           && mass[last + 1] - mass[last] <= separate * context->sigma[last + 1];) {
             last++;
             found.sum += abundance[last];
             weighted += abundance[last] * (mass[last] - mass[first]);
@@ -293,7 +335,8 @@ int32_t find_maxima(struct pattern_context *context, int32_t n_wanted)
             status = climb(context, hint, here->mean, least);
         } else {
             status = scan_cluster(context, hint, here,
-                                  drift < STEADY ? 2.0 * context->step[here->last] : REACH * sigma,
+                                  drift < STEADY ? 2.0 * context->step[here->last]
+                                                 : context->recipe->grid_reach * sigma,
                                   least);
         }
     }

@@ -5,7 +5,10 @@
 
 #include "pattern_context.h"
 
-/* Return a < b; declines the ion where the two are so close that rounding may decide. */
+/*
+ * Return a < b; declines the ion where the two are so close that rounding may decide, if cpyMSpec
+ * can be asked.
+ */
 bool is_less(struct pattern_context *context, double a, double b);
 
 /* Collect all maxima that can be among the n best in the context's peaks. Returns a status. */

@@ -30,10 +30,13 @@ from ionbox_science.setting_kinds import (
 from ionbox_science.setting_table import (
     DEFAULT_ADDUCTS,
     DEFAULTS,
+    PATTERN_VERSIONS,
+    PATTERNS_OF_METHODS,
     REFERENCE_MZ,
     SETTINGS,
     DecoyKind,
     FdrMethod,
+    PatternVersion,
     Polarity,
     Scoring,
 )
@@ -115,6 +118,8 @@ class RunConfig:
         `ionbox_science.annotation.competition`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
+    isotope_patterns : {"cpymspec-0.4.2", "cpymspec-0.3.5"}
+        Whose isotope patterns are made: see `IsotopeModel`.
     min_px : int
         Measured peaks an image needs to count as not empty.
     ms_level : int
@@ -143,6 +148,7 @@ class RunConfig:
     scoring: Scoring = DEFAULTS["scoring"]
     competition: bool = DEFAULTS["competition"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
+    isotope_patterns: PatternVersion = PATTERN_VERSIONS[0]
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]
     pixel_step: int = DEFAULTS["pixel_step"]
@@ -172,7 +178,9 @@ class RunConfig:
     def isotope_model(self) -> IsotopeModel:
         """What shapes the ions' isotope patterns: peak width, number of peaks, charge."""
         charge = 1 if self.polarity == "positive" else -1
-        return IsotopeModel(self.analyzer, self.isocalc_sigma, self.isotope_peaks, charge)
+        return IsotopeModel(
+            self.analyzer, self.isocalc_sigma, self.isotope_peaks, charge, self.isotope_patterns
+        )
 
     @property
     def image_options(self) -> ImageOptions:
@@ -283,6 +291,8 @@ def resolve_config(
             _checked(key, asked[key], kind, problems)
     # Without a polarity there is a problem already, and the config is never made.
     values.setdefault("adducts", DEFAULT_ADDUCTS[polarity or "positive"])
+    method = values.get("fdr_method") or DEFAULTS["fdr_method"]
+    values.setdefault("isotope_patterns", PATTERNS_OF_METHODS[method])
     _check_charge(asked.get("adducts", ("", None))[1], polarity, problems)
     if values.get("centroid") and values.get("accept_profile"):
         problems.append(

@@ -56,14 +56,14 @@ int64_t ionbox_parse_formulas(const char *text, int64_t n_bytes, int64_t n_formu
 struct pattern_context *ionbox_make_pattern_context(int32_t n_elements,
                                                     const int32_t *isotope_starts,
                                                     const double *masses,
-                                                    const double *abundances,
+                                                    const double *abundances, int32_t version,
                                                     int32_t is_plain);
 void ionbox_free_pattern_context(struct pattern_context *context);
 int32_t ionbox_generate_patterns(struct pattern_context *context, int64_t n_ions,
                                  const int64_t *starts, const int32_t *elements,
                                  const int32_t *counts, const double *shifts, int32_t analyzer,
-                                 double resolving_power, int32_t charge, int32_t n_peaks,
-                                 double *mz, float *intensity, uint8_t *outcome);
+                                 double sigma, int32_t charge, int32_t n_peaks, double *mz,
+                                 float *intensity, uint8_t *outcome);
 
 int32_t ionbox_pick_peaks(const struct spectra *spectra, const uint8_t *is_profile, void *mz,
                           double *intensity, float *valley, int64_t *n_found);

@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ionbox_science.setting_table import DECOY_KINDS, FDR_METHODS, SCORINGS, SETTINGS, SORT_WAYS
+from ionbox_science.setting_table import (
+    DECOY_KINDS,
+    FDR_METHODS,
+    PATTERN_VERSIONS,
+    SCORINGS,
+    SETTINGS,
+    SORT_WAYS,
+)
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
 
@@ -125,6 +132,7 @@ KINDS: Mapping[str, Kind] = {
     "scoring": _choice(SCORINGS),
     "competition": _FLAG,
     "fdr_method": _choice(FDR_METHODS),
+    "isotope_patterns": _choice(PATTERN_VERSIONS),
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),
     "pixel_step": _whole_number("pixel_step"),

@@ -27,6 +27,17 @@ SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 MSM: Scoring = "msm"
 DecoyKind = Literal["metals", "matched"]
 DECOY_KINDS: tuple[DecoyKind, ...] = get_args(DecoyKind)
+PatternVersion = Literal["cpymspec-0.4.2", "cpymspec-0.3.5"]
+PATTERN_VERSIONS: tuple[PatternVersion, ...] = get_args(PatternVersion)
+"""Versions of cpyMSpec whose isotope patterns can be made, in the order in which the kernel numbers
+them."""
+
+PATTERNS_OF_METHODS: Mapping[FdrMethod, PatternVersion] = {
+    "metaspace-v1": "cpymspec-0.3.5",
+    "metaspace-v3": "cpymspec-0.4.2",
+}
+"""Version that METASPACE used with each FDR method, the default of ``isotope_patterns``."""
+
 SORT_WAYS = ("auto", "lambda", "map", "fargate")
 
 N_DECOY_ADDUCTS = 80
@@ -122,6 +133,13 @@ SETTINGS: Mapping[str, Setting] = {
         "let isobars and isotopologues compete for their peaks", True, form="switch"
     ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
+    "isotope_patterns": Setting(
+        " or ".join(PATTERN_VERSIONS)
+        + " (the FDR method's: "
+        + ", ".join(f"{version} for {method}" for method, version in PATTERNS_OF_METHODS.items())
+        + ")",
+        sample="NAME",
+    ),
     "min_px": Setting(
         "measured peaks an image needs", 1, form="whole", sample="N", least=1, most=1_000_000_000
     ),

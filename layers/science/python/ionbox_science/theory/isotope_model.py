@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ionbox_science.setting_table import DEFAULTS, REFERENCE_MZ
+from ionbox_science.setting_table import (
+    DEFAULTS,
+    PATTERN_VERSIONS,
+    REFERENCE_MZ,
+    PatternVersion,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,12 +48,16 @@ class IsotopeModel:
         Isotope peaks to keep.
     charge : int
         +1 or -1.
+    version : {"cpymspec-0.4.2", "cpymspec-0.3.5"}
+        Whose patterns are made. With those of 0.3.5, ``sigma`` is the width of an ion's most
+        abundant isotopologue at whatever m/z, and the analyzer has no say.
     """
 
     analyzer: Analyzer
     sigma: float
     n_peaks: int = DEFAULTS["isotope_peaks"]
     charge: int = 1
+    version: PatternVersion = PATTERN_VERSIONS[0]
 
     @property
     def resolving_power(self) -> float:

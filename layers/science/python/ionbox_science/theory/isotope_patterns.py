@@ -14,6 +14,10 @@ were made with it, and results stay comparable.
 A kernel of our own (``kernels/patterns/isotope_patterns.c``) computes the same samples, leaving out
 those that cannot matter. An ion whose answer hangs on the last digits of floating point numbers is
 left to cpyMSpec (none met so far).
+
+METASPACE's first analysis version had its patterns from cpyMSpec 0.3.5, whose grid reaches farther
+and whose exponentials are exact, and gave all peaks of an ion one width. The same kernel makes
+them, for results that are to be those of that version.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import numpy.typing as npt
 
 from ionbox_science.kernel_calls import call_kernel
 from ionbox_science.progress import ProgressCount
+from ionbox_science.setting_table import PATTERN_VERSIONS, PatternVersion
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,
@@ -44,6 +49,7 @@ from ionbox_science.theory.isotopes import read_isotopes
 _MIN_ABUNDANCE = 1e-4
 _POINTS_PER_FWHM = 25
 _BASE_PEAK = 100.0
+_ASKABLE: PatternVersion = "cpymspec-0.4.2"  # of which ions may be asked: the one that is installed
 IONS_PER_CALL = 2048  # enough to make the call cheap, few enough for threads to end together
 
 
@@ -127,7 +133,7 @@ def generate_patterns_of(
 
     def compute_share(thread: int) -> None:
         """Compute every n_threads-th range of ions, with a context of the thread's own."""
-        with _open_context(int(plain)) as context:
+        with _open_context(model.version, int(plain)) as context:
             for start in range(thread * IONS_PER_CALL, len(mz), n_threads * IONS_PER_CALL):
                 ions = slice(start, start + IONS_PER_CALL)
                 declined[ions] = _run_kernel(
@@ -149,11 +155,14 @@ def generate_patterns_of(
 
 
 @contextlib.contextmanager
-def _open_context(is_plain: int) -> Iterator[int]:
+def _open_context(version: PatternVersion, is_plain: int) -> Iterator[int]:
     """Make and free a kernel context: tables and memory that the ions of one thread share."""
     isotopes = read_isotopes()
     arrays = isotopes.starts, isotopes.masses, isotopes.abundances
-    context = call_kernel("ionbox_make_pattern_context", isotopes.n_elements, *arrays, is_plain)
+    number = PATTERN_VERSIONS.index(version)
+    context = call_kernel(
+        "ionbox_make_pattern_context", isotopes.n_elements, *arrays, number, is_plain
+    )
     try:
         yield context
     finally:
@@ -180,7 +189,7 @@ def _run_kernel(
         compositions.counts,
         shift,
         ANALYZERS.index(model.analyzer),
-        model.resolving_power,
+        model.sigma,
         model.charge,
         model.n_peaks,
         mz,
@@ -188,7 +197,7 @@ def _run_kernel(
         outcome,
     )
     left: npt.NDArray[np.bool_] = (outcome == DECLINED) | (compositions.outcome[ions] == DECLINED)
-    return left
+    return left if model.version == _ASKABLE else np.zeros_like(left)
 
 
 def generate_pattern_with_cpymspec(
