@@ -25,7 +25,7 @@ from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import create_images, index_images, list_images
-from ionbox_cloud.stored.patterns import read_ions, read_patterns_of
+from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.score_ranges import ScoreRanges
@@ -42,7 +42,9 @@ from ionbox_science.annotation.ranked_database import (
 from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.learned_score import rank_by
-from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.recalibration import Recalibration
+from ionbox_science.scoring.scores import IonScores, lie_inside
+from ionbox_science.scoring.targeted import add_silent_ions, is_targeted
 
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
 
@@ -63,10 +65,11 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         stored_tic = reads.start(stores.results.read_arrays, keys.tic(plan.segments_id))
         header = reads.start(read_stored_header, work, plan.segments_id)
         line = reads.start(read_recalibration, work, plan)
-    publication = Publication(stores.results, plan)
+    publication, segments = Publication(stores.results, plan), opened.result()
+    placing = segments.mz_range, line.result()
     with part_of_progress(0, 0.6):
         ranked = [
-            _rank_database(work, plan, database, ranges.result(), index)
+            _rank_database(work, plan, database, ranges.result(), index, *placing)
             for index, (database, ranges) in enumerate(zip(plan.databases, scored, strict=True))
         ]
     competitors = find_competitors(ranked, plan.config) if plan.config.competition else None
@@ -80,7 +83,7 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
         mz = line.result().place(images.mz)
-        cut = writes.start(_cut_images, message.execution_id, plan, mz, opened.result(), fan)
+        cut = writes.start(_cut_images, message.execution_id, plan, mz, segments, fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
             create_images(publication, plan, images, image_of, tic, header.result())
@@ -155,7 +158,13 @@ def _cut_comparisons(
 
 
 def _rank_database(
-    work: Store, plan: RunPlan, database: PlannedDatabase, ranges: ScoreRanges, index: int
+    work: Store,
+    plan: RunPlan,
+    database: PlannedDatabase,
+    ranges: ScoreRanges,
+    index: int,
+    mz_range: tuple[float, float],
+    line: Recalibration,
 ) -> RankedDatabase:
     """Rank the targets of one database, the ``index``-th, by themselves."""
     share = 1 / len(plan.databases)
@@ -163,10 +172,14 @@ def _rank_database(
         ions = reads.start(read_ions, work, database.patterns_id)
         scores = rank_by(_read_scores(work, ranges), plan.config.scoring)
     table = ions.result()
-    ranked = rank_targets(table, scores, plan.config.fdr_method)
-    of_targets = scores.ion[find_target_ions(table, scores)]
+    keep_all = is_targeted(plan.config.targeted, len(table.formulas))
+    if keep_all:
+        mz = read_patterns(work, database.patterns_id, 0, table.n_ions).mz
+        scores = add_silent_ions(scores, mz, lie_inside(line.place(mz), mz_range))
+    ranked = rank_targets(table, scores, plan.config.fdr_method, keep_all=keep_all)
+    of_targets = scores.ion[find_target_ions(table, scores, keep_all=keep_all)]
     patterns = read_patterns_of(work, database.patterns_id, of_targets)
-    return RankedDatabase(database.name, table, scores, ranked, patterns)
+    return RankedDatabase(database.name, table, scores, ranked, patterns, keep_all)
 
 
 def _annotate_database(

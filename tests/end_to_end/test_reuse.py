@@ -87,6 +87,23 @@ def test_another_instrument_computes_patterns_but_no_segments(
     }
 
 
+def test_ions_of_a_targeted_database_are_kept_without_computing_any_again(
+    used: tuple[Laptop, LaptopRun], tissue: Path
+) -> None:
+    laptop, _ = used
+    absent = "C9H8N5O3S"
+    panel = laptop.database("panel", [*ACIDS[:12], absent])
+    usual = laptop.annotate(tissue, [panel]).succeeded()
+    kept = laptop.annotate(tissue, [panel], {"targeted": "auto"}).succeeded()
+    assert kept.n_calls == EVERY_NEW_RUN
+    assert kept.record["n_annotations"] == 13 * 3
+    assert sorted({row["formula"] for row in kept.rows}) == sorted([*ACIDS[:12], absent])
+    silent = [row for row in kept.rows if row["formula"] == absent]
+    assert [row["msm"] for row in silent] == ["0", "0", "0"]
+    found = [(row["ion"], row["msm"]) for row in kept.rows if float(row["fdr"]) < 1]
+    assert {(row["ion"], row["msm"]) for row in usual.rows} <= set(found)
+
+
 def test_the_same_molecules_under_another_name_compute_nothing_but_their_table(
     used: tuple[Laptop, LaptopRun], tissue: Path
 ) -> None:

@@ -16,6 +16,7 @@ from ionbox_science.annotation.annotations import Annotations, collect_annotatio
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.table import AnnotatedDatabase
 from ionbox_science.config import RunConfig
+from ionbox_science.scoring.targeted import is_targeted
 from ionbox_science.theory.databases import MoleculeDatabase
 
 from ionbox.reading.annotation_frame import read_frame
@@ -92,7 +93,8 @@ def describe_further(
 
 def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageGroup) -> Annotations:
     """Rank the targets of a database as the run did; their patterns lie beside the images."""
-    ranked = rank_targets(found.table, found.scores, config.fdr_method)
+    keep_all = is_targeted(config.targeted, len(found.table.formulas))
+    ranked = rank_targets(found.table, found.scores, config.fdr_method, keep_all=keep_all)
     formulas = found.table.ion_formulas(found.scores.ion[ranked.score_row])
     place = {formula: row for row, formula in enumerate(images.ion_formula)}
     rows = np.array([place[formula] for formula in formulas], np.int64)

@@ -61,14 +61,18 @@ def test_a_tally_counts_ions_and_keeps_the_best(seed: int) -> None:
     table = build_ions(["C10H20O2", "C12H24O2", "C6H12O6"], IonRule(("+H", "-H2O"), n_decoys=4))
     generator = np.random.default_rng(seed)
     ion = np.flatnonzero(generator.random(table.n_ions) < generator.random())
-    scores = SimpleNamespace(ion=ion, msm=generator.random(len(ion)).round(1))
+    signal = generator.random((len(ion), 2)).round(1)
+    scores = SimpleNamespace(
+        ion=ion, msm=generator.random(len(ion)).round(1), total_intensity=signal
+    )
     of_ion = dict(zip(ion.tolist(), scores.msm.tolist(), strict=True))
+    measured = set(ion[signal[:, 0] > 0].tolist())
     targets = {i for i in table.target_ion.ravel().tolist() if i >= 0}
     decoys = {i for i in table.decoy_ion.ravel().tolist() if i >= 0}
     tally = tally_scores(table, scores)  # type: ignore[arg-type]
     assert tally == ScoreTally(
         len(targets),
-        len(targets & set(of_ion)),
+        len(targets & measured),
         max((of_ion.get(i, 0) for i in targets), default=0),
         max((of_ion.get(i, 0) for i in decoys), default=0),
     )

@@ -21,6 +21,8 @@ from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import lie_inside
+from ionbox_science.scoring.targeted import add_silent_ions
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ion_rule import IonRule
 from ionbox_science.theory.isotope_patterns import generate_patterns
@@ -240,6 +242,22 @@ def test_no_peaks(data: bool, words: str) -> None:
     answer = ask(ABSENT, data=data)
     assert holds(answer)["peaks"] is False
     assert words in answer.verdict
+
+
+@pytest.mark.parametrize("formula", [GOOD, ABSENT, LONE, FAR])
+@pytest.mark.parametrize("data", [True, False])
+def test_ions_of_a_targeted_database_get_the_same_answers(formula: str, data: bool) -> None:
+    config, of = replace(CONFIG, targeted="auto"), run()
+    every = add_silent_ions(
+        of.scores, of.patterns.mz, lie_inside(of.patterns.mz, dataset().mz_range)
+    )
+    kept = ScoredDatabase("acids", of.table, every, of.ranked.fdr)
+    mz_range, asked = dataset().mz_range, AskedIon(formula, "+H")
+    answer = explain(asked, kept, config, mz_range, measure if data else None)
+    usual = ask(formula, data=data)
+    assert (answer.verdict, answer.metrics) == (usual.verdict, usual.metrics)
+    (said,) = (each for each in answer.findings if each.topic == "targeted")
+    assert said.sentence == "acids is a targeted database: its ions are in the table, found or not"
 
 
 def test_fewer_peaks_than_an_image_needs() -> None:

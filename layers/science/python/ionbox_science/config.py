@@ -39,6 +39,7 @@ from ionbox_science.setting_table import (
     PatternVersion,
     Polarity,
     Scoring,
+    Targeted,
 )
 from ionbox_science.theory.ion_rule import DecoyRule, IonRule
 from ionbox_science.theory.isotope_model import (
@@ -118,6 +119,8 @@ class RunConfig:
         `ionbox_science.annotation.competition`.
     fdr_method : {"metaspace-v1", "metaspace-v3"}
         How FDR is estimated: see `ionbox_science.scoring.fdr`.
+    targeted : {"off", "auto"}
+        Whether all ions of small databases are kept: see `ionbox_science.scoring.targeted`.
     isotope_patterns : {"cpymspec-0.4.2", "cpymspec-0.3.5"}
         Whose isotope patterns are made: see `IsotopeModel`.
     min_px : int
@@ -148,6 +151,7 @@ class RunConfig:
     scoring: Scoring = DEFAULTS["scoring"]
     competition: bool = DEFAULTS["competition"]
     fdr_method: FdrMethod = DEFAULTS["fdr_method"]
+    targeted: Targeted = DEFAULTS["targeted"]
     isotope_patterns: PatternVersion = PATTERN_VERSIONS[0]
     min_px: int = DEFAULTS["min_px"]
     ms_level: int = DEFAULTS["ms_level"]

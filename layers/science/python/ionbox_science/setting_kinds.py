@@ -19,6 +19,7 @@ from ionbox_science.setting_table import (
     SCORINGS,
     SETTINGS,
     SORT_WAYS,
+    TARGETED,
 )
 from ionbox_science.theory.formulas import NO_FORMULA_CHANGE, parse_modifier, read_adduct
 
@@ -132,6 +133,7 @@ KINDS: Mapping[str, Kind] = {
     "scoring": _choice(SCORINGS),
     "competition": _FLAG,
     "fdr_method": _choice(FDR_METHODS),
+    "targeted": _choice(TARGETED),
     "isotope_patterns": _choice(PATTERN_VERSIONS),
     "min_px": _whole_number("min_px"),
     "ms_level": _whole_number("ms_level"),

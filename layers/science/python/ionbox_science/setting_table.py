@@ -27,6 +27,8 @@ SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 MSM: Scoring = "msm"
 DecoyKind = Literal["metals", "matched"]
 DECOY_KINDS: tuple[DecoyKind, ...] = get_args(DecoyKind)
+Targeted = Literal["off", "auto"]
+TARGETED: tuple[Targeted, ...] = get_args(Targeted)
 PatternVersion = Literal["cpymspec-0.4.2", "cpymspec-0.3.5"]
 PATTERN_VERSIONS: tuple[PatternVersion, ...] = get_args(PatternVersion)
 """Versions of cpyMSpec whose isotope patterns can be made, in the order in which the kernel numbers
@@ -133,6 +135,11 @@ SETTINGS: Mapping[str, Setting] = {
         "let isobars and isotopologues compete for their peaks", True, form="switch"
     ),
     "fdr_method": Setting(" or ".join(FDR_METHODS), "metaspace-v3", sample="NAME"),
+    "targeted": Setting(
+        "auto keeps all ions of databases of up to 1,000 formulas, found or not; off or auto",
+        "off",
+        sample="WHEN",
+    ),
     "isotope_patterns": Setting(
         " or ".join(PATTERN_VERSIONS)
         + " (the FDR method's: "

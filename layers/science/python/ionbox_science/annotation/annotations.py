@@ -37,7 +37,7 @@ class RankedTargets:
         FDR of every target without competition; ``fdr`` itself if there was none.
     formula_index, target_index : (n,) int64
         Places in ``fdr`` of the annotations: the targets that score above 0 at an FDR below 1, with
-        competition or without.
+        competition or without; of a targeted database, all that could be seen.
     score_row : (n,) int64
         Rows of their ions in the scores.
     n_dropped : int
@@ -133,6 +133,8 @@ def rank_targets(
     scores: IonScores,
     method: FdrMethod,
     is_explained: npt.NDArray[np.bool_] | None = None,
+    *,
+    keep_all: bool = False,
 ) -> RankedTargets:
     """Estimate the FDR of every target of a database and choose the annotations.
 
@@ -147,9 +149,12 @@ def rank_targets(
     is_explained : (n,) bool, optional
         By row of the scores, whether another annotation explains the ion
         (`ionbox_science.annotation.competition`): it then counts as not found.
+    keep_all : bool
+        Whether the database is targeted: all its ions with a row in ``scores`` are ranked, and all
+        its targets kept (`ionbox_science.scoring.targeted`).
     """
     score = np.full(table.n_ions + 1, _ABSENT)
-    score[scores.ion] = np.where(scores.is_found, scores.msm, _ABSENT)
+    score[scores.ion] = np.where(scores.is_found | keep_all, scores.msm, _ABSENT)
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
     target_score = score[table.target_ion]
@@ -159,6 +164,8 @@ def rank_targets(
         left[scores.ion[is_explained]] = _ABSENT
         fdr = estimate_fdr(left[table.target_ion], left[table.decoy_ion], method, absent=_ABSENT)
     is_annotated = (target_score > 0) & (np.minimum(fdr, alone) < 1)
+    if keep_all:
+        is_annotated = target_score > _ABSENT
     formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,

@@ -75,7 +75,7 @@ def tally_scores(table: IonTable, scores: IonScores) -> ScoreTally:
     targets = np.flatnonzero(table.is_target)
     return ScoreTally(
         n_targets=targets.size,
-        n_measured=int(np.isin(targets, scores.ion).sum()),
+        n_measured=int(np.isin(targets, scores.ion[scores.total_intensity[:, 0] > 0]).sum()),
         best_msm=float(msm[table.target_ion].max(initial=0)),
         best_decoy_msm=float(msm[table.decoy_ion].max(initial=0)),
     )

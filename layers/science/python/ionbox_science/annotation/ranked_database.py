@@ -7,7 +7,7 @@ databases first, as annotations of each compete for the peaks of the ions of all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,14 @@ from ionbox_science.scoring.scores import IonScores, Patterns
 from ionbox_science.theory.ions import IonTable
 
 
-def find_target_ions(table: IonTable, scores: IonScores) -> npt.NDArray[np.int64]:
-    """Return the rows of the scores that are of targets which were found: (n,) int64."""
-    return np.flatnonzero(table.is_target[scores.ion] & scores.is_found)
+def find_target_ions(
+    table: IonTable, scores: IonScores, *, keep_all: bool = False
+) -> npt.NDArray[np.int64]:
+    """Return the rows of the scores that are of targets which were found: (n,) int64.
+
+    With ``keep_all`` also of those which were not, as of a targeted database.
+    """
+    return np.flatnonzero(table.is_target[scores.ion] & (scores.is_found | keep_all))
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class RankedDatabase:
         The first ranking.
     patterns : Patterns
         Of the ions that `find_target_ions` returns, in this order.
+    keep_all : bool
+        Whether the database is targeted (`ionbox_science.scoring.targeted`).
     """
 
     name: str
@@ -58,6 +65,7 @@ class RankedDatabase:
     scores: IonScores
     ranked: RankedTargets
     patterns: Patterns
+    keep_all: bool = False
 
     def compete(self, config: RunConfig) -> Competitors:
         """Return the annotations that may claim the peaks of other ions."""
@@ -87,7 +95,13 @@ class RankedDatabase:
         if competitors is None:
             return self._collect(self.ranked), self.ranked
         explained = self._explain(competitors, config.ppm)
-        ranked = rank_targets(self.table, self.scores, config.fdr_method, explained.by != NOBODY)
+        ranked = rank_targets(
+            self.table,
+            self.scores,
+            config.fdr_method,
+            explained.by != NOBODY,
+            keep_all=self.keep_all,
+        )
         rows = ranked.score_row
         reasons = _describe(explained, rows, competitors)
         return self._collect(ranked, reasons), ranked
@@ -96,12 +110,15 @@ class RankedDatabase:
         # measured less its error: the theoretical m/z, which is stored of few ions only
         mz = self.scores.mz_mean[:, 0] - self.scores.mz_error_abs
         total = self.scores.total_intensity[:, 0]
-        return explain_ions(mz, self.scores.msm, total, competitors, ppm)
+        explained = explain_ions(mz, self.scores.msm, total, competitors, ppm)
+        # an ion without any signal claims none
+        return replace(explained, by=np.where(total > 0, explained.by, NOBODY))
 
     def _collect(
         self, ranked: RankedTargets, explained_by: npt.NDArray[np.str_] | None = None
     ) -> Annotations:
-        place = np.searchsorted(find_target_ions(self.table, self.scores), ranked.score_row)
+        rows = find_target_ions(self.table, self.scores, keep_all=self.keep_all)
+        place = np.searchsorted(rows, ranked.score_row)
         patterns = self.patterns.take(place)
         return collect_annotations(
             self.table, self.scores, ranked, patterns.mz, patterns.intensity, explained_by

@@ -31,6 +31,7 @@ from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.targeted import is_targeted
 from ionbox_science.setting_table import MSM
 from ionbox_science.theory.formulas import build_ion_formula, parse_formula
 from ionbox_science.theory.ions import NO_ION, IonTable
@@ -132,6 +133,9 @@ class _Inquiry:
         also = "" if spelling == formula else f", written {spelling}"
         self._note("database", True, f"{formula} is in database {name} ({size}){also}")
         self.asked = replace(self.asked, formula=spelling)
+        if is_targeted(self.config.targeted, len(table.formulas)):
+            sentence = f"{name} is a targeted database: its ions are in the table, found or not"
+            self._note("targeted", None, sentence)
         return row
 
     def _find_kind(self) -> int | None:
@@ -193,7 +197,7 @@ class _Inquiry:
             scores = rank_by(measured.scores, self.config.scoring)
         else:
             return known
-        if not len(scores.ion):
+        if not (scores.total_intensity[:, 0] > 0).any():  # no row, or that of a silent ion
             if measured is None:
                 self._note("peaks", False, "no peaks lie in its first isotope window")
             return known

@@ -185,12 +185,18 @@ def score_ions(
         raise ValueError(f"{patterns.mz.shape[1]} isotope peaks; at most {MAX_ISOTOPE_PEAKS}")
     windows = drop_small_images(find_windows(peaks.mz, patterns.mz, options.ppm), options.min_px)
     found = windows.n_found > 0
-    inside = ((patterns.mz > mz_range[0]) & (patterns.mz < mz_range[1])).any(axis=1)
+    inside = lie_inside(patterns.mz, mz_range)
     # A decoy without a second image has a spatial metric of 0 and need not be scored to know it.
     wanted = inside & found[:, 0] & (found[:, 1:].any(axis=1) | patterns.is_target)
     return _score_selected(
         peaks, patterns, windows, grid, np.flatnonzero(wanted), n_threads, first_ion
     )
+
+
+def lie_inside(pattern_mz: Float64s, mz_range: tuple[float, float]) -> npt.NDArray[np.bool_]:
+    """Say of which ions a peak lies strictly inside an m/z range: (n_ions,) bool."""
+    inside = (pattern_mz > mz_range[0]) & (pattern_mz < mz_range[1])
+    return np.asarray(inside.any(axis=1))
 
 
 def _score_selected(
