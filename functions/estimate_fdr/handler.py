@@ -24,7 +24,7 @@ from ionbox_cloud.run_plan import PlannedDatabase, RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
-from ionbox_cloud.stored.images import create_images, index_images, list_images
+from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
@@ -33,6 +33,7 @@ from ionbox_cloud.stored.segments import Float64s, SegmentReader
 from ionbox_science.annotation.annotations import Annotations, rank_targets
 from ionbox_science.annotation.competition import Competitors
 from ionbox_science.annotation.explanations import ScoredDatabase
+from ionbox_science.annotation.label_series import find_label_series
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.annotation.ranked_database import (
     RankedDatabase,
@@ -77,16 +78,17 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     for index, each in enumerate(ranked):
         report_progress(index, len(ranked), "databases")
         found.append(_annotate_database(stores, publication, plan, index, each, competitors))
-    images, fan = list_images(found), FanOut.from_environment(plan.dollars_per_minute)
+    series = find_label_series(found)
+    images, fan = list_images(found, series), FanOut.from_environment(plan.dollars_per_minute)
     comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)
     image_of = index_images(images, found, plan)
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
         mz = line.result().place(images.mz)
-        cut = writes.start(_cut_images, message.execution_id, plan, mz, segments, fan)
+        cut = writes.start(_cut_images, message.execution_id, plan, images, mz, segments, fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
-            create_images(publication, plan, images, image_of, tic, header.result())
+            create_images(publication, plan, images, image_of, series, tic, header.result())
     with work.side_by_side() as writes:
         # after the files that it is about
         writes.start(publication.note, work, message.execution_id, "EstimateFdr")
@@ -103,6 +105,7 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
 def _cut_images(
     execution_id: str,
     plan: RunPlan,
+    images: ImageList,
     images_mz: Float64s,
     segments: SegmentReader,
     fan: FanOut | None,
@@ -123,6 +126,10 @@ def _cut_images(
             image_memory_mb(n_ions * n_isotopes * n_pixels, n_peaks, len(shards))
             for n_ions, n_peaks in shards
         )
+        # of a label series all first images are in memory at once, some of them as float64
+        n_members = [len(images.members(series)) for series in images.series_of(start, stop)]
+        of_series = image_memory_mb(2 * max(n_members, default=0) * n_pixels, 0)
+        memory_mb = max(memory_mb, of_series)
         items.append(
             ImageItem(
                 execution_id,
