@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import ionbox
 import numpy as np
 import pytest
-from ionbox.errors import NotInResults
+from ionbox.errors import DamagedResults, NotInResults
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.isotope_patterns import generate_patterns
 
@@ -93,6 +94,13 @@ def test_table_and_images_are_files_of_the_results(run: LaptopRun) -> None:
     assert lines[2].startswith(f'{NATURAL},M+H,,,Cx,{NATURAL}+H+,"{HALF}+H+, {LABELLED}+H+",')
     files = run.record["files"]
     assert {"label_fractions.csv", "ion_images.zarr/label_fractions/c/0/0/0"} <= files.keys()
+
+
+def test_a_lost_fraction_is_never_read_as_zeros(run: LaptopRun, tmp_path: Path) -> None:
+    copy = shutil.copytree(run.out, tmp_path / "results")
+    (copy / "ion_images.zarr" / "label_fractions" / "c" / "0" / "0" / "0").unlink()
+    with pytest.raises(DamagedResults, match=r"ion_images\.zarr is not whole"):
+        ionbox.open(copy).label_fraction_image(NATURAL, "+H")
 
 
 def test_the_page_has_the_fraction(run: LaptopRun) -> None:

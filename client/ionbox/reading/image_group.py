@@ -213,7 +213,8 @@ class ImageGroup:
 
         zarr writes no object that would hold zeros only, so a missing object may be right. But no
         ion has a first isotope image without intensity, save those that are listed: there must be
-        an object for every range of rows with another one. The other arrays are never all zero.
+        an object for every range of rows with another one. The other arrays are never all zero, and
+        there is an object for each labelled fraction.
         """
         images = group[ImageArrays.IMAGES]
         if not images.shape[0]:
@@ -227,6 +228,9 @@ class ImageGroup:
         per_object = (images.shards or images.chunks)[0]
         rows = set(range(images.shape[0])) - set(images.attrs.get(ImageArrays.SILENT, ()))
         lost = {row // per_object for row in rows} - found.get(ImageArrays.IMAGES, set())
+        if ImageArrays.LABEL_FRACTIONS in group:
+            fractions = set(range(group[ImageArrays.LABEL_FRACTIONS].shape[0]))
+            lost |= fractions - found.get(ImageArrays.LABEL_FRACTIONS, set())
         if lost or not found.keys() >= _NEVER_ZERO:
             raise DamagedResults(
                 f"{self._place}: {IMAGES} is not whole, parts of it are missing; fetch or annotate "

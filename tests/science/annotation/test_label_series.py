@@ -1,4 +1,4 @@
-"""Molecules with and without isotope labels: which ions belong together, which share is labelled."""
+"""Molecules with and without isotope labels: which belong together, which share is labelled."""
 
 from __future__ import annotations
 

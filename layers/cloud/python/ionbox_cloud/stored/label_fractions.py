@@ -117,11 +117,15 @@ def describe_fractions(plan: RunPlan, found: Sequence[LabelSeries]) -> bytes:
 def write_fraction(
     publication: Publication, plan: RunPlan, series: int, image: npt.NDArray[np.float32]
 ) -> None:
-    """Write the fraction image of a series, (height, width) float32."""
-    written = _lay_out(plan, series + 1).encode(image[np.newaxis], series)
-    if written is not None:
-        name, content = written
-        publication.write(f"{IMAGES}/{ImageArrays.LABEL_FRACTIONS}/{name}", content)
+    """Write the fraction image of a series, (height, width) float32.
+
+    There is an object for each, so that a lost one is seen: zeros, which need none, become -0.
+    """
+    kept = image if image.any() else np.full_like(image, -0.0)
+    written = _lay_out(plan, series + 1).encode(kept[np.newaxis], series)
+    assert written is not None, "no bit of it is set"
+    name, content = written
+    publication.write(f"{IMAGES}/{ImageArrays.LABEL_FRACTIONS}/{name}", content)
 
 
 def _lay_out(plan: RunPlan, n_series: int, found: Sequence[LabelSeries] = ()) -> ZarrArray:
