@@ -23,6 +23,7 @@ from ionbox_cloud.report.rows import Partner
 from ionbox_cloud.run_plan import Forecast
 from ionbox_cloud.stored.annotations import FoundDatabase
 from ionbox_cloud.stored.file_records import IbdChecksum
+from ionbox_cloud.stored.label_fractions import ReportedFraction
 from ionbox_cloud.stored.pictures import PicturePacker, Pictures
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase, name_ions, summarise
@@ -55,6 +56,7 @@ class MadeUp:
     max_bytes: int = 25_000_000
     tally: ScoreTally | None = None
     scoring: Scoring = "msm"
+    fractions: Sequence[ReportedFraction] = ()
     error_ppm: Callable[[int], float] = lambda i: float(np.sin(i))
 
     def __post_init__(self) -> None:
@@ -177,7 +179,13 @@ class MadeUp:
         overview = Overview(self.images[:, 0].sum(axis=0, dtype=np.float64), self.mask)
         images = ReportImages(self.image_of(), self.pictures())
         pieces = make_report(
-            self.record(), self.found(), images, overview, self.partners, self.max_bytes
+            self.record(),
+            self.found(),
+            images,
+            overview,
+            self.partners,
+            self.max_bytes,
+            self.fractions,
         )
         return b"".join(pieces)
 

@@ -75,9 +75,10 @@ class Run(RunMeasurement):
     Notes
     -----
     What the run was: `name`, `id`, `config`, `metadata`, `record`, `databases`, `adducts`,
-    `polarity`. Tables: `results`, `annotations`, `diagnostics`, `colocalization`, `colocalized`.
-    Images: `isotope_images`, `all_annotation_images`, `images`, `tic_image`, `mask`, and of any m/z
-    `mz_image`. Data: `spectrum`, `download_to_dir`, `copy_to`, `to_anndata`, `to_spatialdata`.
+    `polarity`. Tables: `results`, `annotations`, `diagnostics`, `colocalization`, `colocalized`,
+    `label_fractions`. Images: `isotope_images`, `all_annotation_images`, `images`, `tic_image`,
+    `mask`, `label_fraction_image`, and of any m/z `mz_image`. Data: `spectrum`, `download_to_dir`,
+    `copy_to`, `to_anndata`, `to_spatialdata`.
 
     Tables and images are read when they are first asked for. What reads them raises
     `DamagedResults` if a file of the results is missing or cut short.

@@ -24,7 +24,7 @@ from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
 from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.diagnostics import pack_diagnostics
-from ionbox_cloud.stored.images import create_images, index_images, list_images
+from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
@@ -33,6 +33,7 @@ from ionbox_cloud.stored.segments import Float64s, SegmentReader
 from ionbox_science.annotation.annotations import Annotations, rank_targets
 from ionbox_science.annotation.competition import Competitors
 from ionbox_science.annotation.explanations import ScoredDatabase
+from ionbox_science.annotation.label_series import find_label_series
 from ionbox_science.annotation.quality import histogram_msm, tally_scores
 from ionbox_science.annotation.ranked_database import (
     RankedDatabase,
@@ -42,7 +43,8 @@ from ionbox_science.annotation.ranked_database import (
 from ionbox_science.progress import part_of_progress, report_progress
 from ionbox_science.scoring.ion_images import window_bounds
 from ionbox_science.scoring.learned_score import rank_by
-from ionbox_science.scoring.scores import IonScores
+from ionbox_science.scoring.recalibration import Recalibration
+from ionbox_science.scoring.scores import IonScores, lie_inside
 from ionbox_science.scoring.targeted import add_silent_ions, is_targeted
 
 _ANNOTATED = 0.8  # of the time, how much is over when images begin to be laid out
@@ -65,9 +67,10 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         header = reads.start(read_stored_header, work, plan.segments_id)
         line = reads.start(read_recalibration, work, plan)
     publication, segments = Publication(stores.results, plan), opened.result()
+    placing = segments.mz_range, line.result()
     with part_of_progress(0, 0.6):
         ranked = [
-            _rank_database(work, plan, index, ranges.result(), segments.mz_range)
+            _rank_database(work, plan, index, ranges.result(), *placing)
             for index, ranges in enumerate(scored)
         ]
     competitors = find_competitors(ranked, plan.config) if plan.config.competition else None
@@ -75,16 +78,17 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
     for index, each in enumerate(ranked):
         report_progress(index, len(ranked), "databases")
         found.append(_annotate_database(stores, publication, plan, index, each, competitors))
-    images, fan = list_images(found), FanOut.from_environment(plan.dollars_per_minute)
+    series = find_label_series(found)
+    images, fan = list_images(found, series), FanOut.from_environment(plan.dollars_per_minute)
     comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)
     image_of = index_images(images, found, plan)
     with work.side_by_side() as writes:
         writes.start(work.write_arrays, keys.run_images(plan.run_id), images.to_arrays())
         mz = line.result().place(images.mz)
-        cut = writes.start(_cut_images, message.execution_id, plan, mz, segments, fan)
+        cut = writes.start(_cut_images, message.execution_id, plan, images, mz, segments, fan)
         tic = stored_tic.result()["tic"]
         with publication.written_by(writes):
-            create_images(publication, plan, images, image_of, tic, header.result())
+            create_images(publication, plan, images, image_of, series, tic, header.result())
     with work.side_by_side() as writes:
         # after the files that it is about
         writes.start(publication.note, work, message.execution_id, "EstimateFdr")
@@ -101,6 +105,7 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
 def _cut_images(
     execution_id: str,
     plan: RunPlan,
+    images: ImageList,
     images_mz: Float64s,
     segments: SegmentReader,
     fan: FanOut | None,
@@ -121,6 +126,10 @@ def _cut_images(
             image_memory_mb(n_ions * n_isotopes * n_pixels, n_peaks, len(shards))
             for n_ions, n_peaks in shards
         )
+        # of a label series all first images are in memory at once, some of them as float64
+        n_members = [len(images.members(series)) for series in images.series_of(start, stop)]
+        of_series = image_memory_mb(2 * max(n_members, default=0) * n_pixels, 0)
+        memory_mb = max(memory_mb, of_series)
         items.append(
             ImageItem(
                 execution_id,
@@ -156,7 +165,12 @@ def _cut_comparisons(
 
 
 def _rank_database(
-    work: Store, plan: RunPlan, index: int, ranges: ScoreRanges, mz_range: tuple[float, float]
+    work: Store,
+    plan: RunPlan,
+    index: int,
+    ranges: ScoreRanges,
+    mz_range: tuple[float, float],
+    line: Recalibration,
 ) -> RankedDatabase:
     """Rank the targets of one database, the ``index``-th, by themselves."""
     database, share = plan.databases[index], 1 / len(plan.databases)
@@ -166,8 +180,8 @@ def _rank_database(
     table = ions.result()
     keep_all = is_targeted(plan.config.targeted, len(table.formulas))
     if keep_all:
-        every = read_patterns(work, database.patterns_id, 0, table.n_ions)
-        scores = add_silent_ions(scores, every, mz_range)
+        mz = read_patterns(work, database.patterns_id, 0, table.n_ions).mz
+        scores = add_silent_ions(scores, mz, lie_inside(line.place(mz), mz_range))
     ranked = rank_targets(table, scores, plan.config.fdr_method, keep_all=keep_all)
     of_targets = scores.ion[find_target_ions(table, scores, keep_all=keep_all)]
     patterns = read_patterns_of(work, database.patterns_id, of_targets)

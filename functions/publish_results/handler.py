@@ -34,6 +34,7 @@ from ionbox_cloud.stored.dataset import read_stored_header
 from ionbox_cloud.stored.ibd_checksum import read_checksum, refuse_damaged
 from ionbox_cloud.stored.image_parts import read_partners, read_pictures, read_prepared
 from ionbox_cloud.stored.images import index_images, read_image_list, write_colocalization
+from ionbox_cloud.stored.label_fractions import read_fractions, write_fraction_table
 from ionbox_cloud.stored.publication import Publication, gather_files
 from ionbox_cloud.stored.recalibration import read_fitted_line
 from ionbox_cloud.stored.segments import read_manifest
@@ -42,6 +43,7 @@ from ionbox_science.annotation.colocalization import (
     colocalize_compared,
     colocalize_prepared,
 )
+from ionbox_science.annotation.label_series import find_label_series
 from ionbox_science.annotation.table import write_annotations
 from ionbox_science.imzml.spectrum_index import pack_index
 from ionbox_science.progress import part_of_progress
@@ -127,6 +129,10 @@ def _publish(
             stores.work, plan, image_of, n_images, gathered.result(), comparing.result()
         )
     write_colocalization(publication, colocalized)
+    series = find_label_series([each.annotated.annotations for each in found])
+    drew = [item for item in gathered.result() if listed.series_of(item.start, item.stop)]
+    fractions = read_fractions(stores.work, plan, series, drew)
+    write_fraction_table(publication, fractions)
     states, cost = _add_up(called, plan, stores)
     record = describe_run(
         plan, header, manifest.result(), checksum, found, line.result(), states, cost
@@ -134,7 +140,7 @@ def _publish(
     images = ReportImages(image_of, pictures)
     overview = Overview(stored_tic.result()["tic"], header.mask)
     with part_of_progress(0.6, 1):
-        write_report(publication, record, found, images, overview, colocalized)
+        write_report(publication, record, found, images, overview, colocalized, fractions)
     return record
 
 

@@ -3,12 +3,15 @@
 Stands between EstimateFdr and PublishResults. Reads the image list, the mask and the segments in
 the ions' m/z windows; writes shards of ``ion_images.zarr``, what later states need of the images
 (``prepared-<n>-<n>.npz`` and ``pictures-<n>-<n>.npz`` in ``runs/<run>/``), and ``images/<n>.json``.
+Of molecules that have labelled forms as well, it writes fraction images, and
+``fractions-<n>-<n>.npz`` beside the others.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from ionbox_cloud import keys
 from ionbox_cloud.handlers import state_handler
 from ionbox_cloud.messages import Done, ImageItem
 from ionbox_cloud.planning.work_items import cut_shards
@@ -16,10 +19,12 @@ from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
 from ionbox_cloud.stored.dataset import read_mask
 from ionbox_cloud.stored.image_parts import ImagePart
-from ionbox_cloud.stored.images import read_image_list, write_images
+from ionbox_cloud.stored.images import ImageList, read_image_list, write_images
+from ionbox_cloud.stored.label_fractions import pack_fractions, write_fraction
 from ionbox_cloud.stored.publication import Publication
 from ionbox_cloud.stored.recalibration import read_recalibration
 from ionbox_cloud.stored.segments import Float64s, SegmentReader, read_ahead
+from ionbox_science.annotation.label_series import LabelFraction, measure_label_fraction
 from ionbox_science.imzml.spectra import Peaks
 from ionbox_science.progress import report_progress
 from ionbox_science.scoring.ion_images import (
@@ -66,6 +71,15 @@ def lambda_handler(message: ImageItem, stores: Stores) -> Done:
             render(start, stop)
             report_progress(stop - message.start, n_images, "images")
         part.write(stores.work)
+        measured = {
+            series: _measure_fraction(listed, placed, series, segments, options, grid)
+            for series in listed.series_of(message.start, message.stop)
+        }
+        for series, fraction in measured.items():
+            write_fraction(publication, plan, series, fraction.image)
+        if measured:
+            of_item = keys.label_fractions(plan.run_id, message.start, message.stop)
+            stores.work.write_arrays(of_item, pack_fractions(measured).to_arrays())
     with stores.work.side_by_side() as writes:
         # after the files that they are about
         item, done = message.item, {"n_images": n_images}
@@ -80,3 +94,19 @@ def _draw(
     """Draw the images of the ions of a shard, (n, n_isotopes, height, width), counts."""
     windows = drop_small_images(find_windows(peaks.mz, mz, options.ppm), options.min_px)
     return extract_images(peaks, windows, grid)
+
+
+def _measure_fraction(
+    listed: ImageList,
+    placed: Float64s,
+    series: int,
+    segments: SegmentReader,
+    options: ImageOptions,
+    grid: Grid,
+) -> LabelFraction:
+    """Measure the labelled fraction of a series, whose ions other calls may draw."""
+    rows = listed.members(series)
+    first = placed[rows][:, :1]
+    peaks = segments.read(*window_bounds(first, options.ppm))
+    images = _draw(peaks, first, options, grid)[:, 0]
+    return measure_label_fraction(images, listed.mz[rows], listed.abundance[rows], options.ppm)

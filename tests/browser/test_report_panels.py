@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from ionbox_cloud.run_plan import Forecast, StateForecast
+from ionbox_cloud.stored.label_fractions import ReportedFraction, pack_fractions
+from ionbox_science.annotation.label_series import LabelFraction, LabelSeries
 from ionbox_science.annotation.quality import ScoreTally
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
@@ -82,6 +86,36 @@ def test_colocalized_partners_lead_to_each_other(page: ReportPage, tmp_path: Pat
     page.button("[C12H22O3+H]+").click()
     page.wait_for_image()
     assert page.selected == 2
+
+
+def test_the_fraction_of_a_labelled_molecule_is_shown(page: ReportPage, tmp_path: Path) -> None:
+    image = np.full((16, 24), np.nan, np.float32)
+    image[4:8, 6:12] = 0.25
+    image[8:12, 6:12] = 0
+    packed = pack_fractions({0: LabelFraction(image, 0.125, 0.2, 48)}).packed.tobytes()
+    formulas = ("C10H20O1", "C12H22O3", "C99H1")
+    series = LabelSeries("C10H20O1", "", "", "+H", "Cx", formulas, formulas, 0.1)
+    ions = [f"{formula}+H+" for formula in formulas]
+    found = [
+        ReportedFraction(series, ions, 0.125, 0.2, 48, packed),
+        ReportedFraction(replace(series, label="Nx"), ions, float("nan"), 0.5, 0, b""),
+    ]
+    page.open(MadeUp(n=6, fractions=found).write(tmp_path))
+    said = page.text("#ion .details")
+    assert "Mean of the pixels 13 %, of all intensity 20 %." in said
+    assert "Without labels [C10H20O1+H]+; with [C12H22O3+H]+, [C99H1+H]+." in said
+    assert "Mean of the pixels –, of all intensity 50 %." in said
+    page.find(".show-fraction").click()
+    page.wait("return document.querySelector('#ion-title').textContent.startsWith('Labelled')")
+    label = attribute(page.find("#ion .view canvas"), "aria-label")
+    assert label.startswith(
+        "Labelled fraction (Cx) of [C10H20O1+H]+, 24 × 16 pixels, up to fraction"
+    )
+    assert "0.25" in label
+    page.find("#ion .isotopes button").click()
+    page.wait("return document.querySelector('#ion-title').textContent.startsWith('[C10')")
+    page.open(MadeUp(n=6).write(tmp_path))
+    assert not page.driver.find_elements("css selector", ".show-fraction")
 
 
 LISTED = [Partner("C12H22O3+H+", 0.87), Partner("C39H49O5+Na+", 0.625), Partner("C99H1+K+", 0.5)]

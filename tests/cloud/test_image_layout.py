@@ -63,11 +63,14 @@ def results(
     results = Store.open(tmp_path_factory.mktemp("results").as_uri())
     mz = np.linspace(100, 1000, N_IONS)[:, None] + np.arange(N_ISOTOPES)
     names = np.arange(N_IONS).astype(str)
-    listed = ImageList(names, mz, np.ones(mz.shape, np.float32), np.zeros(mz.shape, np.int64))
+    none = np.zeros(0, np.int64)
+    place = np.zeros(mz.shape, np.int64)
+    listed = ImageList(names, mz, np.ones(mz.shape, np.float32), place, none, none, none)
     publication = Publication(results, plan)
     image_of = {f"ion {row}": row for row in range(N_IONS)}
     header = cast(ImzmlHeader, SimpleNamespace(mask=np.ones((SIZE, SIZE), bool), gaps_closed=False))
-    create_images(publication, plan, listed, image_of, images[0, 0].astype(np.float64), header)
+    tic = images[0, 0].astype(np.float64)
+    create_images(publication, plan, listed, image_of, [], tic, header)
     per_shard = images_per_shard(N_ISOTOPES, SIZE * SIZE)
     for start in range(0, N_IONS, per_shard):
         write_images(publication, plan, start, images[start : start + per_shard])

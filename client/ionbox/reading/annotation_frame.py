@@ -79,6 +79,26 @@ def read_frame(data: bytes) -> pd.DataFrame:
     return frame
 
 
+def read_fractions_frame(data: bytes | None) -> pd.DataFrame:
+    """Read ``label_fractions.csv``, which a run may do without; ``labelledIons`` become lists."""
+    import pandas as pd
+    from ionbox_cloud.stored.label_fractions import COLUMNS
+
+    text = data.decode() if data is not None else f"#\n{','.join(COLUMNS)}\n"
+    numbers = dict.fromkeys(("fdr", "meanFraction", "overallFraction"), float)
+    kinds: dict[str, Any] = {name: numbers.get(name, str) for name in COLUMNS}
+    frame = pd.read_csv(
+        io.StringIO(text),
+        skiprows=1,
+        dtype={**kinds, "pixels": int},
+        keep_default_na=False,
+        na_values={name: ["nan"] for name in numbers},
+    )
+    frame["adduct"] = frame["adduct"].map(plain_adduct).astype(str)
+    frame["labelledIons"] = frame["labelledIons"].map(_split).astype(object)
+    return frame
+
+
 def as_results(frame: pd.DataFrame, index: Sequence[str] = ("formula", "adduct")) -> pd.DataFrame:
     """Give a frame of annotations the shape of METASPACE's ``results()``.
 

@@ -7,7 +7,6 @@ which ion has which row. For `ionbox.results` (tables of images) and the viewer 
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -155,6 +154,21 @@ class ImageGroup:
                 found = images.oindex[key]
             return np.asarray(found, np.float32)
 
+    @functools.cached_property
+    def fraction_of(self) -> dict[str, dict[str, int]]:
+        """Label series of each ion that is in some, named as in ``annotations.csv``, by label."""
+        group = self._group
+        if ImageArrays.LABEL_FRACTIONS not in group:
+            return {}
+        with reading(self._place, IMAGES):
+            return dict(group[ImageArrays.LABEL_FRACTIONS].attrs[ImageArrays.FRACTION_OF])
+
+    def read_fraction(self, series: int) -> Float32s:
+        """Return the fraction image of a label series: (height, width) float32, NaN where none."""
+        group = self._group
+        with reading(self._place, IMAGES):
+            return np.asarray(group[ImageArrays.LABEL_FRACTIONS][series], np.float32)
+
     def colocalize(self) -> Colocalization:
         """Compare the images of all ions; for runs whose results have no colocalization yet."""
         group = self._group
@@ -198,8 +212,9 @@ class ImageGroup:
         """Compare the objects that are there with those that must be.
 
         zarr writes no object that would hold zeros only, so a missing object may be right. But no
-        ion has a first isotope image without intensity: there must be an object for every range of
-        rows. The other arrays are never all zero, either.
+        ion has a first isotope image without intensity, save those that are listed: there must be
+        an object for every range of rows with another one. The other arrays are never all zero, and
+        there is an object for each labelled fraction.
         """
         images = group[ImageArrays.IMAGES]
         if not images.shape[0]:
@@ -210,8 +225,12 @@ class ImageGroup:
             # keys of objects are <array>/c/<row's place>/…, beside <array>/zarr.json
             if len(index) > 1 and index[0] == "c":
                 found.setdefault(name, set()).add(int(index[1]))
-        n_runs = math.ceil(images.shape[0] / (images.shards or images.chunks)[0])
-        lost = set(range(n_runs)) - found.get(ImageArrays.IMAGES, set())
+        per_object = (images.shards or images.chunks)[0]
+        rows = set(range(images.shape[0])) - set(images.attrs.get(ImageArrays.SILENT, ()))
+        lost = {row // per_object for row in rows} - found.get(ImageArrays.IMAGES, set())
+        if ImageArrays.LABEL_FRACTIONS in group:
+            fractions = set(range(group[ImageArrays.LABEL_FRACTIONS].shape[0]))
+            lost |= fractions - found.get(ImageArrays.LABEL_FRACTIONS, set())
         if lost or not found.keys() >= _NEVER_ZERO:
             raise DamagedResults(
                 f"{self._place}: {IMAGES} is not whole, parts of it are missing; fetch or annotate "

@@ -200,6 +200,62 @@ class RunImages(RunTables):
             )
         return scale
 
+    def label_fraction_image(
+        self,
+        sf: str,
+        adduct: str,
+        neutral_loss: str = "",
+        chem_mod: str = "",
+        label: str | None = None,
+    ) -> Image:
+        """Return which share of a molecule is labelled, pixel by pixel.
+
+        Parameters
+        ----------
+        sf : str
+            Formula of the molecule, without labels or with them.
+        adduct : str
+            As ``+H``, ``M+H`` or ``[M+H]+``.
+        neutral_loss, chem_mod : str
+            As in the table; empty for none.
+        label : str, optional
+            Which label, ``Cx`` say; needed only where the molecule was annotated with several.
+
+        Returns
+        -------
+        (height, width) float32
+            Labelled over all, 0 to 1; NaN where there is nothing of the molecule. How it is
+            measured is said in `label_fractions`.
+
+        Raises
+        ------
+        NotInResults
+            If the molecule was not annotated both with this label and without.
+        InvalidConfig, InvalidFormula
+            If a value is no text, or the adduct cannot be read.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> run = ionbox.open("results")
+        >>> for row in run.label_fractions().itertuples():
+        ...     image = run.label_fraction_image(row.formula, row.adduct, label=row.label)
+        """
+        for name, text in (("sf", sf), ("neutral_loss", neutral_loss), ("chem_mod", chem_mod)):
+            require_text(name, text)
+        ion = format_ion(sf, chem_mod, neutral_loss, read_adduct(adduct), self._sign)
+        by_label = self._folder.images.fraction_of.get(ion, {})
+        if label is None and len(by_label) > 1:
+            raise NotInResults(f"{ion} was found with several labels: give one of {[*by_label]}")
+        if not by_label or (label is not None and label not in by_label):
+            which = "isotope labels" if label is None else label
+            raise NotInResults(
+                f"{ion} was not annotated both with {which} and without; label_fractions() lists "
+                "the molecules that were"
+            )
+        chosen = by_label[label] if label is not None else next(iter(by_label.values()))
+        return self._folder.images.read_fraction(chosen)
+
     def _find_image(self, formula: str, adduct: str, neutral_loss: str, chem_mod: str) -> int:
         """Return the row of an ion's images in ``ion_images.zarr``."""
         ion = format_ion(formula, chem_mod, neutral_loss, adduct, self._sign)

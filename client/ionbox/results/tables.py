@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from ionbox_cloud.published import diagnostics
+from ionbox_cloud.published import LABEL_FRACTIONS, diagnostics
 
 from ionbox.argument_checks import require_bools
 from ionbox.errors import NotInResults
-from ionbox.reading.annotation_frame import as_results
+from ionbox.reading.annotation_frame import as_results, read_fractions_frame
 from ionbox.results.colocalization import RunColocalization
 from ionbox.results.description import Database
 from ionbox.results.filters import filter_annotations
@@ -188,6 +188,35 @@ class RunTables(RunColocalization):
                 f"no column {', '.join(unknown)}; there are {', '.join(map(str, frame))}"
             )
         return list(frame[columns].itertuples(index=False, name=None))
+
+    def label_fractions(self) -> pd.DataFrame:
+        """Return which share of each molecule is labelled, of those annotated with and without.
+
+        Labels are pseudo elements of the database's formulas: ``Cx6H12O6`` is glucose of carbon-13.
+        What natural isotopes of lighter forms put into the windows of labelled ones is taken off.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each molecule, kind of ion and label: ``formula`` without labels, ``adduct``
+            (``+H``), ``chemMod``, ``neutralLoss``, ``label``, ``ion`` and ``labelledIons`` (lists),
+            ``fdr``, the highest of these ions, ``meanFraction`` over the ``pixels`` that have one,
+            and ``overallFraction``, of all intensity. Empty if there is none.
+
+        Raises
+        ------
+        DamagedResults
+            If the table cannot be read.
+
+        Examples
+        --------
+        >>> import ionbox
+        >>> len(ionbox.open("results").label_fractions())
+        0
+        """
+        data = self._folder.read(LABEL_FRACTIONS) if self._folder.has(LABEL_FRACTIONS) else None
+        with self._folder.reading(LABEL_FRACTIONS):
+            return read_fractions_frame(data)
 
     def diagnostics(self, database: Database | None = None) -> pd.DataFrame:
         """Return the metrics of every scored ion, decoys too, not only of annotations.

@@ -232,6 +232,22 @@ def test_every_object_of_many_is_missed(damaged: Path, sharded: bool) -> None:
         path.write_bytes(data)
 
 
+def test_objects_of_ions_without_intensity_are_not_missed(damaged: Path) -> None:
+    """Of a targeted database an ion may have none; zarr writes no object for such images."""
+    values, names = read_array(damaged), rows_of_ions(damaged)
+    values[:2] = 0
+    group = zarr.open_group(damaged / "ion_images.zarr", mode="a")
+    del group["images"]
+    chunks_of = (2, *values.shape[1:])
+    array = group.create_array("images", shape=values.shape, dtype="float32", chunks=chunks_of)
+    array[...] = values
+    array.attrs.update({"image_of": names, "silent": [0]})
+    with pytest.raises(DamagedResults, match=r"ion_images\.zarr is not whole, parts of it"):
+        _ = ionbox.open(damaged).mask
+    array.attrs["silent"] = [0, 1]
+    assert ionbox.open(damaged).mask.any()
+
+
 def test_a_lost_chunk_is_missed_in_a_bucket(bucket_results: str, aws_server: str) -> None:
     import boto3
 

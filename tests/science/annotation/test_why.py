@@ -21,6 +21,7 @@ from ionbox_science.config import RunConfig
 from ionbox_science.errors import InvalidFormula
 from ionbox_science.scoring.learned_score import rank_by
 from ionbox_science.scoring.options import ImageOptions
+from ionbox_science.scoring.scores import lie_inside
 from ionbox_science.scoring.targeted import add_silent_ions
 from ionbox_science.theory.formulas import build_ion_formula
 from ionbox_science.theory.ion_rule import IonRule
@@ -247,7 +248,9 @@ def test_no_peaks(data: bool, words: str) -> None:
 @pytest.mark.parametrize("data", [True, False])
 def test_ions_of_a_targeted_database_get_the_same_answers(formula: str, data: bool) -> None:
     config, of = replace(CONFIG, targeted="auto"), run()
-    every = add_silent_ions(of.scores, of.patterns, dataset().mz_range)
+    every = add_silent_ions(
+        of.scores, of.patterns.mz, lie_inside(of.patterns.mz, dataset().mz_range)
+    )
     kept = ScoredDatabase("acids", of.table, every, of.ranked.fdr)
     mz_range, asked = dataset().mz_range, AskedIon(formula, "+H")
     answer = explain(asked, kept, config, mz_range, measure if data else None)

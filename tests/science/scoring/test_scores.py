@@ -194,6 +194,25 @@ def test_intensities_beyond_float32_score_zero_without_a_warning(intensity: floa
     assert ours.msm.tolist() == [0.0]
 
 
+def test_bright_ions_score_as_faint_ones() -> None:
+    """METASPACE's engine loses ions near 1e10 counts: its float32 covariance overflows."""
+    data, patterns = plant_patterns(["C16H33O2", "C18H37O2"])
+    bright = dataclasses.replace(data.peaks, intensity=data.peaks.intensity * np.float32(2**24))
+    assert bright.intensity.max() > 1e10
+    faint, found = score(data, patterns), score(Dataset(bright, data.grid), patterns)
+    assert (faint.msm > 0.1).all()
+    for name in ("chaos", "spatial", "spectral", "msm"):
+        np.testing.assert_allclose(getattr(found, name), getattr(faint, name), rtol=1e-12)
+
+
+def test_measured_mz_keep_the_digits_of_the_file() -> None:
+    """METASPACE's engine averages float32 m/z, which are 3e-5 Da apart at m/z 800."""
+    mz = 800.00001, 800.00002
+    data = build_dataset([(mz[0], 1.0, 0), (mz[1], 3.0, 1)])
+    (mean,) = score(data, build_patterns([[800.0, 801.0]])).mz_mean[:, 0]
+    assert mean == pytest.approx(800.0000175, abs=1e-9)
+
+
 def test_runs_of_ions_score_as_all_together() -> None:
     data, patterns = plant_patterns(["C6H13O6", "C18H35O2", "C16H31O2Na", "C4H12Sn", "C9H9O4"])
     options = ImageOptions()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from ionbox_science.annotation.annotations import collect_annotations, rank_targets
 from ionbox_science.annotation.quality import tally_scores
+from ionbox_science.scoring.scores import lie_inside
 from ionbox_science.scoring.targeted import MOST_FORMULAS, add_silent_ions, is_targeted
 from ionbox_science.setting_table import FDR_METHODS, FdrMethod
 from ionbox_science.theory.ion_rule import IonRule
@@ -36,7 +37,9 @@ def run() -> ScoredIons:
     planted += [([mz], [100.0], (1.0, 1.0, 1.5, 0.0)) for mz in (90.0, 650.0)]
     data = plant_dataset(planted)
     found = annotate(data, FORMULAS, RULE)
-    every = add_silent_ions(found.scores, found.patterns, data.mz_range)
+    every = add_silent_ions(
+        found.scores, found.patterns.mz, lie_inside(found.patterns.mz, data.mz_range)
+    )
     return replace(found, scores=every)
 
 

@@ -19,6 +19,7 @@
                         images.npz                     ions to draw
                         prepared-<n>-<n>.npz           these images, to be compared
                         pictures-<n>-<n>.npz           the same, for the report
+                        fractions-<n>-<n>.npz          means and pictures of labelled fractions
                         partners-<n>-<n>.npz           which images are most like these
              sort/<sort>/span-<n>.npz                  peaks per segment, TIC; comes after its span
                          counts.npz                    peaks per span and segment
@@ -217,6 +218,11 @@ def prepared_images(run_id: str, start: int, stop: int) -> str:
 def pictures(run_id: str, start: int, stop: int) -> str:
     """Return the key of images ``start`` to ``stop`` as the report shows them."""
     return f"runs/{run_id}/pictures-{start:06}-{stop:06}.npz"
+
+
+def label_fractions(run_id: str, start: int, stop: int) -> str:
+    """Return the key of what the report needs of the labelled fractions of images' molecules."""
+    return f"runs/{run_id}/fractions-{start:06}-{stop:06}.npz"
 
 
 def partners(run_id: str, start: int, stop: int) -> str:

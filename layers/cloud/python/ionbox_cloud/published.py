@@ -9,6 +9,7 @@ Handlers write them and the client reads them. ``docs/results.md`` says what is 
         annotations.csv              TABLE
         report.html                  REPORT
         ion_images.zarr              IMAGES: arrays as `ImageArrays` names them
+        label_fractions.csv          LABEL_FRACTIONS; only where molecules have isotope labels
         diagnostics/<database>.npz   `diagnostics`: IONS_PREFIX…, SCORES_PREFIX…, FDR
         diagnostics/colocalization.npz
         spectrum_index.npz           SPECTRUM_INDEX
@@ -26,6 +27,7 @@ STATUS = "status.json"
 TABLE = "annotations.csv"
 REPORT = "report.html"
 IMAGES = "ion_images.zarr"
+LABEL_FRACTIONS = "label_fractions.csv"
 SPECTRUM_INDEX = "spectrum_index.npz"
 SOURCES = "sources.json"
 
@@ -39,10 +41,13 @@ IONS_PREFIX, SCORES_PREFIX, FDR = "ions_", "scores_", "fdr"
 
 
 class ImageArrays:
-    """Arrays of ``ion_images.zarr``, and the attribute that maps ions to rows."""
+    """Arrays of ``ion_images.zarr``, and the attributes that map ions to rows."""
 
     IMAGES = "images"
     IMAGE_OF = "image_of"
+    SILENT = "silent"
+    LABEL_FRACTIONS = "label_fractions"
+    FRACTION_OF = "fraction_of"
     ION_FORMULA = "ion_formula"
     MZ = "mz"
     ABUNDANCE = "abundance"

@@ -25,6 +25,7 @@ from ionbox_cloud.report.page_assembly import assemble_page, encode_block
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner, Row, describe_annotations
 from ionbox_cloud.store import Store
 from ionbox_cloud.stored.annotations import FoundDatabase
+from ionbox_cloud.stored.label_fractions import ReportedFraction, describe_for_page
 from ionbox_cloud.stored.pictures import GOOD_FDR, REPORT_BYTES, Pictures
 from ionbox_cloud.stored.publication import Publication
 
@@ -33,6 +34,7 @@ DATA_VERSION = 2
 report in its own page, and says so where they are newer."""
 
 _MAX_TABLE_BYTES = 10_000_000  # so that images always have room, however many the annotations
+_MAX_FRACTION_BYTES = 3_000_000  # pictures of labelled fractions beyond are left out
 MAX_TIC_BYTES = 5_000_000  # a larger one is left out
 
 _RUN_BLOCK = re.compile(rb'<script type="application/json" id="run">(.*?)</script>', re.DOTALL)
@@ -77,10 +79,12 @@ def write_report(
     images: ReportImages,
     overview: Overview,
     colocalized: Colocalization,
+    fractions: Sequence[ReportedFraction] = (),
 ) -> None:
     """Write the report of a run; see `make_report`."""
     partners = name_partners(colocalized, MAX_PARTNERS)
-    publication.write(REPORT, b"".join(make_report(record, found, images, overview, partners)))
+    page = make_report(record, found, images, overview, partners, fractions=fractions)
+    publication.write(REPORT, b"".join(page))
 
 
 def read_partners(results: Store, key: str, n: int | None = None) -> dict[str, list[Partner]]:
@@ -113,6 +117,7 @@ def make_report(
     overview: Overview,
     partners: Mapping[str, Sequence[Partner]] | None = None,
     max_bytes: int = REPORT_BYTES,
+    fractions: Sequence[ReportedFraction] = (),
 ) -> list[bytes]:
     """Make the report of a run.
 
@@ -130,6 +135,8 @@ def make_report(
         Colocalized ions of each ion, by its name.
     max_bytes : int
         Size of the file, bytes; it may be smaller.
+    fractions : sequence of ReportedFraction
+        Labelled fractions of molecules with isotope labels.
 
     Returns
     -------
@@ -148,6 +155,10 @@ def make_report(
     annotations, table, n_left_out = _take_rows(rows, min(_MAX_TABLE_BYTES, max_bytes // 2))
     title = f"{record.dataset.name} · ionbox"
     run = _describe_run(record, found, overview)
+    if fractions:
+        run["labelFractions"] = describe_for_page(
+            fractions, min(_MAX_FRACTION_BYTES, max_bytes // 8)
+        )
     described = f'{encode_block(run)[:-1]},"annotations":[{",".join(table)}]'
     page = assemble_page("report", title, {"run": described + "}"})
     # the page without images is measured; a little is kept back for "omitted", not in it yet

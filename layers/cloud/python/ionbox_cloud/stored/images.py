@@ -7,12 +7,15 @@ shards. Each chunk has a CRC-32C, which readers of zarr check.
 ::
 
     images            (n_ions, n_isotopes, height, width) float32 counts; its attribute
-                      ``image_of`` maps the ions of ``annotations.csv`` to rows
+                      ``image_of`` maps the ions of ``annotations.csv`` to rows, and ``silent``,
+                      if it is there, lists rows without any intensity
     ion_formula       (n_ions,) string        ions by ascending m/z
     mz                (n_ions, n_isotopes) float64, theoretical, zero padded
     abundance         (n_ions, n_isotopes) float32, theoretical, the highest of an ion 100
     tic               (height, width) float64 counts
     mask              (height, width) bool    measured pixels
+    label_fractions   (n_series, height, width) float32, only where molecules are annotated with and
+                      without isotope labels; `ionbox_cloud.stored.label_fractions`
     x, y              (width,), (height,) int64, only where images leave out the rows and columns
                       between regions far apart: the position in the file of each that is there
 """
@@ -27,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.annotations import Annotations
 from ionbox_science.annotation.colocalization import Colocalization, colocalize
+from ionbox_science.annotation.label_series import LabelSeries
 from ionbox_science.annotation.table import name_ions
 from ionbox_science.columns import ArrayRecord
 from ionbox_science.imzml.header import ImzmlHeader
@@ -37,6 +41,7 @@ from ionbox_cloud.published import COLOCALIZATION, IMAGES, ImageArrays
 from ionbox_cloud.run_plan import RunPlan
 from ionbox_cloud.storage.zarr_writing import METADATA, ZarrArray, describe_group
 from ionbox_cloud.store import Store
+from ionbox_cloud.stored.label_fractions import describe_fractions
 from ionbox_cloud.stored.pictures import order_pictures
 from ionbox_cloud.stored.publication import Publication
 
@@ -59,21 +64,41 @@ class ImageList(ArrayRecord):
         Theoretical abundances, relative to a base peak of 100; zero padded.
     place : (n_ions, n_isotopes) int64
         Of each image in the order in which the report takes them.
+    silent : (n_silent,) int64
+        Rows of ions without any intensity; a targeted database may have some.
+    series : (n_members,) int64
+        Number of the label series that a row of images belongs to, ascending.
+    member : (n_members,) int64
+        That row; of each series first the molecule without labels, then by their number.
     """
 
     ion_formula: npt.NDArray[np.str_]
     mz: npt.NDArray[np.float64]
     abundance: npt.NDArray[np.float32]
     place: npt.NDArray[np.int64]
+    silent: npt.NDArray[np.int64]
+    series: npt.NDArray[np.int64]
+    member: npt.NDArray[np.int64]
+
+    def members(self, series: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a label series: (n,) int64."""
+        return np.asarray(self.member[self.series == series])
+
+    def series_of(self, start: int, stop: int) -> list[int]:
+        """Return the label series whose natural molecule is in rows ``start`` to ``stop``."""
+        found, first = np.unique(self.series, return_index=True)
+        natural = self.member[first]
+        return [int(series) for series in found[(natural >= start) & (natural < stop)]]
 
 
 _RANK = ("fdr", "msm")
 
 
-def list_images(databases: Sequence[Annotations]) -> ImageList:
+def list_images(databases: Sequence[Annotations], found: Sequence[LabelSeries]) -> ImageList:
     """List the distinct ion formulas of all annotations by m/z.
 
-    By m/z, so that the windows of an item lie close together in the segments.
+    By m/z, so that the windows of an item lie close together in the segments. ``found`` are the
+    label series of these annotations.
     """
     ion_formula = np.concatenate([table.ion_formula for table in databases])
     mz = np.concatenate([table.pattern_mz for table in databases])
@@ -85,7 +110,20 @@ def list_images(databases: Sequence[Annotations]) -> ImageList:
     fdr, msm = (np.concatenate([getattr(table, name) for table in databases]) for name in _RANK)
     ranked = zip(fdr.tolist(), msm.tolist(), image.tolist(), strict=True)
     place = order_pictures(len(rows), mz.shape[1], ranked)
-    return ImageList(ion_formula[order], mz[rows], abundance[rows], place)
+    ion_formula = ion_formula[order]
+    row_of = {formula: row for row, formula in enumerate(ion_formula.tolist())} if found else {}
+    member = [row_of[formula] for series in found for formula in series.ion_formulas]
+    series = np.repeat(np.arange(len(found)), [len(each.ion_formulas) for each in found])
+    total = np.concatenate([table.total_intensity[:, 0] for table in databases])
+    return ImageList(
+        ion_formula,
+        mz[rows],
+        abundance[rows],
+        place,
+        silent=np.flatnonzero(total[rows] == 0),
+        series=series.astype(np.int64),
+        member=np.array(member, np.int64),
+    )
 
 
 def read_image_list(work: Store, run_id: str) -> ImageList:
@@ -112,6 +150,7 @@ def create_images(
     plan: RunPlan,
     images: ImageList,
     image_of: Mapping[str, int],
+    found: Sequence[LabelSeries],
     tic: npt.NDArray[np.float64],
     header: ImzmlHeader,
 ) -> None:
@@ -127,12 +166,14 @@ def create_images(
         The ions to draw.
     image_of : mapping of str to int
         As `index_images` returns it.
+    found : sequence of LabelSeries
+        The label series of the run.
     tic : (height, width) float64
         Total ion current, counts.
     header : ImzmlHeader
         Has the mask, and positions if they are needed.
     """
-    layout = _lay_out(plan, len(images.mz), image_of)
+    layout = _lay_out(plan, len(images.mz), image_of, images.silent.tolist())
     files: dict[str, Buffer] = {
         METADATA: describe_group(),
         f"{ImageArrays.IMAGES}/{METADATA}": layout.describe(),
@@ -145,6 +186,9 @@ def create_images(
     if header.gaps_closed:
         files |= _encode(ImageArrays.X, header.layout.x, ("x",))
         files |= _encode(ImageArrays.Y, header.layout.y, ("y",))
+    if found:
+        described = describe_fractions(plan, found)
+        files |= {f"{ImageArrays.LABEL_FRACTIONS}/{METADATA}": described}
     for name, content in files.items():
         publication.write(f"{IMAGES}/{name}", content)
 
@@ -156,7 +200,7 @@ def write_images(
 
     They must be a whole shard, so that no two calls write the same object.
     """
-    shard = _lay_out(plan, start + len(images), {}).encode(images, start)
+    shard = _lay_out(plan, start + len(images)).encode(images, start)
     if shard is not None:
         name, content = shard
         publication.write(f"{IMAGES}/{ImageArrays.IMAGES}/{name}", content)
@@ -183,7 +227,12 @@ def write_colocalization(publication: Publication, found: Colocalization) -> Non
     publication.write_arrays(COLOCALIZATION, found.to_arrays())
 
 
-def _lay_out(plan: RunPlan, n_ions: int, image_of: Mapping[str, int]) -> ZarrArray:
+def _lay_out(
+    plan: RunPlan,
+    n_ions: int,
+    image_of: Mapping[str, int] | None = None,
+    silent: Sequence[int] = (),
+) -> ZarrArray:
     n_isotopes = plan.config.isotope_peaks
     size = (plan.height, plan.width)
     n_pixels = plan.height * plan.width
@@ -193,7 +242,10 @@ def _lay_out(plan: RunPlan, n_ions: int, image_of: Mapping[str, int]) -> ZarrArr
         ("ion", "isotope", "y", "x"),
         chunk=(images_per_chunk(n_pixels), 1, *size),
         shard=(images_per_shard(n_isotopes, n_pixels), n_isotopes, *size),
-        attributes={ImageArrays.IMAGE_OF: image_of},
+        attributes={
+            ImageArrays.IMAGE_OF: image_of or {},
+            **({ImageArrays.SILENT: silent} if silent else {}),
+        },
     )
 
 

@@ -163,8 +163,9 @@ def rank_targets(
         left = score.copy()
         left[scores.ion[is_explained]] = _ABSENT
         fdr = estimate_fdr(left[table.target_ion], left[table.decoy_ion], method, absent=_ABSENT)
-    is_found = (target_score > 0) & (np.minimum(fdr, alone) < 1)
-    is_annotated = (target_score > _ABSENT) if keep_all else is_found
+    is_annotated = (target_score > 0) & (np.minimum(fdr, alone) < 1)
+    if keep_all:
+        is_annotated = target_score > _ABSENT
     formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,

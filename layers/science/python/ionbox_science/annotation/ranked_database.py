@@ -7,7 +7,7 @@ databases first, as annotations of each compete for the peaks of the ions of all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ def find_target_ions(
 ) -> npt.NDArray[np.int64]:
     """Return the rows of the scores that are of targets which were found: (n,) int64.
 
-    Of a database whose targets are all kept, found or not: ``keep_all``.
+    With ``keep_all`` also of those which were not, as of a targeted database.
     """
     return np.flatnonzero(table.is_target[scores.ion] & (scores.is_found | keep_all))
 
@@ -57,7 +57,7 @@ class RankedDatabase:
     patterns : Patterns
         Of the ions that `find_target_ions` returns, in this order.
     keep_all : bool
-        Whether all its targets are kept (`ionbox_science.scoring.targeted`).
+        Whether the database is targeted (`ionbox_science.scoring.targeted`).
     """
 
     name: str
@@ -110,13 +110,15 @@ class RankedDatabase:
         # measured less its error: the theoretical m/z, which is stored of few ions only
         mz = self.scores.mz_mean[:, 0] - self.scores.mz_error_abs
         total = self.scores.total_intensity[:, 0]
-        return explain_ions(mz, self.scores.msm, total, competitors, ppm)
+        explained = explain_ions(mz, self.scores.msm, total, competitors, ppm)
+        # an ion without any signal claims none
+        return replace(explained, by=np.where(total > 0, explained.by, NOBODY))
 
     def _collect(
         self, ranked: RankedTargets, explained_by: npt.NDArray[np.str_] | None = None
     ) -> Annotations:
-        targets = find_target_ions(self.table, self.scores, keep_all=self.keep_all)
-        place = np.searchsorted(targets, ranked.score_row)
+        rows = find_target_ions(self.table, self.scores, keep_all=self.keep_all)
+        place = np.searchsorted(rows, ranked.score_row)
         patterns = self.patterns.take(place)
         return collect_annotations(
             self.table, self.scores, ranked, patterns.mz, patterns.intensity, explained_by

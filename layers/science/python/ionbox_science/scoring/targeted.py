@@ -1,6 +1,6 @@
 """Targeted databases: every ion of a small database is kept, found or not.
 
-In: the scores of a database, the isotope patterns of all its ions. Out: the scores with a row for
+In: the scores of a database, m/z of all its ions. Out: the scores with a row for
 each ion that could have been seen, those without a signal at an MSM of 0 (``EstimateFdr`` in a run,
 before ranking).
 
@@ -13,8 +13,9 @@ ranking, those with an MSM of 0 too.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from ionbox_science.scoring.scores import IonScores, Patterns, lie_inside
+from ionbox_science.scoring.scores import IonScores
 from ionbox_science.setting_table import Targeted
 
 MOST_FORMULAS = 1000
@@ -27,7 +28,7 @@ def is_targeted(setting: Targeted, n_formulas: int) -> bool:
 
 
 def add_silent_ions(
-    scores: IonScores, patterns: Patterns, mz_range: tuple[float, float]
+    scores: IonScores, pattern_mz: npt.NDArray[np.float64], is_inside: npt.NDArray[np.bool_]
 ) -> IonScores:
     """Give a row to every ion within the m/z range that has none yet.
 
@@ -35,10 +36,10 @@ def add_silent_ions(
     ----------
     scores : IonScores
         Metrics of the ions of a database, in any order.
-    patterns : Patterns
-        Isotope patterns of all ions of the database.
-    mz_range : (float, float)
-        Lowest and highest m/z of the dataset; see `score_ions`.
+    pattern_mz : (n_ions, n_peaks) float64
+        Theoretical m/z of all ions of the database.
+    is_inside : (n_ions,) bool
+        Which of them lie within the measured range (`lie_inside`).
 
     Returns
     -------
@@ -46,11 +47,11 @@ def add_silent_ions(
         By ascending ion. Metrics, errors and intensities of added ions are 0, and their measured
         m/z the theoretical ones, as of an image without peaks.
     """
-    is_silent = lie_inside(patterns.mz, mz_range)
+    is_silent = is_inside.copy()
     is_silent[scores.ion] = False
     ions = np.flatnonzero(is_silent)
     zeros = np.zeros(len(ions))
-    no_images = np.zeros((len(ions), patterns.mz.shape[1]), np.float32)
+    no_images = np.zeros((len(ions), pattern_mz.shape[1]), np.float32)
     silent = IonScores(
         ion=ions.astype(np.int32),
         chaos=zeros,
@@ -62,7 +63,7 @@ def add_silent_ions(
         total_intensity=no_images,
         min_intensity=no_images,
         max_intensity=no_images,
-        mz_mean=patterns.mz[ions],
+        mz_mean=pattern_mz[ions],
         mz_stddev=np.zeros(no_images.shape),
     )
     both = IonScores.concatenate([scores, silent])

@@ -91,7 +91,7 @@ def parse_formula(formula: str) -> ElementCounts:
         position = match.end()
         element, digits = match.groups()
         if element not in element_masses():
-            hint = "; write deuterium as Hx" if element == "D" else ""
+            hint = "; write Hx for deuterium" if element == "D" else ""
             raise InvalidFormula(f"'{formula}': '{element}' is not an element{hint}")
         counts[element] = counts.get(element, 0) + _read_count(digits)
         if counts[element] > MAX_ATOMS:

@@ -34,10 +34,7 @@ import numpy.typing as npt
 
 from ionbox_science.kernel_calls import call_kernel
 from ionbox_science.progress import ProgressCount
-from ionbox_science.setting_table import (
-    PATTERN_VERSIONS,
-    PatternVersion,
-)
+from ionbox_science.setting_table import PATTERN_VERSIONS, PatternVersion
 from ionbox_science.theory.compositions import DECLINED, Compositions, parse_compositions
 from ionbox_science.theory.formulas import (
     ISOTOPE_LABELS,

@@ -75,8 +75,8 @@ class App {
     else this.tell("select", null);
   }
 
-  showImage(image, name) {
-    this.tell("foreign", image, name);
+  showImage(image, name, unit) {
+    this.tell("foreign", image, name, unit);
   }
 
   addImageControl(node) {

@@ -41,7 +41,7 @@ export function levelOf({ low, high, log }) {
     value <= 0 ? 0 : Math.max(1, Math.min(255, Math.round(Math.log(value / low) / perLevel) + 1));
 }
 
-/** Colour an image into RGBA bytes; pixels that were not measured become clear. */
+/** Colour an image into RGBA bytes; pixels that were not measured, or are NaN, become clear. */
 export function paint(rgba, image, scale, table, mask) {
   const level = levelOf(scale);
   for (let pixel = 0; pixel < image.length; pixel += 1) {
@@ -50,6 +50,6 @@ export function paint(rgba, image, scale, table, mask) {
     rgba[to] = table[from];
     rgba[to + 1] = table[from + 1];
     rgba[to + 2] = table[from + 2];
-    rgba[to + 3] = mask && !mask[pixel] ? 0 : 255;
+    rgba[to + 3] = (mask && !mask[pixel]) || Number.isNaN(image[pixel]) ? 0 : 255;
   }
 }

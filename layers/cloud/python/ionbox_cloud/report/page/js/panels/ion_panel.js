@@ -6,6 +6,7 @@ import { count, counted, fixed, intensity, ionName, ionText, percent, ppmError, 
 import { ImageView } from "../drawing/image_view.js";
 import { paint, scaleOf } from "../drawing/intensity.js";
 import { patternChart } from "../drawing/charts.js";
+import { decodeFraction } from "../sources/source.js";
 
 const MOST_NAMED = 200; // molecules listed at once; some formulas have thousands
 
@@ -29,6 +30,7 @@ export function drawIon(app, mask, tic) {
   function showIsotope(isotope) {
     app.isotope = isotope;
     const image = app.images[isotope];
+    title.replaceChildren(ionName(app.selected.ion)); // another image may have had a name of its own
     app.showView(image);
     missing.hidden = Boolean(image);
     missing.textContent = app.selected ? whyMissing(app) : "";
@@ -85,10 +87,10 @@ export function drawIon(app, mask, tic) {
     missing.hidden = false;
     missing.textContent = `The images could not be read: ${error.message}`;
   });
-  app.on("foreign", (image, name) => {
+  app.on("foreign", (image, name, unit) => {
     app.showView(true);
     missing.hidden = true;
-    view.show(image, name);
+    view.show(image, name, unit);
     app.fileName = name;
     title.textContent = name;
   });
@@ -187,6 +189,7 @@ function detailsOf(app, annotation) {
     patternPanel(annotation),
     moleculesPanel(annotation),
     partnersPanel(app, annotation),
+    ...labelPanels(app, annotation),
   ].filter(Boolean);
 }
 
@@ -294,4 +297,27 @@ function partnersPanel(app, annotation) {
       ` Cosine similarity of the images, at most 1${most}. diagnostics/colocalization.npz has more.`,
     ),
   );
+}
+
+/** A panel for each label that the molecule was also annotated with, or without. */
+function labelPanels(app, annotation) {
+  const { width, height } = app.run.dataset;
+  const found = (app.run.labelFractions ?? []).filter(({ ions }) => ions.includes(annotation.ion));
+  return found.map(({ ions, label, mean, overall, image }) => {
+    const show = async () => {
+      const fraction = await decodeFraction(image, width * height);
+      const name = `Labelled fraction (${label}) of ${ionText(ions[0])}`;
+      const showIt = () => app.showImage(fraction, name, "fraction");
+      if (app.stage) app.stage(showIt);
+      else showIt();
+    };
+    return panel(
+      `Labelled fraction (${label})`,
+      el("p", {}, `Mean of the pixels ${percent(mean)}, of all intensity ${percent(overall)}.`),
+      el("p", {}, "Without labels ", ionLink(app, ions[0]), "; with ", ionLinks(app, ions.slice(1)), "."),
+      image
+        ? el("button", { type: "button", class: "show-fraction", click: show }, "Show the image")
+        : el("p", { class: "faint" }, "Its image is in ion_images.zarr, not in this page."),
+    );
+  });
 }

@@ -36,6 +36,16 @@ export async function decodeImage({ max, packed, data }, nPixels) {
   return image;
 }
 
+/**
+ * Read the picture of a labelled fraction: numbers from 0 to 1, NaN where there is none.
+ *
+ * Packed as other images, of one more than the fraction; a pixel of 2 behind the last sets the scale.
+ */
+export async function decodeFraction(packed, nPixels) {
+  const shifted = await decodeImage({ max: 2, packed }, nPixels + 1);
+  return shifted.subarray(0, nPixels).map((value) => (value > 0 ? Math.max(value - 1, 0) : NaN));
+}
+
 /** Read an encoded mask: a bit per pixel, row by row, highest bit first. */
 export async function decodeMask(data, nPixels) {
   const bits = await inflate(fromBase64(data));
