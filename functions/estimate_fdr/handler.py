@@ -22,8 +22,8 @@ from ionbox_cloud.planning.work_items import cut_image_items, cut_shards, image_
 from ionbox_cloud.published import diagnostics
 from ionbox_cloud.run_plan import RunPlan, read_plan
 from ionbox_cloud.store import Store, Stores
+from ionbox_cloud.stored.annotations import pack_diagnostics
 from ionbox_cloud.stored.dataset import read_stored_header
-from ionbox_cloud.stored.diagnostics import pack_diagnostics
 from ionbox_cloud.stored.images import ImageList, create_images, index_images, list_images
 from ionbox_cloud.stored.patterns import read_ions, read_patterns, read_patterns_of
 from ionbox_cloud.stored.publication import Publication

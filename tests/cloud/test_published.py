@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ionbox_cloud import published
-from ionbox_cloud.stored.diagnostics import pack_diagnostics, unpack_diagnostics
+from ionbox_cloud.stored.annotations import pack_diagnostics, unpack_diagnostics
 from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.theory.isotope_patterns import generate_patterns
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ionbox_cloud.messages import ConfigLayer
 from ionbox_cloud.records.run_record import RunRecord
-from ionbox_cloud.stored.diagnostics import unpack_diagnostics
+from ionbox_cloud.stored.annotations import unpack_diagnostics
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
 from ionbox_science.scoring.recalibration import Recalibration
 from ionbox_science.setting_table import SETTINGS

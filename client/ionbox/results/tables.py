@@ -246,7 +246,7 @@ class RunTables(RunColocalization):
         True
         """
         import pandas as pd
-        from ionbox_cloud.stored.diagnostics import unpack_diagnostics
+        from ionbox_cloud.stored.annotations import unpack_diagnostics
 
         from ionbox.reading.diagnostics_frame import diagnostics_frame
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ionbox_cloud.published import COLOCALIZATION, RECORD, TABLE, diagnostics
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.report.report_file import read_partners
-from ionbox_cloud.stored.diagnostics import unpack_diagnostics
+from ionbox_cloud.stored.annotations import unpack_diagnostics
 from ionbox_science.annotation.explanations import (
     MeasuredIon,
     ScoredDatabase,

@@ -35,7 +35,7 @@ SAMPLE_BYTES = 64 << 10
 LAYOUT_VERSION = 5
 """Grows when stored objects are laid out or cut in another way: old ones are then not read."""
 
-RESULTS_VERSION = 15
+RESULTS_VERSION = 16
 """Grows when files of the results say more, or say it otherwise: runs are then published anew."""
 
 _ID_DIGITS = 32  # 128 bits: no collisions by chance, and keys stay readable

@@ -1,24 +1,34 @@
-"""What EstimateFdr found of a database, as PublishResults reads it.
+"""What EstimateFdr found of a database: as PublishResults reads it, and as it is published.
 
 EstimateFdr writes ``runs/<run>/annotations-<n>.npz``. Molecules, with their names and ids, come
 from the table that PlanRun kept, because the search itself knows only formulas.
+
+EstimateFdr publishes ``diagnostics/<database>.npz`` itself: ions, scores and FDR, targets and decoys.
+Its arrays are those of the ion table, those of the scores, and the FDR of every target.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ionbox_science.annotation.annotations import Annotations
+from ionbox_science.annotation.explanations import ScoredDatabase
 from ionbox_science.annotation.quality import ScoreTally
 from ionbox_science.annotation.table import AnnotatedDatabase
+from ionbox_science.scoring.scores import IonScores
 from ionbox_science.theory.databases import find_molecules
+from ionbox_science.theory.ions import IonTable
 
 from ionbox_cloud import keys
 from ionbox_cloud.errors import DamagedObject
 from ionbox_cloud.identity import hash_content
+from ionbox_cloud.published import FDR, IONS_PREFIX, SCORES_PREFIX
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
+from ionbox_cloud.storage.array_bytes import Arrays
 from ionbox_cloud.store import Store
 
 
@@ -94,3 +104,30 @@ def _read(work: Store, plan: RunPlan, index: int) -> FoundDatabase:
         arrays["msm_histogram"],
         ScoreTally.from_arrays(arrays),
     )
+
+
+def pack_diagnostics(scored: ScoredDatabase) -> Arrays:
+    """Return the arrays of what a run found out about a database."""
+    return {
+        **{f"{IONS_PREFIX}{name}": array for name, array in scored.table.to_arrays().items()},
+        **{f"{SCORES_PREFIX}{name}": array for name, array in scored.scores.to_arrays().items()},
+        FDR: scored.fdr,
+    }
+
+
+def unpack_diagnostics(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> ScoredDatabase:
+    """Return what a run found out about the database of a name."""
+    return ScoredDatabase(
+        name,
+        IonTable.from_arrays(_beginning(IONS_PREFIX, arrays)),
+        IonScores.from_arrays(_beginning(SCORES_PREFIX, arrays)),
+        arrays[FDR],
+    )
+
+
+def _beginning(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
