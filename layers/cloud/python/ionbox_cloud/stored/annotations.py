@@ -3,8 +3,8 @@
 EstimateFdr writes ``runs/<run>/annotations-<n>.npz``. Molecules, with their names and ids, come
 from the table that PlanRun kept, because the search itself knows only formulas.
 
-EstimateFdr publishes ``diagnostics/<database>.npz`` itself: ions, scores and FDR, targets and decoys.
-Its arrays are those of the ion table, those of the scores, and the FDR of every target.
+EstimateFdr publishes ``diagnostics/<database>.npz`` itself: ions, scores and FDR, of targets and of
+decoys. Its arrays are those of the ion table, those of the scores, and the FDR of every target.
 """
 
 from __future__ import annotations
