@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ionbox_cloud.records.run_record import (
     Bill,
     DatabaseRecord,
     DatasetRecord,
+    RecalibrationRecord,
     RunRecord,
     StateTotals,
     SummaryRow,
@@ -58,6 +59,8 @@ class MadeUp:
     scoring: Scoring = "msm"
     fractions: Sequence[ReportedFraction] = ()
     error_ppm: Callable[[int], float] = lambda i: float(np.sin(i))
+    explained: Mapping[int, str] = field(default_factory=dict)
+    recalibration: RecalibrationRecord | None = None
 
     def __post_init__(self) -> None:
         generator = np.random.default_rng(1)
@@ -98,7 +101,9 @@ class MadeUp:
                 {
                     "formula": formula,
                     "adduct": CONFIG.adducts[i % 2],
-                    "fdr": 0.01 + 0.6 * i / self.n,
+                    "fdr": 1.0 if i in self.explained else 0.01 + 0.6 * i / self.n,
+                    "fdr_alone": 0.01 + 0.6 * i / self.n,
+                    "explained_by": self.explained.get(i, ""),
                     "msm": 1 - i / self.n,
                     "mz_error_abs": self.error_ppm(i) * (200 + 0.4 * i) * 1e-6,
                     "pattern_mz": [200 + 0.4 * i + 1.003 * k for k in range(N_ISOTOPES)],
@@ -172,6 +177,7 @@ class MadeUp:
             states={"PlanRun": StateTotals(1, 1.5, 1.0, 90.0, 0, 0, 1.0, 1e-5)},
             cost=Bill(1e-4, gb_s=1.0, requests=8, prices="x"),
             forecast=self.forecast,
+            recalibration=self.recalibration,
         )
 
     def report(self) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ionbox_cloud.records.run_record import RecalibrationRecord
 from ionbox_cloud.report.page_assembly import bundle_modules
 from ionbox_cloud.report.rows import MAX_PARTNERS, Partner
 from ionbox_cloud.run_plan import Forecast, StateForecast
@@ -45,6 +46,39 @@ def test_the_ion_tells_its_molecules_and_what_it_can_be_confused_with(
     table = page.text(".pattern table")
     assert "200.0000" in table
     assert "203.0090" in table
+
+
+def test_who_explains_an_ion_is_said_in_the_table_and_beside_the_image(
+    page: ReportPage, tmp_path: Path
+) -> None:
+    winner = "C10H20O1+H+"
+    page.open(MadeUp(n=4, explained={3: f"{winner} isotope 2"}).write(tmp_path))
+    page.choose("FDR", "all")
+    assert list(page.column("fdr"))[-1] == "explained"  # the FDR of what lost its claim is 1
+    cell = page.find("strong.doubt[title*='explains']")
+    assert "FDR without competition 46" in attribute(cell, "title")
+    page.select_row(3)
+    notice = page.text(".warning")
+    assert notice.startswith("Explained: its first image is that of isotope peak 2 of ")
+    assert "Without competition its FDR would be 46" in notice
+
+
+def test_recalibration_is_drawn_or_said_not_to_have_been_possible(
+    page: ReportPage, tmp_path: Path
+) -> None:
+    main = "return document.querySelector('main').textContent"
+    calibrants = tuple((300.0 + i, 1.5 - i / 40) for i in range(60))
+    line = RecalibrationRecord(9.0, -25.0, 300.0, 359.0, 60, 0.7, 0.0, calibrants)
+    page.open(MadeUp(n=4, recalibration=line).write(tmp_path))
+    assert "m/z recalibration" in page.driver.execute_script(main)
+    charts = page.driver.find_elements("css selector", "svg.chart")
+    names = [attribute(chart, "aria-label") for chart in charts]
+    assert any("of 60 calibrants before recalibration; typical size 0.70 ppm" in n for n in names)
+    few = RecalibrationRecord(0.0, 0.0, 0.0, 0.0, 7)
+    page.open(MadeUp(n=4, recalibration=few).write(tmp_path))
+    assert "Nothing was moved: 7 ions" in page.driver.execute_script(main)
+    page.open(MadeUp(n=4).write(tmp_path))
+    assert "m/z recalibration" not in page.driver.execute_script(main)
 
 
 def test_what_was_expected_stands_beside_what_was(page: ReportPage, tmp_path: Path) -> None:
