@@ -124,7 +124,8 @@ def plan_calls(plan: RunPlan, ladder: Ladder) -> dict[str, PlannedCall]:
         # counts of segments and of chunks of patterns: next to nothing
         "PlanRecalibration": _megabytes(0),
         "PlanAnnotation": _megabytes(n_ions * _BYTES_PER_FIRST_PASS),
-        "EstimateFdr": _megabytes(n_ions * _BYTES_PER_RANKED_ION + of_tic),
+        # all databases at once, as they compete
+        "EstimateFdr": _megabytes(len(plan.databases) * n_ions * _BYTES_PER_RANKED_ION + of_tic),
         # of a run that draws nothing; EstimateFdr knows better
         "PublishResults": publish_memory_mb(plan, 0),
     }
