@@ -325,7 +325,8 @@ def test_decoys_that_score_as_high_are_named_and_an_fdr_of_one_is_said() -> None
     decoy = int(table.decoy_ion[row, column, 0])
     better = replace(run().scores, **_with(run(), decoy, 1.0))
     outscored = ScoredDatabase("acids", table, better, np.ones_like(run().ranked.fdr))
-    answer = explain(AskedIon(GOOD, "+H"), outscored, CONFIG, dataset().mz_range, measure)
+    alone = replace(CONFIG, competition=False)
+    answer = explain(AskedIon(GOOD, "+H"), outscored, alone, dataset().mz_range, measure)
     modifier = table.modifiers[table.decoy_modifier[row, column, 0]]
     assert answer.decoys[0] == (f"{GOOD}{modifier}+", 1.0)
     assert answer.n_decoys == 1
@@ -373,3 +374,13 @@ def test_ions_of_an_electron_less() -> None:
     answer = explain(parse_ion(GOOD, "[M]+"), database(made), config)
     assert answer.ion == "C10H18O2+"
     assert holds(answer)["ion rule"] is True
+
+
+def test_an_ion_that_lost_its_claim_is_said_to_be_explained() -> None:
+    lost = ScoredDatabase("acids", run().table, run().scores, np.ones_like(run().ranked.fdr))
+    answer = explain(AskedIon(GOOD, "+H"), lost, CONFIG, dataset().mz_range, measure)
+    assert not answer.annotated
+    fdr = run().ranked.fdr[find_formula(run().table, GOOD), 0]
+    assert "another annotation explains its peaks" in answer.verdict
+    assert f"without competition its FDR would be {fdr:.2%}" in answer.verdict
+    assert answer.findings[-1].topic == "competition"

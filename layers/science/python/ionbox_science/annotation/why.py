@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ionbox_science.annotation.annotations import msm_by_ion
+from ionbox_science.annotation.annotations import msm_by_ion, rank_targets
 from ionbox_science.annotation.explanations import (
     AskedIon,
     Explanation,
@@ -284,9 +284,21 @@ class _Inquiry:
         fdr = float(database.fdr[row, column])
         if fdr < 1:
             self._note("fdr", True, f"its FDR is {fdr:.2%}, so it is in the table")
+        elif (alone := self._fdr_alone(row, column)) < 1:
+            sentence = "another annotation explains its peaks: the column explainedBy says which; "
+            sentence += f"without competition its FDR would be {alone:.2%}"
+            self._note("competition", False, sentence)
         else:
             self._note("fdr", False, "its FDR is 100%: decoys score as high as often as targets")
         return replace(known, fdr=fdr, annotated=fdr < 1)
+
+    def _fdr_alone(self, row: int, column: int) -> float:
+        """Return the FDR without competition, 1 if the run had none."""
+        if not self.config.competition:
+            return 1.0
+        database = self.database
+        ranked = rank_targets(database.table, database.scores, self.config.fdr_method)
+        return float(ranked.fdr[row, column])
 
     def _name_decoys(self, decoys: Float64s, column: int, msm: float) -> list[tuple[str, float]]:
         table = self.database.table
