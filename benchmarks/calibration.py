@@ -31,14 +31,15 @@ GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "real_ions.json"
 Row = Mapping[str, str]
 
 _DATABASES = REFERENCE / "databases"
+_METALS, _MATCHED = {"decoy_kind": "metals"}, {"decoy_kind": "matched"}
 _ANIMAL = {"scoring": "metaspace-ml-animal"}
-_BARE = {**_ANIMAL, "recalibrate": False, "competition": False}
+_BARE = {**_ANIMAL, **_METALS, "recalibrate": False, "competition": False}
 _VARIANTS = (
-    {"scoring": "msm"},
-    {"scoring": "msm", "decoy_kind": "matched"},
-    _ANIMAL,
-    {**_ANIMAL, "decoy_kind": "matched"},
-    {"scoring": "metaspace-ml-plant"},
+    {"scoring": "msm", **_METALS},
+    {"scoring": "msm", **_MATCHED},
+    {**_ANIMAL, **_METALS},
+    {**_ANIMAL, **_MATCHED},
+    {"scoring": "metaspace-ml-plant", **_METALS},
     _BARE,
 )
 _FTICR = {"realism": "real", "analyzer": "fticr", "resolving_power": 260_000}

@@ -38,9 +38,9 @@ def measure(folder: Path) -> None:
             "analyzer": "fticr",
             "resolving_power": 260_000,
         },
-        variants=(
-            {"scoring": "metaspace-ml-animal", "recalibrate": False, "competition": False},
-        ),  # as the real data
+        # as the real data was annotated
+        settings={"decoy_kind": "metals", "recalibrate": False, "competition": False},
+        variants=({"scoring": "metaspace-ml-animal"},),
         database=table,
     )
     trials = run_trials(scenario, SEEDS, folder, n_workers=2, reserve=WORKERS)
