@@ -58,12 +58,13 @@ def test_patterns_of_no_analyzer_are_shared_by_all() -> None:
 
 def test_names_of_the_usual_patterns_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    rule, model = CONFIG.ion_rule, CONFIG.isotope_model
+    config = replace(CONFIG, decoy_kind="metals")
+    rule, model = config.ion_rule, config.isotope_model
     of_rule = [rule.adducts, (), (), rule.n_decoys, rule.decoy_rule]
     options = [["C6H12O6"], of_rule, [model.analyzer, model.sigma, model.n_peaks, model.charge]]
     versions = [SCIENCE_VERSION, identity.LAYOUT_VERSION]
     plain = identity.hash_content(encode_json(["patterns", *versions, *options]))
-    assert identity.identify_patterns(["C6H12O6"], CONFIG) == plain
+    assert identity.identify_patterns(["C6H12O6"], config) == plain
 
 
 @pytest.mark.parametrize(("kind", "field"), each_field("image_options"))

@@ -135,7 +135,7 @@ def identify_patterns(formulas: Sequence[str], config: RunConfig) -> str:
         "patterns",
         list(formulas),
         [rule.adducts, rule.neutral_losses, rule.chem_mods, rule.n_decoys, rule.decoy_rule],
-        *([] if rule.decoy_kind == "metals" else [rule.decoy_kind]),
+        *([] if rule.decoy_kind == "metals" else [[rule.decoy_kind, rule.carrier]]),
         [decider, model.sigma, model.n_peaks, model.charge],
     )
 
