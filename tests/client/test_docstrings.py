@@ -30,6 +30,7 @@ MODULES = (
     "ionbox.results.images",
     "ionbox.results.tables",
     "ionbox.results.scaling",
+    "ionbox_science.annotation.label_series",
     "ionbox_science.csv_cells",
     "ionbox_science.metaspace_metadata",
     "ionbox_science.setting_table",

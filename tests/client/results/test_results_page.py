@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ionbox_cloud import published
+from ionbox_cloud.stored import label_fractions
 from ionbox_science.annotation.table import COLUMNS
 
 from tests import results_shape
@@ -50,6 +51,7 @@ def test_every_published_file_has_a_row_and_every_row_a_file(page: str) -> None:
     names = {
         *(published.RECORD, published.STATUS, published.TABLE, published.REPORT),
         *(published.IMAGES, published.SPECTRUM_INDEX, published.SOURCES),
+        published.LABEL_FRACTIONS,
         f"{published.DIAGNOSTICS}/",
     }
     assert len(rows) == len(names)
@@ -59,6 +61,11 @@ def test_every_published_file_has_a_row_and_every_row_a_file(page: str) -> None:
 def test_columns_of_the_table(page: str, files: dict[str, list[str]]) -> None:
     named = [row[0] for row in rows_of(page, published.TABLE)]
     assert named == files[published.TABLE] == list(COLUMNS)
+
+
+def test_columns_of_labelled_fractions(page: str) -> None:
+    named = [row[0] for row in rows_of(page, published.LABEL_FRACTIONS)]
+    assert named == list(label_fractions.COLUMNS)
 
 
 def test_arrays_of_the_images(page: str, files: dict[str, list[str]]) -> None:
