@@ -29,6 +29,9 @@ SETTINGS = {
     "resolving_power": 140_000,
     "decoys": 4,  # a fifth of the time
 }
+LIKE_METASPACE = {"decoy_kind": "metals", "recalibrate": False, "competition": False}
+"""What METASPACE does not do, switched off."""
+
 ACIDS = lipid_like_formulas(8, 22)
 WAXES = lipid_like_formulas(18, 36)  # shares formulas with the acids
 BITTERS = lipid_like_formulas(5, 9)

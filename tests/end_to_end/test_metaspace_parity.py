@@ -8,13 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.client.ion_images import open_array
-from tests.end_to_end.laptop import Laptop, LaptopRun
+from tests.end_to_end.laptop import LIKE_METASPACE, Laptop, LaptopRun
 
-SETTINGS = {
-    **{"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20},
-    # what METASPACE does not do
-    **{"decoy_kind": "metals", "recalibrate": False, "competition": False},
-}
+SETTINGS = {**LIKE_METASPACE, "isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
 
 Rows = dict[tuple[str, str], dict[str, str]]
 

@@ -13,10 +13,10 @@ from ionbox.compare.comparison import compare
 from ionbox.compare.tables import read_side
 from ionbox.run import Run
 
-from tests.end_to_end.laptop import Laptop
+from tests.end_to_end.laptop import LIKE_METASPACE, Laptop
 
 ENGINE = "metaspace-engine/v3_edge_2k_msm"
-SETTINGS = {"isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
+SETTINGS = {**LIKE_METASPACE, "isocalc_sigma": 0.000619, "resolving_power": None, "decoys": 20}
 
 
 @pytest.fixture(scope="module")
