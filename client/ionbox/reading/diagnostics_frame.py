@@ -6,7 +6,6 @@ has a row per formula and modifier, as people look at scores. For `Run.diagnosti
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from ionbox_science.annotation.table import format_ion
 from ionbox_science.scoring.scores import mass_error_ppm
 from ionbox_science.theory.formulas import join_modifier
 from ionbox_science.theory.ions import NO_ION, IonTable
-
-_LAST_PART = re.compile(r"[+-][^+-]+$")  # of a modifier: its adduct
 
 
 def diagnostics_frame(scored: ScoredDatabase, sign: str) -> pd.DataFrame:
@@ -99,13 +96,12 @@ def _modifier_parts(table: IonTable) -> list[tuple[str, str, str]]:
     """Return chemical modification, neutral loss and adduct of each modifier.
 
     Those of targets are known. A decoy's modifier is one text: a target's modification and loss,
-    then an adduct of one part.
+    then an adduct, of two parts where decoys are matched.
     """
     targets = [(mod, loss, adduct) for mod, loss, adduct in table.target_parts.tolist()]
     prefixes = {join_modifier(mod, loss, ""): (mod, loss) for mod, loss, _ in targets}
     parts = list(targets)
     for modifier in table.modifiers[len(targets) :].tolist():
-        adduct = _LAST_PART.search(modifier)
-        written = adduct[0] if adduct else ""
-        parts.append((*prefixes[modifier.removesuffix(written)], written))
+        prefix = max(filter(modifier.startswith, prefixes), key=len)
+        parts.append((*prefixes[prefix], modifier.removeprefix(prefix)))
     return parts
