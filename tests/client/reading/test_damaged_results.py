@@ -103,7 +103,7 @@ def test_results_of_a_newer_version_ask_for_an_update(
     damaged: Path, results: Path, operate: Command
 ) -> None:
     def change(record: dict[str, Any]) -> None:
-        record["config"]["recalibrate"] = True
+        record["config"]["of_tomorrow"] = True
         record["versions"]["ionbox"] = "9.1.0"
 
     change_record(damaged, change)
