@@ -93,8 +93,9 @@ UNITS = {
     "SegmentSpectra": "segments",
     "BuildIons": "formulas",
     "GenerateIsotopePatterns": "ions",
+    "MeasureMzErrors": "ions",
     "AnnotateSegments": "ions",
-    "EstimateFdr": "steps",
+    "EstimateFdr": "databases",
 }
 
 
@@ -113,7 +114,8 @@ def test_each_gets_a_folder_and_one_that_cannot_be_read_is_named(
     assert ended.code == 1
     said = screen.getvalue()
     assert "copying results" in said
-    assert [said.count(f"✓ {n}/9 ") for n in range(1, 10)] == [2] * 9
+    assert [said.count(f"✓ {n}/9 ") for n in range(1, 10) if n != 5] == [2] * 8
+    assert said.count("✓ 5/9 ") >= 4  # two states, or three
     assert {state: units[-1] for state, units in units_said.items() if units} == UNITS
     shown = rows(ended)
     assert list(shown) == ["brain", "liver", "small"]
@@ -149,8 +151,10 @@ def test_all_done_is_success(ionbox: Command, datasets: Path) -> None:
     assert list(rows(ended)) == ["brain", "liver"]
     assert (ended.out + ended.err).replace("\n", "").isprintable()  # no colours, no moves
     steps = [line.partition(" ")[0] for line in ended.err.splitlines() if "/9 " in line]
-    of_one = sorted(f"{n}/9" for n in range(1, 10))
-    assert [sorted(steps[:9]), sorted(steps[9:])] == [of_one, of_one]
+    of_one = {f"{n}/9" for n in range(1, 10)}
+    first, second = (index for index, step in enumerate(steps) if step == "1/9")
+    assert first == 0
+    assert [set(steps[:second]), set(steps[second:])] == [of_one, of_one]
     for kept in (datasets.parent / "cache" / "ionbox" / "results" / "results").glob("*/*"):
         for name in ("annotations.csv#1", "ion_images.zarr/zarr.json#12"):
             (kept / name).touch()  # as a store leaves it that is killed while it writes

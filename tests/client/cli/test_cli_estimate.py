@@ -34,10 +34,10 @@ def test_each_state_has_its_seconds_here_and_on_aws_and_its_dollars(
     assert (ended.code, ended.err) == (0, "")
     lines = [line.split() for line in ended.out.splitlines()]
     assert lines[0] == ["state", "calls", "here", "on", "AWS", "dollars"]
-    states = [line[0] for line in lines[1:10]]
+    states = [line[0] for line in lines[1:12]]
     assert states[0] == "PlanRun"
     assert states[-1] == "PublishResults"
-    for line in lines[1:10]:
+    for line in lines[1:12]:
         assert line[1] == "1"
         assert line[6].startswith("$0.0")
     assert "on AWS with 99 calls at once: about " in ended.out

@@ -132,6 +132,7 @@ ARGUMENTS = {
     "check": ["{0}"],
     "estimate": ["{0}.imzML", "--database", "{0}"],
     "simulate": ["new.imzML", "--database", "{0}"],
+    "calibrate": ["--out", "out", "--scenarios", "{0}"],
     "lipids": ["{0}.tsv"],
     "view": ["./{0}"],
     "why": ["./{0}", "--formula", "{0}"],
