@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.messages import ConfigLayer
+from ionbox_cloud.published import diagnostics
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.stored.annotations import unpack_diagnostics
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
@@ -152,7 +153,7 @@ def run_trials(
             rows = read_annotations(out / "annotations.csv")
             ppm = float(settings.get("ppm", SETTINGS["ppm"].default))
             alone = without_competition(rows)
-            with np.load(out / "diagnostics" / f"{database.stem}.npz") as arrays:
+            with np.load(out / diagnostics(database.stem)) as arrays:
                 scored = unpack_diagnostics(database.stem, dict(arrays))
             yield Trial(
                 scenario.name,
