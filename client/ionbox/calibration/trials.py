@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from ionbox_cloud.messages import ConfigLayer
-from ionbox_cloud.published import diagnostics
+from ionbox_cloud.published import TABLE, diagnostics
 from ionbox_cloud.records.run_record import RunRecord
 from ionbox_cloud.stored.annotations import unpack_diagnostics
 from ionbox_science.errors import InvalidConfig, InvalidDatabase
@@ -150,7 +150,7 @@ def run_trials(
             settings = {**scenario.settings, **variant}
             out = folder / "results"
             record = _annotate(made, database, out, settings, folder / "work", n_workers, reserve)
-            rows = read_annotations(out / "annotations.csv")
+            rows = read_annotations(out / TABLE)
             ppm = float(settings.get("ppm", SETTINGS["ppm"].default))
             alone = without_competition(rows)
             with np.load(out / diagnostics(database.stem)) as arrays:
