@@ -75,9 +75,10 @@ def lambda_handler(message: RunCall, stores: Stores) -> ImageItems:
         ]
     competitors = find_competitors(ranked, plan.config) if plan.config.competition else None
     found = []
-    for index, each in enumerate(ranked):
-        report_progress(index, len(ranked), "databases")
-        found.append(_annotate_database(stores, publication, plan, index, each, competitors))
+    with part_of_progress(0.6, _ANNOTATED):
+        for index, each in enumerate(ranked):
+            found.append(_annotate_database(stores, publication, plan, index, each, competitors))
+            report_progress(index + 1, len(ranked), "databases")
     series = find_label_series(found)
     images, fan = list_images(found, series), FanOut.from_environment(plan.dollars_per_minute)
     comparisons = _cut_comparisons(message.execution_id, plan, len(images.mz), fan)

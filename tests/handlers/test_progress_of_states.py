@@ -22,7 +22,7 @@ UNITS = {
     "MeasureMzErrors": ["ions"],
     "PlanAnnotation": [],
     "AnnotateSegments": ["ions"],
-    "EstimateFdr": ["files", "steps"],
+    "EstimateFdr": ["files", "databases"],
     "RenderImages": ["images"],
     "CompareImages": ["images"],
     "PublishResults": ["images"],
