@@ -15,6 +15,7 @@ from ionbox_cloud.planning.map_items import gather, plan_items
 from ionbox_cloud.planning.work_items import choose_score_peaks, score_memory_mb
 from ionbox_cloud.run_plan import read_plan
 from ionbox_cloud.store import Stores
+from ionbox_cloud.stored.patterns import count_ions
 from ionbox_cloud.stored.score_ranges import choose_ranges, read_ion_ranges
 from ionbox_cloud.stored.segments import SegmentReader
 
@@ -32,8 +33,12 @@ def lambda_handler(message: RunCall, stores: Stores) -> ItemList:
             reads.start(work.list_lasting, keys.mz_errors(database.scores_id))
             for database in plan.databases
         ]
+        counted = [reads.start(count_ions, work, each.patterns_id) for each in plan.databases]
     segments = opened.result()
-    chunks = [read_ion_ranges(work, plan, database, segments) for database in plan.databases]
+    chunks = [
+        read_ion_ranges(work, plan, database, n_ions.result(), segments)
+        for database, n_ions in zip(plan.databases, counted, strict=True)
+    ]
     per_item = choose_score_peaks(chunks, FanOut.from_environment(plan.dollars_per_minute))
     items: dict[str, MzErrorItem] = {}
     with work.side_by_side() as writes:

@@ -32,6 +32,7 @@ NEVER_ASKED = {
     r"ChecksumIbdRole: s3:GetObject on ResultsBucket/segments/\*": "the ibd is not as declared",
     r"(PlanMerge|MergeSegments|FinishSegments|SortSpectraTask)Role: s3:GetObject on "
     r"ResultsBucket/segments/\*": _AGAIN,
+    r"PlanRecalibrationRole: s3:GetObject on WorkBucket/mz-errors/\*": _AGAIN,
     r"PlanAnnotationRole: s3:GetObject on WorkBucket/scores/\*": _AGAIN,
     r"EstimateFdrRole: s3:GetObject on ResultsBucket/results/\*": _AGAIN,
     r"SortSpectraTaskRole: states:SendTaskFailure on .*": "the task fails",

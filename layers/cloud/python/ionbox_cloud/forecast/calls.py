@@ -257,7 +257,7 @@ def _annotation(
         yield StateWork("PlanRecalibration", 1, needed, rates.call_cpu_s, 0, planning)
         n_ions = counts.n_targets + (counts.n_ions - counts.n_targets) / plan.config.decoys
         yield _score("MeasureMzErrors", items, n_ions, counts, rates)
-        planning += 5 + _more(len(items))  # the errors, and the line
+        planning += 2 + _more(len(items))  # the errors
     needed = memory_mb["PlanAnnotation"]
     yield StateWork("PlanAnnotation", 1, needed, rates.call_cpu_s, 0, planning)
     yield _score("AnnotateSegments", items, counts.n_ions, counts, rates)

@@ -20,7 +20,7 @@ from ionbox_cloud.planning.fan_out import Range, cover
 from ionbox_cloud.planning.work_items import IonRange, cut_score_items
 from ionbox_cloud.run_plan import PlannedDatabase, RunPlan
 from ionbox_cloud.store import Store
-from ionbox_cloud.stored.patterns import count_ions, read_summaries
+from ionbox_cloud.stored.patterns import read_summaries
 from ionbox_cloud.stored.segments import SegmentReader
 
 
@@ -60,16 +60,15 @@ class ScoreRanges(JsonRecord):
 
 
 def read_ion_ranges(
-    work: Store, plan: RunPlan, database: PlannedDatabase, segments: SegmentReader
+    work: Store, plan: RunPlan, database: PlannedDatabase, n_ions: int, segments: SegmentReader
 ) -> list[IonRange]:
-    """Return the chunks of a database, and count the measured peaks of each.
+    """Return the chunks of a database of ``n_ions``, and count the measured peaks of each.
 
     Raises
     ------
     MissingObject
-        If the ions are not built, or a chunk of their patterns is not complete.
+        If a chunk of their patterns is not complete.
     """
-    n_ions = count_ions(work, database.patterns_id)
     summaries = read_summaries(work, database.patterns_id, n_ions)
     ends = np.array([(summary.mz_min, summary.mz_max) for summary in summaries]).reshape(-1, 2)
     lowest, highest = window_bounds(ends, plan.config.ppm)
