@@ -559,3 +559,14 @@ def test_profiles_are_picked_or_taken_as_they_are_but_not_both() -> None:
         "centroid, accept_profile: either pick the peaks of profile spectra or take them as they "
         "are; leave one out"
     ]
+
+
+def test_a_config_of_before_there_was_a_setting_says_what_was_done_then() -> None:
+    config = RunConfig("positive", "orbitrap", 0.001, ("+H",))
+    assert (config.decoy_kind, config.recalibrate, config.competition) == ("matched", True, True)
+    told = config.to_json()
+    assert RunConfig.from_json(told) == config
+    for name in ("decoy_kind", "recalibrate", "competition"):
+        del told[name]
+    older = RunConfig.from_json(told)
+    assert (older.decoy_kind, older.recalibrate, older.competition) == ("metals", False, False)

@@ -7,14 +7,19 @@ the rest are described here in the same form, from diagnostics, images and the t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from ionbox_cloud.report.rows import Partner, describe_annotations
-from ionbox_science.annotation.annotations import Annotations, collect_annotations, rank_targets
+from ionbox_science.annotation.annotations import (
+    Annotations,
+    choose_annotations,
+    collect_annotations,
+    rank_targets,
+)
 from ionbox_science.annotation.explanations import ScoredDatabase
-from ionbox_science.annotation.table import AnnotatedDatabase
+from ionbox_science.annotation.table import AnnotatedDatabase, name_ions
 from ionbox_science.config import RunConfig
 from ionbox_science.scoring.targeted import is_targeted
 from ionbox_science.theory.databases import MoleculeDatabase
@@ -73,13 +78,21 @@ def describe_further(
     """
     frame = read_frame(table)
     molecules: dict[str, _Molecules] = {name: _Molecules() for name in scored}
-    columns = (frame[name] for name in ("database", "formula", "moleculeIds", "moleculeNames"))
-    for database, formula, ids, names in zip(*columns, strict=True):
+    explained: dict[str, dict[str, str]] = {name: {} for name in scored}
+    # results of versions without competition have no such column
+    explained_by = frame["explainedBy"] if "explainedBy" in frame else [""] * len(frame)
+    columns = (
+        frame[name] for name in ("database", "formula", "ion", "moleculeIds", "moleculeNames")
+    )
+    for database, formula, ion, ids, names, by in zip(*columns, explained_by, strict=True):
         molecules[database].ids[formula] = ids
         molecules[database].names[formula] = names
+        explained[database][ion] = by
     isomers = frame["isomeric_mols_count"].tolist()
     databases = [
-        AnnotatedDatabase(molecules[name].database(name), _annotate(read(), config, images))
+        AnnotatedDatabase(
+            molecules[name].database(name), _annotate(read(), config, images, explained[name])
+        )
         for name, read in scored.items()
     ]
     described = describe_annotations(
@@ -91,12 +104,24 @@ def describe_further(
     ]
 
 
-def _annotate(found: ScoredDatabase, config: RunConfig, images: ImageGroup) -> Annotations:
-    """Rank the targets of a database as the run did; their patterns lie beside the images."""
+def _annotate(
+    found: ScoredDatabase, config: RunConfig, images: ImageGroup, explained: Mapping[str, str]
+) -> Annotations:
+    """Choose the targets of a database as the run did; their patterns lie beside the images.
+
+    ``explained`` says by name of ion who explains it.
+    """
     keep_all = is_targeted(config.targeted, len(found.table.formulas))
     ranked = rank_targets(found.table, found.scores, config.fdr_method, keep_all=keep_all)
+    if config.competition:
+        # of decoys nobody wrote down which are explained, but what came of it
+        ranked = choose_annotations(
+            found.table, found.scores, found.fdr, ranked.fdr, keep_all=keep_all
+        )
     formulas = found.table.ion_formulas(found.scores.ion[ranked.score_row])
     place = {formula: row for row, formula in enumerate(images.ion_formula)}
     rows = np.array([place[formula] for formula in formulas], np.int64)
     mz, abundance = images.mz[rows], images.abundance[rows]
-    return collect_annotations(found.table, found.scores, ranked, mz, abundance)
+    annotations = collect_annotations(found.table, found.scores, ranked, mz, abundance)
+    names = name_ions(annotations, config.polarity)
+    return replace(annotations, explained_by=np.array([explained[ion] for ion in names], np.str_))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +26,10 @@ from ionbox_science.scoring.ion_images import Grid, extract_images, find_windows
 
 from tests.client.ion_images import read_array
 from tests.client.view.questions import PPM, Query
+from tests.cloud_builders import database_table
 from tests.oracles.peak_sorting import sort_peaks
 from tests.viewing import (
+    FORMULAS,
     Client,
     LocalRun,
     hostile_run,
@@ -110,6 +113,21 @@ def test_annotations_that_the_report_has_no_room_for_are_listed(moved: LocalRun)
 def test_rows_are_read_whatever_their_names_are(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     assert max(map(len, (run.out / "annotations.csv").read_text("utf-8").split("\n"))) > 150_000
+    expect_the_further_rows(run)
+
+
+def test_of_further_rows_it_is_known_who_explains_them(tmp_path: Path) -> None:
+    """M'+H is 2.4 mDa heavier than M+Na, where M' has two C more than M and two H less."""
+
+    def widen(run: LocalRun) -> None:
+        run.imzml.with_suffix(".json").write_text('{"ppm": 8}')
+
+    changed = [re.fullmatch(r"C(\d+)H(\d+)(.*)", formula) for formula in FORMULAS]
+    heavier = [f"C{int(m[1]) + 2}H{int(m[2]) - 2}{m[3]}" for m in changed if m]
+    run = make_run(tmp_path, table=database_table([*FORMULAS, *heavier]), edit=widen)
+    rows = ionbox.open(run.out).results()
+    assert (rows["explainedBy"] != "").sum() > 5
+    assert (rows["fdr"] != rows["fdrAlone"]).any()
     expect_the_further_rows(run)
 
 

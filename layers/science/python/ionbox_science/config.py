@@ -76,6 +76,13 @@ _DECOY_RULES: Mapping[FdrMethod, DecoyRule] = {
 }
 
 
+_BEFORE_THEY_WERE: Mapping[str, Any] = {
+    "decoy_kind": "metals",
+    "recalibrate": False,
+    "competition": False,
+}
+"""What was done before there were these settings, of which others are the default."""
+
 _REPR = reprlib.Repr()
 _REPR.maxlevel, _REPR.maxlist, _REPR.maxstring, _REPR.maxother = 2, 10, 80, 80
 
@@ -200,11 +207,14 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunConfig:
-        """Read back what `to_json` wrote."""
+        """Read back what `to_json` wrote, in whichever version.
+
+        A setting that there was not yet is what was done then, whatever its default is today.
+        """
         fields: dict[str, Any] = {
             key: tuple(item) if isinstance(item, list) else item for key, item in value.items()
         }
-        return cls(**fields)
+        return cls(**{**_BEFORE_THEY_WERE, **fields})
 
 
 @dataclass(frozen=True)

@@ -153,28 +153,58 @@ def rank_targets(
         Whether the database is targeted: all its ions with a row in ``scores`` are ranked, and all
         its targets kept (`ionbox_science.scoring.targeted`).
     """
-    score = np.full(table.n_ions + 1, _ABSENT)
-    score[scores.ion] = np.where(scores.is_found | keep_all, scores.msm, _ABSENT)
+
+    def estimate(score: Float64s) -> Float64s:
+        targets, decoys = score[table.target_ion], score[table.decoy_ion]
+        return estimate_fdr(targets, decoys, method, absent=_ABSENT)
+
+    score = _score_by_ion(table, scores, keep_all=keep_all)
+    fdr = alone = estimate(score)
+    if is_explained is not None:
+        score[scores.ion[is_explained]] = _ABSENT
+        fdr = estimate(score)
+    return choose_annotations(table, scores, fdr, alone, keep_all=keep_all)
+
+
+def choose_annotations(
+    table: IonTable,
+    scores: IonScores,
+    fdr: Float64s,
+    fdr_alone: Float64s,
+    *,
+    keep_all: bool = False,
+) -> RankedTargets:
+    """Choose the annotations by the FDR of every target, where that is known.
+
+    Parameters
+    ----------
+    table, scores, keep_all
+        As `rank_targets` takes them.
+    fdr, fdr_alone : (n_formulas, n_targets) float64
+        With competition and without, as in `RankedTargets`.
+    """
+    target_score = _score_by_ion(table, scores, keep_all=keep_all)[table.target_ion]
     row = np.full(table.n_ions + 1, NO_ION, np.int64)
     row[scores.ion] = np.arange(len(scores.ion))
-    target_score = score[table.target_ion]
-    fdr = alone = estimate_fdr(target_score, score[table.decoy_ion], method, absent=_ABSENT)
-    if is_explained is not None:
-        left = score.copy()
-        left[scores.ion[is_explained]] = _ABSENT
-        fdr = estimate_fdr(left[table.target_ion], left[table.decoy_ion], method, absent=_ABSENT)
-    is_annotated = (target_score > 0) & (np.minimum(fdr, alone) < 1)
+    is_annotated = (target_score > 0) & (np.minimum(fdr, fdr_alone) < 1)
     if keep_all:
         is_annotated = target_score > _ABSENT
     formula_index, target_index = np.nonzero(is_annotated)
     return RankedTargets(
         fdr=fdr,
-        fdr_alone=alone,
+        fdr_alone=fdr_alone,
         formula_index=formula_index,
         target_index=target_index,
         score_row=row[table.target_ion[formula_index, target_index]],
         n_dropped=int(np.count_nonzero((target_score > _ABSENT) & ~is_annotated)),
     )
+
+
+def _score_by_ion(table: IonTable, scores: IonScores, *, keep_all: bool) -> Float64s:
+    """Return what each ion is ranked by, (n_ions + 1,) float64; the last is that of `NO_ION`."""
+    score = np.full(table.n_ions + 1, _ABSENT)
+    score[scores.ion] = np.where(scores.is_found | keep_all, scores.msm, _ABSENT)
+    return score
 
 
 def collect_annotations(
